@@ -1,0 +1,1 @@
+"""Views and the dataset formats they come in."""

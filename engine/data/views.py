@@ -1,0 +1,48 @@
+"""One picture with its camera: what training and evaluation are made of."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from engine.link.geometry import Camera
+from engine.link.messages import ColorSpace, Split
+
+
+class ViewError(ValueError):
+    """A view that can't be used; the message names the view and what is wrong with it."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class View:
+    """A training or held-out picture.
+
+    ``color`` [H, W, 4]: with ``color_space`` "linear", float16 scene-linear premultiplied; with "srgb", uint8 sRGB with
+    straight alpha. ``depth`` [H, W] float32 planar z in metres, +inf where there is nothing, or None.
+    """
+
+    name: str
+    camera: Camera
+    color: np.ndarray
+    color_space: ColorSpace
+    depth: np.ndarray | None = None
+    split: Split = "train"
+
+    def __post_init__(self) -> None:
+        size = (self.camera.height, self.camera.width)
+        wanted = np.float16 if self.color_space == "linear" else np.uint8
+        if self.color.dtype != wanted or self.color.ndim != 3 or self.color.shape[2] != 4:
+            raise ViewError(f"view {self.name}: {self.color_space} colour must be {np.dtype(wanted)} [H, W, 4], "
+                            f"got {self.color.dtype} {list(self.color.shape)}")
+        if self.color.shape[:2] != size:
+            raise ViewError(f"view {self.name}: the image is {self.color.shape[1]}x{self.color.shape[0]}, "
+                            f"its camera says {size[1]}x{size[0]}")
+        if self.color_space == "linear" and not np.isfinite(self.color).all():
+            raise ViewError(f"view {self.name}: the image contains NaN or infinity")
+        if self.depth is not None:
+            if self.depth.dtype != np.float32 or self.depth.shape != size:
+                raise ViewError(f"view {self.name}: depth must be float32 {list(size)}, "
+                                f"got {self.depth.dtype} {list(self.depth.shape)}")
+            if np.isnan(self.depth).any():
+                raise ViewError(f"view {self.name}: depth contains NaN")

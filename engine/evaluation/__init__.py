@@ -1,0 +1,1 @@
+"""How good a field is, in numbers and side by side."""

@@ -1,0 +1,1 @@
+"""Turns a field into pictures."""

@@ -1,0 +1,1 @@
+"""Turns views into a field."""
