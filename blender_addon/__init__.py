@@ -1,0 +1,37 @@
+"""Hashlight inside Blender: capture a scene, follow its training, see it on a plane, bake turntables."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import bpy
+
+from . import panels, preferences, properties
+from .capture import operators as capture_operators
+
+# Registered in this order, unregistered in reverse. Each module offers CLASSES, and register()/unregister() where
+# classes alone don't do: properties hangs its settings on the scene, for one.
+MODULES: tuple[ModuleType, ...] = (
+    preferences,
+    properties,
+    capture_operators,
+    panels,
+)
+
+
+def register() -> None:
+    """Called by Blender when the extension is enabled."""
+    for module in MODULES:
+        for cls in module.CLASSES:
+            bpy.utils.register_class(cls)
+        if hasattr(module, "register"):
+            module.register()
+
+
+def unregister() -> None:
+    """Called by Blender when the extension is disabled."""
+    for module in reversed(MODULES):
+        if hasattr(module, "unregister"):
+            module.unregister()
+        for cls in reversed(module.CLASSES):
+            bpy.utils.unregister_class(cls)

@@ -1,0 +1,1 @@
+"""Looking at the scene: rigs, cameras, bounds, rendering views, the dataset on disk."""

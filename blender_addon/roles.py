@@ -1,0 +1,34 @@
+"""Marks on the objects that Hashlight puts into a scene.
+
+A mark is a custom property on the object, so it survives saving, undo, renaming and copying between files. Undo makes
+every Python reference to an object invalid: find objects by role or name again instead of keeping them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import bpy
+
+Role = Literal["bounds", "camera", "plane"]
+
+_KEY = "hashlight_role"
+
+
+def mark(obj: bpy.types.Object, role: Role) -> None:
+    """Make ``obj`` known as one of ours. Captures never see such an object, and bounds are never fitted to it."""
+    obj[_KEY] = role
+
+
+def role_of(obj: bpy.types.Object) -> str | None:
+    """The role ``obj`` was marked with, None for the user's own objects."""
+    return obj.get(_KEY)
+
+
+def objects_of(scene: bpy.types.Scene, role: Role | None = None) -> Iterator[bpy.types.Object]:
+    """Our objects in ``scene``: those of one role, or all."""
+    for obj in scene.objects:
+        found = role_of(obj)
+        if found is not None and role in (None, found):
+            yield obj

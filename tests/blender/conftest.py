@@ -1,0 +1,107 @@
+"""The built extension, installed in a real Blender. Runs as its own process: ``pytest tests/blender``, never with torch.
+
+The zip is built (if anything changed) and installed once a session into a temporary user folder, so that the tests see
+what users get: the add-on as ``bl_ext.user_default.hashlight`` and ``engine.link`` from the wheel inside the zip.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ADDON = "bl_ext.user_default.hashlight"
+
+# bpy reads this while it is imported, so it must be set before any test module is.
+_user_resources = tempfile.TemporaryDirectory(prefix="hashlight-blender-user-", ignore_cleanup_errors=True)
+os.environ["BLENDER_USER_RESOURCES"] = _user_resources.name
+
+
+def _hide_development_install() -> None:
+    """Make the working tree unimportable: ``engine`` has to come from the extension's own wheel."""
+    sys.path[:] = [entry for entry in sys.path if entry and Path(entry).resolve() != ROOT]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if "__editable__" not in getattr(finder, "__module__", "")]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "engine"]:
+        del sys.modules[name]
+
+
+_hide_development_install()
+
+import bpy  # noqa: E402
+
+
+def _load_build_script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("build_extension", ROOT / "scripts" / "build_extension.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def extension_zip() -> Path:
+    """The built extension."""
+    return _load_build_script().build_extension()
+
+
+@pytest.fixture(scope="session")
+def extension(extension_zip: Path) -> str:
+    """Installs and enables the extension; the value is its package name."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.extensions.package_install_files(
+        filepath=str(extension_zip), repo="user_default", enable_on_install=True, overwrite=True
+    )
+    assert ADDON in bpy.context.preferences.addons, "the extension was not enabled"
+    return ADDON
+
+
+@pytest.fixture(scope="session")
+def addon(extension: str) -> Callable[[str], ModuleType]:
+    """Imports one of the add-on's modules: ``addon("capture.rigs")``."""
+    return lambda name: importlib.import_module(f"{extension}.{name}")
+
+
+@pytest.fixture
+def scene(extension: str) -> Iterator[bpy.types.Scene]:
+    """An empty scene in a fresh factory file with the extension enabled."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert hasattr(bpy.types.Scene, "hashlight")
+    yield bpy.context.scene
+
+
+@pytest.fixture
+def small_scene(scene: bpy.types.Scene) -> bpy.types.Scene:
+    """A red cube on a sphere, a lamp, a camera that sees both; Cycles at one sample, 48x48."""
+    bpy.ops.mesh.primitive_cube_add(size=1.0, location=(0.0, 0.0, 0.5))
+    cube = bpy.context.object
+    cube.name = "Cube"
+    bpy.ops.mesh.primitive_uv_sphere_add(segments=24, ring_count=12, radius=0.4, location=(0.9, 0.2, 0.4))
+    bpy.context.object.name = "Ball"
+    red = bpy.data.materials.new("Red")
+    red.diffuse_color = (0.8, 0.1, 0.1, 1.0)
+    cube.data.materials.append(red)
+    lamp = bpy.data.objects.new("Lamp", bpy.data.lights.new("Lamp", "SUN"))
+    lamp.rotation_euler = (0.6, 0.3, 0.0)
+    scene.collection.objects.link(lamp)
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    camera.location = (0.0, -6.0, 1.0)
+    camera.rotation_euler = (1.45, 0.0, 0.0)
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples = 1
+    scene.cycles.use_denoising = False
+    scene.cycles.device = "CPU"
+    scene.render.resolution_x = scene.render.resolution_y = 48
+    scene.hashlight.capture.resolution_x = scene.hashlight.capture.resolution_y = 48
+    bpy.context.view_layer.update()
+    return scene

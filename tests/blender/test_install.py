@@ -1,0 +1,83 @@
+"""The zip, and what it puts into Blender."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import bpy
+import pytest
+
+
+def test_zip_holds_only_pure_python(extension_zip: Path) -> None:
+    names = zipfile.ZipFile(extension_zip).namelist()
+    assert "blender_manifest.toml" in names
+    assert "__init__.py" in names
+    wheels = [name for name in names if name.endswith(".whl")]
+    assert len(wheels) == 2
+    assert all(name.endswith("-py3-none-any.whl") for name in wheels)
+    assert not [name for name in names if "__pycache__" in name or name.endswith((".so", ".pyd", ".dylib"))]
+
+
+def test_second_build_reuses_the_first(extension_zip: Path) -> None:
+    before = extension_zip.stat().st_mtime_ns
+    script = Path(__file__).parents[2] / "scripts" / "build_extension.py"
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    assert Path(done.stdout.strip()) == extension_zip
+    assert extension_zip.stat().st_mtime_ns == before
+
+
+def test_the_link_comes_from_the_bundled_wheel(addon: Callable[[str], ModuleType]) -> None:
+    addon("properties")
+    import engine.link.geometry
+    import websockets
+
+    user_resources = Path(bpy.utils.resource_path("USER")).resolve()
+    assert Path(engine.link.geometry.__file__).resolve().is_relative_to(user_resources)
+    if sys.prefix not in websockets.__file__:  # a development environment has its own, which comes first
+        assert Path(websockets.__file__).resolve().is_relative_to(user_resources)
+
+
+def test_nothing_heavy_is_imported(addon: Callable[[str], ModuleType]) -> None:
+    addon("panels")
+    assert not {"torch", "taichi", "engine.service", "engine.training"} & set(sys.modules)
+
+
+def test_every_setting_has_a_name_and_a_tooltip(scene: bpy.types.Scene) -> None:
+    def check(group: bpy.types.PropertyGroup, path: str) -> int:
+        count = 0
+        for prop in group.bl_rna.properties:
+            if prop.identifier in {"rna_type", "name"}:
+                continue
+            if prop.type == "POINTER" and hasattr(prop.fixed_type.bl_rna.base, "identifier"):
+                if prop.fixed_type.bl_rna.base.identifier == "PropertyGroup":
+                    count += check(getattr(group, prop.identifier), f"{path}.{prop.identifier}")
+                    continue
+            assert prop.name, f"{path}.{prop.identifier}"
+            assert len(prop.description) > 10, f"{path}.{prop.identifier} has no tooltip"
+            assert not prop.description.endswith("."), f"{path}.{prop.identifier}: tooltips end without a full stop"
+            count += 1
+        return count
+
+    assert check(scene.hashlight, "scene.hashlight") > 10
+
+
+def test_disabling_and_enabling_again_leaves_nothing_behind(extension: str) -> None:
+    import addon_utils
+
+    addon_utils.disable(extension, default_set=True)
+    try:
+        assert not hasattr(bpy.types.Scene, "hashlight")
+        assert not [name for name in dir(bpy.types) if name.startswith("HASHLIGHT_")]
+    finally:
+        assert addon_utils.enable(extension, default_set=True) is not None
+    assert hasattr(bpy.types.Scene, "hashlight")
+
+
+@pytest.mark.parametrize("operator", ["fit_bounds", "plan_cameras", "capture"])
+def test_operators_are_there(extension: str, operator: str) -> None:
+    assert getattr(bpy.ops.hashlight, operator).get_rna_type().description
