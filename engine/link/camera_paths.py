@@ -1,0 +1,105 @@
+"""Camera paths that both sides compute alike: the add-on to show and bake them, the command line to render them.
+
+Space, axes and units as in ``geometry``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from engine.link.geometry import Bounds, Camera, GeometryError
+
+DEFAULT_ELEVATION = math.radians(20.0)
+DEFAULT_FIELD_OF_VIEW = math.radians(40.0)
+MAX_FRAMES = 20_000
+
+
+def turntable(
+    bounds: Bounds,
+    frames: int,
+    width: int,
+    height: int,
+    *,
+    elevation: float = DEFAULT_ELEVATION,
+    start: float = 0.0,
+    turns: float = 1.0,
+    ease: float = 0.0,
+    field_of_view: float = DEFAULT_FIELD_OF_VIEW,
+    radius: float | None = None,
+    lift: float = 0.0,
+    margin: float = 0.05,
+) -> list[Camera]:
+    """Cameras on a circle around ``bounds``, all looking at one point.
+
+    Args:
+        frames: how many; the last one stops a step short of closing the circle, so that the film loops.
+        width, height: the pictures, in pixels.
+        elevation: of the cameras above the horizon, radians, within -pi/2..pi/2.
+        start: azimuth of the first camera, radians counter-clockwise from +X as seen from above.
+        turns: how many times round; negative turns the other way.
+        ease: 0 turns evenly; up to 1, the turn starts and ends ever more gently (and the film loops with a pause).
+        field_of_view: along the shorter side of the picture, radians.
+        radius: distance of the cameras from the point looked at, metres; None fits the bounds into the picture.
+        lift: raises cameras and the point looked at above the centre of the bounds, metres.
+        margin: room around the fitted bounds, as a share of their size.
+
+    Raises GeometryError that names a value out of range.
+    """
+    if not 1 <= frames <= MAX_FRAMES:
+        raise GeometryError(f"frames: {frames} is outside 1..{MAX_FRAMES}")
+    if not -math.pi / 2 <= elevation <= math.pi / 2:
+        raise GeometryError(f"elevation: {math.degrees(elevation):g} degrees is outside -90..90")
+    if not 0.0 <= ease <= 1.0:
+        raise GeometryError(f"ease: {ease} is outside 0..1")
+    if not 0.0 < field_of_view < math.pi:
+        raise GeometryError(f"field_of_view: {math.degrees(field_of_view):g} degrees is outside 0..180")
+    if radius is None:
+        radius = fitting_distance(bounds.radius * (1.0 + margin), field_of_view)
+    elif not radius > 0.0:
+        raise GeometryError(f"radius: must be positive, got {radius}")
+
+    focal = min(width, height) / 2 / math.tan(field_of_view / 2)
+    target = bounds.center + np.array([0.0, 0.0, lift])
+    cameras = []
+    for progress in np.arange(frames) / frames:
+        azimuth = start + 2 * math.pi * turns * _eased(float(progress), ease)
+        cameras.append(
+            Camera(
+                camera_to_world=orbit_pose(target, radius, azimuth, elevation),
+                width=width,
+                height=height,
+                fx=focal,
+                fy=focal,
+                cx=width / 2,
+                cy=height / 2,
+            )
+        )
+    return cameras
+
+
+def fitting_distance(radius: float, field_of_view: float) -> float:
+    """How far away a sphere of ``radius`` just fills ``field_of_view`` (radians), in the units of ``radius``."""
+    return radius / math.sin(field_of_view / 2)
+
+
+def orbit_pose(target: np.ndarray, radius: float, azimuth: float, elevation: float) -> np.ndarray:
+    """``camera_to_world`` [4, 4] float64 of an upright camera that looks at ``target`` [3] from ``radius`` metres away.
+
+    Written with angles rather than with an up vector, so that it holds straight above and below as well.
+    """
+    cos_a, sin_a = math.cos(azimuth), math.sin(azimuth)
+    cos_e, sin_e = math.cos(elevation), math.sin(elevation)
+    right = (-sin_a, cos_a, 0.0)
+    up = (-sin_e * cos_a, -sin_e * sin_a, cos_e)
+    backward = np.array((cos_e * cos_a, cos_e * sin_a, sin_e))
+    pose = np.eye(4)
+    pose[:3, 0], pose[:3, 1], pose[:3, 2] = right, up, backward
+    pose[:3, 3] = np.asarray(target, dtype=np.float64) + radius * backward
+    return pose
+
+
+def _eased(progress: float, ease: float) -> float:
+    """Progress 0..1 blended towards smoothstep, whose speed is zero at both ends."""
+    return progress + ease * (progress * progress * (3.0 - 2.0 * progress) - progress)
