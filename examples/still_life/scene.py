@@ -122,7 +122,7 @@ def _add_basket() -> None:
 def _add_fruit(
     name: str, skin: bpy.types.Material, place: tuple[float, float, float], radius: float, stretch: float = 0.94
 ) -> None:
-    """A fruit of ``radius`` metres, ``stretch`` times as long along its own axis; the z of ``place`` is above the board."""
+    """A fruit of ``radius`` metres, its own axis ``stretch`` times as long; the z of ``place`` is above the board."""
     bpy.ops.mesh.primitive_uv_sphere_add(radius=1.0, segments=48, ring_count=24)
     fruit = bpy.context.object
     fruit.name = name
