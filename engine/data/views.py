@@ -33,16 +33,22 @@ class View:
         size = (self.camera.height, self.camera.width)
         wanted = np.float16 if self.color_space == "linear" else np.uint8
         if self.color.dtype != wanted or self.color.ndim != 3 or self.color.shape[2] != 4:
-            raise ViewError(f"view {self.name}: {self.color_space} colour must be {np.dtype(wanted)} [H, W, 4], "
-                            f"got {self.color.dtype} {list(self.color.shape)}")
+            raise ViewError(
+                f"view {self.name}: {self.color_space} colour must be {np.dtype(wanted)} [H, W, 4], "
+                f"got {self.color.dtype} {list(self.color.shape)}"
+            )
         if self.color.shape[:2] != size:
-            raise ViewError(f"view {self.name}: the image is {self.color.shape[1]}x{self.color.shape[0]}, "
-                            f"its camera says {size[1]}x{size[0]}")
+            raise ViewError(
+                f"view {self.name}: the image is {self.color.shape[1]}x{self.color.shape[0]}, "
+                f"its camera says {size[1]}x{size[0]}"
+            )
         if self.color_space == "linear" and not np.isfinite(self.color).all():
             raise ViewError(f"view {self.name}: the image contains NaN or infinity")
         if self.depth is not None:
             if self.depth.dtype != np.float32 or self.depth.shape != size:
-                raise ViewError(f"view {self.name}: depth must be float32 {list(size)}, "
-                                f"got {self.depth.dtype} {list(self.depth.shape)}")
+                raise ViewError(
+                    f"view {self.name}: depth must be float32 {list(size)}, "
+                    f"got {self.depth.dtype} {list(self.depth.shape)}"
+                )
             if np.isnan(self.depth).any():
                 raise ViewError(f"view {self.name}: depth contains NaN")

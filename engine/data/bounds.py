@@ -1,0 +1,149 @@
+"""Where the subject of a dataset lies, and whether its pictures agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.data.dataset import DatasetError
+from engine.data.transforms import number
+from engine.data.views import View
+from engine.link.geometry import Bounds, Camera, GeometryError
+
+NERF_SYNTHETIC_HALF_SIZE = 1.5
+# instant-ngp maps the world into its unit cube by position * scale + offset.
+NGP_SCALE = 0.33
+NGP_OFFSET = 0.5
+CHECKED_VIEWS = 16
+CHECKED_PIXELS_PER_SIDE = 64
+TOLERATED_MISS = 0.02
+
+
+def bounds_from_file(values: Mapping[str, Any], where: str) -> Bounds | None:
+    """The box a transforms file names, in its own world space; None where it names none.
+
+    ``aabb`` [[min], [max]] is taken as it is, grown by ``aabb_scale`` about its centre. Else instant-ngp's rule holds:
+    a cube of edge ``aabb_scale`` around (0.5, 0.5, 0.5) of the space that ``position * scale + offset`` leads to.
+    """
+    growth = number(values, "aabb_scale", where)
+    if growth is not None and growth <= 0.0:
+        raise DatasetError(f"{where}: aabb_scale: must be positive, got {growth}")
+    if (box := values.get("aabb")) is not None:
+        return _named_box(box, growth or 1.0, where)
+    if growth is None and "scale" not in values and "offset" not in values:
+        return None
+    scale = number(values, "scale", where)
+    scale = NGP_SCALE if scale is None else scale
+    if scale <= 0.0:
+        raise DatasetError(f"{where}: scale: must be positive, got {scale}")
+    center = (0.5 - _offset(values.get("offset", NGP_OFFSET), where)) / scale
+    half = 0.5 * (growth or 1.0) / scale
+    return Bounds(center - half, center + half)
+
+
+def nerf_synthetic_bounds() -> Bounds:
+    """The cube that holds every subject of the NeRF-synthetic benchmark."""
+    half = np.full(3, NERF_SYNTHETIC_HALF_SIZE)
+    return Bounds(-half, half)
+
+
+def guess_bounds(cameras: Sequence[Camera]) -> Bounds:
+    """A cube around the point nearest to all optical axes that reaches as far as the farthest camera."""
+    normal = np.zeros((3, 3))
+    right = np.zeros(3)
+    for camera in cameras:
+        axis = camera.camera_to_world[:3, 2] / np.linalg.norm(camera.camera_to_world[:3, 2])
+        across = np.eye(3) - np.outer(axis, axis)  # projects onto the plane that the axis stands on
+        normal += across
+        right += across @ camera.position
+    center = np.linalg.lstsq(normal, right, rcond=1e-6)[0]
+    half = max(float(np.linalg.norm(camera.position - center)) for camera in cameras) or 1.0
+    return Bounds(center - half, center + half)
+
+
+def check_coverage(bounds: Bounds, views: Sequence[View]) -> list[str]:
+    """Compare what the pictures show with the box: a warning where more than a little of the subject lies outside.
+
+    With depth, the visible points themselves are tested; without, whether the rays of covered pixels meet the box.
+    Where no picture has any transparency, only a box that no ray meets at all is called wrong.
+    """
+    stride = max(1, len(views) // CHECKED_VIEWS)
+    missed: list[tuple[float, str]] = []
+    for view in views[::stride]:
+        share = _missed_share(bounds, view)
+        if share is not None:
+            missed.append((share, view.name))
+    if not missed:
+        return []
+    mean = float(np.mean([share for share, _ in missed]))
+    if mean <= TOLERATED_MISS:
+        return []
+    worst_share, worst = max(missed)
+    return [
+        f"the bounds {bounds.minimum.tolist()} to {bounds.maximum.tolist()} miss {mean:.0%} of the subject "
+        f"(worst in view {worst}: {worst_share:.0%}); what lies outside can't be learnt"
+    ]
+
+
+def _missed_share(bounds: Bounds, view: View) -> float | None:
+    """The share of the view's covered pixels outside the box; None where the picture can't tell."""
+    alpha = view.color[..., 3]
+    height, width = alpha.shape
+    rows = np.arange(0, height, max(1, height // CHECKED_PIXELS_PER_SIDE))
+    columns = np.arange(0, width, max(1, width // CHECKED_PIXELS_PER_SIDE))
+    y, x = (grid.ravel() for grid in np.meshgrid(rows, columns, indexing="ij"))
+    full = 1.0 if view.color_space == "linear" else 255.0
+    covered = alpha[y, x] > 0.5 * full
+    y, x = y[covered], x[covered]
+    if len(x) == 0:
+        return None
+    camera = view.camera
+    # Lens distortion moves a ray by far less than this check's tolerance.
+    local = np.stack([(x + 0.5 - camera.cx) / camera.fx, -(y + 0.5 - camera.cy) / camera.fy, -np.ones(len(x))], axis=1)
+    directions = local @ camera.camera_to_world[:3, :3].T
+    if view.depth is not None:
+        depth = view.depth[y, x]
+        known = np.isfinite(depth)
+        if not known.any():
+            return None
+        points = camera.position + directions[known] * depth[known, None]
+        margin = 0.01 * bounds.size
+        inside = ((points >= bounds.minimum - margin) & (points <= bounds.maximum + margin)).all(axis=1)
+        return float(1.0 - inside.mean())
+    hits = meets_box(bounds, camera.position, directions)
+    if covered.all():  # a photograph with a background: only part of it is the subject
+        return None if hits.any() else 1.0
+    return float(1.0 - hits.mean())
+
+
+def meets_box(bounds: Bounds, origin: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Whether each ray from ``origin`` [3] along ``directions`` [n, 3] meets the box ahead of it: [n] bool."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        first = (bounds.minimum - origin) / directions
+        second = (bounds.maximum - origin) / directions
+    near = np.nanmax(np.minimum(first, second), axis=1)
+    far = np.nanmin(np.maximum(first, second), axis=1)
+    return far >= np.maximum(near, 0.0)
+
+
+def _named_box(box: Any, growth: float, where: str) -> Bounds:
+    if not isinstance(box, list | tuple) or len(box) != 2:
+        raise DatasetError(f"{where}: aabb: expected [[min x, y, z], [max x, y, z]]")
+    try:
+        bounds = Bounds(box[0], box[1])
+    except GeometryError as error:
+        raise DatasetError(f"{where}: aabb: {error}") from None
+    half = bounds.size / 2 * growth
+    return Bounds(bounds.center - half, bounds.center + half)
+
+
+def _offset(value: Any, where: str) -> np.ndarray:
+    try:
+        offset = np.broadcast_to(np.asarray(value, dtype=np.float64), (3,))
+    except (TypeError, ValueError):
+        raise DatasetError(f"{where}: offset: expected a number or three, got {value!r}") from None
+    if not np.isfinite(offset).all():
+        raise DatasetError(f"{where}: offset: contains NaN or infinity")
+    return offset

@@ -1,0 +1,75 @@
+"""Write a dataset as Hashlight's own capture folder, which instant-ngp's and nerfstudio's readers understand too.
+
+``transforms_train.json`` and ``transforms_test.json`` with per-view intrinsics, ``aabb`` and ``color_space``;
+``images/NAME.exr`` (half RGBA, scene-linear, premultiplied) or ``images/NAME.png`` (8-bit sRGB, straight alpha);
+``depth/NAME.exr`` (one 32-bit float channel, planar z in metres, +inf where there is nothing).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from engine.data.dataset import Dataset, DatasetError
+from engine.data.exr import write_exr
+from engine.data.views import View
+from engine.files import written_atomically
+
+
+def save_dataset(folder: Path, dataset: Dataset) -> None:
+    """Write ``dataset`` into ``folder``, pictures first, so that the JSON files never name one that isn't there.
+
+    Raises DatasetError that names the file that couldn't be written.
+    """
+    try:
+        for sub in ("images", "depth"):
+            (folder / sub).mkdir(parents=True, exist_ok=True)
+        for view in dataset.views:
+            _write_pictures(folder, view)
+        for split, views in (("train", dataset.train), ("test", dataset.test)):
+            values = {
+                "color_space": dataset.color_space,
+                "aabb": [dataset.bounds.minimum.tolist(), dataset.bounds.maximum.tolist()],
+                "frames": [_frame(view) for view in views],
+            }
+            with written_atomically(folder / f"transforms_{split}.json") as temporary:
+                temporary.write_text(json.dumps(values, indent=1), encoding="utf-8")
+    except OSError as error:
+        raise DatasetError(f"{error.filename or folder}: can't be written ({error.strerror or error})") from None
+
+
+def _write_pictures(folder: Path, view: View) -> None:
+    path = folder / _image_path(view)
+    if view.color_space == "linear":
+        write_exr(path, {"RGBA": view.color})
+    else:
+        with written_atomically(path) as temporary:
+            Image.fromarray(view.color).save(temporary)
+    if view.depth is not None:
+        write_exr(folder / f"depth/{view.name}.exr", {"V": view.depth})
+
+
+def _frame(view: View) -> dict[str, Any]:
+    camera = view.camera
+    frame: dict[str, Any] = {"file_path": _image_path(view)}
+    if view.depth is not None:
+        frame["depth_file_path"] = f"depth/{view.name}.exr"
+    frame["transform_matrix"] = camera.camera_to_world.tolist()
+    frame |= {
+        "w": camera.width,
+        "h": camera.height,
+        "fl_x": camera.fx,
+        "fl_y": camera.fy,
+        "cx": camera.cx,
+        "cy": camera.cy,
+    }
+    if camera.is_distorted:
+        frame |= {name: getattr(camera, name) for name in ("k1", "k2", "p1", "p2")}
+    return frame
+
+
+def _image_path(view: View) -> str:
+    return f"images/{view.name}.{'exr' if view.color_space == 'linear' else 'png'}"

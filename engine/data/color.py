@@ -1,0 +1,53 @@
+"""Colour as it is stored and as it is shown.
+
+"srgb" pixels are uint8 with straight alpha, "linear" ones float16 scene-linear with premultiplied alpha (see views.py).
+Display-referred means: composited on a background, clamped to 0..1 and sRGB-encoded.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from engine.link.messages import ColorSpace
+
+Background = Literal["black", "white"]
+BACKGROUNDS: dict[Background, float] = {"black": 0.0, "white": 1.0}
+
+
+def encode_srgb(linear: np.ndarray) -> np.ndarray:
+    """Linear 0..1 to sRGB 0..1 (IEC 61966-2-1), clamped; any shape, float32."""
+    linear = np.clip(np.asarray(linear, dtype=np.float32), 0.0, 1.0)
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055).astype(np.float32)
+
+
+def decode_srgb(encoded: np.ndarray) -> np.ndarray:
+    """sRGB 0..1 to linear 0..1, clamped; any shape, float32."""
+    encoded = np.clip(np.asarray(encoded, dtype=np.float32), 0.0, 1.0)
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def composite_for_display(premultiplied: np.ndarray, color_space: ColorSpace, background: Background) -> np.ndarray:
+    """Put float premultiplied colour [H, W, 4] on a background: display-referred sRGB, [H, W, 3] float32 in 0..1.
+
+    sRGB colour is composited as it is (what the NeRF-synthetic benchmark does); linear colour is composited in linear,
+    clamped and then encoded.
+    """
+    premultiplied = np.asarray(premultiplied, dtype=np.float32)
+    mixed = premultiplied[..., :3] + (1.0 - premultiplied[..., 3:]) * BACKGROUNDS[background]
+    return encode_srgb(mixed) if color_space == "linear" else np.clip(mixed, 0.0, 1.0)
+
+
+def premultiply(color: np.ndarray, color_space: ColorSpace) -> np.ndarray:
+    """Stored pixels [H, W, 4] (see the module's text) as float32 premultiplied in their own colour space."""
+    if color_space == "linear":
+        return color.astype(np.float32)
+    scaled = color.astype(np.float32) / 255.0
+    scaled[..., :3] *= scaled[..., 3:]
+    return scaled
+
+
+def to_uint8(unit: np.ndarray) -> np.ndarray:
+    """0..1 floats to bytes, rounded and clamped."""
+    return (np.clip(unit, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)

@@ -1,0 +1,34 @@
+"""What every dataset format is read into."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from engine.data.views import View
+from engine.link.geometry import Bounds
+from engine.link.messages import ColorSpace
+
+
+class DatasetError(ValueError):
+    """A dataset that can't be used; the message names the file, and where it applies the view or field, at fault."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dataset:
+    """Views of one subject. All share one ``color_space``; ``bounds`` is in the world space of the cameras.
+
+    ``warnings``: sentences for the user about what was assumed or looks wrong. ``path``: what was loaded.
+    """
+
+    train: list[View]
+    test: list[View]
+    bounds: Bounds
+    color_space: ColorSpace
+    warnings: list[str]
+    path: Path
+
+    @property
+    def views(self) -> list[View]:
+        """Training views, then held-out ones."""
+        return self.train + self.test

@@ -1,0 +1,87 @@
+"""Scores of held-out views.
+
+The convention of the field: both pictures are composited on the named background at pixel centres, and the figures are
+means over views of per-image PSNR and SSIM. sRGB data is composited as it is. Scene-linear data is compared
+display-referred: composited in linear, clamped to 0..1, sRGB-encoded, then scored; so its figures mean the same thing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.data.color import Background, composite_for_display, premultiply, to_uint8
+from engine.data.views import View
+from engine.evaluation.metrics import psnr, ssim
+
+if TYPE_CHECKING:
+    from engine.rendering.renderer import Renderer
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ViewScore:
+    """How well one view is rendered. ``prediction`` and ``truth`` [H, W, 3] uint8 sRGB on the background, for showing;
+    the scores come from the unrounded pictures. None where they weren't kept."""
+
+    name: str
+    psnr: float
+    ssim: float
+    prediction: np.ndarray | None
+    truth: np.ndarray | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scores:
+    """Per-view scores on one background and their means."""
+
+    background: Background
+    views: list[ViewScore]
+
+    @property
+    def psnr(self) -> float:
+        """Mean over views of PSNR in dB."""
+        return float(np.mean([view.psnr for view in self.views]))
+
+    @property
+    def ssim(self) -> float:
+        """Mean over views of SSIM."""
+        return float(np.mean([view.ssim for view in self.views]))
+
+    @property
+    def by_view(self) -> dict[str, dict[str, float]]:
+        """``{name: {"psnr": dB, "ssim": 0..1}}``, JSON-ready."""
+        return {view.name: {"psnr": view.psnr, "ssim": view.ssim} for view in self.views}
+
+
+def score_view(renderer: Renderer, view: View, background: Background, keep_images: bool = True) -> ViewScore:
+    """Render ``view``'s camera and compare with its picture (see the module's text for how)."""
+    rendered = renderer.render(view.camera).color.detach().cpu().numpy()
+    prediction = composite_for_display(rendered, renderer.color_space, background)
+    truth = composite_for_display(premultiply(view.color, view.color_space), view.color_space, background)
+    images = (to_uint8(prediction), to_uint8(truth)) if keep_images else (None, None)
+    return ViewScore(view.name, psnr(prediction, truth), ssim(prediction, truth), *images)
+
+
+def iterate_scores(
+    renderer: Renderer, views: Sequence[View], background: Background, keep_images: bool = True
+) -> Iterator[ViewScore]:
+    """Score one view per ``next()``, so that a caller can do other work between them."""
+    for view in views:
+        yield score_view(renderer, view, background, keep_images)
+
+
+def evaluate(renderer: Renderer, views: Sequence[View], background: Background, keep_images: bool = True) -> Scores:
+    """Score all ``views``, at least one. Without ``keep_images`` only the figures are kept."""
+    if not views:
+        raise ValueError("there are no views to score")
+    return Scores(background, list(iterate_scores(renderer, views, background, keep_images)))
+
+
+def choose_evenly(views: Sequence[View], count: int) -> list[View]:
+    """At most ``count`` of ``views``, spread evenly over them, in order."""
+    if count >= len(views):
+        return list(views)
+    return [views[index * len(views) // count] for index in range(count)]

@@ -1,0 +1,43 @@
+"""Image quality, as papers on radiance fields report it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def psnr(image: np.ndarray, truth: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB of two float images [H, W, 3] in 0..1; infinite where they are the same."""
+    _require_same_shape(image, truth)
+    error = float(np.mean((image.astype(np.float64) - truth.astype(np.float64)) ** 2))
+    return math.inf if error == 0.0 else -10.0 * math.log10(error)
+
+
+def ssim(image: np.ndarray, truth: np.ndarray) -> float:
+    """Structural similarity of two float images [H, W, 3] in 0..1 (at least 11x11 pixels), 1 where they are the same.
+
+    Wang et al.'s settings: an 11-pixel Gaussian window of sigma 1.5, population covariance, data range 1, mean over
+    the channels.
+    """
+    from skimage.metrics import structural_similarity
+
+    _require_same_shape(image, truth)
+    return float(
+        structural_similarity(
+            image.astype(np.float64),
+            truth.astype(np.float64),
+            channel_axis=2,
+            data_range=1.0,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+    )
+
+
+def _require_same_shape(image: np.ndarray, truth: np.ndarray) -> None:
+    if image.shape != truth.shape or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(
+            f"two [H, W, 3] images of one size are compared, got {list(image.shape)} and {list(truth.shape)}"
+        )

@@ -1,0 +1,65 @@
+"""Whether the bounds hold what the pictures show."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from engine.data.bounds import check_coverage, guess_bounds, meets_box
+from engine.link.geometry import Bounds
+from tests.engine.data.scenes import orbit_camera, sphere_view
+
+
+def box(center: list[float], half: float) -> Bounds:
+    return Bounds(np.array(center) - half, np.array(center) + half)
+
+
+@pytest.mark.parametrize("depth", [True, False])
+class TestCoverage:
+    def views(self, depth: bool) -> list:
+        return [sphere_view(index, 8, size=48, depth=depth) for index in range(8)]
+
+    def test_a_box_around_the_subject_is_fine(self, depth: bool) -> None:
+        assert check_coverage(box([0, 0, 0], 0.85), self.views(depth)) == []
+
+    def test_a_box_beside_the_subject_is_a_warning(self, depth: bool) -> None:
+        (warning,) = check_coverage(box([0, 0, 5], 0.5), self.views(depth))
+        assert "miss" in warning and "view_" in warning
+
+    def test_a_box_that_cuts_the_subject_is_a_warning(self, depth: bool) -> None:
+        assert check_coverage(box([0.5, 0, 0], 0.6), self.views(depth))
+
+
+def test_opaque_pictures_are_only_wrong_if_no_ray_meets_the_box() -> None:
+    views = []
+    for index in range(4):
+        view = sphere_view(index, 4, depth=False)
+        color = view.color.copy()
+        color[..., 3] = 1.0
+        views.append(dataclasses.replace(view, color=color))
+    assert check_coverage(box([0, 0, 0], 0.2), views) == []
+    assert check_coverage(box([0, 0, 50], 0.2), views)
+
+
+def test_guessed_bounds_are_centred_where_the_cameras_look() -> None:
+    cameras = []
+    for index in range(5):
+        camera = orbit_camera(index, 5)
+        pose = camera.camera_to_world.copy()
+        pose[:3, 3] += [3.0, -2.0, 1.0]
+        cameras.append(dataclasses.replace(camera, camera_to_world=pose))
+    bounds = guess_bounds(cameras)
+    np.testing.assert_allclose(bounds.center, [3, -2, 1], atol=1e-9)
+    np.testing.assert_allclose(bounds.size, 8.0)
+
+
+def test_one_camera_is_enough_for_a_guess() -> None:
+    assert np.isfinite(guess_bounds([orbit_camera(0, 1)]).size).all()
+
+
+def test_rays_and_box() -> None:
+    directions = np.array([[0.0, 0.0, -1.0], [0.0, 0.0, 1.0], [1.0, 0.0, -1.0], [0.05, 0.0, -1.0]])
+    hits = meets_box(box([0, 0, 0], 1.0), np.array([0.0, 0.0, 10.0]), directions)
+    assert hits.tolist() == [True, False, False, True]
