@@ -6,6 +6,7 @@ import math
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+
 from engine.link.geometry import MAX_IMAGE_SIDE
 
 RIGS = (
@@ -29,7 +30,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
     )
     held_out_views: IntProperty(
         name="Held-Out Views",
-        description="How many further pictures are kept apart, to measure how well the field does on views it never saw",
+        description="How many more pictures are kept apart, to measure the field on views that it never saw",
         default=8,
         min=0,
         max=1_000,

@@ -1,8 +1,8 @@
 """Build the Blender extension: ``build/hashlight-VERSION.zip``.
 
-The zip holds ``blender_addon/`` as the add-on, ``blender_manifest.toml``, and two pure-Python wheels: this project's own and
-websockets. Blender's own packaging tool, which the ``bpy`` wheel brings along, builds and validates it. Nothing is
-done when nothing changed, and nothing is downloaded twice.
+The zip holds ``blender_addon/`` as the add-on, ``blender_manifest.toml``, and two pure-Python wheels: this project's
+own and websockets. Blender's own packaging tool, which the ``bpy`` wheel brings along, builds and validates it. Nothing
+is done when nothing changed, and nothing is downloaded twice.
 
     python scripts/build_extension.py [--output-dir DIR] [--force]
 """
@@ -110,10 +110,8 @@ def _fetch_websockets_wheel(cache: Path, scratch: Path) -> Path:
     cached = cache / f"websockets-{version}-py3-none-any.whl"
     if not cached.is_file():
         cache.mkdir(parents=True, exist_ok=True)
-        # fmt: off
-        _pip("download", "--no-deps", "--only-binary=:all:", "--platform", "any", "--implementation", "py", "--abi", "none",
-             "--dest", str(scratch), f"websockets=={version}")
-        # fmt: on
+        pure_python = ["--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none"]
+        _pip("download", "--no-deps", *pure_python, "--dest", str(scratch), f"websockets=={version}")
         (scratch / cached.name).replace(cached)
     return cached
 

@@ -1,4 +1,4 @@
-"""The built extension, installed in a real Blender. Runs as its own process: ``pytest tests/blender``, never with torch.
+"""The built extension, installed in a real Blender. Its own process, never with torch: ``pytest tests/blender``.
 
 The zip is built (if anything changed) and installed once a session into a temporary user folder, so that the tests see
 what users get: the add-on as ``bl_ext.user_default.hashlight`` and ``engine.link`` from the wheel inside the zip.
@@ -26,14 +26,15 @@ os.environ["BLENDER_USER_RESOURCES"] = _user_resources.name
 
 
 def _hide_development_install() -> None:
-    """Make the working tree unimportable: ``engine`` has to come from the extension's own wheel."""
+    """Make the working tree unimportable: ``engine`` has to come from the extension's own wheel.
+
+    Not at import: pytest itself puts the working tree on the path while it collects.
+    """
     sys.path[:] = [entry for entry in sys.path if entry and Path(entry).resolve() != ROOT]
     sys.meta_path[:] = [finder for finder in sys.meta_path if "__editable__" not in getattr(finder, "__module__", "")]
     for name in [name for name in sys.modules if name.partition(".")[0] == "engine"]:
         del sys.modules[name]
 
-
-_hide_development_install()
 
 import bpy  # noqa: E402
 
@@ -56,6 +57,7 @@ def extension_zip() -> Path:
 @pytest.fixture(scope="session")
 def extension(extension_zip: Path) -> str:
     """Installs and enables the extension; the value is its package name."""
+    _hide_development_install()
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.ops.extensions.package_install_files(
         filepath=str(extension_zip), repo="user_default", enable_on_install=True, overwrite=True

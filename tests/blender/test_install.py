@@ -33,8 +33,9 @@ def test_second_build_reuses_the_first(extension_zip: Path) -> None:
 
 def test_the_link_comes_from_the_bundled_wheel(addon: Callable[[str], ModuleType]) -> None:
     addon("properties")
-    import engine.link.geometry
     import websockets
+
+    import engine.link.geometry
 
     user_resources = Path(bpy.utils.resource_path("USER")).resolve()
     assert Path(engine.link.geometry.__file__).resolve().is_relative_to(user_resources)
@@ -53,10 +54,9 @@ def test_every_setting_has_a_name_and_a_tooltip(scene: bpy.types.Scene) -> None:
         for prop in group.bl_rna.properties:
             if prop.identifier in {"rna_type", "name"}:
                 continue
-            if prop.type == "POINTER" and hasattr(prop.fixed_type.bl_rna.base, "identifier"):
-                if prop.fixed_type.bl_rna.base.identifier == "PropertyGroup":
-                    count += check(getattr(group, prop.identifier), f"{path}.{prop.identifier}")
-                    continue
+            if prop.type == "POINTER" and isinstance(getattr(group, prop.identifier), bpy.types.PropertyGroup):
+                count += check(getattr(group, prop.identifier), f"{path}.{prop.identifier}")
+                continue
             assert prop.name, f"{path}.{prop.identifier}"
             assert len(prop.description) > 10, f"{path}.{prop.identifier} has no tooltip"
             assert not prop.description.endswith("."), f"{path}.{prop.identifier}: tooltips end without a full stop"
