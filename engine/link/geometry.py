@@ -99,7 +99,7 @@ class Camera:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Bounds:
-    """An axis-aligned box in world space that holds the subject: ``minimum`` and ``maximum``, [3] float64 each, metres."""
+    """An axis-aligned box in world space that holds the subject: ``minimum``, ``maximum``, [3] float64 each, metres."""
 
     minimum: np.ndarray
     maximum: np.ndarray
@@ -114,7 +114,9 @@ class Bounds:
                 raise GeometryError(f"{name}: expected three finite numbers, got {getattr(self, name)!r}")
             object.__setattr__(self, name, corner)
         if not (self.maximum > self.minimum).all():
-            raise GeometryError(f"maximum: {self.maximum.tolist()} must exceed minimum {self.minimum.tolist()} on every axis")
+            raise GeometryError(
+                f"maximum: {self.maximum.tolist()} must exceed minimum {self.minimum.tolist()} on every axis"
+            )
 
     @property
     def center(self) -> np.ndarray:

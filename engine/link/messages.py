@@ -1,19 +1,31 @@
 """Every message that crosses the link, as a typed dataclass.
 
-A field annotated ``np.ndarray`` (or ``np.ndarray | None``) travels as a raw buffer behind the JSON header; everything
-else travels inside it. ``codec`` turns messages into bytes and back and checks types, sizes and unknown fields.
+An array field (``ColorImage``, ``DepthImage``) travels as a raw buffer behind the JSON header; everything else travels
+inside it. ``codec`` turns messages into bytes and back and checks types, sizes and unknown fields.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
 from engine.link.geometry import Bounds, Camera
 
 PROTOCOL = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSpec:
+    """What an array field may hold: [H, W] (``channels`` 0) or [H, W, channels], of one of ``dtypes``."""
+
+    dtypes: tuple[str, ...]
+    channels: int = 0
+
+
+ColorImage = Annotated[np.ndarray, ImageSpec(("float16", "uint8"), channels=4)]
+DepthImage = Annotated[np.ndarray, ImageSpec(("float32",))]
 
 ColorSpace = Literal["linear", "srgb"]
 Split = Literal["train", "test"]
@@ -66,8 +78,8 @@ class AddView(Message):
     name: str
     split: Split
     camera: Camera
-    color: np.ndarray
-    depth: np.ndarray | None = None
+    color: ColorImage
+    depth: DepthImage | None = None
     render_seconds: float = 0.0
 
 
@@ -138,7 +150,8 @@ class Shutdown(Message):
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Welcome(Message):
-    """The handshake's good end. ``ring``: path of the pixel ring file, None when pixels come inside the messages."""
+    """The handshake's good end. ``ring``: the private folder of the pixel ring, None when pixels come inside the
+    messages."""
 
     protocol: int
     version: str
@@ -188,13 +201,16 @@ class Status(Message):
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Frame(Message):
     """A rendered picture. ``color`` [H, W, 4] float16, premultiplied, scene-linear, first row on top; ``depth`` [H, W]
-    float32 planar z, +inf where alpha is 0. ``camera`` is exactly the one it was rendered from."""
+    float32 planar z, +inf where alpha is 0. ``camera`` is exactly the one it was rendered from: with quality "moving"
+    it may be a smaller one than was asked for."""
+
+    replaces: ClassVar[tuple[str, ...] | None] = ()
 
     request: int
     step: int
     camera: Camera
-    color: np.ndarray
-    depth: np.ndarray | None = None
+    color: ColorImage
+    depth: DepthImage | None = None
     render_seconds: float = 0.0
 
 
@@ -242,3 +258,28 @@ class Problem(Message):
     hint: str = ""
     regarding: str = ""
     fatal: bool = False
+
+
+CLIENT_MESSAGES: tuple[type[Message], ...] = (
+    Hello,
+    OpenRun,
+    AddView,
+    Train,
+    RequestFrame,
+    Evaluate,
+    StartBake,
+    CancelJob,
+    SaveSnapshot,
+    Shutdown,
+)
+ENGINE_MESSAGES: tuple[type[Message], ...] = (
+    Welcome,
+    RunOpened,
+    ViewAdded,
+    Status,
+    Frame,
+    Evaluation,
+    JobUpdate,
+    SnapshotSaved,
+    Problem,
+)
