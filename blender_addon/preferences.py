@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 
 class HASHLIGHT_preferences(bpy.types.AddonPreferences):
@@ -24,12 +24,31 @@ class HASHLIGHT_preferences(bpy.types.AddonPreferences):
         ),
         default="auto",
     )
+    use_running_engine: BoolProperty(
+        name="Use a Running Engine",
+        description="Connect to an engine started with 'hashlight serve', here or on another machine",
+        default=False,
+    )
+    host: StringProperty(name="Host", description="The machine that the engine runs on", default="127.0.0.1")
+    port: IntProperty(name="Port", description="The port that the engine listens on", default=7860, min=1, max=65535)
+    token: StringProperty(
+        name="Token",
+        description="The secret that the engine printed when it started",
+        subtype="PASSWORD",
+        options={"SKIP_SAVE"},
+    )
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
-        layout.prop(self, "engine_python")
-        layout.prop(self, "device")
+        layout.prop(self, "use_running_engine")
+        if self.use_running_engine:
+            layout.prop(self, "host")
+            layout.prop(self, "port")
+            layout.prop(self, "token")
+        else:
+            layout.prop(self, "engine_python")
+            layout.prop(self, "device")
 
 
 def get_preferences(context: bpy.types.Context | None = None) -> HASHLIGHT_preferences:

@@ -123,6 +123,141 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
     )
 
 
+class HASHLIGHT_PG_training(bpy.types.PropertyGroup):
+    seconds: FloatProperty(
+        name="Seconds",
+        description="Training time to plan for; training then stops by itself. 0 goes on until it is paused",
+        default=90.0,
+        min=0.0,
+        max=1e6,
+        soft_max=3600.0,
+        subtype="TIME_ABSOLUTE",
+    )
+    evaluate_every: FloatProperty(
+        name="Evaluate Every",
+        description="Seconds of training between two scores of the held-out views, 0 for none",
+        default=15.0,
+        min=0.0,
+        max=1e6,
+        soft_max=600.0,
+        subtype="TIME_ABSOLUTE",
+    )
+    preset: StringProperty(
+        name="Preset",
+        description="The engine's set of training parameters; auto picks one for the device",
+        default="auto",
+    )
+    seed: IntProperty(name="Seed", description="Makes training repeatable", default=0, min=0)
+
+
+class HASHLIGHT_PG_preview(bpy.types.PropertyGroup):
+    place: EnumProperty(
+        name="Place",
+        description="How far from the camera the plane stands",
+        items=(
+            ("FRONT", "In Front", "Before the bounds: nothing of the subject hides the plane"),
+            ("CENTER", "Center", "Through the middle of the bounds"),
+            ("BEHIND", "Behind", "Beyond the bounds: the subject stands before the plane"),
+        ),
+        default="CENTER",
+    )
+    percentage: IntProperty(
+        name="Resolution",
+        description="Size of the neural picture, as a share of the render resolution",
+        subtype="PERCENTAGE",
+        default=100,
+        min=1,
+        max=100,
+    )
+
+
+class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
+    path: EnumProperty(
+        name="Path",
+        description="The way the camera takes",
+        items=(
+            ("TURNTABLE", "Turntable", "Once around the bounds"),
+            ("ANIMATION", "Camera Animation", "The scene camera, frame by frame, as it is animated"),
+        ),
+        default="TURNTABLE",
+    )
+    name: StringProperty(name="Name", description="Folder of the frames, inside the bakes folder", default="turntable")
+    frames: IntProperty(
+        name="Frames", description="Length of the turntable", default=72, min=1, max=20_000, soft_max=600
+    )
+    elevation: FloatProperty(
+        name="Elevation",
+        description="Angle of the camera above the horizon",
+        subtype="ANGLE",
+        default=math.radians(20),
+        min=-math.pi / 2,
+        max=math.pi / 2,
+    )
+    start: FloatProperty(
+        name="Start",
+        description="Where the turn begins, counter-clockwise from the X axis",
+        subtype="ANGLE",
+        default=-math.pi / 2,
+    )
+    turns: FloatProperty(name="Turns", description="How many times around; negative turns the other way", default=1.0)
+    ease: FloatProperty(
+        name="Ease",
+        description="How gently the turn starts and ends; 0 turns evenly",
+        subtype="FACTOR",
+        default=0.0,
+        min=0.0,
+        max=1.0,
+    )
+    radius: FloatProperty(
+        name="Radius",
+        description="Distance of the camera from the middle of the bounds, 0 to fit the bounds into the picture",
+        subtype="DISTANCE",
+        default=0.0,
+        min=0.0,
+    )
+    lift: FloatProperty(
+        name="Height", description="Raises the camera and the point it looks at", subtype="DISTANCE", default=0.0
+    )
+    field_of_view: FloatProperty(
+        name="Field of View",
+        description="Opening angle of the turntable's camera, along the shorter side of the picture",
+        subtype="ANGLE",
+        default=math.radians(40),
+        min=math.radians(1),
+        max=math.radians(150),
+    )
+    resolution_x: IntProperty(
+        name="Resolution X",
+        description="Width of the turntable's frames",
+        subtype="PIXEL",
+        default=480,
+        min=1,
+        max=MAX_IMAGE_SIDE,
+    )
+    resolution_y: IntProperty(
+        name="Y",
+        description="Height of the turntable's frames",
+        subtype="PIXEL",
+        default=480,
+        min=1,
+        max=MAX_IMAGE_SIDE,
+    )
+    image_format: EnumProperty(
+        name="Format",
+        description="What the frames are written as",
+        items=(
+            ("png", "PNG", "8 bits, sRGB, straight alpha: for everything that shows pictures"),
+            (
+                "exr",
+                "OpenEXR",
+                "Half floats, scene-linear, premultiplied alpha: for compositing and the scene's own look",
+            ),
+        ),
+        default="png",
+    )
+    use_video: BoolProperty(name="Video", description="Make an MP4 beside the frames as well", default=True)
+
+
 class HASHLIGHT_PG_scene(bpy.types.PropertyGroup):
     folder: StringProperty(
         name="Folder",
@@ -130,9 +265,18 @@ class HASHLIGHT_PG_scene(bpy.types.PropertyGroup):
         subtype="DIR_PATH",
     )
     capture: PointerProperty(type=HASHLIGHT_PG_capture)
+    training: PointerProperty(type=HASHLIGHT_PG_training)
+    preview: PointerProperty(type=HASHLIGHT_PG_preview)
+    bake: PointerProperty(type=HASHLIGHT_PG_bake)
 
 
-CLASSES = (HASHLIGHT_PG_capture, HASHLIGHT_PG_scene)
+CLASSES = (
+    HASHLIGHT_PG_capture,
+    HASHLIGHT_PG_training,
+    HASHLIGHT_PG_preview,
+    HASHLIGHT_PG_bake,
+    HASHLIGHT_PG_scene,
+)
 
 
 def register() -> None:

@@ -1,0 +1,142 @@
+"""Asking for pictures of the scene camera, and showing those that come.
+
+Scenes are kept by name: undo and file loads invalidate anything else.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import bpy
+
+from engine.link.geometry import Camera
+from engine.link.messages import Frame, RunOpened, Status
+
+from ..capture.cameras import scene_camera
+from ..session import registry
+from ..session.engine_session import EngineSession
+from .material import build_material, picture_node
+from .picture import update_image
+from .plane import choose_distance, ensure_plane, find_plane, place_plane
+
+RENDERING_SHARE = 1 / 3  # of the engine's time may go into live pictures; training needs the rest
+
+
+@dataclass
+class _Asking:
+    """Where the picture under way belongs, and whether another follows it."""
+
+    scene: str = ""
+    request: int = 0  # 0: none under way
+    asked_at: float = 0.0
+    next_at: float = 0.0
+    live: bool = False
+
+
+_asking = _Asking()
+
+
+def is_live() -> bool:
+    """Whether pictures are asked for again and again."""
+    return _asking.live
+
+
+def begin(scene: bpy.types.Scene) -> None:
+    """Ask for a new picture of ``scene`` whenever the last one is there and training went on or the camera moved."""
+    _asking.live = True
+    _asking.scene = scene.name
+    _asking.next_at = 0.0
+
+
+def end() -> None:
+    """Stop asking; the last picture stays."""
+    _asking.live = False
+
+
+def request_picture(session: EngineSession, scene: bpy.types.Scene) -> None:
+    """Ask for a picture of the scene camera as it stands now. Raises ValueError when there is none."""
+    camera = preview_camera(scene)
+    _asking.scene = scene.name
+    _asking.request = session.request_frame(camera)
+    _asking.asked_at = time.monotonic()
+
+
+def preview_camera(scene: bpy.types.Scene) -> Camera:
+    """The scene camera at the preview's resolution. Raises ValueError when the scene has none."""
+    camera = scene_camera(scene)
+    share = scene.hashlight.preview.percentage / 100
+    return camera.resized(max(1, round(camera.width * share)), max(1, round(camera.height * share)))
+
+
+def show_picture(scene: bpy.types.Scene, session: EngineSession, frame: Frame) -> bpy.types.Object:
+    """Put a frame onto the scene's preview plane, in the frustum of the camera that it was rendered from."""
+    plane = ensure_plane(scene, "preview", lambda name: build_material(name, "premultiplied"))
+    picture = picture_node(plane.active_material)
+    picture.image = update_image(picture.image, plane.name, frame.color)
+    if session.bounds is not None:
+        place_plane(plane, frame.camera, choose_distance(frame.camera, session.bounds, scene.hashlight.preview.place))
+    return plane
+
+
+def _on_frame(session: EngineSession, frame: Frame) -> None:
+    if frame.request == _asking.request:
+        now = time.monotonic()
+        _asking.request = 0
+        _asking.next_at = now + (now - _asking.asked_at) * (1 / RENDERING_SHARE - 1)
+    if (scene := bpy.data.scenes.get(_asking.scene)) is not None:
+        show_picture(scene, session, frame)
+
+
+def _on_status(session: EngineSession, status: Status) -> None:
+    """Five times a second: the moment to ask for the next live picture, if there is anything new to see."""
+    if not _asking.live or _asking.request or time.monotonic() < _asking.next_at or not status.train_views:
+        return
+    scene = bpy.data.scenes.get(_asking.scene)
+    if scene is None or scene.camera is None:
+        return
+    camera = preview_camera(scene)
+    last = session.frame
+    if last is None or status.step > last.step or last.camera.to_json() != camera.to_json():
+        request_picture(session, scene)
+
+
+def _on_run(session: EngineSession, run: RunOpened) -> None:
+    _asking.request = 0  # a picture that was under way died with the former engine
+
+
+@bpy.app.handlers.persistent
+def _before_load(*_: object) -> None:
+    end()
+
+
+@bpy.app.handlers.persistent
+def _before_save(*_: object) -> None:
+    """Keep the picture inside the .blend, which then opens as it is."""
+    for scene in bpy.data.scenes:
+        plane = find_plane(scene, "preview")
+        if plane is not None and plane.active_material is not None:
+            image = picture_node(plane.active_material).image
+            if image is not None and image.is_dirty:
+                image.pack()
+
+
+_LISTENERS = ((Frame, _on_frame), (Status, _on_status), (RunOpened, _on_run))
+_HANDLERS = ((bpy.app.handlers.load_pre, _before_load), (bpy.app.handlers.save_pre, _before_save))
+
+
+def register() -> None:
+    """Listen to the engine and to Blender."""
+    for message_type, listener in _LISTENERS:
+        registry.listen(message_type, listener)
+    for handlers, handler in _HANDLERS:
+        handlers.append(handler)
+
+
+def unregister() -> None:
+    """Undo ``register``."""
+    end()
+    for message_type, listener in _LISTENERS:
+        registry.stop_listening(message_type, listener)
+    for handlers, handler in _HANDLERS:
+        handlers.remove(handler)

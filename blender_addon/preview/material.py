@@ -1,0 +1,64 @@
+"""Materials that show a picture exactly as it is, lit by nothing."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import bpy
+
+Alpha = Literal["premultiplied", "straight"]
+
+_PICTURE = "Picture"
+
+
+def picture_node(material: bpy.types.Material) -> bpy.types.ShaderNodeTexImage:
+    """The texture node that holds the picture of a material made by ``build_material``."""
+    return material.node_tree.nodes[_PICTURE]
+
+
+def build_material(name: str, alpha: Alpha) -> bpy.types.Material:
+    """A material that emits a picture's colour and lets through what its alpha leaves; the picture is still to be set.
+
+    Where the alpha is premultiplied, emission and transparency add up; where it is straight, they mix.
+    """
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    material.surface_render_method = "BLENDED"  # EEVEE: no dither noise
+    material.use_backface_culling = False
+    tree = material.node_tree
+    tree.nodes.clear()
+
+    picture = tree.nodes.new("ShaderNodeTexImage")
+    picture.name = _PICTURE
+    picture.extension = "EXTEND"
+    emission = tree.nodes.new("ShaderNodeEmission")
+    transparent = tree.nodes.new("ShaderNodeBsdfTransparent")
+    output = tree.nodes.new("ShaderNodeOutputMaterial")
+    tree.links.new(picture.outputs["Color"], emission.inputs["Color"])
+
+    if alpha == "premultiplied":
+        rest = tree.nodes.new("ShaderNodeMath")
+        rest.operation = "SUBTRACT"
+        rest.inputs[0].default_value = 1.0
+        tree.links.new(picture.outputs["Alpha"], rest.inputs[1])
+        tree.links.new(rest.outputs["Value"], transparent.inputs["Color"])
+        blend = tree.nodes.new("ShaderNodeAddShader")
+        tree.links.new(emission.outputs["Emission"], blend.inputs[0])
+        tree.links.new(transparent.outputs["BSDF"], blend.inputs[1])
+        rest.location = (-200, -200)
+    else:
+        blend = tree.nodes.new("ShaderNodeMixShader")
+        tree.links.new(picture.outputs["Alpha"], blend.inputs["Fac"])
+        tree.links.new(transparent.outputs["BSDF"], blend.inputs[1])
+        tree.links.new(emission.outputs["Emission"], blend.inputs[2])
+
+    tree.links.new(blend.outputs["Shader"], output.inputs["Surface"])
+    for node, location in (
+        (picture, (-500, 0)),
+        (emission, (0, 100)),
+        (transparent, (0, -150)),
+        (blend, (200, 0)),
+        (output, (400, 0)),
+    ):
+        node.location = location
+    return material

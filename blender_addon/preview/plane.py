@@ -1,0 +1,95 @@
+"""The plane that holds a picture in the frustum of the camera it was rendered from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from engine.link.geometry import Bounds, Camera
+
+from .. import roles
+
+Kind = Literal["preview", "bake"]
+Place = Literal["FRONT", "CENTER", "BEHIND"]
+
+COLLECTION = "Hashlight Preview"
+_NAMES: dict[Kind, str] = {"preview": "Hashlight Preview", "bake": "Hashlight Bake"}
+_KIND_KEY = "hashlight_plane"
+_NEAREST = 1e-3  # metres; the plane never comes nearer to the camera
+
+
+def frustum_matrix(camera: Camera, distance: float) -> np.ndarray:
+    """Where a unit square (-0.5..0.5 in x and y) must go to fill the picture of ``camera``.
+
+    Args: ``distance``, metres along the camera's axis (planar z). Lens distortion is ignored.
+    Returns: [4, 4] float64, square to world.
+    """
+    width, height = distance * camera.width / camera.fx, distance * camera.height / camera.fy
+    middle_x = distance * (camera.width / 2 - camera.cx) / camera.fx
+    middle_y = -distance * (camera.height / 2 - camera.cy) / camera.fy
+    square_to_camera = np.array(
+        [
+            [width, 0.0, 0.0, middle_x],
+            [0.0, height, 0.0, middle_y],
+            [0.0, 0.0, 1.0, -distance],
+            [0.0, 0.0, 0.0, 1.0],
+        ]
+    )
+    return camera.camera_to_world @ square_to_camera
+
+
+def choose_distance(camera: Camera, bounds: Bounds, place: Place = "CENTER") -> float:
+    """How far along the axis the plane belongs: before, through the middle of, or behind the bounds, in metres."""
+    signs = np.array([[(i >> axis) & 1 for axis in range(3)] for i in range(8)])
+    corners = bounds.minimum + signs * bounds.size
+    axis = -camera.camera_to_world[:3, 2]
+    depths = (corners - camera.position) @ axis
+    middle = float((bounds.center - camera.position) @ axis)
+    distance = {"FRONT": float(depths.min()), "CENTER": middle, "BEHIND": float(depths.max())}[place]
+    return max(distance, _NEAREST)
+
+
+def find_plane(scene: bpy.types.Scene, kind: Kind) -> bpy.types.Object | None:
+    """The scene's plane of this kind, whatever the user called it; None when there is none."""
+    return next((obj for obj in roles.objects_of(scene, "plane") if obj.get(_KIND_KEY) == kind), None)
+
+
+def ensure_plane(
+    scene: bpy.types.Scene, kind: Kind, build_material: Callable[[str], bpy.types.Material]
+) -> bpy.types.Object:
+    """The scene's plane of this kind, made if there is none: a unit square in the "Hashlight Preview" collection.
+
+    Only cameras see it: it lights nothing, casts no shadow and shows in no mirror; its role hides it from captures."""
+    if plane := find_plane(scene, kind):
+        return plane
+    name = _NAMES[kind]
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata([(-0.5, -0.5, 0.0), (0.5, -0.5, 0.0), (0.5, 0.5, 0.0), (-0.5, 0.5, 0.0)], [], [(0, 1, 2, 3)])
+    mesh.uv_layers.new(name="UVMap").data.foreach_set("uv", [0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
+    mesh.materials.append(build_material(name))
+    plane = bpy.data.objects.new(name, mesh)
+    roles.mark(plane, "plane")
+    plane[_KIND_KEY] = kind
+    plane.rotation_mode = "QUATERNION"
+    for ray in ("diffuse", "glossy", "transmission", "volume_scatter", "shadow"):
+        setattr(plane, f"visible_{ray}", False)
+    _ensure_collection(scene).objects.link(plane)
+    return plane
+
+
+def place_plane(plane: bpy.types.Object, camera: Camera, distance: float) -> None:
+    """Move ``plane`` into the frustum of ``camera``, ``distance`` metres along its axis."""
+    plane.matrix_world = Matrix(frustum_matrix(camera, distance))
+
+
+def _ensure_collection(scene: bpy.types.Scene) -> bpy.types.Collection:
+    for collection in scene.collection.children_recursive:
+        if collection.name.split(".")[0] == COLLECTION:
+            return collection
+    collection = bpy.data.collections.new(COLLECTION)
+    scene.collection.children.link(collection)
+    return collection

@@ -1,0 +1,82 @@
+"""Which captured views the engine holds, and which it still has to get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.link.messages import AddView
+
+ViewState = Literal["waiting", "sent", "held", "refused"]
+
+MEMORY_BOUND = 256 * 1024 * 1024
+
+
+@dataclass
+class _Entry:
+    reload: Callable[[], AddView]
+    message: AddView | None
+    state: ViewState = "waiting"
+
+
+class ViewOutbox:
+    """Views on their way to the engine, in the order of capture.
+
+    Every view is on disk already, so nothing here is the only copy: pixels stay in memory while the bound allows and
+    are read again by the view's ``reload`` when they are needed later (a slow link, an engine that was restarted).
+    """
+
+    def __init__(self, memory_bound: int = MEMORY_BOUND) -> None:
+        self._entries: dict[str, _Entry] = {}
+        self._memory_bound = memory_bound
+
+    def put(self, name: str, reload: Callable[[], AddView], message: AddView | None = None) -> None:
+        """Add a view, or replace the one of the same name. ``message`` is what ``reload`` would read from disk."""
+        if message is not None and self._bytes_in_memory() + _size_of(message) > self._memory_bound:
+            message = None
+        self._entries[name] = _Entry(reload, message)
+
+    def next_waiting(self) -> AddView | None:
+        """The oldest view still to be sent, or None. May read from disk; raises what ``reload`` raises."""
+        for entry in self._entries.values():
+            if entry.state == "waiting":
+                if entry.message is None:
+                    entry.message = entry.reload()
+                return entry.message
+        return None
+
+    def mark(self, name: str, state: ViewState) -> None:
+        """Note what became of a view; names never offered here are ignored."""
+        if entry := self._entries.get(name):
+            entry.state = state
+            if state != "waiting":
+                entry.message = None
+
+    def start_over(self, held: Iterable[str]) -> None:
+        """The engine is a new one that holds only ``held``: every other view that was not refused waits again."""
+        names = set(held)
+        for name, entry in self._entries.items():
+            if entry.state != "refused":
+                entry.state = "held" if name in names else "waiting"
+
+    def names(self, *states: ViewState) -> Iterator[str]:
+        """Names of the views in any of ``states``, in the order of capture."""
+        return (name for name, entry in self._entries.items() if entry.state in states)
+
+    def count(self, *states: ViewState) -> int:
+        """How many views are in any of ``states``."""
+        return sum(1 for _ in self.names(*states))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def _bytes_in_memory(self) -> int:
+        return sum(_size_of(entry.message) for entry in self._entries.values() if entry.message is not None)
+
+
+def _size_of(message: AddView) -> int:
+    return message.color.nbytes + (0 if message.depth is None else message.depth.nbytes)

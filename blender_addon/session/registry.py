@@ -1,0 +1,118 @@
+"""The one session of this Blender, and the one pump that keeps it going.
+
+In the window a timer pumps; headless code and tests call ``pump`` themselves. Nothing here refers to Blender data: the
+session outlives undo and the loading of other files.
+"""
+
+from __future__ import annotations
+
+import atexit
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+
+from engine.link.messages import Message
+
+from .connecting import EngineSource
+from .engine_session import EngineSession, Trouble
+
+PUMP_INTERVAL = 0.05  # seconds between two pumps while an engine is there
+
+Listener = Callable[[EngineSession, Any], None]
+
+_session: EngineSession | None = None
+_listeners: dict[type[Message], list[Listener]] = {}
+
+
+def current() -> EngineSession | None:
+    """The session, or None before the first engine was started."""
+    return _session
+
+
+def obtain(source: EngineSource) -> EngineSession:
+    """The session for ``source``: the present one if it is for the same engine, else a new one in its place."""
+    global _session
+    if _session is None or _session.source != source:
+        close()
+        _session = EngineSession(source)
+    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=PUMP_INTERVAL, persistent=True)
+    return _session
+
+
+def close() -> None:
+    """End the session and its engine, waiting a few seconds at most."""
+    global _session
+    session, _session = _session, None
+    if session is not None:
+        session.close()
+
+
+def listen(message_type: type[Message], listener: Listener) -> None:
+    """Have ``listener(session, message)`` called by the pump for every message of one type."""
+    _listeners.setdefault(message_type, []).append(listener)
+
+
+def stop_listening(message_type: type[Message], listener: Listener) -> None:
+    """Undo ``listen``."""
+    _listeners[message_type].remove(listener)
+
+
+def pump() -> bool:
+    """Exchange messages with the engine and hand what came to the listeners. Cheap, never waits; main thread only.
+
+    Returns whether anything changed."""
+    if _session is None:
+        return False
+    phase = _session.phase
+    received = _session.pump()
+    for message in received:
+        for listener in _listeners.get(type(message), ()):
+            try:
+                listener(_session, message)
+            except Exception as error:  # one bad picture must not stop the pump
+                traceback.print_exc()
+                _session.trouble = Trouble(f"{type(message).__name__} could not be used: {error}")
+    return bool(received) or _session.phase != phase
+
+
+def pump_until(done: Callable[[], bool], timeout: float) -> bool:
+    """Pump until ``done()`` holds; False when ``timeout`` seconds passed first. For headless code: it blocks."""
+    deadline = time.monotonic() + timeout
+    while not done():
+        if time.monotonic() > deadline:
+            return False
+        pump()
+        time.sleep(0.01)
+    return True
+
+
+def _tick() -> float | None:
+    if pump():
+        _redraw_sidebars()
+    return PUMP_INTERVAL if _session is not None else None
+
+
+def _redraw_sidebars() -> None:
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
+
+
+def register() -> None:
+    """Make sure that no engine outlives Blender."""
+    atexit.register(close)
+
+
+def unregister() -> None:
+    """End the engine and the timer."""
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    atexit.unregister(close)
+    close()
