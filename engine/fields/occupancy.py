@@ -1,0 +1,127 @@
+"""Which cells of the unit cube may hold anything: what training and rendering march through.
+
+A cell is open until a camera saw through all of it, no camera sees it, or the field has become thin there.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from engine.data.views import View
+from engine.fields.hash_grid_field import HashGridField, SampleBatch
+from engine.fields.unit_cube import UnitCube
+from taichi_kernels.occupancy import (
+    CARVED,
+    COARSE_FACTOR,
+    SEEN,
+    carve_view,
+    pack_bits,
+    sample_cells,
+    update_densities,
+)
+
+# Müller et al. 2022, appendix E.2: a cell is occupied above this optical thickness, or above the mean if that is less.
+_THICKNESS_THRESHOLD = 0.01
+# A cell nobody evaluated yet counts as this dense: occupied, but soon forgotten if the field is thin there.
+_NEW_THICKNESS = 0.05
+
+
+class OccupancyGrid:
+    """``bits`` and ``coarse_bits`` for marching, refreshed from the field and carved by views."""
+
+    def __init__(
+        self, resolution: int, decay: float, step_length: float, cube: UnitCube, device: str, seed: int
+    ) -> None:
+        if resolution % 16 or resolution > 512:
+            raise ValueError(f"occupancy_resolution: {resolution} is not a multiple of 16 up to 512")
+        self.resolution, self._decay, self._step_length = resolution, decay, step_length
+        self._cube, self._device, self._seed = cube, device, seed
+        cells = resolution**3
+        self.flags = torch.zeros(cells, dtype=torch.int32, device=device)
+        self.densities = torch.zeros(cells, device=device)
+        self.bits = torch.zeros(cells // 32, dtype=torch.int32, device=device)
+        self.coarse_bits = torch.zeros(cells // COARSE_FACTOR**3 // 32, dtype=torch.int32, device=device)
+        self._cells = torch.zeros(0, dtype=torch.int32, device=device)
+        self._in_box = self._cells_in_box()
+        self._candidates = self._cells
+
+    @property
+    def coarse_resolution(self) -> int:
+        return self.resolution // COARSE_FACTOR
+
+    @property
+    def candidate_count(self) -> int:
+        """Cells that views leave open."""
+        return self._candidates.shape[0]
+
+    def carve(self, view: View) -> None:
+        """Close the cells this view saw through, open those it is the first to see."""
+        nearest, margin = self._nearest_surface(view)
+        carve_view(
+            self.resolution, self._cube.inverse_camera_row(view.camera, self._device), nearest, margin, self.flags
+        )
+        open_cells = self._in_box & ((self.flags & SEEN) != 0) & ((self.flags & CARVED) == 0)
+        # A cell never refreshed counts as dense; one that was open before keeps what is known of it.
+        newly_open = open_cells & (self.densities == 0)
+        self.densities[newly_open] = _NEW_THICKNESS
+        self.densities[~open_cells] = 0.0
+        self._candidates = open_cells.nonzero().view(-1).int()
+        self._pack()
+
+    def refresh(self, field: HashGridField, batch: SampleBatch, step: int) -> None:
+        """Evaluate the field in some open cells (as many as ``batch`` holds, at most) and set the bits anew."""
+        n = min(batch.capacity, self.candidate_count)
+        if n == 0:
+            return
+        if self._cells.shape[0] < n:
+            self._cells = torch.zeros(batch.capacity, dtype=torch.int32, device=self._device)
+        batch, cells = batch.first(n), self._cells[:n]
+        sample_cells(n, self.resolution, self._seed, step, self._candidates, cells, batch.points)
+        update_densities(cells, field.evaluate_density(batch), self.densities, self._decay, self._step_length)
+        self._pack()
+
+    def load(self, state: dict[str, torch.Tensor]) -> None:
+        """Take over the densities and flags of a snapshot. Raises ValueError when they are of another size."""
+        for name, tensor in (("occupancy.densities", self.densities), ("occupancy.flags", self.flags)):
+            if name not in state or state[name].shape != tensor.shape:
+                raise ValueError(f"{name}: missing or of another size")
+            tensor.copy_(state[name])
+        self._candidates = (self.densities > 0).nonzero().view(-1).int()
+        self._pack()
+
+    def _pack(self) -> None:
+        mean = float(self.densities.sum()) / max(self.candidate_count, 1)
+        # The floor keeps a closed cell (exactly 0) closed when the mean itself is 0.
+        pack_bits(self.densities, max(min(_THICKNESS_THRESHOLD, mean), 1e-6), self.bits, self.coarse_bits)
+
+    def _cells_in_box(self) -> torch.Tensor:
+        """Whether each cell touches the bounds: [cells] bool."""
+        box = self._cube.box() * self.resolution
+        axes = []
+        for axis in range(3):
+            index = np.arange(self.resolution)
+            axes.append((index + 1 > box[0, axis] - 1e-4) & (index < box[1, axis] + 1e-4))
+        inside = axes[2][:, None, None] & axes[1][None, :, None] & axes[0][None, None, :]
+        return torch.from_numpy(inside.reshape(-1)).to(self._device)
+
+    def _nearest_surface(self, view: View) -> tuple[torch.Tensor, float]:
+        """[H, W] f32: the nearest planar z (unit-cube lengths) within a cell's footprint around each pixel, +inf where
+        nothing is, 0 where it isn't known; and the footprint's reach in pixels."""
+        alpha = torch.from_numpy(np.asarray(view.color[..., 3], dtype=np.float32)).to(self._device)
+        if view.depth is not None:
+            depth = torch.from_numpy(view.depth).to(self._device) * self._cube.scale
+        else:
+            depth = torch.full_like(alpha, torch.inf)
+        camera = view.camera
+        distance = float(np.linalg.norm(camera.position - self._cube.bounds.center)) - self._cube.bounds.radius
+        near = max(distance * self._cube.scale, 1e-2)
+        reach = max(1, math.ceil(math.sqrt(3) / 2 / self.resolution * max(camera.fx, camera.fy) / near) + 1)
+        reach = min(reach, 32)
+        nearest = -torch.nn.functional.max_pool2d(-depth[None, None], 2 * reach + 1, 1, reach)[0, 0]
+        # Coverage without any depth near it: thinner than a pixel, or no depth captured. No cell can be ruled out.
+        covered = torch.nn.functional.max_pool2d(alpha[None, None], 2 * reach + 1, 1, reach)[0, 0] > 0
+        nearest[covered & torch.isinf(nearest)] = 0.0
+        return nearest.contiguous(), float(reach)

@@ -1,0 +1,52 @@
+"""Where the field lives: one isotropic scale and a shift take the world's bounds into the unit cube.
+
+Distances in the cube are world distances times ``scale``; directions are unchanged.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from engine.link.geometry import Bounds, Camera
+
+
+@dataclasses.dataclass(frozen=True)
+class UnitCube:
+    """The map between world and unit cube for ``bounds``: the longest edge becomes 1, the middle goes to 0.5."""
+
+    bounds: Bounds
+
+    @property
+    def scale(self) -> float:
+        """Unit-cube lengths per world length."""
+        return 1.0 / float(self.bounds.size.max())
+
+    def box(self) -> np.ndarray:
+        """The bounds inside the cube: [2, 3] float32, minimum then maximum."""
+        half = self.bounds.size * self.scale / 2
+        return np.stack([0.5 - half, 0.5 + half]).astype(np.float32)
+
+    def to_cube(self, camera: Camera) -> np.ndarray:
+        """Camera-to-cube pose [3, 4] float64 with unit axes (a scaled camera object is still a camera)."""
+        pose = camera.camera_to_world[:3].copy()
+        pose[:, :3] /= np.linalg.norm(pose[:, :3], axis=0)
+        pose[:, 3] = (pose[:, 3] - self.bounds.center) * self.scale + 0.5
+        return pose
+
+    def camera_row(self, camera: Camera, device: str | torch.device) -> torch.Tensor:
+        """[1, 20] float32 for taichi_kernels.rays: pose into the cube, then intrinsics."""
+        return _row(self.to_cube(camera), camera, device)
+
+    def inverse_camera_row(self, camera: Camera, device: str | torch.device) -> torch.Tensor:
+        """[1, 20] float32 for taichi_kernels.occupancy.carve_view: cube-to-camera rows, then intrinsics."""
+        pose = np.vstack([self.to_cube(camera), [0.0, 0.0, 0.0, 1.0]])
+        return _row(np.linalg.inv(pose)[:3], camera, device)
+
+
+def _row(matrix: np.ndarray, camera: Camera, device: str | torch.device) -> torch.Tensor:
+    intrinsics = [getattr(camera, name) for name in ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2")]
+    row = np.concatenate([matrix.reshape(-1), intrinsics]).astype(np.float32)
+    return torch.from_numpy(row[None]).to(device)

@@ -1,0 +1,153 @@
+"""Renders colour, alpha and depth of any camera from a field, in rounds over the rays that are still alive."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from engine.rendering.color import linear_to_srgb, srgb_to_linear
+from engine.fields.hash_grid_field import HashGridField, SampleBatch
+from engine.fields.unit_cube import UnitCube
+from engine.link.geometry import Bounds, Camera
+from engine.link.messages import ColorSpace
+from engine.fields.occupancy import OccupancyGrid
+from taichi_kernels.compositing import composite_rays
+from taichi_kernels.marching import march_rays
+from taichi_kernels.rays import generate_camera_rays
+
+# Rays a chunk and samples a round: what fits a CPU's cache, and what fills a GPU.
+_CHUNK_RAYS = {"cpu": 1 << 14, "cuda": 1 << 21}
+_ROUND_SAMPLES = {"cpu": 1 << 16, "cuda": 1 << 22}
+_MAX_SAMPLES_PER_ROUND = 64
+# Alpha below which a pixel has no depth.
+_MIN_DEPTH_ALPHA = 1e-3
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Picture:
+    """A rendered picture on the device. ``color`` [H, W, 4] float32, premultiplied, in the field's own colour space;
+    ``depth`` [H, W] float32 planar z in world units, +inf where alpha is 0."""
+
+    color: torch.Tensor
+    depth: torch.Tensor
+    color_space: ColorSpace
+
+    def to_scene_linear(self) -> tuple[np.ndarray, np.ndarray]:
+        """Colour [H, W, 4] float16 premultiplied scene-linear, and depth [H, W] float32."""
+        color = self.color
+        if self.color_space == "srgb":
+            alpha = color[..., 3:]
+            straight = color[..., :3] / alpha.clamp(min=1e-6)
+            color = torch.cat([srgb_to_linear(straight.clamp(0, 1)) * alpha, alpha], dim=-1)
+        return color.clamp(0, 65504).half().cpu().numpy(), self.depth.cpu().numpy()
+
+    def to_srgb(self, background: float) -> torch.Tensor:
+        """[H, W, 3] float32 in 0..1, display-referred, over a grey of ``background`` (0 black, 1 white).
+
+        A field that learnt sRGB composites in sRGB, which is the convention of the benchmarks; a scene-linear one
+        composites in linear light and is encoded last.
+        """
+        color = self.color[..., :3] + (1.0 - self.color[..., 3:]) * background
+        return (linear_to_srgb(color) if self.color_space == "linear" else color).clamp(0, 1)
+
+    def to_srgb8(self, background: float | None) -> np.ndarray:
+        """uint8 [H, W, 3] over ``background``, or [H, W, 4] with straight alpha when that is None."""
+        if background is not None:
+            result = self.to_srgb(background)
+        else:
+            alpha = self.color[..., 3:].clamp(0, 1)
+            straight = self.color[..., :3] / alpha.clamp(min=1e-6)
+            if self.color_space == "linear":
+                straight = linear_to_srgb(straight)
+            result = torch.cat([torch.where(alpha > 0, straight, 0.0).clamp(0, 1), alpha], dim=-1)
+        return (result * 255.0 + 0.5).to(torch.uint8).cpu().numpy()
+
+
+class Renderer:
+    """Renders a field that may still be training: each call shows it as it is."""
+
+    def __init__(
+        self,
+        field: HashGridField,
+        occupancy: OccupancyGrid,
+        cube: UnitCube,
+        color_space: ColorSpace,
+        step_length: float,
+    ) -> None:
+        self.color_space = color_space
+        self._field, self._occupancy, self._cube, self._step_length = field, occupancy, cube, step_length
+        self._device = field.device
+        self._batch: SampleBatch | None = None
+
+    @property
+    def bounds(self) -> Bounds:
+        """The box in world space outside which there is nothing."""
+        return self._cube.bounds
+
+    def render(self, camera: Camera, min_transmittance: float = 1e-4) -> Picture:
+        """Render ``camera`` at its own size. Rays stop where less than ``min_transmittance`` of the light gets through:
+        1e-4 for measurements, 0.01 while a view moves."""
+        device, pixels = self._device, camera.width * camera.height
+        row = self._cube.camera_row(camera, device)
+        box = torch.from_numpy(self._cube.box()).to(device)
+        color = torch.zeros(pixels, 4, device=device)
+        depth = torch.zeros(pixels, device=device)
+        chunk = _CHUNK_RAYS[device]
+        for first in range(0, pixels, chunk):
+            last = min(first + chunk, pixels)
+            self._render_rays(
+                first, last - first, camera, row, box, color[first:last], depth[first:last], min_transmittance
+            )
+        shape = (camera.height, camera.width)
+        return Picture(color.view(*shape, 4), depth.view(shape), self.color_space)
+
+    def _render_rays(
+        self,
+        first: int,
+        n: int,
+        camera: Camera,
+        row: torch.Tensor,
+        box: torch.Tensor,
+        color: torch.Tensor,
+        depth: torch.Tensor,
+        min_transmittance: float,
+    ) -> None:
+        """Fill ``color`` [n, 4] and ``depth`` [n] (planar z in world units) for pixels ``first`` to ``first + n``."""
+        device, occupancy = self._device, self._occupancy
+        rays_o, rays_d = torch.empty(n, 3, device=device), torch.empty(n, 3, device=device)
+        t_range, cosines = torch.empty(n, 2, device=device), torch.empty(n, device=device)
+        generate_camera_rays(first, n, camera.width, row, box, rays_o, rays_d, t_range, cosines)
+        alive = (t_range[:, 0] < t_range[:, 1]).nonzero().view(-1).int()
+        ray_samples = torch.empty(n, 2, dtype=torch.int32, device=device)
+        counters = torch.zeros(2, dtype=torch.int32, device=device)
+        batch = self._reserve()
+        while alive.shape[0]:
+            # Few samples for many rays at first (most meet a surface soon), many for the few that remain.
+            per_ray = max(1, min(_MAX_SAMPLES_PER_ROUND, batch.capacity // alive.shape[0]))
+            counters.zero_()
+            march_rays(
+                alive, per_ray, self._step_length, rays_o, rays_d, t_range,
+                occupancy.bits, occupancy.coarse_bits, occupancy.resolution, occupancy.coarse_resolution,
+                counters[:1], ray_samples, batch.points, batch.distances, batch.sample_rays,
+            )  # fmt: skip
+            samples = batch.first(int(counters[0]))
+            if not samples.capacity:
+                break
+            raw_densities, raw_colors = self._field.evaluate(samples, rays_d)
+            next_alive = torch.empty_like(alive)
+            composite_rays(
+                alive, ray_samples, samples.distances, raw_densities, raw_colors, t_range, color, depth,
+                next_alive, counters[1:], linear=self.color_space == "linear", step_length=self._step_length,
+                min_transmittance=min_transmittance,
+            )  # fmt: skip
+            alive = next_alive[: int(counters[1])]
+        alpha = color[:, 3]
+        planar = depth / alpha.clamp(min=_MIN_DEPTH_ALPHA) * cosines / self._cube.scale
+        depth.copy_(torch.where(alpha > _MIN_DEPTH_ALPHA, planar, torch.inf))
+
+    def _reserve(self) -> SampleBatch:
+        if self._batch is None:
+            self._batch = self._field.allocate(_ROUND_SAMPLES[self._device])
+        return self._batch

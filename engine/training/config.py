@@ -1,0 +1,116 @@
+"""How to train: one frozen dataclass, and a preset for each kind of device."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from engine.fields.hash_grid_field import FieldConfig
+
+
+class ConfigError(ValueError):
+    """A setting that can't be used; the message names it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Every setting of training. Lengths are in unit-cube lengths (the bounds' longest edge is 1)."""
+
+    preset: str
+    field: FieldConfig
+    # Samples a step; the number of rays is adjusted to fill them.
+    samples_per_step: int
+    max_rays_per_step: int
+    max_samples_per_ray: int
+    # Lattice steps along the cube's diagonal.
+    march_steps: int
+    occupancy_resolution: int
+    occupancy_every: int
+    # Of an open cell's running maximum, each time it is visited.
+    occupancy_decay: float
+    # Adam's rate at the start and, with a budget, the fraction of it that is left at the end.
+    learning_rate: float = 1e-2
+    final_rate_fraction: float = 0.05
+    # Without a budget the rate halves each time the step count doubles past this.
+    open_ended_half_step: int = 20_000
+    # Captured depth: weight of the line-of-sight loss, and how far from the surface weight may lie.
+    depth_weight: float = 0.05
+    depth_margin: float = 0.02
+    seed: int = 0
+
+    @property
+    def step_length(self) -> float:
+        """Distance between neighbouring samples of a ray."""
+        return float(3**0.5 / self.march_steps)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dict that ``from_json`` reads back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> TrainConfig:
+        """Read what ``to_json`` wrote. Raises ConfigError that names an unknown or missing setting."""
+        try:
+            return cls(**{**values, "field": FieldConfig(**values["field"])})
+        except (TypeError, KeyError) as error:
+            raise ConfigError(f"training configuration: {error}") from None
+
+
+PRESETS = {
+    "cpu": TrainConfig(
+        preset="cpu",
+        field=FieldConfig(
+            levels=8, log2_table_size=16, base_resolution=16, max_resolution=512, hidden_width=32, color_layers=1
+        ),
+        samples_per_step=12_288,
+        max_rays_per_step=16_384,
+        max_samples_per_ray=96,
+        march_steps=384,
+        occupancy_resolution=96,
+        occupancy_every=16,
+        occupancy_decay=0.4,
+    ),
+    "gpu": TrainConfig(
+        preset="gpu",
+        field=FieldConfig(
+            levels=8, log2_table_size=19, base_resolution=16, max_resolution=2048, hidden_width=64, color_layers=2
+        ),
+        samples_per_step=1 << 18,
+        max_rays_per_step=1 << 17,
+        max_samples_per_ray=512,
+        march_steps=1024,
+        occupancy_resolution=128,
+        occupancy_every=16,
+        occupancy_decay=0.95,
+    ),
+}
+
+
+def choose_preset(preset: str, device: str, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
+    """The named preset ("auto": by device), with single settings replaced.
+
+    ``overrides`` keys are TrainConfig fields, or FieldConfig's as ``field.NAME``. Raises ConfigError that names an
+    unknown preset or setting, or a value of the wrong type.
+    """
+    name = {"cpu": "cpu", "cuda": "gpu"}[device] if preset == "auto" else preset
+    if name not in PRESETS:
+        raise ConfigError(f"preset: {preset!r} is not one of auto, {', '.join(PRESETS)}")
+    config = PRESETS[name]
+    for key, value in (overrides or {}).items():
+        if key.startswith("field."):
+            config = dataclasses.replace(config, field=_replace(config.field, key, key[len("field.") :], value))
+        else:
+            config = _replace(config, key, key, value)
+    return config
+
+
+def _replace(config: Any, key: str, name: str, value: Any) -> Any:
+    current = getattr(config, name, None)
+    if name not in {f.name for f in dataclasses.fields(config)} or dataclasses.is_dataclass(current):
+        raise ConfigError(f"{key}: no such training setting")
+    if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not type(current):
+        raise ConfigError(f"{key}: expected {type(current).__name__}, got {value!r}")
+    return dataclasses.replace(config, **{name: value})

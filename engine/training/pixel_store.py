@@ -1,0 +1,77 @@
+"""All training pixels on the device, in the form the ray kernels read; grows as views arrive."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from engine.data.views import View
+from engine.fields.unit_cube import UnitCube
+from taichi_kernels.rays import CAMERA_FLOATS, UNKNOWN_DEPTH
+
+_INITIAL_VIEWS = 64
+_INITIAL_PIXELS = 1 << 20
+
+
+class PixelStore:
+    """``cameras`` [views, 20] f32, ``images`` [views, 4] int32 (first pixel, width, height, has depth), ``colors``
+    [pixels, 4] f16 premultiplied, ``depths`` [pixels] f32. Only the first ``len(store)`` rows are in use."""
+
+    def __init__(self, cube: UnitCube, device: str) -> None:
+        self._cube, self._device = cube, device
+        self._rows: dict[str, int] = {}
+        self._pixels = 0
+        self.cameras = torch.zeros(_INITIAL_VIEWS, CAMERA_FLOATS, device=device)
+        self.images = torch.zeros(_INITIAL_VIEWS, 4, dtype=torch.int32, device=device)
+        self.colors = torch.zeros(_INITIAL_PIXELS, 4, dtype=torch.float16, device=device)
+        self.depths = torch.full((_INITIAL_PIXELS,), UNKNOWN_DEPTH, device=device)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the views held, in the order they came."""
+        return list(self._rows)
+
+    def add(self, view: View) -> None:
+        """Take a view in. One of the same name and size is replaced."""
+        height, width = view.color.shape[:2]
+        row = self._rows.get(view.name)
+        if row is not None and self.images[row, 1:3].tolist() == [width, height]:
+            first = int(self.images[row, 0])
+        else:
+            row = len(self._rows) if row is None else row
+            first = self._pixels
+            self._pixels += width * height
+        self._reserve(row + 1, self._pixels)
+        last = first + width * height
+        self.colors[first:last] = torch.from_numpy(premultiply(view)).to(self._device).view(-1, 4)
+        if view.depth is not None:
+            self.depths[first:last] = torch.from_numpy(view.depth).to(self._device).view(-1)
+        self.cameras[row] = self._cube.camera_row(view.camera, self._device)[0]
+        self.images[row] = torch.tensor([first, width, height, view.depth is not None], dtype=torch.int32)
+        self._rows[view.name] = row
+
+    def _reserve(self, views: int, pixels: int) -> None:
+        if views > self.cameras.shape[0]:
+            self.cameras = _grow(self.cameras, views)
+            self.images = _grow(self.images, views)
+        if pixels > self.colors.shape[0]:
+            self.colors = _grow(self.colors, pixels)
+            self.depths = _grow(self.depths, pixels)
+
+
+def premultiply(view: View) -> np.ndarray:
+    """The view's colour as float16 [H, W, 4], premultiplied in its own colour space."""
+    if view.color_space == "linear":
+        return view.color
+    color = view.color.astype(np.float32) / 255.0
+    color[..., :3] *= color[..., 3:]
+    return color.astype(np.float16)
+
+
+def _grow(tensor: torch.Tensor, rows: int) -> torch.Tensor:
+    grown = torch.zeros(max(rows, 2 * tensor.shape[0]), *tensor.shape[1:], dtype=tensor.dtype, device=tensor.device)
+    grown[: tensor.shape[0]] = tensor
+    return grown

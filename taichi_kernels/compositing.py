@@ -1,0 +1,256 @@
+"""Volume rendering along packed samples: for training with loss and hand-written gradients, and for pictures.
+
+Max (1995) as used by NeRF (Mildenhall et al. 2020, equation 3): w_i = T_i (1 - exp(-sigma_i dt)), with
+sigma = DENSITY_SCALE exp(raw) and colour = sigmoid(raw) in sRGB fields, exp(raw) in scene-linear ones.
+"""
+
+import taichi as ti
+import torch
+
+from taichi_kernels.random_numbers import uniform
+
+# Density of an untrained field, in units of one over the unit cube's side: thin enough to see through the cube's empty
+# parts, thick enough that surfaces form within a few hundred steps.
+DENSITY_SCALE = 16.0
+MAX_RAW = 12.0
+# Behind this much transmittance a training sample teaches nothing (Instant-NGP uses the same).
+TRAINING_MIN_TRANSMITTANCE = 1e-4
+HUBER_DELTA = 0.1
+# Slope of the sRGB curve at 1; above 1 the display curve goes on as a logarithm with it.
+_SLOPE_AT_ONE = 1.055 / 2.4
+
+
+@ti.func
+def activate_density(raw: ti.f32) -> ti.f32:
+    """Density per unit-cube length."""
+    return DENSITY_SCALE * ti.exp(ti.min(raw, MAX_RAW))
+
+
+@ti.func
+def _activate_color(raw: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
+    color = raw
+    if ti.static(linear):
+        color = ti.exp(ti.min(raw, MAX_RAW))
+    else:
+        color = 1.0 / (1.0 + ti.exp(-raw))
+    return color
+
+
+@ti.func
+def _activation_slope(color: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
+    """d color / d raw, from the activated colour."""
+    slope = color
+    if ti.static(not linear):
+        slope = color * (1.0 - color)
+    return slope
+
+
+@ti.func
+def _display(x: ti.f32, linear: ti.template()):
+    """The value the loss compares, and its slope: sRGB's curve for scene-linear light, going on as a logarithm above
+    1 so that highlights keep teaching without outweighing the rest; the identity for values that are sRGB already."""
+    value, slope = x, 1.0
+    if ti.static(linear):
+        if x > 1.0:
+            value, slope = 1.0 + _SLOPE_AT_ONE * ti.log(x), _SLOPE_AT_ONE / x
+        elif x > 0.0031308:
+            value = 1.055 * ti.pow(x, 1.0 / 2.4) - 0.055
+            slope = (value + 0.055) / (2.4 * x)
+        else:
+            value, slope = 12.92 * x, 12.92
+    return value, slope
+
+
+@ti.func
+def _raw_color(raw_colors: ti.template(), i: ti.i32) -> ti.math.vec3:
+    return ti.math.vec3(
+        ti.cast(raw_colors[i, 0], ti.f32), ti.cast(raw_colors[i, 1], ti.f32), ti.cast(raw_colors[i, 2], ti.f32)
+    )
+
+
+@ti.kernel
+def _composite_training(
+    n: ti.i32,
+    linear: ti.template(),
+    step_length: ti.f32,
+    depth_weight: ti.f32,
+    depth_margin: ti.f32,
+    gradient_scale: ti.f32,
+    seed: ti.i32,
+    step: ti.i32,
+    ray_samples: ti.types.ndarray(),
+    targets: ti.types.ndarray(),
+    distances: ti.types.ndarray(),
+    raw_densities: ti.types.ndarray(),
+    raw_colors: ti.types.ndarray(),
+    losses: ti.types.ndarray(),
+    grad_raw_densities: ti.types.ndarray(),
+    grad_raw_colors: ti.types.ndarray(),
+):
+    for ray in range(n):
+        start, count = ray_samples[ray, 0], ray_samples[ray, 1]
+        background = ti.math.vec3(0.0)
+        for k in ti.static(range(3)):
+            background[k] = uniform(seed, step, ray, 8 + k)
+        surface = targets[ray, 4]
+
+        color = ti.math.vec3(0.0)
+        line_loss = 0.0
+        transmittance = 1.0
+        used = 0
+        for i in range(start, start + count):
+            if transmittance < TRAINING_MIN_TRANSMITTANCE:
+                break
+            used += 1
+            alpha = 1.0 - ti.exp(-activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * step_length)
+            weight = alpha * transmittance
+            color += weight * _activate_color(_raw_color(raw_colors, i), linear)
+            if surface > 0.0:
+                offset = (distances[i] - surface) / depth_margin
+                line_loss += weight * ti.min(offset * offset, 1.0)
+            transmittance *= 1.0 - alpha
+
+        loss = depth_weight * line_loss
+        # d loss / d composited colour.
+        g = ti.math.vec3(0.0)
+        for k in ti.static(range(3)):
+            predicted, slope = _display(color[k] + transmittance * background[k], linear)
+            wanted, _ = _display(targets[ray, k] + (1.0 - targets[ray, 3]) * background[k], linear)
+            residual = predicted - wanted
+            if ti.abs(residual) < HUBER_DELTA:
+                loss += 0.5 * residual * residual / HUBER_DELTA
+                g[k] = residual / HUBER_DELTA * slope
+            else:
+                loss += ti.abs(residual) - 0.5 * HUBER_DELTA
+                g[k] = (1.0 if residual > 0.0 else -1.0) * slope
+        losses[ray] = loss if count > 0 else 0.0
+
+        # v_i = d loss / d w_i. Sigma_i raises w_i and dims all that lies behind it:
+        # d loss / d sigma_i = dt (T_{i+1} v_i - sum_{j > i} w_j v_j).
+        behind = g.dot(color - (1.0 - transmittance) * background) + depth_weight * line_loss
+        transmittance = 1.0
+        for k in range(used):
+            i = start + k
+            sigma = activate_density(ti.cast(raw_densities[i, 0], ti.f32))
+            alpha = 1.0 - ti.exp(-sigma * step_length)
+            weight = alpha * transmittance
+            transmittance *= 1.0 - alpha
+            c = _activate_color(_raw_color(raw_colors, i), linear)
+            v = g.dot(c - background)
+            if surface > 0.0:
+                offset = (distances[i] - surface) / depth_margin
+                v += depth_weight * ti.min(offset * offset, 1.0)
+            behind -= weight * v
+            grad_sigma = step_length * (transmittance * v - behind)
+            grad_raw_densities[i] = gradient_scale * grad_sigma * sigma
+            grad_color = gradient_scale * weight * g * _activation_slope(c, linear)
+            for channel in ti.static(range(3)):
+                grad_raw_colors[i, channel] = grad_color[channel]
+        for i in range(start + used, start + count):
+            grad_raw_densities[i] = 0.0
+            for channel in ti.static(range(3)):
+                grad_raw_colors[i, channel] = 0.0
+
+
+def composite_training(
+    ray_samples: torch.Tensor,
+    targets: torch.Tensor,
+    distances: torch.Tensor,
+    raw_densities: torch.Tensor,
+    raw_colors: torch.Tensor,
+    losses: torch.Tensor,
+    grad_raw_densities: torch.Tensor,
+    grad_raw_colors: torch.Tensor,
+    *,
+    linear: bool,
+    step_length: float,
+    depth_weight: float,
+    depth_margin: float,
+    gradient_scale: float,
+    seed: int,
+    step: int,
+) -> None:
+    """Composite each ray over a random background, compare with its target, and write the gradients of the loss.
+
+    ``ray_samples`` [n, 2] int32; ``targets`` [n, 5] (see rays.sample_training_rays); ``raw_densities`` [samples, any]
+    (column 0 counts) and ``raw_colors`` [samples, >= 3] before activation. Loss of a ray: Huber (delta 0.1) on the
+    display value of each channel, plus ``depth_weight`` times the composited squared distance to the captured surface
+    in units of ``depth_margin``, at most 1 a sample: weight in front of the surface costs, weight on it doesn't.
+    Writes ``losses`` [n], ``grad_raw_densities`` [samples] and ``grad_raw_colors`` [samples, >= 3], both times
+    ``gradient_scale``.
+    """
+    _composite_training(
+        ray_samples.shape[0], linear, step_length, depth_weight, depth_margin, gradient_scale, seed, step,
+        ray_samples, targets, distances, raw_densities, raw_colors, losses, grad_raw_densities, grad_raw_colors,
+    )  # fmt: skip
+
+
+@ti.kernel
+def _composite_rays(
+    n: ti.i32,
+    linear: ti.template(),
+    step_length: ti.f32,
+    min_transmittance: ti.f32,
+    ray_ids: ti.types.ndarray(),
+    ray_samples: ti.types.ndarray(),
+    distances: ti.types.ndarray(),
+    raw_densities: ti.types.ndarray(),
+    raw_colors: ti.types.ndarray(),
+    t_range: ti.types.ndarray(),
+    colors: ti.types.ndarray(),
+    depths: ti.types.ndarray(),
+    alive_ids: ti.types.ndarray(),
+    alive_count: ti.types.ndarray(),
+):
+    for item in range(n):
+        ray = ray_ids[item]
+        start, count = ray_samples[item, 0], ray_samples[item, 1]
+        color = ti.math.vec3(colors[ray, 0], colors[ray, 1], colors[ray, 2])
+        transmittance = 1.0 - colors[ray, 3]
+        depth = depths[ray]
+        for i in range(start, start + count):
+            if transmittance < min_transmittance:
+                break
+            alpha = 1.0 - ti.exp(-activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * step_length)
+            weight = alpha * transmittance
+            color += weight * _activate_color(_raw_color(raw_colors, i), linear)
+            depth += weight * distances[i]
+            transmittance *= 1.0 - alpha
+        if transmittance < min_transmittance:
+            # What little light is left counts as absorbed, so that an opaque pixel is exactly opaque.
+            color /= 1.0 - transmittance
+            depth /= 1.0 - transmittance
+            transmittance = 0.0
+        elif t_range[ray, 0] < t_range[ray, 1]:
+            alive_ids[ti.atomic_add(alive_count[0], 1)] = ray
+        for k in ti.static(range(3)):
+            colors[ray, k] = color[k]
+        colors[ray, 3] = 1.0 - transmittance
+        depths[ray] = depth
+
+
+def composite_rays(
+    ray_ids: torch.Tensor,
+    ray_samples: torch.Tensor,
+    distances: torch.Tensor,
+    raw_densities: torch.Tensor,
+    raw_colors: torch.Tensor,
+    t_range: torch.Tensor,
+    colors: torch.Tensor,
+    depths: torch.Tensor,
+    alive_ids: torch.Tensor,
+    alive_count: torch.Tensor,
+    *,
+    linear: bool,
+    step_length: float,
+    min_transmittance: float,
+) -> None:
+    """Add the samples of each ray in ``ray_ids`` to what it has gathered so far, and list the rays that go on.
+
+    ``colors`` [rays, 4] premultiplied with alpha and ``depths`` [rays] (weighted sum of distances) are updated in
+    place. Rays with transmittance left and distance to go are written to ``alive_ids``; ``alive_count`` [1] must be 0.
+    """
+    _composite_rays(
+        ray_ids.shape[0], linear, step_length, min_transmittance, ray_ids, ray_samples, distances, raw_densities,
+        raw_colors, t_range, colors, depths, alive_ids, alive_count,
+    )  # fmt: skip

@@ -1,0 +1,177 @@
+"""Multiresolution hash grid: encode points, and the gradient of that with respect to the table.
+
+Instant Neural Graphics Primitives (Müller et al. 2022), section 3. Coarse levels whose corners fit the table are dense,
+finer ones hash their corners (equation 4). Features per level are fixed at four: one table entry is one 16-byte (f32)
+or 8-byte (f16) read, which is what both a CPU cache line and a GPU sector like.
+"""
+
+import dataclasses
+import math
+from typing import Self
+
+import taichi as ti
+import torch
+
+FEATURES = 4
+# The large primes of the paper's spatial hash (equation 4); the first is 1 so that neighbours in x stay neighbours.
+_PRIME_Y = 2654435761
+_PRIME_Z = 805459861
+
+
+@dataclasses.dataclass(frozen=True)
+class GridLayout:
+    """Where each level lies in the table. ``resolutions``: cells a side; ``offsets`` and ``sizes``: in entries."""
+
+    resolutions: tuple[int, ...]
+    offsets: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    @classmethod
+    def build(cls, levels: int, log2_table_size: int, base_resolution: int, max_resolution: int) -> Self:
+        """Resolutions in geometric progression (equations 2 and 3), at most 2**log2_table_size entries a level."""
+        growth = (max_resolution / base_resolution) ** (1 / max(levels - 1, 1))
+        resolutions, offsets, sizes, total = [], [], [], 0
+        for level in range(levels):
+            resolution = math.floor(base_resolution * growth**level + 1e-6)
+            size = min((resolution + 1) ** 3, 2**log2_table_size)
+            resolutions.append(resolution)
+            offsets.append(total)
+            sizes.append(size)
+            total += size
+        return cls(tuple(resolutions), tuple(offsets), tuple(sizes))
+
+    @property
+    def levels(self) -> int:
+        return len(self.resolutions)
+
+    @property
+    def entries(self) -> int:
+        """Rows of the whole table [entries, FEATURES]."""
+        return self.offsets[-1] + self.sizes[-1]
+
+    def to_tensor(self, device: str | torch.device) -> torch.Tensor:
+        """[levels, 3] int32 (resolution, offset, size): what the kernels read."""
+        rows = list(zip(self.resolutions, self.offsets, self.sizes, strict=True))
+        return torch.tensor(rows, dtype=torch.int32, device=device)
+
+
+@ti.func
+def _corner_entry(cell: ti.math.ivec3, resolution: ti.i32, offset: ti.i32, size: ti.i32) -> ti.i32:
+    """Table row of a grid corner: dense where all (resolution + 1)^3 corners fit, hashed elsewhere."""
+    side = resolution + 1
+    entry = 0
+    if side * side * side <= size:
+        entry = cell.x + side * (cell.y + side * cell.z)
+    else:
+        h = ti.cast(cell.x, ti.u32) ^ (ti.cast(cell.y, ti.u32) * ti.u32(_PRIME_Y))
+        h = h ^ (ti.cast(cell.z, ti.u32) * ti.u32(_PRIME_Z))
+        entry = ti.cast(h & ti.cast(size - 1, ti.u32), ti.i32)
+    return offset + entry
+
+
+@ti.func
+def _locate(point: ti.math.vec3, resolution: ti.i32):
+    """The cell a point of the unit cube lies in and where inside it, kept off the far border so that corners exist."""
+    scaled = ti.math.clamp(point, 0.0, 1.0) * resolution
+    cell = ti.min(ti.cast(ti.floor(scaled), ti.i32), resolution - 1)
+    return cell, scaled - ti.cast(cell, ti.f32)
+
+
+@ti.kernel
+def _encode(
+    n: ti.i32,
+    levels: ti.i32,
+    points: ti.types.ndarray(),
+    layout: ti.types.ndarray(),
+    table: ti.types.ndarray(),
+    features: ti.types.ndarray(),
+):
+    # Level-major: all points read one level's table before the next, so that it stays in cache.
+    for item in range(levels * n):
+        level = item // n
+        i = item - level * n
+        resolution, offset, size = layout[level, 0], layout[level, 1], layout[level, 2]
+        cell, f = _locate(ti.math.vec3(points[i, 0], points[i, 1], points[i, 2]), resolution)
+        total = ti.Vector([0.0, 0.0, 0.0, 0.0])
+        for corner in ti.static(range(8)):
+            step = ti.Vector([corner & 1, (corner >> 1) & 1, corner >> 2])
+            weight = 1.0
+            for axis in ti.static(range(3)):
+                weight *= f[axis] if ti.static((corner >> axis) & 1) else 1.0 - f[axis]
+            entry = _corner_entry(cell + step, resolution, offset, size)
+            for k in ti.static(range(FEATURES)):
+                total[k] += weight * ti.cast(table[entry, k], ti.f32)
+        for k in ti.static(range(FEATURES)):
+            features[i, level * FEATURES + k] = total[k]
+
+
+@ti.kernel
+def _encode_backward_by_level(
+    n: ti.i32,
+    levels: ti.i32,
+    points: ti.types.ndarray(),
+    layout: ti.types.ndarray(),
+    grad_features: ti.types.ndarray(),
+    grad_table: ti.types.ndarray(),
+):
+    # One thread owns a level: plain adds instead of compare-and-swap loops, and the same sum in every run.
+    ti.loop_config(block_dim=1)
+    for level in range(levels):
+        resolution, offset, size = layout[level, 0], layout[level, 1], layout[level, 2]
+        for i in range(n):
+            g = ti.Vector([ti.cast(grad_features[i, level * FEATURES + k], ti.f32) for k in ti.static(range(FEATURES))])
+            if g.norm_sqr() > 0.0:
+                cell, f = _locate(ti.math.vec3(points[i, 0], points[i, 1], points[i, 2]), resolution)
+                for corner in ti.static(range(8)):
+                    step = ti.Vector([corner & 1, (corner >> 1) & 1, corner >> 2])
+                    weight = 1.0
+                    for axis in ti.static(range(3)):
+                        weight *= f[axis] if ti.static((corner >> axis) & 1) else 1.0 - f[axis]
+                    entry = _corner_entry(cell + step, resolution, offset, size)
+                    for k in ti.static(range(FEATURES)):
+                        grad_table[entry, k] = grad_table[entry, k] + weight * g[k]
+
+
+@ti.kernel
+def _encode_backward_atomic(
+    n: ti.i32,
+    levels: ti.i32,
+    points: ti.types.ndarray(),
+    layout: ti.types.ndarray(),
+    grad_features: ti.types.ndarray(),
+    grad_table: ti.types.ndarray(),
+):
+    for item in range(levels * n):
+        level = item // n
+        i = item - level * n
+        g = ti.Vector([ti.cast(grad_features[i, level * FEATURES + k], ti.f32) for k in ti.static(range(FEATURES))])
+        if g.norm_sqr() > 0.0:
+            resolution, offset, size = layout[level, 0], layout[level, 1], layout[level, 2]
+            cell, f = _locate(ti.math.vec3(points[i, 0], points[i, 1], points[i, 2]), resolution)
+            for corner in ti.static(range(8)):
+                step = ti.Vector([corner & 1, (corner >> 1) & 1, corner >> 2])
+                weight = 1.0
+                for axis in ti.static(range(3)):
+                    weight *= f[axis] if ti.static((corner >> axis) & 1) else 1.0 - f[axis]
+                entry = _corner_entry(cell + step, resolution, offset, size)
+                for k in ti.static(range(FEATURES)):
+                    ti.atomic_add(grad_table[entry, k], weight * g[k])
+
+
+def encode(points: torch.Tensor, layout: torch.Tensor, table: torch.Tensor, features: torch.Tensor) -> None:
+    """Interpolate the table at ``points`` [n, 3] (unit cube, f32) into ``features`` [n, levels * FEATURES].
+
+    ``layout`` [levels, 3] int32 from GridLayout.to_tensor; ``table`` [entries, FEATURES] f32 or f16.
+    """
+    if points.shape[0]:
+        _encode(points.shape[0], layout.shape[0], points, layout, table, features)
+
+
+def encode_backward(
+    points: torch.Tensor, layout: torch.Tensor, grad_features: torch.Tensor, grad_table: torch.Tensor
+) -> None:
+    """Add the gradient of ``encode`` to ``grad_table`` [entries, FEATURES] f32, given d loss / d features."""
+    if not points.shape[0]:
+        return
+    kernel = _encode_backward_atomic if points.is_cuda else _encode_backward_by_level
+    kernel(points.shape[0], layout.shape[0], points, layout, grad_features, grad_table)

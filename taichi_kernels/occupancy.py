@@ -1,0 +1,169 @@
+"""The occupancy grid's kernels: carve what cameras saw through, refresh densities, pack bits for marching.
+
+Cells are numbered (z * resolution + y) * resolution + x over the unit cube. Bits lie 32 to an int32 word. A coarse grid
+(one bit for each block of COARSE_FACTOR^3 cells) lets rays cross empty space in long strides.
+"""
+
+import taichi as ti
+import torch
+
+from taichi_kernels.compositing import activate_density
+from taichi_kernels.random_numbers import uniform
+
+COARSE_FACTOR = 4
+# Flags of a cell.
+SEEN = 1  # inside some training camera's picture
+CARVED = 2  # some training camera saw through all of it
+
+
+@ti.kernel
+def _carve_view(
+    resolution: ti.i32,
+    width: ti.i32,
+    height: ti.i32,
+    margin_px: ti.f32,
+    camera: ti.types.ndarray(),
+    nearest: ti.types.ndarray(),
+    flags: ti.types.ndarray(),
+):
+    cell_radius = 0.8660254 / resolution
+    for index in range(resolution * resolution * resolution):
+        x = index % resolution
+        y = (index // resolution) % resolution
+        z = index // (resolution * resolution)
+        center = (ti.math.vec3(x, y, z) + 0.5) / resolution
+        p = ti.math.vec3(0.0)
+        for row in ti.static(range(3)):
+            axis = ti.math.vec3(camera[0, row * 4], camera[0, row * 4 + 1], camera[0, row * 4 + 2])
+            p[row] = axis.dot(center) + camera[0, row * 4 + 3]
+        depth = -p.z
+        if depth > 1e-6:
+            u, v = p.x / depth, -p.y / depth
+            r2 = u * u + v * v
+            k1, k2, p1, p2 = camera[0, 16], camera[0, 17], camera[0, 18], camera[0, 19]
+            radial = 1.0 + r2 * (k1 + r2 * k2)
+            px = camera[0, 12] * (u * radial + 2.0 * p1 * u * v + p2 * (r2 + 2.0 * u * u)) + camera[0, 14]
+            py = camera[0, 13] * (v * radial + p1 * (r2 + 2.0 * v * v) + 2.0 * p2 * u * v) + camera[0, 15]
+            if px >= 0.0 and py >= 0.0 and px < width and py < height:
+                flags[index] = flags[index] | SEEN
+                whole = px >= margin_px and py >= margin_px and px < width - margin_px and py < height - margin_px
+                pixel = ti.cast(py, ti.i32) * width + ti.cast(px, ti.i32)
+                if whole and depth + cell_radius < nearest[pixel]:
+                    flags[index] = flags[index] | CARVED
+
+
+def carve_view(resolution: int, camera: torch.Tensor, nearest: torch.Tensor, margin_px: float, flags: torch.Tensor) -> None:
+    """Mark in ``flags`` [resolution^3] int32 the cells this camera has in its picture, and those it saw through.
+
+    ``camera`` [1, 20] holds *world-to-camera* rows (unit-cube space to camera space) and intrinsics; ``nearest``
+    [height, width] f32 the nearest surface (planar z, unit-cube lengths) within ``margin_px`` pixels, which must cover
+    a cell's footprint: +inf where the camera saw nothing, 0 where it can't tell.
+    """
+    height, width = nearest.shape
+    _carve_view(resolution, width, height, margin_px, camera, nearest.view(-1), flags)
+
+
+@ti.kernel
+def _sample_cells(
+    n: ti.i32,
+    n_candidates: ti.i32,
+    resolution: ti.i32,
+    seed: ti.i32,
+    step: ti.i32,
+    candidates: ti.types.ndarray(),
+    cells: ti.types.ndarray(),
+    points: ti.types.ndarray(),
+):
+    for i in range(n):
+        pick = i
+        if n < n_candidates:
+            # A random walk over strata: every part of the list is visited in each refresh.
+            stratum = ti.cast(n_candidates, ti.f32) / n
+            pick = ti.min(ti.cast((i + uniform(seed, step, i, 16)) * stratum, ti.i32), n_candidates - 1)
+        index = candidates[pick]
+        cells[i] = index
+        corner = ti.math.vec3(index % resolution, (index // resolution) % resolution, index // (resolution * resolution))
+        for axis in ti.static(range(3)):
+            points[i, axis] = (corner[axis] + uniform(seed, step, i, 17 + axis)) / resolution
+
+
+def sample_cells(
+    n: int, resolution: int, seed: int, step: int, candidates: torch.Tensor, cells: torch.Tensor, points: torch.Tensor
+) -> None:
+    """Draw ``n`` of the ``candidates`` (cell numbers, int32), evenly spread, and a random point inside each.
+
+    Writes ``cells`` [n] int32 and ``points`` [n, 3] in the unit cube.
+    """
+    _sample_cells(n, candidates.shape[0], resolution, seed, step, candidates, cells, points)
+
+
+@ti.kernel
+def _update_densities(
+    n: ti.i32,
+    decay: ti.f32,
+    step_length: ti.f32,
+    cells: ti.types.ndarray(),
+    raw_densities: ti.types.ndarray(),
+    densities: ti.types.ndarray(),
+):
+    for i in range(n):
+        cell = cells[i]
+        thickness = activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * step_length
+        densities[cell] = ti.max(densities[cell] * decay, thickness)
+
+
+def update_densities(
+    cells: torch.Tensor, raw_densities: torch.Tensor, densities: torch.Tensor, decay: float, step_length: float
+) -> None:
+    """``densities[cell] = max(decay * old, sigma * step_length)``: a running maximum of optical thickness a step."""
+    _update_densities(cells.shape[0], decay, step_length, cells, raw_densities, densities)
+
+
+@ti.kernel
+def _pack_bits(
+    words: ti.i32,
+    threshold: ti.f32,
+    densities: ti.types.ndarray(),
+    bits: ti.types.ndarray(),
+):
+    for word in range(words):
+        packed = ti.u32(0)
+        for k in range(32):
+            if densities[word * 32 + k] > threshold:
+                packed |= ti.u32(1) << ti.cast(k, ti.u32)
+        bits[word] = ti.cast(packed, ti.i32)
+
+
+@ti.kernel
+def _pack_coarse_bits(
+    words: ti.i32,
+    coarse: ti.i32,
+    resolution: ti.i32,
+    bits: ti.types.ndarray(),
+    coarse_bits: ti.types.ndarray(),
+):
+    for word in range(words):
+        packed = ti.u32(0)
+        for k in range(32):
+            block = word * 32 + k
+            corner = ti.math.ivec3(block % coarse, (block // coarse) % coarse, block // (coarse * coarse)) * COARSE_FACTOR
+            any_bit = 0
+            for dz in range(COARSE_FACTOR):
+                for dy in range(COARSE_FACTOR):
+                    index = ((corner.z + dz) * resolution + corner.y + dy) * resolution + corner.x
+                    # COARSE_FACTOR divides 32, so a block's row of cells lies in one word.
+                    any_bit |= (bits[index >> 5] >> (index & 31)) & ((1 << COARSE_FACTOR) - 1)
+            if any_bit != 0:
+                packed |= ti.u32(1) << ti.cast(k, ti.u32)
+        coarse_bits[word] = ti.cast(packed, ti.i32)
+
+
+def pack_bits(densities: torch.Tensor, threshold: float, bits: torch.Tensor, coarse_bits: torch.Tensor) -> None:
+    """Set the bit of every cell whose density exceeds ``threshold``, and of every coarse block that holds one.
+
+    ``densities`` [resolution^3] f32, ``bits`` [resolution^3 / 32] and ``coarse_bits`` [(resolution / 4)^3 / 32] int32;
+    resolution must be a multiple of 16.
+    """
+    resolution = round(densities.shape[0] ** (1 / 3))
+    _pack_bits(bits.shape[0], threshold, densities, bits)
+    _pack_coarse_bits(coarse_bits.shape[0], resolution // COARSE_FACTOR, resolution, bits, coarse_bits)

@@ -1,0 +1,25 @@
+"""Stateless random numbers inside kernels: a hash of (seed, step, index, dimension), the same on every device."""
+
+import taichi as ti
+
+
+@ti.func
+def hash_u32(x: ti.u32) -> ti.u32:
+    """One round of the PCG output permutation (Jarzynski and Olano 2020, "Hash Functions for GPU Rendering")."""
+    state = x * ti.u32(747796405) + ti.u32(2891336453)
+    word = ((state >> ((state >> ti.u32(28)) + ti.u32(4))) ^ state) * ti.u32(277803737)
+    return (word >> ti.u32(22)) ^ word
+
+
+@ti.func
+def uniform_u32(seed: ti.i32, step: ti.i32, index: ti.i32, dimension: ti.i32) -> ti.u32:
+    """32 random bits."""
+    x = hash_u32(ti.cast(seed, ti.u32) + ti.u32(0x9E3779B9) * ti.cast(dimension, ti.u32))
+    x = hash_u32(x ^ ti.cast(step, ti.u32))
+    return hash_u32(x ^ ti.cast(index, ti.u32))
+
+
+@ti.func
+def uniform(seed: ti.i32, step: ti.i32, index: ti.i32, dimension: ti.i32) -> ti.f32:
+    """Uniform in [0, 1)."""
+    return ti.cast(uniform_u32(seed, step, index, dimension) >> ti.u32(8), ti.f32) * (1.0 / 16777216.0)

@@ -1,0 +1,53 @@
+"""Starts Taichi, once a process and only when asked to.
+
+Taichi takes torch's tensors in place, on the CPU and (through the shared primary context) on CUDA. One process uses one
+device: a second ``start`` with another device is an error, not a silent switch.
+"""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+_started: str | None = None
+
+
+class RuntimeStartError(RuntimeError):
+    """Taichi can't run on the device asked for; the message says why and what to do."""
+
+
+def choose_device(device: str = "auto") -> str:
+    """``"cpu"`` or ``"cuda"`` for ``"auto" | "cpu" | "cuda"``. Raises RuntimeStartError when CUDA is asked for in vain."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device not in ("cpu", "cuda"):
+        raise RuntimeStartError(f"device: {device!r} is not one of auto, cpu, cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise RuntimeStartError("device: cuda was asked for, but torch sees no CUDA device; use --device cpu or auto")
+    return device
+
+
+def start(device: str, threads: int | None = None) -> None:
+    """Initialise Taichi for ``device`` ("cpu" or "cuda"). Calling it again with the same device does nothing.
+
+    ``threads``: CPU threads (all cores by default). Kernels are cached on disk between processes by Taichi itself.
+    """
+    global _started
+    if _started == device:
+        return
+    if _started is not None:
+        raise RuntimeStartError(f"Taichi already runs on {_started} in this process; start another process for {device}")
+    import taichi as ti
+
+    threads = threads or os.cpu_count() or 1
+    ti.init(
+        arch=ti.cuda if device == "cuda" else ti.cpu,
+        cpu_max_num_threads=threads,
+        # Only Taichi's own fields live in this pool, and there are none: the default would take a whole gigabyte.
+        device_memory_GB=0.1,
+        default_fp=ti.f32,
+        default_ip=ti.i32,
+        log_level=ti.ERROR,
+    )
+    _started = device
