@@ -9,6 +9,8 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, Po
 
 from engine.link.geometry import MAX_IMAGE_SIDE
 
+from .preview import plane
+
 RIGS = (
     ("SPHERE", "Sphere", "Cameras spread evenly all around the bounds"),
     ("HEMISPHERE", "Hemisphere", "Cameras spread evenly above the middle of the bounds"),
@@ -150,7 +152,23 @@ class HASHLIGHT_PG_training(bpy.types.PropertyGroup):
     seed: IntProperty(name="Seed", description="Makes training repeatable", default=0, min=0)
 
 
+def _show_plane(settings: HASHLIGHT_PG_preview, context: bpy.types.Context) -> None:
+    kinds: dict[str, plane.Kind] = {"PREVIEW": "preview", "BAKE": "bake"}
+    plane.show_only(settings.id_data, kinds.get(settings.shown))
+
+
 class HASHLIGHT_PG_preview(bpy.types.PropertyGroup):
+    shown: EnumProperty(
+        name="Show",
+        description="Which plane is seen; both stand before the scene camera",
+        items=(
+            ("PREVIEW", "Preview", "The neural picture of the scene camera"),
+            ("BAKE", "Bake", "The frames of the last bake"),
+            ("NONE", "None", "Neither plane"),
+        ),
+        default="PREVIEW",
+        update=_show_plane,
+    )
     place: EnumProperty(
         name="Place",
         description="How far from the camera the plane stands",

@@ -9,16 +9,18 @@ import time
 from dataclasses import dataclass
 
 import bpy
+from mathutils import Matrix
 
 from engine.link.geometry import Camera
 from engine.link.messages import Frame, RunOpened, Status
 
-from ..capture.cameras import scene_camera
+from ..capture.cameras import camera_from_object, check_size, pixel_aspect, render_size
+from ..capture.errors import CaptureError
 from ..session import registry
 from ..session.engine_session import EngineSession
-from .material import build_material, picture_node
+from .material import ensure_material, picture_node
 from .picture import update_image
-from .plane import choose_distance, ensure_plane, find_plane, place_plane
+from .plane import choose_distance, ensure_plane, find_plane, frustum_matrix
 
 RENDERING_SHARE = 1 / 3  # of the engine's time may go into live pictures; training needs the rest
 
@@ -55,28 +57,36 @@ def end() -> None:
 
 
 def request_picture(session: EngineSession, scene: bpy.types.Scene) -> None:
-    """Ask for a picture of the scene camera as it stands now. Raises ValueError when there is none."""
-    camera = preview_camera(scene)
-    _asking.scene = scene.name
-    _asking.request = session.request_frame(camera)
-    _asking.asked_at = time.monotonic()
+    """Ask for a picture of the scene camera as it stands now. Raises CaptureError when it can't be rendered from."""
+    _ask(session, scene, preview_camera(scene, bpy.context.evaluated_depsgraph_get()))
 
 
-def preview_camera(scene: bpy.types.Scene) -> Camera:
-    """The scene camera at the preview's resolution. Raises ValueError when the scene has none."""
-    camera = scene_camera(scene)
+def preview_camera(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> Camera:
+    """The scene camera at the preview's resolution. Raises CaptureError when it can't be rendered from."""
+    if scene.camera is None:
+        raise CaptureError(f"Scene {scene.name} has no active camera")
+    width, height = render_size(scene)
+    check_size(width, height)
+    camera = camera_from_object(scene.camera, depsgraph, width, height, pixel_aspect(scene))
     share = scene.hashlight.preview.percentage / 100
-    return camera.resized(max(1, round(camera.width * share)), max(1, round(camera.height * share)))
+    return camera.resized(max(1, round(width * share)), max(1, round(height * share)))
 
 
 def show_picture(scene: bpy.types.Scene, session: EngineSession, frame: Frame) -> bpy.types.Object:
     """Put a frame onto the scene's preview plane, in the frustum of the camera that it was rendered from."""
-    plane = ensure_plane(scene, "preview", lambda name: build_material(name, "premultiplied"))
-    picture = picture_node(plane.active_material)
+    plane = ensure_plane(scene, "preview")
+    picture = picture_node(ensure_material(plane, "premultiplied"))
     picture.image = update_image(picture.image, plane.name, frame.color)
     if session.bounds is not None:
-        place_plane(plane, frame.camera, choose_distance(frame.camera, session.bounds, scene.hashlight.preview.place))
+        distance = choose_distance(frame.camera, session.bounds, scene.hashlight.preview.place)
+        plane.matrix_world = Matrix(frustum_matrix(frame.camera, distance))
     return plane
+
+
+def _ask(session: EngineSession, scene: bpy.types.Scene, camera: Camera) -> None:
+    _asking.scene = scene.name
+    _asking.request = session.request_frame(camera)
+    _asking.asked_at = time.monotonic()
 
 
 def _on_frame(session: EngineSession, frame: Frame) -> None:
@@ -92,13 +102,13 @@ def _on_status(session: EngineSession, status: Status) -> None:
     """Five times a second: the moment to ask for the next live picture, if there is anything new to see."""
     if not _asking.live or _asking.request or time.monotonic() < _asking.next_at or not status.train_views:
         return
-    scene = bpy.data.scenes.get(_asking.scene)
-    if scene is None or scene.camera is None:
+    scene = bpy.context.scene
+    if scene is None or scene.name != _asking.scene or scene.camera is None:
         return
-    camera = preview_camera(scene)
+    camera = preview_camera(scene, bpy.context.evaluated_depsgraph_get())
     last = session.frame
     if last is None or status.step > last.step or last.camera.to_json() != camera.to_json():
-        request_picture(session, scene)
+        _ask(session, scene, camera)
 
 
 def _on_run(session: EngineSession, run: RunOpened) -> None:
@@ -115,10 +125,9 @@ def _before_save(*_: object) -> None:
     """Keep the picture inside the .blend, which then opens as it is."""
     for scene in bpy.data.scenes:
         plane = find_plane(scene, "preview")
-        if plane is not None and plane.active_material is not None:
-            image = picture_node(plane.active_material).image
-            if image is not None and image.is_dirty:
-                image.pack()
+        image = picture_node(ensure_material(plane, "premultiplied")).image if plane is not None else None
+        if image is not None and image.is_dirty:
+            image.pack()
 
 
 _LISTENERS = ((Frame, _on_frame), (Status, _on_status), (RunOpened, _on_run))

@@ -9,11 +9,27 @@ import bpy
 Alpha = Literal["premultiplied", "straight"]
 
 _PICTURE = "Picture"
+_ALPHA_KEY = "hashlight_alpha"
 
 
 def picture_node(material: bpy.types.Material) -> bpy.types.ShaderNodeTexImage:
-    """The texture node that holds the picture of a material made by ``build_material``."""
+    """The texture node that holds the picture of a material made here."""
     return material.node_tree.nodes[_PICTURE]
+
+
+def ensure_material(plane: bpy.types.Object, alpha: Alpha) -> bpy.types.Material:
+    """The material of ``plane`` for pictures with this kind of alpha; made, or made anew, where it isn't there."""
+    former = plane.active_material
+    if former is not None and former.get(_ALPHA_KEY) == alpha:
+        return former
+    name = plane.name
+    if former is not None:
+        bpy.data.materials.remove(former)
+    material = build_material(name, alpha)
+    material[_ALPHA_KEY] = alpha
+    plane.data.materials.clear()
+    plane.data.materials.append(material)
+    return material
 
 
 def build_material(name: str, alpha: Alpha) -> bpy.types.Material:

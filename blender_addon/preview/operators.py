@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..capture.errors import CaptureError
 from ..session import registry
 from . import live
 
@@ -29,7 +30,8 @@ class HASHLIGHT_OT_preview(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             live.request_picture(registry.current(), context.scene)
-        except ValueError as error:
+            context.scene.hashlight.preview.shown = "PREVIEW"
+        except CaptureError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
@@ -53,6 +55,7 @@ class HASHLIGHT_OT_preview_live(bpy.types.Operator):
             live.end()
         else:
             live.begin(context.scene)
+            context.scene.hashlight.preview.shown = "PREVIEW"
         return {"FINISHED"}
 
 

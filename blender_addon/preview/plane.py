@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 import bpy
 import numpy as np
-from mathutils import Matrix
 
 from engine.link.geometry import Bounds, Camera
 
@@ -42,6 +40,15 @@ def frustum_matrix(camera: Camera, distance: float) -> np.ndarray:
     return camera.camera_to_world @ square_to_camera
 
 
+def fit_aspect(matrix: np.ndarray, aspect: float) -> np.ndarray:
+    """``matrix`` made narrower or lower, so that what it makes of a unit square has ``aspect`` (width by height)."""
+    width, height = np.linalg.norm(matrix[:3, 0]), np.linalg.norm(matrix[:3, 1])
+    fitted = matrix.copy()
+    fitted[:3, 0] *= min(1.0, aspect * height / width)
+    fitted[:3, 1] *= min(1.0, width / height / aspect)
+    return fitted
+
+
 def choose_distance(camera: Camera, bounds: Bounds, place: Place = "CENTER") -> float:
     """How far along the axis the plane belongs: before, through the middle of, or behind the bounds, in metres."""
     signs = np.array([[(i >> axis) & 1 for axis in range(3)] for i in range(8)])
@@ -58,9 +65,7 @@ def find_plane(scene: bpy.types.Scene, kind: Kind) -> bpy.types.Object | None:
     return next((obj for obj in roles.objects_of(scene, "plane") if obj.get(_KIND_KEY) == kind), None)
 
 
-def ensure_plane(
-    scene: bpy.types.Scene, kind: Kind, build_material: Callable[[str], bpy.types.Material]
-) -> bpy.types.Object:
+def ensure_plane(scene: bpy.types.Scene, kind: Kind) -> bpy.types.Object:
     """The scene's plane of this kind, made if there is none: a unit square in the "Hashlight Preview" collection.
 
     Only cameras see it: it lights nothing, casts no shadow and shows in no mirror; its role hides it from captures."""
@@ -70,7 +75,6 @@ def ensure_plane(
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata([(-0.5, -0.5, 0.0), (0.5, -0.5, 0.0), (0.5, 0.5, 0.0), (-0.5, 0.5, 0.0)], [], [(0, 1, 2, 3)])
     mesh.uv_layers.new(name="UVMap").data.foreach_set("uv", [0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
-    mesh.materials.append(build_material(name))
     plane = bpy.data.objects.new(name, mesh)
     roles.mark(plane, "plane")
     plane[_KIND_KEY] = kind
@@ -81,9 +85,10 @@ def ensure_plane(
     return plane
 
 
-def place_plane(plane: bpy.types.Object, camera: Camera, distance: float) -> None:
-    """Move ``plane`` into the frustum of ``camera``, ``distance`` metres along its axis."""
-    plane.matrix_world = Matrix(frustum_matrix(camera, distance))
+def show_only(scene: bpy.types.Scene, kind: Kind | None) -> None:
+    """Show the plane of one kind and hide the others: both stand in the same frustum."""
+    for plane in roles.objects_of(scene, "plane"):
+        plane.hide_viewport = plane.hide_render = plane.get(_KIND_KEY) != kind
 
 
 def _ensure_collection(scene: bpy.types.Scene) -> bpy.types.Collection:

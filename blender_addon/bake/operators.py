@@ -1,0 +1,69 @@
+"""Bake a turntable or a camera animation."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import BoolProperty
+
+from engine.link.geometry import GeometryError
+
+from ..capture.errors import CaptureError
+from ..session import registry
+from . import jobs
+
+
+class HASHLIGHT_OT_bake(bpy.types.Operator):
+    """Render the path into numbered frames and a video; the frames come back onto an image-sequence plane"""
+
+    # Returns at once, in the background too: pump until the job's state is no longer "running".
+    bl_idname = "hashlight.bake"
+    bl_label = "Bake"
+    bl_options = {"REGISTER"}
+
+    resume: BoolProperty(
+        name="Resume",
+        description="Keep the frames that an interrupted bake has finished",
+        default=False,
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("Needs an engine with a run, and no other bake under way")
+        session = registry.current()
+        if session is None or session.phase not in ("starting", "ready"):
+            return False
+        update = jobs.last_update(session)
+        return update is None or update.state != "running"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            jobs.start(registry.current(), context.scene, self.resume)
+        except (CaptureError, GeometryError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class HASHLIGHT_OT_cancel_bake(bpy.types.Operator):
+    """Stop the bake after the frame at hand; finished frames stay"""
+
+    # Returns at once, in the background too.
+    bl_idname = "hashlight.cancel_bake"
+    bl_label = "Cancel Bake"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("No bake is under way")
+        session = registry.current()
+        update = jobs.last_update(session) if session is not None else None
+        return update is not None and update.state == "running"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        jobs.cancel(registry.current())
+        return {"FINISHED"}
+
+
+CLASSES = (HASHLIGHT_OT_bake, HASHLIGHT_OT_cancel_bake)
+register, unregister = jobs.register, jobs.unregister

@@ -1,0 +1,51 @@
+"""The cameras of a bake."""
+
+from __future__ import annotations
+
+import bpy
+
+from engine.link.camera_paths import turntable
+from engine.link.geometry import Bounds, Camera
+
+from ..capture.cameras import camera_from_object, check_size, pixel_aspect, render_size
+from ..capture.errors import CaptureError
+
+
+def turntable_cameras(scene: bpy.types.Scene, bounds: Bounds) -> list[Camera]:
+    """The turntable that the scene's bake settings describe, one camera a frame."""
+    settings = scene.hashlight.bake
+    return turntable(
+        bounds,
+        settings.frames,
+        settings.resolution_x,
+        settings.resolution_y,
+        elevation=settings.elevation,
+        start=settings.start,
+        turns=settings.turns,
+        ease=settings.ease,
+        field_of_view=settings.field_of_view,
+        radius=settings.radius or None,
+        lift=settings.lift,
+    )
+
+
+def animation_cameras(scene: bpy.types.Scene) -> list[Camera]:
+    """The camera of the context's scene at every frame of the scene's range, at the render resolution; lens animation included.
+
+    Steps through the frames and comes back to the present one. A camera change by marker is followed. Raises
+    CaptureError when there is no camera to render from.
+    """
+    width, height = render_size(scene)
+    check_size(width, height)
+    present, subframe = scene.frame_current, scene.frame_subframe
+    cameras = []
+    try:
+        for frame in range(scene.frame_start, scene.frame_end + 1):
+            scene.frame_set(frame)
+            if scene.camera is None:
+                raise CaptureError(f"Scene {scene.name} has no active camera at frame {frame}")
+            depsgraph = bpy.context.evaluated_depsgraph_get()
+            cameras.append(camera_from_object(scene.camera, depsgraph, width, height, pixel_aspect(scene)))
+    finally:
+        scene.frame_set(present, subframe=subframe)
+    return cameras

@@ -1,0 +1,92 @@
+"""Baked frames in the scene: an image-sequence plane that plays with the timeline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ..preview.material import ensure_material, picture_node
+from ..preview.plane import ensure_plane
+
+_SUFFIXES = (".png", ".exr")
+
+
+def frame_files(files: Sequence[str]) -> list[Path]:
+    """The numbered pictures among a bake's files, in order; videos, depth and the like are left out."""
+    pictures = [
+        Path(file) for file in files if Path(file).suffix.lower() in _SUFFIXES and _number(Path(file)) is not None
+    ]
+    first_stem = {re.sub(r"\d+$", "", path.stem) for path in pictures}
+    shortest = min(first_stem, key=len, default="")
+    return sorted(
+        (path for path in pictures if re.sub(r"\d+$", "", path.stem) == shortest), key=lambda p: _number(p) or 0
+    )
+
+
+def show_sequence(scene: bpy.types.Scene, files: Sequence[Path], frame_start: int, cyclic: bool) -> bpy.types.Object:
+    """Put numbered frames onto the scene's bake plane, the first at ``frame_start``.
+
+    After the last it begins again when ``cyclic``, or stands still. The frames stay where they are on disk. Raises
+    RuntimeError when they can't be read.
+    """
+    plane = ensure_plane(scene, "bake")
+    is_exr = files[0].suffix.lower() == ".exr"
+    node = picture_node(ensure_material(plane, "premultiplied" if is_exr else "straight"))
+    former = node.image
+    image = bpy.data.images.load(_stored_path(files[0]), check_existing=False)
+    image.name = plane.name
+    image.source = "SEQUENCE"
+    if is_exr:
+        image.colorspace_settings.name = "Non-Color"  # scene-linear as it is
+        image.alpha_mode = "CHANNEL_PACKED"
+    node.image = image
+    if former is not None and former.users == 0:
+        bpy.data.images.remove(former)
+        image.name = plane.name
+    user = node.image_user
+    user.frame_start = frame_start
+    user.frame_duration = len(files)
+    user.frame_offset = (_number(files[0]) or 0) - 1  # Blender counts from 1
+    user.use_cyclic = cyclic
+    user.use_auto_refresh = True
+    return plane
+
+
+def animate_plane(plane: bpy.types.Object, matrices: Sequence[np.ndarray], frame_start: int) -> None:
+    """Key ``plane`` to one matrix [4, 4] (square to world) a frame; a single matrix leaves it standing still."""
+    former = plane.animation_data.action if plane.animation_data is not None else None
+    plane.animation_data_clear()
+    if former is not None and former.users == 0:
+        bpy.data.actions.remove(former)
+    plane.matrix_world = Matrix(matrices[0])
+    if len(matrices) == 1:
+        return
+    rotation = None
+    for frame, matrix in enumerate(matrices, start=frame_start):
+        location, new_rotation, scale = Matrix(matrix).decompose()
+        if rotation is not None:
+            new_rotation.make_compatible(rotation)
+        rotation = new_rotation
+        plane.location, plane.rotation_quaternion, plane.scale = location, rotation, scale
+        for channel in ("location", "rotation_quaternion", "scale"):
+            plane.keyframe_insert(channel, frame=frame)
+
+
+def _number(path: Path) -> int | None:
+    found = re.search(r"(\d+)$", path.stem)
+    return int(found[1]) if found else None
+
+
+def _stored_path(path: Path) -> str:
+    """Relative to the .blend where there is one, so that the two can be moved together."""
+    if bpy.data.filepath:
+        try:
+            return bpy.path.relpath(str(path))
+        except ValueError:  # another drive
+            pass
+    return str(path)
