@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.data.color import Background, composite_for_display, premultiply, to_uint8
+from engine.data.color import BACKGROUNDS, Background, composite_for_display, premultiply, to_uint8
 from engine.data.views import View
 from engine.evaluation.metrics import psnr, ssim
 
@@ -58,11 +58,25 @@ class Scores:
 
 def score_view(renderer: Renderer, view: View, background: Background, keep_images: bool = True) -> ViewScore:
     """Render ``view``'s camera and compare with its picture (see the module's text for how)."""
-    rendered = renderer.render(view.camera).color.detach().cpu().numpy()
-    prediction = composite_for_display(rendered, renderer.color_space, background)
-    truth = composite_for_display(premultiply(view.color, view.color_space), view.color_space, background)
+    prediction = renderer.render(view.camera).to_srgb(BACKGROUNDS[background]).cpu().numpy()
+    truth = truth_on(view, background)
     images = (to_uint8(prediction), to_uint8(truth)) if keep_images else (None, None)
     return ViewScore(view.name, psnr(prediction, truth), ssim(prediction, truth), *images)
+
+
+def truth_on(view: View, background: Background) -> np.ndarray:
+    """The view's own picture, display-referred: [H, W, 3] float32 in 0..1."""
+    return composite_for_display(premultiply(view.color, view.color_space), view.color_space, background)
+
+
+def mean_psnr(renderer: Renderer, views: Sequence[View]) -> dict[Background, float]:
+    """Mean PSNR over ``views`` on each background, rendering every view once: the quick figure, without SSIM."""
+    totals = dict.fromkeys(BACKGROUNDS, 0.0)
+    for view in views:
+        picture = renderer.render(view.camera)
+        for background, grey in BACKGROUNDS.items():
+            totals[background] += psnr(picture.to_srgb(grey).cpu().numpy(), truth_on(view, background))
+    return {background: total / len(views) for background, total in totals.items()}
 
 
 def iterate_scores(

@@ -1,0 +1,179 @@
+"""Render a camera path into numbered frames and a video, one frame at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from engine.files import written_atomically
+from engine.link.geometry import Camera
+from engine.rendering.frame_files import FrameWriter
+from engine.rendering.video import encode_video
+
+if TYPE_CHECKING:
+    from engine.rendering.renderer import Renderer
+
+MAX_FPS = 240.0
+
+
+class BakeError(RuntimeError):
+    """A bake that can't start or go on; the message names the file or value at fault. Finished frames stay."""
+
+
+@dataclasses.dataclass(frozen=True)
+class BakeProgress:
+    """``done`` of ``total`` frames are on disk; ``eta_seconds`` None until one has been rendered."""
+
+    done: int
+    total: int
+    eta_seconds: float | None
+    message: str
+
+
+class Bake:
+    """An iterator that does one short piece of work per ``next()`` and returns a BakeProgress.
+
+    Frames go to ``output`` as ``frame_0001.png`` (8-bit sRGB, straight alpha if ``transparent``, else on black) or
+    ``frame_0001.exr`` (scene-linear half floats, premultiplied alpha). With ``depth``, EXR frames hold planar depth in
+    metres in channel Z; beside PNG frames it goes into ``depth_0001.exr``. Every file appears whole or not at all.
+
+    With ``resume``, frames of the same bake that are already there, readable and of the right size are kept.
+    With ``video`` (an .mp4), the frames are encoded once all are there, on black. ``close`` gives up early.
+
+    Raises BakeError, from the constructor for bad arguments and an unwritable folder, from ``next()`` later.
+    """
+
+    def __init__(
+        self,
+        renderer: Renderer,
+        cameras: Sequence[Camera],
+        output: Path,
+        *,
+        image_format: Literal["png", "exr"] = "png",
+        transparent: bool = True,
+        depth: bool = False,
+        video: Path | None = None,
+        fps: float = 24.0,
+        resume: bool = False,
+    ) -> None:
+        _check_arguments(cameras, image_format, video, fps)
+        self._renderer = renderer
+        self._cameras = list(cameras)
+        self._video = video
+        self._fps = fps
+        self._resume = resume
+        self._writer = FrameWriter(output, image_format, transparent, depth)
+        self._video_is_done = False
+        self._rendered = 0
+        self._render_seconds = 0.0
+        self._progress = BakeProgress(0, len(self._cameras), None, "")
+        self._prepare_folder(output)
+        self._steps = self._run()
+
+    @property
+    def progress(self) -> BakeProgress:
+        """How far it is, without doing any work."""
+        return self._progress
+
+    @property
+    def files(self) -> list[Path]:
+        """The finished frames in order, then the video once it is there."""
+        frames = [self._writer.color_path(index) for index in range(self._progress.done)]
+        return frames + ([self._video] if self._video is not None and self._video_is_done else [])
+
+    def __iter__(self) -> Bake:
+        return self
+
+    def __next__(self) -> BakeProgress:
+        self._progress = next(self._steps)
+        return self._progress
+
+    def close(self) -> None:
+        """Stop; half-written files are removed, finished frames stay."""
+        self._steps.close()
+
+    def _run(self) -> Iterator[BakeProgress]:
+        total = len(self._cameras)
+        for index, camera in enumerate(self._cameras):
+            if not (self._resume and self._writer.is_finished(index, camera)):
+                self._render(index, camera)
+            yield BakeProgress(index + 1, total, self._eta(index + 1), f"frame {index + 1} of {total}")
+        if self._video is not None:
+            yield from self._encode(self._video)
+
+    def _render(self, index: int, camera: Camera) -> None:
+        started = time.perf_counter()
+        picture = self._renderer.render(camera)
+        try:
+            self._writer.write(index, picture)
+        except OSError as error:
+            raise BakeError(
+                f"{error.filename or self._writer.color_path(index)}: the frame can't be written "
+                f"({error.strerror or error}); the {index} frames before it are kept, so bake again with resume"
+            ) from None
+        self._render_seconds += time.perf_counter() - started
+        self._rendered += 1
+
+    def _encode(self, video: Path) -> Iterator[BakeProgress]:
+        total = len(self._cameras)
+        linear = self._renderer.color_space == "linear"
+        frames = (self._writer.read_for_display(index, linear) for index in range(total))
+        try:
+            video.parent.mkdir(parents=True, exist_ok=True)
+            for count in encode_video(video, frames, self._fps):
+                yield BakeProgress(total, total, None, f"video frame {count} of {total}")
+        except OSError as error:
+            raise BakeError(
+                f"{error.filename or video}: {error.strerror or error}; all {total} frames are kept"
+            ) from None
+        self._video_is_done = True
+        yield BakeProgress(total, total, 0.0, f"wrote {video.name}")
+
+    def _eta(self, done: int) -> float | None:
+        if not self._rendered:
+            return None
+        return self._render_seconds / self._rendered * (len(self._cameras) - done)
+
+    def _prepare_folder(self, output: Path) -> None:
+        """Make the folder and leave in it a note of what is baked, by which a resume knows its own frames."""
+        note = output / "bake.json"
+        fingerprint = self._fingerprint()
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            if self._resume and note.is_file() and json.loads(note.read_text()).get("fingerprint") != fingerprint:
+                raise BakeError(
+                    f"{output}: holds frames of another bake (other cameras, size or format), which can't be resumed; "
+                    "choose another folder, or bake without resume to replace them"
+                )
+            with written_atomically(note) as temporary:
+                temporary.write_text(json.dumps({"fingerprint": fingerprint, "frames": len(self._cameras)}))
+        except OSError as error:
+            raise BakeError(f"{output}: can't write into this folder ({error.strerror or error})") from None
+        except (ValueError, AttributeError):
+            raise BakeError(f"{note}: damaged; delete it, or bake without resume") from None
+
+    def _fingerprint(self) -> str:
+        what = [self._writer.image_format, self._writer.transparent, self._writer.depth]
+        text = json.dumps([what, [camera.to_json() for camera in self._cameras]], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_arguments(cameras: Sequence[Camera], image_format: str, video: Path | None, fps: float) -> None:
+    if not cameras:
+        raise BakeError("there are no cameras to bake")
+    if image_format not in ("png", "exr"):
+        raise BakeError(f"image_format: {image_format!r} is neither png nor exr")
+    if not (math.isfinite(fps) and 0.0 < fps <= MAX_FPS):
+        raise BakeError(f"fps: {fps} is outside 0..{MAX_FPS:g}")
+    if video is None:
+        return
+    if video.suffix.lower() != ".mp4":
+        raise BakeError(f"video: {video.name} must end in .mp4")
+    if len({(camera.width, camera.height) for camera in cameras}) > 1:
+        raise BakeError("video: the cameras' picture sizes differ, so that no video can be made of them")

@@ -1,0 +1,101 @@
+"""Scoring of views: the compositing convention, means, and the report."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.data.color import encode_srgb
+from engine.evaluation.curve import draw_curve, nice_ticks
+from engine.evaluation.evaluate import choose_evenly, evaluate, iterate_scores, mean_psnr, truth_on
+from engine.evaluation.report import HistoryPoint, error_picture, write_report
+from tests.engine.data.scenes import sphere_view
+from tests.engine.rendering.sphere_renderer import SphereRenderer
+
+
+@pytest.mark.parametrize("color_space", ["linear", "srgb"])
+@pytest.mark.parametrize("background", ["black", "white"])
+def test_a_perfect_renderer_scores_to_the_rounding_of_the_truth(color_space: Any, background: Any) -> None:
+    views = [sphere_view(index, 3, color_space) for index in range(3)]
+    scores = evaluate(SphereRenderer(color_space), views, background)
+    assert scores.psnr > 55 and scores.ssim > 0.999
+    assert list(scores.by_view) == ["view_000", "view_001", "view_002"]
+
+
+def test_linear_fields_are_compared_after_srgb_encoding() -> None:
+    view = sphere_view(0, 3, "linear")
+    (score,) = iterate_scores(SphereRenderer("linear", brightness=0.5), [view], "black")
+    truth = np.clip(view.color[..., :3].astype(np.float64), 0, 1)
+    error = encode_srgb(0.5 * truth).astype(np.float64) - encode_srgb(truth)
+    assert score.psnr == pytest.approx(-10 * math.log10((error**2).mean()), abs=0.02)
+
+
+def test_srgb_compositing_on_white_follows_the_benchmark() -> None:
+    view = sphere_view(0, 3, "srgb")
+    view.color[0, 0] = [200, 100, 0, 128]
+    alpha = 128 / 255
+    expected = np.array([200, 100, 0]) / 255 * alpha + (1 - alpha)
+    np.testing.assert_allclose(truth_on(view, "white")[0, 0], expected, atol=1e-6)
+
+
+def test_the_quick_mean_agrees_with_the_full_evaluation() -> None:
+    renderer, views = SphereRenderer("srgb", brightness=0.8), [sphere_view(index, 3, "srgb") for index in range(3)]
+    quick = mean_psnr(renderer, views)
+    for background in ("black", "white"):
+        assert quick[background] == pytest.approx(evaluate(renderer, views, background).psnr)
+
+
+def test_without_keeping_pictures_only_figures_remain() -> None:
+    scores = evaluate(SphereRenderer(), [sphere_view(0, 3)], "black", keep_images=False)
+    assert scores.views[0].prediction is None
+
+
+def test_views_are_chosen_evenly() -> None:
+    views = [sphere_view(index, 10) for index in range(10)]
+    assert [view.name for view in choose_evenly(views, 4)] == ["view_000", "view_002", "view_005", "view_007"]
+    assert choose_evenly(views, 99) == views
+
+
+class TestReport:
+    def write(self, path: Path, history: list[HistoryPoint], views: int = 3) -> str:
+        scores = evaluate(SphereRenderer(brightness=0.7), [sphere_view(i, views) for i in range(views)], "black")
+        write_report(path, title="A <run>", history=history, scores=scores, facts={"device": "cpu & more", "steps": 12})
+        return path.read_text(encoding="utf-8")
+
+    def test_holds_everything_and_fetches_nothing(self, tmp_path: Path) -> None:
+        page = self.write(tmp_path / "report.html", [HistoryPoint(1, 20), HistoryPoint(5, 25.5)])
+        assert page.count("data:image/webp;base64,") == 9
+        assert "<polyline" in page and "training time, seconds" in page and "cpu &amp; more" in page
+        assert "A &lt;run&gt;" in page and "view_002" in page
+        assert not re.search(r"(src|href)=\"(?!data:)|url\(|@import|<script", page)
+        assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+    def test_without_history_there_is_no_curve(self, tmp_path: Path) -> None:
+        assert "<svg" not in self.write(tmp_path / "report.html", [])
+
+    def test_many_views_are_thinned(self, tmp_path: Path) -> None:
+        page = self.write(tmp_path / "report.html", [], views=40)
+        assert page.count("<figure>") == 3 * 24 and "24 of 40 views" in page
+
+    def test_error_picture_runs_from_black_to_pale(self) -> None:
+        truth = np.zeros((1, 3, 3), np.uint8)
+        prediction = np.array([[[0, 0, 0], [0, 32, 0], [200, 0, 0]]], np.uint8)
+        low, middle, high = error_picture(prediction, truth)[0].astype(int).sum(axis=-1)
+        assert low < 10 < middle < high and high > 600
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 90.0), (19.2, 31.7), (25.0, 25.0), (0.0, 0.003)])
+def test_ticks_are_even_and_enclose_the_range(low: float, high: float) -> None:
+    ticks = nice_ticks(low, high)
+    assert ticks[0] <= low and ticks[-1] >= high and 2 <= len(ticks) <= 9
+    np.testing.assert_allclose(np.diff(ticks), ticks[1] - ticks[0])
+
+
+def test_curve_leaves_out_what_is_not_finite() -> None:
+    assert draw_curve([]) == draw_curve([(1.0, math.inf)]) == ""
+    assert draw_curve([(1.0, 20.0), (2.0, math.inf), (3.0, 22.0)]).count("<circle") == 2
