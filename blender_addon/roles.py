@@ -11,19 +11,20 @@ from typing import Literal
 
 import bpy
 
-Role = Literal["bounds", "camera", "plane"]
+Role = Literal["bounds", "camera", "cameras", "plane"]
 
 _KEY = "hashlight_role"
 
 
-def mark(obj: bpy.types.Object, role: Role) -> None:
-    """Make ``obj`` known as one of ours. Captures never see such an object, and bounds are never fitted to it."""
-    obj[_KEY] = role
+def mark(item: bpy.types.ID, role: Role) -> None:
+    """Make an object or a collection known as one of ours. Captures never see such an object, and bounds are never
+    fitted to it."""
+    item[_KEY] = role
 
 
-def role_of(obj: bpy.types.Object) -> str | None:
-    """The role ``obj`` was marked with, None for the user's own objects."""
-    return obj.get(_KEY)
+def role_of(item: bpy.types.ID) -> str | None:
+    """The role an object or collection was marked with, None for the user's own."""
+    return item.get(_KEY)
 
 
 def objects_of(scene: bpy.types.Scene, role: Role | None = None) -> Iterator[bpy.types.Object]:

@@ -1,0 +1,78 @@
+"""Blender cameras as pinhole cameras, and pictures' sizes."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from engine.link.geometry import MAX_IMAGE_SIDE, Camera
+
+from .errors import CaptureError
+
+
+def camera_from_object(
+    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, width: int, height: int, pixel_aspect: tuple[float, float]
+) -> Camera:
+    """The pinhole camera that renders what camera object ``obj`` renders at ``width`` x ``height`` pixels.
+
+    As evaluated: constraints, drivers and animation count. ``pixel_aspect`` is the render settings' (x, y). Raises
+    CaptureError naming the camera when it is none or no perspective one.
+    """
+    if obj.type != "CAMERA":
+        raise CaptureError(f"{obj.name}: a {obj.type.lower()} object, not a camera")
+    check_size(width, height)
+    evaluated = obj.evaluated_get(depsgraph)
+    if evaluated.data.type != "PERSP":
+        kind = {"ORTHO": "orthographic", "PANO": "panoramic"}.get(evaluated.data.type, evaluated.data.type.lower())
+        raise CaptureError(f"Camera {obj.name}: {kind} cameras can't be captured, only perspective ones")
+    projection = np.array(
+        obj.calc_matrix_camera(depsgraph, x=width, y=height, scale_x=pixel_aspect[0], scale_y=pixel_aspect[1])
+    )
+    # Rows 0 and 1 take a camera-space point to -1..1 across the picture once divided by -z; pixels run down, +Y up.
+    return Camera(
+        camera_to_world=np.array(evaluated.matrix_world.normalized()),  # a camera's scale doesn't show in its pictures
+        width=width,
+        height=height,
+        fx=projection[0, 0] * width / 2,
+        fy=projection[1, 1] * height / 2,
+        cx=(1.0 - projection[0, 2]) * width / 2,
+        cy=(1.0 + projection[1, 2]) * height / 2,
+    )
+
+
+def scene_camera(scene: bpy.types.Scene) -> Camera:
+    """The active camera of ``scene``, now, at the scene's render resolution. Raises CaptureError when there is none."""
+    if scene.camera is None:
+        raise CaptureError(f"Scene {scene.name} has no active camera")
+    view_layer = scene.view_layers[0]
+    view_layer.update()
+    return camera_from_object(scene.camera, view_layer.depsgraph, *render_size(scene), pixel_aspect(scene))
+
+
+def render_size(scene: bpy.types.Scene) -> tuple[int, int]:
+    """Width and height that ``scene`` renders at, the percentage taken into account as Blender does."""
+    render = scene.render
+    percentage = render.resolution_percentage
+    return render.resolution_x * percentage // 100, render.resolution_y * percentage // 100
+
+
+def capture_size(scene: bpy.types.Scene) -> tuple[int, int]:
+    """Width and height of captured pictures, as the capture settings say. Raises CaptureError."""
+    settings = scene.hashlight.capture
+    if settings.use_scene_resolution:
+        width, height = render_size(scene)
+    else:
+        width, height = settings.resolution_x, settings.resolution_y
+    check_size(width, height)
+    return width, height
+
+
+def check_size(width: int, height: int) -> None:
+    """Raise CaptureError unless pictures of ``width`` x ``height`` can be captured."""
+    if not (1 <= width <= MAX_IMAGE_SIDE and 1 <= height <= MAX_IMAGE_SIDE):
+        raise CaptureError(f"Resolution {width} x {height}: both sides must be between 1 and {MAX_IMAGE_SIDE} pixels")
+
+
+def pixel_aspect(scene: bpy.types.Scene) -> tuple[float, float]:
+    """Width and height of one pixel of ``scene``'s renders, up to a factor."""
+    return scene.render.pixel_aspect_x, scene.render.pixel_aspect_y

@@ -1,0 +1,202 @@
+"""The captured dataset on disk, which other programs read too, and the manifest by which a capture is resumed.
+
+``transforms_train.json`` and ``transforms_test.json`` list the finished views with their intrinsics.
+``images/NAME.exr`` is half RGBA, scene-linear, premultiplied; ``depth/NAME.exr`` one 32-bit channel V, planar z in
+metres, +inf where there is nothing. ``manifest.json`` is the plan. Every file is there whole or not at all, and nothing
+is ever deleted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.link.geometry import Bounds, Camera, GeometryError
+from engine.link.messages import Split
+
+from .errors import CaptureError
+from .exr import write_atomically, write_exr
+from .passes import read_exr
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+
+Settings = Mapping[str, str | int | float | bool]
+
+
+@dataclasses.dataclass
+class ViewRecord:
+    """One planned view. ``frame`` None: the frame does not matter; ``render_seconds`` None: not captured yet."""
+
+    name: str
+    split: Split
+    camera: Camera
+    source: str
+    frame: int | None = None
+    render_seconds: float | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its pictures are on disk."""
+        return self.render_seconds is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dict."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return values | {"camera": self.camera.to_json(), "done": self.is_done}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> ViewRecord:
+        """Read what ``to_json`` wrote. Raises KeyError, TypeError or GeometryError."""
+        fields = {field.name: values[field.name] for field in dataclasses.fields(cls)}
+        return cls(**(fields | {"camera": Camera.from_json(values["camera"])}))
+
+
+class CaptureDataset:
+    """A capture folder: which views it is to hold, which it holds already, and their pictures."""
+
+    def __init__(self, folder: Path, settings: Settings, bounds: Bounds, views: Sequence[ViewRecord]) -> None:
+        """Start a capture of ``views`` in ``folder``, or resume the one that is there.
+
+        ``settings`` are all that decide how pictures look. Raises CaptureError when the folder can't be written, or
+        holds a capture with other settings or cameras: the two would be mixed.
+        """
+        self.folder = folder
+        self.settings = dict(settings)
+        self.bounds = bounds
+        self.views = {view.name: view for view in views}
+        self._adopt_finished()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for name in ("images", "depth"):
+                (self.folder / name).mkdir(exist_ok=True)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from None
+        self._write_json()
+
+    def image_path(self, name: str) -> Path:
+        """Where the colour of view ``name`` is."""
+        return self.folder / "images" / f"{name}.exr"
+
+    def depth_path(self, name: str) -> Path:
+        """Where the depth of view ``name`` is."""
+        return self.folder / "depth" / f"{name}.exr"
+
+    def write(self, name: str, color: np.ndarray, depth: np.ndarray | None, render_seconds: float) -> None:
+        """Store a finished view: ``color`` [H, W, 4] float16, ``depth`` [H, W] float32. Raises CaptureError."""
+        try:
+            write_exr(self.image_path(name), {channel: color[..., i] for i, channel in enumerate("RGBA")})
+            if depth is not None:
+                write_exr(self.depth_path(name), {"V": depth})
+        except OSError as error:
+            raise _unwritable(self.image_path(name), error) from None
+        self.views[name].render_seconds = render_seconds
+        self._write_json()
+
+    def read(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """The pictures of a finished view, as they were written. Raises CaptureError naming a file that is no good."""
+        camera = self.views[name].camera
+        color = self._read_picture(self.image_path(name), camera).astype(np.float16)
+        if not self.settings.get("depth"):
+            return color, None
+        return color, np.ascontiguousarray(self._read_picture(self.depth_path(name), camera)[..., 0])
+
+    @staticmethod
+    def _read_picture(path: Path, camera: Camera) -> np.ndarray:
+        pixels = read_exr(path)
+        if pixels.shape[:2] != (camera.height, camera.width):
+            size = f"{pixels.shape[1]}x{pixels.shape[0]}"
+            raise CaptureError(f"{path}: is {size} pixels, its camera says {camera.width}x{camera.height}")
+        return pixels
+
+    def _adopt_finished(self) -> None:
+        """Take over what an interrupted capture in this folder has finished."""
+        path = self.folder / MANIFEST
+        if not path.is_file():
+            return
+        former_settings, former_views = _read_manifest(path)
+        for key in sorted({*former_settings, *self.settings}):
+            before, now = former_settings.get(key), self.settings.get(key)
+            if before != now:
+                raise CaptureError(
+                    f"{self.folder} holds a capture with {key} {before!r}, now it is {now!r}: "
+                    "set it back to resume, or choose another folder"
+                )
+        for former in former_views:
+            view = self.views.get(former.name)
+            if view is not None and not _same_view(view, former):
+                raise CaptureError(
+                    f"{self.folder} holds a capture in which view {former.name} has another camera: "
+                    "choose another folder for this one"
+                )
+            if former.is_done and self.image_path(former.name).is_file():
+                if view is None:
+                    self.views[former.name] = former  # no longer planned, but as good as the others
+                else:
+                    view.render_seconds = former.render_seconds
+
+    def _write_json(self) -> None:
+        manifest = {
+            "format": FORMAT,
+            "settings": self.settings,
+            "bounds": self.bounds.to_json(),
+            "views": [view.to_json() for view in self.views.values()],
+        }
+        files = {MANIFEST: manifest}
+        for split in ("train", "test"):
+            finished = [view for view in self.views.values() if view.split == split and view.is_done]
+            files[f"transforms_{split}.json"] = {
+                "color_space": "linear",
+                "aabb": [self.bounds.minimum.tolist(), self.bounds.maximum.tolist()],
+                "frames": [self._frame(view) for view in finished],
+            }
+        for name, content in files.items():
+            try:
+                write_atomically(self.folder / name, json.dumps(content, indent=1).encode())
+            except OSError as error:
+                raise _unwritable(self.folder / name, error) from None
+
+    def _frame(self, view: ViewRecord) -> dict[str, Any]:
+        camera = view.camera
+        frame: dict[str, Any] = {"file_path": f"images/{view.name}.exr"}
+        if self.settings.get("depth"):
+            frame["depth_file_path"] = f"depth/{view.name}.exr"
+        return frame | {
+            "transform_matrix": camera.camera_to_world.tolist(),
+            "w": camera.width,
+            "h": camera.height,
+            "fl_x": camera.fx,
+            "fl_y": camera.fy,
+            "cx": camera.cx,
+            "cy": camera.cy,
+        }
+
+
+def _read_manifest(path: Path) -> tuple[dict[str, Any], list[ViewRecord]]:
+    try:
+        manifest = json.loads(path.read_bytes())
+        if manifest["format"] != FORMAT:
+            raise CaptureError(f"{path}: written by another version of Hashlight: choose another folder")
+        return dict(manifest["settings"]), [ViewRecord.from_json(view) for view in manifest["views"]]
+    except OSError as error:
+        raise CaptureError(f"{path}: can't be read ({error.strerror})") from None
+    except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError, GeometryError):
+        raise CaptureError(f"{path}: not a capture's manifest: choose another folder") from None
+
+
+def _same_view(one: ViewRecord, other: ViewRecord) -> bool:
+    intrinsics = [[c.width, c.height, c.fx, c.fy, c.cx, c.cy] for c in (one.camera, other.camera)]
+    return (
+        (one.split, one.frame) == (other.split, other.frame)
+        and np.allclose(*intrinsics, rtol=0.0, atol=1e-3)
+        and np.allclose(one.camera.camera_to_world, other.camera.camera_to_world, rtol=0.0, atol=1e-5)
+    )
+
+
+def _unwritable(path: Path, error: OSError) -> CaptureError:
+    return CaptureError(f"{path}: can't be written ({error.strerror or error})")

@@ -1,0 +1,111 @@
+"""Render one view: colour and depth as arrays, by whatever engine the scene uses.
+
+Neither the Render Result nor a multilayer EXR gives its pixels to Python, so the compositor of the temporary scene
+writes each pass to a single-layer EXR, which is read back as raw numbers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from . import compat
+from .errors import CaptureError
+
+# Engines fill the depth of empty pixels with 1e10 or more.
+NOTHING_BEYOND = 1e9
+HALF_MAX = float(np.finfo(np.float16).max)
+
+
+class PassRenderer:
+    """Renders views of a temporary scene, by name ``scene_name``, with the cameras it is given."""
+
+    def __init__(self, scene_name: str, view_layer_name: str, scratch: Path, use_depth: bool) -> None:
+        """``scratch``: an existing folder for files that live until the next view."""
+        self._scene_name = scene_name
+        self._color_folder = scratch / "color"
+        self._depth_folder = scratch / "depth" if use_depth else None
+        scene = self.scene
+        tree = compat.new_compositor(scene)
+        layers = tree.nodes.new("CompositorNodeRLayers")
+        layers.scene = scene
+        layers.layer = view_layer_name
+        compat.add_file_output(tree, layers.outputs["Image"], self._color_folder, "RGBA", "16")
+        if self._depth_folder is not None:
+            compat.add_file_output(tree, layers.outputs["Depth"], self._depth_folder, "BW", "32")
+
+    @property
+    def scene(self) -> bpy.types.Scene:
+        """The temporary scene. Raises CaptureError when an undo or a newly loaded file took it away."""
+        scene = bpy.data.scenes.get(self._scene_name)
+        if scene is None:
+            raise CaptureError("The file was changed under the capture (undo, or another file): start it again")
+        return scene
+
+    def render(self, camera_name: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """Render through camera object ``camera_name`` at the frame the temporary scene stands at.
+
+        Returns colour [H, W, 4] float16, scene-linear with premultiplied alpha, and depth [H, W] float32, planar z in
+        metres, +inf where there is nothing (None without depth). First row on top. Raises CaptureError.
+        """
+        scene = self.scene
+        camera = bpy.data.objects.get(camera_name)
+        if camera is None:
+            raise CaptureError(f"Camera {camera_name} was removed during the capture")
+        scene.camera = camera
+        try:
+            outcome = bpy.ops.render.render("EXEC_DEFAULT", scene=scene.name)
+        except RuntimeError as error:
+            raise CaptureError(f"Camera {camera_name}: rendering failed: {str(error).strip()}") from None
+        if "FINISHED" not in outcome:
+            raise CaptureError(f"Camera {camera_name}: rendering was cancelled")
+        color = _as_half(_take_pixels(self._color_folder))
+        depth = None
+        if self._depth_folder is not None:
+            depth = _as_depth(_take_pixels(self._depth_folder))
+        return color, depth
+
+
+def read_exr(path: Path) -> np.ndarray:
+    """The raw numbers of an EXR file, [H, W, 4] float32, first row on top; a single channel comes in the first of them.
+
+    Raises CaptureError when the file can't be read.
+    """
+    try:
+        image = bpy.data.images.load(str(path), check_existing=False)
+    except RuntimeError as error:
+        raise CaptureError(f"{path}: can't be read ({str(error).strip()})") from None
+    try:
+        image.colorspace_settings.is_data = True
+        image.alpha_mode = "CHANNEL_PACKED"  # numbers, not colours: no alpha handling whatsoever
+        width, height = image.size
+        if width == 0 or height == 0:
+            raise CaptureError(f"{path}: not a readable picture")
+        pixels = np.empty(width * height * image.channels, dtype=np.float32)
+        image.pixels.foreach_get(pixels)
+        return np.ascontiguousarray(pixels.reshape(height, width, image.channels)[::-1])
+    finally:
+        bpy.data.images.remove(image)
+
+
+def _take_pixels(folder: Path) -> np.ndarray:
+    """Read the one file in ``folder`` and delete it, so that it can't be taken for that of the next view."""
+    files = sorted(folder.glob("*.exr"))
+    if len(files) != 1:
+        raise CaptureError(f"Blender wrote {len(files) or 'no'} pictures to {folder}: is the disk full?")
+    pixels = read_exr(files[0])
+    files[0].unlink()
+    return pixels
+
+
+def _as_half(color: np.ndarray) -> np.ndarray:
+    """Clamped to what a half float holds; a renderer's NaN becomes black."""
+    return np.nan_to_num(np.clip(color, -HALF_MAX, HALF_MAX), nan=0.0).astype(np.float16)
+
+
+def _as_depth(pixels: np.ndarray) -> np.ndarray:
+    depth = pixels[..., 0].copy()
+    depth[~(depth < NOTHING_BEYOND)] = np.inf
+    return depth

@@ -1,0 +1,182 @@
+"""Which views to capture: camera objects planned around the bounds, or the scene's own cameras and animation."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Iterable
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from engine.link.geometry import Bounds
+from engine.link.messages import Split
+
+from .. import roles
+from . import rigs
+from .cameras import capture_size, pixel_aspect
+from .errors import CaptureError
+
+COLLECTION_NAME = "Hashlight Cameras"
+GENERATED_RIGS = {"SPHERE", "HEMISPHERE", "RINGS"}
+
+_SPLIT_KEY = "hashlight_split"
+_COLORS = {"train": (0.1, 0.5, 1.0, 1.0), "test": (1.0, 0.5, 0.1, 1.0)}
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedView:
+    """A view to capture: through camera object ``camera``, or at ``frame`` through the camera active then. ``name`` is
+    fit for a file on every platform, and no other view's."""
+
+    name: str
+    split: Split
+    camera: str | None
+    frame: int | None = None
+
+
+def plan_cameras(scene: bpy.types.Scene, bounds: Bounds) -> list[bpy.types.Object]:
+    """Replace the planned cameras in ``scene`` by those of its rig settings, fitted to ``bounds``.
+
+    Training cameras are named ``train_000`` on, in the order of capture, held-out ones ``test_000`` on. Raises
+    CaptureError for settings that make no rig.
+    """
+    settings = scene.hashlight.capture
+    try:
+        training, held_out = _directions(settings)
+    except ValueError as error:
+        raise CaptureError(f"Rig: {error}") from None
+    remove_planned_cameras(scene)
+    collection = _camera_collection(scene)
+    data = _camera_data(scene, bounds)
+    distance = _distance(scene, bounds, np.concatenate((training, held_out)))
+    distances = rigs.jitter_distances(len(training), distance, settings.jitter, settings.seed)
+    planned = []
+    for split, directions, radii in (
+        ("train", training, distances),
+        ("test", held_out, np.full(len(held_out), distance)),
+    ):
+        for index, (direction, radius) in enumerate(zip(directions, radii, strict=True)):
+            camera = bpy.data.objects.new(f"{split}_{index:03d}", data)
+            camera.matrix_world = Matrix(rigs.look_at(bounds.center + direction * radius, bounds.center))
+            camera.color = _COLORS[split]
+            camera[_SPLIT_KEY] = split
+            roles.mark(camera, "camera")
+            collection.objects.link(camera)
+            planned.append(camera)
+    data.clip_end = max(data.clip_end, 4.0 * float(distances.max(initial=distance)))
+    return planned
+
+
+def remove_planned_cameras(scene: bpy.types.Scene) -> None:
+    """Remove all cameras that ``plan_cameras`` put into ``scene``."""
+    for camera in list(roles.objects_of(scene, "camera")):
+        data = camera.data
+        bpy.data.objects.remove(camera)
+        if data.users == 0:
+            bpy.data.cameras.remove(data)
+
+
+def planned_views(scene: bpy.types.Scene) -> list[PlannedView]:
+    """The views to capture as the settings of ``scene`` say, training views first. Raises CaptureError if none."""
+    settings = scene.hashlight.capture
+    if settings.rig in GENERATED_RIGS:
+        cameras = {camera.name: camera.get(_SPLIT_KEY, "train") for camera in roles.objects_of(scene, "camera")}
+        views = [PlannedView(name, cameras[camera], camera) for camera, name in _file_names(cameras).items()]
+        if not views:
+            raise CaptureError("There are no planned cameras yet: use Plan Cameras first")
+        if not any(view.split == "train" for view in views):
+            raise CaptureError("Only held-out cameras are left: use Plan Cameras again")
+    elif settings.rig == "SCENE_CAMERAS":
+        cameras = sorted(obj.name for obj in scene.objects if obj.type == "CAMERA" and not roles.role_of(obj))
+        if not cameras:
+            raise CaptureError(f"Scene {scene.name} has no camera of its own: add one, or choose another rig")
+        held_out = set(rigs.held_out_indices(len(cameras), settings.held_out_views))
+        names = _file_names(cameras)
+        views = [PlannedView(names[name], _split(index in held_out), name) for index, name in enumerate(cameras)]
+    else:
+        if scene.camera is None:
+            raise CaptureError(f"Scene {scene.name} has no active camera to follow along its animation")
+        frames = range(scene.frame_start, scene.frame_end + 1, settings.frame_step)
+        held_out = set(rigs.held_out_indices(len(frames), settings.held_out_views))
+        views = [
+            PlannedView(f"frame_{frame:04d}", _split(index in held_out), None, frame)
+            for index, frame in enumerate(frames)
+        ]
+    return sorted(views, key=lambda view: view.split != "train")
+
+
+def _file_names(names: Iterable[str]) -> dict[str, str]:
+    """Each of ``names``, sorted, with what to call its files: letters, digits, dots, dashes and underscores only, and
+    different from the others also where case doesn't count."""
+    result: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in sorted(names):
+        stem = re.sub(r"[^0-9A-Za-z._-]", "_", name)[:100].strip(".") or "view"
+        candidate, number = stem, 1
+        while candidate.casefold() in taken:
+            number += 1
+            candidate = f"{stem}_{number}"
+        taken.add(candidate.casefold())
+        result[name] = candidate
+    return result
+
+
+def _split(is_held_out: bool) -> Split:
+    return "test" if is_held_out else "train"
+
+
+def _directions(settings: bpy.types.PropertyGroup) -> tuple[np.ndarray, np.ndarray]:
+    """Directions of the training views, in order of capture, and of the held-out views."""
+    low, high = settings.elevation_min, settings.elevation_max
+    if settings.rig == "SPHERE":
+        low, high = -math.pi / 2, math.pi / 2
+    elif settings.rig == "HEMISPHERE":
+        low = max(low, 0.0)
+    if settings.rig == "RINGS":
+        training = rigs.ring_directions(settings.ring_levels, settings.ring_count, low, high)
+    else:
+        training = rigs.fibonacci_directions(settings.training_views, low, high)
+    training = rigs.jitter_directions(training, settings.jitter, settings.seed, low, high)
+    held_out = rigs.held_out_directions(settings.held_out_views, training, low, high)
+    return training[rigs.spread_order(training)], held_out
+
+
+def _camera_collection(scene: bpy.types.Scene) -> bpy.types.Collection:
+    """The collection of planned cameras in ``scene``; each scene has its own."""
+    for collection in scene.collection.children:
+        if roles.role_of(collection) == "cameras":
+            return collection
+    collection = bpy.data.collections.new(COLLECTION_NAME)
+    roles.mark(collection, "cameras")
+    scene.collection.children.link(collection)
+    return collection
+
+
+def _camera_data(scene: bpy.types.Scene, bounds: Bounds) -> bpy.types.Camera:
+    """What all planned cameras share: the opening angle along the shorter side of the picture."""
+    width, height = _picture_shape(scene)
+    data = bpy.data.cameras.new(COLLECTION_NAME)
+    data.sensor_fit = "HORIZONTAL" if width < height else "VERTICAL"
+    data.sensor_width = data.sensor_height = 36.0
+    data.angle = scene.hashlight.capture.field_of_view
+    data.clip_start = min(data.clip_start, bounds.radius * 0.01)
+    data.display_size = bounds.radius * 0.1
+    return data
+
+
+def _distance(scene: bpy.types.Scene, bounds: Bounds, directions: np.ndarray) -> float:
+    width, height = _picture_shape(scene)
+    settings = scene.hashlight.capture
+    shorter = math.tan(settings.field_of_view / 2)
+    tangents = (shorter * width / min(width, height), shorter * height / min(width, height))
+    return rigs.fit_distance(bounds, directions, tangents, settings.margin)
+
+
+def _picture_shape(scene: bpy.types.Scene) -> tuple[float, float]:
+    """Width and height of the picture in units of equal length: pixels need not be square."""
+    width, height = capture_size(scene)
+    aspect = pixel_aspect(scene)
+    return width * aspect[0], height * aspect[1]

@@ -1,0 +1,175 @@
+"""Where to look at a subject from: directions around it, their order, distances, poses. Pure maths, no Blender.
+
+A direction is a unit vector from the subject towards the camera, in Blender's world (Z up); elevations are radians
+above the horizon. All arrays are float64.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.link.geometry import Bounds
+
+GOLDEN_ANGLE = math.pi * (3.0 - math.sqrt(5.0))
+
+
+def fibonacci_directions(
+    count: int, elevation_min: float = -math.pi / 2, elevation_max: float = math.pi / 2, turn: float = 0.0
+) -> np.ndarray:
+    """``count`` directions [count, 3], spread evenly by area over the band between two elevations.
+
+    ``turn`` rotates all of them about Z, in radians. Raises ValueError when the band is upside down.
+    """
+    _check_elevations(elevation_min, elevation_max)
+    step = np.arange(count)
+    # Equal areas on a sphere are equal heights: half a step of room at both ends of the band.
+    z = np.sin(elevation_min) + (np.sin(elevation_max) - np.sin(elevation_min)) * (step + 0.5) / max(count, 1)
+    return _on_sphere(z, step * GOLDEN_ANGLE + turn)
+
+
+def ring_directions(levels: int, count: int, elevation_min: float, elevation_max: float) -> np.ndarray:
+    """``levels`` horizontal rings of ``count`` directions [levels * count, 3], lowest first.
+
+    Rings stand at even angles from the lowest to the highest elevation (a single one in the middle), every other one
+    turned by half a step. Raises ValueError when the elevations are upside down.
+    """
+    _check_elevations(elevation_min, elevation_max)
+    if levels == 1:
+        elevations = np.array([(elevation_min + elevation_max) / 2])
+    else:
+        elevations = np.linspace(elevation_min, elevation_max, levels)
+    level = np.repeat(np.arange(levels), count)
+    position = np.tile(np.arange(count), levels)
+    azimuth = (position + 0.5 * (level % 2)) * (2 * math.pi / max(count, 1))
+    return _on_sphere(np.sin(elevations)[level], azimuth)
+
+
+def held_out_directions(
+    count: int, training: np.ndarray, elevation_min: float, elevation_max: float, candidates: int = 64
+) -> np.ndarray:
+    """``count`` directions [count, 3] spread evenly over the band, turned to be as far from ``training`` [n, 3] as
+    such a set can be. The band is narrowed by half a spacing: no held-out view lies outside what was trained on."""
+    _check_elevations(elevation_min, elevation_max)
+    if count == 0:
+        return np.zeros((0, 3))
+    # Towards a pole there is nothing outside, so the band stays as it is there.
+    inset = min(mean_spacing(training) / 2, (elevation_max - elevation_min) / 4)
+    low = elevation_min if elevation_min <= -math.pi / 2 + inset else elevation_min + inset
+    high = elevation_max if elevation_max >= math.pi / 2 - inset else elevation_max - inset
+    turned = [fibonacci_directions(count, low, high, 2 * math.pi * k / candidates) for k in range(candidates)]
+    return max(turned, key=lambda directions: -(directions @ training.T).max() if len(training) else 0.0)
+
+
+def spread_order(points: np.ndarray) -> np.ndarray:
+    """An order [n] of ``points`` [n, 3] in which any first k cover all of them evenly.
+
+    Each next point is the one farthest from all before it; no other choice of k points covers the set more than twice
+    as well. The first is the one nearest to the middle of the height.
+    """
+    count = len(points)
+    order = np.zeros(count, dtype=np.intp)
+    if count == 0:
+        return order
+    middle = (points[:, 2].min() + points[:, 2].max()) / 2
+    order[0] = np.argmin(np.abs(points[:, 2] - middle))
+    nearest = np.linalg.norm(points - points[order[0]], axis=1)
+    for k in range(1, count):
+        nearest[order[k - 1]] = -1.0  # taken, also where several points coincide
+        order[k] = np.argmax(nearest)
+        reached = np.linalg.norm(points - points[order[k]], axis=1)
+        nearest = np.where(nearest < 0, nearest, np.minimum(nearest, reached))
+    return order
+
+
+def held_out_indices(total: int, wanted: int) -> list[int]:
+    """Which of ``total`` given views, in their natural order, to hold out: ``wanted`` of them at even steps, but never
+    more than a quarter, and never from fewer than four."""
+    count = min(wanted, total // 4)
+    return [int((k + 0.5) * total / count) for k in range(count)]
+
+
+def mean_spacing(directions: np.ndarray) -> float:
+    """The mean angle from each of ``directions`` [n, 3] to its nearest neighbour, radians; 0 for fewer than two."""
+    if len(directions) < 2:
+        return 0.0
+    cosines = directions @ directions.T
+    np.fill_diagonal(cosines, -1.0)
+    return float(np.arccos(np.clip(cosines.max(axis=1), -1.0, 1.0)).mean())
+
+
+def jitter_directions(
+    directions: np.ndarray, amount: float, seed: int, elevation_min: float, elevation_max: float
+) -> np.ndarray:
+    """``directions`` [n, 3], each moved by up to ``amount`` (0..1) of half the mean spacing, kept inside the band."""
+    if amount == 0.0 or len(directions) == 0:
+        return directions
+    reach = amount * mean_spacing(directions) / 2
+    random = np.random.default_rng(seed)
+    moved = directions + random.uniform(-reach, reach, directions.shape)
+    moved /= np.linalg.norm(moved, axis=1, keepdims=True)
+    z = np.clip(moved[:, 2], math.sin(elevation_min), math.sin(elevation_max))
+    return _on_sphere(z, np.arctan2(moved[:, 1], moved[:, 0]))
+
+
+def jitter_distances(count: int, distance: float, amount: float, seed: int) -> np.ndarray:
+    """``count`` distances [count]: ``distance``, or farther by up to a quarter of it times ``amount`` (0..1). Never
+    nearer, so that the subject stays inside the picture."""
+    return distance * (1.0 + 0.25 * amount * np.random.default_rng([seed, 1]).random(count))
+
+
+def fit_distance(bounds: Bounds, directions: np.ndarray, tan_half_fov: tuple[float, float], margin: float) -> float:
+    """The smallest distance from the middle of ``bounds`` at which a camera in any of ``directions`` [n, 3] has the
+    whole box, grown by ``margin`` (a share of its size), in its picture and in front of it.
+
+    ``tan_half_fov``: tangents of half the horizontal and half the vertical opening angle.
+    """
+    reach = (box_corners(bounds.minimum, bounds.maximum) - bounds.center) * (1.0 + margin)
+    smallest = bounds.radius * (1.0 + margin) * 1.05  # outside the box, whatever the opening angle
+    for direction in directions:
+        pose = look_at(direction, np.zeros(3))
+        sideways, upwards, towards = (np.abs(reach @ pose[:3, 0]), np.abs(reach @ pose[:3, 1]), reach @ pose[:3, 2])
+        needed = np.maximum(sideways / tan_half_fov[0], upwards / tan_half_fov[1]) + towards
+        smallest = max(smallest, float(needed.max()))
+    return smallest
+
+
+def box_corners(minimum: np.ndarray, maximum: np.ndarray) -> np.ndarray:
+    """The eight corners [8, 3] of the box between two opposite ones, [3] each."""
+    is_maximum = np.array([[corner >> axis & 1 for axis in range(3)] for corner in range(8)], dtype=bool)
+    return np.where(is_maximum, maximum, minimum)
+
+
+def look_at(position: Sequence[float] | np.ndarray, target: Sequence[float] | np.ndarray) -> np.ndarray:
+    """``camera_to_world`` [4, 4] of a camera at ``position`` that looks at ``target``: -Z forward, +Y up, no roll.
+
+    Straight above or below the target, where "up" says nothing, the top of the picture points along world +Y. Raises
+    ValueError when both are the same point.
+    """
+    position, target = np.asarray(position, dtype=np.float64), np.asarray(target, dtype=np.float64)
+    backward = position - target
+    length = np.linalg.norm(backward)
+    if length == 0.0:
+        raise ValueError("a camera can't look at the point it stands in")
+    backward = backward / length
+    up = np.array([0.0, 0.0, 1.0]) if abs(backward[2]) < 1.0 - 1e-9 else np.array([0.0, 1.0, 0.0])
+    right = np.cross(up, backward)
+    right /= np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3, 0], pose[:3, 1], pose[:3, 2], pose[:3, 3] = right, np.cross(backward, right), backward, position
+    return pose
+
+
+def _check_elevations(elevation_min: float, elevation_max: float) -> None:
+    if elevation_min > elevation_max:
+        raise ValueError(
+            f"the lowest elevation ({math.degrees(elevation_min):.1f}°) is above "
+            f"the highest ({math.degrees(elevation_max):.1f}°)"
+        )
+
+
+def _on_sphere(z: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
+    across = np.sqrt(np.clip(1.0 - z * z, 0.0, None))
+    return np.stack((across * np.cos(azimuth), across * np.sin(azimuth), z), axis=1)
