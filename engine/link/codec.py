@@ -108,7 +108,8 @@ def encode(message: Message, packing: Packing = "raw", ring: RingWriter | None =
 
 def _make_header(message: Message) -> dict[str, Any]:
     """The JSON fields of ``message``, after a look through the receiver's eyes."""
-    cls, arrays = type(message), _arrays_of(message)
+    cls: Any = type(message)
+    arrays = _arrays_of(message)
     fields = {
         field.name: _to_json(getattr(message, field.name))
         for field in dataclasses.fields(message)

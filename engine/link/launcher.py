@@ -21,6 +21,7 @@ from engine.link.messages import Shutdown
 TOKEN_VARIABLE = "HASHLIGHT_TOKEN"
 _LOG_TAIL_LINES = 12
 _POLL_SECONDS = 0.05
+_TERMINATE_SECONDS = 5.0
 # Blender's own settings of these would mislead another Python.
 _FOREIGN_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE")
 
@@ -108,13 +109,13 @@ class EngineProcess:
         """End the engine: ask it to save and shut down, after ``timeout`` seconds terminate it, then kill it."""
         if self._process is None:
             return
-        if self.is_running:
-            self._ask_to_shut_down(timeout)
-        for end in (self._process.terminate, self._process.kill):
-            if not self._has_ended_within(timeout if end == self._process.terminate else 2.0):
-                end()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(2.0)
+        deadline = time.monotonic() + timeout
+        self._ask_to_shut_down(timeout)
+        if not self._has_ended_within(max(0.0, deadline - time.monotonic())):
+            self._process.terminate()
+            if not self._has_ended_within(_TERMINATE_SECONDS):
+                self._process.kill()
+                self._has_ended_within(_TERMINATE_SECONDS)
         self._folder.cleanup()
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -144,8 +145,9 @@ class EngineProcess:
             raise LaunchError(f"the engine wrote a ready file that can't be read: {error}") from error
 
     def _ask_to_shut_down(self, timeout: float) -> None:
+        """Send Shutdown and wait; an engine that isn't there, isn't ready or is busy with a client gets the signal."""
         with contextlib.suppress(LinkError):
-            if (address := self.poll()) is None:
+            if not self.is_running or (address := self.poll()) is None:
                 return
             client = EngineClient(address.host, address.port, address.token, name="launcher")
             try:

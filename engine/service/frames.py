@@ -1,0 +1,94 @@
+"""Pictures for the client: at full size, or while the view moves at whatever size comes in time."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from engine.link import codec
+from engine.link.geometry import Camera
+from engine.link.messages import Frame, RequestFrame
+from engine.rendering.renderer import Renderer
+
+MAX_FRAME_PIXELS = codec.MAX_MESSAGE_BYTES // 12 - 4096  # half-float RGBA and depth of one frame fit a message
+MOVING_SECONDS = 0.07
+_MOVING_TRANSMITTANCE = 1e-2
+_FINAL_TRANSMITTANCE = 1e-4
+_FIRST_MOVING_PIXELS = {"cpu": 96 * 96, "cuda": 1280 * 720}
+_MIN_MOVING_PIXELS = 48 * 48
+# A large picture is rendered in bands of about so many pixels, so that a view that starts to move need not wait for it.
+_BAND_PIXELS = {"cpu": 1 << 15, "cuda": 1 << 22}
+
+
+class FrameError(ValueError):
+    """A picture that can't be rendered or sent; in words."""
+
+
+class FrameRenderer:
+    """Answers frame requests of one run; adapts the size of moving pictures to the measured time."""
+
+    def __init__(self, renderer: Renderer, device: str) -> None:
+        self._renderer = renderer
+        self._moving_pixels = float(_FIRST_MOVING_PIXELS[device])
+        self._band_pixels = _BAND_PIXELS[device]
+
+    def render(self, request: RequestFrame, step: int, is_outdated: Callable[[], bool]) -> Frame | None:
+        """The frame for ``request``; None when ``is_outdated`` said, between two bands of a final picture, that a view
+        has begun to move. Raises FrameError when the picture is too large to send."""
+        check_size(request.camera)
+        started = time.perf_counter()
+        if request.quality == "moving":
+            camera = fit(request.camera, self._moving_pixels)
+            color, depth = self._renderer.render(camera, _MOVING_TRANSMITTANCE).to_scene_linear()
+            self._adapt(camera, time.perf_counter() - started)
+        else:
+            camera = request.camera
+            bands: list[tuple[np.ndarray, np.ndarray]] = []
+            for band in split_into_bands(camera, self._band_pixels):
+                if bands and is_outdated():
+                    return None
+                bands.append(self._renderer.render(band, _FINAL_TRANSMITTANCE).to_scene_linear())
+            color, depth = (np.concatenate(parts) for parts in zip(*bands, strict=True))
+        return Frame(
+            request=request.request,
+            step=step,
+            camera=camera,
+            color=color,
+            depth=depth if request.depth else None,
+            render_seconds=time.perf_counter() - started,
+        )
+
+    def _adapt(self, camera: Camera, seconds: float) -> None:
+        pixels = camera.width * camera.height
+        affordable = pixels * float(np.clip(MOVING_SECONDS / max(seconds, 1e-4), 0.25, 2.0))
+        # Only a picture of the full budget says something about larger ones.
+        if affordable < self._moving_pixels or pixels > 0.9 * self._moving_pixels:
+            self._moving_pixels = max(0.5 * (self._moving_pixels + affordable), _MIN_MOVING_PIXELS)
+
+
+def check_size(camera: Camera) -> None:
+    """Raise FrameError when a picture of ``camera`` is too large to render and send in one piece."""
+    if camera.width * camera.height > MAX_FRAME_PIXELS:
+        raise FrameError(
+            f"camera: a picture of {camera.width}x{camera.height} is too large, at most {MAX_FRAME_PIXELS} pixels"
+        )
+
+
+def fit(camera: Camera, pixels: float) -> Camera:
+    """``camera``, made smaller if need be to have about ``pixels`` at most."""
+    scale = (pixels / (camera.width * camera.height)) ** 0.5
+    if scale >= 1.0:
+        return camera
+    return camera.resized(max(1, round(camera.width * scale)), max(1, round(camera.height * scale)))
+
+
+def split_into_bands(camera: Camera, pixels: int) -> list[Camera]:
+    """Cameras of bands of whole rows that together are the picture of ``camera``, top to bottom."""
+    rows = max(1, pixels // camera.width)
+    return [
+        dataclasses.replace(camera, height=min(rows, camera.height - top), cy=camera.cy - top)
+        for top in range(0, camera.height, rows)
+    ]

@@ -1,0 +1,110 @@
+"""Long work in short pieces: the device thread does one piece at a time, between frames and training steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from engine.data.views import View
+from engine.evaluation.evaluate import Scores, ViewScore, iterate_scores
+from engine.link.messages import JobState, JobUpdate, Message, StartBake
+from engine.rendering.bake import Bake
+from engine.rendering.renderer import Renderer
+
+Post = Callable[[Message], None]
+
+
+class Job(Protocol):
+    """Work that is done piece by piece."""
+
+    name: str
+
+    def advance(self) -> bool:
+        """Do one piece; returns whether more is left. Raises in words when it can't go on."""
+
+    def cancel(self) -> None:
+        """Give up; what is finished stays."""
+
+    def fail(self, words: str) -> None:
+        """Say that it can't go on."""
+
+
+class EvaluationJob:
+    """Scores the held-out views on black, one view a piece, and hands all scores to ``finish``."""
+
+    name = "evaluation"
+
+    def __init__(self, renderer: Renderer, views: Sequence[View], finish: Callable[[Scores], None]) -> None:
+        self._count = len(views)
+        self._steps = iterate_scores(renderer, views, "black", keep_images=False)
+        self._scores: list[ViewScore] = []
+        self._finish = finish
+
+    def advance(self) -> bool:
+        """Score one view."""
+        self._scores.append(next(self._steps))
+        if len(self._scores) < self._count:
+            return True
+        self._finish(Scores("black", self._scores))
+        return False
+
+    def cancel(self) -> None:
+        """Drop the scores so far."""
+
+    def fail(self, words: str) -> None:
+        """Nobody waits for it in particular: the Problem says it all."""
+
+
+class BakeJob:
+    """Renders a bake, one frame a piece, and reports each with a JobUpdate."""
+
+    def __init__(self, request: StartBake, renderer: Renderer, output: Path, video: Path | None, post: Post) -> None:
+        self.name = request.job
+        self._post = post
+        self._bake = Bake(
+            renderer,
+            request.cameras,
+            output,
+            image_format=request.image_format,
+            transparent=request.transparent,
+            depth=request.depth,
+            video=video,
+            fps=request.fps,
+            resume=request.resume,
+        )
+        self._report("running")
+
+    def advance(self) -> bool:
+        """Render one frame, or encode a piece of the video."""
+        try:
+            next(self._bake)
+        except StopIteration:
+            self._report("done")
+            return False
+        self._report("running")
+        return True
+
+    def cancel(self) -> None:
+        """Stop; finished frames stay."""
+        self._bake.close()
+        self._report("cancelled")
+
+    def fail(self, words: str) -> None:
+        """Stop and say why; finished frames stay."""
+        self._bake.close()
+        self._report("failed", words)
+
+    def _report(self, state: JobState, words: str | None = None) -> None:
+        progress = self._bake.progress
+        self._post(
+            JobUpdate(
+                job=self.name,
+                state=state,
+                done=progress.done,
+                total=progress.total,
+                eta_seconds=progress.eta_seconds if state == "running" else None,
+                message=progress.message if words is None else words,
+                files=() if state == "running" else tuple(str(path) for path in self._bake.files),
+            )
+        )

@@ -1,0 +1,274 @@
+"""The device thread: the one place where torch and Taichi run.
+
+In each round it does what the client told it, then renders the newest frame request, then one piece of the job at hand,
+then one training step. Without any of these it sleeps.
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import logging
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.link import codec
+from engine.link.messages import (
+    AddView,
+    CancelJob,
+    Evaluate,
+    Message,
+    OpenRun,
+    RequestFrame,
+    SaveSnapshot,
+    Shutdown,
+    StartBake,
+    Status,
+    Train,
+)
+
+if TYPE_CHECKING:
+    from engine.service.session import Session
+
+log = logging.getLogger("hashlight.worker")
+
+MAX_PENDING_BYTES = 256 << 20
+# While training goes on, so much time is left to it for each second spent on a final picture.
+_TRAINING_SHARE = 2.0
+_IDLE = Status(state="idle")
+
+
+class Worker:
+    """Owns the session and everything on the device.
+
+    ``post`` takes messages for the client, ``on_ready`` is called with None once the device is there or with words why
+    not, ``on_end`` when the thread has ended. All three are called from the device thread.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        device: str,
+        post: Callable[[Message], None],
+        on_ready: Callable[[str | None], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        self.status = _IDLE  # replaced as a whole: any thread may read it, nobody waits for the device
+        self.device, self.device_name = device, ""
+        self._root, self._post, self._on_ready, self._on_end = root, post, on_ready, on_end
+        self._session: Session | None = None
+        self._changed = threading.Condition()
+        self._commands: collections.deque[Message] = collections.deque()
+        self._command_bytes = 0
+        self._frame_request: RequestFrame | None = None
+        self._final_from = 0.0
+        self._thread = threading.Thread(target=self._run, name="hashlight-device", daemon=True)
+
+    # --- any thread ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits to be done that nothing more should be submitted."""
+        return self._command_bytes > MAX_PENDING_BYTES
+
+    def submit(self, message: Message) -> None:
+        """Have a client's message carried out; of frame requests only the newest counts. After Shutdown it ends."""
+        with self._changed:
+            if isinstance(message, RequestFrame):
+                self._frame_request = message
+            else:
+                self._commands.append(message)
+                self._command_bytes += codec.size_of(message)
+            self._changed.notify_all()
+
+    def forget_frame_request(self) -> None:
+        """Drop the frame request: nobody is there to see it."""
+        with self._changed:
+            self._frame_request = None
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end; returns whether it came."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    # --- device thread ------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._start_device()
+            while self._do_round():
+                pass
+            if self._session is not None:
+                self._attempt(self._session.close)
+        except Exception:
+            log.exception("the device thread failed")
+        finally:
+            self._on_end()
+
+    def _start_device(self) -> None:
+        try:
+            import torch
+
+            from taichi_kernels import runtime
+
+            self.device = runtime.choose_device(self.device)
+            self.device_name = torch.cuda.get_device_name() if self.device == "cuda" else _describe_cpu()
+        except Exception as error:
+            self._on_ready(str(error) or type(error).__name__)
+            raise
+        log.info("device: %s (%s)", self.device, self.device_name)
+        self._on_ready(None)
+
+    def _do_round(self) -> bool:
+        """One round of work, waiting for some if there is none; returns False after Shutdown."""
+        self._wait_for_work()
+        while (command := self._next_command()) is not None:
+            if isinstance(command, Shutdown):
+                return False
+            self._attempt(functools.partial(self._carry_out, command), _name_subject(command))
+        if (request := self._next_frame_request()) is not None:
+            self._attempt(functools.partial(self._render, request), "frame")
+        session = self._session
+        if session is not None and session.has_job:
+            self._attempt(session.advance_job, session.current_job)
+        if session is not None and session.can_step:
+            if self._attempt(session.step, "training"):
+                self._attempt(session.do_what_is_due, "training")
+            else:
+                session.pause()
+        self._publish()
+        return True
+
+    def _wait_for_work(self) -> None:
+        with self._changed:
+            while not (self._commands or self._frame_request or self._session_has_work()):
+                self._changed.wait()
+
+    def _session_has_work(self) -> bool:
+        return self._session is not None and (self._session.has_job or self._session.can_step)
+
+    def _next_command(self) -> Message | None:
+        with self._changed:
+            if not self._commands:
+                return None
+            command = self._commands.popleft()
+            self._command_bytes -= codec.size_of(command)
+            return command
+
+    def _next_frame_request(self) -> RequestFrame | None:
+        """The newest request. While training goes on, final pictures wait until training has had its share of time."""
+        with self._changed:
+            request = self._frame_request
+            is_training = self._session is not None and self._session.can_step
+            if (
+                request is not None
+                and request.quality == "final"
+                and is_training
+                and time.monotonic() < self._final_from
+            ):
+                return None
+            self._frame_request = None
+            return request
+
+    def _is_in_a_hurry(self) -> bool:
+        """Whether a final picture should be given up: a view has begun to move, or the end has come."""
+        request = self._frame_request
+        if request is not None and request.quality == "moving":
+            return True
+        with self._changed:
+            return any(isinstance(command, Shutdown) for command in self._commands)
+
+    def _carry_out(self, command: Message) -> None:
+        if isinstance(command, OpenRun):
+            self._open(command)
+            return
+        session = self._require_session(type(command).__name__)
+        match command:
+            case AddView():
+                session.add_view(command)
+            case Train():
+                session.train(command)
+            case Evaluate():
+                session.evaluate()
+            case StartBake():
+                session.start_bake(command)
+            case CancelJob():
+                session.cancel(command)
+            case SaveSnapshot():
+                session.save()
+
+    def _open(self, request: OpenRun) -> None:
+        from engine.service.session import Session
+
+        former = self._session
+        if former is not None and request.resume and former.name == request.run:
+            former.announce()  # a client that came back: everything is still here
+            return
+        if former is not None:
+            former.close()
+        self._session = None
+        self.status = Status(state="warming up", message=f"opening {request.run}")
+        try:
+            session = Session(request, self._root, self.device, self._post)
+            session.announce()
+            session.warm_up()
+            self._session = session
+        finally:
+            self._publish()
+
+    def _render(self, request: RequestFrame) -> None:
+        started = time.monotonic()
+        frame = self._require_session("RequestFrame").render(request, self._is_in_a_hurry)
+        if request.quality == "final":
+            now = time.monotonic()
+            self._final_from = now + _TRAINING_SHARE * (now - started)
+        if frame is not None:
+            self._post(frame)
+
+    def _require_session(self, what: str) -> Session:
+        if self._session is None:
+            from engine.service.session import SessionError
+
+            raise SessionError(f"{what}: no run is open", what)
+        return self._session
+
+    def _publish(self) -> None:
+        self.status = _IDLE if self._session is None else self._session.status()
+
+    def _attempt(self, work: Callable[[], None], regarding: str = "") -> bool:
+        """Do ``work``; whatever it raises becomes a Problem for the client. Returns whether it went well."""
+        from engine.service.problems import describe
+
+        try:
+            work()
+        except Exception as error:
+            problem = describe(error, regarding)
+            log.warning("%s: %s", problem.code, problem.message, exc_info=problem.code == "internal")
+            self._post(problem)
+            return False
+        return True
+
+
+def _name_subject(command: Message) -> str:
+    """The view, job or message that a problem with ``command`` regards."""
+    match command:
+        case AddView():
+            return command.name
+        case StartBake() | CancelJob():
+            return command.job
+        case OpenRun():
+            return command.run
+    return type(command).__name__
+
+
+def _describe_cpu() -> str:
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
