@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -98,7 +98,7 @@ class Bake:
         """Stop; half-written files are removed, finished frames stay."""
         self._steps.close()
 
-    def _run(self) -> Iterator[BakeProgress]:
+    def _run(self) -> Generator[BakeProgress, None, None]:
         total = len(self._cameras)
         for index, camera in enumerate(self._cameras):
             if not (self._resume and self._writer.is_finished(index, camera)):

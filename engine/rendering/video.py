@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -43,8 +43,8 @@ def encode_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> Iterat
             raise VideoError(f"{path}: ffmpeg wrote no video")
 
 
-def _open_writer(path: Path, frame: np.ndarray, fps: float) -> Iterator[None]:
-    writer = imageio_ffmpeg.write_frames(
+def _open_writer(path: Path, frame: np.ndarray, fps: float) -> Generator[None, np.ndarray | None, None]:
+    writer: Generator[None, np.ndarray | None, None] = imageio_ffmpeg.write_frames(
         str(path),
         (frame.shape[1], frame.shape[0]),
         fps=fps,
@@ -57,7 +57,7 @@ def _open_writer(path: Path, frame: np.ndarray, fps: float) -> Iterator[None]:
         output_params=ENCODING,
     )
     writer.send(None)  # starts ffmpeg
-    return writer  # type: ignore[no-any-return]
+    return writer
 
 
 def _last_line(error: Exception) -> str:

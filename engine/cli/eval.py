@@ -1,0 +1,139 @@
+"""``hashlight eval``: scores of a run on views it wasn't trained on, with pictures and a report."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.cli.arguments import add_device, add_holdout, add_json
+
+if TYPE_CHECKING:
+    from engine.data.views import View
+    from engine.evaluation.evaluate import Scores, ViewScore
+    from engine.runs import Run
+
+EXAMPLES = """\
+examples:
+  hashlight eval runs/lego                          every test view, PSNR and SSIM on black
+  hashlight eval runs/lego --background white --json
+  hashlight eval runs/lego --dataset data/lego --split train
+
+Follows the convention of the NeRF-synthetic benchmark: sRGB compositing on the named background, pixel centres,
+means of per-view scores. White scores about 1 dB under black. Scene-linear runs are compared after sRGB encoding.
+Writes RUN/eval/: NAME.png (rendered) beside NAME_truth.png, scores.json and report.html."""
+
+
+class EvalError(RuntimeError):
+    """A run that can't be scored; the message says why and what to do."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
+    parser.add_argument("--dataset", type=Path, metavar="DATASET", help="other than the one it was trained from")
+    parser.add_argument("--split", choices=("test", "train"), default="test", help="which views to score (test)")
+    parser.add_argument("--background", choices=("black", "white"), default="black", help="to composite on (black)")
+    add_holdout(parser, "hold out every K-th view (as in training)")
+    add_device(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Score the run. Returns the exit code."""
+    from engine.cli.datasets import load_with_progress
+    from engine.cli.output import counting_bar, print_json, write_json
+    from engine.evaluation.evaluate import Scores, score_view
+    from engine.runs import load_run
+    from taichi_kernels.runtime import choose_device
+
+    opened = load_run(options.run, choose_device(options.device))
+    path = options.dataset or _dataset_of(opened)
+    holdout = options.holdout or opened.info.get("holdout")
+    dataset = load_with_progress(path, holdout)
+    views = dataset.test if options.split == "test" else dataset.train
+    if not views:
+        raise EvalError(f"{path}: no {options.split} views to score; try --holdout 8 or --split train")
+
+    folder = options.run / "eval"
+    folder.mkdir(parents=True, exist_ok=True)
+    renderer = opened.trainer.renderer()
+    scored: list[ViewScore] = []
+    with counting_bar("Scoring", len(views)) as bar:
+        for view in views:
+            scored.append(_save_pictures(score_view(renderer, view, options.background), folder, view))
+            bar.update()
+    scores = Scores(options.background, scored)
+    result = _result(options, opened, path, scores)
+    write_json(folder / "scores.json", result)
+    _write_report(folder / "report.html", opened, options, scores)
+    if options.json:
+        print_json(result)
+    else:
+        _print_table(scores, folder)
+    return 0
+
+
+def _dataset_of(run: Run) -> Path:
+    dataset = run.info.get("dataset")
+    if not isinstance(dataset, str):
+        raise EvalError(f"{run.folder}: the run doesn't say which dataset it was trained from; name it with --dataset")
+    return Path(dataset)
+
+
+def _save_pictures(score: ViewScore, folder: Path, view: View) -> ViewScore:
+    from PIL import Image
+
+    from engine.files import written_atomically
+
+    for name, pixels in ((f"{view.name}.png", score.prediction), (f"{view.name}_truth.png", score.truth)):
+        assert pixels is not None
+        with written_atomically(folder / name) as temporary:
+            Image.fromarray(pixels).save(temporary, compress_level=3)
+    return score
+
+
+def _result(options: argparse.Namespace, run: Run, dataset: Path, scores: Scores) -> dict[str, Any]:
+    return {
+        "run": str(options.run),
+        "dataset": str(dataset),
+        "split": options.split,
+        "background": options.background,
+        "step": run.trainer.step_count,
+        "seconds": run.trainer.training_seconds,
+        "psnr": scores.psnr,
+        "ssim": scores.ssim,
+        "views": scores.by_view,
+    }
+
+
+def _write_report(path: Path, run: Run, options: argparse.Namespace, scores: Scores) -> None:
+    from engine.cli.machine import device_name, versions
+    from engine.evaluation.report import HistoryPoint, write_report
+
+    trainer = run.trainer
+    history = [
+        HistoryPoint(point["seconds"], point["psnr"])
+        for point in run.info.get("history", [])
+        if point.get("psnr") is not None
+    ]
+    trained = sum(view["split"] == "train" for view in run.info.get("views", []))
+    facts = {
+        "Training views": trained,
+        "Steps": trainer.step_count,
+        "Training time": f"{trainer.training_seconds:.1f} s",
+        "Preset": trainer.config.preset,
+        "Colour": trainer.color_space,
+        "Scored on": device_name(trainer.device),
+        "Versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
+    }
+    title = f"{options.run.resolve().name}: {options.split} views"
+    write_report(path, title=title, history=history, scores=scores, facts=facts)
+
+
+def _print_table(scores: Scores, folder: Path) -> None:
+    width = max(len(view.name) for view in scores.views)
+    for view in scores.views:
+        print(f"{view.name:{width}}  {view.psnr:6.2f} dB  SSIM {view.ssim:.4f}")
+    print(f"{'mean':{width}}  {scores.psnr:6.2f} dB  SSIM {scores.ssim:.4f}  on {scores.background}")
+    print(f"Pictures and report: {folder / 'report.html'}")

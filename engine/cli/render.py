@@ -1,0 +1,126 @@
+"""``hashlight render``: a turntable or a camera path from a run, as a film or as frames."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.cli.arguments import add_device, finite_number, picture_size, whole_number
+
+if TYPE_CHECKING:
+    from engine.link.geometry import Camera
+    from engine.runs import Run
+
+DEFAULT_FRAMES = 120
+DEFAULT_SIZE = (800, 800)
+EXAMPLES = """\
+examples:
+  hashlight render runs/lego --turntable --out lego.mp4
+  hashlight render runs/lego --turntable --frames 240 --elevation 30 --size 1920x1080 --out lego.mp4
+  hashlight render runs/lego --turntable --format exr --depth --out frames/
+  hashlight render runs/lego --camera-path path.json --out film.mp4 --resume
+
+A film's frames are kept in a folder beside it (lego_frames for lego.mp4), so that --resume can go on after a stop.
+PNG frames are sRGB with straight alpha; EXR frames scene-linear with premultiplied alpha. A camera path is a JSON list
+of cameras (camera_to_world, width, height, fx, fy, cx, cy); with --frames N it is interpolated to N frames."""
+
+
+class RenderError(RuntimeError):
+    """Options that contradict each other; the message says which."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
+    path = parser.add_mutually_exclusive_group(required=True)
+    path.add_argument("--turntable", action="store_true", help="once round the subject")
+    path.add_argument("--camera-path", type=Path, metavar="FILE", help="along the cameras in a JSON file")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.mp4|DIR", help="a film, or a folder of frames")
+    parser.add_argument("--frames", type=whole_number(1, 20_000), metavar="N", help=f"how many ({DEFAULT_FRAMES})")
+    parser.add_argument("--size", type=picture_size, metavar="WxH", help="picture size (that of the training views)")
+    parser.add_argument("--fps", type=finite_number, default=24.0, help="frames a second of the film (24)")
+    parser.add_argument("--format", choices=("png", "exr"), default="png", help="of the frames (png)")
+    parser.add_argument("--opaque", action="store_true", help="on black instead of with alpha")
+    parser.add_argument("--depth", action="store_true", help="depth too: channel Z of EXR, beside PNG in depth_*.exr")
+    parser.add_argument("--resume", action="store_true", help="keep the frames that are already there")
+    table = parser.add_argument_group("turntable")
+    table.add_argument("--elevation", type=finite_number, default=20.0, metavar="DEG", help="above the horizon (20)")
+    table.add_argument("--start", type=finite_number, default=0.0, metavar="DEG", help="first azimuth, from +X (0)")
+    table.add_argument("--fov", type=finite_number, default=40.0, metavar="DEG", help="across the shorter side (40)")
+    table.add_argument("--radius", type=finite_number, metavar="M", help="distance (fits the bounds)")
+    table.add_argument("--ease", type=finite_number, default=0.0, metavar="0..1", help="gentle start and end (0)")
+    add_device(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Render. Returns the exit code; 130 when Ctrl-C ended it early, with the finished frames kept."""
+    from engine.rendering.bake import Bake
+    from engine.runs import load_run
+    from taichi_kernels.runtime import choose_device
+
+    opened = load_run(options.run, choose_device(options.device))
+    cameras = _choose_cameras(options, opened)
+    is_film = options.out.suffix.lower() == ".mp4"
+    if options.out.suffix and not is_film and not options.out.is_dir():
+        raise RenderError(f"--out: {options.out.name} is neither an .mp4 nor a folder")
+    folder = options.out.with_name(f"{options.out.stem}_frames") if is_film else options.out
+    bake = Bake(
+        opened.trainer.renderer(),
+        cameras,
+        folder,
+        image_format=options.format,
+        transparent=not options.opaque,
+        depth=options.depth,
+        video=options.out if is_film else None,
+        fps=options.fps,
+        resume=options.resume,
+    )
+    return _bake_with_progress(bake, folder, options)
+
+
+def _bake_with_progress(bake: Any, folder: Path, options: argparse.Namespace) -> int:
+    from engine.cli.interrupts import DeferredInterrupt
+    from engine.cli.output import counting_bar
+
+    with DeferredInterrupt() as interrupt, counting_bar("Rendering", bake.progress.total) as bar:
+        for progress in bake:
+            bar.update(progress.done - bar.n)
+            bar.set_postfix_str(progress.message)
+            if interrupt.requested:
+                bake.close()
+                break
+    if interrupt.requested:
+        print(f"Stopped: {bake.progress.done} frames are in {folder}; --resume goes on", file=sys.stderr)
+        return 130
+    print(f"{bake.progress.total} frames in {folder}" + (f", film {options.out}" if folder != options.out else ""))
+    return 0
+
+
+def _choose_cameras(options: argparse.Namespace, run: Run) -> list[Camera]:
+    from engine.rendering.camera_paths import interpolate, load_camera_path, turntable
+
+    if options.turntable:
+        return turntable(
+            run.trainer.bounds,
+            options.frames or DEFAULT_FRAMES,
+            *(options.size or _training_size(run)),
+            elevation=math.radians(options.elevation),
+            start=math.radians(options.start),
+            field_of_view=math.radians(options.fov),
+            ease=options.ease,
+            radius=options.radius,
+        )
+    cameras = load_camera_path(options.camera_path)
+    if options.size is not None:
+        cameras = [camera.resized(*options.size) for camera in cameras]
+    return cameras if options.frames is None else interpolate(cameras, options.frames)
+
+
+def _training_size(run: Run) -> tuple[int, int]:
+    views = run.info.get("views")
+    if not views:
+        return DEFAULT_SIZE
+    return int(views[0]["camera"]["width"]), int(views[0]["camera"]["height"])
