@@ -7,7 +7,10 @@ from types import ModuleType
 import bpy
 
 from . import panels, preferences, properties
+from .bake import operators as bake_operators
 from .capture import operators as capture_operators
+from .preview import operators as preview_operators
+from .session import operators as session_operators
 
 # Registered in this order, unregistered in reverse. Each module offers CLASSES, and register()/unregister() where
 # classes alone don't do: properties hangs its settings on the scene, for one.
@@ -15,6 +18,9 @@ MODULES: tuple[ModuleType, ...] = (
     preferences,
     properties,
     capture_operators,
+    session_operators,
+    preview_operators,
+    bake_operators,
     panels,
 )
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import bpy
+
+from .bake import jobs
+from .preview import live
+from .session import registry, status_text
 
 
 class SidebarPanel:
@@ -36,6 +42,7 @@ class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
         column.prop(settings, "held_out_views")
         layout.operator("hashlight.plan_cameras", icon="OUTLINER_OB_CAMERA")
         layout.operator("hashlight.capture", icon="RENDER_STILL")
+        layout.operator("hashlight.capture_and_train", icon="RENDER_ANIMATION")
 
 
 class HASHLIGHT_PT_capture_rig(SidebarPanel, bpy.types.Panel):
@@ -83,4 +90,132 @@ class HASHLIGHT_PT_capture_output(SidebarPanel, bpy.types.Panel):
         layout.prop(context.scene.hashlight, "folder")
 
 
-CLASSES = (HASHLIGHT_PT_capture, HASHLIGHT_PT_capture_rig, HASHLIGHT_PT_capture_output)
+class HASHLIGHT_PT_engine(SidebarPanel, bpy.types.Panel):
+    bl_label = "Engine"
+    bl_order = 1
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        session = registry.current()
+        row = layout.row()
+        row.label(text=status_text.describe_engine(session))
+        if session is not None and session.phase in ("starting", "ready"):
+            row.operator("hashlight.stop_engine", text="Stop", icon="CANCEL")
+        else:
+            row.operator("hashlight.start_engine", text="Start", icon="PLAY")
+        if session is not None and session.trouble is not None:
+            box = layout.box()
+            draw_words(box, context, session.trouble.message, icon="ERROR")
+            draw_words(box, context, session.trouble.hint)
+
+
+class HASHLIGHT_PT_train(SidebarPanel, bpy.types.Panel):
+    bl_label = "Train"
+    bl_order = 2
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings = context.scene.hashlight.training
+        session = registry.current()
+
+        column = layout.column()
+        column.prop(settings, "seconds")
+        column.prop(settings, "evaluate_every")
+        column.prop(settings, "preset")
+        column.prop(settings, "seed")
+        row = layout.row(align=True)
+        if session is not None and session.wants_training and session.is_training:
+            row.operator("hashlight.pause_training", icon="PAUSE")
+        else:
+            row.operator("hashlight.train", icon="PLAY")
+            row.operator("hashlight.train", text="Anew", icon="FILE_REFRESH").anew = True
+        if session is None or session.status is None:
+            return
+        if session.status.progress is not None:
+            layout.progress(factor=session.status.progress, text=status_text.describe_progress(session.status))
+        for line in status_text.describe_training(session):
+            layout.label(text=line)
+        row = layout.row(align=True)
+        row.operator("hashlight.evaluate")
+        row.operator("hashlight.save_snapshot")
+
+
+class HASHLIGHT_PT_preview(SidebarPanel, bpy.types.Panel):
+    bl_label = "Preview"
+    bl_order = 3
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings = context.scene.hashlight.preview
+
+        row = layout.row(align=True)
+        row.operator("hashlight.preview", icon="IMAGE_PLANE")
+        row.operator("hashlight.preview_live", text="Live", icon="FILE_REFRESH", depress=live.is_live())
+        layout.row().prop(settings, "shown", expand=True)
+        layout.prop(settings, "place")
+        layout.prop(settings, "percentage")
+
+
+class HASHLIGHT_PT_bake(SidebarPanel, bpy.types.Panel):
+    bl_label = "Bake"
+    bl_order = 4
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings = context.scene.hashlight.bake
+
+        layout.row().prop(settings, "path", expand=True)
+        layout.prop(settings, "name")
+        if settings.path == "TURNTABLE":
+            column = layout.column(align=True)
+            for name in ("frames", "turns", "start", "ease"):
+                column.prop(settings, name)
+            column = layout.column(align=True)
+            for name in ("elevation", "radius", "lift", "field_of_view"):
+                column.prop(settings, name)
+            column = layout.column(align=True)
+            column.prop(settings, "resolution_x")
+            column.prop(settings, "resolution_y")
+        layout.prop(settings, "image_format")
+        layout.prop(settings, "use_video")
+        self._draw_job(context)
+
+    def _draw_job(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        session = registry.current()
+        update = jobs.last_update(session) if session is not None else None
+        if update is not None and update.state == "running":
+            layout.progress(factor=update.done / max(update.total, 1), text=status_text.describe_job(update))
+            layout.operator("hashlight.cancel_bake", icon="CANCEL")
+            return
+        row = layout.row(align=True)
+        row.operator("hashlight.bake", icon="RENDER_ANIMATION")
+        row.operator("hashlight.bake", text="Resume").resume = True
+        if update is not None:
+            draw_words(layout, context, status_text.describe_job(update))
+
+
+def draw_words(layout: bpy.types.UILayout, context: bpy.types.Context, words: str, icon: str = "NONE") -> None:
+    """Labels that hold ``words``, broken to the width of the sidebar."""
+    column = layout.column(align=True)
+    width = int(context.region.width / (7 * context.preferences.system.ui_scale)) if context.region is not None else 40
+    for line in textwrap.wrap(words, max(width - 6, 20)):
+        column.label(text=line, icon=icon)
+        icon = "BLANK1" if icon != "NONE" else "NONE"
+
+
+CLASSES = (
+    HASHLIGHT_PT_capture,
+    HASHLIGHT_PT_capture_rig,
+    HASHLIGHT_PT_capture_output,
+    HASHLIGHT_PT_engine,
+    HASHLIGHT_PT_train,
+    HASHLIGHT_PT_preview,
+    HASHLIGHT_PT_bake,
+)

@@ -30,10 +30,10 @@ def turntable_cameras(scene: bpy.types.Scene, bounds: Bounds) -> list[Camera]:
 
 
 def animation_cameras(scene: bpy.types.Scene) -> list[Camera]:
-    """The camera of the context's scene at every frame of the scene's range, at the render resolution; lens animation included.
+    """The camera of the context's scene at every frame of its range, at the render resolution.
 
-    Steps through the frames and comes back to the present one. A camera change by marker is followed. Raises
-    CaptureError when there is no camera to render from.
+    Its lens may be animated too, and a change of camera by marker is followed. Steps through the frames and comes back
+    to the present one. Raises CaptureError when there is no camera to render from.
     """
     width, height = render_size(scene)
     check_size(width, height)

@@ -13,19 +13,11 @@ from mathutils import Matrix
 from ..preview.material import ensure_material, picture_node
 from ..preview.plane import ensure_plane
 
-_SUFFIXES = (".png", ".exr")
-
 
 def frame_files(files: Sequence[str]) -> list[Path]:
-    """The numbered pictures among a bake's files, in order; videos, depth and the like are left out."""
-    pictures = [
-        Path(file) for file in files if Path(file).suffix.lower() in _SUFFIXES and _number(Path(file)) is not None
-    ]
-    first_stem = {re.sub(r"\d+$", "", path.stem) for path in pictures}
-    shortest = min(first_stem, key=len, default="")
-    return sorted(
-        (path for path in pictures if re.sub(r"\d+$", "", path.stem) == shortest), key=lambda p: _number(p) or 0
-    )
+    """The numbered pictures among a bake's files, in order."""
+    pictures = [Path(file) for file in files if Path(file).suffix.lower() in (".png", ".exr")]
+    return sorted(pictures, key=_number)
 
 
 def show_sequence(scene: bpy.types.Scene, files: Sequence[Path], frame_start: int, cyclic: bool) -> bpy.types.Object:
@@ -51,7 +43,7 @@ def show_sequence(scene: bpy.types.Scene, files: Sequence[Path], frame_start: in
     user = node.image_user
     user.frame_start = frame_start
     user.frame_duration = len(files)
-    user.frame_offset = (_number(files[0]) or 0) - 1  # Blender counts from 1
+    user.frame_offset = _number(files[0]) - 1  # Blender counts from 1
     user.use_cyclic = cyclic
     user.use_auto_refresh = True
     return plane
@@ -77,9 +69,8 @@ def animate_plane(plane: bpy.types.Object, matrices: Sequence[np.ndarray], frame
             plane.keyframe_insert(channel, frame=frame)
 
 
-def _number(path: Path) -> int | None:
-    found = re.search(r"(\d+)$", path.stem)
-    return int(found[1]) if found else None
+def _number(path: Path) -> int:
+    return int(re.search(r"\d*$", path.stem)[0] or 1)
 
 
 def _stored_path(path: Path) -> str:

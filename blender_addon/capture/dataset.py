@@ -79,6 +79,15 @@ class CaptureDataset:
             raise _unwritable(self.folder, error) from None
         self._write_json()
 
+    @classmethod
+    def open(cls, folder: Path) -> CaptureDataset:
+        """The capture that is in ``folder``, to read from; nothing is written. Raises CaptureError if there is none."""
+        dataset = cls.__new__(cls)
+        dataset.folder = folder
+        dataset.settings, dataset.bounds, views = _read_manifest(folder / MANIFEST)
+        dataset.views = {view.name: view for view in views}
+        return dataset
+
     def image_path(self, name: str) -> Path:
         """Where the colour of view ``name`` is."""
         return self.folder / "images" / f"{name}.exr"
@@ -119,7 +128,7 @@ class CaptureDataset:
         path = self.folder / MANIFEST
         if not path.is_file():
             return
-        former_settings, former_views = _read_manifest(path)
+        former_settings, _, former_views = _read_manifest(path)
         for key in sorted({*former_settings, *self.settings}):
             before, now = former_settings.get(key), self.settings.get(key)
             if before != now:
@@ -177,12 +186,13 @@ class CaptureDataset:
         }
 
 
-def _read_manifest(path: Path) -> tuple[dict[str, Any], list[ViewRecord]]:
+def _read_manifest(path: Path) -> tuple[dict[str, Any], Bounds, list[ViewRecord]]:
     try:
         manifest = json.loads(path.read_bytes())
         if manifest["format"] != FORMAT:
             raise CaptureError(f"{path}: written by another version of Hashlight: choose another folder")
-        return dict(manifest["settings"]), [ViewRecord.from_json(view) for view in manifest["views"]]
+        views = [ViewRecord.from_json(view) for view in manifest["views"]]
+        return dict(manifest["settings"]), Bounds.from_json(manifest["bounds"]), views
     except OSError as error:
         raise CaptureError(f"{path}: can't be read ({error.strerror})") from None
     except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError, GeometryError):

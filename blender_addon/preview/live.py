@@ -23,6 +23,7 @@ from .picture import update_image
 from .plane import choose_distance, ensure_plane, find_plane, frustum_matrix
 
 RENDERING_SHARE = 1 / 3  # of the engine's time may go into live pictures; training needs the rest
+PATIENCE = 30.0  # seconds after which a picture that was asked for is taken to be lost
 
 
 @dataclass
@@ -100,7 +101,9 @@ def _on_frame(session: EngineSession, frame: Frame) -> None:
 
 def _on_status(session: EngineSession, status: Status) -> None:
     """Five times a second: the moment to ask for the next live picture, if there is anything new to see."""
-    if not _asking.live or _asking.request or time.monotonic() < _asking.next_at or not status.train_views:
+    now = time.monotonic()
+    under_way = _asking.request and now - _asking.asked_at < PATIENCE
+    if not _asking.live or under_way or now < _asking.next_at or not status.train_views:
         return
     scene = bpy.context.scene
     if scene is None or scene.name != _asking.scene or scene.camera is None:

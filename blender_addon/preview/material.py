@@ -38,7 +38,8 @@ def build_material(name: str, alpha: Alpha) -> bpy.types.Material:
     Where the alpha is premultiplied, emission and transparency add up; where it is straight, they mix.
     """
     material = bpy.data.materials.new(name)
-    material.use_nodes = True
+    if material.node_tree is None:  # before 5.0
+        material.use_nodes = True
     material.surface_render_method = "BLENDED"  # EEVEE: no dither noise
     material.use_backface_culling = False
     tree = material.node_tree

@@ -14,7 +14,6 @@ from .. import roles
 Kind = Literal["preview", "bake"]
 Place = Literal["FRONT", "CENTER", "BEHIND"]
 
-COLLECTION = "Hashlight Preview"
 _NAMES: dict[Kind, str] = {"preview": "Hashlight Preview", "bake": "Hashlight Bake"}
 _KIND_KEY = "hashlight_plane"
 _NEAREST = 1e-3  # metres; the plane never comes nearer to the camera
@@ -66,9 +65,11 @@ def find_plane(scene: bpy.types.Scene, kind: Kind) -> bpy.types.Object | None:
 
 
 def ensure_plane(scene: bpy.types.Scene, kind: Kind) -> bpy.types.Object:
-    """The scene's plane of this kind, made if there is none: a unit square in the "Hashlight Preview" collection.
+    """The scene's plane of this kind, made if there is none: a unit square in a collection of its own.
 
-    Only cameras see it: it lights nothing, casts no shadow and shows in no mirror; its role hides it from captures."""
+    Only cameras see it: it lights nothing, casts no shadow and shows in no mirror. Its role hides it from captures, and
+    the new collection keeps it out of a capture that is under way, which renders a copy of the scene made before.
+    """
     if plane := find_plane(scene, kind):
         return plane
     name = _NAMES[kind]
@@ -81,20 +82,18 @@ def ensure_plane(scene: bpy.types.Scene, kind: Kind) -> bpy.types.Object:
     plane.rotation_mode = "QUATERNION"
     for ray in ("diffuse", "glossy", "transmission", "volume_scatter", "shadow"):
         setattr(plane, f"visible_{ray}", False)
-    _ensure_collection(scene).objects.link(plane)
+    collection = bpy.data.collections.new(name)
+    collection[_KIND_KEY] = kind
+    collection.objects.link(plane)
+    scene.collection.children.link(collection)
     return plane
 
 
 def show_only(scene: bpy.types.Scene, kind: Kind | None) -> None:
-    """Show the plane of one kind and hide the others: both stand in the same frustum."""
-    for plane in roles.objects_of(scene, "plane"):
-        plane.hide_viewport = plane.hide_render = plane.get(_KIND_KEY) != kind
+    """Show the plane of one kind and hide the others: they all stand in the same frustum.
 
-
-def _ensure_collection(scene: bpy.types.Scene) -> bpy.types.Collection:
+    It is the collections that are hidden: the planes' own render visibility belongs to captures.
+    """
     for collection in scene.collection.children_recursive:
-        if collection.name.split(".")[0] == COLLECTION:
-            return collection
-    collection = bpy.data.collections.new(COLLECTION)
-    scene.collection.children.link(collection)
-    return collection
+        if _KIND_KEY in collection:
+            collection.hide_viewport = collection.hide_render = collection[_KIND_KEY] != kind

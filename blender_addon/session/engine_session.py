@@ -154,12 +154,16 @@ class EngineSession:
         """Offer a captured view. It is sent when the link has room, and again after a restart, read by ``reload``."""
         self.views.put(name, reload, message)
 
-    def train(
-        self, running: bool, *, seconds: float | None = None, steps: int | None = None, evaluate_every: float = 0.0
-    ) -> None:
-        """Start, go on with or pause training; see ``messages.Train``."""
-        self._training = Train(running=running, seconds=seconds, steps=steps, evaluate_every=evaluate_every)
+    def train(self, *, seconds: float | None = None, steps: int | None = None, evaluate_every: float = 0.0) -> None:
+        """Start or go on training; see ``messages.Train``."""
+        self._training = Train(running=True, seconds=seconds, steps=steps, evaluate_every=evaluate_every)
         self._queue(self._training)
+
+    def pause(self) -> None:
+        """Pause training; its budget stays."""
+        if self._training is not None:
+            self._training = replace(self._training, running=False)
+            self._queue(self._training)
 
     def request_frame(self, camera: Camera, *, quality: Quality = "final", depth: bool = False) -> int:
         """Ask for a picture; the newest request wins. Returns the id that the frame will bear."""
@@ -278,26 +282,28 @@ class EngineSession:
         self._outgoing.append(message)
 
     def _send(self) -> None:
-        while self._outgoing and (self.run is not None or isinstance(self._outgoing[0], OpenRun)):
-            if not self._hand_over(self._outgoing[0]):
-                return
-            self._outgoing.popleft()
-        while self.run is not None and self.phase == "ready" and self._room_for_views:
-            view = self._next_view()
-            if view is None or not self._hand_over(view):
-                return
-            self.views.mark(view.name, "sent")
+        assert self._client is not None
+        try:
+            while self._outgoing and (self.run is not None or isinstance(self._outgoing[0], OpenRun)):
+                self._send_one(self._outgoing[0])
+                self._outgoing.popleft()
+            while self.run is not None and self._client.pending_bytes < SEND_AHEAD:
+                view = self._next_view()
+                if view is None:
+                    return
+                self.views.mark(view.name, "sent" if self._send_one(view) else "refused")
+        except (LinkBusy, LinkLost):
+            return  # the next pump tries again, or finds out why not
 
-    @property
-    def _room_for_views(self) -> bool:
-        return self._client is not None and self._client.pending_bytes < SEND_AHEAD
-
-    def _hand_over(self, message: Message) -> bool:
-        """Give ``message`` to the link; False when it must be tried again at the next pump."""
+    def _send_one(self, message: Message) -> bool:
+        """Give ``message`` to the link; False when it is malformed. Raises LinkBusy, LinkLost."""
         assert self._client is not None
         try:
             self._client.send(message)
         except (LinkBusy, LinkLost):
+            raise
+        except LinkError as error:
+            self.trouble = Trouble(f"{type(message).__name__} could not be sent: {error}")
             return False
         return True
 

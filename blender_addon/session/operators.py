@@ -1,0 +1,173 @@
+"""Start and stop the engine, train, score, save."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import BoolProperty
+
+from ..capture.errors import CaptureError
+from . import registry, run
+
+
+def _phase() -> str:
+    session = registry.current()
+    return "stopped" if session is None else session.phase
+
+
+class HASHLIGHT_OT_start_engine(bpy.types.Operator):
+    """Start the engine, or connect to the one that the preferences name"""
+
+    # Returns at once, in the background too: pump until the session's phase is "ready".
+    bl_idname = "hashlight.start_engine"
+    bl_label = "Start Engine"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("The engine is running")
+        return _phase() not in ("starting", "ready")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            run.ensure_engine(context.scene)
+        except ValueError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class HASHLIGHT_OT_stop_engine(bpy.types.Operator):
+    """Have the engine save its run and end; an engine started elsewhere is only left alone"""
+
+    # Returns at once, in the background too: pump until the session's phase is "stopped".
+    bl_idname = "hashlight.stop_engine"
+    bl_label = "Stop Engine"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("The engine is not running")
+        return _phase() in ("starting", "ready")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        registry.current().stop()
+        return {"FINISHED"}
+
+
+class HASHLIGHT_OT_train(bpy.types.Operator):
+    """Train on the captured views: go on where training stood, or from the beginning when there is nothing yet"""
+
+    # Returns at once, in the background too; pumping does the rest.
+    bl_idname = "hashlight.train"
+    bl_label = "Train"
+    bl_options = {"REGISTER"}
+
+    anew: BoolProperty(
+        name="Anew",
+        description="Forget what was learnt and start from the beginning",
+        default=False,
+        options={"SKIP_SAVE"},
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            session = run.ensure_engine(context.scene)
+            if self.anew or session.bounds is None:
+                run.open_captured_run(session, context.scene, resume=not self.anew)
+        except (ValueError, CaptureError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        run.train(session, context.scene)
+        return {"FINISHED"}
+
+
+class HASHLIGHT_OT_capture_and_train(bpy.types.Operator):
+    """Capture all planned views and train on each from the moment it is rendered"""
+
+    # In the background it returns when everything is captured, having pumped after each view. In a window Blender stays
+    # usable between views, and Esc ends the capture; training goes on with what there is.
+    bl_idname = "hashlight.capture_and_train"
+    bl_label = "Capture and Train"
+    bl_options = {"REGISTER"}
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return self._run(context, "INVOKE_DEFAULT")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return self._run(context, "EXEC_DEFAULT")
+
+    def _run(self, context: bpy.types.Context, how: str) -> set[str]:
+        try:
+            session = run.ensure_engine(context.scene)
+            run.open_run_for_capture(session, context.scene)
+            run.train(session, context.scene)
+            outcome = bpy.ops.hashlight.capture(how)
+        except (ValueError, RuntimeError) as error:
+            self.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
+            return {"CANCELLED"}
+        return {"CANCELLED"} if "CANCELLED" in outcome else {"FINISHED"}
+
+
+class HASHLIGHT_OT_pause_training(bpy.types.Operator):
+    """Pause training; Train goes on with it"""
+
+    # Returns at once, in the background too.
+    bl_idname = "hashlight.pause_training"
+    bl_label = "Pause"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("Nothing is being trained")
+        session = registry.current()
+        return session is not None and session.phase in ("starting", "ready") and session.wants_training
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        registry.current().pause()
+        return {"FINISHED"}
+
+
+class _NeedsRun:
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("Needs an engine with a run")
+        session = registry.current()
+        return session is not None and session.phase in ("starting", "ready") and session.bounds is not None
+
+
+class HASHLIGHT_OT_evaluate(_NeedsRun, bpy.types.Operator):
+    """Score the held-out views now"""
+
+    # Returns at once, in the background too: pump until the session's evaluations grow.
+    bl_idname = "hashlight.evaluate"
+    bl_label = "Evaluate Now"
+    bl_options = {"REGISTER"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        registry.current().evaluate()
+        return {"FINISHED"}
+
+
+class HASHLIGHT_OT_save_snapshot(_NeedsRun, bpy.types.Operator):
+    """Write what was learnt to disk now"""
+
+    # Returns at once, in the background too: pump until the session's snapshot changes.
+    bl_idname = "hashlight.save_snapshot"
+    bl_label = "Save Snapshot"
+    bl_options = {"REGISTER"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        registry.current().save_snapshot()
+        return {"FINISHED"}
+
+
+CLASSES = (
+    HASHLIGHT_OT_start_engine,
+    HASHLIGHT_OT_stop_engine,
+    HASHLIGHT_OT_train,
+    HASHLIGHT_OT_capture_and_train,
+    HASHLIGHT_OT_pause_training,
+    HASHLIGHT_OT_evaluate,
+    HASHLIGHT_OT_save_snapshot,
+)
+register, unregister = run.register, run.unregister

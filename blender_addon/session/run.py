@@ -1,0 +1,104 @@
+"""From a scene's settings to a run: which engine, which bounds, which views."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from engine.link.geometry import Bounds, Camera
+from engine.link.messages import AddView, Split
+
+from ..capture.bounds import read_bounds
+from ..capture.dataset import MANIFEST, CaptureDataset
+from ..capture.errors import CaptureError
+from ..capture.operators import view_listeners
+from ..folders import capture_folder
+from . import registry
+from .captured import offer_captured_views, read_view
+from .engine_session import EngineSession
+from .source import engine_source
+
+RUN = "run"
+
+_captures: Path | None = None  # the capture folder whose views belong to the session's run
+
+
+def ensure_engine(scene: bpy.types.Scene) -> EngineSession:
+    """The session of the engine that ``scene`` uses, started if need be. Raises ValueError in words."""
+    session = registry.obtain(engine_source(scene))
+    session.start()
+    return session
+
+
+def open_captured_run(session: EngineSession, scene: bpy.types.Scene, resume: bool) -> None:
+    """Open the run that learns what is captured already. Raises CaptureError when nothing is."""
+    folder = capture_folder(scene)
+    dataset = CaptureDataset.open(folder)
+    if not any(view.is_done for view in dataset.views.values()):
+        raise CaptureError(f"{folder}: no view is captured yet")
+    _open(session, scene, folder, dataset.bounds, resume)
+    offer_captured_views(session, folder)
+
+
+def open_run_for_capture(session: EngineSession, scene: bpy.types.Scene) -> None:
+    """Open the run that a capture of ``scene`` feeds, from now on view by view.
+
+    It is the one that is open, if bounds and folder are the same; else one that goes on with an interrupted capture's;
+    else a new one. Raises CaptureError when there are no bounds, ValueError when there is no folder.
+    """
+    folder = capture_folder(scene)
+    bounds = read_bounds(scene, bpy.context.evaluated_depsgraph_get())
+    if session.bounds is not None and folder == _captures and _same(session.bounds, bounds):
+        return
+    resume = False
+    if (folder / MANIFEST).is_file():
+        former = CaptureDataset.open(folder)
+        resume = _same(former.bounds, bounds) and any(view.is_done for view in former.views.values())
+    _open(session, scene, folder, bounds, resume)
+
+
+def train(session: EngineSession, scene: bpy.types.Scene) -> None:
+    """Start or go on training with the scene's settings; a run that is finished goes on for as long once more."""
+    settings = scene.hashlight.training
+    seconds = settings.seconds
+    if session.status is not None and session.status.state == "finished":
+        seconds += session.status.seconds
+    session.train(seconds=seconds or None, evaluate_every=settings.evaluate_every)
+
+
+def _open(session: EngineSession, scene: bpy.types.Scene, folder: Path, bounds: Bounds, resume: bool) -> None:
+    global _captures
+    settings = scene.hashlight.training
+    session.open_run(RUN, bounds, preset=settings.preset.strip() or "auto", seed=settings.seed, resume=resume)
+    _captures = folder
+
+
+def _same(one: Bounds, other: Bounds) -> bool:
+    return np.allclose([one.minimum, one.maximum], [other.minimum, other.maximum], rtol=0.0, atol=1e-5)
+
+
+def _on_captured_view(
+    name: str, split: Split, camera: Camera, color: np.ndarray, depth: np.ndarray | None, seconds: float
+) -> None:
+    """A view was captured: send it on, if it belongs to the run that is open."""
+    session = registry.current()
+    if session is None or _captures is None or capture_folder(bpy.context.scene) != _captures:
+        return
+    message = AddView(name=name, split=split, camera=camera, color=color, depth=depth, render_seconds=seconds)
+    session.add_view(name, functools.partial(read_view, _captures, name), message)
+    registry.pump()  # no timer runs while Blender is in the background
+
+
+def register() -> None:
+    """Listen to captures."""
+    registry.register()
+    view_listeners.append(_on_captured_view)
+
+
+def unregister() -> None:
+    """Undo ``register``."""
+    view_listeners.remove(_on_captured_view)
+    registry.unregister()

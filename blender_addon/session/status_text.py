@@ -1,0 +1,71 @@
+"""The engine's state in words, as panels show it."""
+
+from __future__ import annotations
+
+from engine.link.messages import JobUpdate, Status
+
+from .engine_session import EngineSession
+
+_PHASES = {
+    "stopped": "Not running",
+    "starting": "Starting…",
+    "ready": "Ready",
+    "stopping": "Saving and stopping…",
+    "lost": "Lost",
+}
+_TRAINING = {"idle": "Idle", "warming up": "Warming up", "training": "Training", "paused": "Paused", "finished": "Done"}
+
+
+def describe_engine(session: EngineSession | None) -> str:
+    """Whether there is an engine, and what it runs on."""
+    if session is None:
+        return _PHASES["stopped"]
+    if session.phase == "ready" and session.welcome is not None:
+        return f"{_PHASES['ready']}: {session.welcome.device.upper()}, {session.welcome.device_name}"
+    return _PHASES[session.phase]
+
+
+def describe_progress(status: Status) -> str:
+    """What the training's progress bar says."""
+    words = _TRAINING[status.state]
+    if status.state == "training" and status.eta_seconds is not None:
+        words += f", {describe_seconds(status.eta_seconds)} left"
+    return words
+
+
+def describe_training(session: EngineSession) -> list[str]:
+    """How training stands: a few short lines."""
+    status = session.status
+    if status is None:
+        return []
+    lines = [status.message] if status.message else []
+    lines.append(f"Step {status.step:,} in {describe_seconds(status.seconds)}, {status.steps_per_second:.0f} a second")
+    views = f"{status.train_views} training, {status.test_views} held-out views"
+    if waiting := session.views.count("waiting", "sent"):
+        views += f", {waiting} on the way"
+    lines.append(views)
+    if session.evaluations:
+        last = session.evaluations[-1]
+        lines.append(f"PSNR {last.psnr:.2f} dB, SSIM {last.ssim:.3f} after {describe_seconds(last.seconds)}")
+    return lines
+
+
+def describe_job(update: JobUpdate) -> str:
+    """How a bake stands."""
+    if update.state == "running":
+        eta = f", {describe_seconds(update.eta_seconds)} left" if update.eta_seconds is not None else ""
+        return f"{update.done} of {update.total} frames{eta}"
+    if update.state == "done":
+        return f"{update.total} frames done"
+    words = {"cancelled": "Cancelled", "failed": "Failed"}[update.state]
+    return f"{words} after {update.done} of {update.total} frames" + (f": {update.message}" if update.message else "")
+
+
+def describe_seconds(seconds: float) -> str:
+    """``7 s``, ``2 min 5 s``, ``1 h 2 min``."""
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60} s"
+    return f"{total // 3600} h {total % 3600 // 60} min"
