@@ -18,19 +18,20 @@ def _adam_step(
     moments: ti.types.ndarray(),
     mirror: ti.types.ndarray(),
 ):
+    ti.loop_config(block_dim=256)
     for row in range(rows):
-        touched = 0.0
+        square = 0.0
         for k in ti.static(range(columns)):
-            touched += ti.abs(gradients[row, k])
-        if touched > 0.0:
+            square += gradients[row, k] * gradients[row, k]
+        if square > 0.0:
+            v = beta2 * moments[row, columns] + (1.0 - beta2) * square * (gradient_scale * gradient_scale / columns)
+            moments[row, columns] = v
+            scaled_rate = rate / (ti.sqrt(v) + epsilon)
             for k in ti.static(range(columns)):
-                g = gradients[row, k] * gradient_scale
+                m = beta1 * moments[row, k] + (1.0 - beta1) * gradient_scale * gradients[row, k]
                 gradients[row, k] = 0.0
-                m = beta1 * moments[row, k] + (1.0 - beta1) * g
-                v = beta2 * moments[row, columns + k] + (1.0 - beta2) * g * g
                 moments[row, k] = m
-                moments[row, columns + k] = v
-                value = parameters[row, k] - rate * m / (ti.sqrt(v) + epsilon)
+                value = parameters[row, k] - scaled_rate * m
                 parameters[row, k] = value
                 mirror[row, k] = value
 
@@ -49,9 +50,11 @@ def adam_step(
     """One Adam step (Kingma and Ba 2015) on the rows of ``parameters`` [rows, columns] f32 whose gradient isn't zero.
 
     Rows without a gradient keep their moments (as Instant-NGP does: a hash entry nobody saw should not drift), and the
-    gradient is zeroed on the way. ``moments`` [rows, 2 * columns] f32 (first, then second); ``mirror`` [rows, columns]
-    gets a copy of the new values in its own dtype (it may be ``parameters`` itself). No bias correction: with betas
-    0.9 and 0.99 the first step's m / sqrt(v) is 0.1 / sqrt(0.01) = 1 already, which is what the correction is for.
+    gradient is zeroed on the way. The second moment is one number a row, of the mean square over its columns: a third
+    less memory to touch, one square root instead of four, and no worse a picture. ``moments`` [rows, columns + 1] f32
+    (first moments, then the second); ``mirror`` [rows, columns] gets a copy of the new values in its own dtype (it may
+    be ``parameters`` itself). No bias correction: with betas 0.9 and 0.99 the first step's m / sqrt(v) is
+    0.1 / sqrt(0.01) = 1 already, which is what the correction is for.
     """
     _adam_step(
         parameters.shape[0], parameters.shape[1], rate, beta1, beta2, epsilon, gradient_scale,

@@ -16,6 +16,8 @@ FEATURES = 4
 # The large primes of the paper's spatial hash (equation 4); the first is 1 so that neighbours in x stay neighbours.
 _PRIME_Y = 2654435761
 _PRIME_Z = 805459861
+# Points a CPU thread takes at a time.
+_CHUNK = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,29 +58,56 @@ class GridLayout:
 
 
 @ti.func
-def _corner_entry(cell: ti.math.ivec3, resolution: ti.i32, offset: ti.i32, size: ti.i32) -> ti.i32:
-    """Table row of a grid corner: dense where all (resolution + 1)^3 corners fit, hashed elsewhere."""
-    side = resolution + 1
-    entry = 0
-    if side * side * side <= size:
-        entry = cell.x + side * (cell.y + side * cell.z)
-    else:
-        h = ti.cast(cell.x, ti.u32) ^ (ti.cast(cell.y, ti.u32) * ti.u32(_PRIME_Y))
-        h = h ^ (ti.cast(cell.z, ti.u32) * ti.u32(_PRIME_Z))
-        entry = ti.cast(h & ti.cast(size - 1, ti.u32), ti.i32)
-    return offset + entry
+def _read_level(layout: ti.template(), level: ti.i32):
+    """A level's resolution and offset, and how corners become rows: strides of y and z, and a mask (0: dense)."""
+    resolution, offset, size = layout[level, 0], layout[level, 1], layout[level, 2]
+    side = ti.cast(resolution + 1, ti.u32)
+    stride_y, stride_z, mask = side, side * side, ti.u32(0)
+    if ti.cast(resolution + 1, ti.i64) ** 3 > size:
+        stride_y, stride_z, mask = ti.u32(_PRIME_Y), ti.u32(_PRIME_Z), ti.cast(size - 1, ti.u32)
+    return resolution, offset, stride_y, stride_z, mask
 
 
 @ti.func
-def _locate(point: ti.math.vec3, resolution: ti.i32):
+def _locate(points: ti.template(), i: ti.i32, resolution: ti.i32):
     """The cell a point of the unit cube lies in and where inside it, kept off the far border so that corners exist."""
-    scaled = ti.math.clamp(point, 0.0, 1.0) * resolution
+    scaled = ti.math.clamp(ti.math.vec3(points[i, 0], points[i, 1], points[i, 2]), 0.0, 1.0) * resolution
     cell = ti.min(ti.cast(ti.floor(scaled), ti.i32), resolution - 1)
-    return cell, scaled - ti.cast(cell, ti.f32)
+    return ti.cast(cell, ti.u32), scaled - ti.cast(cell, ti.f32)
+
+
+@ti.func
+def _corner(
+    corner: ti.template(), cell: ti.template(), f: ti.template(), stride_y: ti.u32, stride_z: ti.u32, mask: ti.u32
+):
+    """Row within the level and trilinear weight of one of a cell's eight corners."""
+    x = cell.x + ti.u32(ti.static(corner & 1))
+    y = (cell.y + ti.u32(ti.static(corner >> 1 & 1))) * stride_y
+    z = (cell.z + ti.u32(ti.static(corner >> 2))) * stride_z
+    row = x + y + z if mask == 0 else (x ^ y ^ z) & mask
+    weight = 1.0
+    for axis in ti.static(range(3)):
+        weight *= f[axis] if ti.static((corner >> axis) & 1) else 1.0 - f[axis]
+    return ti.cast(row, ti.i32), weight
+
+
+@ti.func
+def _interpolate(
+    points: ti.template(), i: ti.i32, level: ti.i32, resolution: ti.i32, offset: ti.i32, stride_y: ti.u32,
+    stride_z: ti.u32, mask: ti.u32, table: ti.template(), features: ti.template(),
+):  # fmt: skip
+    cell, f = _locate(points, i, resolution)
+    total = ti.Vector([0.0, 0.0, 0.0, 0.0])
+    for corner in ti.static(range(8)):
+        row, weight = _corner(corner, cell, f, stride_y, stride_z, mask)
+        for k in ti.static(range(FEATURES)):
+            total[k] += weight * ti.cast(table[offset + row, k], ti.f32)
+    for k in ti.static(range(FEATURES)):
+        features[i, level * FEATURES + k] = total[k]
 
 
 @ti.kernel
-def _encode(
+def _encode_by_point(
     n: ti.i32,
     levels: ti.i32,
     points: ti.types.ndarray(),
@@ -89,20 +118,50 @@ def _encode(
     # Level-major: all points read one level's table before the next, so that it stays in cache.
     for item in range(levels * n):
         level = item // n
+        resolution, offset, stride_y, stride_z, mask = _read_level(layout, level)
+        _interpolate(points, item - level * n, level, resolution, offset, stride_y, stride_z, mask, table, features)
+
+
+@ti.kernel
+def _encode_by_chunk(
+    n: ti.i32,
+    levels: ti.i32,
+    points: ti.types.ndarray(),
+    layout: ti.types.ndarray(),
+    table: ti.types.ndarray(),
+    features: ti.types.ndarray(),
+):
+    # A CPU thread takes whole runs of points: what a level needs is worked out once a run instead of once a point.
+    chunks = (n + _CHUNK - 1) // _CHUNK
+    ti.loop_config(block_dim=1)
+    for job in range(levels * chunks):
+        level = job // chunks
+        first = (job - level * chunks) * _CHUNK
+        resolution, offset, stride_y, stride_z, mask = _read_level(layout, level)
+        for i in range(first, ti.min(first + _CHUNK, n)):
+            _interpolate(points, i, level, resolution, offset, stride_y, stride_z, mask, table, features)
+
+
+@ti.kernel
+def _encode_backward_by_point(
+    n: ti.i32,
+    levels: ti.i32,
+    points: ti.types.ndarray(),
+    layout: ti.types.ndarray(),
+    grad_features: ti.types.ndarray(),
+    grad_table: ti.types.ndarray(),
+):
+    for item in range(levels * n):
+        level = item // n
         i = item - level * n
-        resolution, offset, size = layout[level, 0], layout[level, 1], layout[level, 2]
-        cell, f = _locate(ti.math.vec3(points[i, 0], points[i, 1], points[i, 2]), resolution)
-        total = ti.Vector([0.0, 0.0, 0.0, 0.0])
-        for corner in ti.static(range(8)):
-            step = ti.Vector([corner & 1, (corner >> 1) & 1, corner >> 2])
-            weight = 1.0
-            for axis in ti.static(range(3)):
-                weight *= f[axis] if ti.static((corner >> axis) & 1) else 1.0 - f[axis]
-            entry = _corner_entry(cell + step, resolution, offset, size)
-            for k in ti.static(range(FEATURES)):
-                total[k] += weight * ti.cast(table[entry, k], ti.f32)
-        for k in ti.static(range(FEATURES)):
-            features[i, level * FEATURES + k] = total[k]
+        g = ti.Vector([ti.cast(grad_features[i, level * FEATURES + k], ti.f32) for k in ti.static(range(FEATURES))])
+        if g.norm_sqr() > 0.0:
+            resolution, offset, stride_y, stride_z, mask = _read_level(layout, level)
+            cell, f = _locate(points, i, resolution)
+            for corner in ti.static(range(8)):
+                row, weight = _corner(corner, cell, f, stride_y, stride_z, mask)
+                for k in ti.static(range(FEATURES)):
+                    ti.atomic_add(grad_table[offset + row, k], weight * g[k])
 
 
 @ti.kernel
@@ -117,45 +176,14 @@ def _encode_backward_by_level(
     # One thread owns a level: plain adds instead of compare-and-swap loops, and the same sum in every run.
     ti.loop_config(block_dim=1)
     for level in range(levels):
-        resolution, offset, size = layout[level, 0], layout[level, 1], layout[level, 2]
+        resolution, offset, stride_y, stride_z, mask = _read_level(layout, level)
         for i in range(n):
             g = ti.Vector([ti.cast(grad_features[i, level * FEATURES + k], ti.f32) for k in ti.static(range(FEATURES))])
-            if g.norm_sqr() > 0.0:
-                cell, f = _locate(ti.math.vec3(points[i, 0], points[i, 1], points[i, 2]), resolution)
-                for corner in ti.static(range(8)):
-                    step = ti.Vector([corner & 1, (corner >> 1) & 1, corner >> 2])
-                    weight = 1.0
-                    for axis in ti.static(range(3)):
-                        weight *= f[axis] if ti.static((corner >> axis) & 1) else 1.0 - f[axis]
-                    entry = _corner_entry(cell + step, resolution, offset, size)
-                    for k in ti.static(range(FEATURES)):
-                        grad_table[entry, k] = grad_table[entry, k] + weight * g[k]
-
-
-@ti.kernel
-def _encode_backward_atomic(
-    n: ti.i32,
-    levels: ti.i32,
-    points: ti.types.ndarray(),
-    layout: ti.types.ndarray(),
-    grad_features: ti.types.ndarray(),
-    grad_table: ti.types.ndarray(),
-):
-    for item in range(levels * n):
-        level = item // n
-        i = item - level * n
-        g = ti.Vector([ti.cast(grad_features[i, level * FEATURES + k], ti.f32) for k in ti.static(range(FEATURES))])
-        if g.norm_sqr() > 0.0:
-            resolution, offset, size = layout[level, 0], layout[level, 1], layout[level, 2]
-            cell, f = _locate(ti.math.vec3(points[i, 0], points[i, 1], points[i, 2]), resolution)
+            cell, f = _locate(points, i, resolution)
             for corner in ti.static(range(8)):
-                step = ti.Vector([corner & 1, (corner >> 1) & 1, corner >> 2])
-                weight = 1.0
-                for axis in ti.static(range(3)):
-                    weight *= f[axis] if ti.static((corner >> axis) & 1) else 1.0 - f[axis]
-                entry = _corner_entry(cell + step, resolution, offset, size)
+                row, weight = _corner(corner, cell, f, stride_y, stride_z, mask)
                 for k in ti.static(range(FEATURES)):
-                    ti.atomic_add(grad_table[entry, k], weight * g[k])
+                    grad_table[offset + row, k] = grad_table[offset + row, k] + weight * g[k]
 
 
 def encode(points: torch.Tensor, layout: torch.Tensor, table: torch.Tensor, features: torch.Tensor) -> None:
@@ -164,7 +192,8 @@ def encode(points: torch.Tensor, layout: torch.Tensor, table: torch.Tensor, feat
     ``layout`` [levels, 3] int32 from GridLayout.to_tensor; ``table`` [entries, FEATURES] f32 or f16.
     """
     if points.shape[0]:
-        _encode(points.shape[0], layout.shape[0], points, layout, table, features)
+        kernel = _encode_by_point if points.is_cuda else _encode_by_chunk
+        kernel(points.shape[0], layout.shape[0], points, layout, table, features)
 
 
 def encode_backward(
@@ -173,5 +202,5 @@ def encode_backward(
     """Add the gradient of ``encode`` to ``grad_table`` [entries, FEATURES] f32, given d loss / d features."""
     if not points.shape[0]:
         return
-    kernel = _encode_backward_atomic if points.is_cuda else _encode_backward_by_level
+    kernel = _encode_backward_by_point if points.is_cuda else _encode_backward_by_level
     kernel(points.shape[0], layout.shape[0], points, layout, grad_features, grad_table)

@@ -85,9 +85,7 @@ def _march_rays(
         count = 0
         while t < t_end and count < max_samples:
             count += 1
-            t = _find_sample(
-                t + step, t_end, o, d, inverse_d, bits, coarse_bits, resolution, coarse_resolution, step
-            )
+            t = _find_sample(t + step, t_end, o, d, inverse_d, bits, coarse_bits, resolution, coarse_resolution, step)
         start = 0
         if count > 0:
             start = ti.atomic_add(counter[0], count)
@@ -103,9 +101,7 @@ def _march_rays(
                 points[start + k, axis] = o[axis] + t * d[axis]
             distances[start + k] = t
             sample_rays[start + k] = ray
-            t = _find_sample(
-                t + step, t_end, o, d, inverse_d, bits, coarse_bits, resolution, coarse_resolution, step
-            )
+            t = _find_sample(t + step, t_end, o, d, inverse_d, bits, coarse_bits, resolution, coarse_resolution, step)
 
 
 def march_rays(

@@ -52,7 +52,9 @@ def _carve_view(
                     flags[index] = flags[index] | CARVED
 
 
-def carve_view(resolution: int, camera: torch.Tensor, nearest: torch.Tensor, margin_px: float, flags: torch.Tensor) -> None:
+def carve_view(
+    resolution: int, camera: torch.Tensor, nearest: torch.Tensor, margin_px: float, flags: torch.Tensor
+) -> None:
     """Mark in ``flags`` [resolution^3] int32 the cells this camera has in its picture, and those it saw through.
 
     ``camera`` [1, 20] holds *world-to-camera* rows (unit-cube space to camera space) and intrinsics; ``nearest``
@@ -82,7 +84,9 @@ def _sample_cells(
             pick = ti.min(ti.cast((i + uniform(seed, step, i, 16)) * stratum, ti.i32), n_candidates - 1)
         index = candidates[pick]
         cells[i] = index
-        corner = ti.math.vec3(index % resolution, (index // resolution) % resolution, index // (resolution * resolution))
+        corner = ti.math.vec3(
+            index % resolution, (index // resolution) % resolution, index // (resolution * resolution)
+        )
         for axis in ti.static(range(3)):
             points[i, axis] = (corner[axis] + uniform(seed, step, i, 17 + axis)) / resolution
 
@@ -146,7 +150,9 @@ def _pack_coarse_bits(
         packed = ti.u32(0)
         for k in range(32):
             block = word * 32 + k
-            corner = ti.math.ivec3(block % coarse, (block // coarse) % coarse, block // (coarse * coarse)) * COARSE_FACTOR
+            corner = (
+                ti.math.ivec3(block % coarse, (block // coarse) % coarse, block // (coarse * coarse)) * COARSE_FACTOR
+            )
             any_bit = 0
             for dz in range(COARSE_FACTOR):
                 for dy in range(COARSE_FACTOR):

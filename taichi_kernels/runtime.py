@@ -6,6 +6,8 @@ device: a second ``start`` with another device is an error, not a silent switch.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 
 import torch
@@ -18,7 +20,7 @@ class RuntimeStartError(RuntimeError):
 
 
 def choose_device(device: str = "auto") -> str:
-    """``"cpu"`` or ``"cuda"`` for ``"auto" | "cpu" | "cuda"``. Raises RuntimeStartError when CUDA is asked for in vain."""
+    """``"cpu"`` or ``"cuda"``; "auto" takes CUDA where there is one. Raises RuntimeStartError when it is asked for in vain."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device not in ("cpu", "cuda"):
@@ -37,17 +39,21 @@ def start(device: str, threads: int | None = None) -> None:
     if _started == device:
         return
     if _started is not None:
-        raise RuntimeStartError(f"Taichi already runs on {_started} in this process; start another process for {device}")
+        raise RuntimeStartError(
+            f"Taichi already runs on {_started} in this process; start another process for {device}"
+        )
     import taichi as ti
 
     threads = threads or os.cpu_count() or 1
-    ti.init(
-        arch=ti.cuda if device == "cuda" else ti.cpu,
-        cpu_max_num_threads=threads,
-        # Only Taichi's own fields live in this pool, and there are none: the default would take a whole gigabyte.
-        device_memory_GB=0.1,
-        default_fp=ti.f32,
-        default_ip=ti.i32,
-        log_level=ti.ERROR,
-    )
+    # Taichi announces its architecture on the standard output, which belongs to whoever called us.
+    with contextlib.redirect_stdout(io.StringIO()):
+        ti.init(
+            arch=ti.cuda if device == "cuda" else ti.cpu,
+            cpu_max_num_threads=threads,
+            # Only Taichi's own fields live in this pool, and there are none: the default would take a whole gigabyte.
+            device_memory_GB=0.1,
+            default_fp=ti.f32,
+            default_ip=ti.i32,
+            log_level=ti.ERROR,
+        )
     _started = device

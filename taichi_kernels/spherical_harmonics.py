@@ -8,7 +8,11 @@ SH_VALUES = 16
 
 @ti.kernel
 def _encode_directions(
-    n: ti.i32, first_column: ti.i32, rays_d: ti.types.ndarray(), sample_rays: ti.types.ndarray(), out: ti.types.ndarray()
+    n: ti.i32,
+    first_column: ti.i32,
+    rays_d: ti.types.ndarray(),
+    sample_rays: ti.types.ndarray(),
+    out: ti.types.ndarray(),
 ):
     for i in range(n):
         ray = sample_rays[i]

@@ -60,7 +60,7 @@ class HashGridField:
         table = torch.empty(grid.entries, FEATURES).uniform_(-_TABLE_INIT, _TABLE_INIT, generator=generator)
         self.table = table.to(device)
         self.table_gradients = torch.zeros_like(self.table)
-        self.table_moments = torch.zeros(grid.entries, 2 * FEATURES, device=device)
+        self.table_moments = torch.zeros(grid.entries, FEATURES + 1, device=device)
         self.table_mirror = self.table if self.dtype == torch.float32 else self.table.to(self.dtype)
         self.networks = FieldNetworks(
             config.levels * FEATURES, config.hidden_width, config.color_layers, device, self.dtype, generator
@@ -81,7 +81,7 @@ class HashGridField:
         return self.networks.forward_density(batch.activations)
 
     def evaluate(self, batch: SampleBatch, rays_d: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Raw density [n, 32] (column 0 counts) and raw colour [n, 4] (three count) of samples seen along ``rays_d`` [rays, 3]."""
+        """Raw density [n, 32] (column 0 counts) and raw colour [n, 4] (three count), seen along ``rays_d`` [rays, 3]."""
         a = batch.activations
         raw_densities = self.evaluate_density(batch)
         encode_directions(rays_d, batch.sample_rays, a.color_inputs, GEOMETRY_VALUES)

@@ -64,7 +64,7 @@ class FieldNetworks:
             matrix.uniform_(-bound, bound, generator=generator)
         self.weights = flat.to(device)
         self.gradients = torch.zeros_like(self.weights)
-        self.moments = torch.zeros(count // _ADAM_COLUMNS, 2 * _ADAM_COLUMNS, device=device)
+        self.moments = torch.zeros(count // _ADAM_COLUMNS, _ADAM_COLUMNS + 1, device=device)
         self.mirror = self.weights if dtype == torch.float32 else self.weights.to(dtype)
         self._matrices = _split(self.mirror, shapes)
         self._gradient_matrices = _split(self.gradients, shapes)

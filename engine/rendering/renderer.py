@@ -7,12 +7,12 @@ import dataclasses
 import numpy as np
 import torch
 
-from engine.rendering.color import linear_to_srgb, srgb_to_linear
 from engine.fields.hash_grid_field import HashGridField, SampleBatch
+from engine.fields.occupancy import OccupancyGrid
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace
-from engine.fields.occupancy import OccupancyGrid
+from engine.rendering.color import linear_to_srgb, srgb_to_linear
 from taichi_kernels.compositing import composite_rays
 from taichi_kernels.marching import march_rays
 from taichi_kernels.rays import generate_camera_rays

@@ -10,12 +10,12 @@ import torch
 
 from engine.data.views import View, ViewError
 from engine.fields.hash_grid_field import HashGridField
+from engine.fields.occupancy import OccupancyGrid
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace
 from engine.rendering.renderer import Renderer
 from engine.training.config import TrainConfig
-from engine.fields.occupancy import OccupancyGrid
 from engine.training.pixel_store import PixelStore
 from taichi_kernels import runtime
 from taichi_kernels.compositing import composite_training
@@ -106,7 +106,9 @@ class Trainer:
     def add_view(self, view: View) -> None:
         """Train on this view too from the next step on. Raises ViewError when its colour space isn't the field's."""
         if view.color_space != self.color_space:
-            raise ViewError(f"view {view.name}: it is {view.color_space}, but this run learns {self.color_space} colour")
+            raise ViewError(
+                f"view {view.name}: it is {view.color_space}, but this run learns {self.color_space} colour"
+            )
         self.pixels.add(view)
         self.occupancy.carve(view)
 
@@ -169,9 +171,7 @@ class Trainer:
         """Loss and rates. Reads the device: a few times a second, not every step."""
         loss = float(self._losses[: self._last_rays].mean()) if self._last_rays else None
         rate = len(self._recent) / sum(self._recent) if self._recent else 0.0
-        return TrainStats(
-            self.step_count, self.training_seconds, loss, rate, self._last_rays, self._last_samples
-        )
+        return TrainStats(self.step_count, self.training_seconds, loss, rate, self._last_rays, self._last_samples)
 
     def renderer(self) -> Renderer:
         """Renders what is learnt at the moment of each call."""
@@ -237,7 +237,7 @@ class Trainer:
 def _looking_at(bounds: Bounds, size: int) -> Camera:
     """A small camera that has all of ``bounds`` in view."""
     pose = np.eye(4)
-    pose[:3, 3] = bounds.center + [0.0, 0.0, 3 * bounds.radius]
+    pose[:3, 3] = bounds.center + np.array([0.0, 0.0, 3 * bounds.radius])
     return Camera(pose, size, size, float(size), float(size), size / 2, size / 2)
 
 
