@@ -21,19 +21,18 @@ EXIT_CANNOT_START = 2
 _GRACE_SECONDS = 30.0  # to save the run after the parent has gone
 
 
+EXAMPLES = f"""\
+Serves capture, training, frames and bakes to one client at a time, over a WebSocket. Clients must know the token: from
+--token-file, from the environment variable {TOKEN_VARIABLE}, or else a random one that is printed at the start.
+Ctrl-C saves the run and ends."""
+
+
 class ServeError(Exception):
     """An option that can't be used; the message names it."""
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the command line."""
-    parser = subparsers.add_parser(
-        "serve",
-        help="run the engine for Blender or another client",
-        description="Run the engine: capture, training, frames and bakes for one client at a time, over a WebSocket. "
-        f"Clients must know the token: from --token-file, from the environment variable {TOKEN_VARIABLE}, or else a "
-        "random one that is printed at the start. Ctrl-C saves the run and ends.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this computer)"
     )
@@ -50,7 +49,6 @@ def add_parser(subparsers: Any) -> None:
         help="write host, port, pid and version here, as JSON, once listening",
     )
     parser.add_argument("--parent-pid", type=int, metavar="PID", help="end when this process ends")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
