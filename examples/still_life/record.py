@@ -1,0 +1,95 @@
+"""What the demo measures: scores over time, and how long each stage took."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from engine.link.messages import Evaluation, Frame, Status, ViewAdded
+
+RECOGNISABLE = 20.0  # dB
+
+
+class Record:
+    """Listens to the engine. Times are taken when a message is pumped, so they may be late but never early."""
+
+    def __init__(self, registry: ModuleType) -> None:
+        self._began = time.monotonic()
+        self._first_view_at: float | None = None
+        self.history: list[dict[str, float]] = []
+        self.last_evaluation: Evaluation | None = None
+        self.status: Status | None = None
+        self.frames = 0
+        self.stages: dict[str, float] = {}
+        for message_type, note in (
+            (ViewAdded, self._note_view),
+            (Evaluation, self._note_evaluation),
+            (Status, self._note_status),
+            (Frame, self._note_frame),
+        ):
+            registry.listen(message_type, note)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Note how long a stage takes."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.stages[name] = round(time.monotonic() - began, 2)
+
+    @property
+    def seconds_to_recognisable(self) -> float | None:
+        """Seconds from the first view's arrival at the engine to the first held-out mean of 20 dB; None if never."""
+        return next((point["wall_seconds"] for point in self.history if point["psnr"] >= RECOGNISABLE), None)
+
+    def describe(self) -> str:
+        """How it stands, in a few words for a progress bar."""
+        words = []
+        if self.status is not None:
+            words.append(f"trained {self.status.seconds:.0f} s")
+        if self.last_evaluation is not None:
+            words.append(f"{self.last_evaluation.psnr:.1f} dB")
+        return ", ".join(words)
+
+    def write(self, path: Path, facts: dict[str, Any]) -> None:
+        """Write all of it, and ``facts``, as JSON, whole or not at all. Needs at least one evaluation."""
+        last, status = self.last_evaluation, self.status
+        assert last is not None
+        assert status is not None
+        summary = facts | {
+            "psnr": last.psnr,
+            "ssim": last.ssim,
+            "views": last.views,
+            "steps": status.step,
+            "training_seconds": status.seconds,
+            "seconds_to_20db": self.seconds_to_recognisable,
+            "history": self.history,
+            "preview_frames": self.frames,
+            "stages": self.stages,
+            "total_seconds": round(time.monotonic() - self._began, 2),
+        }
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(summary, indent=1), "utf-8")
+        part.replace(path)
+
+    def _note_view(self, _session: object, message: ViewAdded) -> None:
+        if self._first_view_at is None and message.train_views:
+            self._first_view_at = time.monotonic()
+
+    def _note_evaluation(self, _session: object, message: Evaluation) -> None:
+        self.last_evaluation = message
+        since = 0.0 if self._first_view_at is None else time.monotonic() - self._first_view_at
+        point = {"seconds": message.seconds, "wall_seconds": since, "views": len(message.views)}
+        self.history.append(point | {"psnr": message.psnr, "ssim": message.ssim, "step": message.step})
+
+    def _note_status(self, _session: object, message: Status) -> None:
+        self.status = message
+
+    def _note_frame(self, _session: object, _message: Frame) -> None:
+        self.frames += 1
