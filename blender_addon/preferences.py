@@ -30,7 +30,7 @@ class HASHLIGHT_preferences(bpy.types.AddonPreferences):
         default=False,
     )
     host: StringProperty(name="Host", description="The machine that the engine runs on", default="127.0.0.1")
-    port: IntProperty(name="Port", description="The port that the engine listens on", default=7860, min=1, max=65535)
+    port: IntProperty(name="Port", description="The port that the engine listens on", default=7868, min=1, max=65535)
     token: StringProperty(
         name="Token",
         description="The secret that the engine printed when it started",

@@ -102,7 +102,7 @@ class EngineSession:
 
     def stop(self) -> None:
         """Have our engine save its run and end, or leave one that is not ours; ``pump`` sees it through."""
-        self._let_go(STOP_PATIENCE)
+        self._let_go(STOP_PATIENCE if self.phase == "ready" else 0.0)
         self.phase = "stopping"
 
     def close(self, timeout: float = STOP_PATIENCE) -> None:
@@ -247,6 +247,11 @@ class EngineSession:
     def wants_training(self) -> bool:
         """Whether training was last told to run."""
         return self._training is not None and self._training.running
+
+    @property
+    def engine_pid(self) -> int | None:
+        """The process id of our engine, None when there is none."""
+        return None if self._process is None else self._process.pid
 
     @property
     def bounds(self) -> Bounds | None:

@@ -1,0 +1,215 @@
+"""The add-on and a real engine process, on a tiny scene: capture, train, look, score, bake, lose the engine, go on.
+
+The engine's Python is named by HASHLIGHT_ENGINE_PYTHON; without it, the one that runs the tests has to do.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import bpy
+import numpy as np
+import pytest
+
+Import = Callable[[str], ModuleType]
+
+PATIENCE = 120.0  # seconds: a first start imports torch and compiles kernels
+
+
+def _wait(addon: Import, done: Callable[[], bool], what: str, timeout: float = PATIENCE) -> None:
+    registry = addon("session.registry")
+    assert registry.pump_until(done, timeout), f"{what} did not come: {registry.current().trouble}"
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+@pytest.fixture
+def engine_scene(
+    addon: Import, small_scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[bpy.types.Scene]:
+    """The small scene with six planned views of 48x48 and an engine to be started; ended afterwards."""
+    python = os.environ.get("HASHLIGHT_ENGINE_PYTHON", sys.executable)
+    monkeypatch.setenv("HASHLIGHT_ENGINE_PYTHON", python)
+    settings = small_scene.hashlight
+    settings.folder = str(tmp_path / "session")
+    settings.capture.training_views, settings.capture.held_out_views = 5, 1
+    settings.training.seconds, settings.training.evaluate_every = 0.0, 0.0
+    bpy.ops.hashlight.fit_bounds()
+    bpy.ops.hashlight.plan_cameras()
+    yield small_scene
+    addon("session.registry").close()
+
+
+def _capture_and_train(addon: Import) -> ModuleType:
+    """Capture everything and wait until the engine holds and has trained on it; returns the session."""
+    assert bpy.ops.hashlight.capture_and_train() == {"FINISHED"}
+    session = addon("session.registry").current()
+    _wait(addon, lambda: session.views.count("held") == 6, "the engine's word that it holds all views")
+    _wait(addon, lambda: session.status is not None and session.status.step > 0, "training")
+    return session
+
+
+@pytest.mark.slow
+def test_capture_train_preview_evaluate_and_bake(addon: Import, engine_scene: bpy.types.Scene, tmp_path: Path) -> None:
+    scene = engine_scene
+    session = _capture_and_train(addon)
+    assert session.phase == "ready"
+    assert session.trouble is None
+    assert session.status.train_views == 5
+    assert session.status.test_views == 1
+
+    assert bpy.ops.hashlight.preview() == {"FINISHED"}
+    _wait(addon, lambda: session.frame is not None, "a picture")
+    plane = addon("preview.plane").find_plane(scene, "preview")
+    image = addon("preview.material").picture_node(plane.active_material).image
+    pixels = np.empty(48 * 48 * 4, np.float32)
+    image.pixels.foreach_get(pixels)
+    np.testing.assert_array_equal(pixels.reshape(48, 48, 4)[::-1], session.frame.color.astype(np.float32))
+
+    first = session.frame.request
+    bpy.ops.hashlight.preview_live()
+    _wait(addon, lambda: session.frame.request >= first + 3, "one live picture after another")
+    bpy.ops.hashlight.preview_live()
+    assert session.frame.step > 0
+
+    bpy.ops.hashlight.evaluate()
+    _wait(addon, lambda: bool(session.evaluations), "an evaluation")
+    assert 5.0 < session.evaluations[-1].psnr < 60.0
+
+    bpy.ops.hashlight.save_snapshot()
+    _wait(addon, lambda: session.snapshot is not None, "a snapshot")
+    assert (tmp_path / "session" / "run" / "run.json").is_file()
+
+    settings = scene.hashlight.bake
+    settings.frames, settings.resolution_x, settings.resolution_y = 4, 48, 32
+    assert bpy.ops.hashlight.bake() == {"FINISHED"}
+    _wait(addon, lambda: session.jobs["turntable"].state != "running", "the turntable")
+    assert session.jobs["turntable"].state == "done", session.jobs["turntable"].message
+    folder = tmp_path / "session" / "bakes" / "turntable"
+    assert len(list(folder.glob("frame_*.png"))) == 4
+    assert (folder / "turntable.mp4").stat().st_size > 0
+    node = addon("preview.material").picture_node(addon("preview.plane").find_plane(scene, "bake").active_material)
+    assert node.image.source == "SEQUENCE"
+    assert node.image_user.frame_duration == 4
+    assert scene.hashlight.preview.shown == "BAKE"
+
+
+@pytest.mark.slow
+def test_a_killed_engine_is_told_in_words_and_goes_on_from_its_snapshot(
+    addon: Import, engine_scene: bpy.types.Scene
+) -> None:
+    session = _capture_and_train(addon)
+    bpy.ops.hashlight.preview()
+    _wait(addon, lambda: session.frame is not None, "a picture")
+    bpy.ops.hashlight.save_snapshot()
+    _wait(addon, lambda: session.snapshot is not None, "a snapshot")
+    saved = session.snapshot.step
+
+    os.kill(session.engine_pid, signal.SIGKILL)
+    _wait(addon, lambda: session.phase == "lost", "the loss", 10.0)
+    assert "killed" in session.trouble.message
+    assert "Start the engine again" in session.trouble.hint
+    assert session.frame is not None  # the last picture stays
+
+    assert bpy.ops.hashlight.start_engine() == {"FINISHED"}
+    _wait(addon, lambda: session.run is not None, "the run")
+    assert session.run.step >= saved
+    _wait(addon, lambda: session.views.count("held") == 6, "every view, sent again from disk")
+    _wait(addon, lambda: session.status is not None and session.status.step > session.run.step, "more training")
+    assert session.status.train_views == 5
+    assert session.trouble is None
+
+
+@pytest.mark.slow
+def test_disabling_the_extension_ends_the_engine(addon: Import, extension: str, engine_scene: bpy.types.Scene) -> None:
+    import addon_utils
+
+    bpy.ops.hashlight.start_engine()
+    session = addon("session.registry").current()
+    _wait(addon, lambda: session.phase == "ready", "the engine")
+    pid = session.engine_pid
+    assert _is_alive(pid)
+    try:
+        addon_utils.disable(extension, default_set=True)
+        assert not _is_alive(pid)
+    finally:
+        addon_utils.enable(extension, default_set=True)
+
+
+@pytest.mark.slow
+def test_stopping_while_starting_leaves_no_process(addon: Import, engine_scene: bpy.types.Scene) -> None:
+    bpy.ops.hashlight.start_engine()
+    session = addon("session.registry").current()
+    _wait(addon, lambda: session.engine_pid is not None, "the process")
+    pid = session.engine_pid
+    bpy.ops.hashlight.stop_engine()
+    _wait(addon, lambda: session.phase == "stopped", "the end", 30.0)
+    assert not _is_alive(pid)
+
+
+@pytest.mark.slow
+def test_what_was_captured_before_can_be_trained_on_later(addon: Import, engine_scene: bpy.types.Scene) -> None:
+    bpy.ops.hashlight.capture()
+    assert bpy.ops.hashlight.train() == {"FINISHED"}
+    session = addon("session.registry").current()
+    _wait(addon, lambda: session.status is not None and session.status.step > 0, "training")
+    _wait(addon, lambda: session.views.count("held") == 6, "all views")
+    bpy.ops.hashlight.pause_training()
+    _wait(addon, lambda: session.status.state == "paused", "the pause")
+    bpy.ops.hashlight.train()
+    _wait(addon, lambda: session.status.state == "training", "training again")
+
+
+def test_a_python_without_the_engine_is_named_in_words(
+    addon: Import, engine_scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+    python = bare / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    monkeypatch.setenv("HASHLIGHT_ENGINE_PYTHON", str(python))
+    bpy.ops.hashlight.start_engine()
+    session = addon("session.registry").current()
+    _wait(addon, lambda: session.phase == "lost", "the failure", 30.0)
+    assert "has no engine package" in session.trouble.message
+
+
+@pytest.mark.parametrize(("python", "words"), [("", "No engine yet"), ("/nowhere/python", "doesn't exist")])
+def test_a_missing_engine_python_is_one_clear_error(
+    engine_scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch, python: str, words: str
+) -> None:
+    monkeypatch.setenv("HASHLIGHT_ENGINE_PYTHON", python)
+    with pytest.raises(RuntimeError, match=words):
+        bpy.ops.hashlight.start_engine()
+
+
+def test_nobody_listening_is_told_in_words(addon: Import, engine_scene: bpy.types.Scene) -> None:
+    registry, connecting = addon("session.registry"), addon("session.connecting")
+    session = registry.obtain(connecting.RunningEngine("127.0.0.1", 9, "token"))
+    session.start()
+    _wait(addon, lambda: session.phase == "lost", "the refusal", 20.0)
+    assert "127.0.0.1:9" in session.trouble.message
+    assert session.trouble.hint
+
+
+def test_calls_never_wait(addon: Import, engine_scene: bpy.types.Scene) -> None:
+    began = time.monotonic()
+    bpy.ops.hashlight.start_engine()
+    session = addon("session.registry").current()
+    for _ in range(20):
+        addon("session.registry").pump()
+    session.stop()
+    addon("session.registry").pump()
+    assert time.monotonic() - began < 1.0
