@@ -18,8 +18,9 @@ BOUNDS_NAME = "Hashlight Bounds"
 # Room around the geometry, as a share of the box's diagonal: a surface must not lie in the face of the box.
 PADDING = 0.01
 
-# Object types that have a surface but no vertices to ask for: their bounding box has to do.
-_BOXED_TYPES = {"CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD", "VOLUME", "GPENCIL", "GREASEPENCIL"}
+# Object types that are asked for their bounding box. Curves, texts, surfaces and metaballs are not among them: their
+# faces, if any, come as instances of a mesh.
+_BOXED_TYPES = {"CURVES", "POINTCLOUD", "VOLUME", "GPENCIL", "GREASEPENCIL"}
 
 
 def fit_bounds(
@@ -74,7 +75,7 @@ def _local_points(obj: bpy.types.Object, cache: dict[int, np.ndarray]) -> np.nda
         return np.zeros((0, 3))
     key = data.as_pointer()
     if key not in cache:
-        if obj.type == "MESH":
+        if obj.type == "MESH" and len(data.polygons):
             flat = np.empty(len(data.vertices) * 3, dtype=np.float32)
             data.vertices.foreach_get("co", flat)
             cache[key] = flat.reshape(-1, 3).astype(np.float64)

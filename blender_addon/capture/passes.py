@@ -6,6 +6,7 @@ writes each pass to a single-layer EXR, which is read back as raw numbers.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import bpy
@@ -25,12 +26,13 @@ class PassRenderer:
     def __init__(self, scene_name: str, view_layer_name: str, scratch: Path, use_depth: bool) -> None:
         """``scratch``: an existing folder for files that live until the next view."""
         self._scene_name = scene_name
+        self._view_layer_name = view_layer_name
         self._color_folder = scratch / "color"
         self._depth_folder = scratch / "depth" if use_depth else None
         scene = self.scene
         tree = compat.new_compositor(scene)
-        layers = tree.nodes.new("CompositorNodeRLayers")
-        layers.scene = scene
+        with self._in_context():  # a new node belongs to the context's scene
+            layers = tree.nodes.new("CompositorNodeRLayers")
         layers.layer = view_layer_name
         compat.add_file_output(tree, layers.outputs["Image"], self._color_folder, "RGBA", "16")
         if self._depth_folder is not None:
@@ -44,6 +46,10 @@ class PassRenderer:
             raise CaptureError("The file was changed under the capture (undo, or another file): start it again")
         return scene
 
+    def _in_context(self) -> contextlib.AbstractContextManager[object]:
+        scene = self.scene
+        return bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[self._view_layer_name])
+
     def render(self, camera_name: str) -> tuple[np.ndarray, np.ndarray | None]:
         """Render through camera object ``camera_name`` at the frame the temporary scene stands at.
 
@@ -56,7 +62,9 @@ class PassRenderer:
             raise CaptureError(f"Camera {camera_name} was removed during the capture")
         scene.camera = camera
         try:
-            outcome = bpy.ops.render.render("EXEC_DEFAULT", scene=scene.name)
+            # The operator's own scene argument would render this scene at the frame of the one in the window.
+            with self._in_context():
+                outcome = bpy.ops.render.render("EXEC_DEFAULT")
         except RuntimeError as error:
             raise CaptureError(f"Camera {camera_name}: rendering failed: {str(error).strip()}") from None
         if "FINISHED" not in outcome:

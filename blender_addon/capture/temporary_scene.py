@@ -64,6 +64,7 @@ def _remove(name: str, frame: tuple[int, float]) -> bool:
     if copy is None:  # an undo took it
         return True
     moved = (copy.frame_current, copy.frame_subframe) != frame
+    copy.render.use_persistent_data = False  # frees what the renderer kept
     compat.remove_compositor(copy)
     bpy.data.scenes.remove(copy)
     return moved

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -90,7 +93,7 @@ def test_the_picture_agrees_with_the_camera_to_the_pixel(addon: Import, planned_
 
 def test_color_is_scene_linear_under_any_view_transform(addon: Import, planned_scene: bpy.types.Scene) -> None:
     material = bpy.data.materials.new("Glow")
-    if hasattr(material, "use_nodes") and bpy.app.version < (5, 0, 0):
+    if bpy.app.version < (5, 0, 0):
         material.use_nodes = True
     tree = material.node_tree
     tree.nodes.clear()
@@ -124,7 +127,7 @@ def test_every_view_reaches_the_listener_in_order(addon: Import, planned_scene: 
         names = [view.name for view in job]
     assert [view[0] for view in heard] == names
     assert sorted(names) == ["test_000", "train_000", "train_001", "train_002"]
-    name, split, camera, color, depth, seconds = heard[0]
+    _name, split, camera, color, depth, seconds = heard[0]
     assert split == "train"
     assert color.shape[:2] == depth.shape == (camera.height, camera.width)
     assert seconds > 0
@@ -139,3 +142,237 @@ def test_our_planes_are_never_captured(addon: Import, planned_scene: bpy.types.S
         view = next(job)
     assert (view.color[..., 3] == 0).any()
     assert not plane.hide_render
+
+
+def snapshot(struct: bpy.types.bpy_struct, depth: int = 3) -> dict[str, object]:
+    """Every property of an RNA struct, those of the structs it owns included."""
+    values: dict[str, object] = {}
+    for prop in struct.bl_rna.properties:
+        if prop.identifier in {"rna_type", "depsgraph", "session_uid", "original", "library_weak_reference"}:
+            continue
+        value = getattr(struct, prop.identifier, None)
+        if prop.type == "POINTER":
+            if isinstance(value, bpy.types.ID):
+                values[prop.identifier] = value.name
+            elif value is not None and depth:
+                for key, inner in snapshot(value, depth - 1).items():
+                    values[f"{prop.identifier}.{key}"] = inner
+        elif prop.type == "COLLECTION":
+            items = list(value)
+            values[f"{prop.identifier}.count"] = len(items)
+            for index, item in enumerate(items):
+                if isinstance(item, bpy.types.ID):
+                    values[f"{prop.identifier}.{index}"] = item.name
+                elif depth:
+                    for key, inner in snapshot(item, depth - 1).items():
+                        values[f"{prop.identifier}.{index}.{key}"] = inner
+        else:
+            values[prop.identifier] = tuple(value) if getattr(prop, "is_array", False) else value
+    return values
+
+
+def everything(scene: bpy.types.Scene) -> dict[str, object]:
+    values = snapshot(scene)
+    for obj in scene.objects:
+        for key, value in snapshot(obj, 0).items():
+            values[f"object {obj.name}.{key}"] = value
+        values[f"object {obj.name} selected"] = obj.select_get()
+        values[f"object {obj.name} hidden"] = obj.hide_get()
+    if tree := getattr(scene, "compositing_node_group", None) or getattr(scene, "node_tree", None):
+        values["compositor"] = sorted((node.name, node.type, node.mute) for node in tree.nodes)
+        values["links"] = len(tree.links)
+    for kind in ("scenes", "objects", "cameras", "images", "node_groups", "collections", "worlds", "actions"):
+        names = {item.name for item in getattr(bpy.data, kind)}
+        values[f"data.{kind}"] = sorted(names - {"Render Result"})
+    return values
+
+
+def give_it_a_compositor(scene: bpy.types.Scene) -> None:
+    if bpy.app.version >= (5, 0, 0):
+        scene.compositing_node_group = bpy.data.node_groups.new("Mine", "CompositorNodeTree")
+        scene.compositing_node_group.nodes.new("CompositorNodeRLayers")
+    else:
+        scene.use_nodes = True
+        scene.node_tree.nodes.new("CompositorNodeBlur")
+
+
+@pytest.mark.parametrize("ending", ["success", "cancel", "error"])
+def test_nothing_is_left_changed(addon: Import, planned_scene: bpy.types.Scene, ending: str) -> None:
+    scene = planned_scene
+    give_it_a_compositor(scene)
+    scene.timeline_markers.new("Other", frame=3).camera = scene.camera
+    scene.camera.keyframe_insert("location", frame=1)
+    scene.camera.location.x += 2.0
+    scene.camera.keyframe_insert("location", frame=9)
+    scene.frame_start, scene.frame_end = 1, 9
+    scene.frame_set(5, subframe=0.25)
+    scene.hashlight.capture.rig = "ANIMATION"
+    scene.hashlight.capture.frame_step = 2
+    bpy.ops.mesh.primitive_plane_add(location=(0, 0, 9))
+    addon("roles").mark(bpy.context.object, "plane")
+    bpy.context.view_layer.update()
+
+    def listen(*_view: object) -> None:
+        if ending == "error":
+            raise KeyError("the listener's own fault")
+
+    before = everything(scene)
+    if ending == "error":
+        with pytest.raises(KeyError), start(addon, scene, on_view=listen) as job:
+            next(job)
+    else:
+        job = start(addon, scene, on_view=listen)
+        next(job)
+        if ending == "success":
+            assert len(list(job)) == 4
+        job.close()
+    after = everything(scene)
+    assert {key: (value, after.get(key)) for key, value in before.items() if after.get(key) != value} == {}
+    assert set(after) == set(before)
+
+
+def test_an_interrupted_capture_goes_on_with_the_missing_views(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    with start(addon, planned_scene) as job:
+        first = next(job)
+        folder = job.dataset.folder
+    stamp = job.dataset.image_path(first.name).stat().st_mtime_ns
+    (folder / "of the user's.txt").write_text("stays")
+    with start(addon, planned_scene) as job:
+        views = list(job)
+    assert [view.is_new for view in views] == [False, True, True, True]
+    np.testing.assert_array_equal(views[0].color, first.color)
+    np.testing.assert_array_equal(views[0].depth, first.depth)
+    assert views[0].seconds == first.seconds
+    assert job.dataset.image_path(first.name).stat().st_mtime_ns == stamp
+    assert (folder / "of the user's.txt").exists()
+
+
+def test_other_settings_are_not_mixed_in(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    with start(addon, planned_scene) as job:
+        next(job)
+    planned_scene.cycles.samples = 2
+    with pytest.raises(ValueError, match="a capture with samples 1, now it is 2"):
+        start(addon, planned_scene)
+    planned_scene.cycles.samples = 1
+    bpy.data.objects["train_001"].location.x += 0.5
+    with pytest.raises(ValueError, match="view train_001 has another camera"):
+        start(addon, planned_scene)
+    assert "Hashlight Capture" not in bpy.data.scenes
+
+
+def test_a_lost_or_broken_manifest(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    with start(addon, planned_scene) as job:
+        view = next(job)
+    job.dataset.image_path(view.name).unlink()
+    with start(addon, planned_scene) as job:
+        assert next(job).is_new
+    (job.dataset.folder / "manifest.json").write_text('{"format": 1, "settings"')
+    with pytest.raises(ValueError, match="not a capture's manifest"):
+        start(addon, planned_scene)
+
+
+def test_one_clear_error_each(addon: Import, planned_scene: bpy.types.Scene, tmp_path: Path) -> None:
+    scene = planned_scene
+    (tmp_path / "capture").write_text("in the way")
+    with pytest.raises(RuntimeError, match="capture: can't be written"):
+        bpy.ops.hashlight.capture()
+    (tmp_path / "capture").unlink()
+
+    scene.camera.data.type = "PANO"
+    scene.hashlight.capture.rig = "SCENE_CAMERAS"
+    with pytest.raises(RuntimeError, match="Camera Camera: panoramic"):
+        bpy.ops.hashlight.capture()
+    bpy.data.objects.remove(scene.camera)
+    with pytest.raises(RuntimeError, match="no camera of its own"):
+        bpy.ops.hashlight.capture()
+    scene.hashlight.capture.rig = "ANIMATION"
+    with pytest.raises(RuntimeError, match="no active camera"):
+        bpy.ops.hashlight.capture()
+    scene.hashlight.capture.rig = "RINGS"
+    addon("capture.plan").remove_planned_cameras(scene)
+    with pytest.raises(RuntimeError, match="use Plan Cameras first"):
+        bpy.ops.hashlight.capture()
+    scene.hashlight.capture.elevation_min, scene.hashlight.capture.elevation_max = 1.0, 0.5
+    with pytest.raises(RuntimeError, match="lowest elevation"):
+        bpy.ops.hashlight.plan_cameras()
+    bpy.data.objects.remove(bpy.data.objects["Hashlight Bounds"])
+    with pytest.raises(RuntimeError, match="use Fit Bounds first"):
+        bpy.ops.hashlight.plan_cameras()
+    assert not (tmp_path / "capture").exists()
+
+
+def test_empty_views_and_cut_subjects_are_told(addon: Import, planned_scene: bpy.types.Scene, tmp_path: Path) -> None:
+    bounds = bpy.data.objects["Hashlight Bounds"]
+    bounds.scale *= 0.5
+    with start(addon, planned_scene) as job:
+        next(job)
+    assert "cut off" in job.warnings[0]
+    planned_scene.hashlight.folder = str(tmp_path / "empty")
+    for name in ("Cube", "Ball"):
+        bpy.data.objects[name].hide_render = True
+    with pytest.raises(ValueError, match="All 4 views are empty"), start(addon, planned_scene) as job:
+        list(job)
+
+
+def test_a_full_disk_loses_nothing(addon: Import, planned_scene: bpy.types.Scene, monkeypatch: object) -> None:
+    with start(addon, planned_scene) as job:
+        next(job)
+
+        def fail(*_arguments: object) -> int:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "write_bytes", fail)
+            with pytest.raises(ValueError, match="No space left on device"):
+                next(job)
+    with start(addon, planned_scene) as job:
+        assert [view.is_new for view in job] == [False, True, True, True]
+
+
+def test_an_animated_camera_is_captured_along_its_way(
+    addon: Import, small_scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    small_scene.hashlight.folder = str(tmp_path)
+    bpy.ops.hashlight.fit_bounds()
+    for frame, x in ((1, -1.0), (5, 1.0)):
+        small_scene.camera.location.x = x
+        small_scene.camera.keyframe_insert("location", index=0, frame=frame)
+    small_scene.frame_start, small_scene.frame_end = 1, 5
+    small_scene.hashlight.capture.rig, small_scene.hashlight.capture.frame_step = "ANIMATION", 2
+    with start(addon, small_scene) as job:
+        views = {view.name: view for view in job}
+    assert sorted(views) == ["frame_0001", "frame_0003", "frame_0005"]
+    assert [round(views[name].camera.position[0], 4) for name in sorted(views)] == [-1.0, 0.0, 1.0]
+    masses = [np.average(np.arange(48), weights=views[name].color[..., 3].sum(axis=0)) for name in sorted(views)]
+    assert masses[0] > masses[1] > masses[2]
+
+
+def test_depth_can_be_left_out(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    planned_scene.hashlight.capture.use_depth = False
+    with start(addon, planned_scene) as job:
+        assert next(job).depth is None
+        assert "depth_file_path" not in (job.dataset.folder / "transforms_train.json").read_text()
+        assert not list((job.dataset.folder / "depth").iterdir())
+
+
+def test_the_engine_reads_what_was_captured(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    if importlib.util.find_spec("OpenEXR") is None:
+        pytest.skip("the engine's dataset reader needs OpenEXR, which is not in this environment")
+    with start(addon, planned_scene) as job:
+        views = {view.name: view for view in job}
+    code = """
+import sys, numpy as np
+from engine.data.formats import load_dataset
+data = load_dataset(__import__("pathlib").Path(sys.argv[1]))
+assert (len(data.train), len(data.test)) == (3, 1)
+np.savez(sys.argv[2], **{f"{v.name}.{k}": getattr(v, k) for v in data.views for k in ("color", "depth")},
+         **{f"{v.name}.pose": v.camera.camera_to_world for v in data.views})
+"""
+    out = job.dataset.folder / "read.npz"
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code, str(job.dataset.folder), str(out)], check=True, cwd=root)
+    read = np.load(out)
+    for name, view in views.items():
+        np.testing.assert_array_equal(read[f"{name}.color"], view.color)
+        np.testing.assert_array_equal(read[f"{name}.depth"], view.depth)
+        np.testing.assert_array_equal(read[f"{name}.pose"], view.camera.camera_to_world)
