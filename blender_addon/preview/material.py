@@ -18,16 +18,22 @@ def picture_node(material: bpy.types.Material) -> bpy.types.ShaderNodeTexImage:
 
 
 def ensure_material(plane: bpy.types.Object, alpha: Alpha) -> bpy.types.Material:
-    """The material of ``plane`` for pictures with this kind of alpha; made, or made anew, where it isn't there."""
+    """The material of ``plane`` for pictures with this kind of alpha; made, or made anew, where it isn't there.
+
+    What the user put in its place stays in the file; one of ours that nothing uses any more goes with its picture.
+    """
     former = plane.active_material
-    if former is not None and former.get(_ALPHA_KEY) == alpha:
+    is_ours = former is not None and _ALPHA_KEY in former and _PICTURE in former.node_tree.nodes
+    if is_ours and former[_ALPHA_KEY] == alpha:
         return former
-    name = plane.name
-    if former is not None:
-        bpy.data.materials.remove(former)
-    material = build_material(name, alpha)
-    material[_ALPHA_KEY] = alpha
     plane.data.materials.clear()
+    if is_ours and former.users == 0:
+        image = picture_node(former).image
+        bpy.data.materials.remove(former)
+        if image is not None and image.users == 0:
+            bpy.data.images.remove(image)
+    material = build_material(plane.name, alpha)
+    material[_ALPHA_KEY] = alpha
     plane.data.materials.append(material)
     return material
 

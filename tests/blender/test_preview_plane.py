@@ -166,6 +166,17 @@ def test_the_user_may_rename_everything(addon: Import, scene: bpy.types.Scene) -
     assert len([obj for obj in scene.objects if obj.type == "MESH"]) == 1
 
 
+def test_the_users_own_material_is_left_in_the_file(addon: Import, scene: bpy.types.Scene) -> None:
+    _camera_object(scene)
+    bpy.context.view_layer.update()
+    plane = _show(addon, scene, _random_picture(20, 10))
+    mine = bpy.data.materials.new("Mine")
+    plane.data.materials[0] = mine
+    _show(addon, scene, _random_picture(20, 10))
+    assert "Mine" in bpy.data.materials
+    assert plane.active_material != mine
+
+
 def test_a_saved_file_opens_with_the_last_picture(addon: Import, scene: bpy.types.Scene, tmp_path: Path) -> None:
     _camera_object(scene)
     bpy.context.view_layer.update()
@@ -210,3 +221,40 @@ def test_the_plane_stays_where_its_frame_was_rendered_from(addon: Import, scene:
     camera.location = Vector((5.0, 5.0, 5.0))
     bpy.context.view_layer.update()
     assert plane.matrix_world == before
+
+
+def test_captures_never_see_a_plane(addon: Import, small_scene: bpy.types.Scene, tmp_path: Path) -> None:
+    scene = small_scene
+    scene.hashlight.capture.training_views, scene.hashlight.capture.held_out_views = 2, 0
+    scene.hashlight.capture.resolution_x = scene.hashlight.capture.resolution_y = 24
+    bpy.ops.hashlight.fit_bounds()
+    bpy.ops.hashlight.plan_cameras()
+
+    def capture(folder: str, between_views: Callable[[], None]) -> list[np.ndarray]:
+        pictures = []
+        with addon("capture.job").CaptureJob(scene, bpy.context.view_layer, tmp_path / folder) as job:
+            for view in job:
+                pictures.append(view.color)
+                between_views()
+        return pictures
+
+    def show_plane() -> None:
+        plane = _show(addon, scene, np.full((10, 20, 4), 1.0, np.float16))
+        plane.matrix_world = Matrix.Scale(50.0, 4) @ Matrix.Rotation(1.57, 4, "X")  # right through the scene
+        scene.hashlight.preview.shown = "PREVIEW"
+
+    clean = capture("clean", lambda: None)
+    bounds_before = addon("capture.bounds").fit_bounds(scene, bpy.context.view_layer, _depsgraph())
+    made_under_way = capture("made under way", show_plane)
+    made_before = capture("made before", show_plane)
+    for picture, wanted in zip(made_under_way + made_before, clean + clean, strict=True):
+        np.testing.assert_array_equal(picture, wanted)
+    plane = addon("preview.plane").find_plane(scene, "preview")
+    assert plane.visible_get()
+    assert not plane.hide_render
+    bounds_after = addon("capture.bounds").fit_bounds(scene, bpy.context.view_layer, _depsgraph())
+    np.testing.assert_array_equal(bounds_after.size, bounds_before.size)
+
+
+def _depsgraph() -> bpy.types.Depsgraph:
+    return bpy.context.evaluated_depsgraph_get()
