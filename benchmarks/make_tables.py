@@ -1,0 +1,129 @@
+"""Rewrite the tables in docs/performance.md from the JSON files in benchmarks/results/.
+
+    python benchmarks/make_tables.py            rewrite
+    python benchmarks/make_tables.py --check    only say whether they are up to date (exit code 1 if not)
+
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``; all else is left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAGE = REPOSITORY / "docs" / "performance.md"
+RESULTS = REPOSITORY / "benchmarks" / "results"
+END = "<!-- end of table -->"
+
+Result = dict[str, Any]
+
+
+def quality_table(results: Sequence[Result]) -> str:
+    """PSNR after each training budget."""
+    rows = []
+    for result in results:
+        for row in result["budgets"]:
+            spread = row.get("psnr_black_spread")
+            black = f"{row['psnr_black']:.2f}" + (f" ({spread[0]:.2f} to {spread[1]:.2f})" if spread else "")
+            figures = [f"{row['budget']:g}", f"{row['step']:.0f}", black, f"{row['psnr_white']:.2f}"]
+            rows.append([_data(result), _device(result), *figures])
+    return _markdown(["data", "device", "training, s", "steps", "PSNR on black, dB", "PSNR on white, dB"], rows)
+
+
+def rates_table(results: Sequence[Result]) -> str:
+    """Steps, frames, start-up and memory."""
+    rows = [
+        [
+            _data(result),
+            _device(result),
+            f"{result['steps_per_second']:.1f}",
+            str(result["samples_per_step"]),
+            _or_dash(result["seconds_to_34db"], "{:.1f}"),
+            _or_dash(result["frame_ms"].get("800x800"), "{:.1f}"),
+            _or_dash(result["frame_ms"].get("1920x1080"), "{:.1f}"),
+            f"{result['startup_seconds']:.1f}",
+            _or_dash(result["peak_gpu_memory_bytes"], "{:.2f}", 2**-30),
+        ]
+        for result in results
+    ]
+    head = ["data", "device", "steps/s", "samples a step", "34 dB after, s", "800x800, ms", "1920x1080, ms"]
+    return _markdown([*head, "start-up, s", "GPU memory, GiB"], rows)
+
+
+def machines_list(results: Sequence[Result]) -> str:
+    """The versions behind the figures."""
+    lines = []
+    for result in results:
+        versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+        seeds = f"seed {result['seed']}" if result["seeds"] == 1 else f"median of {result['seeds']} seeds"
+        lines.append(
+            f"* {_data(result)} on {_device(result)}: {result['train_views']} training and {result['test_views']} test "
+            f"views, preset {result['preset']}, {seeds}; {versions}"
+        )
+    return "\n".join(lines)
+
+
+TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
+    "quality": quality_table,
+    "rates": rates_table,
+    "machines": machines_list,
+}
+
+
+def fill_tables(page: str, results: Sequence[Result]) -> str:
+    """``page`` with every marked table made anew. Raises ValueError for a marker without an end or an unknown name."""
+
+    def replace(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in TABLES:
+            raise ValueError(f"there is no table {name!r}, only {', '.join(TABLES)}")
+        return f"<!-- table: {name} -->\n{TABLES[name](results)}\n{END}"
+
+    pattern = re.compile(rf"<!-- table: (\w+) -->\n.*?{re.escape(END)}", re.DOTALL)
+    if page.count("<!-- table: ") != len(pattern.findall(page)):
+        raise ValueError(f"a table's marker lacks its {END}")
+    return pattern.sub(replace, page)
+
+
+def main() -> int:
+    """Rewrite or check the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("quality-*.json"))]
+    page = PAGE.read_text(encoding="utf-8")
+    filled = fill_tables(page, results)
+    if options.check:
+        if filled != page:
+            print(f"{PAGE}: out of date; run benchmarks/make_tables.py", file=sys.stderr)
+        return int(filled != page)
+    PAGE.write_text(filled, encoding="utf-8")
+    return 0
+
+
+def _data(result: Result) -> str:
+    width, height = result["size"]
+    return f"{result['dataset']} {width}x{height}"
+
+
+def _device(result: Result) -> str:
+    return str(result["device_name"])
+
+
+def _or_dash(value: float | None, form: str, scale: float = 1.0) -> str:
+    return "-" if value is None else form.format(value * scale)
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""The tables in the docs: made from the results, and up to date."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "make_tables.py"
+RESULT: dict[str, Any] = {
+    "dataset": "lego",
+    "size": [400, 400],
+    "device_name": "a card",
+    "budgets": [{"budget": 5.0, "step": 2000.0, "psnr_black": 33.333, "psnr_white": 32.0}],
+    "steps_per_second": 400.0,
+    "samples_per_step": 262144,
+    "seconds_to_34db": None,
+    "frame_ms": {"800x800": 3.04},
+    "startup_seconds": 8.0,
+    "peak_gpu_memory_bytes": 2**30,
+    "versions": {"torch": "2"},
+    "train_views": 100,
+    "test_views": 200,
+    "preset": "gpu",
+    "seed": 0,
+    "seeds": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def make_tables() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_tables", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_only_what_is_between_the_markers_changes(make_tables: ModuleType) -> None:
+    page = "before\n<!-- table: quality -->\nold\n<!-- end of table -->\nafter\n"
+    filled = make_tables.fill_tables(page, [RESULT])
+    assert filled.startswith("before\n") and filled.endswith("\nafter\n") and "old" not in filled
+    assert "| lego 400x400 | a card | 5 | 2000 | 33.33 | 32.00 |" in filled
+    assert make_tables.fill_tables(filled, [RESULT]) == filled
+
+
+def test_missing_figures_are_dashes(make_tables: ModuleType) -> None:
+    assert "| 400.0 | 262144 | - | 3.0 | - | 8.0 | 1.00 |" in make_tables.rates_table([RESULT])
+
+
+@pytest.mark.parametrize("page", ["<!-- table: quality -->\nno end", "<!-- table: lies -->\n<!-- end of table -->"])
+def test_bad_markers_are_refused(make_tables: ModuleType, page: str) -> None:
+    with pytest.raises(ValueError, match=r"end of table|lies"):
+        make_tables.fill_tables(page, [RESULT])
+
+
+def test_the_page_is_up_to_date() -> None:
+    done = subprocess.run([sys.executable, str(SCRIPT), "--check"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
