@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import re
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ADDON = ROOT / "blender_addon"
 WHEEL_PACKAGES = ("engine", "taichi_kernels")
 WHEEL_FILES = ("pyproject.toml", "README.md", "LICENSE")
+WANTED_SETUPTOOLS = 77  # as pyproject.toml's build-system says
 ZIP_FILES = ("blender_manifest.toml", "LICENSE")
 
 
@@ -99,9 +101,17 @@ def _build_own_wheel(scratch: Path) -> Path:
     for name in WHEEL_FILES:
         if (ROOT / name).is_file():
             shutil.copy2(ROOT / name, source / name)
-    isolation = ["--no-build-isolation"] if importlib.util.find_spec("setuptools") else []
+    # Without isolation nothing has to be downloaded, if this environment's setuptools will do.
+    isolation = ["--no-build-isolation"] if _setuptools_major() >= WANTED_SETUPTOOLS else []
     _pip("wheel", "--no-deps", *isolation, "--wheel-dir", str(scratch), str(source))
     return next(scratch.glob("hashlight-*.whl"))
+
+
+def _setuptools_major() -> int:
+    try:
+        return int(importlib.metadata.version("setuptools").partition(".")[0])
+    except importlib.metadata.PackageNotFoundError:
+        return 0
 
 
 def _fetch_websockets_wheel(cache: Path, scratch: Path) -> Path:

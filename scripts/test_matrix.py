@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TEST_PACKAGES = ("numpy", "pytest", "pytest-timeout", "setuptools", "wheel")
+TEST_PACKAGES = ("numpy", "pytest", "pytest-timeout", "setuptools>=77", "wheel")
 
 
 @dataclasses.dataclass(frozen=True)

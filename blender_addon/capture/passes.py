@@ -36,7 +36,7 @@ class PassRenderer:
         layers.layer = view_layer_name
         compat.add_file_output(tree, layers.outputs["Image"], self._color_folder, "RGBA", "16")
         if self._depth_folder is not None:
-            compat.add_file_output(tree, layers.outputs["Depth"], self._depth_folder, "BW", "32")
+            compat.add_file_output(tree, layers.outputs["Depth"], self._depth_folder, "RGB", "32")
 
     @property
     def scene(self) -> bpy.types.Scene:

@@ -144,11 +144,17 @@ def test_our_planes_are_never_captured(addon: Import, planned_scene: bpy.types.S
     assert not plane.hide_render
 
 
+# Not settings, or (paint tools in 4.2) not to be read without a crash.
+NOT_COMPARED = {"rna_type", "depsgraph", "session_uid", "original", "library_weak_reference", "tool_settings"}
+if bpy.app.version < (4, 5, 0):
+    NOT_COMPARED.add("users")  # copying a scene counts its objects twice; right again when the file is loaded
+
+
 def snapshot(struct: bpy.types.bpy_struct, depth: int = 3) -> dict[str, object]:
     """Every property of an RNA struct, those of the structs it owns included."""
     values: dict[str, object] = {}
     for prop in struct.bl_rna.properties:
-        if prop.identifier in {"rna_type", "depsgraph", "session_uid", "original", "library_weak_reference"}:
+        if prop.identifier in NOT_COMPARED:
             continue
         value = getattr(struct, prop.identifier, None)
         if prop.type == "POINTER":
