@@ -213,3 +213,50 @@ def test_calls_never_wait(addon: Import, engine_scene: bpy.types.Scene) -> None:
     session.stop()
     addon("session.registry").pump()
     assert time.monotonic() - began < 1.0
+
+
+@pytest.mark.slow
+def test_a_cancelled_bake_keeps_its_frames_and_resumes(
+    addon: Import, engine_scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    session = _capture_and_train(addon)
+    bpy.ops.hashlight.pause_training()
+    _wait(addon, lambda: session.status.state == "paused", "the pause")
+    settings = engine_scene.hashlight.bake
+    settings.frames, settings.resolution_x, settings.resolution_y, settings.use_video = 40, 64, 64, False
+
+    bpy.ops.hashlight.bake()
+    with pytest.raises(RuntimeError):  # one at a time
+        bpy.ops.hashlight.bake()
+    _wait(addon, lambda: session.jobs["turntable"].done >= 3, "some frames")
+    bpy.ops.hashlight.cancel_bake()
+    _wait(addon, lambda: session.jobs["turntable"].state == "cancelled", "the end")
+    folder = tmp_path / "session" / "bakes" / "turntable"
+    kept = {path: path.stat().st_mtime_ns for path in folder.glob("frame_*.png")}
+    assert 3 <= len(kept) < 40
+
+    bpy.ops.hashlight.bake(resume=True)
+    _wait(addon, lambda: session.jobs["turntable"].state == "done", "the whole turntable")
+    assert len(list(folder.glob("frame_*.png"))) == 40
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+@pytest.mark.slow
+def test_the_engine_outlives_undo_and_another_file(addon: Import, engine_scene: bpy.types.Scene) -> None:
+    session = _capture_and_train(addon)
+    live = addon("preview.live")
+    bpy.ops.hashlight.preview_live()
+    _wait(addon, lambda: session.frame is not None, "a picture")
+    bpy.ops.ed.undo_push(message="before")
+    engine_scene.camera.location.x += 1.0
+    bpy.ops.ed.undo_push(message="after")
+    bpy.ops.ed.undo()
+    number = session.frame.request
+    _wait(addon, lambda: session.frame.request > number, "a picture after the undo")
+    assert session.trouble is None
+
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert not live.is_live()
+    step = session.status.step
+    _wait(addon, lambda: session.status.step > step, "training while another file is open")
+    assert session.trouble is None
