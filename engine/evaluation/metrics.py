@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+SSIM_WINDOW = 11
+
 
 def psnr(image: np.ndarray, truth: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB of two float images [H, W, 3] in 0..1; infinite where they are the same."""
@@ -15,18 +17,20 @@ def psnr(image: np.ndarray, truth: np.ndarray) -> float:
 
 
 def ssim(image: np.ndarray, truth: np.ndarray) -> float:
-    """Structural similarity of two float images [H, W, 3] in 0..1 (at least 11x11 pixels), 1 where they are the same.
+    """Structural similarity of two float images [H, W, 3] in 0..1; 1 where they are the same.
 
     Wang et al.'s settings: an 11-pixel Gaussian window of sigma 1.5, population covariance, data range 1, mean over
-    the channels.
+    the channels. Pictures smaller than the window are continued by reflection.
     """
     from skimage.metrics import structural_similarity
 
     _require_same_shape(image, truth)
+    missing = [max(0, SSIM_WINDOW - side) for side in image.shape[:2]]
+    margins = ((0, missing[0]), (0, missing[1]), (0, 0))
     return float(
         structural_similarity(
-            image.astype(np.float64),
-            truth.astype(np.float64),
+            np.pad(image.astype(np.float64), margins, mode="symmetric"),
+            np.pad(truth.astype(np.float64), margins, mode="symmetric"),
             channel_axis=2,
             data_range=1.0,
             gaussian_weights=True,

@@ -31,7 +31,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "sphere"
-    assert main(["train", str(dataset), "--out", str(run), "--steps", "40", "--evaluate-every", "0.01", *CPU]) == 0
+    assert main(["train", str(dataset), "--out", str(run), "--steps", "40", "--evaluate-every", "0.3", *CPU]) == 0
     return run
 
 
@@ -39,7 +39,7 @@ def test_training_leaves_a_run_with_its_history(trained: Path, dataset: Path) ->
     info = read_info(trained)
     assert info["step"] == 40 and info["dataset"] == str(dataset)
     assert [view["split"] for view in info["views"]] == ["train"] * 12 + ["test"] * 3
-    assert info["history"][-1]["step"] == 40 and len(info["history"]) > 2
+    assert info["history"][-1]["step"] == 40 and len(info["history"]) >= 2
     # The background alone is worth about 12 dB.
     assert info["history"][-1]["psnr"] > 16
 

@@ -39,3 +39,8 @@ def test_ssim_falls_with_noise() -> None:
 def test_sizes_must_agree() -> None:
     with pytest.raises(ValueError, match="one size"):
         psnr(np.zeros((4, 4, 3)), np.zeros((4, 5, 3)))
+
+
+def test_ssim_of_tiny_pictures() -> None:
+    truth = np.random.default_rng(0).random((3, 20, 3))
+    assert ssim(truth, truth) == pytest.approx(1.0) and ssim(truth * 0.5, truth) < 0.95
