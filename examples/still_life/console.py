@@ -31,12 +31,22 @@ class Console:
         """Print one line."""
         print(text, file=self._stream, flush=True)
 
-    def bar(self, what: str, total: float, unit: str) -> tqdm:
-        """A progress bar with an ETA; use it as a context manager."""
+    def bar(self, what: str, total: float, unit: str, done: float = 0.0) -> tqdm:
+        """A progress bar with an ETA, of which ``done`` was done before; use it as a context manager."""
         shape = (
             "{desc:<12} {percentage:3.0f}% |{bar:24}| {n:.0f}/{total:.0f} {unit}, {elapsed}, ETA {remaining}{postfix}"
         )
-        return tqdm(desc=what, total=total, unit=unit, file=self._stream, bar_format=shape, ncols=110, mininterval=0.2)
+        return tqdm(
+            desc=what,
+            total=total,
+            initial=done,
+            unit=unit,
+            file=self._stream,
+            bar_format=shape,
+            ncols=110,
+            mininterval=0.2 if self._stream.isatty() else 5.0,  # a log needs no more than a line now and then
+            smoothing=0.1,
+        )
 
     @contextmanager
     def stage(self, what: str) -> Iterator[None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from engine.link.messages import Evaluation, Frame, Status, ViewAdded
+from engine.link.messages import Evaluation, Frame, Status
 
 RECOGNISABLE = 20.0  # dB
 
@@ -21,13 +21,13 @@ class Record:
     def __init__(self, registry: ModuleType) -> None:
         self._began = time.monotonic()
         self._first_view_at: float | None = None
+        self._score_asked_at = 0.0
         self.history: list[dict[str, float]] = []
         self.last_evaluation: Evaluation | None = None
         self.status: Status | None = None
         self.frames = 0
         self.stages: dict[str, float] = {}
         for message_type, note in (
-            (ViewAdded, self._note_view),
             (Evaluation, self._note_evaluation),
             (Status, self._note_status),
             (Frame, self._note_frame),
@@ -45,14 +45,35 @@ class Record:
 
     @property
     def seconds_to_recognisable(self) -> float | None:
-        """Seconds from the first view's arrival at the engine to the first held-out mean of 20 dB; None if never."""
+        """Seconds from the moment the first view was handed over to the first held-out mean of 20 dB; None if never."""
         return next((point["wall_seconds"] for point in self.history if point["psnr"] >= RECOGNISABLE), None)
+
+    @property
+    def training_seconds(self) -> float:
+        """Seconds of training so far."""
+        return 0.0 if self.status is None else self.status.seconds
+
+    def note_captured_view(self) -> None:
+        """A view is about to be handed to the engine: from the first one on, seconds are counted."""
+        if self._first_view_at is None:
+            self._first_view_at = time.monotonic()
+
+    def wants_score(self, every: float) -> bool:
+        """Whether it is time, ``every`` seconds of training after the last time, to see if 20 dB are reached; no more
+        once they are. Notes that a score was asked for."""
+        has_held_out = self.status is not None and self.status.test_views > 0
+        if self.seconds_to_recognisable is not None or not has_held_out:
+            return False
+        if self.training_seconds - self._score_asked_at < every:
+            return False
+        self._score_asked_at = self.training_seconds
+        return True
 
     def describe(self) -> str:
         """How it stands, in a few words for a progress bar."""
         words = []
         if self.status is not None:
-            words.append(f"trained {self.status.seconds:.0f} s")
+            words.append(f"{self.status.seconds:.0f} s trained")
         if self.last_evaluation is not None:
             words.append(f"{self.last_evaluation.psnr:.1f} dB")
         return ", ".join(words)
@@ -77,10 +98,6 @@ class Record:
         part = path.with_suffix(".part")
         part.write_text(json.dumps(summary, indent=1), "utf-8")
         part.replace(path)
-
-    def _note_view(self, _session: object, message: ViewAdded) -> None:
-        if self._first_view_at is None and message.train_views:
-            self._first_view_at = time.monotonic()
 
     def _note_evaluation(self, _session: object, message: Evaluation) -> None:
         self.last_evaluation = message

@@ -18,6 +18,8 @@ import shapes
 from mathutils import Vector
 
 AIM = Vector((0.0, 0.0, 0.50))
+HEIGHT = 1.23  # of the whole, the tip of the highest twig
+CAMERA_DISTANCE = 3.15
 BOARD_RADIUS = 0.86
 BOARD_TOP = 0.07
 
@@ -177,7 +179,9 @@ def _add_camera(scene: bpy.types.Scene) -> None:
     place_camera(camera, azimuth=8.0)
 
 
-def place_camera(camera: bpy.types.Object, azimuth: float, elevation: float = 21.0, distance: float = 3.15) -> None:
+def place_camera(
+    camera: bpy.types.Object, azimuth: float, elevation: float = 21.0, distance: float = CAMERA_DISTANCE
+) -> None:
     """Stand ``camera`` on a sphere round the still life, looking at its middle; degrees, 0 is the front (-Y)."""
     a, e = math.radians(azimuth - 90.0), math.radians(elevation)
     way = Vector((math.cos(a) * math.cos(e), math.sin(a) * math.cos(e), math.sin(e)))

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from blender_addon.session.engine_session import EngineSession
 
 NAME = "hashlight-demo"
+FRAMES_PER_SECOND = 16
 ENGINE_START_TIMEOUT = 180.0
 PATIENCE = 120.0  # seconds without any news from the engine before the demo gives up
-EVALUATE_EVERY = 5.0  # seconds of training
-BAKE_SIZE = 320  # pixels, both sides
-LIVE_PERCENTAGE, FINAL_PERCENTAGE = 25, 100  # of the scene's render size
+EVALUATE_EVERY, EVALUATE_EVERY_AT_FIRST = 10.0, 2.5  # seconds of training
+# The scene camera's picture is four times as wide as a view, the turntable twice; live pictures are as large as views.
+RENDER_SCALE, BAKE_SCALE = 4, 2
+LIVE_PERCENTAGE, FINAL_PERCENTAGE = 100 // RENDER_SCALE, 100
 
 registry = addon_module("session.registry")
 
@@ -42,6 +44,7 @@ def run_stages(options: argparse.Namespace, out: Path, console: Console, stop: S
             bpy.ops.hashlight.start_engine()
             wait(lambda: session().phase != "starting", stop, ENGINE_START_TIMEOUT)
             welcome = session().welcome
+            warm_up(scene, stop)
         with record.stage("capture"):
             capture(options, console, stop, record)
         with record.stage("training"):
@@ -63,17 +66,28 @@ def run_stages(options: argparse.Namespace, out: Path, console: Console, stop: S
 
 def configure(scene: bpy.types.Scene, options: argparse.Namespace) -> None:
     """The settings that a user would make in the panels and the preferences."""
-    preferences = bpy.context.preferences.addons[PACKAGE].preferences
-    preferences.engine_python = options.engine_python
+    preferences = bpy.context.preferences
+    preferences.filepaths.save_version = 0  # no .blend1 beside the result
+    preferences.addons[PACKAGE].preferences.engine_python = options.engine_python
+    width, height = (int(side) for side in options.size.split("x"))
     settings = scene.hashlight
-    settings.capture.resolution_x, settings.capture.resolution_y = (int(side) for side in options.size.split("x"))
+    settings.capture.resolution_x, settings.capture.resolution_y = width, height
     settings.capture.training_views, settings.capture.held_out_views = options.views, options.held_out
     settings.training.seconds, settings.training.evaluate_every = options.seconds, EVALUATE_EVERY
     settings.preview.percentage, settings.preview.place = LIVE_PERCENTAGE, "FRONT"
     settings.bake.frames = options.frames
-    settings.bake.resolution_x = settings.bake.resolution_y = BAKE_SIZE
+    settings.bake.resolution_x, settings.bake.resolution_y = BAKE_SCALE * width, BAKE_SCALE * height
+    settings.bake.radius, settings.bake.lift = still_life.CAMERA_DISTANCE, still_life.AIM.z - still_life.HEIGHT / 2
+    settings.bake.field_of_view = scene.camera.data.angle
+    scene.render.resolution_x, scene.render.resolution_y = RENDER_SCALE * width, RENDER_SCALE * height
     scene.frame_start, scene.frame_end = 1, options.frames
-    scene.render.fps = 16
+    scene.render.fps = FRAMES_PER_SECOND
+
+
+def warm_up(scene: bpy.types.Scene, stop: StopRequest) -> None:
+    """Open the run before there are views, so that the engine has compiled its kernels when the first one comes."""
+    addon_module("session.run").open_run_for_capture(session(), scene)
+    wait(lambda: session().status is not None and session().status.state == "paused", stop, ENGINE_START_TIMEOUT)
 
 
 def capture(options: argparse.Namespace, console: Console, stop: StopRequest, record: Record) -> None:
@@ -83,12 +97,15 @@ def capture(options: argparse.Namespace, console: Console, stop: StopRequest, re
     with console.bar("Capturing", options.views + options.held_out, "views") as bar:
 
         def on_view(*_view: object) -> None:
-            bar.set_postfix_str(record.describe(), refresh=False)
-            bar.update()
+            record.note_captured_view()
             stop.check()
             check_engine()
+            if record.wants_score(EVALUATE_EVERY_AT_FIRST):
+                bpy.ops.hashlight.evaluate()
+            bar.set_postfix_str(record.describe(), refresh=False)
+            bar.update()
 
-        listeners.append(on_view)
+        listeners.insert(0, on_view)  # before the add-on's own, which sends the view
         try:
             bpy.ops.hashlight.capture_and_train()
         except RuntimeError:
@@ -101,15 +118,14 @@ def capture(options: argparse.Namespace, console: Console, stop: StopRequest, re
 
 def finish_training(options: argparse.Namespace, console: Console, stop: StopRequest, record: Record) -> None:
     """Follow training to the end of its time and to its last score."""
-    with console.bar("Training", options.seconds, "s") as bar:
+    with console.bar("Training", options.seconds, "s", done=record.training_seconds) as bar:
 
         def is_finished() -> bool:
             status = session().status
             if status is None:
                 return False
-            bar.n = min(status.seconds, options.seconds)
             bar.set_postfix_str(record.describe(), refresh=False)
-            bar.update(0)
+            bar.update(min(status.seconds, options.seconds) - bar.n)
             last = record.last_evaluation
             return status.state == "finished" and last is not None and last.step == status.step
 
