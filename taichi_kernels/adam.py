@@ -3,8 +3,10 @@
 import taichi as ti
 import torch
 
+from taichi_kernels.launch import kernel
 
-@ti.kernel
+
+@kernel
 def _adam_step(
     rows: ti.i32,
     columns: ti.template(),

@@ -7,6 +7,7 @@ sigma = DENSITY_SCALE exp(raw) and colour = sigmoid(raw) in sRGB fields, exp(raw
 import taichi as ti
 import torch
 
+from taichi_kernels.launch import kernel
 from taichi_kernels.random_numbers import uniform
 
 # Density of an untrained field, in units of one over the unit cube's side: thin enough to see through the cube's empty
@@ -68,7 +69,7 @@ def _raw_color(raw_colors: ti.template(), i: ti.i32) -> ti.math.vec3:
     )
 
 
-@ti.kernel
+@kernel
 def _composite_training(
     n: ti.i32,
     linear: ti.template(),
@@ -185,7 +186,7 @@ def composite_training(
     )  # fmt: skip
 
 
-@ti.kernel
+@kernel
 def _composite_rays(
     n: ti.i32,
     linear: ti.template(),

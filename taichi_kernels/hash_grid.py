@@ -12,6 +12,8 @@ from typing import Self
 import taichi as ti
 import torch
 
+from taichi_kernels.launch import kernel
+
 FEATURES = 4
 # The large primes of the paper's spatial hash (equation 4); the first is 1 so that neighbours in x stay neighbours.
 _PRIME_Y = 2654435761
@@ -106,7 +108,7 @@ def _interpolate(
         features[i, level * FEATURES + k] = total[k]
 
 
-@ti.kernel
+@kernel
 def _encode_by_point(
     n: ti.i32,
     levels: ti.i32,
@@ -122,7 +124,7 @@ def _encode_by_point(
         _interpolate(points, item - level * n, level, resolution, offset, stride_y, stride_z, mask, table, features)
 
 
-@ti.kernel
+@kernel
 def _encode_by_chunk(
     n: ti.i32,
     levels: ti.i32,
@@ -142,7 +144,7 @@ def _encode_by_chunk(
             _interpolate(points, i, level, resolution, offset, stride_y, stride_z, mask, table, features)
 
 
-@ti.kernel
+@kernel
 def _encode_backward_by_point(
     n: ti.i32,
     levels: ti.i32,
@@ -164,7 +166,7 @@ def _encode_backward_by_point(
                     ti.atomic_add(grad_table[offset + row, k], weight * g[k])
 
 
-@ti.kernel
+@kernel
 def _encode_backward_by_level(
     n: ti.i32,
     levels: ti.i32,
@@ -192,8 +194,8 @@ def encode(points: torch.Tensor, layout: torch.Tensor, table: torch.Tensor, feat
     ``layout`` [levels, 3] int32 from GridLayout.to_tensor; ``table`` [entries, FEATURES] f32 or f16.
     """
     if points.shape[0]:
-        kernel = _encode_by_point if points.is_cuda else _encode_by_chunk
-        kernel(points.shape[0], layout.shape[0], points, layout, table, features)
+        launch = _encode_by_point if points.is_cuda else _encode_by_chunk
+        launch(points.shape[0], layout.shape[0], points, layout, table, features)
 
 
 def encode_backward(
@@ -202,5 +204,5 @@ def encode_backward(
     """Add the gradient of ``encode`` to ``grad_table`` [entries, FEATURES] f32, given d loss / d features."""
     if not points.shape[0]:
         return
-    kernel = _encode_backward_by_point if points.is_cuda else _encode_backward_by_level
-    kernel(points.shape[0], layout.shape[0], points, layout, grad_features, grad_table)
+    launch = _encode_backward_by_point if points.is_cuda else _encode_backward_by_level
+    launch(points.shape[0], layout.shape[0], points, layout, grad_features, grad_table)

@@ -7,6 +7,8 @@ that only unbounded scenes need). Empty cells are skipped to their border in one
 import taichi as ti
 import torch
 
+from taichi_kernels.launch import kernel
+
 
 @ti.func
 def is_occupied(bits: ti.template(), point: ti.math.vec3, resolution: ti.i32) -> ti.i32:
@@ -49,7 +51,7 @@ def _find_sample(
     return t
 
 
-@ti.kernel
+@kernel
 def _march_rays(
     n: ti.i32,
     max_samples: ti.i32,

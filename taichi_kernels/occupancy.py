@@ -8,6 +8,7 @@ import taichi as ti
 import torch
 
 from taichi_kernels.compositing import activate_density
+from taichi_kernels.launch import kernel
 from taichi_kernels.random_numbers import uniform
 
 COARSE_FACTOR = 4
@@ -16,7 +17,7 @@ SEEN = 1  # inside some training camera's picture
 CARVED = 2  # some training camera saw through all of it
 
 
-@ti.kernel
+@kernel
 def _carve_view(
     resolution: ti.i32,
     width: ti.i32,
@@ -65,7 +66,7 @@ def carve_view(
     _carve_view(resolution, width, height, margin_px, camera, nearest.view(-1), flags)
 
 
-@ti.kernel
+@kernel
 def _sample_cells(
     n: ti.i32,
     n_candidates: ti.i32,
@@ -101,7 +102,7 @@ def sample_cells(
     _sample_cells(n, candidates.shape[0], resolution, seed, step, candidates, cells, points)
 
 
-@ti.kernel
+@kernel
 def _update_densities(
     n: ti.i32,
     decay: ti.f32,
@@ -123,7 +124,7 @@ def update_densities(
     _update_densities(cells.shape[0], decay, step_length, cells, raw_densities, densities)
 
 
-@ti.kernel
+@kernel
 def _pack_bits(
     words: ti.i32,
     threshold: ti.f32,
@@ -138,7 +139,7 @@ def _pack_bits(
         bits[word] = ti.cast(packed, ti.i32)
 
 
-@ti.kernel
+@kernel
 def _pack_coarse_bits(
     words: ti.i32,
     coarse: ti.i32,

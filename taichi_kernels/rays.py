@@ -9,6 +9,7 @@ A camera is one row of 20 floats: pose [3, 4] row by row in unit-cube space, the
 import taichi as ti
 import torch
 
+from taichi_kernels.launch import kernel
 from taichi_kernels.random_numbers import uniform
 
 CAMERA_FLOATS = 20
@@ -61,7 +62,7 @@ def _clip_to_box(origin: ti.math.vec3, direction: ti.math.vec3, box: ti.template
     return near, far
 
 
-@ti.kernel
+@kernel
 def _generate_camera_rays(
     first: ti.i32,
     n: ti.i32,
@@ -104,7 +105,7 @@ def generate_camera_rays(
     _generate_camera_rays(first, n, width, camera, box, rays_o, rays_d, t_range, cosines)
 
 
-@ti.kernel
+@kernel
 def _sample_training_rays(
     n: ti.i32,
     n_views: ti.i32,

@@ -20,7 +20,7 @@ class RuntimeStartError(RuntimeError):
 
 
 def choose_device(device: str = "auto") -> str:
-    """``"cpu"`` or ``"cuda"``; "auto" takes CUDA where there is one. Raises RuntimeStartError when it is asked for in vain."""
+    """``"cpu"`` or ``"cuda"``: auto takes CUDA where there is one. Raises RuntimeStartError when asked for in vain."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device not in ("cpu", "cuda"):

@@ -3,10 +3,12 @@
 import taichi as ti
 import torch
 
+from taichi_kernels.launch import kernel
+
 SH_VALUES = 16
 
 
-@ti.kernel
+@kernel
 def _encode_directions(
     n: ti.i32,
     first_column: ti.i32,

@@ -1,0 +1,145 @@
+"""Twin of ``taichi_kernels.compositing``: differentiable torch in float64, gradients by autograd.
+
+Past MAX_RAW an activation stays where it is while its gradient passes, so that the raw value can come back.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from taichi_kernels.compositing import DENSITY_SCALE, HUBER_DELTA, MAX_RAW, TRAINING_MIN_TRANSMITTANCE
+from taichi_kernels.twins.random_numbers import uniform
+
+
+def activate_density(raw: torch.Tensor) -> torch.Tensor:
+    """Density per unit-cube length."""
+    return DENSITY_SCALE * _exp(raw)
+
+
+def activate_color(raw: torch.Tensor, linear: bool) -> torch.Tensor:
+    """Colour in the field's own colour space."""
+    return _exp(raw) if linear else torch.sigmoid(raw)
+
+
+def display(x: torch.Tensor, linear: bool) -> torch.Tensor:
+    """The value the loss compares: sRGB's curve, a logarithm of the same slope above 1; sRGB values as they are."""
+    if not linear:
+        return x
+    curve = 1.055 * x.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
+    highlights = 1.0 + 1.055 / 2.4 * torch.log(x.clamp(min=1.0))
+    return torch.where(x > 1.0, highlights, torch.where(x > 0.0031308, curve, 12.92 * x))
+
+
+def composite_training(
+    ray_samples: torch.Tensor,
+    targets: torch.Tensor,
+    distances: torch.Tensor,
+    raw_densities: torch.Tensor,
+    raw_colors: torch.Tensor,
+    losses: torch.Tensor,
+    grad_raw_densities: torch.Tensor,
+    grad_raw_colors: torch.Tensor,
+    *,
+    linear: bool,
+    step_length: float,
+    depth_weight: float,
+    depth_margin: float,
+    gradient_scale: float,
+    seed: int,
+    step: int,
+) -> None:
+    """Write each ray's loss, and the gradients of their sum for the samples that rays own."""
+    n = ray_samples.shape[0]
+    samples, is_sample = _pad(ray_samples)
+    densities = raw_densities[:, 0].double().detach().requires_grad_()
+    colors = raw_colors[:, :3].double().detach().requires_grad_()
+
+    before = torch.ones(n, dtype=torch.float64, device=targets.device)
+    weights, transmittance = _weigh(densities[samples], is_sample, step_length, TRAINING_MIN_TRANSMITTANCE, before)
+    index = torch.arange(n, device=targets.device)
+    background = torch.stack([uniform(seed, step, index, 8 + k) for k in range(3)], dim=1).double()
+    target = targets[:n].double()
+    color = (weights[..., None] * activate_color(colors[samples], linear)).sum(1)
+    predicted = display(color + transmittance[:, None] * background, linear)
+    wanted = display(target[:, :3] + (1.0 - target[:, 3:4]) * background, linear)
+    loss = torch.nn.functional.huber_loss(predicted, wanted, reduction="none", delta=HUBER_DELTA).sum(1) / HUBER_DELTA
+
+    surface = target[:, 4:]
+    offset = ((distances[samples].double() - surface) / depth_margin) ** 2
+    line_loss = (weights * offset.clamp(max=1.0)).sum(1)
+    loss = loss + depth_weight * torch.where(surface[:, 0] > 0.0, line_loss, 0.0)
+    loss = torch.where(ray_samples[:, 1] > 0, loss, 0.0)
+    losses[:n] = loss.detach().float()
+
+    loss.sum().backward()
+    assert densities.grad is not None and colors.grad is not None
+    owned = samples[is_sample]
+    grad_raw_densities[owned] = (gradient_scale * densities.grad[owned]).to(grad_raw_densities.dtype)
+    grad_raw_colors[owned, :3] = (gradient_scale * colors.grad[owned]).to(grad_raw_colors.dtype)
+
+
+def composite_rays(
+    ray_ids: torch.Tensor,
+    ray_samples: torch.Tensor,
+    distances: torch.Tensor,
+    raw_densities: torch.Tensor,
+    raw_colors: torch.Tensor,
+    t_range: torch.Tensor,
+    colors: torch.Tensor,
+    depths: torch.Tensor,
+    alive_ids: torch.Tensor,
+    alive_count: torch.Tensor,
+    *,
+    linear: bool,
+    step_length: float,
+    min_transmittance: float,
+) -> None:
+    """As the kernel; the rays that go on are listed in order."""
+    rays = ray_ids.long()
+    samples, is_sample = _pad(ray_samples[: len(rays)])
+    before = 1.0 - colors[rays, 3].double()
+    weights, transmittance = _weigh(
+        raw_densities[:, 0].double()[samples], is_sample, step_length, min_transmittance, before
+    )
+    color = colors[rays, :3].double()
+    color += (weights[..., None] * activate_color(raw_colors[:, :3].double()[samples], linear)).sum(1)
+    depth = depths[rays].double() + (weights * distances[samples].double()).sum(1)
+    is_opaque = transmittance < min_transmittance
+    whole = torch.where(is_opaque, 1.0 - transmittance, 1.0)
+    colors[rays, :3] = (color / whole[:, None]).float()
+    colors[rays, 3] = torch.where(is_opaque, 1.0, 1.0 - transmittance).float()
+    depths[rays] = (depth / whole).float()
+    goes_on = ray_ids[~is_opaque & (t_range[rays, 0] < t_range[rays, 1])]
+    alive_ids[: len(goes_on)] = goes_on
+    alive_count.fill_(len(goes_on))
+
+
+def _exp(raw: torch.Tensor) -> torch.Tensor:
+    return torch.exp(raw + (raw.clamp(max=MAX_RAW) - raw).detach())
+
+
+def _pad(ray_samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sample numbers [n, longest] of each ray and which of them are real (the others point at sample 0)."""
+    start, count = ray_samples.long().unbind(1)
+    k = torch.arange(max(int(count.max()), 1), device=ray_samples.device)
+    is_sample = k < count[:, None]
+    return torch.where(is_sample, start[:, None] + k, 0), is_sample
+
+
+def _weigh(
+    raw: torch.Tensor, is_sample: torch.Tensor, step_length: float, min_transmittance: float, before: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weights [n, longest] and the transmittance that is left [n], of rays that had ``before`` [n] left so far.
+
+    A sample counts while at least ``min_transmittance`` of the light comes through to it.
+    """
+    thickness = torch.where(is_sample, activate_density(raw) * step_length, 0.0)
+    with torch.no_grad():
+        is_reached = is_sample & (_arriving(thickness, before) >= min_transmittance)
+    thickness = torch.where(is_reached, thickness, 0.0)
+    weights = _arriving(thickness, before) * (1.0 - torch.exp(-thickness))
+    return weights, before * torch.exp(-thickness.sum(1))
+
+
+def _arriving(thickness: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+    return before[:, None] * torch.exp(-(thickness.cumsum(1) - thickness))
