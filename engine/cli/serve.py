@@ -17,7 +17,6 @@ from typing import Any
 import engine
 from engine.link.launcher import TOKEN_VARIABLE
 
-EXIT_CANNOT_START = 2
 _GRACE_SECONDS = 30.0  # to save the run after the parent has gone
 
 
@@ -51,59 +50,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--parent-pid", type=int, metavar="PID", help="end when this process ends")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Serve until told to shut down; returns the exit code."""
+def run(options: argparse.Namespace) -> int:
+    """Serve until told to shut down. Raises ServeError, ServerError."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s: %(message)s")
     logging.getLogger("hashlight.websocket").setLevel(logging.CRITICAL)  # its tracebacks of broken handshakes
-    from engine.service.server import Server, ServerError
-
-    try:
-        token = _find_token(args)
-        root = _make_root(args.root)
-        asyncio.run(_serve(args, Server, root, token))
-    except (ServeError, ServerError) as error:
-        print(f"hashlight serve: {error}", file=sys.stderr)
-        return EXIT_CANNOT_START
+    token = _find_token(options)
+    asyncio.run(_serve(options, _make_root(options.root), token))
     return 0
 
 
-async def _serve(args: argparse.Namespace, server_class: Any, root: Path, token: str) -> None:
+async def _serve(options: argparse.Namespace, root: Path, token: str) -> None:
     from engine.service.parent import watch_parent
+    from engine.service.server import Server
 
-    server = server_class(root, args.device, token)
+    server = Server(root, options.device, token)
 
     def end_with_parent() -> None:
-        logging.getLogger("hashlight").warning("process %d has ended, and so does the engine", args.parent_pid)
+        logging.getLogger("hashlight").warning("process %d has ended, and so does the engine", options.parent_pid)
         server.shut_down()
         deadline = threading.Timer(_GRACE_SECONDS, os._exit, (1,))
         deadline.daemon = True
         deadline.start()
 
     def announce(port: int) -> None:
-        if args.parent_pid is not None:
-            watch_parent(args.parent_pid, end_with_parent)
-        if args.ready_file is not None:
-            ready = {"host": args.host, "port": port, "pid": os.getpid(), "version": engine.__version__}
-            _write_ready_file(args.ready_file, ready)
-        logging.getLogger("hashlight").info("listening on %s:%d, files under %s", args.host, port, root)
+        if options.parent_pid is not None:
+            watch_parent(options.parent_pid, end_with_parent)
+        if options.ready_file is not None:
+            ready = {"host": options.host, "port": port, "pid": os.getpid(), "version": engine.__version__}
+            _write_ready_file(options.ready_file, ready)
+        logging.getLogger("hashlight").info("listening on %s:%d, files under %s", options.host, port, root)
 
-    await server.run(args.host, args.port, announce)
+    await server.run(options.host, options.port, announce)
 
 
-def _find_token(args: argparse.Namespace) -> str:
+def _find_token(options: argparse.Namespace) -> str:
     token = os.environ.pop(TOKEN_VARIABLE, "")  # popped: processes that the engine starts need not know it
-    if args.token_file is not None:
+    if options.token_file is not None:
         try:
-            token = args.token_file.read_text(encoding="utf-8").strip()
+            token = options.token_file.read_text(encoding="utf-8").strip()
         except (OSError, ValueError) as error:
-            raise ServeError(f"--token-file: {args.token_file} can't be read: {error}") from error
+            raise ServeError(f"--token-file: {options.token_file} can't be read: {error}") from error
         if not token:
-            raise ServeError(f"--token-file: {args.token_file} is empty")
+            raise ServeError(f"--token-file: {options.token_file} is empty")
     if not token:
-        if not _is_loopback(args.host):
+        if not _is_loopback(options.host):
             raise ServeError(
-                f"--host: to listen on {args.host}, beyond this computer, a token is needed: give --token-file or set "
-                f"{TOKEN_VARIABLE}"
+                f"--host: to listen on {options.host}, beyond this computer, a token is needed: give --token-file "
+                f"or set {TOKEN_VARIABLE}"
             )
         token = secrets.token_urlsafe(24)
         print(f"token: {token}", flush=True)

@@ -64,7 +64,6 @@ class Session:
         self._frames = FrameRenderer(self._renderer, device)
         self._views: dict[str, View] = {}
         self._is_running = False
-        self._is_warm = False
         self._evaluate_every = 0.0
         self._evaluated_at = self._saved_at = self._trainer.training_seconds
         self._saved_step: int | None = self._trainer.step_count or None
@@ -82,10 +81,8 @@ class Session:
         )
 
     def warm_up(self) -> None:
-        """Compile everything."""
-        if not self._is_warm:
-            self._trainer.warm_up()
-            self._is_warm = True
+        """Compile everything, so that the first view is trained on at once."""
+        self._trainer.warm_up()
 
     def add_view(self, message: AddView) -> None:
         """Train on a view, or hold it out. Raises ViewError."""

@@ -213,17 +213,13 @@ class Worker:
         if former is not None and request.resume and former.name == request.run:
             former.announce()  # a client that came back: everything is still here
             return
-        if former is not None:
-            former.close()
-        self._session = None
         self.status = Status(state="warming up", message=f"opening {request.run}")
-        try:
-            session = Session(request, self._root, self.device, self._post)
-            session.announce()
-            session.warm_up()
-            self._session = session
-        finally:
-            self._publish()
+        session = Session(request, self._root, self.device, self._post)
+        if former is not None:
+            self._attempt(former.close, former.name)
+        self._session = session
+        session.announce()
+        session.warm_up()
 
     def _render(self, request: RequestFrame) -> None:
         started = time.monotonic()

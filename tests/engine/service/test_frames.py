@@ -1,0 +1,74 @@
+"""How a picture is cut into bands and shrunk while a view moves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.link.messages import RequestFrame
+from engine.rendering.renderer import Renderer
+from engine.service.frames import MAX_FRAME_PIXELS, FrameError, FrameRenderer, check_size, fit, split_into_bands
+from engine.training.config import choose_preset
+from engine.training.trainer import Trainer
+from tests.engine.service.conftest import TINY
+from tests.scenes import sphere_bounds, sphere_cameras, sphere_views
+
+CAMERA = sphere_cameras(3, 40)[0].resized(40, 30)
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Renderer:
+    trainer = Trainer(choose_preset("auto", "cpu", TINY), sphere_bounds(), "linear", "cpu")
+    trainer.add_view(sphere_views(1, 16)[0])
+    for _ in range(5):
+        trainer.step()
+    return trainer.renderer()
+
+
+def test_bands_together_are_the_picture(renderer: Renderer) -> None:
+    whole = renderer.render(CAMERA).to_scene_linear()
+    bands = [renderer.render(band).to_scene_linear() for band in split_into_bands(CAMERA, 40 * 7)]
+    assert [len(color) for color, _ in bands] == [7, 7, 7, 7, 2]
+    np.testing.assert_allclose(np.concatenate([color for color, _ in bands]), whole[0], atol=2e-3)
+    np.testing.assert_allclose(np.concatenate([depth for _, depth in bands]), whole[1], rtol=1e-3)
+
+
+def test_a_band_has_at_least_one_row() -> None:
+    assert [band.height for band in split_into_bands(CAMERA, 1)] == [1] * 30
+
+
+def test_fit_keeps_the_view_and_the_budget() -> None:
+    small = fit(CAMERA, 300)
+    assert small.width * small.height == pytest.approx(300, rel=0.1)
+    assert small.fx / small.width == pytest.approx(CAMERA.fx / CAMERA.width)
+    assert fit(CAMERA, 1200) is CAMERA and fit(CAMERA, 0.1).width == 1
+
+
+def test_a_final_picture_is_given_up_when_a_view_begins_to_move(
+    renderer: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = FrameRenderer(renderer, "cpu")
+    monkeypatch.setattr(frames, "_band_pixels", 40 * 10)
+    asked = iter([False, True])
+    assert frames.render(RequestFrame(request=1, camera=CAMERA), 5, lambda: next(asked)) is None
+    frame = frames.render(RequestFrame(request=2, camera=CAMERA), 5, lambda: False)
+    assert frame is not None and frame.color.shape == (30, 40, 4)
+
+
+def test_moving_pictures_grow_to_fill_the_time(renderer: Renderer) -> None:
+    frames = FrameRenderer(renderer, "cpu")
+    request = RequestFrame(request=1, camera=CAMERA.resized(4000, 3000), quality="moving")
+    sizes = []
+    for seconds_per_pixel in [1e-4] * 8 + [1e-6] * 12:
+        camera = fit(request.camera, frames._moving_pixels)
+        frames._adapt(camera, camera.width * camera.height * seconds_per_pixel)
+        sizes.append(frames._moving_pixels)
+    assert min(sizes) == sizes[7] == 48 * 48
+    assert 50_000 < sizes[-1] < 90_000
+
+
+def test_a_picture_too_large_to_send_is_refused() -> None:
+    side = int(MAX_FRAME_PIXELS**0.5)
+    check_size(CAMERA.resized(side, side))
+    with pytest.raises(FrameError, match="is too large"):
+        check_size(CAMERA.resized(side + 2, side + 2))

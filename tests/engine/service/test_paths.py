@@ -1,0 +1,50 @@
+"""Paths from the wire stay under the root."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from engine.service.paths import PathError, confine
+
+
+@pytest.mark.parametrize("relative", ["run", "a/b/c", "a/../b", "Ünïcode name", "a\\b", "...", "a..b"])
+def test_a_path_inside_is_returned_absolute(tmp_path: Path, relative: str) -> None:
+    path = confine(tmp_path, relative, "run")
+    assert path.is_absolute() and path.is_relative_to(tmp_path.resolve())
+
+
+@pytest.mark.parametrize(
+    "relative",
+    ["", " ", ".", "a/..", "..", "../x", "a/../../x", "/etc/passwd", "C:\\x", "c:x", "\\\\server\\share", "//server/x"],
+)
+def test_a_path_that_leads_out_is_refused_and_the_field_named(tmp_path: Path, relative: str) -> None:
+    with pytest.raises(PathError, match=r"^output: "):
+        confine(tmp_path / "root", relative, "output")
+
+
+def test_a_symbolic_link_leads_nowhere_outside(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "secret").mkdir()
+    (root / "inside").mkdir()
+    try:
+        (root / "out").symlink_to(tmp_path / "secret", target_is_directory=True)
+        (root / "near").symlink_to(root / "inside", target_is_directory=True)
+    except OSError:
+        pytest.skip("no symbolic links here")
+    with pytest.raises(PathError, match="leads out"):
+        confine(root, "out/run", "run")
+    assert confine(root, "near/run", "run") == (root / "inside" / "run").resolve()
+
+
+def test_a_loop_of_symbolic_links_is_refused_or_stays_inside(tmp_path: Path) -> None:
+    try:
+        (tmp_path / "a").symlink_to(tmp_path / "b")
+        (tmp_path / "b").symlink_to(tmp_path / "a")
+    except OSError:
+        pytest.skip("no symbolic links here")
+    with contextlib.suppress(PathError):
+        assert confine(tmp_path, "a/x", "run").is_relative_to(tmp_path.resolve())

@@ -1,0 +1,346 @@
+"""A whole session with a real engine: views in, training, frames, scores, bakes, snapshots, and what goes wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+from websockets.sync.client import connect as connect_raw
+
+from engine.link import codec
+from engine.link.client import EngineClient, EngineProblem, LinkError, LinkTimeout
+from engine.link.launcher import Address, EngineProcess
+from engine.link.messages import (
+    PROTOCOL,
+    AddView,
+    CancelJob,
+    Evaluate,
+    Evaluation,
+    Frame,
+    Hello,
+    JobUpdate,
+    Message,
+    OpenRun,
+    Problem,
+    RequestFrame,
+    RunOpened,
+    SaveSnapshot,
+    SnapshotSaved,
+    StartBake,
+    Status,
+    Train,
+    ViewAdded,
+)
+from tests.engine.service.conftest import TINY
+from tests.scenes import picture_of_sphere, sphere_bounds, sphere_cameras, sphere_views
+
+VIEWS = sphere_views(8, 32)
+CAMERA = sphere_cameras(5, 32)[2]
+STEPS = 200
+PATIENCE = 120.0  # the first run compiles every kernel
+
+M = TypeVar("M", bound=Message)
+Connect = Callable[..., EngineClient]
+
+
+def add_view(index: int, **changes: Any) -> AddView:
+    view = VIEWS[index]
+    fields = {"name": view.name, "split": "train", "camera": view.camera, "color": view.color, "depth": view.depth}
+    return AddView(**(fields | changes))
+
+
+def open_run(client: EngineClient, name: str, resume: bool = False, **changes: Any) -> RunOpened:
+    client.send(OpenRun(run=name, bounds=sphere_bounds(), overrides=TINY, resume=resume, **changes))
+    return client.wait_for(RunOpened, PATIENCE)
+
+
+def expect_problem(client: EngineClient, message: Message, code: str) -> Problem:
+    client.send(message)
+    problem = client.wait_for(Problem, PATIENCE)
+    assert problem.code == code, problem
+    assert not problem.fatal and client.is_open
+    return problem
+
+
+@pytest.fixture(scope="module")
+def trained(address: Address) -> None:
+    """A run "sphere" in which seven views have been trained on and one is held out."""
+    client = EngineClient(address.host, address.port, address.token, "setup")
+    client.connect(20)
+    open_run(client, "sphere")
+    send_views(client)
+    client.send(Train(running=True, steps=STEPS, evaluate_every=1.0))
+    client.wait_for(Evaluation, PATIENCE, lambda evaluation: evaluation.step == STEPS)
+    client.wait_for(Status, PATIENCE, lambda status: status.state == "finished")
+    client.close()
+
+
+@pytest.fixture
+def client(connect: Connect, trained: None) -> EngineClient:
+    """A client that has come back to the trained run."""
+    client = connect()
+    opened = open_run(client, "sphere", resume=True)
+    assert opened.step == STEPS
+    if not opened.views:  # another test has opened another run since
+        send_views(client)
+    return client
+
+
+def send_views(client: EngineClient) -> None:
+    """Seven views of the sphere to train on, one held out."""
+    for index in range(7):
+        client.send(add_view(index))
+    client.send(add_view(7, split="test"))
+    client.wait_for(ViewAdded, PATIENCE, lambda added: (added.train_views, added.test_views) == (7, 1))
+
+
+def test_a_trained_sphere_is_rendered_where_it_is(client: EngineClient) -> None:
+    camera = VIEWS[2].camera
+    client.send(RequestFrame(request=3, camera=camera))
+    frame = client.wait_for(Frame, PATIENCE)
+    color, depth = picture_of_sphere(camera)
+    assert (frame.request, frame.step, frame.color.dtype) == (3, STEPS, np.float16)
+    assert frame.camera.to_json() == camera.to_json()
+    assert frame.depth is not None
+    is_outside = np.isinf(depth)
+    is_inside = depth < np.quantile(depth[~is_outside], 0.8)
+    assert np.abs(frame.color[..., :3].astype(float) - color[..., :3])[is_inside].mean() < 0.15
+    assert np.median(np.abs(frame.depth[is_inside] - depth[is_inside])) < 0.08
+    assert frame.color[..., 3][is_outside].mean() < 0.3 < 0.9 < frame.color[..., 3][is_inside].mean()
+
+
+def test_pixels_are_the_same_with_and_without_the_ring(client: EngineClient, connect: Connect) -> None:
+    frames = []
+    for same_host in (True, False):
+        client.close()
+        client = connect(same_host=same_host)
+        client.send(RequestFrame(request=1, camera=CAMERA))
+        frames.append(client.wait_for(Frame, PATIENCE))
+    np.testing.assert_array_equal(frames[0].color, frames[1].color)
+    np.testing.assert_array_equal(frames[0].depth, frames[1].depth)
+
+
+def test_of_many_requests_the_latest_is_answered(client: EngineClient) -> None:
+    for number in range(1, 31):
+        client.send(RequestFrame(request=number, camera=CAMERA.resized(64, 64)))
+    frames = 0
+    while client.wait_for(Frame, PATIENCE).request < 30:
+        frames += 1
+    assert frames < 29
+
+
+def test_a_moving_view_is_rendered_smaller_and_names_its_camera(client: EngineClient) -> None:
+    wanted = CAMERA.resized(1600, 1200)
+    client.send(RequestFrame(request=1, camera=wanted, quality="moving", depth=False))
+    frame = client.wait_for(Frame, PATIENCE)
+    assert frame.depth is None and frame.color.shape[:2] == (frame.camera.height, frame.camera.width)
+    assert frame.camera.width < 800
+    assert frame.camera.width / frame.camera.height == pytest.approx(4 / 3, rel=0.05)
+    assert frame.camera.fx / frame.camera.width == pytest.approx(wanted.fx / wanted.width)
+
+
+def test_held_out_views_are_scored(client: EngineClient) -> None:
+    client.send(Evaluate())
+    evaluation = client.wait_for(Evaluation, PATIENCE)
+    assert evaluation.step == STEPS and list(evaluation.views) == ["v007"]
+    assert evaluation.psnr > 5 and 0 < evaluation.ssim <= 1
+
+
+def test_a_bake_reports_its_progress_and_its_files(client: EngineClient, process: EngineProcess) -> None:
+    cameras = tuple(sphere_cameras(3, 16))
+    client.send(StartBake(job="b", cameras=cameras, output="bakes/one"))
+    last = client.wait_for(JobUpdate, PATIENCE, lambda update: update.state == "done")
+    assert (last.done, last.total, len(last.files)) == (3, 3, 3)
+    for file in map(Path, last.files):
+        assert file.is_relative_to((process.root / "bakes/one").resolve()) and file.stat().st_size
+
+
+def test_a_bake_cancelled_midway_keeps_its_frames_and_resumes(client: EngineClient, process: EngineProcess) -> None:
+    cameras = tuple(camera.resized(64, 64) for camera in sphere_cameras(20, 16))
+    bake = StartBake(job="long", cameras=cameras, output="bakes/long")
+    client.send(bake)
+    client.wait_for(JobUpdate, PATIENCE, lambda update: update.done >= 2)
+    client.send(CancelJob(job="long"))
+    update = client.wait_for(JobUpdate, PATIENCE, lambda update: update.state != "running")
+    assert update.state == "cancelled" and 2 <= update.done < 20
+    frames = sorted((process.root / "bakes/long").glob("frame_*.png"))
+    assert len(frames) == update.done == len(update.files)
+    written = [frame.stat().st_mtime_ns for frame in frames]
+    client.poll()
+    client.send(dataclasses.replace(bake, resume=True))
+    assert client.wait_for(JobUpdate, PATIENCE, lambda update: update.state != "running").state == "done"
+    assert [frame.stat().st_mtime_ns for frame in frames] == written
+
+
+def test_a_bake_into_a_place_that_cannot_be_written_is_one_clear_problem(
+    client: EngineClient, process: EngineProcess
+) -> None:
+    (process.root / "file").write_text("in the way")
+    problem = expect_problem(client, StartBake(job="b", cameras=(CAMERA,), output="file/x"), "bake")
+    assert problem.regarding == "b" and "file" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "words"),
+    [
+        (OpenRun(run="../elsewhere", bounds=sphere_bounds()), "path", "run: '../elsewhere' leads out"),
+        (OpenRun(run="/tmp/x", bounds=sphere_bounds()), "path", "run: '/tmp/x' must be a path relative"),
+        (StartBake(job="b", cameras=(CAMERA,), output=".."), "path", "output: '..' leads out"),
+        (StartBake(job="b", cameras=(CAMERA,), output="o", video="../v.mp4"), "path", "video: '../v.mp4' leads out"),
+        (StartBake(job="b", cameras=(), output="o"), "bake", "no cameras"),
+        (CancelJob(job="nothing"), "request", "no job named 'nothing'"),
+        (Train(running=True, seconds=-1.0), "request", "seconds: the budget must be positive"),
+        (RequestFrame(request=1, camera=CAMERA.resized(16384, 16384)), "frame", "16384x16384 is too large"),
+        (add_view(0, camera=CAMERA.resized(16, 16)), "view", "view v000: the image is 32x32, its camera says 16x16"),
+        (add_view(0, depth=np.zeros((4, 4), np.float32)), "view", "view v000: depth must be float32"),
+        (add_view(0, color=np.full((32, 32, 4), np.nan, np.float16)), "view", "view v000: the image contains NaN"),
+        (add_view(0, color=np.zeros((32, 32, 4), np.uint8)), "view", "view v000: linear colour must be float16"),
+        (add_view(0, split="test"), "view", "view v000: it is a train view already"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_told_in_words(
+    client: EngineClient, message: Message, code: str, words: str
+) -> None:
+    assert words in expect_problem(client, message, code).message
+
+
+def test_bad_settings_are_named_and_leave_the_open_run_alone(client: EngineClient) -> None:
+    wrong = OpenRun(run="x", bounds=sphere_bounds(), overrides={"learning_speed": 1})
+    assert "learning_speed" in expect_problem(client, wrong, "config").message
+    assert "fast" in expect_problem(client, OpenRun(run="x", bounds=sphere_bounds(), preset="fast"), "config").message
+    assert len(open_run(client, "sphere", resume=True).views) == 8
+
+
+@pytest.mark.parametrize("side", [0, 100_000])
+def test_impossible_sizes_are_refused_by_the_engine_too(client: EngineClient, side: int, address: Address) -> None:
+    client.close()
+    header, _ = read_header(codec.encode(RequestFrame(request=1, camera=CAMERA)))
+    header["fields"]["camera"]["width"] = side
+    answer = tell(address, pack(header))
+    assert answer.code == "bad message" and f"RequestFrame.camera: width: {side} is outside" in answer.message
+
+
+def test_garbage_is_answered_and_the_session_goes_on(client: EngineClient, address: Address, connect: Connect) -> None:
+    client.close()
+    whole = codec.encode(add_view(0))
+    for garbage in (b"", b"\x00" * 1000, b"\xff" * 1000, "text", whole[:-1], whole[: len(whole) // 2], whole + b"x"):
+        assert tell(address, garbage).code == "bad message"
+    assert open_run(connect(), "sphere", resume=True).step == STEPS
+
+
+def test_a_client_killed_in_the_middle_of_a_view_does_no_harm(
+    client: EngineClient, address: Address, connect: Connect
+) -> None:
+    client.close()
+    with connect_raw(f"ws://{address.host}:{address.port}", compression=None, proxy=None) as raw:
+        shake_hands(raw, address)
+        header = struct.pack("!BBQ", 0x82, 0xFF, 1 << 20) + b"\0\0\0\0"  # a masked frame that promises a mebibyte
+        raw.socket.sendall(header + codec.encode(add_view(0)))
+        raw.socket.close()
+    client = connect()
+    assert len(open_run(client, "sphere", resume=True).views) == 8
+
+
+def test_training_goes_on_while_no_client_is_there(connect: Connect) -> None:
+    client = connect()
+    open_run(client, "alone")
+    client.send(add_view(0))
+    client.send(Train(running=True))
+    step = client.wait_for(Status, PATIENCE, lambda status: status.step > 0).step
+    client.close()
+    time.sleep(0.5)
+    client = connect()
+    assert open_run(client, "alone", resume=True).step > step
+    client.send(Train(running=False))
+    assert client.wait_for(Status, PATIENCE, lambda status: status.state == "paused").step > step
+    assert client.wait_for(SnapshotSaved, PATIENCE).step > step
+
+
+def test_a_paused_engine_does_nothing(client: EngineClient, process: EngineProcess) -> None:
+    stat = Path(f"/proc/{process.pid}/stat")
+    if not stat.exists():
+        pytest.skip("needs /proc")
+    client.close()
+    time.sleep(0.3)
+    before = sum(map(int, stat.read_text().rsplit(")", 1)[1].split()[11:13]))
+    time.sleep(1.0)
+    ticks = sum(map(int, stat.read_text().rsplit(")", 1)[1].split()[11:13])) - before
+    assert ticks <= 10, f"{ticks} hundredths of a second of processor time in one second"
+
+
+def test_a_run_is_saved_and_resumed_by_another_session(client: EngineClient, process: EngineProcess) -> None:
+    client.send(SaveSnapshot())
+    saved = client.wait_for(SnapshotSaved, PATIENCE)
+    assert saved.step == STEPS and Path(saved.path).is_file()
+    info = json.loads((process.root / "sphere/run.json").read_text())
+    assert (info["step"], info["color_space"], info["preset"]) == (STEPS, "linear", "cpu")
+    assert [view["name"] for view in info["views"]] == [f"v{index:03d}" for index in range(8)]
+    assert info["history"][-1]["views"].keys() == {"v007"}
+    client.send(RequestFrame(request=1, camera=CAMERA))
+    before = client.wait_for(Frame, PATIENCE)
+    open_run(client, "other")
+    opened = open_run(client, "sphere", resume=True)
+    assert (opened.step, opened.views) == (STEPS, ())
+    client.send(RequestFrame(request=2, camera=CAMERA))
+    after = client.wait_for(Frame, PATIENCE)
+    np.testing.assert_allclose(after.color.astype(float), before.color.astype(float), atol=2e-3)
+
+
+def test_status_comes_several_times_a_second(client: EngineClient) -> None:
+    client.poll()
+    started = time.monotonic()
+    for _ in range(5):
+        client.wait_for(Status, 5)
+    assert time.monotonic() - started < 2.5
+
+
+def test_waiting_in_vain_ends_in_time(client: EngineClient) -> None:
+    with pytest.raises(LinkTimeout, match="no SnapshotSaved came"):
+        client.wait_for(SnapshotSaved, 0.2)
+
+
+def test_a_problem_ends_a_wait_for_something_else(client: EngineClient) -> None:
+    client.send(CancelJob(job="nothing"))
+    with pytest.raises(EngineProblem, match="no job named"):
+        client.wait_for(JobUpdate, 10)
+
+
+def test_a_malformed_message_is_refused_before_it_is_sent(client: EngineClient) -> None:
+    with pytest.raises(LinkError, match=r"Train\.running"):
+        client.send(Train(running="yes"))  # type: ignore[arg-type]
+    assert client.is_open
+
+
+def read_header(data: bytes) -> tuple[dict[str, Any], bytes]:
+    (length,) = struct.unpack_from("<I", data)
+    return json.loads(data[4 : 4 + length]), data[4 + length :]
+
+
+def pack(header: dict[str, Any]) -> bytes:
+    text = json.dumps(header).encode()
+    return struct.pack("<I", len(text)) + text
+
+
+def shake_hands(raw: Any, address: Address) -> None:
+    raw.send(codec.encode(Hello(protocol=PROTOCOL, version="0", token=address.token, client="raw")))
+    raw.recv(10)
+
+
+def tell(address: Address, data: bytes | str) -> Problem:
+    """Send ``data`` as it is after a proper handshake, and return the Problem that it causes."""
+    from engine.link.messages import ENGINE_MESSAGES
+
+    with connect_raw(f"ws://{address.host}:{address.port}", compression=None, proxy=None) as raw:
+        shake_hands(raw, address)
+        raw.send(data)
+        while True:
+            answer = codec.decode(raw.recv(10), ENGINE_MESSAGES)
+            if isinstance(answer, Problem):
+                return answer
