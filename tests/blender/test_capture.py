@@ -382,3 +382,31 @@ np.savez(sys.argv[2], **{f"{v.name}.{k}": getattr(v, k) for v in data.views for 
         np.testing.assert_array_equal(read[f"{name}.color"], view.color)
         np.testing.assert_array_equal(read[f"{name}.depth"], view.depth)
         np.testing.assert_array_equal(read[f"{name}.pose"], view.camera.camera_to_world)
+
+
+def test_a_second_capture_sees_what_changed_since_the_first(
+    addon: Import, planned_scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    """The renderer keeps its data between views, but not between captures."""
+    planned_scene.hashlight.capture.rig = "SCENE_CAMERAS"
+    centers = []
+    for index, x in enumerate((-0.5, 0.5)):
+        bpy.data.objects["Cube"].location.x = x
+        planned_scene.hashlight.folder = str(tmp_path / str(index))
+        with start(addon, planned_scene) as job:
+            alpha = next(job).color[..., 3].astype(np.float64)
+        centers.append(np.average(np.arange(48), weights=alpha.sum(axis=0)))
+    assert centers[1] > centers[0] + 3
+
+
+def test_an_undo_under_a_capture_is_one_clear_error(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    with start(addon, planned_scene) as job:
+        next(job)
+        bpy.data.scenes.remove(bpy.data.scenes["Hashlight Capture"])  # as undo does to what it doesn't know
+        with pytest.raises(ValueError, match="changed under the capture"):
+            next(job)
+
+
+def test_the_operator_asks_for_no_window(planned_scene: bpy.types.Scene, tmp_path: Path) -> None:
+    assert bpy.ops.hashlight.capture("INVOKE_DEFAULT") == {"FINISHED"}
+    assert len(list((tmp_path / "capture" / "images").glob("*.exr"))) == 4
