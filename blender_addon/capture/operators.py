@@ -20,7 +20,7 @@ view_listeners: list[ViewListener] = []
 
 # Looking around goes on working while views are captured; edits would change the scene between two of them.
 _HARMLESS_EVENTS = {"MOUSEMOVE", "INBETWEEN_MOUSEMOVE", "MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE", "TRACKPADPAN"}
-_HARMLESS_EVENTS |= {"TRACKPADZOOM", "NDOF_MOTION", "TIMER", "TIMER_REPORT", "WINDOW_DEACTIVATE"}
+_HARMLESS_EVENTS |= {"TRACKPADZOOM", "NDOF_MOTION", "TIMER_REPORT", "WINDOW_DEACTIVATE"}
 
 
 class HASHLIGHT_OT_fit_bounds(bpy.types.Operator):
