@@ -1,0 +1,182 @@
+"""Rays of pictures and of training pixels, against camera maths in numpy and against the twins."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from engine.fields.unit_cube import UnitCube
+from engine.link.geometry import Bounds, Camera
+from taichi_kernels import rays
+from taichi_kernels.rays import CAMERA_FLOATS, UNKNOWN_DEPTH
+from taichi_kernels.twins import rays as twin
+
+BOUNDS = Bounds(np.array([-1.0, -2.0, 0.5]), np.array([3.0, 1.0, 2.0]))
+CUBE = UnitCube(BOUNDS)
+LENSES = {
+    "pinhole": (0.0, 0.0, 0.0, 0.0),
+    "phone": (0.08, -0.05, 0.001, -0.0005),
+    "barrel": (-0.28, 0.07, 0.0002, 0.0004),
+    "pincushion": (0.2, 0.05, -0.001, 0.002),
+}
+
+
+def _camera(
+    lens: str = "pinhole", width: int = 37, height: int = 23, position: tuple[float, ...] = (5.0, 1.0, 4.0)
+) -> Camera:
+    forward = BOUNDS.center + np.array([0.2, -0.1, 0.1]) - np.array(position)
+    backward = -forward / np.linalg.norm(forward)
+    right = np.cross([0.1, 0.2, 1.0], backward)
+    right /= np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3] = np.stack([right, np.cross(backward, right), backward, position], axis=1)
+    return Camera(pose, width, height, 0.9 * width, 0.95 * width, 0.52 * width, 0.47 * height, *LENSES[lens])
+
+
+def _picture_rays(camera: Camera, device: str, first: int = 0, n: int | None = None) -> dict[str, torch.Tensor]:
+    n = camera.width * camera.height if n is None else n
+    out = {
+        "rays_o": torch.zeros(n, 3, device=device),
+        "rays_d": torch.zeros(n, 3, device=device),
+        "t_range": torch.zeros(n, 2, device=device),
+        "cosines": torch.zeros(n, device=device),
+    }
+    box = torch.from_numpy(CUBE.box()).to(device)
+    rays.generate_camera_rays(first, n, camera.width, CUBE.camera_row(camera, device), box, **out)
+    return out
+
+
+def _project(camera: Camera, points: np.ndarray) -> np.ndarray:
+    """World points [n, 3] to pixels [n, 2], with OpenCV's distortion: independent of the code under test."""
+    local = (points - camera.position) @ np.linalg.inv(camera.camera_to_world[:3, :3]).T
+    x, y = local[:, 0] / -local[:, 2], -local[:, 1] / -local[:, 2]
+    r2 = x * x + y * y
+    radial = 1 + camera.k1 * r2 + camera.k2 * r2 * r2
+    distorted_x = x * radial + 2 * camera.p1 * x * y + camera.p2 * (r2 + 2 * x * x)
+    distorted_y = y * radial + camera.p1 * (r2 + 2 * y * y) + 2 * camera.p2 * x * y
+    return np.stack([camera.fx * distorted_x + camera.cx, camera.fy * distorted_y + camera.cy], axis=1)
+
+
+def _to_world(points: torch.Tensor) -> np.ndarray:
+    return (points.double().cpu().numpy() - 0.5) / CUBE.scale + BOUNDS.center
+
+
+@pytest.mark.parametrize("lens", LENSES)
+def test_points_on_a_ray_project_back_onto_its_pixel(device: str, lens: str) -> None:
+    # At photo resolution, so that the error is in the pixels users have.
+    camera = dataclasses.replace(_camera(lens).resized(1850, 1150))
+    first = 1850 * 3  # rows near the top, corners included, and then the middle
+    for start in (first, 1850 * 575):
+        found = _picture_rays(camera, device, start, 1850)
+        pixels = _project(camera, _to_world(found["rays_o"] + 0.7 * found["rays_d"]))
+        expected = np.stack([np.arange(1850) + 0.5, np.full(1850, start // 1850 + 0.5)], axis=1)
+        assert np.abs(pixels - expected).max() < 0.01
+
+
+@pytest.mark.parametrize("lens", LENSES)
+def test_picture_rays_equal_the_twins(device: str, lens: str) -> None:
+    camera = _camera(lens)
+    found = _picture_rays(camera, device)
+    expected = {name: torch.zeros_like(tensor) for name, tensor in found.items()}
+    box = torch.from_numpy(CUBE.box()).to(device)
+    count = camera.width * camera.height
+    twin.generate_camera_rays(0, count, camera.width, CUBE.camera_row(camera, device), box, **expected)
+    for name in ("rays_o", "rays_d", "cosines"):
+        torch.testing.assert_close(found[name], expected[name], atol=2e-5, rtol=0)
+    hits = expected["t_range"][:, 0] + 1e-3 < expected["t_range"][:, 1]
+    assert 0.1 < hits.float().mean() < 1.0
+    torch.testing.assert_close(found["t_range"][hits], expected["t_range"][hits], atol=2e-4, rtol=0)
+    assert (found["t_range"][~hits, 0] + 2e-3 > found["t_range"][~hits, 1]).all()
+
+
+def test_directions_are_unit_and_cosines_turn_distance_into_planar_depth(device: str) -> None:
+    camera = _camera("phone")
+    found = _picture_rays(camera, device)
+    torch.testing.assert_close(found["rays_d"].norm(dim=1), torch.ones_like(found["cosines"]), atol=1e-5, rtol=0)
+    points = _to_world(found["rays_o"] + 0.5 * found["rays_d"])
+    planar = (points - camera.position) @ -camera.camera_to_world[:3, 2]
+    np.testing.assert_allclose(0.5 / CUBE.scale * found["cosines"].cpu().numpy(), planar, rtol=1e-4)
+
+
+def test_rays_enter_and_leave_on_the_faces_of_the_box(device: str) -> None:
+    found = _picture_rays(_camera(), device)
+    box = torch.from_numpy(CUBE.box()).to(device)
+    t = found["t_range"]
+    for end in (0, 1):
+        points = (found["rays_o"] + t[:, end : end + 1] * found["rays_d"])[t[:, 0] < t[:, 1]]
+        assert ((points > box[0] - 1e-4) & (points < box[1] + 1e-4)).all()
+        assert torch.minimum((points - box[0]).abs(), (points - box[1]).abs()).amin(1).max() < 1e-4
+
+
+def test_a_camera_inside_the_box_starts_at_itself(device: str) -> None:
+    found = _picture_rays(_camera(position=tuple(BOUNDS.center)), device)
+    assert (found["t_range"][:, 0] == 0.0).all() and (found["t_range"][:, 1] > 0.0).all()
+
+
+def test_an_axis_aligned_camera_has_finite_rays(device: str) -> None:
+    pose = np.eye(4)
+    pose[:3, 3] = BOUNDS.center + [0.0, 0.0, 4.0]
+    found = _picture_rays(Camera(pose, 3, 3, 5.0, 5.0, 1.5, 1.5), device)
+    assert all(torch.isfinite(tensor).all() for tensor in found.values())
+    assert found["rays_d"][4].tolist() == [0.0, 0.0, -1.0]
+    near, far = found["t_range"][4].tolist()
+    assert (near, far) == pytest.approx(((4.0 - 0.75) * CUBE.scale, (4.0 + 0.75) * CUBE.scale), abs=1e-5)
+
+
+def _training_set(device: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Three views of different sizes and lenses; the second has no depth; the store is longer than what is used."""
+    cameras = [_camera("pinhole", 11, 7), _camera("barrel", 8, 13, (-4.0, 2.0, 3.0)), _camera("phone", 6, 5)]
+    rows = torch.zeros(5, CAMERA_FLOATS, device=device)
+    images = torch.zeros(5, 4, dtype=torch.int32, device=device)
+    offset = 0
+    for row, camera in enumerate(cameras):
+        rows[row] = CUBE.camera_row(camera, device)[0]
+        images[row] = torch.tensor([offset, camera.width, camera.height, row != 1])
+        offset += camera.width * camera.height
+    generator = torch.Generator().manual_seed(4)
+    colors = torch.rand(offset + 9, 4, generator=generator)
+    colors[::2, 3] = 1.0
+    depths = 1.0 + 6.0 * torch.rand(offset + 9, generator=generator)
+    depths[::5] = torch.inf
+    depths[1::7] = UNKNOWN_DEPTH
+    return rows, images, colors.half().to(device), depths.to(device)
+
+
+def _sample(function: object, device: str, n: int, seed: int, step: int) -> dict[str, torch.Tensor]:
+    out = {
+        "rays_o": torch.zeros(n, 3, device=device),
+        "rays_d": torch.zeros(n, 3, device=device),
+        "t_range": torch.zeros(n, 2, device=device),
+        "targets": torch.zeros(n, 5, device=device),
+    }
+    box = torch.from_numpy(CUBE.box()).to(device)
+    function(n, 3, seed, step, CUBE.scale, 0.03, 0.01, *_training_set(device), box, **out)  # type: ignore[operator]
+    return out
+
+
+@pytest.mark.parametrize(("seed", "step"), [(0, 0), (5, 1234)])
+def test_training_rays_equal_the_twins(device: str, seed: int, step: int) -> None:
+    found = _sample(rays.sample_training_rays, device, 2000, seed, step)
+    expected = _sample(twin.sample_training_rays, device, 2000, seed, step)
+    for name, tensor in found.items():
+        torch.testing.assert_close(tensor, expected[name], atol=2e-4, rtol=1e-4)
+    is_known = expected["targets"][:, 4] > 0
+    assert 0.05 < is_known.float().mean() < 0.5
+
+
+def test_training_rays_visit_every_pixel_of_every_view(device: str) -> None:
+    targets = _sample(rays.sample_training_rays, device, 6000, 0, 0)["targets"]
+    colors = _training_set(device)[2].float()[: 11 * 7 + 8 * 13 + 6 * 5]
+    distance = torch.cdist(colors, targets[:, :4]).amin(1)
+    assert distance.max() < 1e-3
+
+
+def test_steps_draw_different_pixels_and_the_same_step_the_same(device: str) -> None:
+    first, again, next_step = (
+        _sample(rays.sample_training_rays, device, 100, 0, step)["targets"] for step in (3, 3, 4)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, next_step)
