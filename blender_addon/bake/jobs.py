@@ -53,7 +53,7 @@ def start(session: EngineSession, scene: bpy.types.Scene, resume: bool) -> str:
         cameras = turntable_cameras(scene, session.bounds)
     _bakes[name] = _Bake(scene.name, cameras, session.bounds, follows_camera, scene.frame_start)
     _last_job = name
-    output = f"bakes/{name}"
+    output = f"{session.source.subfolder}bakes/{name}"
     session.start_bake(
         name,
         cameras,

@@ -24,6 +24,11 @@ class LocalEngine:
     device: str = "auto"
 
     @property
+    def subfolder(self) -> str:
+        """Where under the engine's root this scene's files are."""
+        return ""
+
+    @property
     def log(self) -> Path:
         """Where the engine's output goes."""
         return self.root / "engine.log"
@@ -31,11 +36,15 @@ class LocalEngine:
 
 @dataclass(frozen=True)
 class RunningEngine:
-    """An engine that someone else started, here or on another machine."""
+    """An engine that someone else started, here or on another machine.
+
+    ``subfolder``: where under its root this scene's files are, ending in a slash; others may use the engine too.
+    """
 
     host: str
     port: int
     token: str
+    subfolder: str = ""
 
 
 EngineSource = LocalEngine | RunningEngine

@@ -67,7 +67,8 @@ class EngineSession:
     picture), ``snapshot``, ``views`` and ``trouble`` (the last problem, until something is started again).
     """
 
-    def __init__(self, source: EngineSource) -> None:
+    def __init__(self, source: EngineSource, former: EngineSession | None = None) -> None:
+        """``former``: a session that ends; the engine of this one starts when the other's is gone."""
         self.source = source
         self.phase: Phase = "stopped"
         self.welcome: Welcome | None = None
@@ -83,7 +84,7 @@ class EngineSession:
         self._connecting: Connecting | None = None
         self._process: EngineProcess | None = None
         self._client: EngineClient | None = None
-        self._ending: threading.Thread | None = None
+        self._ending = former._ending if former is not None else None
         self._lost_at: float | None = None
         self._wanted_run: OpenRun | None = None
         self._run_was_open = False
@@ -147,6 +148,7 @@ class EngineSession:
             self.evaluations = []
             self._training = None
         self._outgoing.clear()
+        self.trouble = None
         if self.phase == "ready":
             self._outgoing.append(self._wanted_run)
 
@@ -282,6 +284,8 @@ class EngineSession:
     def _queue(self, message: Message) -> None:
         if self.phase not in ("starting", "ready"):
             return
+        if not isinstance(message, RequestFrame):
+            self.trouble = None  # the user goes on: what went wrong before is old news
         if message.replaces is not None:
             self._outgoing = deque(old for old in self._outgoing if type(old) is not type(message))
         self._outgoing.append(message)
@@ -326,6 +330,8 @@ class EngineSession:
             return None
 
     def _note(self, message: Message) -> None:
+        if self.run is None and isinstance(message, Frame | ViewAdded | Evaluation):
+            return  # about the run that was open before
         match message:
             case Status():
                 self.status = message
@@ -353,6 +359,8 @@ class EngineSession:
 
     def _note_problem(self, problem: Problem) -> None:
         self.trouble = Trouble(problem.message, problem.hint, problem.code, problem.regarding)
+        if self.run is None and self._wanted_run is not None and problem.regarding == self._wanted_run.run:
+            self._wanted_run = None
         if problem.regarding in self.views:
             self.views.mark(problem.regarding, "refused")
         job = self.jobs.get(problem.regarding)

@@ -71,13 +71,10 @@ class HASHLIGHT_OT_train(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            session = run.ensure_engine(context.scene)
-            if self.anew or session.bounds is None:
-                run.open_captured_run(session, context.scene, resume=not self.anew)
+            run.train_on_captured(context.scene, self.anew)
         except (ValueError, CaptureError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        run.train(session, context.scene)
         return {"FINISHED"}
 
 

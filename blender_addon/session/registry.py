@@ -36,8 +36,10 @@ def obtain(source: EngineSource) -> EngineSession:
     """The session for ``source``: the present one if it is for the same engine, else a new one in its place."""
     global _session
     if _session is None or _session.source != source:
-        close()
-        _session = EngineSession(source)
+        former = _session
+        if former is not None:
+            former.stop()
+        _session = EngineSession(source, former)
     if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=PUMP_INTERVAL, persistent=True)
     return _session

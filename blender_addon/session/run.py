@@ -21,8 +21,6 @@ from .captured import offer_captured_views, read_view
 from .engine_session import EngineSession
 from .source import engine_source
 
-RUN = "run"
-
 _captures: Path | None = None  # the capture folder whose views belong to the session's run
 
 
@@ -33,14 +31,29 @@ def ensure_engine(scene: bpy.types.Scene) -> EngineSession:
     return session
 
 
-def open_captured_run(session: EngineSession, scene: bpy.types.Scene, resume: bool) -> None:
-    """Open the run that learns what is captured already. Raises CaptureError when nothing is."""
+def train_on_captured(scene: bpy.types.Scene, anew: bool) -> None:
+    """Train the scene's run, going on where it stood unless ``anew``; opened, if need be, with what is captured.
+
+    Raises CaptureError when nothing is captured, ValueError when there is no engine or folder.
+    """
     folder = capture_folder(scene)
+    session = registry.current()
+    if anew or session is None or session.bounds is None or folder != _captures:
+        bounds = _captured_bounds(folder)
+        session = ensure_engine(scene)
+        _open(session, scene, folder, bounds, resume=not anew)
+        offer_captured_views(session, folder)
+    session.start()
+    train(session, scene)
+
+
+def _captured_bounds(folder: Path) -> Bounds:
+    if not (folder / MANIFEST).is_file():
+        raise CaptureError(f"{folder}: nothing is captured there yet")
     dataset = CaptureDataset.open(folder)
     if not any(view.is_done for view in dataset.views.values()):
         raise CaptureError(f"{folder}: no view is captured yet")
-    _open(session, scene, folder, dataset.bounds, resume)
-    offer_captured_views(session, folder)
+    return dataset.bounds
 
 
 def open_run_for_capture(session: EngineSession, scene: bpy.types.Scene) -> None:
@@ -72,7 +85,13 @@ def train(session: EngineSession, scene: bpy.types.Scene) -> None:
 def _open(session: EngineSession, scene: bpy.types.Scene, folder: Path, bounds: Bounds, resume: bool) -> None:
     global _captures
     settings = scene.hashlight.training
-    session.open_run(RUN, bounds, preset=settings.preset.strip() or "auto", seed=settings.seed, resume=resume)
+    session.open_run(
+        f"{session.source.subfolder}run",
+        bounds,
+        preset=settings.preset.strip() or "auto",
+        seed=settings.seed,
+        resume=resume,
+    )
     _captures = folder
 
 

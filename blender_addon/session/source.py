@@ -25,7 +25,8 @@ def engine_source(scene: bpy.types.Scene) -> EngineSource:
             raise ValueError(
                 f"The engine at {host} needs online access: allow it in Blender's preferences, under System"
             )
-        return RunningEngine(host, preferences.port, preferences.token.strip())
+        name = bpy.path.clean_name(session_folder(scene).stem)
+        return RunningEngine(host, preferences.port, preferences.token.strip(), f"{name}/")
     named = preferences.engine_python.strip() or os.environ.get(PYTHON_VARIABLE, "")
     if not named:
         raise ValueError("No engine yet: name the Python that it is installed in, in Hashlight's preferences")
