@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +126,7 @@ def _write_report(path: Path, run: Run, options: argparse.Namespace, scores: Sco
         "Preset": trainer.config.preset,
         "Colour": trainer.color_space,
         "Scored on": device_name(trainer.device),
+        "Rendering": f"{1000 * statistics.median(view.render_seconds for view in scores.views):.0f} ms a view (median)",
         "Versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
     }
     title = f"{options.run.resolve().name}: {options.split} views"

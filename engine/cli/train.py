@@ -67,9 +67,14 @@ def run(options: argparse.Namespace) -> int:
     device = choose_device(options.device)
     dataset = load_with_progress(options.dataset, options.holdout)
     training = Training(options, dataset, device)
-    stopped = training.train()
+    if training.train():
+        training.save()
+        print(
+            f"Stopped at step {training.trainer.step_count}, saved to {options.out}; --resume goes on", file=sys.stderr
+        )
+        return 130
     training.report()
-    return 130 if stopped else 0
+    return 0
 
 
 class Training:
@@ -94,7 +99,7 @@ class Training:
         print(f"Ready after {time.perf_counter() - started:.1f} s", file=sys.stderr)
 
     def train(self) -> bool:
-        """Train until the budget is used up, saving now and then and at the end; returns whether Ctrl-C ended it."""
+        """Train until the budget is used up, saving now and then; returns whether Ctrl-C ended it."""
         from engine.cli.interrupts import DeferredInterrupt
 
         trainer = self.trainer
@@ -109,14 +114,12 @@ class Training:
                     self._refresh(bar)
                 if trainer.training_seconds - saved > SAVE_EVERY:
                     saved = trainer.training_seconds
-                    self.save()
+                    self._save_on_the_way()
                 every = self.options.evaluate_every
                 if every is not None and trainer.training_seconds - evaluated > every:
                     evaluated = trainer.training_seconds
                     self.evaluate()
             self._refresh(bar)
-            # Saved before the scores, which take a while; the curve's last point is added by a second, short save.
-            self.save()
         return interrupt.requested
 
     def save(self) -> None:
@@ -134,6 +137,16 @@ class Training:
             },
         )
 
+    def _save_on_the_way(self) -> None:
+        """A snapshot that can't be written (a full disk, say) is no reason to throw the training away."""
+        from engine.cli.output import warn
+        from engine.runs import RunError
+
+        try:
+            self.save()
+        except RunError as error:
+            warn(f"{error}; training goes on")
+
     def evaluate(self) -> float | None:
         """Score the quick selection of held-out views on black for the history; None where there are none."""
         from engine.cli.output import to_plain_json
@@ -147,9 +160,11 @@ class Training:
         return scores.psnr
 
     def report(self) -> None:
-        """Say what has come of it."""
+        """Save, score and say what has come of it."""
+        self.save()  # before the scores, which take a while
         psnr = self.evaluate()
-        self.save()
+        if psnr is not None:
+            self.save()
         trainer, count = self.trainer, len(self.test_views)
         print(
             f"{trainer.step_count} steps in {trainer.training_seconds:.1f} s of training, saved to {self.options.out}"

@@ -8,6 +8,7 @@ display-referred: composited in linear, clamped to 0..1, sRGB-encoded, then scor
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -24,13 +25,15 @@ if TYPE_CHECKING:
 @dataclasses.dataclass(frozen=True, eq=False)
 class ViewScore:
     """How well one view is rendered. ``prediction`` and ``truth`` [H, W, 3] uint8 sRGB on the background, for showing;
-    the scores come from the unrounded pictures. None where they weren't kept."""
+    the scores come from the unrounded pictures. None where they weren't kept. ``render_seconds`` includes the copy to
+    the host."""
 
     name: str
     psnr: float
     ssim: float
     prediction: np.ndarray | None
     truth: np.ndarray | None
+    render_seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,10 +61,12 @@ class Scores:
 
 def score_view(renderer: Renderer, view: View, background: Background, keep_images: bool = True) -> ViewScore:
     """Render ``view``'s camera and compare with its picture (see the module's text for how)."""
+    started = time.perf_counter()
     prediction = renderer.render(view.camera).to_srgb(BACKGROUNDS[background]).cpu().numpy()
+    render_seconds = time.perf_counter() - started
     truth = truth_on(view, background)
     images = (to_uint8(prediction), to_uint8(truth)) if keep_images else (None, None)
-    return ViewScore(view.name, psnr(prediction, truth), ssim(prediction, truth), *images)
+    return ViewScore(view.name, psnr(prediction, truth), ssim(prediction, truth), *images, render_seconds)
 
 
 def truth_on(view: View, background: Background) -> np.ndarray:

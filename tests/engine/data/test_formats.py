@@ -120,6 +120,12 @@ class TestTransformsJson:
         write_transforms(tmp_path, aabb_scale=1, train_filenames=["0000.png"], val_filenames=["0002.png"])
         assert [view.name for view in load_dataset(tmp_path).test] == ["0002"]
 
+    def test_applied_transform_is_already_in_the_poses(self, tmp_path: Path) -> None:
+        swap = [[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0]]
+        write_transforms(tmp_path, aabb_scale=1, applied_transform=swap)
+        pose = load_dataset(tmp_path).train[2].camera.camera_to_world
+        np.testing.assert_array_equal(pose, orbit_camera(2, 4).camera_to_world)
+
     def test_bounds_are_guessed_with_a_warning_where_the_file_has_none(self, tmp_path: Path) -> None:
         write_transforms(tmp_path, count=6)
         dataset = load_dataset(tmp_path)
