@@ -14,6 +14,8 @@ from console import Console, StopRequest
 from extension import PACKAGE, addon_module
 from record import Record
 
+from engine.link.messages import RunOpened, Welcome
+
 if TYPE_CHECKING:
     from blender_addon.session.engine_session import EngineSession
 
@@ -43,8 +45,8 @@ def run_stages(options: argparse.Namespace, out: Path, console: Console, stop: S
         with record.stage("engine start"), console.stage("Starting the engine"):
             bpy.ops.hashlight.start_engine()
             wait(lambda: session().phase != "starting", stop, ENGINE_START_TIMEOUT)
-            welcome = session().welcome
             warm_up(scene, stop)
+            welcome, run = session().welcome, session().run
         with record.stage("capture"):
             capture(options, console, stop, record)
         with record.stage("training"):
@@ -58,10 +60,7 @@ def run_stages(options: argparse.Namespace, out: Path, console: Console, stop: S
         bpy.ops.wm.save_mainfile(compress=True)
     finally:
         registry.close()
-    record.write(
-        out / "summary.json",
-        describe(options, out, blend, film) | {"device": welcome.device, "device_name": welcome.device_name},
-    )
+    record.write(out / "summary.json", describe(options, out, blend, film, welcome, run))
 
 
 def configure(scene: bpy.types.Scene, options: argparse.Namespace) -> None:
@@ -187,17 +186,21 @@ def wait(is_done: Callable[[], bool], stop: StopRequest, timeout: float) -> None
         raise RuntimeError(f"The engine gave no result within {timeout:.0f} s; see {session().source.log}")
 
 
-def describe(options: argparse.Namespace, out: Path, blend: Path, film: Path) -> dict[str, Any]:
+def describe(
+    options: argparse.Namespace, out: Path, blend: Path, film: Path, welcome: Welcome, run: RunOpened
+) -> dict[str, Any]:
     """What the figures are about; paths are relative to ``out``."""
-    folder = addon_module("folders").session_folder(bpy.context.scene)
+    capture_folder = addon_module("folders").capture_folder(bpy.context.scene)
     return {
         "size": [int(side) for side in options.size.split("x")],
         "training_views": options.views,
         "held_out_views": options.held_out,
         "background": "black",
+        "device": welcome.device,
+        "device_name": welcome.device_name,
         "blender": bpy.app.version_string,
-        "blend": blend.name,
-        "film": film.name,
-        "run": (folder / addon_module("session.run").RUN).relative_to(out).as_posix(),
-        "capture": addon_module("folders").capture_folder(bpy.context.scene).relative_to(out).as_posix(),
+        "blend": blend.relative_to(out).as_posix(),
+        "film": film.relative_to(out).as_posix(),
+        "run": (Path(welcome.root) / run.run).relative_to(out).as_posix(),
+        "capture": capture_folder.relative_to(out).as_posix(),
     }
