@@ -65,8 +65,14 @@ def score_view(renderer: Renderer, view: View, background: Background, keep_imag
     prediction = renderer.render(view.camera).to_srgb(BACKGROUNDS[background]).cpu().numpy()
     render_seconds = time.perf_counter() - started
     truth = truth_on(view, background)
-    images = (to_uint8(prediction), to_uint8(truth)) if keep_images else (None, None)
-    return ViewScore(view.name, psnr(prediction, truth), ssim(prediction, truth), *images, render_seconds)
+    return ViewScore(
+        view.name,
+        psnr(prediction, truth),
+        ssim(prediction, truth),
+        prediction=to_uint8(prediction) if keep_images else None,
+        truth=to_uint8(truth) if keep_images else None,
+        render_seconds=render_seconds,
+    )
 
 
 def truth_on(view: View, background: Background) -> np.ndarray:
