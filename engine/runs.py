@@ -15,15 +15,15 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import engine
-from engine.data.views import View
-from engine.link.geometry import Bounds, GeometryError
+from engine.link.geometry import Bounds, Camera, GeometryError
+from engine.link.messages import Split
 from engine.training.config import ConfigError, TrainConfig
 from engine.training.trainer import Trainer
 
@@ -45,7 +45,18 @@ class Run:
     info: dict[str, Any]
 
 
-def describe_views(views: Iterable[View]) -> list[dict[str, Any]]:
+class HasCamera(Protocol):
+    """A view, with or without its picture."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def split(self) -> Split: ...
+    @property
+    def camera(self) -> Camera: ...
+
+
+def describe_views(views: Iterable[HasCamera]) -> list[dict[str, Any]]:
     """Names, splits and cameras of ``views`` as run.json keeps them under "views"."""
     return [{"name": view.name, "split": view.split, "camera": view.camera.to_json()} for view in views]
 

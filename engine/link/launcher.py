@@ -20,6 +20,7 @@ from engine.link.messages import Shutdown
 
 TOKEN_VARIABLE = "HASHLIGHT_TOKEN"
 _LOG_TAIL_LINES = 12
+_LOG_TAIL_BYTES = 8192
 _POLL_SECONDS = 0.05
 _TERMINATE_SECONDS = 5.0
 # Blender's own settings of these would mislead another Python.
@@ -55,6 +56,7 @@ class EngineProcess:
         self._ready_file = Path(self._folder.name) / "ready.json"
         self.log = Path(log) if log is not None else Path(self._folder.name) / "engine.log"
         self._token = secrets.token_urlsafe(32)
+        self._log_start = 0  # what former engines wrote comes before
         self._process: subprocess.Popen[bytes] | None = None
         self._address: Address | None = None
 
@@ -66,6 +68,7 @@ class EngineProcess:
             self.root.mkdir(parents=True, exist_ok=True)
             self.log.parent.mkdir(parents=True, exist_ok=True)
             with self.log.open("ab") as log:
+                self._log_start = log.tell()
                 self._process = self._spawn(log)
         except FileNotFoundError as error:
             if not self.python.exists():
@@ -173,7 +176,7 @@ class EngineProcess:
     def _quote_log(self) -> str:
         try:
             with self.log.open("rb") as log:
-                log.seek(max(0, self.log.stat().st_size - 8192))
+                log.seek(max(self._log_start, self.log.stat().st_size - _LOG_TAIL_BYTES))
                 lines = log.read().decode("utf-8", "replace").splitlines()
         except OSError:
             return ""

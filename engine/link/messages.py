@@ -114,8 +114,8 @@ class Evaluate(Message):
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class StartBake(Message):
-    """Render ``cameras`` into ``output`` (relative to the engine's root): a folder of numbered frames, plus a video
-    when ``video`` names one. Existing frames are kept with ``resume``."""
+    """Render ``cameras`` into ``output``: a folder of numbered frames, plus a video when ``video`` names one (an .mp4);
+    both are relative to the engine's root. Existing frames are kept with ``resume``."""
 
     job: str
     cameras: tuple[Camera, ...]

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import mmap
+import os
 import re
 import shutil
 import struct
@@ -96,7 +98,7 @@ class RingWriter:
         slot_bytes = _align(needed, mmap.ALLOCATIONGRANULARITY)
         try:
             self._file = (self.folder / self._file_name).open("w+b")
-            self._file.truncate(slot_bytes * self._slots)
+            _reserve(self._file, slot_bytes * self._slots)
             self._map = mmap.mmap(self._file.fileno(), slot_bytes * self._slots)
         except (OSError, ValueError) as error:
             self._release()
@@ -159,6 +161,17 @@ class RingReader:
                 raise RingError(f"can't read the pixel ring {self.folder / name}: {error}") from error
             self._name = name
         return self._map
+
+
+def _reserve(file: IO[bytes], size: int) -> None:
+    """Make ``file`` that long, and sure of its room: to write into a mapped hole of a full disk kills the process."""
+    file.truncate(size)
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # not every file system can tell
+                raise
 
 
 def _check_sequence(mapped: mmap.mmap, place: RingPlace) -> None:

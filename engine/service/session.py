@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.data.views import View, ViewError
 from engine.evaluation.evaluate import Scores
+from engine.link.geometry import Camera
 from engine.link.messages import (
     AddView,
     CancelJob,
@@ -20,6 +21,7 @@ from engine.link.messages import (
     RequestFrame,
     RunOpened,
     SnapshotSaved,
+    Split,
     StartBake,
     Status,
     Train,
@@ -45,6 +47,15 @@ class SessionError(ValueError):
         self.regarding = regarding
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _KnownView:
+    """A view that the run holds; the trainer has the pixels of those it trains on."""
+
+    name: str
+    split: Split
+    camera: Camera
+
+
 class Session:
     """The run in ``folder``. ``post`` takes the messages for the client."""
 
@@ -62,7 +73,8 @@ class Session:
             self._trainer = Trainer(config, request.bounds, request.color_space, device)
         self._renderer = self._trainer.renderer()
         self._frames = FrameRenderer(self._renderer, device)
-        self._views: dict[str, View] = {}
+        self._views: dict[str, _KnownView] = {}
+        self._held_out: dict[str, View] = {}
         self._is_running = False
         self._evaluate_every = 0.0
         self._evaluated_at = self._saved_at = self._trainer.training_seconds
@@ -93,7 +105,9 @@ class Session:
         view = View(message.name, message.camera, message.color, color_space, message.depth, message.split)
         if view.split == "train":
             self._trainer.add_view(view)
-        self._views[view.name] = view
+        else:
+            self._held_out[view.name] = view
+        self._views[view.name] = _KnownView(view.name, view.split, view.camera)
         counts = {"train_views": self._count("train"), "test_views": self._count("test")}
         self._post(ViewAdded(name=view.name, **counts))
 
@@ -114,11 +128,10 @@ class Session:
 
     def evaluate(self) -> None:
         """Queue an evaluation of all held-out views. Raises SessionError when there are none."""
-        views = [view for view in self._views.values() if view.split == "test"]
-        if not views:
+        if not self._held_out:
             raise SessionError("there are no held-out views to score", "Evaluate")
         if not any(isinstance(job, EvaluationJob) for job in self._jobs):
-            self._jobs.append(EvaluationJob(self._renderer, views, self._note_scores))
+            self._jobs.append(EvaluationJob(self._renderer, list(self._held_out.values()), self._note_scores))
 
     def start_bake(self, request: StartBake) -> None:
         """Queue a bake. Raises BakeError, PathError, FrameError, SessionError."""
@@ -189,9 +202,9 @@ class Session:
     def do_what_is_due(self) -> None:
         """After a step: start an evaluation or write a snapshot when it is time. Raises RunError."""
         trainer = self._trainer
-        seconds, has_held_out = trainer.training_seconds, self._count("test") > 0
+        seconds = trainer.training_seconds
         is_due = seconds - self._evaluated_at >= self._evaluate_every or trainer.is_finished
-        if self._evaluate_every > 0 and has_held_out and is_due:
+        if self._evaluate_every > 0 and self._held_out and is_due:
             self._evaluated_at = seconds
             self.evaluate()
         if trainer.is_finished or seconds - self._saved_at >= SNAPSHOT_EVERY:

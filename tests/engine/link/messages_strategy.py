@@ -17,7 +17,8 @@ from engine.link.messages import CLIENT_MESSAGES, ENGINE_MESSAGES, Message
 ALL_MESSAGES = CLIENT_MESSAGES + ENGINE_MESSAGES
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
-numbers = st.floats(-1e6, 1e6)
+# Taichi, loaded by other tests, makes the processor round denormal numbers to zero.
+numbers = st.floats(-1e6, 1e6, allow_subnormal=False)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**40), 2**40) | numbers | texts,
     lambda inner: st.lists(inner, max_size=3).map(tuple) | st.dictionaries(texts, inner, max_size=3),

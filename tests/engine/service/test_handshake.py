@@ -53,6 +53,14 @@ def test_a_client_elsewhere_gets_no_ring(connect: Callable[..., EngineClient]) -
     assert welcome is not None and welcome.ring is None
 
 
+def test_a_tunnel_to_another_machine_gets_its_pixels_inside_the_messages(
+    connect: Callable[..., EngineClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.link.conversation._is_readable", lambda folder: False)
+    client = connect()
+    assert client.is_open and client.welcome is not None and client.welcome.ring is None
+
+
 def test_a_wrong_token_is_refused_in_words(address: Address) -> None:
     client = EngineClient(address.host, address.port, "guess", "test")
     with pytest.raises(EngineProblem, match="wrong token") as caught:

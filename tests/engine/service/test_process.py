@@ -137,7 +137,7 @@ def test_the_engine_ends_when_its_parent_dies(tmp_path: Path) -> None:
 
 
 def test_a_missing_python_is_told_in_words(tmp_path: Path) -> None:
-    with pytest.raises(LaunchError, match=r"nowhere/python doesn't exist; set up the engine again"):
+    with pytest.raises(LaunchError, match=r"nowhere/python doesn't exist: set up the engine again"):
         EngineProcess("nowhere/python", tmp_path / "root").start()
 
 
