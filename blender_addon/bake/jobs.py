@@ -107,7 +107,7 @@ def _plane_matrices(scene: bpy.types.Scene, bake: _Bake) -> list[np.ndarray]:
         return [frustum_matrix(camera, choose_distance(camera, bake.bounds, place)) for camera in bake.cameras]
     first = bake.cameras[0]
     try:
-        viewer = preview_camera(scene, bpy.context.evaluated_depsgraph_get())
+        viewer = preview_camera(scene)
     except CaptureError:
         viewer = first
     matrix = frustum_matrix(viewer, choose_distance(viewer, bake.bounds, place))

@@ -14,7 +14,7 @@ from mathutils import Matrix
 from engine.link.geometry import Camera
 from engine.link.messages import Frame, RunOpened, Status
 
-from ..capture.cameras import camera_from_object, check_size, pixel_aspect, render_size
+from ..capture.cameras import scene_camera
 from ..capture.errors import CaptureError
 from ..session import registry
 from ..session.engine_session import EngineSession
@@ -59,18 +59,14 @@ def end() -> None:
 
 def request_picture(session: EngineSession, scene: bpy.types.Scene) -> None:
     """Ask for a picture of the scene camera as it stands now. Raises CaptureError when it can't be rendered from."""
-    _ask(session, scene, preview_camera(scene, bpy.context.evaluated_depsgraph_get()))
+    _ask(session, scene, preview_camera(scene))
 
 
-def preview_camera(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> Camera:
+def preview_camera(scene: bpy.types.Scene) -> Camera:
     """The scene camera at the preview's resolution. Raises CaptureError when it can't be rendered from."""
-    if scene.camera is None:
-        raise CaptureError(f"Scene {scene.name} has no active camera")
-    width, height = render_size(scene)
-    check_size(width, height)
-    camera = camera_from_object(scene.camera, depsgraph, width, height, pixel_aspect(scene))
+    camera = scene_camera(scene)
     share = scene.hashlight.preview.percentage / 100
-    return camera.resized(max(1, round(width * share)), max(1, round(height * share)))
+    return camera.resized(max(1, round(camera.width * share)), max(1, round(camera.height * share)))
 
 
 def show_picture(scene: bpy.types.Scene, session: EngineSession, frame: Frame) -> bpy.types.Object:
@@ -105,10 +101,13 @@ def _on_status(session: EngineSession, status: Status) -> None:
     under_way = _asking.request and now - _asking.asked_at < PATIENCE
     if not _asking.live or under_way or now < _asking.next_at or not status.train_views:
         return
-    scene = bpy.context.scene
-    if scene is None or scene.name != _asking.scene or scene.camera is None:
+    scene = bpy.data.scenes.get(_asking.scene)
+    if scene is None:
         return
-    camera = preview_camera(scene, bpy.context.evaluated_depsgraph_get())
+    try:
+        camera = preview_camera(scene)
+    except CaptureError:
+        return  # no camera just now
     last = session.frame
     if last is None or status.step > last.step or last.camera.to_json() != camera.to_json():
         _ask(session, scene, camera)

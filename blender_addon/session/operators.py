@@ -5,7 +5,6 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty
 
-from ..capture.errors import CaptureError
 from . import registry, run
 
 
@@ -72,7 +71,7 @@ class HASHLIGHT_OT_train(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             run.train_on_captured(context.scene, self.anew)
-        except (ValueError, CaptureError) as error:
+        except ValueError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}

@@ -82,7 +82,7 @@ def test_the_sequence_plays_with_the_timeline_in_its_own_colours(
     files = _write_frames(addon, tmp_path / "frames", image_format, colors)
     sequence, plane_module = addon("bake.sequence"), addon("preview.plane")
     plane = sequence.show_sequence(scene, files, frame_start=5, cyclic=True)
-    viewer = addon("preview.live").preview_camera(scene, bpy.context.evaluated_depsgraph_get())
+    viewer = addon("preview.live").preview_camera(scene)
     sequence.animate_plane(plane, [plane_module.frustum_matrix(viewer, 4.0)], frame_start=5)
     tolerance = 2e-3 if image_format == "exr" else 1.2e-2  # 8 bits of sRGB
     for frame, wanted in ((5, 0), (6, 1), (7, 2), (8, 0)):

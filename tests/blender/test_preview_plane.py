@@ -37,7 +37,7 @@ def _camera_object(scene: bpy.types.Scene) -> bpy.types.Object:
 def _show(addon: Import, scene: bpy.types.Scene, color: np.ndarray, distance: float = 3.0) -> bpy.types.Object:
     """What a frame does, without an engine."""
     live, plane_module = addon("preview.live"), addon("preview.plane")
-    camera = live.preview_camera(scene, bpy.context.evaluated_depsgraph_get())
+    camera = live.preview_camera(scene)
     plane = plane_module.ensure_plane(scene, "preview")
     node = addon("preview.material").picture_node(addon("preview.material").ensure_material(plane, "premultiplied"))
     node.image = addon("preview.picture").update_image(node.image, plane.name, color)
@@ -59,7 +59,7 @@ def test_corners_of_the_plane_project_onto_the_corners_of_the_picture(
         camera.data.shift_x, camera.data.shift_y = shift
         scene.render.pixel_aspect_x, scene.render.pixel_aspect_y = aspect
         bpy.context.view_layer.update()
-        pinhole = live.preview_camera(scene, bpy.context.evaluated_depsgraph_get())
+        pinhole = live.preview_camera(scene)
         plane = plane_module.ensure_plane(scene, "preview")
         plane.matrix_world = Matrix(plane_module.frustum_matrix(pinhole, 2.5))
         bpy.context.view_layer.update()
