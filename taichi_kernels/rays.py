@@ -15,8 +15,8 @@ from taichi_kernels.random_numbers import uniform
 CAMERA_FLOATS = 20
 # Stored where a pixel's depth was not captured; real depths are positive or +inf.
 UNKNOWN_DEPTH = -1.0
-# Enough for the distortion of phone and action cameras to converge below 1e-4 px.
-_UNDISTORT_ITERATIONS = 8
+# Enough for a wide action camera (k1 -0.25 at 1.2 focal lengths off the axis) to converge below float32 precision.
+_UNDISTORT_ITERATIONS = 20
 
 
 @ti.func

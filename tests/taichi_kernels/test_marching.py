@@ -94,7 +94,7 @@ def test_same_samples_as_brute_force(device: str, filling: float) -> None:
     found, expected = setup.march(marching.march_rays), other.march(twin.march_rays)
     _assert_same_samples(setup.distances_of(found), other.distances_of(expected))
     total = int(found["counter"])
-    assert total > 500
+    assert total > 200
     assert total == int(found["ray_samples"][:, 1].sum())
     # Everything past the end of the rays: nothing is left to march.
     assert (setup.t_range[:, 0] >= setup.t_range[:, 1]).all()

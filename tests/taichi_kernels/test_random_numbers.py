@@ -12,7 +12,9 @@ COUNT = 4096
 
 
 @ti.kernel
-def _draw(n: ti.i32, seed: ti.i32, step: ti.i32, dimension: ti.i32, bits: ti.types.ndarray(), unit: ti.types.ndarray()):
+def _draw(  # noqa: ANN202 - Taichi reads the annotations
+    n: ti.i32, seed: ti.i32, step: ti.i32, dimension: ti.i32, bits: ti.types.ndarray(), unit: ti.types.ndarray()
+):
     for i in range(n):
         bits[i] = ti.cast(uniform_u32(seed, step, i, dimension), ti.i32)
         unit[i] = uniform(seed, step, i, dimension)

@@ -1,0 +1,227 @@
+"""Compositing: values and hand-written gradients against float64 autograd, and pictures in rounds."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+
+from taichi_kernels import compositing
+from taichi_kernels.compositing import MAX_RAW, TRAINING_MIN_TRANSMITTANCE
+from taichi_kernels.rays import UNKNOWN_DEPTH
+from taichi_kernels.twins import compositing as twin
+
+RAYS, LONGEST = 200, 24
+STEP_LENGTH = 0.02
+
+
+@dataclasses.dataclass
+class Samples:
+    """Packed samples of RAYS rays, with gaps between rays that no ray owns."""
+
+    ray_samples: torch.Tensor
+    targets: torch.Tensor
+    distances: torch.Tensor
+    raw_densities: torch.Tensor
+    raw_colors: torch.Tensor
+
+    @classmethod
+    def build(cls, device: str, linear: bool, with_depth: bool, dtype: torch.dtype = torch.float32) -> Samples:
+        generator = torch.Generator().manual_seed(11)
+        counts = torch.randint(1, LONGEST, (RAYS,), generator=generator)
+        counts[::9] = 0
+        starts = torch.cumsum(counts + 2, 0) - counts  # two orphans before each ray
+        total = int(starts[-1] + counts[-1])
+        raw_densities = 2.0 * torch.randn(total, 32, generator=generator)
+        raw_colors = torch.randn(total, 4, generator=generator)
+        targets = torch.rand(RAYS, 5, generator=generator)
+        targets[::3, 3] = 1.0
+        targets[1::3, :4] = 0.0
+        if linear:
+            targets[::5, :3] *= 8.0
+            raw_colors[::11] += 2.0
+            raw_colors[::13] -= 6.0  # darker than where sRGB's curve is straight
+        distances = torch.zeros(total)
+        for start, count in zip(starts.tolist(), counts.tolist(), strict=True):
+            distances[start : start + count] = 1.0 + STEP_LENGTH * torch.arange(count)
+            if count > 12:  # opaque early: what lies behind is cut off
+                raw_densities[start + 6 : start + 9, 0] = 5.0
+        targets[:, 4] = 1.0 + STEP_LENGTH * LONGEST * torch.rand(RAYS, generator=generator)
+        targets[:: 4 if with_depth else 1, 4] = UNKNOWN_DEPTH
+        ray_samples = torch.stack([starts, counts], dim=1).int()
+        tensors = (ray_samples, targets, distances, raw_densities.to(dtype), raw_colors.to(dtype))
+        return cls(*(tensor.to(device) for tensor in tensors))
+
+    def train(
+        self, function: Any, linear: bool, depth_weight: float = 0.3, scale: float = 1.0
+    ) -> dict[str, torch.Tensor]:
+        out = {
+            "losses": torch.full((RAYS,), -1.0, device=self.targets.device),
+            "grad_raw_densities": torch.full_like(self.raw_densities[:, 0], 7.0),
+            "grad_raw_colors": torch.full_like(self.raw_colors, 7.0),
+        }
+        function(
+            self.ray_samples, self.targets, self.distances, self.raw_densities, self.raw_colors, **out,
+            linear=linear, step_length=STEP_LENGTH, depth_weight=depth_weight, depth_margin=0.05,
+            gradient_scale=scale, seed=3, step=17,
+        )  # fmt: skip
+        return out
+
+
+@pytest.fixture(params=["srgb", "linear"])
+def linear(request: pytest.FixtureRequest) -> bool:
+    return request.param == "linear"
+
+
+@pytest.mark.parametrize("with_depth", [False, True], ids=["colour", "colour and depth"])
+def test_losses_and_gradients_equal_autograds(device: str, linear: bool, with_depth: bool) -> None:
+    samples = Samples.build(device, linear, with_depth)
+    found, expected = (samples.train(m.composite_training, linear) for m in (compositing, twin))
+    torch.testing.assert_close(found["losses"], expected["losses"], rtol=1e-4, atol=1e-5)
+    for name in ("grad_raw_densities", "grad_raw_colors"):
+        torch.testing.assert_close(found[name], expected[name], rtol=2e-3, atol=2e-5)
+    owned = expected["grad_raw_densities"] != 7.0
+    assert expected["grad_raw_densities"][owned].abs().max() > 0.05
+    assert (found["losses"][::9] == 0.0).all()
+
+
+def test_half_precision_gradients_equal_autograds(device: str, linear: bool) -> None:
+    samples = Samples.build(device, linear, True, torch.float16)
+    found, expected = (samples.train(m.composite_training, linear, scale=16.0) for m in (compositing, twin))
+    for name in ("grad_raw_densities", "grad_raw_colors"):
+        torch.testing.assert_close(found[name].float(), expected[name].float(), rtol=5e-3, atol=2e-3)
+
+
+def test_the_twins_gradients_are_those_of_finite_differences(device: str, linear: bool) -> None:
+    """Autograd shares the twin's forward pass; differences of losses share nothing with the backward one."""
+    samples = Samples.build("cpu", linear, True)
+    gradient = samples.train(twin.composite_training, linear)["grad_raw_densities"]
+    h = 1e-2
+    for ray in (1, 2, 5, 13):
+        sample = int(samples.ray_samples[ray, 0])
+        losses = []
+        for sign in (1, -1):
+            samples.raw_densities[sample, 0] += sign * h
+            losses.append(float(samples.train(twin.composite_training, linear)["losses"][ray]))
+            samples.raw_densities[sample, 0] -= sign * h
+        assert (losses[0] - losses[1]) / (2 * h) == pytest.approx(float(gradient[sample]), rel=0.02, abs=2e-4)
+
+
+def test_what_lies_behind_an_opaque_sample_teaches_nothing(device: str) -> None:
+    samples = Samples.build(device, False, False)
+    samples.raw_densities[:, 0] = -20.0
+    ray = next(ray for ray, (_, count) in enumerate(samples.ray_samples.tolist()) if count > 12)
+    start, count = samples.ray_samples[ray].tolist()
+    samples.raw_densities[start + 5, 0] = MAX_RAW
+    found = samples.train(compositing.composite_training, False)
+    colors, densities = found["grad_raw_colors"][start : start + count, :3], found["grad_raw_densities"]
+    assert colors[5].abs().min() > 1e-5
+    assert not colors[6:].any() and not densities[start + 6 : start + count].any()
+
+
+def test_a_blown_up_density_gets_a_gradient_that_brings_it_back(device: str) -> None:
+    """Past its limit the activation is flat, but the gradient has to pass, or a cell would be stuck for good."""
+    samples = Samples.build(device, False, False)
+    samples.raw_densities[:, 0] = 0.0
+    samples.raw_densities[:, 0] += MAX_RAW + 1.0
+    samples.targets[:, :4] = 0.0
+    thin = 1e-9  # so thin a step that even this density lets light through
+    gradients = torch.zeros_like(samples.raw_densities[:, 0])
+    compositing.composite_training(
+        samples.ray_samples, samples.targets, samples.distances, samples.raw_densities, samples.raw_colors,
+        torch.zeros(RAYS, device=device), gradients, torch.zeros_like(samples.raw_colors),
+        linear=False, step_length=thin, depth_weight=0.0, depth_margin=0.05, gradient_scale=1.0, seed=3, step=17,
+    )  # fmt: skip
+    assert gradients.abs().max() > 0.0
+
+
+def test_a_perfect_prediction_costs_nothing(device: str) -> None:
+    """One opaque sample on the captured surface, of the captured colour."""
+    samples = Samples.build(device, False, True)
+    start = samples.ray_samples[:, 0].long()
+    samples.ray_samples[:, 1] = 1
+    samples.raw_densities[start, 0] = 8.0
+    samples.targets[:, :3] = torch.sigmoid(samples.raw_colors[start, :3])
+    samples.targets[:, 3] = 1.0
+    samples.distances[start] = 1.0
+    samples.targets[:, 4] = 1.0
+    found = samples.train(compositing.composite_training, False, depth_weight=1.0)
+    assert found["losses"].abs().max() < 1e-5
+    assert found["grad_raw_densities"][start].abs().max() < 1e-3
+
+
+def test_weight_off_the_captured_surface_costs_and_weight_on_it_does_not(device: str) -> None:
+    samples = Samples.build(device, False, True)
+    samples.ray_samples[:, 1] = 1
+    start = samples.ray_samples[:, 0].long()
+    samples.raw_densities[start, 0] = 8.0
+    samples.targets[:, 4] = 1.0
+    losses = []
+    for distance in (1.0, 0.975, 0.95, 0.5):
+        samples.distances[start] = distance
+        both = [samples.train(compositing.composite_training, False, weight)["losses"] for weight in (0.0, 1.0)]
+        losses.append(float((both[1] - both[0]).mean()))
+    assert losses == pytest.approx([0.0, 0.25, 1.0, 1.0], abs=1e-3)
+
+
+def _render(
+    function: Any, samples: Samples, linear: bool, min_transmittance: float, part: int
+) -> dict[str, torch.Tensor]:
+    """Composite all rays, ``part`` samples of each a round."""
+    device = samples.targets.device
+    colors, depths = torch.zeros(RAYS, 4, device=device), torch.zeros(RAYS, device=device)
+    t_range = torch.zeros(RAYS, 2, device=device)
+    alive = torch.arange(RAYS, dtype=torch.int32, device=device)
+    rounds = 0
+    for first in range(0, LONGEST, part):
+        # What a march would hand over: the next samples of those alive, in their order.
+        start, count = samples.ray_samples[alive.long()].unbind(1)
+        taken = (count - first).clamp(0, part)
+        t_range[alive.long(), 1] = (count > first + part).float()
+        listed = torch.full_like(alive, -1)
+        number = torch.zeros(1, dtype=torch.int32, device=device)
+        function(
+            alive, torch.stack([start + first, taken], dim=1).int(), samples.distances, samples.raw_densities,
+            samples.raw_colors, t_range, colors, depths, listed, number,
+            linear=linear, step_length=STEP_LENGTH, min_transmittance=min_transmittance,
+        )  # fmt: skip
+        alive = listed[: int(number)].sort().values
+        rounds += 1
+        if not len(alive):
+            break
+    assert not len(alive)
+    return {"colors": colors, "depths": depths, "rounds": torch.tensor(rounds)}
+
+
+@pytest.mark.parametrize("min_transmittance", [1e-4, 1e-2])
+def test_pictures_equal_the_twins(device: str, linear: bool, min_transmittance: float) -> None:
+    samples = Samples.build(device, linear, False)
+    found, expected = (
+        _render(m.composite_rays, samples, linear, min_transmittance, LONGEST) for m in (compositing, twin)
+    )
+    torch.testing.assert_close(found["colors"], expected["colors"], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found["depths"], expected["depths"], rtol=1e-4, atol=1e-5)
+    alpha = found["colors"][:, 3]
+    assert (alpha == 1.0).sum() > 20 and (alpha == 0.0).sum() >= len(alpha[::9])
+    assert alpha.max() == 1.0 and alpha.min() == 0.0
+
+
+@pytest.mark.parametrize("part", [1, 5])
+def test_several_rounds_equal_one(device: str, linear: bool, part: int) -> None:
+    samples = Samples.build(device, linear, False)
+    whole, parts = (_render(compositing.composite_rays, samples, linear, 1e-4, size) for size in (LONGEST, part))
+    assert whole["rounds"] == 1 and parts["rounds"] > 2
+    # A ray's transmittance is kept as 1 - alpha between rounds: six decimals.
+    torch.testing.assert_close(parts["colors"], whole["colors"], rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(parts["depths"], whole["depths"], rtol=1e-3, atol=1e-5)
+
+
+def test_training_and_rendering_composite_alike(device: str, linear: bool) -> None:
+    """Trained on its own picture, a field has nothing to learn."""
+    samples = Samples.build(device, linear, False)
+    picture = _render(compositing.composite_rays, samples, linear, TRAINING_MIN_TRANSMITTANCE, LONGEST)
+    samples.targets[:, :4] = picture["colors"]
+    found = samples.train(compositing.composite_training, linear)
+    assert found["losses"].max() < 1e-4
