@@ -12,6 +12,7 @@ from typing import Self
 import taichi as ti
 import torch
 
+from taichi_kernels import triton_kernels
 from taichi_kernels.launch import kernel
 
 FEATURES = 4
@@ -203,6 +204,11 @@ def encode_backward(
 ) -> None:
     """Add the gradient of ``encode`` to ``grad_table`` [entries, FEATURES] f32, given d loss / d features."""
     if not points.shape[0]:
+        return
+    if points.is_cuda and triton_kernels.available():
+        from taichi_kernels.triton_kernels.hash_grid import encode_backward as encode_backward_with_vector_atomics
+
+        encode_backward_with_vector_atomics(points, layout, grad_features, grad_table)
         return
     launch = _encode_backward_by_point if points.is_cuda else _encode_backward_by_level
     launch(points.shape[0], layout.shape[0], points, layout, grad_features, grad_table)

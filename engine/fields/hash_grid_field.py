@@ -6,10 +6,10 @@ import dataclasses
 
 import torch
 
-from engine.fields.mlp import GEOMETRY_VALUES, Activations, FieldNetworks
+from engine.fields.fused_mlp import FusedFieldNetworks
+from engine.fields.mlp import Activations, FieldNetworks
 from taichi_kernels.adam import adam_step
 from taichi_kernels.hash_grid import FEATURES, GridLayout, encode, encode_backward
-from taichi_kernels.spherical_harmonics import encode_directions
 
 # Müller et al. 2022, section 4: table entries start uniform in +-1e-4.
 _TABLE_INIT = 1e-4
@@ -62,9 +62,9 @@ class HashGridField:
         self.table_gradients = torch.zeros_like(self.table)
         self.table_moments = torch.zeros(grid.entries, FEATURES + 1, device=device)
         self.table_mirror = self.table if self.dtype == torch.float32 else self.table.to(self.dtype)
-        self.networks = FieldNetworks(
-            config.levels * FEATURES, config.hidden_width, config.color_layers, device, self.dtype, generator
-        )
+        shape = (config.levels * FEATURES, config.hidden_width, config.color_layers, device)
+        networks = FusedFieldNetworks if FusedFieldNetworks.fits(*shape) else FieldNetworks
+        self.networks = networks(*shape, self.dtype, generator)
 
     def allocate(self, capacity: int) -> SampleBatch:
         """Buffers to march into and evaluate from."""
@@ -76,22 +76,22 @@ class HashGridField:
         )
 
     def evaluate_density(self, batch: SampleBatch) -> torch.Tensor:
-        """Raw density [n, 32] (column 0 counts) at ``batch.points``."""
+        """Raw densities [n, any] (column 0 counts) at ``batch.points``."""
         encode(batch.points, self.layout, self.table_mirror, batch.activations.features)
         return self.networks.forward_density(batch.activations)
 
     def evaluate(self, batch: SampleBatch, rays_d: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Raw density [n, 32] (column 0 counts) and raw colour [n, 4] (three count), seen along ``rays_d`` [rays, 3]."""
-        a = batch.activations
-        raw_densities = self.evaluate_density(batch)
-        encode_directions(rays_d, batch.sample_rays, a.color_inputs, GEOMETRY_VALUES)
-        return raw_densities, self.networks.forward_color(a)
+        """Raw densities [n, any] (column 0 counts) and raw colours [n, 4] (three count) along ``rays_d`` [rays, 3]."""
+        encode(batch.points, self.layout, self.table_mirror, batch.activations.features)
+        return self.networks.forward(batch.activations, rays_d, batch.sample_rays)
 
     def backward(
         self, batch: SampleBatch, grad_raw_densities: torch.Tensor, grad_raw_colors: torch.Tensor, scratch: Activations
     ) -> None:
-        """Gradients of all parameters after ``evaluate`` of the same batch."""
-        grad_features = self.networks.backward(batch.activations, grad_raw_densities, grad_raw_colors, scratch)
+        """Gradients of all parameters after ``evaluate`` of the same batch. ``scratch``: see FieldNetworks.backward."""
+        grad_features = self.networks.backward(
+            batch.activations, batch.sample_rays, grad_raw_densities, grad_raw_colors, scratch
+        )
         encode_backward(batch.points, self.layout, grad_features, self.table_gradients)
 
     def step(self, rate: float, gradient_scale: float = 1.0) -> None:

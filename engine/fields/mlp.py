@@ -13,7 +13,7 @@ import math
 import torch
 
 from taichi_kernels.adam import adam_step
-from taichi_kernels.spherical_harmonics import SH_VALUES
+from taichi_kernels.spherical_harmonics import SH_VALUES, encode_directions
 
 GEOMETRY_VALUES = 16
 COLOR_INPUTS = GEOMETRY_VALUES + SH_VALUES
@@ -79,7 +79,7 @@ class FieldNetworks:
         return Activations(rows(self.inputs), rows(self.width), rows(COLOR_INPUTS), hidden, rows(COLOR_OUTPUTS))
 
     def forward_density(self, a: Activations) -> torch.Tensor:
-        """Fill the first 16 columns of ``a.color_inputs`` [n, 32], which is returned; column 0 is the raw density."""
+        """Raw densities [n, any] of ``a.features``, in column 0; what the colour network needs is left in ``a``."""
         first, second = self._matrices[:2]
         torch.mm(a.features, first, out=a.density_hidden).relu_()
         torch.mm(a.density_hidden, second, out=a.color_inputs[:, :GEOMETRY_VALUES])
@@ -92,13 +92,29 @@ class FieldNetworks:
             value = torch.mm(value, matrix, out=hidden).relu_()
         return torch.mm(value, self._matrices[-1], out=a.raw_colors)
 
+    def forward(
+        self, a: Activations, rays_d: torch.Tensor, sample_rays: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Raw densities [n, any] (column 0 counts) and raw colours [n, 4] (three count) of ``a.features``.
+
+        ``rays_d`` [rays, 3] unit directions, looked up by ``sample_rays`` [n] int32.
+        """
+        densities = self.forward_density(a)
+        encode_directions(rays_d, sample_rays, a.color_inputs, GEOMETRY_VALUES)
+        return densities, self.forward_color(a)
+
     def backward(
-        self, a: Activations, grad_raw_densities: torch.Tensor, grad_raw_colors: torch.Tensor, grad: Activations
+        self,
+        a: Activations,
+        sample_rays: torch.Tensor,
+        grad_raw_densities: torch.Tensor,
+        grad_raw_colors: torch.Tensor,
+        grad: Activations,
     ) -> torch.Tensor:
         """The weights' gradients (replacing the last ones) and d loss / d features [n, inputs], which is returned.
 
-        ``a``: what the forward pass left; ``grad_raw_densities`` [n], ``grad_raw_colors`` [n, 4]; ``grad``: scratch of
-        the same shape as ``a``.
+        ``a``: what the forward pass left; ``sample_rays``: as given to it; ``grad_raw_densities`` [n],
+        ``grad_raw_colors`` [n, 4] (three count, the fourth must be 0); ``grad``: scratch like ``a``.
         """
         values = [a.color_inputs, *a.color_hidden]
         upstream = grad_raw_colors

@@ -1,0 +1,68 @@
+"""The hash grid's backward pass with one vector atomic for the four features of a table row."""
+
+import torch
+import triton
+import triton.language as tl
+
+_BLOCK = 256
+_PRIME_Y = tl.constexpr(2654435761)
+_PRIME_Z = tl.constexpr(805459861)
+
+
+@triton.jit
+def _encode_backward(
+    n,
+    points,
+    layout,
+    grad_features,
+    grad_table,
+    feature_stride: tl.constexpr,
+    FEATURES: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    level = tl.program_id(1)
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    mask = i < n
+    resolution = tl.load(layout + level * 3)
+    offset = tl.load(layout + level * 3 + 1)
+    size = tl.load(layout + level * 3 + 2)
+    k = tl.arange(0, FEATURES)
+    g = tl.load(
+        grad_features + i[:, None] * feature_stride + level * FEATURES + k[None, :], mask=mask[:, None], other=0.0
+    ).to(tl.float32)
+    # A row without any gradient (behind an opaque surface, past the last sample) costs no atomics.
+    mask = mask & (tl.sum(tl.abs(g), axis=1) > 0.0)
+    x = tl.clamp(tl.load(points + i * 3, mask=mask, other=0.0), 0.0, 1.0) * resolution
+    y = tl.clamp(tl.load(points + i * 3 + 1, mask=mask, other=0.0), 0.0, 1.0) * resolution
+    z = tl.clamp(tl.load(points + i * 3 + 2, mask=mask, other=0.0), 0.0, 1.0) * resolution
+    cell_x = tl.minimum(x.to(tl.int32), resolution - 1)
+    cell_y = tl.minimum(y.to(tl.int32), resolution - 1)
+    cell_z = tl.minimum(z.to(tl.int32), resolution - 1)
+    fx, fy, fz = x - cell_x, y - cell_y, z - cell_z
+    side = resolution + 1
+    # side^3 overflows 32 bits for the finest levels.
+    hashed = side.to(tl.int64) * side * side > size
+    for corner in tl.static_range(8):
+        cx = (cell_x + (corner & 1)).to(tl.uint32)
+        cy = (cell_y + ((corner >> 1) & 1)).to(tl.uint32)
+        cz = (cell_z + (corner >> 2)).to(tl.uint32)
+        if hashed:
+            row = (cx ^ (cy * _PRIME_Y) ^ (cz * _PRIME_Z)) & (size - 1).to(tl.uint32)
+        else:
+            row = cx + side.to(tl.uint32) * (cy + side.to(tl.uint32) * cz)
+        wx = fx if corner & 1 else 1.0 - fx
+        wy = fy if (corner >> 1) & 1 else 1.0 - fy
+        wz = fz if corner >> 2 else 1.0 - fz
+        target = grad_table + (offset + row.to(tl.int32))[:, None] * FEATURES + k[None, :]
+        tl.atomic_add(target, (wx * wy * wz)[:, None] * g, mask=mask[:, None], sem="relaxed")
+
+
+def encode_backward(
+    points: torch.Tensor, layout: torch.Tensor, grad_features: torch.Tensor, grad_table: torch.Tensor
+) -> None:
+    """As ``taichi_kernels.hash_grid.encode_backward``."""
+    n = points.shape[0]
+    grid = (triton.cdiv(n, _BLOCK), layout.shape[0])
+    _encode_backward[grid](
+        n, points, layout, grad_features, grad_table, grad_features.shape[1], grad_table.shape[1], _BLOCK
+    )

@@ -1,0 +1,167 @@
+"""Density and colour network in one kernel, forward, and in one more, backward: activations never leave the chip.
+
+Shapes are fixed by what tensor cores take: 32 features in, 64 wide, 16 geometry values, 16 harmonics, two hidden colour
+layers, four outputs. Weights lie one matrix after the other, row-major [inputs, outputs], as in FieldNetworks.
+"""
+
+import torch
+import triton
+import triton.language as tl
+
+INPUTS, WIDTH, GEOMETRY, HARMONICS, OUTPUTS = 32, 64, 16, 16, 4
+COLOR_LAYERS = 2
+_BLOCK = 128
+# Programs that share the backward pass; each keeps its part of the weights' gradients in registers until its end.
+_BACKWARD_PROGRAMS_PER_PROCESSOR = 2
+
+_W2 = tl.constexpr(INPUTS * WIDTH)
+_W3 = tl.constexpr(INPUTS * WIDTH + WIDTH * GEOMETRY)
+_W4 = tl.constexpr(INPUTS * WIDTH + WIDTH * GEOMETRY + (GEOMETRY + HARMONICS) * WIDTH)
+_W5 = tl.constexpr(INPUTS * WIDTH + WIDTH * GEOMETRY + (GEOMETRY + HARMONICS) * WIDTH + WIDTH * WIDTH)
+_IN, _WIDTH, _GEO, _SH, _OUT = (tl.constexpr(v) for v in (INPUTS, WIDTH, GEOMETRY, HARMONICS, OUTPUTS))
+
+
+@triton.jit
+def _load_matrix(weights, offset: tl.constexpr, rows: tl.constexpr, columns: tl.constexpr):
+    r, c = tl.arange(0, rows), tl.arange(0, columns)
+    return tl.load(weights + offset + r[:, None] * columns + c[None, :])
+
+
+@triton.jit
+def _load_output_matrix(weights):
+    # Tensor cores take no fewer than 16 columns: the four outputs are padded with zeros.
+    r, c = tl.arange(0, _WIDTH), tl.arange(0, 16)
+    return tl.load(weights + _W5 + r[:, None] * _OUT + c[None, :], mask=c[None, :] < _OUT, other=0.0)
+
+
+@triton.jit
+def _forward(
+    n, features, harmonics, sample_rays, weights, densities, colors, WITH_COLOR: tl.constexpr, BLOCK: tl.constexpr
+):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    mask = i < n
+    c_in, c_geo = tl.arange(0, _IN), tl.arange(0, _GEO)
+    x = tl.load(features + i[:, None] * _IN + c_in[None, :], mask=mask[:, None], other=0.0)
+    h1 = tl.maximum(tl.dot(x, _load_matrix(weights, 0, _IN, _WIDTH)), 0.0).to(tl.float16)
+    geometry = tl.dot(h1, _load_matrix(weights, _W2, _WIDTH, _GEO)).to(tl.float16)
+    density = tl.sum(tl.where(c_geo[None, :] == 0, geometry.to(tl.float32), 0.0), axis=1)
+    tl.store(densities + i, density.to(tl.float16), mask=mask)
+    if WITH_COLOR:
+        ray = tl.load(sample_rays + i, mask=mask, other=0)
+        sh = tl.load(harmonics + ray[:, None] * _SH + tl.arange(0, _SH)[None, :])
+        h2 = tl.dot(geometry, _load_matrix(weights, _W3, _GEO, _WIDTH))
+        h2 += tl.dot(sh, _load_matrix(weights, _W3 + _GEO * _WIDTH, _SH, _WIDTH))
+        h2 = tl.maximum(h2, 0.0).to(tl.float16)
+        h3 = tl.maximum(tl.dot(h2, _load_matrix(weights, _W4, _WIDTH, _WIDTH)), 0.0).to(tl.float16)
+        out = tl.dot(h3, _load_output_matrix(weights)).to(tl.float16)
+        c_out = tl.arange(0, 16)
+        tl.store(colors + i[:, None] * _OUT + c_out[None, :], out, mask=mask[:, None] & (c_out[None, :] < _OUT))
+
+
+@triton.jit
+def _add_matrix(gradients, offset: tl.constexpr, value, rows: tl.constexpr, columns: tl.constexpr):
+    r, c = tl.arange(0, rows), tl.arange(0, columns)
+    tl.atomic_add(gradients + offset + r[:, None] * columns + c[None, :], value, sem="relaxed")
+
+
+@triton.jit
+def _backward(
+    n,
+    features,
+    harmonics,
+    sample_rays,
+    weights,
+    grad_densities,
+    grad_colors,
+    grad_features,
+    gradients,
+    BLOCK: tl.constexpr,
+):
+    w1 = _load_matrix(weights, 0, _IN, _WIDTH)
+    w2 = _load_matrix(weights, _W2, _WIDTH, _GEO)
+    w3_geo = _load_matrix(weights, _W3, _GEO, _WIDTH)
+    w3_sh = _load_matrix(weights, _W3 + _GEO * _WIDTH, _SH, _WIDTH)
+    w4 = _load_matrix(weights, _W4, _WIDTH, _WIDTH)
+    w5 = _load_output_matrix(weights)
+    g1 = tl.zeros((_IN, _WIDTH), tl.float32)
+    g2 = tl.zeros((_WIDTH, _GEO), tl.float32)
+    g3_geo = tl.zeros((_GEO, _WIDTH), tl.float32)
+    g3_sh = tl.zeros((_SH, _WIDTH), tl.float32)
+    g4 = tl.zeros((_WIDTH, _WIDTH), tl.float32)
+    g5 = tl.zeros((_WIDTH, 16), tl.float32)
+    c_in, c_geo, c_out = tl.arange(0, _IN), tl.arange(0, _GEO), tl.arange(0, 16)
+    for block in range(tl.program_id(0), tl.cdiv(n, BLOCK), tl.num_programs(0)):
+        i = block * BLOCK + tl.arange(0, BLOCK)
+        mask = i < n
+        # The forward pass again: cheaper than reading its activations back from memory.
+        x = tl.load(features + i[:, None] * _IN + c_in[None, :], mask=mask[:, None], other=0.0)
+        h1 = tl.maximum(tl.dot(x, w1), 0.0).to(tl.float16)
+        geometry = tl.dot(h1, w2).to(tl.float16)
+        ray = tl.load(sample_rays + i, mask=mask, other=0)
+        sh = tl.load(harmonics + ray[:, None] * _SH + tl.arange(0, _SH)[None, :])
+        h2 = tl.maximum(tl.dot(geometry, w3_geo) + tl.dot(sh, w3_sh), 0.0).to(tl.float16)
+        h3 = tl.maximum(tl.dot(h2, w4), 0.0).to(tl.float16)
+
+        d_out = tl.load(
+            grad_colors + i[:, None] * _OUT + c_out[None, :], mask=mask[:, None] & (c_out[None, :] < 3), other=0.0
+        )
+        g5 += tl.dot(tl.trans(h3), d_out)
+        d3 = tl.where(h3 > 0.0, tl.dot(d_out, tl.trans(w5)), 0.0).to(tl.float16)
+        g4 += tl.dot(tl.trans(h2), d3)
+        d2 = tl.where(h2 > 0.0, tl.dot(d3, tl.trans(w4)), 0.0).to(tl.float16)
+        g3_geo += tl.dot(tl.trans(geometry), d2)
+        g3_sh += tl.dot(tl.trans(sh), d2)
+        d_geometry = tl.dot(d2, tl.trans(w3_geo))
+        d_density = tl.load(grad_densities + i, mask=mask, other=0.0).to(tl.float32)
+        d_geometry += tl.where(c_geo[None, :] == 0, d_density[:, None], 0.0)
+        d_geometry = d_geometry.to(tl.float16)
+        g2 += tl.dot(tl.trans(h1), d_geometry)
+        d1 = tl.where(h1 > 0.0, tl.dot(d_geometry, tl.trans(w2)), 0.0).to(tl.float16)
+        g1 += tl.dot(tl.trans(x), d1)
+        d_x = tl.dot(d1, tl.trans(w1)).to(tl.float16)
+        tl.store(grad_features + i[:, None] * _IN + c_in[None, :], d_x, mask=mask[:, None])
+    _add_matrix(gradients, 0, g1, _IN, _WIDTH)
+    _add_matrix(gradients, _W2, g2, _WIDTH, _GEO)
+    _add_matrix(gradients, _W3, g3_geo, _GEO, _WIDTH)
+    _add_matrix(gradients, _W3 + _GEO * _WIDTH, g3_sh, _SH, _WIDTH)
+    _add_matrix(gradients, _W4, g4, _WIDTH, _WIDTH)
+    r, c = tl.arange(0, _WIDTH), tl.arange(0, 16)
+    tl.atomic_add(gradients + _W5 + r[:, None] * _OUT + c[None, :], g5, mask=c[None, :] < _OUT, sem="relaxed")
+
+
+def forward(
+    features: torch.Tensor,
+    harmonics: torch.Tensor | None,
+    sample_rays: torch.Tensor | None,
+    weights: torch.Tensor,
+    densities: torch.Tensor,
+    colors: torch.Tensor,
+) -> None:
+    """Raw ``densities`` [n, 1] and, given ``harmonics`` [rays, 16], raw ``colors`` [n, 4] (three count). All float16.
+
+    ``features`` [n, 32]; ``sample_rays`` [n] int32; ``weights`` flat.
+    """
+    n = features.shape[0]
+    _forward[(triton.cdiv(n, _BLOCK),)](
+        n, features, harmonics, sample_rays, weights, densities, colors, harmonics is not None, _BLOCK, num_warps=4
+    )
+
+
+def backward(
+    features: torch.Tensor,
+    harmonics: torch.Tensor,
+    sample_rays: torch.Tensor,
+    weights: torch.Tensor,
+    grad_densities: torch.Tensor,
+    grad_colors: torch.Tensor,
+    grad_features: torch.Tensor,
+    gradients: torch.Tensor,
+) -> None:
+    """Add to the weights' ``gradients`` (flat, float32) and write ``grad_features`` [n, 32] float16."""
+    n = features.shape[0]
+    processors = torch.cuda.get_device_properties(features.device).multi_processor_count
+    programs = min(triton.cdiv(n, _BLOCK), processors * _BACKWARD_PROGRAMS_PER_PROCESSOR)
+    _backward[(programs,)](
+        n, features, harmonics, sample_rays, weights, grad_densities, grad_colors, grad_features, gradients, _BLOCK,
+        num_warps=8,
+    )  # fmt: skip
