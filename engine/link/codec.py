@@ -413,7 +413,19 @@ def _read_dict(inner: Reader, where: str, value: Any) -> dict[str, Any]:
 def _read_geometry(cls: type[Camera] | type[Bounds], where: str, value: Any) -> Any:
     if not isinstance(value, dict):
         raise _wrong(where, "an object", value)
+    for name, item in value.items():
+        if isinstance(item, list):
+            _check_numbers(f"{where}.{_shorten(name)}", item)
     try:
         return cls.from_json(value)
     except (GeometryError, OverflowError, RecursionError) as error:
         raise LinkError(f"{where}: {_shorten(str(error), 200)}") from None
+
+
+def _check_numbers(where: str, values: list[Any]) -> None:
+    # numpy would also take "1" and true for numbers
+    for value in values:
+        if isinstance(value, list):
+            _check_numbers(where, value)
+        elif isinstance(value, bool) or not isinstance(value, int | float):
+            raise _wrong(where, "numbers", value)

@@ -78,7 +78,7 @@ class Session:
         self._is_running = False
         self._evaluate_every = 0.0
         self._evaluated_at = self._saved_at = self._trainer.training_seconds
-        self._saved_step: int | None = self._trainer.step_count or None
+        self._has_changed = False
         self._jobs: collections.deque[Job] = collections.deque()
         self._stats = self._trainer.stats()
         self._stats_at = 0.0
@@ -161,7 +161,7 @@ class Session:
         path = save_run(
             self._folder, trainer, {"views": describe_views(self._views.values()), "history": self._history}
         )
-        self._saved_step = trainer.step_count
+        self._has_changed = False
         self._post(SnapshotSaved(path=str(path), step=trainer.step_count))
 
     # --- work, piece by piece -----------------------------------------------------------------------------------------
@@ -196,6 +196,7 @@ class Session:
     def step(self) -> None:
         """One training step; the end of the budget ends training."""
         self._trainer.step()
+        self._has_changed = True
         if self._trainer.is_finished:
             self._is_running = False
 
@@ -221,8 +222,8 @@ class Session:
         self._is_running = False
 
     def save_if_changed(self) -> None:
-        """Write the run to disk unless this step is there already, or nothing has been learnt yet."""
-        if self._trainer.step_count and self._trainer.step_count != self._saved_step:
+        """Write the run to disk unless it is there as it is, or nothing has been learnt yet."""
+        if self._has_changed:
             self.save()
 
     def status(self) -> Status:
@@ -261,4 +262,7 @@ class Session:
             views=scores.by_view,
         )
         self._history.append(dataclasses.asdict(evaluation))
+        self._has_changed = trainer.step_count > 0
         self._post(evaluation)
+        if not self._is_running:
+            self.save_if_changed()

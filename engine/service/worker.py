@@ -104,7 +104,8 @@ class Worker:
 
     def _run(self) -> None:
         try:
-            self._start_device()
+            if not self._start_device():
+                return
             while self._do_round():
                 pass
             if self._session is not None:
@@ -114,7 +115,7 @@ class Worker:
         finally:
             self._on_end()
 
-    def _start_device(self) -> None:
+    def _start_device(self) -> bool:
         try:
             import torch
 
@@ -124,9 +125,10 @@ class Worker:
             self.device_name = torch.cuda.get_device_name() if self.device == "cuda" else _describe_cpu()
         except Exception as error:
             self._on_ready(str(error) or type(error).__name__)
-            raise
+            return False
         log.info("device: %s (%s)", self.device, self.device_name)
         self._on_ready(None)
+        return True
 
     def _do_round(self) -> bool:
         """One round of work, waiting for some if there is none; returns False after Shutdown."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from engine.link.client import EngineClient, LinkLost
 from engine.link.launcher import EngineProcess, LaunchError
@@ -20,6 +21,8 @@ from engine.link.messages import AddView, OpenRun, Shutdown, Status, Train
 from engine.runs import load_run
 from tests.engine.service.conftest import TINY
 from tests.scenes import sphere_bounds, sphere_views
+
+pytestmark = pytest.mark.slow
 
 Start = Callable[..., EngineProcess]
 
@@ -78,6 +81,26 @@ def test_a_port_in_use_is_one_clear_error(tmp_path: Path) -> None:
 def test_an_option_that_cannot_be_used_is_named(tmp_path: Path, arguments: list[str], words: str) -> None:
     result = serve("--root", tmp_path, *arguments)
     assert result.returncode == 1 and words in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_a_device_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
+    result = serve("--root", tmp_path, "--port", 0, "--device", "cuda")
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert "torch sees no CUDA device; use --device cpu or auto" in result.stderr
+
+
+def test_a_client_that_ends_without_closing_does_not_hang(start_engine: Start, tmp_path: Path) -> None:
+    address = start_engine().wait_ready()
+    script = tmp_path / "client.py"
+    script.write_text(
+        "import sys\n"
+        "from engine.link.client import EngineClient\n"
+        "EngineClient(sys.argv[1], int(sys.argv[2]), sys.argv[3]).connect(20)\n"
+    )
+    arguments = [sys.executable, str(script), address.host, str(address.port), address.token]
+    result = subprocess.run(arguments, timeout=20, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_shutting_down_while_training_leaves_a_run_that_loads(start_engine: Start) -> None:

@@ -43,6 +43,8 @@ from tests.scenes import picture_of_sphere, sphere_bounds, sphere_cameras, spher
 
 VIEWS = sphere_views(8, 32)
 CAMERA = sphere_cameras(5, 32)[2]
+pytestmark = pytest.mark.slow
+
 STEPS = 200
 PATIENCE = 120.0  # the first run compiles every kernel
 
