@@ -113,10 +113,10 @@ class EngineProcess:
         if self._process is None:
             return
         deadline = time.monotonic() + timeout
-        self._ask_to_shut_down(timeout)
-        if not self._has_ended_within(max(0.0, deadline - time.monotonic())):
-            self._process.terminate()
-            if not self._has_ended_within(_TERMINATE_SECONDS):
+        was_asked = self._ask_to_shut_down(timeout)
+        if not was_asked or not self._has_ended_within(deadline - time.monotonic()):
+            self._process.terminate()  # except on Windows this, too, lets it save
+            if not self._has_ended_within(max(deadline - time.monotonic(), _TERMINATE_SECONDS)):
                 self._process.kill()
                 self._has_ended_within(_TERMINATE_SECONDS)
         self._folder.cleanup()
@@ -147,23 +147,26 @@ class EngineProcess:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LaunchError(f"the engine wrote a ready file that can't be read: {error}") from error
 
-    def _ask_to_shut_down(self, timeout: float) -> None:
-        """Send Shutdown and wait; an engine that isn't there, isn't ready or is busy with a client gets the signal."""
+    def _ask_to_shut_down(self, timeout: float) -> bool:
+        """Send Shutdown and wait; returns whether it could be sent: not to an engine that isn't ready, or that is busy
+        with another client."""
         with contextlib.suppress(LinkError):
             if not self.is_running or (address := self.poll()) is None:
-                return
+                return False
             client = EngineClient(address.host, address.port, address.token, name="launcher")
             try:
                 client.connect(min(timeout, 3.0))
                 client.send(Shutdown())
                 self._has_ended_within(timeout)
+                return True
             finally:
                 client.close()
+        return False
 
     def _has_ended_within(self, timeout: float) -> bool:
         assert self._process is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout)
+            self._process.wait(max(timeout, 0.0))
         return self._process.poll() is not None
 
     def _describe_end(self, code: int) -> str:

@@ -126,6 +126,17 @@ def test_stop_saves_the_run_and_ends_the_process(start_engine: Start) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_stop_need_not_wait_for_another_client_and_still_saves(start_engine: Start) -> None:
+    engine = start_engine()
+    client = connected(engine)
+    train_a_little(client)
+    started = time.monotonic()
+    engine.stop(60)
+    assert not engine.is_running and time.monotonic() - started < 30
+    assert load_run(engine.root / "r", "cpu").trainer.step_count >= 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_a_killed_engine_is_noticed_and_told_in_words(start_engine: Start) -> None:
     engine = start_engine()
     client = connected(engine)
