@@ -17,7 +17,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TEST_PACKAGES = ("numpy", "pytest", "pytest-timeout", "setuptools>=77", "wheel")
+TEST_PACKAGES = ("numpy", "pillow", "pytest", "pytest-timeout", "setuptools>=77", "wheel")
+# Each Blender has its own bpy and wants its own numpy.
+UNPINNED_PACKAGES = ("bpy", "numpy")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +56,11 @@ def prepare(version: BlenderVersion) -> Path:
     base = _find_python(version.python)
     shutil.rmtree(version.environment, ignore_errors=True)  # a half-made one
     _run([base, "-m", "venv", str(version.environment)])
-    # Not constraints.txt: it pins the one bpy, and the numpy, of the development environment.
-    _run([str(python), "-m", "pip", "install", "--quiet", f"bpy=={version.name}.*", *TEST_PACKAGES])
+    pins = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    constraints = version.environment / "constraints.txt"
+    constraints.write_text("\n".join(pin for pin in pins if not pin.startswith(UNPINNED_PACKAGES)), "utf-8")
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--constraint", str(constraints)]
+    _run([*pip, f"bpy=={version.name}.*", *TEST_PACKAGES])
     ready.touch()
     return python
 
@@ -87,7 +92,9 @@ def _run(command: list[str]) -> None:
 def run_tests(python: Path, arguments: list[str]) -> bool:
     """Whether tests/blender passes under ``python``."""
     command = [str(python), "-m", "pytest", "tests/blender", *arguments]
-    return subprocess.run(command, cwd=ROOT).returncode == 0
+    # The engine runs in its own Python in any case: the one that runs this script, unless another is named.
+    environment = {"HASHLIGHT_ENGINE_PYTHON": sys.executable} | os.environ
+    return subprocess.run(command, cwd=ROOT, env=environment).returncode == 0
 
 
 def main() -> int:
