@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from engine.link import codec
-from engine.link.codec import LinkError
 from engine.link.conversation import Conversation, ConversationEnded
+from engine.link.errors import LinkError
 from engine.link.message_queue import LinkBusy, MessageQueue
 from engine.link.messages import Message, Problem, Welcome
 

@@ -11,40 +11,29 @@ has been checked. ``decode`` raises nothing but LinkError.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import math
 import struct
-import types
-import typing
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
-from engine.link.geometry import MAX_IMAGE_SIDE, Bounds, Camera, GeometryError
+from engine.link.errors import FrameOutdated, LinkError
+from engine.link.fields import image_fields, read_dataclass, read_fields, shorten
+from engine.link.geometry import MAX_IMAGE_SIDE, Bounds, Camera
 from engine.link.messages import ImageSpec, Message
 from engine.link.ring import RingError, RingPlace, RingReader, RingWriter, TornRead
 
 MAX_MESSAGE_BYTES = 512 << 20  # header and unpacked buffers together: an 8K view with depth fits
 MAX_HEADER_BYTES = 16 << 20
-MAX_TEXT_LENGTH = 8192
-MAX_ITEMS = 20_000  # cameras of a bake, files, views
 _ITEMSIZE = {"float16": 2, "float32": 4, "uint8": 1}
 _PREFIX = struct.Struct("<I")
 _BUFFER_ALIGNMENT = 16
 _COMPRESSION_LEVEL = 1
 
 Packing = Literal["raw", "zlib"]
-
-
-class LinkError(Exception):
-    """Something about the link, in words: a malformed message, a refused or a lost connection."""
-
-
-class FrameOutdated(LinkError):
-    """The message is sound, but its pixels have been replaced by newer ones."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,19 +104,19 @@ def _make_header(message: Message) -> dict[str, Any]:
         for field in dataclasses.fields(message)
         if field.name not in arrays and getattr(message, field.name) is not None
     }
-    specs = _image_fields(cls)
+    specs = image_fields(cls)
     for name, array in arrays.items():
         _check_image(f"{cls.__name__}.{name}", specs[name], array.dtype.name, array.shape)
     if (total := size_of(message)) > MAX_MESSAGE_BYTES:
         raise LinkError(f"{cls.__name__}: {total} bytes exceed the limit of {MAX_MESSAGE_BYTES}")
-    _read_fields(cls, fields, arrays)
+    read_fields(cls, fields, arrays)
     return fields
 
 
 def _arrays_of(message: Message) -> dict[str, np.ndarray]:
     arrays = {}
     cls: Any = type(message)
-    for name in _image_fields(cls):
+    for name in image_fields(cls):
         value = getattr(message, name)
         if isinstance(value, np.ndarray):
             arrays[name] = value
@@ -167,7 +156,7 @@ def decode(data: bytes, allowed: Iterable[type[Message]], ring: RingReader | Non
     name = header["type"]
     cls = next((cls for cls in allowed if cls.__name__ == name), None)
     if cls is None:
-        raise LinkError(f"unknown message {_shorten(name)}")
+        raise LinkError(f"unknown message {shorten(name)}")
     buffers = _read_descriptions(cls, header["buffers"])
     if len(data) - start != (expected := sum(b.size for b in buffers)):
         raise LinkError(f"{cls.__name__}: {len(data) - start} bytes of buffers arrived, the header promises {expected}")
@@ -176,7 +165,7 @@ def decode(data: bytes, allowed: Iterable[type[Message]], ring: RingReader | Non
         arrays[buffer.field] = _read_buffer(f"{cls.__name__}.{buffer.field}", buffer, data, start, ring)
         start += buffer.size
     try:
-        return cls(**_read_fields(cls, header["fields"], arrays))
+        return cls(**read_fields(cls, header["fields"], arrays))
     except RecursionError:
         raise LinkError(f"{cls.__name__}: nested too deeply") from None
 
@@ -200,19 +189,19 @@ def _read_header(data: bytes) -> tuple[dict[str, Any], int]:
 
 
 def _read_descriptions(cls: Any, values: list[Any]) -> list[_Buffer]:
-    specs = _image_fields(cls)
+    specs = image_fields(cls)
     if len(values) > len(specs):
         raise LinkError(f"{cls.__name__}: {len(values)} buffers, expected at most {len(specs)}")
-    buffers = [_read_dataclass(f"{cls.__name__} buffer", _Buffer, value) for value in values]
+    buffers = [read_dataclass(f"{cls.__name__} buffer", _Buffer, value) for value in values]
     if len({buffer.field for buffer in buffers}) != len(buffers):
         raise LinkError(f"{cls.__name__}: two buffers for one field")
     for buffer in buffers:
         where = f"{cls.__name__}.{buffer.field}"
         if buffer.field not in specs:
-            raise LinkError(f"{_shorten(where)}: not an array field")
+            raise LinkError(f"{shorten(where)}: not an array field")
         _check_image(where, specs[buffer.field], buffer.dtype, buffer.shape)
         if buffer.packing not in ("raw", "zlib", "ring"):
-            raise LinkError(f"{where}: unknown packing {_shorten(buffer.packing)}")
+            raise LinkError(f"{where}: unknown packing {shorten(buffer.packing)}")
         if buffer.size < 0 or (buffer.packing == "ring") != (buffer.ring is not None):
             raise LinkError(f"{where}: malformed buffer description")
         wanted = {"raw": buffer.unpacked_size, "ring": 0}.get(buffer.packing, buffer.size)
@@ -227,7 +216,7 @@ def _check_image(where: str, spec: ImageSpec, dtype: str, shape: tuple[int, ...]
     tail = (spec.channels,) if spec.channels else ()
     if dtype not in spec.dtypes or len(shape) != 2 + len(tail) or shape[2:] != tail:
         wanted = f"{' or '.join(spec.dtypes)} [H, W{', ' + str(spec.channels) if spec.channels else ''}]"
-        raise LinkError(f"{where}: expected {wanted}, got {_shorten(dtype)} {_shorten(list(shape))}")
+        raise LinkError(f"{where}: expected {wanted}, got {shorten(dtype)} {shorten(list(shape))}")
     if not all(1 <= side <= MAX_IMAGE_SIDE for side in shape[:2]):
         raise LinkError(f"{where}: {shape[1]}x{shape[0]} pixels are outside 1..{MAX_IMAGE_SIDE}")
 
@@ -263,169 +252,3 @@ def _is_at_end(unpacker: Any) -> bool:
         return not unpacker.decompress(unpacker.unconsumed_tail, 1) and unpacker.eof and not unpacker.unused_data
     except zlib.error:
         return False
-
-
-# --- fields -----------------------------------------------------------------------------------------------------------
-
-Reader = Callable[[str, Any], Any]  # (where, JSON value) -> value, or LinkError
-
-
-@functools.cache
-def _image_fields(cls: Any) -> dict[str, ImageSpec]:
-    """The array fields of a message class and what each may hold."""
-    specs = {}
-    for name, hint in _hints(cls).items():
-        for part in (hint, *typing.get_args(hint)):
-            if typing.get_origin(part) is Annotated:
-                specs[name] = part.__metadata__[0]
-    return specs
-
-
-@functools.cache
-def _hints(cls: Any) -> dict[str, Any]:
-    hints = typing.get_type_hints(cls, include_extras=True)
-    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
-
-
-@functools.cache
-def _readers(cls: Any) -> dict[str, Reader]:
-    return {name: _make_reader(hint) for name, hint in _hints(cls).items() if name not in _image_fields(cls)}
-
-
-def _read_fields(cls: Any, values: Any, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Check and convert ``values`` (JSON) and join ``arrays`` to them: the arguments of ``cls``."""
-    where, readers = cls.__name__, _readers(cls)
-    if unknown := sorted(_shorten(name) for name in values if name not in readers):
-        raise LinkError(f"{where}: unknown field {', '.join(unknown[:5])}")
-    present = {name: readers[name](f"{where}.{name}", value) for name, value in values.items()} | dict(arrays)
-    for field in dataclasses.fields(cls):
-        needed = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        if needed and field.name not in present:
-            raise LinkError(f"{where}: missing field {field.name}")
-    return present
-
-
-def _read_dataclass(where: str, cls: Any, value: Any) -> Any:
-    if not isinstance(value, dict):
-        raise LinkError(f"{where}: expected an object, got {type(value).__name__}")
-    return cls(**_read_fields(cls, value, {}))
-
-
-def _make_reader(hint: Any) -> Reader:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
-        return functools.partial(_read_literal, arguments)
-    if origin in (types.UnionType, typing.Union):
-        (inner,) = [argument for argument in arguments if argument is not types.NoneType]
-        return functools.partial(_read_optional, _make_reader(inner))
-    if origin is tuple:
-        return functools.partial(_read_list, _make_reader(arguments[0]))
-    if origin is dict:
-        return functools.partial(_read_dict, _make_reader(arguments[1]))
-    if hint in (Camera, Bounds):
-        return functools.partial(_read_geometry, hint)
-    if dataclasses.is_dataclass(hint):
-        return lambda where, value: _read_dataclass(where, hint, value)
-    return {bool: _read_bool, int: _read_int, float: _read_float, str: _read_text, Any: _read_any}[hint]
-
-
-def _wrong(where: str, wanted: str, value: Any) -> LinkError:
-    return LinkError(f"{where}: expected {wanted}, got {_shorten(value)}")
-
-
-def _shorten(value: Any, limit: int = 60) -> str:
-    text = value if isinstance(value, str) else repr(value)
-    text = text.encode("ascii", "backslashreplace").decode()
-    return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def _read_bool(where: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _wrong(where, "true or false", value)
-    return value
-
-
-def _read_int(where: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 1 << 63:
-        raise _wrong(where, "a whole number", value)
-    return value
-
-
-def _read_float(where: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _wrong(where, "a number", value)
-    if abs(value) > 1e300 or not math.isfinite(value):
-        raise _wrong(where, "a finite number", value)
-    return float(value)
-
-
-def _read_text(where: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise _wrong(where, "text", value)
-    if len(value) > MAX_TEXT_LENGTH:
-        raise LinkError(f"{where}: {len(value)} characters exceed {MAX_TEXT_LENGTH}")
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise _wrong(where, "printable text", value)
-    return value
-
-
-def _read_any(where: str, value: Any) -> Any:
-    """Any JSON value, free of NaN and infinity."""
-    if isinstance(value, list):
-        return _read_list(_read_any, where, value)
-    if isinstance(value, dict):
-        return _read_dict(_read_any, where, value)
-    if isinstance(value, str):
-        return _read_text(where, value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _read_float(where, value) if isinstance(value, float) else _read_int(where, value)
-    if value is None or isinstance(value, bool):
-        return value
-    raise _wrong(where, "JSON", value)
-
-
-def _read_literal(choices: tuple[Any, ...], where: str, value: Any) -> Any:
-    if not isinstance(value, str) or value not in choices:
-        raise _wrong(where, " or ".join(map(repr, choices)), value)
-    return value
-
-
-def _read_optional(inner: Reader, where: str, value: Any) -> Any:
-    return None if value is None else inner(where, value)
-
-
-def _read_list(inner: Reader, where: str, value: Any) -> tuple[Any, ...]:
-    if not isinstance(value, list):
-        raise _wrong(where, "a list", value)
-    if len(value) > MAX_ITEMS:
-        raise LinkError(f"{where}: {len(value)} items exceed {MAX_ITEMS}")
-    return tuple(inner(f"{where}[{index}]", item) for index, item in enumerate(value))
-
-
-def _read_dict(inner: Reader, where: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise _wrong(where, "an object", value)
-    if len(value) > MAX_ITEMS:
-        raise LinkError(f"{where}: {len(value)} items exceed {MAX_ITEMS}")
-    return {_read_text(where, key): inner(f"{where}.{_shorten(key)}", item) for key, item in value.items()}
-
-
-def _read_geometry(cls: type[Camera] | type[Bounds], where: str, value: Any) -> Any:
-    if not isinstance(value, dict):
-        raise _wrong(where, "an object", value)
-    for name, item in value.items():
-        if isinstance(item, list):
-            _check_numbers(f"{where}.{_shorten(name)}", item)
-    try:
-        return cls.from_json(value)
-    except (GeometryError, OverflowError, RecursionError) as error:
-        raise LinkError(f"{where}: {_shorten(str(error), 200)}") from None
-
-
-def _check_numbers(where: str, values: list[Any]) -> None:
-    # numpy would also take "1" and true for numbers
-    for value in values:
-        if isinstance(value, list):
-            _check_numbers(where, value)
-        elif isinstance(value, bool) or not isinstance(value, int | float):
-            raise _wrong(where, "numbers", value)

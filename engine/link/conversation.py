@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 
 import engine
 from engine.link import codec
-from engine.link.codec import FrameOutdated, LinkError
+from engine.link.errors import FrameOutdated, LinkError
 from engine.link.message_queue import LinkBusy, MessageQueue
 from engine.link.messages import ENGINE_MESSAGES, PROTOCOL, Hello, Message, Problem, Welcome
 from engine.link.ring import RingReader

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from engine.link.client import EngineClient
-from engine.link.codec import LinkError
+from engine.link.errors import LinkError
 from engine.link.messages import Shutdown
 
 TOKEN_VARIABLE = "HASHLIGHT_TOKEN"

@@ -7,10 +7,11 @@ import threading
 from collections.abc import Callable
 
 from engine.link import codec
+from engine.link.errors import LinkError
 from engine.link.messages import Message
 
 
-class LinkBusy(codec.LinkError):
+class LinkBusy(LinkError):
     """The queue is at its bound: try again once it has drained."""
 
 

@@ -16,8 +16,8 @@ from websockets.exceptions import ConnectionClosed
 
 import engine
 from engine.link import codec
-from engine.link.codec import LinkError
 from engine.link.conversation import PING_INTERVAL, PING_TIMEOUT
+from engine.link.errors import LinkError
 from engine.link.message_queue import LinkBusy, MessageQueue
 from engine.link.messages import CLIENT_MESSAGES, PROTOCOL, Hello, Message, Problem, Shutdown, Welcome
 from engine.link.ring import RingWriter

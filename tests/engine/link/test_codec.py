@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.link import codec
-from engine.link.codec import LinkError, decode, encode
+from engine.link.codec import decode, encode
+from engine.link.errors import LinkError
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import (
     CLIENT_MESSAGES,

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from engine.link.codec import FrameOutdated, LinkError, decode, encode
+from engine.link.codec import decode, encode
+from engine.link.errors import FrameOutdated, LinkError
 from engine.link.geometry import Camera
 from engine.link.messages import ENGINE_MESSAGES, Frame
 from engine.link.ring import RingError, RingPlace, RingReader, RingWriter, TornRead
