@@ -143,7 +143,7 @@ def forward(
     """
     n = features.shape[0]
     _forward[(triton.cdiv(n, _BLOCK),)](
-        n, features, harmonics, sample_rays, weights, densities, colors, harmonics is not None, _BLOCK, num_warps=4
+        n, features, harmonics, sample_rays, weights, densities, colors, harmonics is not None, _BLOCK, num_warps=8
     )
 
 
