@@ -177,7 +177,7 @@ class HASHLIGHT_PG_preview(bpy.types.PropertyGroup):
             ("CENTER", "Center", "Through the middle of the bounds"),
             ("BEHIND", "Behind", "Beyond the bounds: the subject stands before the plane"),
         ),
-        default="CENTER",
+        default="FRONT",
     )
     percentage: IntProperty(
         name="Resolution",

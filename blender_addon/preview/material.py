@@ -47,7 +47,7 @@ def build_material(name: str, alpha: Alpha) -> bpy.types.Material:
     if material.node_tree is None:  # before 5.0
         material.use_nodes = True
     material.surface_render_method = "BLENDED"  # EEVEE: no dither noise
-    material.use_backface_culling = False
+    material.diffuse_color = (1.0, 1.0, 1.0, 0.1)  # Solid shading can't show the picture: hardly anything, then
     tree = material.node_tree
     tree.nodes.clear()
 

@@ -21,7 +21,7 @@ def describe_engine(session: EngineSession | None) -> str:
     if session is None:
         return _PHASES["stopped"]
     if session.phase == "ready" and session.welcome is not None:
-        return f"{_PHASES['ready']}: {session.welcome.device.upper()}, {session.welcome.device_name}"
+        return f"{_PHASES['ready']}, on {session.welcome.device.upper()}"
     return _PHASES[session.phase]
 
 
