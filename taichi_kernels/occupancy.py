@@ -38,17 +38,25 @@ def _carve_view(
             axis = ti.math.vec3(camera[0, row * 4], camera[0, row * 4 + 1], camera[0, row * 4 + 2])
             p[row] = axis.dot(center) + camera[0, row * 4 + 3]
         depth = -p.z
-        if depth > 1e-6:
+        # A cell that one camera saw through is settled.
+        if depth > 1e-6 and (flags[index] & CARVED) == 0:
             u, v = p.x / depth, -p.y / depth
             r2 = u * u + v * v
             k1, k2, p1, p2 = camera[0, 16], camera[0, 17], camera[0, 18], camera[0, 19]
             radial = 1.0 + r2 * (k1 + r2 * k2)
+            # How much the lens stretches the picture here. Where it isn't positive the polynomial has turned back: it
+            # would put points far off the axis into the picture.
+            stretch = 1.0 + r2 * (3.0 * k1 + 5.0 * r2 * k2)
             px = camera[0, 12] * (u * radial + 2.0 * p1 * u * v + p2 * (r2 + 2.0 * u * u)) + camera[0, 14]
             py = camera[0, 13] * (v * radial + p1 * (r2 + 2.0 * v * v) + 2.0 * p2 * u * v) + camera[0, 15]
-            if px >= 0.0 and py >= 0.0 and px < width and py < height:
+            if stretch > 0.0 and px >= 0.0 and py >= 0.0 and px < width and py < height:
                 flags[index] = flags[index] | SEEN
                 whole = px >= margin_px and py >= margin_px and px < width - margin_px and py < height - margin_px
                 pixel = ti.cast(py, ti.i32) * width + ti.cast(px, ti.i32)
+                focal = ti.max(camera[0, 12], camera[0, 13])
+                footprint = cell_radius / ti.max(depth - cell_radius, 1e-6) * ti.sqrt(1.0 + r2) * focal
+                # One pixel more: what lies at the footprint's rim was sampled at the centre of its pixel.
+                whole = whole and footprint * ti.max(stretch, 1.0) + 1.0 <= margin_px
                 if whole and depth + cell_radius < nearest[pixel]:
                     flags[index] = flags[index] | CARVED
 
@@ -59,8 +67,8 @@ def carve_view(
     """Mark in ``flags`` [resolution^3] int32 the cells this camera has in its picture, and those it saw through.
 
     ``camera`` [1, 20] holds *world-to-camera* rows (unit-cube space to camera space) and intrinsics; ``nearest``
-    [height, width] f32 the nearest surface (planar z, unit-cube lengths) within ``margin_px`` pixels, which must cover
-    a cell's footprint: +inf where the camera saw nothing, 0 where it can't tell.
+    [height, width] f32 the nearest surface (planar z, unit-cube lengths) within ``margin_px`` pixels: +inf where the
+    camera saw nothing, 0 where it can't tell. Cells so near that their footprint is wider than that are not carved.
     """
     height, width = nearest.shape
     _carve_view(resolution, width, height, margin_px, camera, nearest.view(-1), flags)

@@ -5,6 +5,7 @@ A cell is open until a camera saw through all of it, no camera sees it, or the f
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from engine.data.views import View
 from engine.fields.hash_grid_field import HashGridField, SampleBatch
 from engine.fields.unit_cube import UnitCube
+from engine.link.geometry import Camera
 from taichi_kernels.occupancy import (
     CARVED,
     COARSE_FACTOR,
@@ -27,6 +29,10 @@ from taichi_kernels.occupancy import (
 _THICKNESS_THRESHOLD = 0.01
 # A cell nobody evaluated yet counts as this dense: occupied, but soon forgotten if the field is thin there.
 _NEW_THICKNESS = 0.05
+# A picture is reduced until a cell's footprint reaches about this many pixels: what carving needs, at little cost.
+_FOOTPRINT_PIXELS = 12
+# Cells nearer to a camera than this (unit-cube lengths) are left to others: their footprints fill its picture.
+_NEAREST_CARVED = 0.25
 
 
 class OccupancyGrid:
@@ -35,7 +41,7 @@ class OccupancyGrid:
     def __init__(
         self, resolution: int, decay: float, step_length: float, cube: UnitCube, device: str, seed: int
     ) -> None:
-        if resolution % 16 or resolution > 512:
+        if resolution % 16 or not 16 <= resolution <= 512:
             raise ValueError(f"occupancy_resolution: {resolution} is not a multiple of 16 up to 512")
         self.resolution, self._decay, self._step_length = resolution, decay, step_length
         self._cube, self._device, self._seed = cube, device, seed
@@ -59,15 +65,22 @@ class OccupancyGrid:
 
     def carve(self, view: View) -> None:
         """Close the cells this view saw through, open those it is the first to see."""
-        nearest, margin = self._nearest_surface(view)
-        carve_view(
-            self.resolution, self._cube.inverse_camera_row(view.camera, self._device), nearest, margin, self.flags
-        )
+        alpha = torch.from_numpy(np.asarray(view.color[..., 3], dtype=np.float32)).to(self._device)
+        if view.depth is not None:
+            depth = torch.from_numpy(view.depth).to(self._device) * self._cube.scale
+        else:
+            depth = torch.full_like(alpha, torch.inf)
+        for footprint in self._footprints(view.camera):
+            factor = max(1, math.floor(footprint / _FOOTPRINT_PIXELS))
+            reach = math.ceil(footprint / factor) + 1
+            nearest = _nearest_surface(depth, alpha, factor, reach)
+            row = self._cube.inverse_camera_row(_reduce(view.camera, factor), self._device)
+            carve_view(self.resolution, row, nearest, float(reach), self.flags)
         open_cells = self._in_box & ((self.flags & SEEN) != 0) & ((self.flags & CARVED) == 0)
         # A cell never refreshed counts as dense; one that was open before keeps what is known of it.
         newly_open = open_cells & (self.densities == 0)
-        self.densities[newly_open] = _NEW_THICKNESS
-        self.densities[~open_cells] = 0.0
+        self.densities.masked_fill_(newly_open, _NEW_THICKNESS)
+        self.densities.masked_fill_(~open_cells, 0.0)
         self._candidates = open_cells.nonzero().view(-1).int()
         self._pack()
 
@@ -107,21 +120,42 @@ class OccupancyGrid:
         inside = axes[2][:, None, None] & axes[1][None, :, None] & axes[0][None, None, :]
         return torch.from_numpy(inside.reshape(-1)).to(self._device)
 
-    def _nearest_surface(self, view: View) -> tuple[torch.Tensor, float]:
-        """[H, W] f32: the nearest planar z (unit-cube lengths) within a cell's footprint around each pixel, +inf where
-        nothing is, 0 where it isn't known; and the footprint's reach in pixels."""
-        alpha = torch.from_numpy(np.asarray(view.color[..., 3], dtype=np.float32)).to(self._device)
-        if view.depth is not None:
-            depth = torch.from_numpy(view.depth).to(self._device) * self._cube.scale
-        else:
-            depth = torch.full_like(alpha, torch.inf)
-        camera = view.camera
-        distance = float(np.linalg.norm(camera.position - self._cube.bounds.center)) - self._cube.bounds.radius
-        near = max(distance * self._cube.scale, 1e-2)
-        reach = max(1, math.ceil(math.sqrt(3) / 2 / self.resolution * max(camera.fx, camera.fy) / near) + 1)
-        reach = min(reach, 32)
-        nearest = -torch.nn.functional.max_pool2d(-depth[None, None], 2 * reach + 1, 1, reach)[0, 0]
-        # Coverage without any depth near it: thinner than a pixel, or no depth captured. No cell can be ruled out.
-        covered = torch.nn.functional.max_pool2d(alpha[None, None], 2 * reach + 1, 1, reach)[0, 0] > 0
-        nearest[covered & torch.isinf(nearest)] = 0.0
-        return nearest.contiguous(), float(reach)
+    def _footprints(self, camera: Camera) -> list[float]:
+        """How many pixels a cell reaches around its centre at the front, in the middle and at the back of the bounds.
+
+        Cells nearer than that aren't carved, and those farther away all the closer to a silhouette.
+        """
+        bounds, scale = self._cube.bounds, self._cube.scale
+        center = float(np.linalg.norm(camera.position - bounds.center)) * scale
+        depths = {max(center + side * bounds.radius * scale, _NEAREST_CARVED) for side in (-1.0, 0.0, 0.7)}
+        return [math.sqrt(3) / 2 / self.resolution * max(camera.fx, camera.fy) / depth for depth in sorted(depths)]
+
+
+def _nearest_surface(depth: torch.Tensor, alpha: torch.Tensor, factor: int, reach: int) -> torch.Tensor:
+    """The nearest ``depth`` [H, W] within ``reach`` pixels of the picture reduced by ``factor``: +inf where nothing is,
+    0 where there is coverage without any depth near it: thinner than a pixel, or no depth captured. No cell can be
+    ruled out there."""
+    nearest = -_pool_maximum(-depth, factor, reach)
+    covered = _pool_maximum(alpha, factor, reach) > 0
+    return torch.where(covered & torch.isinf(nearest), 0.0, nearest).contiguous()
+
+
+def _pool_maximum(image: torch.Tensor, factor: int, reach: int) -> torch.Tensor:
+    """Reduce ``image`` [H, W] by ``factor`` (partial blocks count), then take the maximum within ``reach`` pixels."""
+    pooled = torch.nn.functional.max_pool2d(image[None, None], factor, factor, ceil_mode=True)
+    # Rows, then columns: the cost grows with the reach, not with its square.
+    pooled = torch.nn.functional.max_pool2d(pooled, (1, 2 * reach + 1), 1, (0, reach))
+    return torch.nn.functional.max_pool2d(pooled, (2 * reach + 1, 1), 1, (reach, 0))[0, 0]
+
+
+def _reduce(camera: Camera, factor: int) -> Camera:
+    """The camera of a picture reduced by ``factor``, a partial block at the end making a whole pixel."""
+    return dataclasses.replace(
+        camera,
+        width=-(-camera.width // factor),
+        height=-(-camera.height // factor),
+        fx=camera.fx / factor,
+        fy=camera.fy / factor,
+        cx=camera.cx / factor,
+        cy=camera.cy / factor,
+    )

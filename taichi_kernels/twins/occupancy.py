@@ -20,20 +20,26 @@ def cell_centers(resolution: int, device: str | torch.device) -> torch.Tensor:
 def carve_view(
     resolution: int, camera: torch.Tensor, nearest: torch.Tensor, margin_px: float, flags: torch.Tensor
 ) -> None:
-    """Flag the cells whose centre is in the picture, and of those the ones wholly in front of ``nearest``."""
+    """Flag the cells whose centre is in the picture, and those whose whole footprint is known and behind nothing."""
     height, width = nearest.shape
     row = camera[0].double()
     world_to_camera = row[:12].view(3, 4)
     p = cell_centers(resolution, camera.device) @ world_to_camera[:, :3].T + world_to_camera[:, 3]
     depth = -p[:, 2]
-    is_ahead = depth > 1e-6
+    is_ahead = (depth > 1e-6) & ((flags & CARVED) == 0)
     safe = torch.where(is_ahead, depth, 1.0)
-    x, y = distort(p[:, 0] / safe, -p[:, 1] / safe, row[16:])
+    u, v = p[:, 0] / safe, -p[:, 1] / safe
+    x, y = distort(u, v, row[16:])
+    r2 = u * u + v * v
+    stretch = 1.0 + r2 * (3.0 * row[16] + 5.0 * r2 * row[17])
     px, py = row[12] * x + row[14], row[13] * y + row[15]
-    is_seen = is_ahead & (px >= 0) & (py >= 0) & (px < width) & (py < height)
+    is_seen = is_ahead & (stretch > 0) & (px >= 0) & (py >= 0) & (px < width) & (py < height)
     is_whole = (px >= margin_px) & (py >= margin_px) & (px < width - margin_px) & (py < height - margin_px)
     surface = nearest[py.long().clamp(0, height - 1), px.long().clamp(0, width - 1)]
-    is_carved = is_seen & is_whole & (depth + 3**0.5 / 2 / resolution < surface)
+    radius = 3**0.5 / 2 / resolution
+    footprint = radius / (depth - radius).clamp(min=1e-6) * torch.sqrt(1.0 + r2) * row[12:14].max()
+    is_whole &= footprint * stretch.clamp(min=1.0) + 1.0 <= margin_px
+    is_carved = is_seen & is_whole & (depth + radius < surface)
     flags |= is_seen.int() * SEEN | is_carved.int() * CARVED
 
 
