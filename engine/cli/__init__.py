@@ -51,9 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _share_cores() -> None:
-    """Have torch's threads sleep when they wait for each other, instead of spinning for milliseconds: beside a renderer
-    that keeps every core busy, a training step took up to ten times as long with the default. OpenMP reads this when torch
-    is imported; what the user has set stays."""
+    """Have torch's threads sleep when they wait for each other, instead of spinning for milliseconds.
+
+    Beside a renderer that keeps every core busy, a training step took up to ten times as long with the default. OpenMP
+    reads this when torch is imported; what the user has set stays.
+    """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # GNU's: a spin of some microseconds is worth it on idle cores
 
