@@ -16,18 +16,19 @@ def to_blender_pixels(color: np.ndarray) -> np.ndarray:
     Args: ``color`` [H, W, 4] float16, first row on top, no negative values expected.
     Returns: [H * W * 4] float32, contiguous, last row first, every value within 0..65504.
 
-    NumPy's own float16 cast takes 23 ms for 1080p where this takes 4: clamp, shift the bits into place, rescale.
+    NumPy's own float16 cast takes 23 ms for 1080p where this takes 5: clamp, shift the bits into place, rescale.
     """
-    height, width, channels = color.shape
-    halves = color.view(np.int16)[::-1]
-    bits = np.empty((height, width, channels), np.uint32)
+    height = color.shape[0]
+    halves = color.view(np.int16)
+    bits = np.empty(color.shape, np.uint32)
     floats = bits.view(np.float32)
     for start in range(0, height, _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
+        source = halves[start : start + _ROWS_AT_ONCE]
+        target = slice(height - start - len(source), height - start)
         # As integers, negative halves are below 0, infinity and NaN above the largest finite one.
-        bits[rows] = np.clip(halves[rows], 0, _LARGEST_HALF)
-        np.left_shift(bits[rows], 13, out=bits[rows])
-        np.multiply(floats[rows], _HALF_TO_FLOAT, out=floats[rows])
+        bits[target][::-1] = np.clip(source, 0, _LARGEST_HALF)
+        np.left_shift(bits[target], 13, out=bits[target])
+        np.multiply(floats[target], _HALF_TO_FLOAT, out=floats[target])
     return floats.reshape(-1)
 
 

@@ -1,0 +1,96 @@
+"""Which views wait, which were sent, which the engine holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+Import = Callable[[str], ModuleType]
+
+VIEW_BYTES = 4 * 4 * 4 * 2
+
+
+def _view(name: str) -> Any:
+    from engine.link.geometry import Camera
+    from engine.link.messages import AddView
+
+    camera = Camera(np.eye(4), 4, 4, 4.0, 4.0, 2.0, 2.0)
+    return AddView(name=name, split="train", camera=camera, color=np.zeros((4, 4, 4), np.float16))
+
+
+@pytest.fixture
+def read_again() -> list[str]:
+    """Names of the views that were read from disk, in order."""
+    return []
+
+
+@pytest.fixture
+def put(addon: Import, read_again: list[str]) -> Callable[..., None]:
+    def put(outbox: Any, name: str, in_memory: bool = True) -> None:
+        def reload() -> Any:
+            read_again.append(name)
+            return _view(name)
+
+        outbox.put(name, reload, _view(name) if in_memory else None)
+
+    return put
+
+
+def test_views_go_out_in_the_order_of_capture_and_only_once(
+    addon: Import, put: Callable, read_again: list[str]
+) -> None:
+    outbox = addon("session.outbox").ViewOutbox()
+    for name in "abc":
+        put(outbox, name)
+    sent = []
+    while (view := outbox.next_waiting()) is not None:
+        sent.append(view.name)
+        outbox.mark(view.name, "sent")
+    assert sent == ["a", "b", "c"]
+    assert not read_again  # they were still in memory
+    assert outbox.count("sent") == 3
+
+
+def test_a_new_engine_gets_what_it_lacks_from_disk(addon: Import, put: Callable, read_again: list[str]) -> None:
+    outbox = addon("session.outbox").ViewOutbox()
+    for name in "abcd":
+        put(outbox, name)
+        outbox.mark(name, "sent")
+    outbox.mark("a", "held")
+    outbox.mark("d", "refused")
+    outbox.start_over(held=["b"])
+    assert list(outbox.names("waiting")) == ["a", "c"]
+    assert list(outbox.names("held")) == ["b"]
+    assert list(outbox.names("refused")) == ["d"]
+    assert outbox.next_waiting().name == "a"
+    assert read_again == ["a"]
+
+
+def test_pixels_stay_in_memory_up_to_the_bound_only(addon: Import, put: Callable, read_again: list[str]) -> None:
+    outbox = addon("session.outbox").ViewOutbox(memory_bound=2 * VIEW_BYTES)
+    for name in "abc":
+        put(outbox, name)
+    for name in "abc":
+        assert outbox.next_waiting().name == name
+        outbox.mark(name, "sent")
+    assert read_again == ["c"]
+
+
+def test_a_view_captured_again_replaces_the_one_before(addon: Import, put: Callable) -> None:
+    outbox = addon("session.outbox").ViewOutbox()
+    put(outbox, "a")
+    outbox.mark("a", "held")
+    put(outbox, "a")
+    assert list(outbox.names("waiting")) == ["a"]
+    assert len(outbox) == 1
+
+
+def test_words_about_views_that_were_never_offered_are_ignored(addon: Import) -> None:
+    outbox = addon("session.outbox").ViewOutbox()
+    outbox.mark("stranger", "held")
+    assert len(outbox) == 0
+    assert "stranger" not in outbox
