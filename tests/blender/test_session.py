@@ -260,3 +260,38 @@ def test_the_engine_outlives_undo_and_another_file(addon: Import, engine_scene: 
     step = session.status.step
     _wait(addon, lambda: session.status.step > step, "training while another file is open")
     assert session.trouble is None
+
+
+@pytest.mark.slow
+def test_an_engine_started_elsewhere_is_used_and_left_running(
+    addon: Import, engine_scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.link.launcher import EngineProcess
+
+    process = EngineProcess(os.environ["HASHLIGHT_ENGINE_PYTHON"], tmp_path / "elsewhere")
+    process.start()
+    preferences = addon("preferences").get_preferences()
+    try:
+        address = process.wait_ready(PATIENCE)
+        preferences.use_running_engine, preferences.host, preferences.port = True, address.host, address.port
+        preferences.token = "wrong"
+        bpy.ops.hashlight.start_engine()
+        session = addon("session.registry").current()
+        _wait(addon, lambda: session.phase == "lost", "the refusal", 20.0)
+        assert "token" in session.trouble.message
+
+        preferences.token = address.token
+        session = _capture_and_train(addon)
+        engine_scene.hashlight.bake.frames = 2
+        engine_scene.hashlight.bake.resolution_x = engine_scene.hashlight.bake.resolution_y = 32
+        bpy.ops.hashlight.bake()
+        _wait(addon, lambda: session.jobs["turntable"].state == "done", "the turntable")
+        assert (tmp_path / "elsewhere" / "session" / "bakes" / "turntable" / "frame_0002.png").is_file()
+        assert addon("preview.plane").find_plane(engine_scene, "bake") is not None
+
+        bpy.ops.hashlight.stop_engine()
+        _wait(addon, lambda: session.phase == "stopped", "the parting")
+        assert process.is_running
+    finally:
+        preferences.use_running_engine = False
+        process.stop(5.0)
