@@ -56,7 +56,7 @@ class Trainer:
         self.step_count = 0
         self.training_seconds = 0.0
         self._budget: tuple[float | None, int | None] = (None, None)
-        self._rays = _FIRST_RAYS
+        self._rays = min(_FIRST_RAYS, config.max_rays_per_step)
         self._last_rays = 0
         self._last_samples = 0
         self._recent: list[float] = []
@@ -137,8 +137,9 @@ class Trainer:
         grad_raw_densities, grad_raw_colors = self._grad_raw_densities[:samples], self._grad_raw_colors[:samples]
         if samples:
             raw_densities, raw_colors = self.field.evaluate(batch, self._rays_d)
-            if self.device == "cuda":
-                # The host doesn't know how many samples are real: those past the last ray must not teach.
+            if samples == self._batch.capacity:
+                # Samples past the last ray that fitted belong to none, or on a GPU to an earlier step: they must not
+                # teach.
                 grad_raw_densities.zero_()
                 grad_raw_colors.zero_()
             composite_training(
@@ -189,10 +190,13 @@ class Trainer:
 
     def load_state(self, state: dict[str, torch.Tensor]) -> None:
         """Take over what ``state`` returned. Raises ValueError that names a missing or misshapen tensor."""
+        if "trainer.progress" not in state or state["trainer.progress"].shape != (3,):
+            raise ValueError("trainer.progress: missing or of another size")
         self.field.load_state(state)
         self.occupancy.load(state)
         step, self.training_seconds, rays = state["trainer.progress"].tolist()
-        self.step_count, self._rays = int(step), int(rays)
+        self.step_count = int(step)
+        self._rays = int(np.clip(rays, 1, self.config.max_rays_per_step))
 
     @property
     def _gradient_scale(self) -> float:
