@@ -54,7 +54,7 @@ def describe(summary: dict[str, Any]) -> str:
     """What the neural picture was learnt from, for its label."""
     width, height = summary["size"]
     views, seconds = summary["training_views"], summary["training_seconds"]
-    return f"Hashlight: {views} views of {width}x{height}, {seconds:.0f} s of training ({summary['device_name']})"
+    return f"Hashlight: {views} views of {width}x{height}, {seconds:.0f} s on {summary['device_name']}"
 
 
 def write_turntable(path: Path, frames: list[Image.Image], milliseconds: int) -> None:
