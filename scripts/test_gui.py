@@ -1,0 +1,153 @@
+"""Run tests/gui inside a real Blender with its window open, on a virtual screen with software OpenGL.
+
+The built zip is installed as a user would, events go through Blender's own event queue, and pictures are taken of the
+screen. Where no such Blender is to be had, that is said plainly and counts as not run; --strict makes it a failure.
+
+    python scripts/test_gui.py [NAME_PART ...] [--strict] [--keep FOLDER] [--script FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from build_extension import build_extension
+from gui_blender import NoBlenderError, WindowBlender, find_blender
+
+ROOT = Path(__file__).resolve().parents[1]
+SCREEN = (1280, 800)
+TIME_LIMIT = 900.0  # seconds for all tests together
+
+
+@contextlib.contextmanager
+def running(command: list[str], **options: object) -> Iterator[subprocess.Popen[str]]:
+    """A process, ended with all that it started when the context ends."""
+    process = subprocess.Popen(command, start_new_session=True, text=True, **options)  # type: ignore[call-overload]
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            pass
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextlib.contextmanager
+def virtual_screen(blender: WindowBlender) -> Iterator[str]:
+    """The name of a display of our own."""
+    width, height = SCREEN
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", f"{width}x{height}x24", "-nolisten", "tcp"]
+    with running(blender.command(command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        assert server.stdout is not None
+        number = server.stdout.readline().strip()
+        if not number:
+            raise NoBlenderError("Xvfb does not start")
+        yield f":{number}"
+
+
+def run_in_window(
+    blender: WindowBlender, script: Path, arguments: list[str], out: Path, limit: float = TIME_LIMIT
+) -> int | None:
+    """Run ``script`` in a Blender with a window; its exit code, None when it took longer than ``limit`` seconds.
+
+    Blender's own output goes to ``out``/blender.log and, as it comes, to ours.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    zip_file = build_extension()
+    with tempfile.TemporaryDirectory(prefix="hashlight-gui-", ignore_cleanup_errors=True) as user:
+        with virtual_screen(blender) as display:
+            environment = {
+                "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+                "HOME": user,
+                "TMPDIR": user,
+                "LANG": "C.UTF-8",
+                "DISPLAY": display,
+                "LIBGL_ALWAYS_SOFTWARE": "1",
+                "BLENDER_USER_RESOURCES": f"{user}/blender",
+                "HASHLIGHT_ENGINE_PYTHON": sys.executable,
+            }
+            width, height = map(str, SCREEN)
+            program = [blender.executable, "--factory-startup", "--enable-event-simulate", "--python-exit-code", "1"]
+            program += ["--window-geometry", "0", "0", width, height, "--python", str(script)]
+            program += ["--", str(zip_file), str(out), *arguments]
+            log = (out / "blender.log").open("w", encoding="utf-8")
+            command = blender.command(program)
+            with log, running(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=ROOT) as process:
+                code = _follow(process, out, limit)
+            for trace in Path(user).glob("*.crash.txt"):
+                shutil.copy(trace, out)
+            return code
+
+
+def _follow(process: subprocess.Popen[str], out: Path, limit: float) -> int | None:
+    """Show what the script reports until Blender ends."""
+    deadline = time.monotonic() + limit
+    report, shown = out / "report.txt", 0
+    while True:
+        code = process.poll()
+        if report.is_file():
+            text = report.read_text("utf-8")
+            sys.stdout.write(text[shown:])
+            sys.stdout.flush()
+            shown = len(text)
+        if code is not None or time.monotonic() > deadline:
+            return code
+        time.sleep(0.2)
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Run tests/gui in a real Blender window.")
+    parser.add_argument("names", nargs="*", metavar="NAME_PART", help="only tests whose name contains one of these")
+    parser.add_argument("--strict", action="store_true", help="fail when no Blender window can be opened here")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep screenshots and the log there")
+    parser.add_argument("--script", type=Path, help="run this instead of the tests (see benchmarks/)")
+    options = parser.parse_args()
+    try:
+        blender = find_blender()
+    except NoBlenderError as reason:
+        print(f"Window tests NOT RUN: {reason}")
+        return int(options.strict)
+    with tempfile.TemporaryDirectory(prefix="hashlight-gui-out-") as temporary:
+        out = (options.keep or Path(temporary)).absolute()
+        for former in ("report.txt", "results.json"):
+            (out / former).unlink(missing_ok=True)
+        script = (options.script or ROOT / "tests" / "gui" / "run_in_blender.py").absolute()
+        try:
+            code = run_in_window(blender, script, options.names, out)
+        except NoBlenderError as reason:
+            print(f"Window tests NOT RUN: {reason}")
+            return int(options.strict)
+        return _summarize(out, code) if options.script is None else int(code != 0)
+
+
+def _summarize(out: Path, code: int | None) -> int:
+    path = out / "results.json"
+    results = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    failed = [name for name, words in results.items() if words != "passed"]
+    if code is None:
+        print(f"Blender was stopped after {TIME_LIMIT:.0f} s")
+    elif code != 0 or not results:
+        print(f"Blender ended with {code}; its last words:")
+        print("\n".join((out / "blender.log").read_text("utf-8", errors="replace").splitlines()[-20:]))
+    print(f"{len(results) - len(failed)} passed, {len(failed)} failed in a Blender window")
+    return int(bool(failed) or code != 0 or not results)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,108 @@
+"""Run by Blender itself (``blender --python``): installs the zip, runs the tests beside this file, reports, quits.
+
+A test is a generator function ``test_*(window)``. What it yields says when to go on: after a number of seconds, or once
+a function returns something true. Meanwhile Blender draws, handles events and runs timers as it does for a user.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import bpy
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+from window import Steps, Window  # noqa: E402
+
+PATIENCE = 120.0  # seconds for a condition to come true
+TICK = 0.02
+
+
+class Runner:
+    """Drives one test after another from a timer."""
+
+    def __init__(self, zip_file: Path, out: Path, wanted: list[str]) -> None:
+        self._report_file = out / "report.txt"
+        self._results_file = out / "results.json"
+        self._results: dict[str, str] = {}
+        self._window = Window(out)
+        self._steps = self._run_all(zip_file, wanted)
+        self._condition: Callable[[], object] | None = None
+        self._since = 0.0
+
+    def tick(self) -> float | None:
+        """The timer: go on with the tests if what they wait for is there."""
+        try:
+            if self._condition is not None:
+                if not self._condition():
+                    if time.monotonic() - self._since < PATIENCE:
+                        return TICK
+                    return self._advance(TimeoutError(f"waited {PATIENCE:.0f} s in vain"))
+                self._condition = None
+            return self._advance(None)
+        except StopIteration:
+            self._quit()
+            return None
+        except BaseException:
+            self._say(traceback.format_exc())
+            os._exit(3)
+
+    def _advance(self, error: Exception | None) -> float:
+        step = next(self._steps) if error is None else self._steps.throw(error)
+        if callable(step):
+            self._condition, self._since = step, time.monotonic()
+            return TICK
+        return float(step)
+
+    def _run_all(self, zip_file: Path, wanted: list[str]) -> Steps:
+        yield 1.0  # the window draws itself
+        bpy.context.preferences.view.show_splash = False
+        bpy.ops.extensions.package_install_files(
+            filepath=str(zip_file), repo="user_default", enable_on_install=True, overwrite=True
+        )
+        for name, test in _tests():
+            if wanted and not any(part in name for part in wanted):
+                continue
+            started = time.monotonic()
+            try:
+                yield from self._window.start_anew()
+                yield 0.3
+                yield from test(self._window)
+                outcome = "passed"
+            except Exception:
+                outcome = traceback.format_exc()
+                self._window.screenshot(f"failed {name.replace('::', ' ')}")
+            self._window.end_engine()
+            self._results[name] = outcome
+            self._say(f"{name}: {outcome} ({time.monotonic() - started:.1f} s)")
+            self._results_file.write_text(json.dumps(self._results, indent=1), "utf-8")
+
+    def _say(self, line: str) -> None:
+        with self._report_file.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def _quit(self) -> None:
+        self._window.end_engine()
+        bpy.context.preferences.view.use_save_prompt = False
+        bpy.ops.wm.quit_blender()
+
+
+def _tests() -> Iterator[tuple[str, Callable[[Window], Steps]]]:
+    for file in sorted(HERE.glob("test_*.py")):
+        module = importlib.import_module(file.stem)
+        for name, function in vars(module).items():
+            if name.startswith("test_") and callable(function):
+                yield f"{file.stem}::{name}", function
+
+
+if __name__ == "__main__":
+    _zip, _out, *_wanted = sys.argv[sys.argv.index("--") + 1 :]
+    _runner = Runner(Path(_zip), Path(_out), _wanted)
+    bpy.app.timers.register(_runner.tick, first_interval=1.0, persistent=True)

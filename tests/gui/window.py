@@ -1,0 +1,103 @@
+"""What tests in a window need: the viewport, events, screenshots, the add-on's modules."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import subprocess
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import bpy
+import numpy as np
+
+ADDON = "bl_ext.user_default.hashlight"
+Steps = Generator[float | Callable[[], object], None, None]
+
+
+class Window:
+    """Blender's window as tests see it. Pixels are counted from the top left, as in screenshots."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+
+    def addon(self, name: str) -> ModuleType:
+        """One of the add-on's modules: ``addon("capture.rigs")``."""
+        return importlib.import_module(f"{ADDON}.{name}")
+
+    def start_anew(self) -> Steps:
+        """The factory scene without its objects, the sidebar open."""
+        bpy.ops.wm.read_homefile(use_factory_startup=True, use_splash=False)
+        bpy.context.preferences.view.show_splash = False
+        for obj in list(bpy.data.objects):
+            bpy.data.objects.remove(obj)
+        yield 0.3  # a file that was just loaded has no window to change things in yet
+        with self.viewport():
+            self.space.show_region_ui = True
+            self.space.show_gizmo = False
+
+    def end_engine(self) -> None:
+        """End the engine, if one runs."""
+        self.addon("session.registry").close()
+
+    @property
+    def window(self) -> bpy.types.Window:
+        return bpy.context.window_manager.windows[0]
+
+    @property
+    def area(self) -> bpy.types.Area:
+        return next(area for area in self.window.screen.areas if area.type == "VIEW_3D")
+
+    @property
+    def space(self) -> bpy.types.SpaceView3D:
+        return self.area.spaces.active
+
+    @property
+    def view(self) -> bpy.types.RegionView3D:
+        return self.space.region_3d
+
+    def region(self, kind: str = "WINDOW") -> bpy.types.Region:
+        """One of the viewport's regions."""
+        return next(region for region in self.area.regions if region.type == kind)
+
+    @contextlib.contextmanager
+    def viewport(self) -> Iterator[None]:
+        """The context in which a user's mouse is over the viewport."""
+        with bpy.context.temp_override(window=self.window, area=self.area, region=self.region()):
+            yield
+
+    def event(self, kind: str, value: str = "PRESS", x: int | None = None, y: int | None = None) -> None:
+        """Put an event into Blender's queue; at the middle of the viewport unless ``x`` and ``y`` (from the top left)
+        say otherwise."""
+        region = self.region()
+        if x is None or y is None:
+            x, bottom_up = region.x + region.width // 2, region.y + region.height // 2
+        else:
+            bottom_up = self.window.height - 1 - y
+        self.window.event_simulate(type=kind, value=value, x=x, y=bottom_up)
+
+    def click(self, x: int, y: int) -> Steps:
+        """Press and release the left button at a pixel of the screen."""
+        for kind, value in (("MOUSEMOVE", "NOTHING"), ("LEFTMOUSE", "PRESS"), ("LEFTMOUSE", "RELEASE")):
+            self.event(kind, value, x, y)
+            yield 0.15
+
+    def screenshot(self, name: str) -> np.ndarray:
+        """The screen as it is drawn now, [H, W, 3] float32 in 0..1 as displayed; kept as ``name``.png."""
+        path = self.out / f"{name}.png"
+        subprocess.run(["import", "-window", "root", "-depth", "8", f"PNG24:{path}"], check=True, timeout=60)
+        image = bpy.data.images.load(str(path))
+        try:
+            image.colorspace_settings.name = "Non-Color"
+            pixels = np.empty(image.size[0] * image.size[1] * 4, np.float32)
+            image.pixels.foreach_get(pixels)
+            return pixels.reshape(image.size[1], image.size[0], 4)[::-1, :, :3]
+        finally:
+            bpy.data.images.remove(image)
+
+    def viewport_pixels(self, name: str) -> np.ndarray:
+        """The part of a screenshot that shows the viewport's main region, [H, W, 3]."""
+        region = self.region()
+        top = self.window.height - region.y - region.height
+        return self.screenshot(name)[top : top + region.height, region.x : region.x + region.width]
