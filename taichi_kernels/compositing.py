@@ -9,6 +9,7 @@ import torch
 
 from taichi_kernels.launch import kernel
 from taichi_kernels.random_numbers import uniform
+from taichi_kernels.stepping import StepRule, step_at
 
 # Density of an untrained field, in units of one over the unit cube's side: thin enough to see through the cube's empty
 # parts, thick enough that surfaces form within a few hundred steps.
@@ -73,7 +74,10 @@ def _raw_color(raw_colors: ti.template(), i: ti.i32) -> ti.math.vec3:
 def _composite_training(
     n: ti.i32,
     linear: ti.template(),
-    step_length: ti.f32,
+    grows: ti.template(),
+    smallest_step: ti.f32,
+    largest_step: ti.f32,
+    cone_angle: ti.f32,
     depth_weight: ti.f32,
     depth_margin: ti.f32,
     gradient_scale: ti.f32,
@@ -94,6 +98,8 @@ def _composite_training(
         for k in ti.static(range(3)):
             background[k] = uniform(seed, step, ray, 8 + k)
         surface = targets[ray, 4]
+        # No less than a step: there must be a sample near the surface.
+        margin = ti.max(depth_margin, step_at(surface, 0.0, largest_step, cone_angle, grows))
 
         color = ti.math.vec3(0.0)
         line_loss = 0.0
@@ -103,11 +109,12 @@ def _composite_training(
             if transmittance < TRAINING_MIN_TRANSMITTANCE:
                 break
             used += 1
-            alpha = 1.0 - ti.exp(-activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * step_length)
+            dt = step_at(distances[i], smallest_step, largest_step, cone_angle, grows)
+            alpha = 1.0 - ti.exp(-activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * dt)
             weight = alpha * transmittance
             color += weight * _activate_color(_raw_color(raw_colors, i), linear)
             if surface > 0.0:
-                offset = (distances[i] - surface) / depth_margin
+                offset = (distances[i] - surface) / margin
                 line_loss += weight * ti.min(offset * offset, 1.0)
             transmittance *= 1.0 - alpha
 
@@ -133,16 +140,17 @@ def _composite_training(
         for k in range(used):
             i = start + k
             sigma = activate_density(ti.cast(raw_densities[i, 0], ti.f32))
-            alpha = 1.0 - ti.exp(-sigma * step_length)
+            dt = step_at(distances[i], smallest_step, largest_step, cone_angle, grows)
+            alpha = 1.0 - ti.exp(-sigma * dt)
             weight = alpha * transmittance
             transmittance *= 1.0 - alpha
             c = _activate_color(_raw_color(raw_colors, i), linear)
             v = g.dot(c - background)
             if surface > 0.0:
-                offset = (distances[i] - surface) / depth_margin
+                offset = (distances[i] - surface) / margin
                 v += depth_weight * ti.min(offset * offset, 1.0)
             behind -= weight * v
-            grad_sigma = step_length * (transmittance * v - behind)
+            grad_sigma = dt * (transmittance * v - behind)
             grad_raw_densities[i] = gradient_scale * grad_sigma * sigma
             grad_color = gradient_scale * weight * g * _activation_slope(c, linear)
             for channel in ti.static(range(3)):
@@ -164,7 +172,7 @@ def composite_training(
     grad_raw_colors: torch.Tensor,
     *,
     linear: bool,
-    step_length: float,
+    steps: StepRule,
     depth_weight: float,
     depth_margin: float,
     gradient_scale: float,
@@ -176,12 +184,13 @@ def composite_training(
     ``ray_samples`` [n, 2] int32; ``targets`` [n, 5] (see rays.sample_training_rays); ``raw_densities`` [samples, any]
     (column 0 counts) and ``raw_colors`` [samples, >= 3] before activation. Loss of a ray: Huber (delta 0.1) on the
     display value of each channel, plus ``depth_weight`` times the composited squared distance to the captured surface
-    in units of ``depth_margin``, at most 1 a sample: weight in front of the surface costs, weight on it doesn't.
-    Writes ``losses`` [n], ``grad_raw_densities`` [samples] and ``grad_raw_colors`` [samples, >= 3], both times
-    ``gradient_scale``.
+    in units of ``depth_margin`` (or a step, if that is more), at most 1 a sample: weight in front of the surface
+    costs, weight on it doesn't. Writes ``losses`` [n], ``grad_raw_densities`` [samples] and ``grad_raw_colors``
+    [samples, >= 3], both times ``gradient_scale``.
     """
     _composite_training(
-        ray_samples.shape[0], linear, step_length, depth_weight, depth_margin, gradient_scale, seed, step,
+        ray_samples.shape[0], linear, steps.grows, steps.smallest, steps.largest, steps.cone_angle, depth_weight,
+        depth_margin, gradient_scale, seed, step,
         ray_samples, targets, distances, raw_densities, raw_colors, losses, grad_raw_densities, grad_raw_colors,
     )  # fmt: skip
 
@@ -190,7 +199,10 @@ def composite_training(
 def _composite_rays(
     n: ti.i32,
     linear: ti.template(),
-    step_length: ti.f32,
+    grows: ti.template(),
+    smallest_step: ti.f32,
+    largest_step: ti.f32,
+    cone_angle: ti.f32,
     min_transmittance: ti.f32,
     ray_ids: ti.types.ndarray(),
     ray_samples: ti.types.ndarray(),
@@ -212,7 +224,8 @@ def _composite_rays(
         for i in range(start, start + count):
             if transmittance < min_transmittance:
                 break
-            alpha = 1.0 - ti.exp(-activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * step_length)
+            dt = step_at(distances[i], smallest_step, largest_step, cone_angle, grows)
+            alpha = 1.0 - ti.exp(-activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * dt)
             weight = alpha * transmittance
             color += weight * _activate_color(_raw_color(raw_colors, i), linear)
             depth += weight * distances[i]
@@ -243,7 +256,7 @@ def composite_rays(
     alive_count: torch.Tensor,
     *,
     linear: bool,
-    step_length: float,
+    steps: StepRule,
     min_transmittance: float,
 ) -> None:
     """Add the samples of each ray in ``ray_ids`` to what it has gathered so far, and list the rays that go on.
@@ -252,6 +265,6 @@ def composite_rays(
     place. Rays with transmittance left and distance to go are written to ``alive_ids``; ``alive_count`` [1] must be 0.
     """
     _composite_rays(
-        ray_ids.shape[0], linear, step_length, min_transmittance, ray_ids, ray_samples, distances, raw_densities,
-        raw_colors, t_range, colors, depths, alive_ids, alive_count,
+        ray_ids.shape[0], linear, steps.grows, steps.smallest, steps.largest, steps.cone_angle, min_transmittance,
+        ray_ids, ray_samples, distances, raw_densities, raw_colors, t_range, colors, depths, alive_ids, alive_count,
     )  # fmt: skip

@@ -1,51 +1,97 @@
 """March rays through the occupancy bits and pack the samples that fall into occupied cells.
 
-Samples lie on a lattice of constant ``step_length`` along each ray (Instant-NGP, appendix E.1, without the cone growth
-that only unbounded scenes need). Empty cells are skipped to their border in one go.
+Samples of a ray lie on a lattice that the StepRule makes from its start. Empty cells are skipped to their border in one
+go. Occupancy comes in cascades (Instant-NGP, appendices E.1 and E.2): each is a cube around the middle of the unit
+cube, half as large as the next, all of the same resolution; the outermost is the unit cube itself. A sample looks at
+the finest cascade that holds it and whose cells aren't smaller than its step.
 """
 
 import taichi as ti
 import torch
 
 from taichi_kernels.launch import kernel
+from taichi_kernels.stepping import StepRule, step_at
+
+# The largest float32 below 1.
+_BELOW_ONE = 1.0 - 2.0**-24
 
 
 @ti.func
-def is_occupied(bits: ti.template(), point: ti.math.vec3, resolution: ti.i32) -> ti.i32:
-    """The occupancy bit of the cell that holds a point of the unit cube; 0 outside it."""
+def find_cascade(point: ti.math.vec3, step: ti.f32, resolution: ti.i32, cascades: ti.template()):  # noqa: ANN201
+    """The cascade (0: the innermost) that a sample looks at, and its side in unit-cube lengths."""
+    cascade, side = 0, ti.static(2.0 ** (1 - cascades))
+    if ti.static(cascades > 1):
+        needed = ti.max(2.0 * ti.abs(point - 0.5).max(), step * resolution)
+        while cascade < cascades - 1 and side <= needed:
+            cascade += 1
+            side *= 2.0
+    return cascade, side
+
+
+@ti.func
+def enter_cascade(point: ti.math.vec3, side: ti.f32, cascades: ti.template()) -> ti.math.vec3:
+    """A point of the unit cube in the coordinates of a cascade that holds it: 0 to 1, the far border left out."""
+    inside = point
+    if ti.static(cascades > 1):
+        inside = ti.min((point - 0.5) / side + 0.5, _BELOW_ONE)
+    return inside
+
+
+@ti.func
+def is_occupied(bits: ti.template(), cascade: ti.i32, point: ti.math.vec3, resolution: ti.i32) -> ti.i32:
+    """The occupancy bit of the cell that holds a point of a cascade (0 to 1); 0 outside it."""
     cell = ti.cast(ti.floor(point * resolution), ti.i32)
     inside = cell.min() >= 0 and cell.max() < resolution
     bit = 0
     if inside:
-        index = (cell.z * resolution + cell.y) * resolution + cell.x
+        index = ((cascade * resolution + cell.z) * resolution + cell.y) * resolution + cell.x
         bit = (bits[index >> 5] >> (index & 31)) & 1
     return bit
 
 
 @ti.func
-def _skip_cell(t: ti.f32, point: ti.math.vec3, inverse_d: ti.math.vec3, resolution: ti.i32, step: ti.f32) -> ti.f32:
-    """The first lattice distance past the border of the cell that holds ``point``."""
+def _skip_cell(
+    t: ti.f32, point: ti.math.vec3, inverse_d: ti.math.vec3, resolution: ti.i32, side: ti.f32,
+    smallest_step: ti.f32, largest_step: ti.f32, cone_angle: ti.f32, grows: ti.template(),
+) -> ti.f32:  # fmt: skip
+    """The first lattice distance past the border of the cell that holds ``point`` of a cascade."""
     scaled = point * resolution
     nearest = 1e9
     for axis in ti.static(range(3)):
         border = ti.floor(scaled[axis]) + (1.0 if inverse_d[axis] > 0.0 else 0.0)
         nearest = ti.min(nearest, (border - scaled[axis]) * inverse_d[axis] / resolution)
-    return t + ti.max(ti.ceil(nearest / step), 1.0) * step
+    nearest *= side
+    result = t
+    if ti.static(grows):
+        # Step by step, so that the lattice doesn't depend on which cells are empty.
+        result += step_at(result, smallest_step, largest_step, cone_angle, grows)
+        while result < t + nearest:
+            result += step_at(result, smallest_step, largest_step, cone_angle, grows)
+    else:
+        result += ti.max(ti.ceil(nearest / smallest_step), 1.0) * smallest_step
+    return result
 
 
 @ti.func
 def _find_sample(
     t: ti.f32, t_end: ti.f32, o: ti.math.vec3, d: ti.math.vec3, inverse_d: ti.math.vec3,
-    bits: ti.template(), coarse_bits: ti.template(), resolution: ti.i32, coarse_resolution: ti.i32, step: ti.f32,
+    bits: ti.template(), coarse_bits: ti.template(), resolution: ti.i32, coarse_resolution: ti.i32,
+    smallest_step: ti.f32, largest_step: ti.f32, cone_angle: ti.f32, grows: ti.template(), cascades: ti.template(),
 ) -> ti.f32:  # fmt: skip
     """The next lattice distance >= t in an occupied cell, or one >= t_end when there is none."""
     found = 0
     while t < t_end and found == 0:
         point = o + t * d
-        if is_occupied(coarse_bits, point, coarse_resolution) == 0:
-            t = _skip_cell(t, point, inverse_d, coarse_resolution, step)
-        elif is_occupied(bits, point, resolution) == 0:
-            t = _skip_cell(t, point, inverse_d, resolution, step)
+        step = step_at(t, smallest_step, largest_step, cone_angle, grows)
+        cascade, side = find_cascade(point, step, resolution, cascades)
+        inside = enter_cascade(point, side, cascades)
+        cells = 0
+        if is_occupied(coarse_bits, cascade, inside, coarse_resolution) == 0:
+            cells = coarse_resolution
+        elif is_occupied(bits, cascade, inside, resolution) == 0:
+            cells = resolution
+        if cells > 0:
+            t = _skip_cell(t, inside, inverse_d, cells, side, smallest_step, largest_step, cone_angle, grows)
         else:
             found = 1
     return t
@@ -58,7 +104,11 @@ def _march_rays(
     capacity: ti.i32,
     resolution: ti.i32,
     coarse_resolution: ti.i32,
-    step: ti.f32,
+    smallest_step: ti.f32,
+    largest_step: ti.f32,
+    cone_angle: ti.f32,
+    grows: ti.template(),
+    cascades: ti.template(),
     ray_ids: ti.types.ndarray(),
     rays_o: ti.types.ndarray(),
     rays_d: ti.types.ndarray(),
@@ -80,14 +130,19 @@ def _march_rays(
             inverse_d[axis] = 1.0 / (d[axis] if ti.abs(d[axis]) > 1e-12 else 1e-12)
         t_end = t_range[ray, 1]
         first = _find_sample(
-            t_range[ray, 0], t_end, o, d, inverse_d, bits, coarse_bits, resolution, coarse_resolution, step
-        )
+            t_range[ray, 0], t_end, o, d, inverse_d, bits, coarse_bits, resolution, coarse_resolution,
+            smallest_step, largest_step, cone_angle, grows, cascades,
+        )  # fmt: skip
         # Count, reserve, then march again from the first sample: cheaper than keeping every distance somewhere.
         t = first
         count = 0
         while t < t_end and count < max_samples:
             count += 1
-            t = _find_sample(t + step, t_end, o, d, inverse_d, bits, coarse_bits, resolution, coarse_resolution, step)
+            t = _find_sample(
+                t + step_at(t, smallest_step, largest_step, cone_angle, grows), t_end, o, d, inverse_d,
+                bits, coarse_bits, resolution, coarse_resolution,
+                smallest_step, largest_step, cone_angle, grows, cascades,
+            )  # fmt: skip
         start = 0
         if count > 0:
             start = ti.atomic_add(counter[0], count)
@@ -103,13 +158,17 @@ def _march_rays(
                 points[start + k, axis] = o[axis] + t * d[axis]
             distances[start + k] = t
             sample_rays[start + k] = ray
-            t = _find_sample(t + step, t_end, o, d, inverse_d, bits, coarse_bits, resolution, coarse_resolution, step)
+            t = _find_sample(
+                t + step_at(t, smallest_step, largest_step, cone_angle, grows), t_end, o, d, inverse_d,
+                bits, coarse_bits, resolution, coarse_resolution,
+                smallest_step, largest_step, cone_angle, grows, cascades,
+            )  # fmt: skip
 
 
 def march_rays(
     ray_ids: torch.Tensor,
     max_samples: int,
-    step_length: float,
+    steps: StepRule,
     rays_o: torch.Tensor,
     rays_d: torch.Tensor,
     t_range: torch.Tensor,
@@ -122,15 +181,19 @@ def march_rays(
     points: torch.Tensor,
     distances: torch.Tensor,
     sample_rays: torch.Tensor,
+    cascades: int = 1,
 ) -> None:
     """Pack up to ``max_samples`` samples of each ray in ``ray_ids`` [n] int32 into the sample arrays.
 
     ``t_range`` [rays, 2] is advanced past the samples taken. ``counter`` [1] int32 must be 0; afterwards it holds the
     samples *wanted*, which may exceed the capacity (the length of ``points``): a ray that did not fit gets none.
-    Writes ``ray_samples`` [n, 2] int32 (first sample, count), ``points`` [capacity, 3] in the unit cube,
-    ``distances`` [capacity] along the ray, ``sample_rays`` [capacity] int32 (the ray each sample belongs to).
+    ``bits`` and ``coarse_bits`` hold ``cascades`` grids one after the other, the innermost first, of ``resolution`` and
+    ``coarse_resolution`` cells a side. Writes ``ray_samples`` [n, 2] int32 (first sample, count), ``points``
+    [capacity, 3] in the unit cube, ``distances`` [capacity] along the ray, ``sample_rays`` [capacity] int32 (the ray
+    each sample belongs to).
     """
     _march_rays(
-        ray_ids.shape[0], max_samples, points.shape[0], resolution, coarse_resolution, step_length,
+        ray_ids.shape[0], max_samples, points.shape[0], resolution, coarse_resolution,
+        steps.smallest, steps.largest, steps.cone_angle, steps.grows, cascades,
         ray_ids, rays_o, rays_d, t_range, bits, coarse_bits, counter, ray_samples, points, distances, sample_rays,
     )  # fmt: skip

@@ -1,7 +1,11 @@
 """The occupancy grid's kernels: carve what cameras saw through, refresh densities, pack bits for marching.
 
-Cells are numbered (z * resolution + y) * resolution + x over the unit cube. Bits lie 32 to an int32 word. A coarse grid
-(one bit for each block of COARSE_FACTOR^3 cells) lets rays cross empty space in long strides.
+Cells are numbered (z * resolution + y) * resolution + x over a cascade's cube, the innermost cascade first, the
+outermost (the unit cube) last. Bits lie 32 to an int32 word. A coarse grid (one bit for each block of COARSE_FACTOR^3
+cells) lets rays cross empty space in long strides.
+
+What a cascade holds of the next finer one isn't its own: a cell there has no density, and its bit follows those of the
+eight finer cells in it.
 """
 
 import taichi as ti
@@ -9,6 +13,7 @@ import torch
 
 from taichi_kernels.compositing import activate_density
 from taichi_kernels.launch import kernel
+from taichi_kernels.marching import enter_cascade, find_cascade
 from taichi_kernels.random_numbers import uniform
 
 COARSE_FACTOR = 4
@@ -23,6 +28,7 @@ def _carve_view(
     width: ti.i32,
     height: ti.i32,
     margin_px: ti.f32,
+    near_distance: ti.f32,
     camera: ti.types.ndarray(),
     nearest: ti.types.ndarray(),
     flags: ti.types.ndarray(),
@@ -39,7 +45,7 @@ def _carve_view(
             p[row] = axis.dot(center) + camera[0, row * 4 + 3]
         depth = -p.z
         # A cell that one camera saw through is settled.
-        if depth > 1e-6 and (flags[index] & CARVED) == 0:
+        if depth > near_distance and (flags[index] & CARVED) == 0:
             u, v = p.x / depth, -p.y / depth
             r2 = u * u + v * v
             k1, k2, p1, p2 = camera[0, 16], camera[0, 17], camera[0, 18], camera[0, 19]
@@ -62,16 +68,23 @@ def _carve_view(
 
 
 def carve_view(
-    resolution: int, camera: torch.Tensor, nearest: torch.Tensor, margin_px: float, flags: torch.Tensor
+    resolution: int,
+    camera: torch.Tensor,
+    nearest: torch.Tensor,
+    margin_px: float,
+    flags: torch.Tensor,
+    near_distance: float = 0.0,
 ) -> None:
     """Mark in ``flags`` [resolution^3] int32 the cells this camera has in its picture, and those it saw through.
+
+    Of one cascade, in whose own coordinates (0 to 1) all lengths are. Nothing nearer than ``near_distance`` counts.
 
     ``camera`` [1, 20] holds *world-to-camera* rows (unit-cube space to camera space) and intrinsics; ``nearest``
     [height, width] f32 the nearest surface (planar z, unit-cube lengths) within ``margin_px`` pixels: +inf where the
     camera saw nothing, 0 where it can't tell. Cells so near that their footprint is wider than that are not carved.
     """
     height, width = nearest.shape
-    _carve_view(resolution, width, height, margin_px, camera, nearest.view(-1), flags)
+    _carve_view(resolution, width, height, margin_px, max(near_distance, 1e-6), camera, nearest.view(-1), flags)
 
 
 @kernel
@@ -81,6 +94,7 @@ def _sample_cells(
     resolution: ti.i32,
     seed: ti.i32,
     step: ti.i32,
+    cascades: ti.template(),
     candidates: ti.types.ndarray(),
     cells: ti.types.ndarray(),
     points: ti.types.ndarray(),
@@ -93,21 +107,36 @@ def _sample_cells(
             pick = ti.min(ti.cast((i + uniform(seed, step, i, 16)) * stratum, ti.i32), n_candidates - 1)
         index = candidates[pick]
         cells[i] = index
+        side = 1.0
+        if ti.static(cascades > 1):
+            cascade = index // (resolution * resolution * resolution)
+            index -= cascade * (resolution * resolution * resolution)
+            side = ti.cast(1 << cascade, ti.f32) * ti.static(2.0 ** (1 - cascades))
         corner = ti.math.vec3(
             index % resolution, (index // resolution) % resolution, index // (resolution * resolution)
         )
         for axis in ti.static(range(3)):
-            points[i, axis] = (corner[axis] + uniform(seed, step, i, 17 + axis)) / resolution
+            inside = (corner[axis] + uniform(seed, step, i, 17 + axis)) / resolution
+            if ti.static(cascades > 1):
+                inside = (inside - 0.5) * side + 0.5
+            points[i, axis] = inside
 
 
 def sample_cells(
-    n: int, resolution: int, seed: int, step: int, candidates: torch.Tensor, cells: torch.Tensor, points: torch.Tensor
+    n: int,
+    resolution: int,
+    seed: int,
+    step: int,
+    candidates: torch.Tensor,
+    cells: torch.Tensor,
+    points: torch.Tensor,
+    cascades: int = 1,
 ) -> None:
     """Draw ``n`` of the ``candidates`` (cell numbers, int32), evenly spread, and a random point inside each.
 
     Writes ``cells`` [n] int32 and ``points`` [n, 3] in the unit cube.
     """
-    _sample_cells(n, candidates.shape[0], resolution, seed, step, candidates, cells, points)
+    _sample_cells(n, candidates.shape[0], resolution, seed, step, cascades, candidates, cells, points)
 
 
 @kernel
@@ -115,6 +144,8 @@ def _update_densities(
     n: ti.i32,
     decay: ti.f32,
     step_length: ti.f32,
+    cells_per_cascade: ti.i32,
+    cascades: ti.template(),
     cells: ti.types.ndarray(),
     raw_densities: ti.types.ndarray(),
     densities: ti.types.ndarray(),
@@ -122,14 +153,82 @@ def _update_densities(
     for i in range(n):
         cell = cells[i]
         thickness = activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * step_length
+        if ti.static(cascades > 1):
+            thickness *= ti.cast(1 << (cell // cells_per_cascade), ti.f32)
         densities[cell] = ti.max(densities[cell] * decay, thickness)
 
 
 def update_densities(
-    cells: torch.Tensor, raw_densities: torch.Tensor, densities: torch.Tensor, decay: float, step_length: float
+    cells: torch.Tensor,
+    raw_densities: torch.Tensor,
+    densities: torch.Tensor,
+    decay: float,
+    step_length: float,
+    cascades: int = 1,
 ) -> None:
-    """``densities[cell] = max(decay * old, sigma * step_length)``: a running maximum of optical thickness a step."""
-    _update_densities(cells.shape[0], decay, step_length, cells, raw_densities, densities)
+    """``densities[cell] = max(decay * old, sigma * step)``: a running maximum of optical thickness a step.
+
+    The step is ``step_length`` in the innermost cascade and twice as long in each next one, as rays from a camera near
+    the middle take them.
+    """
+    cells_per_cascade = densities.shape[0] // cascades
+    _update_densities(cells.shape[0], decay, step_length, cells_per_cascade, cascades, cells, raw_densities, densities)
+
+
+@kernel
+def _observe_densities(
+    n: ti.i32,
+    resolution: ti.i32,
+    step_length: ti.f32,
+    cascades: ti.template(),
+    points: ti.types.ndarray(),
+    raw_densities: ti.types.ndarray(),
+    observed: ti.types.ndarray(),
+):
+    for i in range(n):
+        point = ti.math.vec3(points[i, 0], points[i, 1], points[i, 2])
+        # Where the point lies, whatever its step: cells have a density in one cascade alone.
+        cascade, side = find_cascade(point, 0.0, resolution, cascades)
+        cell = ti.cast(ti.floor(enter_cascade(point, side, cascades) * resolution), ti.i32)
+        if cell.min() >= 0 and cell.max() < resolution:
+            index = ((cascade * resolution + cell.z) * resolution + cell.y) * resolution + cell.x
+            thickness = activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * step_length
+            thickness *= ti.cast(1 << cascade, ti.f32)
+            # Positive floats are ordered as their bits are, and an integer's maximum is one instruction.
+            ti.atomic_max(observed[index], ti.bit_cast(thickness, ti.i32))
+
+
+def observe_densities(
+    points: torch.Tensor,
+    raw_densities: torch.Tensor,
+    observed: torch.Tensor,
+    resolution: int,
+    step_length: float,
+    cascades: int,
+) -> None:
+    """Note what training found at its samples: ``observed[cell] = max(observed[cell], sigma * step)``.
+
+    ``points`` [n, 3] in the unit cube, ``raw_densities`` [n, any] (column 0 counts); ``observed`` [cells] f32 starts at
+    0. Steps are as in ``update_densities``.
+    """
+    _observe_densities(
+        points.shape[0], resolution, step_length, cascades, points, raw_densities, observed.view(torch.int32)
+    )
+
+
+@kernel
+def _take_observed(n: ti.i32, decay: ti.f32, observed: ti.types.ndarray(), densities: ti.types.ndarray()):
+    for cell in range(n):
+        if observed[cell] > 0.0:
+            # A cell that views closed is exactly 0 and stays so.
+            if densities[cell] > 0.0:
+                densities[cell] = ti.max(densities[cell] * decay, observed[cell])
+            observed[cell] = 0.0
+
+
+def take_observed(observed: torch.Tensor, densities: torch.Tensor, decay: float) -> None:
+    """Update the open cells that ``observed`` [cells] has news of, as ``update_densities`` does, and reset it to 0."""
+    _take_observed(densities.shape[0], decay, observed, densities)
 
 
 @kernel
@@ -173,12 +272,42 @@ def _pack_coarse_bits(
         coarse_bits[word] = ti.cast(packed, ti.i32)
 
 
-def pack_bits(densities: torch.Tensor, threshold: float, bits: torch.Tensor, coarse_bits: torch.Tensor) -> None:
-    """Set the bit of every cell whose density exceeds ``threshold``, and of every coarse block that holds one.
+@kernel
+def _pool_bits(resolution: ti.i32, finer_bits: ti.types.ndarray(), bits: ti.types.ndarray()):
+    quarter = resolution // 4
+    for word in range(resolution * resolution * resolution // 32):
+        packed = ti.cast(bits[word], ti.u32)
+        for k in range(32):
+            index = word * 32 + k
+            cell = ti.math.ivec3(
+                index % resolution, (index // resolution) % resolution, index // (resolution * resolution)
+            )
+            if cell.min() >= quarter and cell.max() < 3 * quarter:
+                corner = (cell - quarter) * 2
+                any_bit = 0
+                for dz in range(2):
+                    for dy in range(2):
+                        finer = ((corner.z + dz) * resolution + corner.y + dy) * resolution + corner.x
+                        # A pair that begins at an even cell lies in one word.
+                        any_bit |= (finer_bits[finer >> 5] >> (finer & 31)) & 3
+                if any_bit != 0:
+                    packed |= ti.u32(1) << ti.cast(k, ti.u32)
+        bits[word] = ti.cast(packed, ti.i32)
 
-    ``densities`` [resolution^3] f32, ``bits`` [resolution^3 / 32] and ``coarse_bits`` [(resolution / 4)^3 / 32] int32;
-    resolution must be a multiple of 16.
+
+def pack_bits(
+    densities: torch.Tensor, threshold: float, bits: torch.Tensor, coarse_bits: torch.Tensor, cascades: int = 1
+) -> None:
+    """Set the bit of every cell whose density exceeds ``threshold`` or that holds such a cell of a finer cascade, and
+    of every coarse block that holds one.
+
+    ``densities`` [cascades * resolution^3] f32, ``bits`` [cascades * resolution^3 / 32] and ``coarse_bits``
+    [cascades * (resolution / 4)^3 / 32] int32; resolution must be a multiple of 16.
     """
-    resolution = round(densities.shape[0] ** (1 / 3))
+    resolution = round((densities.shape[0] // cascades) ** (1 / 3))
     _pack_bits(bits.shape[0], threshold, densities, bits)
-    _pack_coarse_bits(coarse_bits.shape[0], resolution // COARSE_FACTOR, resolution, bits, coarse_bits)
+    levels = bits.chunk(cascades)
+    for level, coarse_level in enumerate(coarse_bits.chunk(cascades)):
+        if level > 0:
+            _pool_bits(resolution, levels[level - 1], levels[level])
+        _pack_coarse_bits(coarse_level.shape[0], resolution // COARSE_FACTOR, resolution, levels[level], coarse_level)

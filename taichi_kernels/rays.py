@@ -11,6 +11,7 @@ import torch
 
 from taichi_kernels.launch import kernel
 from taichi_kernels.random_numbers import uniform
+from taichi_kernels.stepping import StepRule, step_at
 
 CAMERA_FLOATS = 20
 # Stored where a pixel's depth was not captured; real depths are positive or +inf.
@@ -67,6 +68,7 @@ def _generate_camera_rays(
     first: ti.i32,
     n: ti.i32,
     width: ti.i32,
+    near_distance: ti.f32,
     camera: ti.types.ndarray(),
     box: ti.types.ndarray(),
     rays_o: ti.types.ndarray(),
@@ -81,7 +83,7 @@ def _generate_camera_rays(
         for axis in ti.static(range(3)):
             rays_o[i, axis] = origin[axis]
             rays_d[i, axis] = direction[axis]
-        t_range[i, 0] = near
+        t_range[i, 0] = ti.max(near, near_distance)
         t_range[i, 1] = far
         cosines[i] = cosine
 
@@ -90,6 +92,7 @@ def generate_camera_rays(
     first: int,
     n: int,
     width: int,
+    near_distance: float,
     camera: torch.Tensor,
     box: torch.Tensor,
     rays_o: torch.Tensor,
@@ -99,10 +102,10 @@ def generate_camera_rays(
 ) -> None:
     """Rays through the centres of pixels ``first`` to ``first + n`` (row-major) of one ``camera`` [1, 20].
 
-    Writes ``rays_o`` and ``rays_d`` [n, 3], ``t_range`` [n, 2] (where the ray is inside ``box`` [2, 3]; empty when it
-    misses) and ``cosines`` [n].
+    Writes ``rays_o`` and ``rays_d`` [n, 3], ``t_range`` [n, 2] (where the ray is inside ``box`` [2, 3] and at least
+    ``near_distance`` away; empty when it misses) and ``cosines`` [n].
     """
-    _generate_camera_rays(first, n, width, camera, box, rays_o, rays_d, t_range, cosines)
+    _generate_camera_rays(first, n, width, near_distance, camera, box, rays_o, rays_d, t_range, cosines)
 
 
 @kernel
@@ -113,7 +116,11 @@ def _sample_training_rays(
     step: ti.i32,
     scale: ti.f32,
     depth_margin: ti.f32,
-    step_length: ti.f32,
+    near_distance: ti.f32,
+    grows: ti.template(),
+    smallest_step: ti.f32,
+    largest_step: ti.f32,
+    cone_angle: ti.f32,
     cameras: ti.types.ndarray(),
     images: ti.types.ndarray(),
     colors: ti.types.ndarray(),
@@ -140,7 +147,8 @@ def _sample_training_rays(
             if z > 0.0 and z < 1e9 and alpha > 0.999:
                 distance = z * scale / cosine
                 # Nothing behind an opaque surface can be seen: spend no samples there.
-                far = ti.min(far, distance + depth_margin)
+                margin = ti.max(depth_margin, step_at(distance, 0.0, largest_step, cone_angle, grows))
+                far = ti.min(far, distance + margin)
         for axis in ti.static(range(3)):
             rays_o[i, axis] = origin[axis]
             rays_d[i, axis] = direction[axis]
@@ -148,7 +156,8 @@ def _sample_training_rays(
         targets[i, 3] = alpha
         targets[i, 4] = distance
         # Jittered start: the march visits other points of the ray each time.
-        t_range[i, 0] = near + uniform(seed, step, i, 3) * step_length
+        near = ti.max(near, near_distance)
+        t_range[i, 0] = near + uniform(seed, step, i, 3) * step_at(near, smallest_step, largest_step, cone_angle, grows)
         t_range[i, 1] = far
 
 
@@ -159,7 +168,8 @@ def sample_training_rays(
     step: int,
     scale: float,
     depth_margin: float,
-    step_length: float,
+    near_distance: float,
+    steps: StepRule,
     cameras: torch.Tensor,
     images: torch.Tensor,
     colors: torch.Tensor,
@@ -174,10 +184,13 @@ def sample_training_rays(
 
     ``cameras`` [>= n_views, 20]; ``images`` [>= n_views, 4] int32 (first pixel, width, height, has depth); ``colors``
     [pixels, 4] f16 premultiplied; ``depths`` [pixels] f32 planar z in world units. ``scale``: unit-cube lengths per
-    world length; ``depth_margin`` and ``step_length`` in unit-cube lengths. Writes ``targets`` [n, 5]: premultiplied
-    colour, alpha, and the distance of the captured surface along the ray (UNKNOWN_DEPTH where not known).
+    world length; ``depth_margin`` (no less than a step) and ``near_distance`` in unit-cube lengths. Rays begin within
+    a step of where they enter ``box``, at least ``near_distance`` from the camera: what is nearer is in one camera's
+    sight alone, where it would explain that camera's pictures and spoil all others. Writes ``targets`` [n, 5]:
+    premultiplied colour, alpha, and the distance of the captured surface along the ray (UNKNOWN_DEPTH where not known).
     """
     _sample_training_rays(
-        n, n_views, seed, step, scale, depth_margin, step_length,
+        n, n_views, seed, step, scale, depth_margin, near_distance,
+        steps.grows, steps.smallest, steps.largest, steps.cone_angle,
         cameras, images, colors, depths, box, rays_o, rays_d, t_range, targets,
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Which cells of the unit cube may hold anything: what training and rendering march through.
 
-A cell is open until a camera saw through all of it, no camera sees it, or the field has become thin there.
+A cell is open until a camera saw through all of it, no camera sees it, or the field has become thin there. With several
+cascades (see taichi_kernels.marching) there is a grid for each.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from taichi_kernels.occupancy import (
     COARSE_FACTOR,
     SEEN,
     carve_view,
+    observe_densities,
     pack_bits,
     sample_cells,
+    take_observed,
     update_densities,
 )
 
@@ -31,7 +34,7 @@ _THICKNESS_THRESHOLD = 0.01
 _NEW_THICKNESS = 0.05
 # A picture is reduced until a cell's footprint reaches about this many pixels: what carving needs, at little cost.
 _FOOTPRINT_PIXELS = 12
-# Cells nearer to a camera than this (unit-cube lengths) are left to others: their footprints fill its picture.
+# Cells nearer to a camera than this (lengths of their cascade) are left to others: their footprints fill its picture.
 _NEAREST_CARVED = 0.25
 
 
@@ -39,19 +42,38 @@ class OccupancyGrid:
     """``bits`` and ``coarse_bits`` for marching, refreshed from the field and carved by views."""
 
     def __init__(
-        self, resolution: int, decay: float, step_length: float, cube: UnitCube, device: str, seed: int
+        self,
+        resolution: int,
+        decay: float,
+        step_length: float,
+        cube: UnitCube,
+        device: str,
+        seed: int,
+        cascades: int = 1,
+        near_distance: float = 0.0,
     ) -> None:
+        """``step_length`` (the shortest step) and ``near_distance`` are in lengths of ``cube``, whose growth must be
+        2**(cascades - 1)."""
         if resolution % 16 or not 16 <= resolution <= 512:
             raise ValueError(f"occupancy_resolution: {resolution} is not a multiple of 16 up to 512")
-        self.resolution, self._decay, self._step_length = resolution, decay, step_length
-        self._cube, self._device, self._seed = cube, device, seed
-        cells = resolution**3
+        if cube.growth != 2 ** (cascades - 1):
+            raise ValueError(
+                f"cascades: {cascades} of them cover {2 ** (cascades - 1)} times the bounds, not {cube.growth}"
+            )
+        self.resolution, self.cascades = resolution, cascades
+        self._decay, self._step_length, self._near_distance = decay, step_length, near_distance
+        # Each cascade's own unit cube, the innermost first.
+        self._cubes = [UnitCube(cube.bounds, 2**level) for level in range(cascades)]
+        self._device, self._seed = device, seed
+        cells = cascades * resolution**3
         self.flags = torch.zeros(cells, dtype=torch.int32, device=device)
         self.densities = torch.zeros(cells, device=device)
+        # What training found since the last refresh.
+        self._observed = torch.zeros(cells if cascades > 1 else 0, device=device)
         self.bits = torch.zeros(cells // 32, dtype=torch.int32, device=device)
         self.coarse_bits = torch.zeros(cells // COARSE_FACTOR**3 // 32, dtype=torch.int32, device=device)
         self._cells = torch.zeros(0, dtype=torch.int32, device=device)
-        self._in_box = self._cells_in_box()
+        self._in_box = torch.cat([self._cells_in_box(level) for level in range(cascades)])
         self._candidates = self._cells
 
     @property
@@ -67,15 +89,23 @@ class OccupancyGrid:
         """Close the cells this view saw through, open those it is the first to see."""
         alpha = torch.from_numpy(np.asarray(view.color[..., 3], dtype=np.float32)).to(self._device)
         if view.depth is not None:
-            depth = torch.from_numpy(view.depth).to(self._device) * self._cube.scale
+            depth = torch.from_numpy(view.depth).to(self._device)
         else:
             depth = torch.full_like(alpha, torch.inf)
-        for footprint in self._footprints(view.camera):
-            factor = max(1, math.floor(footprint / _FOOTPRINT_PIXELS))
-            reach = math.ceil(footprint / factor) + 1
-            nearest = _nearest_surface(depth, alpha, factor, reach)
-            row = self._cube.inverse_camera_row(_reduce(view.camera, factor), self._device)
-            carve_view(self.resolution, row, nearest, float(reach), self.flags)
+        is_blind = view.depth is None and bool((alpha > 0).all())
+        for level, (cube, flags) in enumerate(zip(self._cubes, self.flags.chunk(self.cascades), strict=True)):
+            near_distance = self._near_distance * 2 ** (self.cascades - 1 - level)
+            if is_blind:
+                # A photograph rules nothing out: it only shows which cells it has in its picture.
+                row = cube.inverse_camera_row(view.camera, self._device)
+                carve_view(self.resolution, row, torch.zeros_like(alpha), 0.0, flags, near_distance)
+                continue
+            for footprint in self._footprints(cube, view.camera):
+                factor = max(1, math.floor(footprint / _FOOTPRINT_PIXELS))
+                reach = math.ceil(footprint / factor) + 1
+                nearest = _nearest_surface(depth * cube.scale, alpha, factor, reach)
+                row = cube.inverse_camera_row(_reduce(view.camera, factor), self._device)
+                carve_view(self.resolution, row, nearest, float(reach), flags, near_distance)
         open_cells = self._in_box & ((self.flags & SEEN) != 0) & ((self.flags & CARVED) == 0)
         # A cell never refreshed counts as dense; one that was open before keeps what is known of it.
         newly_open = open_cells & (self.densities == 0)
@@ -92,9 +122,22 @@ class OccupancyGrid:
         if self._cells.shape[0] < n:
             self._cells = torch.zeros(batch.capacity, dtype=torch.int32, device=self._device)
         batch, cells = batch.first(n), self._cells[:n]
-        sample_cells(n, self.resolution, self._seed, step, self._candidates, cells, batch.points)
-        update_densities(cells, field.evaluate_density(batch), self.densities, self._decay, self._step_length)
+        sample_cells(n, self.resolution, self._seed, step, self._candidates, cells, batch.points, self.cascades)
+        raw_densities = field.evaluate_density(batch)
+        update_densities(cells, raw_densities, self.densities, self._decay, self._step_length, self.cascades)
+        if self.cascades > 1:
+            take_observed(self._observed, self.densities, self._decay)
         self._pack()
+
+    def observe(self, batch: SampleBatch, raw_densities: torch.Tensor) -> None:
+        """Take note of what the field is at a training step's samples, for the next refresh.
+
+        Several cascades have more cells than ``refresh`` can visit in time; rays visit those that matter.
+        """
+        if self.cascades > 1:
+            observe_densities(
+                batch.points, raw_densities, self._observed, self.resolution, self._step_length, self.cascades
+            )
 
     def load(self, state: dict[str, torch.Tensor]) -> None:
         """Take over the densities and flags of a snapshot. Raises ValueError when they are of another size."""
@@ -108,26 +151,28 @@ class OccupancyGrid:
     def _pack(self) -> None:
         mean = float(self.densities.sum()) / max(self.candidate_count, 1)
         # The floor keeps a closed cell (exactly 0) closed when the mean itself is 0.
-        pack_bits(self.densities, max(min(_THICKNESS_THRESHOLD, mean), 1e-6), self.bits, self.coarse_bits)
+        threshold = max(min(_THICKNESS_THRESHOLD, mean), 1e-6)
+        pack_bits(self.densities, threshold, self.bits, self.coarse_bits, self.cascades)
 
-    def _cells_in_box(self) -> torch.Tensor:
-        """Whether each cell touches the bounds: [cells] bool."""
-        box = self._cube.box() * self.resolution
-        axes = []
-        for axis in range(3):
-            index = np.arange(self.resolution)
-            axes.append((index + 1 > box[0, axis] - 1e-4) & (index < box[1, axis] + 1e-4))
+    def _cells_in_box(self, level: int) -> torch.Tensor:
+        """Whether each cell of a cascade is its own (not the next finer one's) and touches the bounds: [cells] bool."""
+        index = np.arange(self.resolution)
+        if level == 0:
+            box = self._cubes[-1].box() * self.resolution
+            axes = [(index + 1 > box[0, axis] - 1e-4) & (index < box[1, axis] + 1e-4) for axis in range(3)]
+        else:
+            axes = [(index >= self.resolution // 4) & (index < 3 * self.resolution // 4)] * 3
         inside = axes[2][:, None, None] & axes[1][None, :, None] & axes[0][None, None, :]
-        return torch.from_numpy(inside.reshape(-1)).to(self._device)
+        return torch.from_numpy((inside == (level == 0)).reshape(-1)).to(self._device)
 
-    def _footprints(self, camera: Camera) -> list[float]:
-        """How many pixels a cell reaches around its centre at the front, in the middle and at the back of the bounds.
+    def _footprints(self, cube: UnitCube, camera: Camera) -> list[float]:
+        """How many pixels a cell reaches around its centre at the front, in the middle and at the back of a cascade.
 
         Cells nearer than that aren't carved, and those farther away all the closer to a silhouette.
         """
-        bounds, scale = self._cube.bounds, self._cube.scale
-        center = float(np.linalg.norm(camera.position - bounds.center)) * scale
-        depths = {max(center + side * bounds.radius * scale, _NEAREST_CARVED) for side in (-1.0, 0.0, 0.7)}
+        center = float(np.linalg.norm(camera.position - cube.bounds.center)) * cube.scale
+        radius = cube.bounds.radius * self._cubes[0].scale
+        depths = {max(center + side * radius, _NEAREST_CARVED) for side in (-1.0, 0.0, 0.7)}
         return [math.sqrt(3) / 2 / self.resolution * max(camera.fx, camera.fy) / depth for depth in sorted(depths)]
 
 

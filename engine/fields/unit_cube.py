@@ -1,6 +1,7 @@
 """Where the field lives: one isotropic scale and a shift take the world's bounds into the unit cube.
 
-Distances in the cube are world distances times ``scale``; directions are unchanged.
+Distances in the cube are world distances times ``scale``; directions are unchanged. A scene that goes on around its
+subject takes a unit cube that is larger than the bounds.
 """
 
 from __future__ import annotations
@@ -15,17 +16,21 @@ from engine.link.geometry import Bounds, Camera
 
 @dataclasses.dataclass(frozen=True)
 class UnitCube:
-    """The map between world and unit cube for ``bounds``: the longest edge becomes 1, the middle goes to 0.5."""
+    """The map between world and unit cube for ``bounds``: their middle goes to 0.5, and ``growth`` times their longest
+    edge becomes 1."""
 
     bounds: Bounds
+    growth: int = 1
 
     @property
     def scale(self) -> float:
         """Unit-cube lengths per world length."""
-        return 1.0 / float(self.bounds.size.max())
+        return 1.0 / (float(self.bounds.size.max()) * self.growth)
 
     def box(self) -> np.ndarray:
-        """The bounds inside the cube: [2, 3] float32, minimum then maximum."""
+        """What may hold anything: [2, 3] float32, minimum then maximum. The bounds, or with growth the whole cube."""
+        if self.growth > 1:
+            return np.array([[0.0] * 3, [1.0] * 3], np.float32)
         half = self.bounds.size * self.scale / 2
         return np.stack([0.5 - half, 0.5 + half]).astype(np.float32)
 

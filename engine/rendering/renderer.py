@@ -16,6 +16,7 @@ from engine.rendering.color import linear_to_srgb, srgb_to_linear
 from taichi_kernels.compositing import composite_rays
 from taichi_kernels.marching import march_rays
 from taichi_kernels.rays import generate_camera_rays
+from taichi_kernels.stepping import StepRule
 
 # Rays a chunk and samples a round: what fits a CPU's cache, and what fills a GPU.
 _CHUNK_RAYS = {"cpu": 1 << 14, "cuda": 1 << 21}
@@ -86,16 +87,18 @@ class Renderer:
         occupancy: OccupancyGrid,
         cube: UnitCube,
         color_space: ColorSpace,
-        step_length: float,
+        steps: StepRule,
+        near_distance: float = 0.0,
     ) -> None:
         self.color_space = color_space
-        self._field, self._occupancy, self._cube, self._step_length = field, occupancy, cube, step_length
+        self._field, self._occupancy, self._cube = field, occupancy, cube
+        self._steps, self._near_distance = steps, near_distance
         self._device = field.device
         self._batch: SampleBatch | None = None
 
     @property
     def bounds(self) -> Bounds:
-        """The box in world space outside which there is nothing."""
+        """The box in world space that holds the subject; without cascades there is nothing outside it."""
         return self._cube.bounds
 
     def render(self, camera: Camera, min_transmittance: float = 1e-4) -> Picture:
@@ -130,7 +133,7 @@ class Renderer:
         device, occupancy = self._device, self._occupancy
         rays_o, rays_d = torch.empty(n, 3, device=device), torch.empty(n, 3, device=device)
         t_range, cosines = torch.empty(n, 2, device=device), torch.empty(n, device=device)
-        generate_camera_rays(first, n, camera.width, row, box, rays_o, rays_d, t_range, cosines)
+        generate_camera_rays(first, n, camera.width, self._near_distance, row, box, rays_o, rays_d, t_range, cosines)
         alive = (t_range[:, 0] < t_range[:, 1]).nonzero().view(-1).int()
         ray_samples = torch.empty(n, 2, dtype=torch.int32, device=device)
         counters = torch.zeros(2, dtype=torch.int32, device=device)
@@ -141,9 +144,9 @@ class Renderer:
             wanted = min(2 * per_ray, _MAX_SAMPLES)
             counters.zero_()
             march_rays(
-                alive, per_ray, self._step_length, rays_o, rays_d, t_range,
+                alive, per_ray, self._steps, rays_o, rays_d, t_range,
                 occupancy.bits, occupancy.coarse_bits, occupancy.resolution, occupancy.coarse_resolution,
-                counters[:1], ray_samples, batch.points, batch.distances, batch.sample_rays,
+                counters[:1], ray_samples, batch.points, batch.distances, batch.sample_rays, occupancy.cascades,
             )  # fmt: skip
             samples = batch.first(int(counters[0]))
             if not samples.capacity:
@@ -152,7 +155,7 @@ class Renderer:
             next_alive = torch.empty_like(alive)
             composite_rays(
                 alive, ray_samples, samples.distances, raw_densities, raw_colors, t_range, color, depth,
-                next_alive, counters[1:], linear=self.color_space == "linear", step_length=self._step_length,
+                next_alive, counters[1:], linear=self.color_space == "linear", steps=self._steps,
                 min_transmittance=min_transmittance,
             )  # fmt: skip
             alive = next_alive[: int(counters[1])]

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.fields.hash_grid_field import FieldConfig
+from taichi_kernels.stepping import StepRule
+
+# instant-ngp's limit too: an aabb_scale of 128.
+MAX_CASCADES = 8
 
 
 class ConfigError(ValueError):
@@ -15,7 +19,8 @@ class ConfigError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """Every setting of training. Lengths are in unit-cube lengths (the bounds' longest edge is 1)."""
+    """Every setting of training. Lengths are in units of the bounds' longest edge; what the properties give is in
+    unit-cube lengths."""
 
     preset: str
     field: FieldConfig
@@ -23,7 +28,7 @@ class TrainConfig:
     samples_per_step: int
     max_rays_per_step: int
     max_samples_per_ray: int
-    # Lattice steps along the cube's diagonal.
+    # Steps along the diagonal of a cube around the bounds, near the camera.
     march_steps: int
     occupancy_resolution: int
     occupancy_every: int
@@ -37,12 +42,34 @@ class TrainConfig:
     # Captured depth: weight of the line-of-sight loss, and how far from the surface weight may lie.
     depth_weight: float = 0.05
     depth_margin: float = 0.02
+    # Cubes of occupancy, each twice as large as the one before: 1 where there is nothing outside the bounds.
+    cascades: int = 1
+    # How fast steps grow with the distance from the camera, and how near to it rays begin.
+    cone_angle: float = 0.0
+    near_distance: float = 0.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.cascades <= MAX_CASCADES:
+            raise ConfigError(f"cascades: {self.cascades} is outside 1..{MAX_CASCADES}")
+
     @property
-    def step_length(self) -> float:
-        """Distance between neighbouring samples of a ray."""
-        return float(3**0.5 / self.march_steps)
+    def growth(self) -> int:
+        """How many times as large as the bounds' longest edge the unit cube is."""
+        return int(2 ** (self.cascades - 1))
+
+    @property
+    def steps(self) -> StepRule:
+        """How far apart the samples of a ray lie."""
+        smallest = float(3**0.5 / self.march_steps) / self.growth
+        # No sample steps over a whole cell of the outermost cascade.
+        largest = max(float(3**0.5 / self.occupancy_resolution), smallest)
+        return StepRule(smallest, largest, self.cone_angle)
+
+    @property
+    def scaled_field(self) -> FieldConfig:
+        """The field's size over the whole unit cube: as fine in the bounds as ``field`` says."""
+        return dataclasses.replace(self.field, max_resolution=self.field.max_resolution * self.growth)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict that ``from_json`` reads back."""
@@ -87,8 +114,22 @@ PRESETS = {
 }
 
 
+# With several cascades a ray crosses a whole room, not a carved subject.
+_SEVERAL_CASCADES: dict[str, dict[str, Any]] = {
+    "cpu": {
+        "cone_angle": 1 / 128,
+        "near_distance": 0.1,
+        "max_samples_per_ray": 512,
+        "march_steps": 192,
+        "occupancy_resolution": 64,
+    },
+    "gpu": {"cone_angle": 1 / 256, "near_distance": 0.1, "max_samples_per_ray": 1024},
+}
+
+
 def choose_preset(preset: str, device: str, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
-    """The named preset ("auto": by device), with single settings replaced.
+    """The named preset ("auto": by device), with single settings replaced. With more than one of ``cascades`` among
+    them, the preset is one for scenes that go on around their subject.
 
     ``overrides`` keys are TrainConfig fields, or FieldConfig's as ``field.NAME``. Raises ConfigError that names an
     unknown preset or setting, or a value of the wrong type.
@@ -96,8 +137,10 @@ def choose_preset(preset: str, device: str, overrides: Mapping[str, Any] | None 
     name = {"cpu": "cpu", "cuda": "gpu"}[device] if preset == "auto" else preset
     if name not in PRESETS:
         raise ConfigError(f"preset: {preset!r} is not one of auto, {', '.join(PRESETS)}")
-    config = PRESETS[name]
-    for key, value in (overrides or {}).items():
+    config, overrides = PRESETS[name], dict(overrides or {})
+    if overrides.get("cascades", 1) != 1:
+        overrides = _SEVERAL_CASCADES[name] | overrides
+    for key, value in overrides.items():
         if key.startswith("field."):
             config = dataclasses.replace(config, field=_replace(config.field, key, key[len("field.") :], value))
         else:

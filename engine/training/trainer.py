@@ -47,10 +47,19 @@ class Trainer:
     def __init__(self, config: TrainConfig, bounds: Bounds, color_space: ColorSpace, device: str) -> None:
         runtime.start(device)
         self.config, self.bounds, self.color_space, self.device = config, bounds, color_space, device
-        self.cube = UnitCube(bounds)
-        self.field = HashGridField(config.field, device, config.seed)
+        self.cube = UnitCube(bounds, config.growth)
+        self.field = HashGridField(config.scaled_field, device, config.seed)
+        self._steps, self._near_distance = config.steps, config.near_distance / config.growth
+        self._depth_margin = config.depth_margin / config.growth
         self.occupancy = OccupancyGrid(
-            config.occupancy_resolution, config.occupancy_decay, config.step_length, self.cube, device, config.seed
+            config.occupancy_resolution,
+            config.occupancy_decay,
+            self._steps.smallest,
+            self.cube,
+            device,
+            config.seed,
+            config.cascades,
+            self._near_distance,
         )
         self.pixels = PixelStore(self.cube, device)
         self.step_count = 0
@@ -137,6 +146,7 @@ class Trainer:
         grad_raw_densities, grad_raw_colors = self._grad_raw_densities[:samples], self._grad_raw_colors[:samples]
         if samples:
             raw_densities, raw_colors = self.field.evaluate(batch, self._rays_d)
+            self.occupancy.observe(batch, raw_densities)
             if samples == self._batch.capacity:
                 # Samples past the last ray that fitted belong to none, or on a GPU to an earlier step: they must not
                 # teach.
@@ -152,9 +162,9 @@ class Trainer:
                 grad_raw_densities,
                 grad_raw_colors,
                 linear=self.color_space == "linear",
-                step_length=config.step_length,
+                steps=self._steps,
                 depth_weight=config.depth_weight,
-                depth_margin=config.depth_margin,
+                depth_margin=self._depth_margin,
                 gradient_scale=self._gradient_scale,
                 seed=config.seed,
                 step=self.step_count,
@@ -176,7 +186,7 @@ class Trainer:
 
     def renderer(self) -> Renderer:
         """Renders what is learnt at the moment of each call."""
-        return Renderer(self.field, self.occupancy, self.cube, self.color_space, self.config.step_length)
+        return Renderer(self.field, self.occupancy, self.cube, self.color_space, self._steps, self._near_distance)
 
     def state(self) -> dict[str, torch.Tensor]:
         """All a resume needs but the views: field, optimiser, occupancy, counters."""
@@ -213,16 +223,18 @@ class Trainer:
     def _sample(self, rays: int) -> None:
         config, pixels, occupancy = self.config, self.pixels, self.occupancy
         sample_training_rays(
-            rays, len(pixels), config.seed, self.step_count, self.cube.scale, config.depth_margin, config.step_length,
+            rays, len(pixels), config.seed, self.step_count, self.cube.scale, self._depth_margin,
+            self._near_distance, self._steps,
             pixels.cameras, pixels.images, pixels.colors, pixels.depths, self._box,
             self._rays_o, self._rays_d, self._t_range, self._targets,
         )  # fmt: skip
         self._counter.zero_()
         march_rays(
-            self._ray_ids[:rays], config.max_samples_per_ray, config.step_length,
+            self._ray_ids[:rays], config.max_samples_per_ray, self._steps,
             self._rays_o, self._rays_d, self._t_range,
             occupancy.bits, occupancy.coarse_bits, occupancy.resolution, occupancy.coarse_resolution,
             self._counter, self._ray_samples, self._batch.points, self._batch.distances, self._batch.sample_rays,
+            occupancy.cascades,
         )  # fmt: skip
 
     def _count_samples(self, rays: int) -> int:

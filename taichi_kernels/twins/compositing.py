@@ -8,7 +8,9 @@ from __future__ import annotations
 import torch
 
 from taichi_kernels.compositing import DENSITY_SCALE, HUBER_DELTA, MAX_RAW, TRAINING_MIN_TRANSMITTANCE
+from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins.random_numbers import uniform
+from taichi_kernels.twins.stepping import step_at
 
 
 def activate_density(raw: torch.Tensor) -> torch.Tensor:
@@ -41,7 +43,7 @@ def composite_training(
     grad_raw_colors: torch.Tensor,
     *,
     linear: bool,
-    step_length: float,
+    steps: StepRule,
     depth_weight: float,
     depth_margin: float,
     gradient_scale: float,
@@ -55,7 +57,8 @@ def composite_training(
     colors = raw_colors[:, :3].double().detach().requires_grad_()
 
     before = torch.ones(n, dtype=torch.float64, device=targets.device)
-    weights, transmittance = _weigh(densities[samples], is_sample, step_length, TRAINING_MIN_TRANSMITTANCE, before)
+    dt = step_at(distances.double(), steps)[samples]
+    weights, transmittance = _weigh(densities[samples], is_sample, dt, TRAINING_MIN_TRANSMITTANCE, before)
     index = torch.arange(n, device=targets.device)
     background = torch.stack([uniform(seed, step, index, 8 + k) for k in range(3)], dim=1).double()
     target = targets[:n].double()
@@ -65,7 +68,8 @@ def composite_training(
     loss = torch.nn.functional.huber_loss(predicted, wanted, reduction="none", delta=HUBER_DELTA).sum(1) / HUBER_DELTA
 
     surface = target[:, 4:]
-    offset = ((distances[samples].double() - surface) / depth_margin) ** 2
+    margin = (surface * steps.cone_angle).clamp(depth_margin, max(depth_margin, steps.largest if steps.grows else 0.0))
+    offset = ((distances[samples].double() - surface) / margin) ** 2
     line_loss = (weights * offset.clamp(max=1.0)).sum(1)
     loss = loss + depth_weight * torch.where(surface[:, 0] > 0.0, line_loss, 0.0)
     loss = torch.where(ray_samples[:, 1] > 0, loss, 0.0)
@@ -91,16 +95,15 @@ def composite_rays(
     alive_count: torch.Tensor,
     *,
     linear: bool,
-    step_length: float,
+    steps: StepRule,
     min_transmittance: float,
 ) -> None:
     """As the kernel; the rays that go on are listed in order."""
     rays = ray_ids.long()
     samples, is_sample = _pad(ray_samples[: len(rays)])
     before = 1.0 - colors[rays, 3].double()
-    weights, transmittance = _weigh(
-        raw_densities[:, 0].double()[samples], is_sample, step_length, min_transmittance, before
-    )
+    dt = step_at(distances.double(), steps)[samples]
+    weights, transmittance = _weigh(raw_densities[:, 0].double()[samples], is_sample, dt, min_transmittance, before)
     color = colors[rays, :3].double()
     color += (weights[..., None] * activate_color(raw_colors[:, :3].double()[samples], linear)).sum(1)
     depth = depths[rays].double() + (weights * distances[samples].double()).sum(1)
@@ -127,13 +130,13 @@ def _pad(ray_samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _weigh(
-    raw: torch.Tensor, is_sample: torch.Tensor, step_length: float, min_transmittance: float, before: torch.Tensor
+    raw: torch.Tensor, is_sample: torch.Tensor, dt: torch.Tensor, min_transmittance: float, before: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Weights [n, longest] and the transmittance that is left [n], of rays that had ``before`` [n] left so far.
 
     A sample counts while at least ``min_transmittance`` of the light comes through to it.
     """
-    thickness = torch.where(is_sample, activate_density(raw) * step_length, 0.0)
+    thickness = torch.where(is_sample, activate_density(raw) * dt, 0.0)
     with torch.no_grad():
         is_reached = is_sample & (_arriving(thickness, before) >= min_transmittance)
     thickness = torch.where(is_reached, thickness, 0.0)

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 
+from taichi_kernels.stepping import StepRule
+from taichi_kernels.twins.stepping import step_at
 
-def is_occupied(bits: torch.Tensor, points: torch.Tensor, resolution: int) -> torch.Tensor:
+
+def find_cascade(
+    points: torch.Tensor, steps: torch.Tensor | float, resolution: int, cascades: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The cascade [...] that samples at ``points`` [..., 3] with ``steps`` [...] look at, and its side [...]."""
+    needed = torch.maximum(2.0 * (points - 0.5).abs().amax(-1), torch.as_tensor(steps) * resolution)
+    cascade = torch.zeros_like(needed, dtype=torch.long)
+    for k in range(cascades - 1):
+        cascade += needed >= 2.0 ** (k + 1 - cascades)
+    return cascade, 2.0 ** (cascade + 1 - cascades)
+
+
+def is_occupied(
+    bits: torch.Tensor, points: torch.Tensor, resolution: int, cascades: int = 1, steps: torch.Tensor | float = 0.0
+) -> torch.Tensor:
     """Whether each of ``points`` [..., 3] lies in a cell whose bit is set; False outside the unit cube."""
-    cell = (points * resolution).floor().long()
+    cascade, side = find_cascade(points, steps, resolution, cascades)
+    cell = (((points - 0.5) / side[..., None] + 0.5) * resolution).floor().long()
     inside = ((cell >= 0) & (cell < resolution)).all(-1)
     x, y, z = cell.clamp(0, resolution - 1).unbind(-1)
-    index = (z * resolution + y) * resolution + x
+    index = ((cascade * resolution + z) * resolution + y) * resolution + x
     return inside & ((bits[index >> 5].long() >> (index & 31)) & 1 == 1)
 
 
 def march_rays(
     ray_ids: torch.Tensor,
     max_samples: int,
-    step_length: float,
+    steps: StepRule,
     rays_o: torch.Tensor,
     rays_d: torch.Tensor,
     t_range: torch.Tensor,
@@ -32,16 +47,16 @@ def march_rays(
     points: torch.Tensor,
     distances: torch.Tensor,
     sample_rays: torch.Tensor,
+    cascades: int = 1,
 ) -> None:
     """As the kernel, rays packed in order. The coarse bits aren't looked at: they must not change the outcome."""
     for item, ray in enumerate(ray_ids.tolist()):
-        t_start, t_end = t_range[ray].double().tolist()
-        lattice = max(math.ceil((t_end - t_start) / step_length), 0)
-        t = t_start + torch.arange(lattice, dtype=torch.float64, device=points.device) * step_length
+        *lattice, past = _make_lattice(*t_range[ray].tolist(), steps)
+        t = torch.tensor(lattice, dtype=torch.float64, device=points.device)
         at = rays_o[ray].double() + t[:, None] * rays_d[ray].double()
-        hits = is_occupied(bits, at, resolution).nonzero().view(-1)
+        hits = is_occupied(bits, at, resolution, cascades, step_at(t, steps)).nonzero().view(-1)
         taken = hits[:max_samples]
-        t_range[ray, 0] = t[hits[max_samples]] if len(hits) > max_samples else t_start + lattice * step_length
+        t_range[ray, 0] = t[hits[max_samples]] if len(hits) > max_samples else past
         start = int(counter)
         counter += len(taken)
         if start + len(taken) > points.shape[0]:
@@ -51,3 +66,11 @@ def march_rays(
         points[start:end] = at[taken].float()
         distances[start:end] = t[taken].float()
         sample_rays[start:end] = ray
+
+
+def _make_lattice(t: float, t_end: float, steps: StepRule) -> list[float]:
+    """All lattice distances from ``t`` to ``t_end``, and the first one past it."""
+    lattice = [t]
+    while lattice[-1] < t_end:
+        lattice.append(lattice[-1] + min(max(lattice[-1] * steps.cone_angle, steps.smallest), steps.largest))
+    return lattice

@@ -6,6 +6,7 @@ import torch
 
 from taichi_kernels.occupancy import CARVED, COARSE_FACTOR, SEEN
 from taichi_kernels.twins.compositing import activate_density
+from taichi_kernels.twins.marching import find_cascade
 from taichi_kernels.twins.random_numbers import uniform
 from taichi_kernels.twins.rays import distort
 
@@ -18,7 +19,12 @@ def cell_centers(resolution: int, device: str | torch.device) -> torch.Tensor:
 
 
 def carve_view(
-    resolution: int, camera: torch.Tensor, nearest: torch.Tensor, margin_px: float, flags: torch.Tensor
+    resolution: int,
+    camera: torch.Tensor,
+    nearest: torch.Tensor,
+    margin_px: float,
+    flags: torch.Tensor,
+    near_distance: float = 0.0,
 ) -> None:
     """Flag the cells whose centre is in the picture, and those whose whole footprint is known and behind nothing."""
     height, width = nearest.shape
@@ -26,7 +32,7 @@ def carve_view(
     world_to_camera = row[:12].view(3, 4)
     p = cell_centers(resolution, camera.device) @ world_to_camera[:, :3].T + world_to_camera[:, 3]
     depth = -p[:, 2]
-    is_ahead = (depth > 1e-6) & ((flags & CARVED) == 0)
+    is_ahead = (depth > max(near_distance, 1e-6)) & ((flags & CARVED) == 0)
     safe = torch.where(is_ahead, depth, 1.0)
     u, v = p[:, 0] / safe, -p[:, 1] / safe
     x, y = distort(u, v, row[16:])
@@ -44,7 +50,14 @@ def carve_view(
 
 
 def sample_cells(
-    n: int, resolution: int, seed: int, step: int, candidates: torch.Tensor, cells: torch.Tensor, points: torch.Tensor
+    n: int,
+    resolution: int,
+    seed: int,
+    step: int,
+    candidates: torch.Tensor,
+    cells: torch.Tensor,
+    points: torch.Tensor,
+    cascades: int = 1,
 ) -> None:
     """One candidate from each of ``n`` strata of the list, and a point inside it."""
     index = torch.arange(n, device=candidates.device)
@@ -53,28 +66,70 @@ def sample_cells(
         stratum = torch.tensor(len(candidates), dtype=torch.float32) / n
         pick = ((index.float() + uniform(seed, step, index, 16)) * stratum).long().clamp(max=len(candidates) - 1)
     cell = candidates[pick].long()
-    corner = torch.stack([cell % resolution, cell // resolution % resolution, cell // resolution**2], dim=1)
+    within = cell % resolution**3
+    corner = torch.stack([within % resolution, within // resolution % resolution, within // resolution**2], dim=1)
     jitter = torch.stack([uniform(seed, step, index, 17 + axis) for axis in range(3)], dim=1)
+    side = 2.0 ** (cell // resolution**3 + 1 - cascades)
     cells[:n] = cell.int()
-    points[:n] = (corner + jitter) / resolution
+    points[:n] = ((corner + jitter) / resolution - 0.5) * side[:, None] + 0.5
 
 
 def update_densities(
-    cells: torch.Tensor, raw_densities: torch.Tensor, densities: torch.Tensor, decay: float, step_length: float
+    cells: torch.Tensor,
+    raw_densities: torch.Tensor,
+    densities: torch.Tensor,
+    decay: float,
+    step_length: float,
+    cascades: int = 1,
 ) -> None:
     """A decaying maximum of optical thickness; each cell at most once in ``cells``."""
     index = cells.long()
-    thickness = activate_density(raw_densities[: len(index), 0].double()).float() * step_length
+    steps = step_length * 2.0 ** (index // (len(densities) // cascades))
+    thickness = (activate_density(raw_densities[: len(index), 0].double()) * steps).float()
     densities[index] = torch.maximum(densities[index] * decay, thickness)
 
 
-def pack_bits(densities: torch.Tensor, threshold: float, bits: torch.Tensor, coarse_bits: torch.Tensor) -> None:
-    """Bits of the cells above ``threshold``, and of the coarse blocks that hold one."""
-    coarse = round(densities.shape[0] ** (1 / 3)) // COARSE_FACTOR
-    is_dense = densities > threshold
-    blocks = is_dense.view(coarse, COARSE_FACTOR, coarse, COARSE_FACTOR, coarse, COARSE_FACTOR)
-    bits.copy_(_to_words(is_dense))
-    coarse_bits.copy_(_to_words(blocks.amax(dim=(1, 3, 5)).view(-1)))
+def observe_densities(
+    points: torch.Tensor,
+    raw_densities: torch.Tensor,
+    observed: torch.Tensor,
+    resolution: int,
+    step_length: float,
+    cascades: int,
+) -> None:
+    """The largest optical thickness of the samples in each cell."""
+    cascade, side = find_cascade(points, 0.0, resolution, cascades)
+    x, y, z = (((points - 0.5) / side[:, None] + 0.5) * resolution).long().clamp(0, resolution - 1).unbind(1)
+    index = ((cascade * resolution + z) * resolution + y) * resolution + x
+    thickness = activate_density(raw_densities[: len(index), 0].double()) * step_length * 2.0**cascade
+    observed.scatter_reduce_(0, index, thickness.float(), "amax")
+
+
+def take_observed(observed: torch.Tensor, densities: torch.Tensor, decay: float) -> None:
+    """Open cells with news take it over."""
+    has_news = (observed > 0) & (densities > 0)
+    densities[has_news] = torch.maximum(densities * decay, observed)[has_news]
+    observed.zero_()
+
+
+def pack_bits(
+    densities: torch.Tensor, threshold: float, bits: torch.Tensor, coarse_bits: torch.Tensor, cascades: int = 1
+) -> None:
+    """Bits of the cells above ``threshold`` or that hold one of a finer cascade, and of the coarse blocks with one."""
+    resolution = round((densities.shape[0] // cascades) ** (1 / 3))
+    quarter = resolution // 4
+    is_dense = (densities > threshold).view(cascades, resolution, resolution, resolution)
+    for level in range(1, cascades):
+        inner = (slice(quarter, 3 * quarter),) * 3
+        is_dense[level][inner] |= _any_in_blocks(is_dense[level - 1], 2)
+    bits.copy_(_to_words(is_dense.flatten()))
+    coarse_bits.copy_(_to_words(torch.stack([_any_in_blocks(level, COARSE_FACTOR) for level in is_dense]).flatten()))
+
+
+def _any_in_blocks(cells: torch.Tensor, side: int) -> torch.Tensor:
+    """Booleans [n, n, n] to [n / side, n / side, n / side]: whether any in a block is set."""
+    n = cells.shape[0] // side
+    return cells.view(n, side, n, side, n, side).amax(dim=(1, 3, 5))
 
 
 def _to_words(flags: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 
 from taichi_kernels.rays import UNKNOWN_DEPTH
+from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins.random_numbers import uniform
+from taichi_kernels.twins.stepping import step_at
 
 _NEWTON_STEPS = 20
 
@@ -38,6 +40,7 @@ def generate_camera_rays(
     first: int,
     n: int,
     width: int,
+    near_distance: float,
     camera: torch.Tensor,
     box: torch.Tensor,
     rays_o: torch.Tensor,
@@ -50,7 +53,7 @@ def generate_camera_rays(
     origin, direction, cosine = _pixel_rays(camera.expand(n, -1), pixel % width + 0.5, pixel // width + 0.5)
     near, far = _clip_to_box(origin, direction, box)
     rays_o[:n], rays_d[:n] = origin.float(), direction.float()
-    t_range[:n] = torch.stack([near, far], dim=1).float()
+    t_range[:n] = torch.stack([near.clamp(min=near_distance), far], dim=1).float()
     cosines[:n] = cosine.float()
 
 
@@ -61,7 +64,8 @@ def sample_training_rays(
     step: int,
     scale: float,
     depth_margin: float,
-    step_length: float,
+    near_distance: float,
+    steps: StepRule,
     cameras: torch.Tensor,
     images: torch.Tensor,
     colors: torch.Tensor,
@@ -84,10 +88,13 @@ def sample_training_rays(
     color, z = colors[pixel].double(), depths[pixel].double()
     is_known = (has_depth != 0) & (z > 0.0) & (z < 1e9) & (color[:, 3] > 0.999)
     distance = torch.where(is_known, z * scale / cosine, UNKNOWN_DEPTH)
-    far = torch.where(is_known, torch.minimum(far, distance + depth_margin), far)
+    margin = torch.maximum(step_at(distance, steps), torch.tensor(depth_margin)) if steps.grows else depth_margin
+    far = torch.where(is_known, torch.minimum(far, distance + margin), far)
     rays_o[:n], rays_d[:n] = origin.float(), direction.float()
     targets[:n] = torch.cat([color, distance[:, None]], dim=1).float()
-    t_range[:n] = torch.stack([near + uniform(seed, step, index, 3).double() * step_length, far], dim=1).float()
+    near = near.clamp(min=near_distance)
+    start = near + uniform(seed, step, index, 3).double() * step_at(near, steps)
+    t_range[:n] = torch.stack([start, far], dim=1).float()
 
 
 def _pixel_rays(

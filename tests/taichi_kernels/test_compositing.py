@@ -11,10 +11,12 @@ import torch
 from taichi_kernels import compositing
 from taichi_kernels.compositing import MAX_RAW, TRAINING_MIN_TRANSMITTANCE
 from taichi_kernels.rays import UNKNOWN_DEPTH
+from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins import compositing as twin
 
 RAYS, LONGEST = 200, 24
 STEP_LENGTH = 0.02
+STEPS = StepRule.constant(STEP_LENGTH)
 
 
 @dataclasses.dataclass
@@ -64,7 +66,7 @@ class Samples:
         }
         function(
             self.ray_samples, self.targets, self.distances, self.raw_densities, self.raw_colors, **out,
-            linear=linear, step_length=STEP_LENGTH, depth_weight=depth_weight, depth_margin=0.05,
+            linear=linear, steps=STEPS, depth_weight=depth_weight, depth_margin=0.05,
             gradient_scale=scale, seed=3, step=17,
         )  # fmt: skip
         return out
@@ -132,7 +134,8 @@ def test_a_blown_up_density_gets_a_gradient_that_brings_it_back(device: str) -> 
     compositing.composite_training(
         samples.ray_samples, samples.targets, samples.distances, samples.raw_densities, samples.raw_colors,
         torch.zeros(RAYS, device=device), gradients, torch.zeros_like(samples.raw_colors),
-        linear=False, step_length=thin, depth_weight=0.0, depth_margin=0.05, gradient_scale=1.0, seed=3, step=17,
+        linear=False, steps=StepRule.constant(thin), depth_weight=0.0, depth_margin=0.05, gradient_scale=1.0,
+        seed=3, step=17,
     )  # fmt: skip
     assert gradients.abs().max() > 0.0
 
@@ -185,7 +188,7 @@ def _render(
         function(
             alive, torch.stack([start + first, taken], dim=1).int(), samples.distances, samples.raw_densities,
             samples.raw_colors, t_range, colors, depths, listed, number,
-            linear=linear, step_length=STEP_LENGTH, min_transmittance=min_transmittance,
+            linear=linear, steps=STEPS, min_transmittance=min_transmittance,
         )  # fmt: skip
         alive = listed[: int(number)].sort().values
         rounds += 1

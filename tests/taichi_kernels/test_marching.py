@@ -10,11 +10,13 @@ import torch
 
 from taichi_kernels import marching
 from taichi_kernels.occupancy import COARSE_FACTOR
+from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins import marching as twin
 from taichi_kernels.twins.occupancy import pack_bits
 
 RESOLUTION = 32
 STEP = 3**0.5 / 150
+STEPS = StepRule.constant(STEP)
 # A sample this close to a cell border may fall on either side of it in float32.
 BORDER = 1e-4
 
@@ -66,7 +68,7 @@ class Setup:
             "sample_rays": torch.full((capacity + guard,), -9, dtype=torch.int32, device=device),
         }
         function(
-            torch.arange(n, dtype=torch.int32, device=device), max_samples, STEP, self.rays_o, self.rays_d,
+            torch.arange(n, dtype=torch.int32, device=device), max_samples, STEPS, self.rays_o, self.rays_d,
             self.t_range, self.bits, self.coarse_bits, RESOLUTION, RESOLUTION // COARSE_FACTOR, out["counter"],
             out["ray_samples"], *(out[name][:capacity] for name in ("points", "distances", "sample_rays")),
         )  # fmt: skip
@@ -166,7 +168,7 @@ def test_marches_only_the_rays_named_and_in_their_order(device: str) -> None:
     points, distances = torch.zeros(2000, 3, device=device), torch.zeros(2000, device=device)
     sample_rays = torch.zeros(2000, dtype=torch.int32, device=device)
     marching.march_rays(
-        ids, 1000, STEP, setup.rays_o, setup.rays_d, setup.t_range, setup.bits, setup.coarse_bits, RESOLUTION,
+        ids, 1000, STEPS, setup.rays_o, setup.rays_d, setup.t_range, setup.bits, setup.coarse_bits, RESOLUTION,
         RESOLUTION // COARSE_FACTOR, counter, ray_samples, points, distances, sample_rays,
     )  # fmt: skip
     assert torch.equal(ray_samples[:, 1], everything["ray_samples"][ids.long(), 1])

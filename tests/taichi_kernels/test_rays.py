@@ -12,6 +12,7 @@ from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera
 from taichi_kernels import rays
 from taichi_kernels.rays import CAMERA_FLOATS, UNKNOWN_DEPTH
+from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins import rays as twin
 
 BOUNDS = Bounds(np.array([-1.0, -2.0, 0.5]), np.array([3.0, 1.0, 2.0]))
@@ -46,7 +47,7 @@ def _picture_rays(camera: Camera, device: str, first: int = 0, n: int | None = N
         "cosines": torch.zeros(n, device=device),
     }
     box = torch.from_numpy(CUBE.box()).to(device)
-    rays.generate_camera_rays(first, n, camera.width, CUBE.camera_row(camera, device), box, **out)
+    rays.generate_camera_rays(first, n, camera.width, 0.0, CUBE.camera_row(camera, device), box, **out)
     return out
 
 
@@ -85,7 +86,7 @@ def test_picture_rays_equal_the_twins(device: str, lens: str) -> None:
     expected = {name: torch.zeros_like(tensor) for name, tensor in found.items()}
     box = torch.from_numpy(CUBE.box()).to(device)
     count = camera.width * camera.height
-    twin.generate_camera_rays(0, count, camera.width, CUBE.camera_row(camera, device), box, **expected)
+    twin.generate_camera_rays(0, count, camera.width, 0.0, CUBE.camera_row(camera, device), box, **expected)
     for name in ("rays_o", "rays_d", "cosines"):
         torch.testing.assert_close(found[name], expected[name], atol=2e-5, rtol=0)
     hits = expected["t_range"][:, 0] + 1e-3 < expected["t_range"][:, 1]
@@ -155,7 +156,7 @@ def _sample(function: object, device: str, n: int, seed: int, step: int) -> dict
         "targets": torch.zeros(n, 5, device=device),
     }
     box = torch.from_numpy(CUBE.box()).to(device)
-    function(n, 3, seed, step, CUBE.scale, 0.03, 0.01, *_training_set(device), box, **out)  # type: ignore[operator]
+    function(n, 3, seed, step, CUBE.scale, 0.03, 0.0, StepRule.constant(0.01), *_training_set(device), box, **out)  # type: ignore[operator]
     return out
 
 
