@@ -1,8 +1,8 @@
 """A Blender whose window can be opened here: one that is installed, or one put into a folder of its own.
 
 On a Debian-like Linux, as root, ``debootstrap`` makes ``build/gui-blender``: a small system with Debian's own Blender,
-Xvfb, software OpenGL and ImageMagick. Commands run in it under ``chroot``, in mount and process namespaces of their own,
-so that nothing they mount or start outlives them.
+Xvfb, software OpenGL and ImageMagick. Commands run in it under ``chroot``, in mount and process namespaces of their
+own, so that nothing they mount or start outlives them.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _named(path: Path) -> WindowBlender:
         return WindowBlender("/usr/bin/blender", path)
     if not path.is_file():
         raise NoBlenderError(
-            f"{VARIABLE} names {path}, which is neither a Blender nor a system's folder with one in it"
+            f"{VARIABLE} names {path}, which is no Blender and no system's folder with one in it"
         )
     if missing := [name for name in NEEDED_COMMANDS if shutil.which(name) is None]:
         raise NoBlenderError(f"Install {' and '.join(missing)} (of Xvfb and ImageMagick): the window needs them")

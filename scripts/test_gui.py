@@ -38,10 +38,8 @@ def running(command: list[str], **options: object) -> Iterator[subprocess.Popen[
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(5)
-        except subprocess.TimeoutExpired:
-            pass
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -69,29 +67,29 @@ def run_in_window(
     """
     out.mkdir(parents=True, exist_ok=True)
     zip_file = build_extension()
-    with tempfile.TemporaryDirectory(prefix="hashlight-gui-", ignore_cleanup_errors=True) as user:
-        with virtual_screen(blender) as display:
-            environment = {
-                "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-                "HOME": user,
-                "TMPDIR": user,
-                "LANG": "C.UTF-8",
-                "DISPLAY": display,
-                "LIBGL_ALWAYS_SOFTWARE": "1",
-                "BLENDER_USER_RESOURCES": f"{user}/blender",
-                "HASHLIGHT_ENGINE_PYTHON": sys.executable,
-            }
-            width, height = map(str, SCREEN)
-            program = [blender.executable, "--factory-startup", "--enable-event-simulate", "--python-exit-code", "1"]
-            program += ["--window-geometry", "0", "0", width, height, "--python", str(script)]
-            program += ["--", str(zip_file), str(out), *arguments]
-            log = (out / "blender.log").open("w", encoding="utf-8")
-            command = blender.command(program)
-            with log, running(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=ROOT) as process:
-                code = _follow(process, out, limit)
-            for trace in Path(user).glob("*.crash.txt"):
-                shutil.copy(trace, out)
-            return code
+    temporary = tempfile.TemporaryDirectory(prefix="hashlight-gui-", ignore_cleanup_errors=True)
+    with temporary as user, virtual_screen(blender) as display:
+        environment = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+            "HOME": user,
+            "TMPDIR": user,
+            "LANG": "C.UTF-8",
+            "DISPLAY": display,
+            "LIBGL_ALWAYS_SOFTWARE": "1",
+            "BLENDER_USER_RESOURCES": f"{user}/blender",
+            "HASHLIGHT_ENGINE_PYTHON": sys.executable,
+        }
+        width, height = map(str, SCREEN)
+        program = [blender.executable, "--factory-startup", "--enable-event-simulate", "--python-exit-code", "1"]
+        program += ["--window-geometry", "0", "0", width, height, "--python", str(script)]
+        program += ["--", str(zip_file), str(out), *arguments]
+        log = (out / "blender.log").open("w", encoding="utf-8")
+        command = blender.command(program)
+        with log, running(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=ROOT) as process:
+            code = _follow(process, out, limit)
+        for trace in Path(user).glob("*.crash.txt"):
+            shutil.copy(trace, out)
+        return code
 
 
 def _follow(process: subprocess.Popen[str], out: Path, limit: float) -> int | None:

@@ -18,12 +18,12 @@ from ..capture.cameras import scene_camera
 from ..capture.errors import CaptureError
 from ..session import registry
 from ..session.engine_session import EngineSession
+from . import requests
 from .material import ensure_material, picture_node
 from .picture import update_image
 from .plane import choose_distance, ensure_plane, find_plane, frustum_matrix
 
 RENDERING_SHARE = 1 / 3  # of the engine's time may go into live pictures; training needs the rest
-PATIENCE = 30.0  # seconds after which a picture that was asked for is taken to be lost
 
 
 @dataclass
@@ -31,8 +31,9 @@ class _Asking:
     """Where the picture under way belongs, and whether another follows it."""
 
     scene: str = ""
-    request: int = 0  # 0: none under way
+    request: int = 0  # 0: none
     asked_at: float = 0.0
+    shown: tuple[int, Camera] | None = None  # step and camera of the last picture
     next_at: float = 0.0
     live: bool = False
 
@@ -82,24 +83,24 @@ def show_picture(scene: bpy.types.Scene, session: EngineSession, frame: Frame) -
 
 def _ask(session: EngineSession, scene: bpy.types.Scene, camera: Camera) -> None:
     _asking.scene = scene.name
-    _asking.request = session.request_frame(camera)
+    _asking.request = requests.ask(session, camera)
     _asking.asked_at = time.monotonic()
 
 
 def _on_frame(session: EngineSession, frame: Frame) -> None:
-    if frame.request == _asking.request:
-        now = time.monotonic()
-        _asking.request = 0
-        _asking.next_at = now + (now - _asking.asked_at) * (1 / RENDERING_SHARE - 1)
+    if frame.request != _asking.request:
+        return  # somebody else's
+    now = time.monotonic()
+    _asking.request = 0
+    _asking.shown = frame.step, frame.camera
+    _asking.next_at = now + (now - _asking.asked_at) * (1 / RENDERING_SHARE - 1)
     if (scene := bpy.data.scenes.get(_asking.scene)) is not None:
         show_picture(scene, session, frame)
 
 
 def _on_status(session: EngineSession, status: Status) -> None:
     """Five times a second: the moment to ask for the next live picture, if there is anything new to see."""
-    now = time.monotonic()
-    under_way = _asking.request and now - _asking.asked_at < PATIENCE
-    if not _asking.live or under_way or now < _asking.next_at or not status.train_views:
+    if not _asking.live or requests.is_under_way() or time.monotonic() < _asking.next_at or not status.train_views:
         return
     scene = bpy.data.scenes.get(_asking.scene)
     if scene is None:
@@ -108,13 +109,14 @@ def _on_status(session: EngineSession, status: Status) -> None:
         camera = preview_camera(scene)
     except CaptureError:
         return  # no camera just now
-    last = session.frame
-    if last is None or status.step > last.step or last.camera.to_json() != camera.to_json():
+    last = _asking.shown
+    if last is None or status.step > last[0] or last[1].to_json() != camera.to_json():
         _ask(session, scene, camera)
 
 
 def _on_run(session: EngineSession, run: RunOpened) -> None:
     _asking.request = 0  # a picture that was under way died with the former engine
+    _asking.shown = None
 
 
 @bpy.app.handlers.persistent
@@ -138,6 +140,7 @@ _HANDLERS = ((bpy.app.handlers.load_pre, _before_load), (bpy.app.handlers.save_p
 
 def register() -> None:
     """Listen to the engine and to Blender."""
+    requests.register()
     for message_type, listener in _LISTENERS:
         registry.listen(message_type, listener)
     for handlers, handler in _HANDLERS:
@@ -149,5 +152,6 @@ def unregister() -> None:
     end()
     for message_type, listener in _LISTENERS:
         registry.stop_listening(message_type, listener)
+    requests.unregister()
     for handlers, handler in _HANDLERS:
         handlers.remove(handler)

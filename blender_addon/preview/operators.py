@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import bpy
 
-from ..capture.errors import CaptureError
-from ..session import registry
-from . import live
+from ..session import run, saved_state
+from . import live, neural_view
 
 
 def _has_run(context: bpy.types.Context) -> bool:
-    session = registry.current()
-    return session is not None and session.phase in ("starting", "ready") and context.scene.camera is not None
+    scene = context.scene
+    return scene.camera is not None and (run.session_of(scene) is not None or saved_state.has_saved_run(scene))
 
 
 class HASHLIGHT_OT_preview(bpy.types.Operator):
@@ -24,14 +23,14 @@ class HASHLIGHT_OT_preview(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Needs a scene camera and an engine with a run")
+        cls.poll_message_set("Needs a scene camera and a run: capture and train first")
         return _has_run(context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            live.request_picture(registry.current(), context.scene)
+            live.request_picture(run.ensure_run(context.scene), context.scene)
             context.scene.hashlight.preview.shown = "PREVIEW"
-        except CaptureError as error:
+        except ValueError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
@@ -47,17 +46,54 @@ class HASHLIGHT_OT_preview_live(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Needs a scene camera and an engine with a run")
+        cls.poll_message_set("Needs a scene camera and a run: capture and train first")
         return live.is_live() or _has_run(context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         if live.is_live():
             live.end()
-        else:
-            live.begin(context.scene)
-            context.scene.hashlight.preview.shown = "PREVIEW"
+            return {"FINISHED"}
+        try:
+            run.ensure_run(context.scene)
+        except ValueError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        live.begin(context.scene)
+        context.scene.hashlight.preview.shown = "PREVIEW"
         return {"FINISHED"}
 
 
-CLASSES = (HASHLIGHT_OT_preview, HASHLIGHT_OT_preview_live)
-register, unregister = live.register, live.unregister
+class HASHLIGHT_OT_neural_view(bpy.types.Operator):
+    """Show the field in this viewport, cut by the scene's objects where the depths say, following the view; or stop"""
+
+    # Only in a window: it draws.
+    bl_idname = "hashlight.neural_view"
+    bl_label = "Neural View"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("Needs a 3D viewport in a window")
+        return not bpy.app.background and context.area is not None and context.area.type == "VIEW_3D"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        if neural_view.is_on(context.area):
+            neural_view.end()
+        else:
+            neural_view.begin(context.area, context.scene)
+        return {"FINISHED"}
+
+
+CLASSES = (HASHLIGHT_OT_preview, HASHLIGHT_OT_preview_live, HASHLIGHT_OT_neural_view)
+
+
+def register() -> None:
+    """Listen to the engine and to Blender."""
+    live.register()
+    neural_view.register()
+
+
+def unregister() -> None:
+    """Undo ``register``."""
+    neural_view.unregister()
+    live.unregister()

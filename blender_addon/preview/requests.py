@@ -1,0 +1,52 @@
+"""Pictures asked of the engine, whoever asks: it renders only the newest request, so askers have to mind each other."""
+
+from __future__ import annotations
+
+import time
+
+from engine.link.geometry import Camera
+from engine.link.messages import Frame, Quality, RunOpened
+
+from ..session import registry
+from ..session.engine_session import EngineSession
+
+PATIENCE = 30.0  # seconds after which a picture that was asked for is taken to be lost
+
+_request = 0  # 0: none under way
+_asked_at = 0.0
+
+
+def ask(session: EngineSession, camera: Camera, quality: Quality = "final", depth: bool = False) -> int:
+    """Ask for a picture in place of any other under way; returns the id that its frame will bear."""
+    global _request, _asked_at
+    _request = session.request_frame(camera, quality=quality, depth=depth)
+    _asked_at = time.monotonic()
+    return _request
+
+
+def is_under_way() -> bool:
+    """Whether a picture was asked for and is still to come."""
+    return _request != 0 and time.monotonic() - _asked_at < PATIENCE
+
+
+def _on_frame(session: EngineSession, frame: Frame) -> None:
+    global _request
+    if frame.request == _request:
+        _request = 0
+
+
+def _on_run(session: EngineSession, run: RunOpened) -> None:
+    global _request
+    _request = 0  # a picture that was under way died with the former engine
+
+
+def register() -> None:
+    """Listen to the engine, before those who ask do."""
+    registry.listen(Frame, _on_frame)
+    registry.listen(RunOpened, _on_run)
+
+
+def unregister() -> None:
+    """Undo ``register``."""
+    registry.stop_listening(Frame, _on_frame)
+    registry.stop_listening(RunOpened, _on_run)

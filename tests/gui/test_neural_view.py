@@ -1,0 +1,157 @@
+"""The neural view: cut by the scene where the depths say, in its colours, and never at a pose it was not made for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+import frames
+import numpy as np
+from mathutils import Matrix, Vector
+from window import Steps, Window
+
+if TYPE_CHECKING:
+    from engine.link.geometry import Camera
+
+CENTER, RADIUS = np.array([0.0, 0.0, 0.0]), 1.0
+MAGENTA = (1.0, 0.0, 1.0)
+
+
+def _begin(window: Window) -> Camera:
+    """Turn the neural view on as its button does; the viewport's camera."""
+    window.view.view_location = (0.0, 0.0, 0.0)
+    window.view.view_distance = 6.0
+    with window.viewport():
+        bpy.ops.hashlight.neural_view()
+        return window.addon("preview.view_camera").camera_of_region(window.region(), window.view)
+
+
+def _view_camera(window: Window) -> Camera:
+    return window.addon("preview.view_camera").camera_of_region(window.region(), window.view)
+
+
+def _show_ball(window: Window, camera: Camera) -> np.ndarray:
+    depth = frames.ball_depth(camera, CENTER, RADIUS)
+    frame = frames.make_frame(camera, depth, MAGENTA)
+    window.addon("preview.neural_view").show(frame, frames.session_around(CENTER, RADIUS))
+    return depth
+
+
+def _is_magenta(pixels: np.ndarray) -> np.ndarray:
+    return (pixels[..., 0] > 0.9) & (pixels[..., 1] < 0.1) & (pixels[..., 2] > 0.9)
+
+
+def _visible_part(window: Window) -> tuple[slice, slice]:
+    """Rows and columns of the viewport that neither header, tool bar nor sidebar cover."""
+    return slice(60, None), slice(60, window.region().width - window.region("UI").width - 20)
+
+
+def _cut_in(window: Window, shading: str, wait: float) -> Steps:
+    bpy.context.scene.view_settings.view_transform = "Standard"
+    window.space.shading.type = shading
+    window.space.overlay.show_overlays = False
+    bpy.ops.mesh.primitive_cube_add(size=1.2, location=(0.7, -0.7, 0.3))
+    _begin(window)
+    yield wait
+    camera = _view_camera(window)
+    ball = _show_ball(window, camera)
+    yield 1.0
+    pixels = window.viewport_pixels(f"cut {shading.lower()}")
+    half = np.array([0.6, 0.6, 0.6])
+    box = frames.box_depth(camera, np.array([0.7, -0.7, 0.3]) - half, np.array([0.7, -0.7, 0.3]) + half)
+    part = _visible_part(window)
+    wanted, seen = (ball < box)[part], _is_magenta(pixels)[part]
+    hidden = (np.isfinite(ball) & (box < ball))[part]
+    assert wanted.sum() > 5000 and hidden.sum() > 2000, "the ball must be cut"
+    wrong = wanted != seen
+    # Where the outline crosses a pixel either answer is right: only what is off by more than that pixel counts.
+    inside = wrong[1:-1, 1:-1] & _is_even(wanted)
+    assert inside.sum() <= 3, f"{inside.sum()} pixels beyond the outline are wrong, {wrong.sum()} in all"
+
+
+def _is_even(mask: np.ndarray) -> np.ndarray:
+    """Where a pixel and its eight neighbours agree; one pixel less on each side."""
+    height, width = mask.shape
+    shifted = [mask[y : height - 2 + y, x : width - 2 + x] for y in range(3) for x in range(3)]
+    return np.all(shifted, axis=0) | ~np.any(shifted, axis=0)
+
+
+def test_a_cube_and_the_subject_cut_each_other_in_solid_shading(window: Window) -> Steps:
+    yield from _cut_in(window, "SOLID", 0.5)
+
+
+def test_a_cube_and_the_subject_cut_each_other_in_rendered_shading(window: Window) -> Steps:
+    bpy.context.scene.render.engine = "CYCLES"
+    bpy.context.scene.cycles.preview_samples = 1
+    yield from _cut_in(window, "RENDERED", 4.0)
+
+
+def test_a_picture_stays_at_the_pose_it_was_rendered_from(window: Window) -> Steps:
+    bpy.context.scene.view_settings.view_transform = "Standard"
+    window.space.overlay.show_overlays = False
+    _begin(window)
+    yield 0.5
+    _show_ball(window, _view_camera(window))
+    yield 0.5
+    still = _is_magenta(window.viewport_pixels("pose still"))
+    window.view.view_location = window.view.view_rotation @ Vector((1.0, 0.5, 0.0))
+    window.area.tag_redraw()
+    yield 0.5
+    moved = _is_magenta(window.viewport_pixels("pose moved"))
+    camera = _view_camera(window)
+    wanted = np.isfinite(frames.ball_depth(camera, CENTER, RADIUS))
+    part = _visible_part(window)
+    assert still[part].sum() > 5000
+    assert (moved & still)[part].sum() < 0.6 * still[part].sum(), "the old picture still covers the view"
+    overlap = (moved & wanted)[part].sum() / (moved | wanted)[part].sum()
+    assert overlap > 0.9, f"the picture overlaps the place of its subject by {overlap:.2f}"
+
+
+def test_colours_match_the_scene_beside_it(window: Window) -> Steps:
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.cycles.preview_samples = 1
+    scene.world = None
+    window.space.overlay.show_overlays = False
+    window.space.shading.type = "RENDERED"
+    window.space.shading.use_scene_world_render = True
+    _begin(window)
+    yield 1.0
+    camera = _view_camera(window)
+    plane = _emissive_plane(camera)
+    part = _visible_part(window)
+    columns = slice(part[1].start, part[1].stop)
+    middle = (columns.start + columns.stop) // 2
+    depth = np.full((camera.height, camera.width), np.inf)
+    depth[:, middle:] = 1.0
+    worst: dict[str, float] = {}
+    for transform in ("Standard", "AgX", "Filmic"):
+        scene.view_settings.view_transform = transform
+        for color in ((0.02, 0.02, 0.02), (0.18, 0.18, 0.18), (0.8, 0.2, 0.05), (0.1, 0.5, 0.9), (4.0, 3.0, 1.0)):
+            plane.active_material.node_tree.nodes["Emission"].inputs["Color"].default_value = (*color, 1.0)
+            frame = frames.make_frame(camera, depth, color)
+            window.addon("preview.neural_view").show(frame, frames.session_around(CENTER, RADIUS))
+            yield 1.5
+            pixels = window.viewport_pixels(f"colour {transform} {color[0]}")
+            row = pixels.shape[0] // 2
+            scene_side = pixels[row - 20 : row + 20, middle - 60 : middle - 20].mean(axis=(0, 1))
+            field_side = pixels[row - 20 : row + 20, middle + 20 : middle + 60].mean(axis=(0, 1))
+            worst[f"{transform} {color}"] = float(np.abs(scene_side - field_side).max() * 255)
+    assert max(worst.values()) <= 3.0, worst
+
+
+def _emissive_plane(camera: Camera) -> bpy.types.Object:
+    """A large plane across the view that shines in one colour."""
+    bpy.ops.mesh.primitive_plane_add(size=50.0)
+    plane = bpy.context.object
+    matrix = camera.camera_to_world.copy()
+    matrix[:3, 3] -= 6.0 * matrix[:3, 2]
+    plane.matrix_world = Matrix(matrix)
+    material = bpy.data.materials.new("Shine")
+    material.use_nodes = True
+    nodes = material.node_tree.nodes
+    nodes.clear()
+    emission, output = nodes.new("ShaderNodeEmission"), nodes.new("ShaderNodeOutputMaterial")
+    material.node_tree.links.new(emission.outputs[0], output.inputs[0])
+    plane.data.materials.append(material)
+    return plane
