@@ -9,6 +9,8 @@ import bpy
 from . import panels, preferences, properties
 from .bake import operators as bake_operators
 from .capture import operators as capture_operators
+from .engine_setup import operators as setup_operators
+from .engine_setup import panel as setup_panel
 from .preview import operators as preview_operators
 from .session import operators as session_operators
 
@@ -17,10 +19,12 @@ from .session import operators as session_operators
 MODULES: tuple[ModuleType, ...] = (
     preferences,
     properties,
+    setup_operators,
     capture_operators,
     session_operators,
     preview_operators,
     bake_operators,
+    setup_panel,
     panels,
 )
 

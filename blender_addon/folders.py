@@ -1,27 +1,67 @@
-"""Where a scene's captures, runs and bakes are kept."""
+"""Where a scene's captures, runs and bakes are kept, and where the engine is."""
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import bpy
+
+_unsaved_name = ""  # the file that is open and was never saved has a folder of its own
 
 
 def session_folder(scene: bpy.types.Scene) -> Path:
     """The absolute folder that holds all of this scene's files; not created here.
 
     The one named in the scene's settings; else ``NAME.hashlight`` beside the .blend; else, while the file has never
-    been saved, one in Blender's folder for extensions' files.
+    been saved, one in Blender's folder for extensions' files. That one is used after the first save, too, until it
+    can be moved beside the .blend.
     """
     if chosen := scene.hashlight.folder.strip():
         if chosen.startswith("//") and not bpy.data.filepath:
             raise ValueError(f"Folder {chosen} is relative to the .blend file, which was never saved: save it first")
         return Path(bpy.path.abspath(chosen)).absolute()
-    if bpy.data.filepath:
-        return Path(bpy.data.filepath).absolute().with_suffix(".hashlight")
-    return Path(bpy.utils.extension_path_user(__package__, path="unsaved", create=True))
+    if not bpy.data.filepath:
+        return unsaved_root() / _name_unsaved()
+    beside = folder_beside_blend()
+    former = scene.hashlight.former_folder
+    return Path(former) if former and not beside.exists() and Path(former).is_dir() else beside
 
 
 def capture_folder(scene: bpy.types.Scene) -> Path:
     """Where this scene's captured dataset is kept; not created here."""
     return session_folder(scene) / "capture"
+
+
+def folder_beside_blend() -> Path:
+    """The folder that belongs to the .blend, which must have been saved."""
+    return Path(bpy.data.filepath).absolute().with_suffix(".hashlight")
+
+
+def unsaved_root() -> Path:
+    """Where the folders of files are that were never saved; not created here."""
+    return Path(bpy.utils.extension_path_user(__package__)) / "unsaved"
+
+
+def forget_unsaved() -> None:
+    """Another file was opened: should it be a new one, it gets a folder of its own."""
+    global _unsaved_name
+    _unsaved_name = ""
+
+
+def engine_folder() -> Path:
+    """Where the engine's own environments are kept; not created here. It goes when the extension is uninstalled."""
+    return Path(bpy.utils.extension_path_user(__package__)) / "engine"
+
+
+def extension_folder() -> Path:
+    """Where the extension itself is installed."""
+    return Path(__file__).resolve().parent
+
+
+def _name_unsaved() -> str:
+    global _unsaved_name
+    if not _unsaved_name:
+        _unsaved_name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.monotonic_ns() % 1_000_000:06d}"
+    return _unsaved_name

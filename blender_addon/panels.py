@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import bpy
 
 from .bake import jobs
-from .preview import live
-from .session import registry, status_text
-
-
-class SidebarPanel:
-    """What all of Hashlight's panels share."""
-
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Hashlight"
+from .layout import SidebarPanel, draw_words
+from .preview import live, neural_view
+from .session import registry, saved_state, status_text
 
 
 class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
@@ -132,6 +123,10 @@ class HASHLIGHT_PT_train(SidebarPanel, bpy.types.Panel):
             row.operator("hashlight.train", icon="PLAY")
             row.operator("hashlight.train", text="Anew", icon="FILE_REFRESH").anew = True
         if session is None or session.status is None:
+            if saved_state.has_saved_run(context.scene):
+                draw_words(
+                    layout, context, status_text.describe_saved_run(context.scene.hashlight.run), icon="FILE_TICK"
+                )
             return
         if session.status.progress is not None:
             layout.progress(factor=session.status.progress, text=status_text.describe_progress(session.status))
@@ -155,6 +150,11 @@ class HASHLIGHT_PT_preview(SidebarPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("hashlight.preview", icon="IMAGE_PLANE")
         row.operator("hashlight.preview_live", text="Live", icon="FILE_REFRESH", depress=live.is_live())
+        row = layout.row(align=True)
+        is_shown_here = neural_view.is_on(context.area)
+        row.operator("hashlight.neural_view", icon="SHADING_RENDERED", depress=is_shown_here)
+        if is_shown_here:
+            layout.label(text=neural_view.describe(context.space_data))
         layout.row().prop(settings, "shown", expand=True)
         layout.prop(settings, "place")
         layout.prop(settings, "percentage")
@@ -199,15 +199,6 @@ class HASHLIGHT_PT_bake(SidebarPanel, bpy.types.Panel):
         row.operator("hashlight.bake", text="Resume").resume = True
         if update is not None:
             draw_words(layout, context, status_text.describe_job(update))
-
-
-def draw_words(layout: bpy.types.UILayout, context: bpy.types.Context, words: str, icon: str = "NONE") -> None:
-    """Labels that hold ``words``, broken to the width of the sidebar."""
-    column = layout.column(align=True)
-    width = int(context.region.width / (7 * context.preferences.system.ui_scale)) if context.region is not None else 40
-    for line in textwrap.wrap(words, max(width - 6, 20)):
-        column.label(text=line, icon=icon)
-        icon = "BLANK1" if icon != "NONE" else "NONE"
 
 
 CLASSES = (

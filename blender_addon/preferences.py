@@ -14,6 +14,16 @@ class HASHLIGHT_preferences(bpy.types.AddonPreferences):
         description="The Python that runs the engine. Leave empty for the environment that Hashlight sets up itself",
         subtype="FILE_PATH",
     )
+    set_up_python: StringProperty(
+        name="Python for Set Up",
+        description="The Python, 3.11 to 3.13, to set up the engine with. Leave empty for Blender's own",
+        subtype="FILE_PATH",
+    )
+    torch_index: StringProperty(
+        name="Torch Index",
+        description="Where pip is to look for torch as well, as PyTorch's install page names it for CPU or a CUDA "
+        "version. Leave empty for pip's usual places",
+    )
     device: EnumProperty(
         name="Device",
         description="Where the engine trains and renders",
@@ -38,6 +48,23 @@ class HASHLIGHT_preferences(bpy.types.AddonPreferences):
         options={"SKIP_SAVE"},
     )
 
+    token_file: StringProperty(
+        name="Token File",
+        description="A file that holds the token, to be read whenever Blender connects; the token itself isn't saved",
+        subtype="FILE_PATH",
+    )
+    use_tls: BoolProperty(
+        name="TLS",
+        description="Encrypt the connection, for an engine started with --tls-cert. An SSH tunnel needs none",
+        default=False,
+    )
+    ca_file: StringProperty(
+        name="CA File",
+        description="The certificate to trust, in PEM format: that of the authority, or a self-signed one itself. "
+        "Leave empty to trust what the system trusts",
+        subtype="FILE_PATH",
+    )
+
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
@@ -46,9 +73,21 @@ class HASHLIGHT_preferences(bpy.types.AddonPreferences):
             layout.prop(self, "host")
             layout.prop(self, "port")
             layout.prop(self, "token")
+            if not self.token:
+                layout.prop(self, "token_file")
+            layout.prop(self, "use_tls")
+            if self.use_tls:
+                layout.prop(self, "ca_file")
         else:
-            layout.prop(self, "engine_python")
             layout.prop(self, "device")
+            layout.prop(self, "engine_python")
+            if not self.engine_python:
+                layout.prop(self, "set_up_python")
+                layout.prop(self, "torch_index")
+                row = layout.row(align=True)
+                row.operator("hashlight.set_up_engine", text="Set Up Engine (CPU)", icon="IMPORT").device = "cpu"
+                row.operator("hashlight.set_up_engine", text="CUDA").device = "cuda"
+            layout.operator("hashlight.check_engine", icon="CHECKMARK")
 
 
 def get_preferences(context: bpy.types.Context | None = None) -> HASHLIGHT_preferences:

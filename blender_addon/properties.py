@@ -276,16 +276,36 @@ class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
     use_video: BoolProperty(name="Video", description="Make an MP4 beside the frames as well", default=True)
 
 
+class HASHLIGHT_PG_run(bpy.types.PropertyGroup):
+    """How the run stood when the .blend was saved; the run itself is in the session folder."""
+
+    step: IntProperty(name="Step", description="Training steps that the saved run has behind it", default=0, min=0)
+    seconds: FloatProperty(
+        name="Seconds",
+        description="Training time that the saved run has behind it",
+        default=0.0,
+        min=0.0,
+        subtype="TIME_ABSOLUTE",
+    )
+    psnr: FloatProperty(name="PSNR", description="The saved run's last score on held-out views, in dB", default=0.0)
+
+
 class HASHLIGHT_PG_scene(bpy.types.PropertyGroup):
     folder: StringProperty(
         name="Folder",
         description="Where captures, runs and bakes are kept. Leave empty for a folder beside the .blend file",
         subtype="DIR_PATH",
     )
+    former_folder: StringProperty(
+        name="Former Folder",
+        description="Where everything was kept before the file was saved for the first time",
+        options={"HIDDEN"},
+    )
     capture: PointerProperty(type=HASHLIGHT_PG_capture)
     training: PointerProperty(type=HASHLIGHT_PG_training)
     preview: PointerProperty(type=HASHLIGHT_PG_preview)
     bake: PointerProperty(type=HASHLIGHT_PG_bake)
+    run: PointerProperty(type=HASHLIGHT_PG_run)
 
 
 CLASSES = (
@@ -293,6 +313,7 @@ CLASSES = (
     HASHLIGHT_PG_training,
     HASHLIGHT_PG_preview,
     HASHLIGHT_PG_bake,
+    HASHLIGHT_PG_run,
     HASHLIGHT_PG_scene,
 )
 

@@ -1,8 +1,8 @@
 """Build the Blender extension: ``build/hashlight-VERSION.zip``.
 
-The zip holds ``blender_addon/`` as the add-on, ``blender_manifest.toml``, and two pure-Python wheels: this project's
-own and websockets. Blender's own packaging tool, which the ``bpy`` wheel brings along, builds and validates it. Nothing
-is done when nothing changed, and nothing is downloaded twice.
+The zip holds ``blender_addon/`` as the add-on, ``blender_manifest.toml``, the file of pinned versions, and two
+pure-Python wheels: this project's own and websockets. Blender's own packaging tool, which the ``bpy`` wheel brings
+along, builds and validates it. Nothing is done when nothing changed, and nothing is downloaded twice.
 
     python scripts/build_extension.py [--output-dir DIR] [--force]
 """
@@ -28,7 +28,7 @@ ADDON = ROOT / "blender_addon"
 WHEEL_PACKAGES = ("engine", "taichi_kernels")
 WHEEL_FILES = ("pyproject.toml", "README.md", "LICENSE")
 WANTED_SETUPTOOLS = 77  # as pyproject.toml's build-system says
-ZIP_FILES = ("blender_manifest.toml", "LICENSE")
+ZIP_FILES = ("blender_manifest.toml", "LICENSE", "constraints.txt")  # the pins by which the engine is set up
 
 
 class BuildError(RuntimeError):
@@ -81,7 +81,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 def _hash_inputs() -> str:
     """A digest of every file that the zip is made of."""
-    paths = [ROOT / name for name in dict.fromkeys((*WHEEL_FILES, *ZIP_FILES, "constraints.txt"))]
+    paths = [ROOT / name for name in dict.fromkeys((*WHEEL_FILES, *ZIP_FILES))]
     for folder in (ADDON, *(ROOT / name for name in WHEEL_PACKAGES)):
         paths.extend(_files_below(folder))
     digest = hashlib.sha256()

@@ -5,10 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty
 
-from engine.link.geometry import GeometryError
-
-from ..capture.errors import CaptureError
-from ..session import registry
+from ..session import registry, run, saved_state
 from . import jobs
 
 
@@ -29,17 +26,17 @@ class HASHLIGHT_OT_bake(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Needs an engine with a run, and no other bake under way")
+        cls.poll_message_set("Needs a run, and no other bake under way")
         session = registry.current()
-        if session is None or session.phase not in ("starting", "ready"):
+        update = jobs.last_update(session) if session is not None else None
+        if update is not None and update.state == "running":
             return False
-        update = jobs.last_update(session)
-        return update is None or update.state != "running"
+        return run.session_of(context.scene) is not None or saved_state.has_saved_run(context.scene)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            jobs.start(registry.current(), context.scene, self.resume)
-        except (CaptureError, GeometryError) as error:
+            jobs.start(run.ensure_run(context.scene), context.scene, self.resume)
+        except ValueError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}

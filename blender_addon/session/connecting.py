@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.link.client import EngineClient, LinkError
 from engine.link.launcher import EngineProcess
 from engine.link.messages import Welcome
+from engine.link.tls import TlsError, client_context
 
 START_TIMEOUT = 180.0  # a cold disk can take a minute over torch's libraries
 CONNECT_TIMEOUT = 15.0
@@ -39,12 +40,15 @@ class RunningEngine:
     """An engine that someone else started, here or on another machine.
 
     ``subfolder``: where under its root this scene's files are, ending in a slash; others may use the engine too.
+    ``ca_file``: whom to trust with ``use_tls``; "" for the authorities that the system trusts.
     """
 
     host: str
     port: int
     token: str
     subfolder: str = ""
+    use_tls: bool = False
+    ca_file: str = ""
 
 
 EngineSource = LocalEngine | RunningEngine
@@ -85,6 +89,8 @@ class Connecting:
             outcome = self._connect(source)
         except LinkError as error:
             outcome = error
+        except TlsError as error:
+            outcome = LinkError(str(error))
         except Exception as error:
             outcome = LinkError(f"{type(error).__name__}: {error}")
         with self._lock:
@@ -98,5 +104,6 @@ class Connecting:
             address = self.process.wait_ready(START_TIMEOUT)
             client = EngineClient(address.host, address.port, address.token, CLIENT_NAME)
         else:
-            client = EngineClient(source.host, source.port, source.token, CLIENT_NAME)
+            tls = client_context(source.ca_file or None) if source.use_tls else None
+            client = EngineClient(source.host, source.port, source.token, CLIENT_NAME, tls=tls)
         return client, client.connect(CONNECT_TIMEOUT)

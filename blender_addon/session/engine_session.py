@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from engine.link.client import EngineClient, LinkBusy, LinkError, LinkLost
+from engine.link.client import EngineClient, EngineProblem, LinkBusy, LinkError, LinkLost
 from engine.link.geometry import Bounds, Camera
 from engine.link.launcher import EngineProcess
 from engine.link.messages import (
@@ -241,6 +241,12 @@ class EngineSession:
         return received
 
     @property
+    def is_gone(self) -> bool:
+        """Whether no engine of ours is there any more, not even one that is saving its run."""
+        ending = self._ending is not None and self._ending.is_alive()
+        return self.phase in ("stopped", "lost") and not ending
+
+    @property
     def is_training(self) -> bool:
         """Whether the engine is training, or about to."""
         return self.phase == "ready" and self.status is not None and self.status.state in ("training", "warming up")
@@ -249,6 +255,17 @@ class EngineSession:
     def wants_training(self) -> bool:
         """Whether training was last told to run."""
         return self._training is not None and self._training.running
+
+    @property
+    def progress_made(self) -> Status | None:
+        """How far the run has come; None while the engine hasn't opened it yet."""
+        is_known = self.run is not None and self.status is not None and self.status.state not in ("idle", "warming up")
+        return self.status if is_known else None
+
+    @property
+    def is_resuming(self) -> bool:
+        """Whether the run that was asked for last goes on with what an earlier one has learnt."""
+        return self._wanted_run is not None and (self._wanted_run.resume or self._run_was_open)
 
     @property
     def engine_pid(self) -> int | None:
@@ -261,7 +278,7 @@ class EngineSession:
         return None if self._wanted_run is None else self._wanted_run.bounds
 
     def _connect(self) -> None:
-        hint = "Check the address, the port and the token."
+        hint = "Check that it runs there, the address and the port, and what is between: a firewall, a tunnel."
         if isinstance(self.source, LocalEngine):
             hint = f"Its output is in {self.source.log}."
         try:
@@ -269,6 +286,10 @@ class EngineSession:
                 self._connecting = Connecting(self.source)
                 self._process = self._connecting.process
             connected = self._connecting.result()
+        except EngineProblem as refusal:
+            problem = refusal.problem
+            self._fail(f"The engine refused: {problem.message}", problem.hint, problem.code)
+            return
         except LinkError as error:
             self._fail(f"No engine to talk to: {error}", hint)
             return
@@ -386,11 +407,11 @@ class EngineSession:
             hint += f" Its output is in {self.source.log}."
         self._fail(words, hint)
 
-    def _fail(self, words: str, hint: str) -> None:
+    def _fail(self, words: str, hint: str, code: str = "engine") -> None:
         self._let_go(timeout=0.0)
         self.phase = "lost"
         message = words.splitlines()[0].rstrip(":;")
-        self.trouble = Trouble(message[:1].upper() + message[1:], hint, code="engine")
+        self.trouble = Trouble(message[:1].upper() + message[1:], hint, code)
         for job in self.jobs.values():
             if job.state == "running":
                 self.jobs[job.job] = replace(job, state="failed", message=message, eta_seconds=None)

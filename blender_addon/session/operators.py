@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty
 
-from . import registry, run
+from . import registry, run, saved_state
 
 
 def _phase() -> str:
@@ -126,9 +126,8 @@ class HASHLIGHT_OT_pause_training(bpy.types.Operator):
 class _NeedsRun:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Needs an engine with a run")
-        session = registry.current()
-        return session is not None and session.phase in ("starting", "ready") and session.bounds is not None
+        cls.poll_message_set("Needs a run: capture and train first")
+        return run.session_of(context.scene) is not None or saved_state.has_saved_run(context.scene)
 
 
 class HASHLIGHT_OT_evaluate(_NeedsRun, bpy.types.Operator):
@@ -140,17 +139,27 @@ class HASHLIGHT_OT_evaluate(_NeedsRun, bpy.types.Operator):
     bl_options = {"REGISTER"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        registry.current().evaluate()
+        try:
+            run.ensure_run(context.scene).evaluate()
+        except ValueError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
         return {"FINISHED"}
 
 
-class HASHLIGHT_OT_save_snapshot(_NeedsRun, bpy.types.Operator):
+class HASHLIGHT_OT_save_snapshot(bpy.types.Operator):
     """Write what was learnt to disk now"""
 
     # Returns at once, in the background too: pump until the session's snapshot changes.
     bl_idname = "hashlight.save_snapshot"
     bl_label = "Save Snapshot"
     bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("Needs an engine with a run")
+        session = registry.current()
+        return session is not None and session.phase in ("starting", "ready") and session.bounds is not None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         registry.current().save_snapshot()
@@ -166,4 +175,15 @@ CLASSES = (
     HASHLIGHT_OT_evaluate,
     HASHLIGHT_OT_save_snapshot,
 )
-register, unregister = run.register, run.unregister
+
+
+def register() -> None:
+    """Listen to captures, and follow saving and loading."""
+    run.register()
+    saved_state.register()
+
+
+def unregister() -> None:
+    """Undo ``register``."""
+    saved_state.unregister()
+    run.unregister()

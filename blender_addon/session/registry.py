@@ -22,9 +22,11 @@ from .engine_session import EngineSession, Trouble
 PUMP_INTERVAL = 0.05  # seconds between two pumps while an engine is there
 
 Listener = Callable[[EngineSession, Any], None]
+Poller = Callable[[], bool]
 
 _session: EngineSession | None = None
 _listeners: dict[type[Message], list[Listener]] = {}
+_pollers: list[Poller] = []
 
 
 def current() -> EngineSession | None:
@@ -40,8 +42,7 @@ def obtain(source: EngineSource) -> EngineSession:
         if former is not None:
             former.stop()
         _session = EngineSession(source, former)
-    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.register(_tick, first_interval=PUMP_INTERVAL, persistent=True)
+    _keep_ticking()
     return _session
 
 
@@ -63,10 +64,22 @@ def stop_listening(message_type: type[Message], listener: Listener) -> None:
     _listeners[message_type].remove(listener)
 
 
+def poll_while(poller: Poller) -> None:
+    """Have the pump call ``poller()``, which must not wait, until it returns False."""
+    _pollers.append(poller)
+    _keep_ticking()
+
+
 def pump() -> bool:
     """Exchange messages with the engine and hand what came to the listeners. Cheap, never waits; main thread only.
 
     Returns whether anything changed."""
+    had_pollers = bool(_pollers)
+    _pollers[:] = [poller for poller in tuple(_pollers) if poller()]
+    return _pump_session() or had_pollers
+
+
+def _pump_session() -> bool:
     if _session is None:
         return False
     phase = _session.phase
@@ -95,7 +108,12 @@ def pump_until(done: Callable[[], bool], timeout: float) -> bool:
 def _tick() -> float | None:
     if pump():
         _redraw_sidebars()
-    return PUMP_INTERVAL if _session is not None else None
+    return PUMP_INTERVAL if _session is not None or _pollers else None
+
+
+def _keep_ticking() -> None:
+    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=PUMP_INTERVAL, persistent=True)
 
 
 def _redraw_sidebars() -> None:
@@ -117,4 +135,5 @@ def unregister() -> None:
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     atexit.unregister(close)
+    _pollers.clear()
     close()

@@ -21,6 +21,8 @@ from .captured import offer_captured_views, read_view
 from .engine_session import EngineSession
 from .source import engine_source
 
+RUN = "run"  # the run's folder inside the session's
+
 _captures: Path | None = None  # the capture folder whose views belong to the session's run
 
 
@@ -31,20 +33,37 @@ def ensure_engine(scene: bpy.types.Scene) -> EngineSession:
     return session
 
 
-def train_on_captured(scene: bpy.types.Scene, anew: bool) -> None:
-    """Train the scene's run, going on where it stood unless ``anew``; opened, if need be, with what is captured.
-
-    Raises CaptureError when nothing is captured, ValueError when there is no engine or folder.
-    """
-    folder = capture_folder(scene)
+def session_of(scene: bpy.types.Scene) -> EngineSession | None:
+    """The session, if the run that is open in it is this scene's; running or not."""
     session = registry.current()
-    if anew or session is None or session.bounds is None or folder != _captures:
-        bounds = _captured_bounds(folder)
+    if session is None or session.bounds is None or _captures is None:
+        return None
+    try:
+        return session if capture_folder(scene) == _captures else None
+    except ValueError:
+        return None
+
+
+def ensure_run(scene: bpy.types.Scene, anew: bool = False) -> EngineSession:
+    """The session with the scene's run open, as it was left in this session or an earlier one; a new one if ``anew``.
+
+    The engine gets all views that are captured. Raises CaptureError when nothing is, ValueError when there is no engine
+    or folder.
+    """
+    session = None if anew else session_of(scene)
+    if session is None:
+        bounds = _captured_bounds(capture_folder(scene))
         session = ensure_engine(scene)
+        folder = capture_folder(scene)
         _open(session, scene, folder, bounds, resume=not anew)
         offer_captured_views(session, folder)
     session.start()
-    train(session, scene)
+    return session
+
+
+def train_on_captured(scene: bpy.types.Scene, anew: bool) -> None:
+    """Train the scene's run, going on where it stood unless ``anew``. Raises what ``ensure_run`` raises."""
+    train(ensure_run(scene, anew), scene)
 
 
 def _captured_bounds(folder: Path) -> Bounds:
@@ -74,11 +93,17 @@ def open_run_for_capture(session: EngineSession, scene: bpy.types.Scene) -> None
 
 
 def train(session: EngineSession, scene: bpy.types.Scene) -> None:
-    """Start or go on training with the scene's settings; a run that is finished goes on for as long once more."""
+    """Start or go on training with the scene's settings; a run whose time is used up goes on for as long once more."""
     settings = scene.hashlight.training
     seconds = settings.seconds
-    if session.status is not None and session.status.state == "finished":
-        seconds += session.status.seconds
+    status = session.progress_made
+    if status is not None:
+        spent = status.seconds
+    else:  # the engine has not said yet how the run stands; the .blend may know
+        spent = scene.hashlight.run.seconds if session.is_resuming else 0.0
+    is_finished = status is not None and status.state == "finished"
+    if seconds and (is_finished or spent >= seconds):
+        seconds += spent
     session.train(seconds=seconds or None, evaluate_every=settings.evaluate_every)
 
 
@@ -86,7 +111,7 @@ def _open(session: EngineSession, scene: bpy.types.Scene, folder: Path, bounds: 
     global _captures
     settings = scene.hashlight.training
     session.open_run(
-        f"{session.source.subfolder}run",
+        f"{session.source.subfolder}{RUN}",
         bounds,
         preset=settings.preset.strip() or "auto",
         seed=settings.seed,

@@ -4,33 +4,56 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import bpy
 
+from ..engine_setup.bundle import own_environment
 from ..folders import session_folder
-from ..preferences import get_preferences
+from ..preferences import HASHLIGHT_preferences, get_preferences
 from .connecting import EngineSource, LocalEngine, RunningEngine
 
 PYTHON_VARIABLE = "HASHLIGHT_ENGINE_PYTHON"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def engine_source(scene: bpy.types.Scene) -> EngineSource:
     """The engine to use for ``scene``: its own files, the user's machine. Raises ValueError in words."""
     preferences = get_preferences()
     if preferences.use_running_engine:
-        if not preferences.token.strip():
-            raise ValueError("The running engine's token is missing: copy it from where the engine was started")
-        host = preferences.host.strip()
-        if host not in ("127.0.0.1", "localhost", "::1") and not bpy.app.online_access:
-            raise ValueError(
-                f"The engine at {host} needs online access: allow it in Blender's preferences, under System"
-            )
-        name = bpy.path.clean_name(session_folder(scene).stem)
-        return RunningEngine(host, preferences.port, preferences.token.strip(), f"{name}/")
-    named = preferences.engine_python.strip() or os.environ.get(PYTHON_VARIABLE, "")
+        return _running_engine(scene, preferences)
+    return LocalEngine(engine_python(), session_folder(scene), preferences.device)
+
+
+def engine_python() -> str:
+    """The Python that engines on this machine are started with. Raises NoEngineError, or ValueError when the one that
+    the preferences name can't be run."""
+    named = get_preferences().engine_python.strip() or os.environ.get(PYTHON_VARIABLE, "")
     if not named:
-        raise ValueError("No engine yet: name the Python that it is installed in, in Hashlight's preferences")
+        return str(own_environment().python)
     python = shutil.which(bpy.path.abspath(named))
     if python is None:
         raise ValueError(f"The engine's Python {named} doesn't exist or can't be run: correct it in the preferences")
-    return LocalEngine(python, session_folder(scene), preferences.device)
+    return python
+
+
+def _running_engine(scene: bpy.types.Scene, preferences: HASHLIGHT_preferences) -> RunningEngine:
+    token = preferences.token.strip() or _read_token(preferences.token_file.strip())
+    host = preferences.host.strip()
+    if host not in _LOOPBACK and not bpy.app.online_access:
+        raise ValueError(f"The engine at {host} needs online access: allow it in Blender's preferences, under System")
+    name = bpy.path.clean_name(session_folder(scene).stem)
+    ca_file = bpy.path.abspath(preferences.ca_file.strip())
+    return RunningEngine(host, preferences.port, token, f"{name}/", preferences.use_tls, ca_file)
+
+
+def _read_token(name: str) -> str:
+    if not name:
+        raise ValueError("The running engine's token is missing: copy it from where the engine was started")
+    try:
+        token = Path(bpy.path.abspath(name)).read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"The token file {name} can't be read: {getattr(error, 'strerror', None) or error}") from None
+    if not token:
+        raise ValueError(f"The token file {name} is empty")
+    return token

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bpy
+
 from engine.link.messages import JobUpdate, Status
 
 from .engine_session import EngineSession
@@ -48,6 +50,16 @@ def describe_training(session: EngineSession) -> list[str]:
         last = session.evaluations[-1]
         lines.append(f"PSNR {last.psnr:.2f} dB, SSIM {last.ssim:.3f} after {describe_seconds(last.seconds)}")
     return lines
+
+
+def describe_saved_run(saved: bpy.types.PropertyGroup) -> str:
+    """How the run stood that a .blend remembers (``scene.hashlight.run``)."""
+    words = "There is a saved run"
+    if saved.step:
+        words += f": {saved.step:,} steps in {describe_seconds(saved.seconds)}"
+    if saved.psnr:
+        words += f", PSNR {saved.psnr:.2f} dB"
+    return f"{words}. Train goes on with it, Preview and Bake use it as it is"
 
 
 def describe_job(update: JobUpdate) -> str:

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import secrets
+import ssl
 import sys
 import threading
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import engine
 from engine.link.launcher import TOKEN_VARIABLE
+from engine.link.tls import server_context
 
 _GRACE_SECONDS = 30.0  # to save the run after the parent has gone
 
@@ -42,6 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="read the token from this file")
     parser.add_argument(
+        "--tls-cert", type=Path, metavar="FILE", help="encrypt with TLS: this certificate (PEM), and --tls-key"
+    )
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="the certificate's private key (PEM, no password)")
+    parser.add_argument(
         "--ready-file",
         type=Path,
         metavar="FILE",
@@ -51,15 +57,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until told to shut down. Raises ServeError, ServerError."""
+    """Serve until told to shut down. Raises ServeError, ServerError, TlsError."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s: %(message)s")
     logging.getLogger("hashlight.websocket").setLevel(logging.CRITICAL)  # its tracebacks of broken handshakes
-    token = _find_token(options)
-    asyncio.run(_serve(options, _make_root(options.root), token))
+    token, tls = _find_token(options), _make_tls(options)
+    asyncio.run(_serve(options, _make_root(options.root), token, tls))
     return 0
 
 
-async def _serve(options: argparse.Namespace, root: Path, token: str) -> None:
+async def _serve(options: argparse.Namespace, root: Path, token: str, tls: ssl.SSLContext | None) -> None:
     from engine.service.parent import watch_parent
     from engine.service.server import Server
 
@@ -78,9 +84,12 @@ async def _serve(options: argparse.Namespace, root: Path, token: str) -> None:
         if options.ready_file is not None:
             ready = {"host": options.host, "port": port, "pid": os.getpid(), "version": engine.__version__}
             _write_ready_file(options.ready_file, ready)
-        logging.getLogger("hashlight").info("listening on %s:%d, files under %s", options.host, port, root)
+        log = logging.getLogger("hashlight")
+        log.info("listening on %s:%d, files under %s", options.host, port, root)
+        if tls is None and not _is_loopback(options.host):
+            log.warning("token and pictures are not encrypted: use --tls-cert, or listen on 127.0.0.1 through SSH")
 
-    await server.run(options.host, options.port, announce)
+    await server.run(options.host, options.port, announce, tls)
 
 
 def _find_token(options: argparse.Namespace) -> str:
@@ -101,6 +110,14 @@ def _find_token(options: argparse.Namespace) -> str:
         token = secrets.token_urlsafe(24)
         print(f"token: {token}", flush=True)
     return token
+
+
+def _make_tls(options: argparse.Namespace) -> ssl.SSLContext | None:
+    if options.tls_cert is None and options.tls_key is None:
+        return None
+    if options.tls_cert is None or options.tls_key is None:
+        raise ServeError("--tls-cert and --tls-key: give both or neither")
+    return server_context(options.tls_cert, options.tls_key)
 
 
 def _is_loopback(host: str) -> bool:

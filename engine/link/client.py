@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -48,7 +49,7 @@ class EngineClient:
     """A connection to one engine.
 
     ``same_host`` None: pixels come through the ring file when ``host`` is loopback and the ring can be read, else
-    inside the messages. ``max_pending_bytes`` bounds each of the two queues.
+    inside the messages. ``max_pending_bytes`` bounds each of the two queues. ``tls``: encrypt, and trust whom it says.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class EngineClient:
         *,
         same_host: bool | None = None,
         max_pending_bytes: int = DEFAULT_QUEUE_BYTES,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._address = f"{host}:{port}"
         self._outgoing = MessageQueue(max_pending_bytes)
@@ -74,7 +76,7 @@ class EngineClient:
         self._task: asyncio.Task[None] | None = None
         same_host = host in _LOOPBACK if same_host is None else same_host
         self._conversation = Conversation(
-            (host, port), token, name, same_host, self._outgoing, self._deliver, self._greet
+            (host, port), token, name, same_host, self._outgoing, self._deliver, self._greet, tls
         )
 
     # --- any thread ---------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from engine.link.errors import FrameOutdated, LinkError
 from engine.link.message_queue import LinkBusy, MessageQueue
 from engine.link.messages import ENGINE_MESSAGES, PROTOCOL, Hello, Message, Problem, Welcome
 from engine.link.ring import RingReader
+from engine.link.tls import describe_failure
 
 PING_INTERVAL = 20.0
 PING_TIMEOUT = 120.0  # a busy interpreter (Blender rendering, Taichi compiling) may answer late
@@ -40,11 +42,13 @@ class Conversation:
         outgoing: MessageQueue,
         deliver: Callable[[Message], None],
         greet: Callable[[Welcome], None],
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.wake_sender = asyncio.Event()
         self.wake_receiver = asyncio.Event()
         self._address, self._token, self._name, self._same_host = address, token, name, same_host
         self._outgoing, self._deliver, self._greet = outgoing, deliver, greet
+        self._tls = tls
         self._ring: RingReader | None = None
 
     async def run(self) -> None:
@@ -61,9 +65,11 @@ class Conversation:
     async def _connect(self) -> ClientConnection:
         host, port = self._address
         place = f"{host}:{port}"
+        scheme = "ws" if self._tls is None else "wss"
         try:
             return await connect(
-                f"ws://[{host}]:{port}" if ":" in host else f"ws://{host}:{port}",
+                f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}",
+                ssl=self._tls,
                 compression=None,
                 proxy=None,
                 max_size=codec.MAX_MESSAGE_BYTES + codec.MAX_HEADER_BYTES,
@@ -75,10 +81,18 @@ class Conversation:
             raise ConversationEnded(f"the engine at {place} did not answer") from None
         except ConnectionRefusedError:
             raise ConversationEnded(f"no engine listens at {place}: the connection was refused") from None
+        except ssl.SSLError as error:
+            raise ConversationEnded(describe_failure(place, error)) from None
+        except ConnectionResetError:
+            words = "; does it serve TLS?" if self._tls is not None else ""
+            raise ConversationEnded(f"what listens at {place} hung up{words}") from None
         except OSError as error:
-            raise ConversationEnded(f"the engine at {place} can't be reached: {error.strerror or error}") from None
+            reason = error.strerror or str(error) or type(error).__name__
+            raise ConversationEnded(f"the engine at {place} can't be reached: {reason}") from None
         except (InvalidHandshake, InvalidMessage, EOFError):
-            raise ConversationEnded(f"what listens at {place} is not a Hashlight engine") from None
+            raise ConversationEnded(
+                f"what listens at {place} is not a Hashlight engine, or one that wants TLS"
+            ) from None
 
     async def _shake_hands(self, connection: ClientConnection) -> Welcome:
         hello = Hello(

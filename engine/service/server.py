@@ -8,6 +8,7 @@ import errno
 import hmac
 import logging
 import signal
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -69,9 +70,12 @@ class Server:
         self._ready: asyncio.Future[str | None] | None = None
         self._ended = asyncio.Event()
 
-    async def run(self, host: str, port: int, on_listening: Callable[[int], None]) -> None:
-        """Listen on ``host``:``port`` (0: any free one) until told to shut down. ``on_listening`` gets the port once
-        clients are welcome. Raises ServerError: port in use, no such device, ..."""
+    async def run(
+        self, host: str, port: int, on_listening: Callable[[int], None], tls: ssl.SSLContext | None = None
+    ) -> None:
+        """Listen on ``host``:``port`` (0: any free one), encrypted by ``tls``, until told to shut down.
+
+        ``on_listening`` gets the port once clients are welcome. Raises ServerError: port in use, no such device, ..."""
         self._loop = asyncio.get_running_loop()
         self._ready = self._loop.create_future()
         try:
@@ -79,6 +83,7 @@ class Server:
                 self._handle,
                 host,
                 port,
+                ssl=tls,
                 origins=[None],  # no web page may try
                 compression=None,
                 max_size=_MAX_HELLO_BYTES,  # raised after the handshake
@@ -148,7 +153,8 @@ class Server:
                 f"the engine {engine.__version__} speaks protocol {PROTOCOL}, the client {hello.version} speaks "
                 f"{hello.protocol}: the {older} is too old"
             )
-            await self._refuse(connection, "version", words, "Set up the engine again from the add-on's preferences.")
+            hint = "Both must be of one version: set up the engine again, on the machine that it runs on."
+            await self._refuse(connection, "version", words, hint)
         elif self._client is not None:
             words = f"the engine is busy with another client, {self._client.name!r}"
             await self._refuse(connection, "busy", words, "Disconnect that one first.")

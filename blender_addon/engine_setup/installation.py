@@ -1,0 +1,196 @@
+"""Making the engine's environment: find a Python, make a virtual environment, install the bundled wheel. No ``bpy``.
+
+A thread does the work in child processes; whoever shows it reads ``state`` and ``progress`` now and then.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from .child import Cancelled, ChildRunner
+from .environment import EngineHome, Environment, hash_file, python_in
+
+State = Literal["running", "done", "failed", "cancelled"]
+
+OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)  # Taichi's wheels end there
+_QUOTED_LINES = 10
+_QUOTED_LENGTH = 300
+# What pip's lines begin with that are worth showing; the rest is for the log.
+_TELLING = ("Collecting ", "Processing ", "Downloading ", "Using cached ", "Installing ", "Building ", "Preparing ")
+_HINTS = (
+    ("No space left", "Free some space on that disk: the engine's packages need a few gigabytes."),
+    ("Temporary failure in name resolution", "Check the network connection, then set up again."),
+    ("NewConnectionError", "Check the network connection, then set up again."),
+    ("ConnectTimeoutError", "Check the network connection and the proxy, then set up again."),
+    ("CERTIFICATE_VERIFY_FAILED", "A proxy may replace certificates here: tell pip about it in pip's own settings."),
+    ("ResolutionImpossible", "There may be no such package for this system: name another Python or torch index."),
+    ("No matching distribution", "There may be no such package for this system: name another Python or torch index."),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What an environment is made from.
+
+    ``pythons``: interpreters to make it with, the best first. ``wheel``: this project's own, of ``version``.
+    ``constraints``: pip's file of pinned versions. ``torch_index``: where pip looks for torch as well, "" for nowhere.
+    """
+
+    pythons: tuple[str, ...]
+    wheel: Path
+    version: str
+    constraints: Path
+    torch_index: str = ""
+
+
+class InstallationError(Exception):
+    """A step failed; in words, with what its command printed last."""
+
+    def __init__(self, words: str, hint: str = "", lines: tuple[str, ...] = ()) -> None:
+        super().__init__(words)
+        self.hint, self.lines = hint, lines
+
+
+class Installation:
+    """One set-up under way. It is over when ``state`` is no longer "running"."""
+
+    def __init__(self, home: EngineHome, recipe: Recipe) -> None:
+        self.state: State = "running"
+        self.progress = "Beginning"
+        self.error: InstallationError | None = None
+        self.environment: Environment | None = None
+        self._home, self._recipe = home, recipe
+        self._runner = ChildRunner()
+        self._last_lines: deque[str] = deque(maxlen=_QUOTED_LINES)
+        self._log: Callable[[str], object] = lambda text: None
+        self._began = time.monotonic()
+        self._ended: float | None = None
+        self._thread = threading.Thread(target=self._run, name="hashlight-set-up", daemon=True)
+        self._thread.start()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far, or took."""
+        return (self._ended or time.monotonic()) - self._began
+
+    def cancel(self) -> None:
+        """Give up. What was made so far is removed in the background; an engine that was there before stays."""
+        self._runner.cancel()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end; returns whether it came."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    # --- the thread ---------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        state: State = "failed"
+        try:
+            self._home.folder.mkdir(parents=True, exist_ok=True)
+            with self._home.log.open("w", encoding="utf-8") as log:
+                self._log = log.write
+                self.environment = self._install()
+            state = "done"
+        except Cancelled:
+            state = "cancelled"
+        except InstallationError as error:
+            self.error = error
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            self.error = InstallationError(f"{place}{error.strerror or error}")
+        except Exception as error:  # a silent death would look like work without an end
+            self.error = InstallationError(f"{type(error).__name__}: {error}")
+        self._ended = time.monotonic()
+        self.state = state  # last: whoever sees it sees the rest
+
+    def _install(self) -> Environment:
+        recipe = self._recipe
+        folder = self._home.new_folder()
+        try:
+            base = self._find_python(folder)
+            self._step("Making the environment", [base, "-I", "-m", "venv", folder], folder)
+            self._step("Installing packages", self._pip_command(folder), folder)
+            self._step("Starting it", [python_in(folder), "-I", "-m", "engine", "--version"], folder)
+            environment = Environment(folder, recipe.version, hash_file(recipe.wheel))
+            shutil.rmtree(folder / "tmp", ignore_errors=True)
+            self._home.activate(environment)
+        except BaseException:
+            self.progress = "Clearing away"
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return environment
+
+    def _find_python(self, folder: Path) -> str:
+        """The first interpreter of the recipe that has the right version and can make environments."""
+        self.progress = "Looking for a Python"
+        probe = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2])"
+        reasons = []
+        for python in self._recipe.pythons:
+            self._last_lines.clear()
+            try:
+                code = self._runner.run([python, "-I", "-c", probe], self._note_line, folder)
+            except OSError as error:
+                reasons.append(f"{python}: {error.strerror or error}")
+                continue
+            said = self._last_lines[-1] if self._last_lines else f"exit code {code}"
+            major, _, minor = said.partition(".")
+            if code != 0 or not (major.isdigit() and minor.isdigit()):
+                reasons.append(f"{python}: {said}")
+            elif OLDEST_PYTHON <= (int(major), int(minor)) <= NEWEST_PYTHON:
+                return python
+            else:
+                reasons.append(f"{python}: it is Python {said}")
+        span = f"{'.'.join(map(str, OLDEST_PYTHON))} to {'.'.join(map(str, NEWEST_PYTHON))}"
+        raise InstallationError(
+            f"No Python {span} that can make an environment",
+            "Install one (on some systems its venv module is a package of its own), and set up again.",
+            tuple(reasons),
+        )
+
+    def _pip_command(self, folder: Path) -> list[str | Path]:
+        recipe = self._recipe
+        command: list[str | Path] = [python_in(folder), "-I", "-m", "pip", "install", "--no-input"]
+        command += ["--disable-pip-version-check", "--progress-bar", "off", "--constraint", recipe.constraints]
+        if recipe.torch_index:
+            command += ["--extra-index-url", recipe.torch_index]
+        return [*command, f"hashlight[engine] @ {recipe.wheel.as_uri()}"]
+
+    def _step(self, what: str, command: list[str | Path], folder: Path) -> None:
+        self.progress = what
+        self._last_lines.clear()
+        self._log(f"$ {' '.join(map(str, command))}\n")
+        scratch = folder / "tmp"  # goes with the folder, whatever is left in it
+        scratch.mkdir(parents=True, exist_ok=True)
+        variables = {name: str(scratch) for name in ("TMPDIR", "TEMP", "TMP")}
+        code = self._runner.run(command, self._note_line, folder, variables)
+        if code != 0:
+            text = "\n".join(self._last_lines)
+            hint = next((hint for sign, hint in _HINTS if sign in text), "")
+            raise InstallationError(f"{what} failed with exit code {code}", hint, tuple(self._last_lines))
+
+    def _note_line(self, line: str) -> None:
+        self._log(f"{line}\n")
+        words = line.strip()
+        if words:
+            self._last_lines.append(words[:_QUOTED_LENGTH])
+        if words.startswith(_TELLING):
+            self.progress = _shorten(words)
+
+
+def _shorten(line: str) -> str:
+    """One of pip's lines without what only pip cares for: ``Downloading torch-2.1-...whl (7 MB)`` names torch-2.1."""
+    words = line.split(" (from ")[0]
+    if words.startswith("Installing collected packages:"):
+        return f"Installing {words.count(',') + 1} packages"
+    verb, _, rest = words.partition(" ")
+    name, _, size = rest.partition(" ")
+    stem = "-".join(Path(name).name.split("-")[:2]) if name.endswith(".whl") else name
+    return f"{verb} {stem} {size}".strip()

@@ -1,0 +1,113 @@
+"""What a .blend remembers of its run, and where its files are after it was saved or moved.
+
+The run itself is in the session folder; the .blend only keeps how it stood, for the panel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import bpy
+
+from ..folders import folder_beside_blend, forget_unsaved, session_folder, unsaved_root
+from . import registry, run
+
+
+def has_saved_run(scene: bpy.types.Scene) -> bool:
+    """Whether ``scene`` has a run that can be opened again: on disk here, or with an engine elsewhere."""
+    try:
+        folder = session_folder(scene)
+    except ValueError:
+        return False
+    return (folder / run.RUN / "run.json").is_file() or scene.hashlight.run.step > 0
+
+
+def settle_folder(scene: bpy.types.Scene) -> None:
+    """Move what was made before the first save beside the .blend, if nobody uses it and it is on the same drive.
+
+    Otherwise it stays where it is, and is used there.
+    """
+    former = Path(scene.hashlight.former_folder)
+    if not scene.hashlight.former_folder or scene.hashlight.folder.strip() or not bpy.data.filepath:
+        return
+    if former.parent != unsaved_root() or not _is_unused():
+        return
+    beside = folder_beside_blend()
+    if former.is_dir() and not beside.exists():
+        with contextlib.suppress(OSError):
+            former.rename(beside)
+    if beside.is_dir() and not former.exists():
+        _redirect_images(former, beside)
+        scene.hashlight.former_folder = ""
+
+
+def _is_unused() -> bool:
+    session = registry.current()
+    return session is None or session.is_gone
+
+
+def _redirect_images(former: Path, present: Path) -> None:
+    """Have baked frames read from where they are now."""
+    for image in bpy.data.images:
+        if image.filepath:
+            path = Path(bpy.path.abspath(image.filepath))
+            if path.is_relative_to(former):
+                image.filepath = bpy.path.relpath(str(present / path.relative_to(former)))
+
+
+def _remember(scene: bpy.types.Scene) -> None:
+    """Note how the run stands, and where the files are if this is the first save."""
+    settings = scene.hashlight
+    with contextlib.suppress(ValueError):
+        if not bpy.data.filepath and session_folder(scene).is_dir():
+            settings.former_folder = str(session_folder(scene))
+    session = run.session_of(scene)
+    status = session.progress_made if session is not None else None
+    if session is None or session.run is None or status is None:
+        return
+    settings.run.step, settings.run.seconds = status.step, status.seconds
+    settings.run.psnr = session.evaluations[-1].psnr if session.evaluations else 0.0
+    saved = session.snapshot.step if session.snapshot is not None else session.run.step
+    if status.step > saved:
+        session.save_snapshot()
+
+
+@bpy.app.handlers.persistent
+def _before_save(*_: object) -> None:
+    for scene in bpy.data.scenes:
+        _remember(scene)
+
+
+@bpy.app.handlers.persistent
+def _after_save(*_: object) -> None:
+    if bpy.data.filepath:  # else only a copy was saved
+        forget_unsaved()
+    for scene in bpy.data.scenes:
+        settle_folder(scene)
+
+
+@bpy.app.handlers.persistent
+def _after_load(*_: object) -> None:
+    forget_unsaved()
+    for scene in bpy.data.scenes:
+        settle_folder(scene)
+
+
+_HANDLERS = (
+    (bpy.app.handlers.save_pre, _before_save),
+    (bpy.app.handlers.save_post, _after_save),
+    (bpy.app.handlers.load_post, _after_load),
+)
+
+
+def register() -> None:
+    """Follow saving and loading."""
+    for handlers, handler in _HANDLERS:
+        handlers.append(handler)
+
+
+def unregister() -> None:
+    """Undo ``register``."""
+    for handlers, handler in _HANDLERS:
+        handlers.remove(handler)

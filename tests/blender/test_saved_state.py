@@ -1,0 +1,138 @@
+"""What a .blend remembers: its run, its last picture, and where everything is after the first save."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import bpy
+import numpy as np
+import pytest
+
+Import = Callable[[str], ModuleType]
+
+PATIENCE = 120.0
+
+
+def _wait(addon: Import, done: Callable[[], bool], what: str, timeout: float = PATIENCE) -> None:
+    registry = addon("session.registry")
+    assert registry.pump_until(done, timeout), f"{what} did not come: {registry.current().trouble}"
+
+
+@pytest.fixture
+def unsaved_scene(
+    addon: Import, small_scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[bpy.types.Scene]:
+    """The small scene in a file that was never saved, with three planned views and an engine to be started."""
+    monkeypatch.setenv("HASHLIGHT_ENGINE_PYTHON", os.environ.get("HASHLIGHT_ENGINE_PYTHON") or sys.executable)
+    settings = small_scene.hashlight
+    settings.capture.training_views, settings.capture.held_out_views = 2, 1
+    settings.training.evaluate_every = 0.0
+    bpy.ops.hashlight.fit_bounds()
+    bpy.ops.hashlight.plan_cameras()
+    yield small_scene
+    addon("session.registry").close()
+
+
+def _folder(addon: Import) -> Path:
+    return addon("folders").session_folder(bpy.context.scene)
+
+
+def test_files_that_were_never_saved_have_a_folder_each(addon: Import, unsaved_scene: bpy.types.Scene) -> None:
+    first = _folder(addon)
+    assert _folder(addon) == first
+    assert first.parent == addon("folders").unsaved_root()
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert _folder(addon) != first
+
+
+def test_the_first_save_takes_what_was_captured_along(
+    addon: Import, unsaved_scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    bpy.ops.hashlight.capture()
+    before = _folder(addon)
+    assert (before / "capture" / "manifest.json").is_file()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "copy.blend"), copy=True)
+    assert _folder(addon) == before  # still the unsaved file
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    assert _folder(addon) == tmp_path / "scene.hashlight"
+    assert (tmp_path / "scene.hashlight" / "capture" / "manifest.json").is_file()
+    assert not before.exists()
+
+
+def test_what_cannot_be_moved_is_used_where_it_is(
+    addon: Import, unsaved_scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bpy.ops.hashlight.capture()
+    before = _folder(addon)
+
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError("another drive")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", refuse)
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+        assert _folder(addon) == before
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
+    assert _folder(addon) == tmp_path / "scene.hashlight"  # now it could be
+    assert (tmp_path / "scene.hashlight" / "capture" / "manifest.json").is_file()
+
+
+def test_another_files_captures_are_left_alone(addon: Import, unsaved_scene: bpy.types.Scene, tmp_path: Path) -> None:
+    bpy.ops.hashlight.capture()
+    before = _folder(addon)
+    (tmp_path / "scene.hashlight" / "capture").mkdir(parents=True)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    assert _folder(addon) == tmp_path / "scene.hashlight"
+    assert (before / "capture" / "manifest.json").is_file()
+
+
+@pytest.mark.slow
+def test_a_file_saved_while_training_and_opened_again_goes_on_and_bakes(
+    addon: Import, unsaved_scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    registry, run = addon("session.registry"), addon("session.run")
+    unsaved_scene.hashlight.training.seconds = 1.0
+    assert bpy.ops.hashlight.capture_and_train() == {"FINISHED"}
+    session = registry.current()
+    before = _folder(addon)
+    _wait(addon, lambda: session.status is not None and session.status.state == "finished", "the end of training")
+    bpy.ops.hashlight.preview()
+    _wait(addon, lambda: session.frame is not None, "a picture")
+    shown = session.frame.color.astype(np.float32)
+
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    assert _folder(addon) == before  # the engine works there
+    assert run.session_of(bpy.context.scene) is session
+    trained = session.status.step
+    registry.close()
+
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
+    scene = bpy.context.scene
+    folder = tmp_path / "scene.hashlight"
+    assert _folder(addon) == folder
+    assert (folder / "run" / "run.json").is_file()
+    assert scene.hashlight.run.step == trained
+    assert f"{trained:,} steps" in addon("session.status_text").describe_saved_run(scene.hashlight.run)
+    plane = addon("preview.plane").find_plane(scene, "preview")
+    image = addon("preview.material").picture_node(plane.active_material).image
+    pixels = np.empty(48 * 48 * 4, np.float32)
+    image.pixels.foreach_get(pixels)
+    np.testing.assert_array_equal(pixels.reshape(48, 48, 4)[::-1], shown)
+
+    settings = scene.hashlight.bake
+    settings.frames, settings.resolution_x, settings.resolution_y, settings.use_video = 2, 32, 32, False
+    assert bpy.ops.hashlight.bake() == {"FINISHED"}
+    session = registry.current()
+    _wait(addon, lambda: session.jobs["turntable"].state == "done", "the turntable")
+    assert len(list((folder / "bakes" / "turntable").glob("frame_*.png"))) == 2
+    assert session.run.step == trained
+    _wait(addon, lambda: session.progress_made is not None, "the engine's word")
+    assert session.progress_made.step == trained  # baked, not trained
+
+    bpy.ops.hashlight.train()
+    _wait(addon, lambda: session.status.step > trained, "more training, though the planned time was used up")
+    _wait(addon, lambda: session.views.count("held") == 3, "the views, sent again")
