@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         raise BenchError(f"{options.dataset}: no held-out views to score; --holdout 8 makes some")
     train = shrink_all(choose_evenly(dataset.train, options.views or len(dataset.train)), options.size)
     test = shrink_all(choose_evenly(dataset.test, options.test_views or len(dataset.test)), options.size)
-    config = choose_preset(options.preset, device)
+    config = choose_preset(options.preset, device, {"cascades": dataset.cascades})
     bench = Bench(config, dataset.bounds, train, test, device)
     result = _describe(options, train, test, config.preset, device) | bench.measure(options)
     _print_table(result)

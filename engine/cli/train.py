@@ -181,7 +181,8 @@ class Training:
         from engine.training.trainer import Trainer
 
         if not self.options.resume:
-            config = choose_preset(self.options.preset, device, {"seed": self.options.seed})
+            overrides = {"seed": self.options.seed, "cascades": self.dataset.cascades}
+            config = choose_preset(self.options.preset, device, overrides)
             return Trainer(config, self.dataset.bounds, self.dataset.color_space, device)
         run = load_run(self.options.out, device)
         if run.trainer.color_space != self.dataset.color_space:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,28 +21,59 @@ NGP_OFFSET = 0.5
 CHECKED_VIEWS = 16
 CHECKED_PIXELS_PER_SIDE = 64
 TOLERATED_MISS = 0.02
+# instant-ngp's largest aabb_scale is 128.
+MAX_CASCADES = 8
+# Around photographs of an object: the bounds' edge in units of the cameras' distance from what they look at (as
+# instant-ngp's scripts make it), and cascades that reach several times as far as the cameras stand.
+PHOTOGRAPHED_EDGE = 0.76
+PHOTOGRAPHED_CASCADES = 5
+# Cameras look at the point nearest to their axes if at least half of them have it within 45 degrees of their middle.
+LOOKS_AT = 0.7
+# Cameras that don't look at one thing: the bounds hold them all, and what they see may be far away.
+OUTWARD_CASCADES = 7
 
 
-def bounds_from_file(values: Mapping[str, Any], where: str) -> Bounds | None:
-    """The box a transforms file names, in its own world space; None where it names none.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Extent:
+    """Where the subject lies, and how far the scene goes on around it; see Dataset."""
 
-    ``aabb`` [[min], [max]] is taken as it is, grown by ``aabb_scale`` about its centre. Else instant-ngp's rule holds:
-    a cube of edge ``aabb_scale`` around (0.5, 0.5, 0.5) of the space that ``position * scale + offset`` leads to.
+    bounds: Bounds
+    cascades: int = 1
+
+    @property
+    def whole(self) -> Bounds:
+        """The box that holds everything: the bounds themselves, or the cube of the outermost cascade."""
+        if self.cascades == 1:
+            return self.bounds
+        half = 0.5 * self.bounds.size.max() * 2 ** (self.cascades - 1)
+        return Bounds(self.bounds.center - half, self.bounds.center + half)
+
+
+def extent_from_file(values: Mapping[str, Any], where: str) -> Extent | None:
+    """What a transforms file says, in its own world space; None where it says nothing.
+
+    The bounds are ``aabb`` [[min], [max]], or by instant-ngp's rule the unit cube of the space that
+    ``position * scale + offset`` leads to. The scene around them is ``aabb_scale`` times as large (rounded up to a
+    power of two); one below 1 shrinks the bounds.
     """
     growth = number(values, "aabb_scale", where)
     if growth is not None and growth <= 0.0:
         raise DatasetError(f"{where}: aabb_scale: must be positive, got {growth}")
     if (box := values.get("aabb")) is not None:
-        return _named_box(box, growth or 1.0, where)
-    if growth is None and "scale" not in values and "offset" not in values:
+        bounds = _named_box(box, where)
+    elif growth is None and "scale" not in values and "offset" not in values:
         return None
-    scale = number(values, "scale", where)
-    scale = NGP_SCALE if scale is None else scale
-    if scale <= 0.0:
-        raise DatasetError(f"{where}: scale: must be positive, got {scale}")
-    center = (0.5 - _offset(values.get("offset", NGP_OFFSET), where)) / scale
-    half = 0.5 * (growth or 1.0) / scale
-    return Bounds(center - half, center + half)
+    else:
+        scale = number(values, "scale", where)
+        scale = NGP_SCALE if scale is None else scale
+        if scale <= 0.0:
+            raise DatasetError(f"{where}: scale: must be positive, got {scale}")
+        center = (0.5 - _offset(values.get("offset", NGP_OFFSET), where)) / scale
+        bounds = Bounds(center - 0.5 / scale, center + 0.5 / scale)
+    if growth is None or growth <= 1.0:
+        half = 0.5 * (growth or 1.0) * bounds.size
+        return Extent(Bounds(bounds.center - half, bounds.center + half))
+    return Extent(bounds, min(1 + math.ceil(math.log2(growth)), MAX_CASCADES))
 
 
 def nerf_synthetic_bounds() -> Bounds:
@@ -51,6 +84,29 @@ def nerf_synthetic_bounds() -> Bounds:
 
 def guess_bounds(cameras: Sequence[Camera]) -> Bounds:
     """A cube around the point nearest to all optical axes that reaches as far as the farthest camera."""
+    center = find_focus(cameras)
+    half = max(float(np.linalg.norm(camera.position - center)) for camera in cameras) or 1.0
+    return Bounds(center - half, center + half)
+
+
+def guess_photographed_extent(cameras: Sequence[Camera]) -> Extent:
+    """Where the subject of photographs lies, which show what is around it too: from the cameras alone."""
+    center = find_focus(cameras)
+    offsets = np.array([center - camera.position for camera in cameras])
+    distances = np.linalg.norm(offsets, axis=1)
+    forward = np.array([-camera.camera_to_world[:3, 2] for camera in cameras])
+    forward /= np.linalg.norm(forward, axis=1, keepdims=True)
+    ahead = (forward * offsets).sum(axis=1) / np.maximum(distances, 1e-12)
+    if np.median(ahead) > LOOKS_AT:
+        half = 0.5 * PHOTOGRAPHED_EDGE * float(np.median(distances))
+        return Extent(Bounds(center - half, center + half), PHOTOGRAPHED_CASCADES)
+    center = np.mean([camera.position for camera in cameras], axis=0)
+    half = max(float(np.linalg.norm(camera.position - center)) for camera in cameras) or 1.0
+    return Extent(Bounds(center - half, center + half), OUTWARD_CASCADES)
+
+
+def find_focus(cameras: Sequence[Camera]) -> np.ndarray:
+    """The point [3] nearest to all optical axes."""
     normal = np.zeros((3, 3))
     right = np.zeros(3)
     for camera in cameras:
@@ -58,9 +114,7 @@ def guess_bounds(cameras: Sequence[Camera]) -> Bounds:
         across = np.eye(3) - np.outer(axis, axis)  # projects onto the plane that the axis stands on
         normal += across
         right += across @ camera.position
-    center = np.linalg.lstsq(normal, right, rcond=1e-6)[0]
-    half = max(float(np.linalg.norm(camera.position - center)) for camera in cameras) or 1.0
-    return Bounds(center - half, center + half)
+    return np.linalg.lstsq(normal, right, rcond=1e-6)[0]
 
 
 def check_coverage(bounds: Bounds, views: Sequence[View]) -> list[str]:
@@ -128,15 +182,13 @@ def meets_box(bounds: Bounds, origin: np.ndarray, directions: np.ndarray) -> np.
     return far >= np.maximum(near, 0.0)
 
 
-def _named_box(box: Any, growth: float, where: str) -> Bounds:
+def _named_box(box: Any, where: str) -> Bounds:
     if not isinstance(box, list | tuple) or len(box) != 2:
         raise DatasetError(f"{where}: aabb: expected [[min x, y, z], [max x, y, z]]")
     try:
-        bounds = Bounds(box[0], box[1])
+        return Bounds(box[0], box[1])
     except GeometryError as error:
         raise DatasetError(f"{where}: aabb: {error}") from None
-    half = bounds.size / 2 * growth
-    return Bounds(bounds.center - half, bounds.center + half)
 
 
 def _offset(value: Any, where: str) -> np.ndarray:

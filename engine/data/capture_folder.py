@@ -33,6 +33,7 @@ def save_dataset(folder: Path, dataset: Dataset) -> None:
             values = {
                 "color_space": dataset.color_space,
                 "aabb": [dataset.bounds.minimum.tolist(), dataset.bounds.maximum.tolist()],
+                **({"aabb_scale": 2 ** (dataset.cascades - 1)} if dataset.cascades > 1 else {}),
                 "frames": [_frame(view) for view in views],
             }
             with written_atomically(folder / f"transforms_{split}.json") as temporary:

@@ -18,6 +18,8 @@ class DatasetError(ValueError):
 class Dataset:
     """Views of one subject. All share one ``color_space``; ``bounds`` is in the world space of the cameras.
 
+    ``cascades``: 1 where there is nothing outside the bounds. Else the scene goes on around its subject, in a cube
+    2**(cascades - 1) times as large as the bounds, about their centre.
     ``warnings``: sentences for the user about what was assumed or looks wrong. ``path``: what was loaded.
     """
 
@@ -27,6 +29,7 @@ class Dataset:
     color_space: ColorSpace
     warnings: list[str]
     path: Path
+    cascades: int = 1
 
     @property
     def views(self) -> list[View]:

@@ -13,12 +13,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
-from engine.data.bounds import bounds_from_file, check_coverage, guess_bounds, nerf_synthetic_bounds
+import numpy as np
+
+from engine.data.bounds import (
+    Extent,
+    check_coverage,
+    extent_from_file,
+    guess_bounds,
+    guess_photographed_extent,
+    nerf_synthetic_bounds,
+)
 from engine.data.dataset import Dataset, DatasetError
 from engine.data.images import read_color, read_depth
 from engine.data.transforms import FrameRecord, Transforms, read_json_object, read_transforms
 from engine.data.views import View, ViewError
-from engine.link.geometry import Bounds
 from engine.link.messages import ColorSpace, Split
 
 __all__ = ["Dataset", "DatasetError", "load_dataset"]
@@ -48,9 +56,9 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
     test = [view for view in views if view.split == "test"]
     _require_subject(train, warnings, Path(path))
     _require_declared_color_space(files, views[0])
-    bounds = _choose_bounds(files, train, warnings)
-    warnings += check_coverage(bounds, train)
-    return Dataset(train, test, bounds, views[0].color_space, warnings, Path(path))
+    extent = _choose_extent(files, train, warnings)
+    warnings += check_coverage(extent.whole, train)
+    return Dataset(train, test, extent.bounds, views[0].color_space, warnings, Path(path), extent.cascades)
 
 
 def _find_files(path: Path) -> dict[Split | None, Transforms]:
@@ -177,15 +185,24 @@ def _require_subject(train: Sequence[View], warnings: list[str], path: Path) -> 
         warnings.append(f"{len(empty)} of {len(train)} views show nothing (alpha is 0 everywhere), first {empty[0]}")
 
 
-def _choose_bounds(files: Mapping[Split | None, Transforms], train: Sequence[View], warnings: list[str]) -> Bounds:
+def _choose_extent(files: Mapping[Split | None, Transforms], train: Sequence[View], warnings: list[str]) -> Extent:
     first = next(iter(files.values()))
-    named = bounds_from_file(first.values, str(first.path))
+    named = extent_from_file(first.values, str(first.path))
     if named is not None:
         return named
     if "train" in files and "fl_x" not in first.values and "camera_angle_x" in first.values:
-        return nerf_synthetic_bounds()
+        return Extent(nerf_synthetic_bounds())
     warnings.append(f"{first.path} names no bounds (aabb or aabb_scale): guessed from where the cameras look")
-    return guess_bounds([view.camera for view in train])
+    cameras = [view.camera for view in train]
+    if all(_is_photograph(view) for view in train):
+        return guess_photographed_extent(cameras)
+    return Extent(guess_bounds(cameras))
+
+
+def _is_photograph(view: View) -> bool:
+    """Whether the picture shows what is around the subject too: nothing in it is transparent, or without depth."""
+    is_opaque = bool((view.color[..., 3] == (1.0 if view.color_space == "linear" else 255)).all())
+    return is_opaque and (view.depth is None or bool(np.isfinite(view.depth).all()))
 
 
 def _has_frames(path: Path) -> bool:

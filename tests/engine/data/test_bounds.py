@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from engine.data.bounds import check_coverage, guess_bounds, meets_box
+from engine.data.bounds import Extent, check_coverage, guess_bounds, guess_photographed_extent, meets_box
 from engine.link.geometry import Bounds
 from tests.engine.data.scenes import orbit_camera, sphere_view
 
@@ -57,6 +57,28 @@ def test_guessed_bounds_are_centred_where_the_cameras_look() -> None:
 
 def test_one_camera_is_enough_for_a_guess() -> None:
     assert np.isfinite(guess_bounds([orbit_camera(0, 1)]).size).all()
+    assert np.isfinite(guess_photographed_extent([orbit_camera(0, 1)]).bounds.size).all()
+
+
+def test_photographs_looking_outward_have_all_cameras_in_the_bounds() -> None:
+    cameras = []
+    for index in range(8):
+        camera = orbit_camera(index, 8)
+        pose = camera.camera_to_world.copy()
+        pose[:3, [0, 2]] *= -1.0  # the other way round
+        cameras.append(dataclasses.replace(camera, camera_to_world=pose))
+    extent = guess_photographed_extent(cameras)
+    for camera in cameras:
+        assert (camera.position >= extent.bounds.minimum).all() and (camera.position <= extent.bounds.maximum).all()
+    assert extent.cascades > 4
+
+
+def test_the_whole_extent_is_a_cube_around_the_bounds() -> None:
+    bounds = Bounds(np.array([0.0, 0.0, 0.0]), np.array([4.0, 2.0, 1.0]))
+    assert Extent(bounds).whole is bounds
+    whole = Extent(bounds, 3).whole
+    np.testing.assert_allclose(whole.center, bounds.center)
+    np.testing.assert_allclose(whole.size, 16.0)
 
 
 def test_rays_and_box() -> None:

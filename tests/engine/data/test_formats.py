@@ -81,10 +81,24 @@ class TestTransformsJson:
         dataset = load_dataset(tmp_path)
         camera = dataset.train[0].camera
         assert (camera.cx, camera.cy, camera.width) == (12.5, 11.0, 24)
-        # An edge of 2 in its space, one world unit being 0.33 there, around 0.5, which is the world's origin.
-        np.testing.assert_allclose(dataset.bounds.maximum, 1 / 0.33)
-        np.testing.assert_allclose(dataset.bounds.minimum, -1 / 0.33)
+        # An edge of 1 in its space, one world unit being 0.33 there, around 0.5, which is the world's origin. The scene
+        # around it has an edge of 2.
+        np.testing.assert_allclose(dataset.bounds.maximum, 0.5 / 0.33)
+        np.testing.assert_allclose(dataset.bounds.minimum, -0.5 / 0.33)
+        assert dataset.cascades == 2
         assert dataset.warnings == []
+
+    @pytest.mark.parametrize(
+        ("aabb_scale", "edge", "cascades"), [(0.5, 0.5, 1), (1, 1.0, 1), (3, 1.0, 3), (16, 1.0, 5), (4096, 1.0, 8)]
+    )
+    def test_aabb_scale_is_the_scene_around_the_bounds(
+        self, tmp_path: Path, aabb_scale: float, edge: float, cascades: int
+    ) -> None:
+        write_transforms(tmp_path, aabb_scale=aabb_scale, aabb=[[1, 2, 3], [3, 4, 5]])
+        dataset = load_dataset(tmp_path)
+        np.testing.assert_allclose(dataset.bounds.size, 2 * edge)
+        np.testing.assert_allclose(dataset.bounds.center, [2, 3, 4])
+        assert dataset.cascades == cascades
 
     def test_scale_and_offset_move_the_cube(self, tmp_path: Path) -> None:
         write_transforms(tmp_path, aabb_scale=1, scale=0.25, offset=[0.5, 0.25, 0.75])
@@ -131,6 +145,17 @@ class TestTransformsJson:
         dataset = load_dataset(tmp_path)
         np.testing.assert_allclose(dataset.bounds.center, 0.0, atol=1e-6)
         assert any("no bounds" in warning for warning in dataset.warnings)
+        assert dataset.cascades == 1  # the pictures are transparent around the subject
+
+    def test_photographs_without_bounds_get_cascades_around_what_they_look_at(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, count=6)
+        for path in tmp_path.glob("*.png"):
+            Image.open(path).convert("RGB").save(path)
+        dataset = load_dataset(tmp_path)
+        np.testing.assert_allclose(dataset.bounds.center, 0.0, atol=1e-6)
+        distance = np.linalg.norm(dataset.train[0].camera.position)
+        np.testing.assert_allclose(dataset.bounds.size, 0.76 * distance)
+        assert 2 ** (dataset.cascades - 1) * dataset.bounds.size[0] / 2 > 4 * distance
 
     def test_integer_depth_is_scaled_and_zero_means_unknown(self, tmp_path: Path) -> None:
         write_transforms(tmp_path, aabb_scale=1, integer_depth_scale=0.01)
