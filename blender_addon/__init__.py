@@ -9,6 +9,7 @@ import bpy
 from . import panels, preferences, properties
 from .bake import operators as bake_operators
 from .capture import operators as capture_operators
+from .command_line import registration as command_line
 from .engine_setup import operators as setup_operators
 from .engine_setup import panel as setup_panel
 from .preview import operators as preview_operators
@@ -26,6 +27,7 @@ MODULES: tuple[ModuleType, ...] = (
     bake_operators,
     setup_panel,
     panels,
+    command_line,
 )
 
 

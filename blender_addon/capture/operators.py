@@ -11,9 +11,11 @@ from engine.link.messages import Split
 
 from ..folders import capture_folder
 from . import bounds as capture_bounds
+from . import plan_drawing
 from .errors import CaptureError
 from .job import CaptureJob, ViewListener
 from .plan import GENERATED_RIGS, plan_cameras, planned_views, remove_planned_cameras
+from .plan_checks import find_plan_warnings
 
 # Called with every view that the Capture operator captures: (name, split, camera, color, depth, seconds).
 view_listeners: list[ViewListener] = []
@@ -62,6 +64,7 @@ class HASHLIGHT_OT_plan_cameras(bpy.types.Operator):
             else:
                 remove_planned_cameras(scene)
             views = planned_views(scene)
+            scene.hashlight.capture.plan_warnings = "\n".join(find_plan_warnings(context))
         except CaptureError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -130,7 +133,7 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
 
     def _start(self, context: bpy.types.Context) -> bool:
         try:
-            self._job = CaptureJob(context.scene, context.view_layer, capture_folder(context.scene), _tell_listeners)
+            self._job = CaptureJob(context.scene, context.view_layer, capture_folder(context.scene), tell_listeners)
         except ValueError as error:
             self.report({"ERROR"}, str(error))
             return False
@@ -156,11 +159,13 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         self.report({"INFO"}, f"Captured {self._job.total} views into {self._job.dataset.folder}")
 
 
-def _tell_listeners(
+def tell_listeners(
     name: str, split: Split, camera: Camera, color: np.ndarray, depth: np.ndarray | None, seconds: float
 ) -> None:
+    """Hand a captured view to all ``view_listeners``."""
     for listener in tuple(view_listeners):
         listener(name, split, camera, color, depth, seconds)
 
 
 CLASSES = (HASHLIGHT_OT_fit_bounds, HASHLIGHT_OT_plan_cameras, HASHLIGHT_OT_capture)
+register, unregister = plan_drawing.register, plan_drawing.unregister

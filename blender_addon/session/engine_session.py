@@ -263,6 +263,15 @@ class EngineSession:
         return self.status if is_known else None
 
     @property
+    def is_trained(self) -> bool:
+        """Whether the time or the steps that training was last given are used up."""
+        made, wanted = self.progress_made, self._training
+        if made is None or wanted is None or made.state != "finished":
+            return False
+        # What came before the engine took note of a new plan speaks of the old one.
+        return made.seconds >= (wanted.seconds or 0.0) and made.step >= (wanted.steps or 0)
+
+    @property
     def is_resuming(self) -> bool:
         """Whether the run that was asked for last goes on with what an earlier one has learnt."""
         return self._wanted_run is not None and (self._wanted_run.resume or self._run_was_open)

@@ -186,7 +186,7 @@ def test_a_python_without_the_engine_is_named_in_words(
     assert "has no engine package" in session.trouble.message
 
 
-@pytest.mark.parametrize(("python", "words"), [("", "No engine yet"), ("/nowhere/python", "doesn't exist")])
+@pytest.mark.parametrize(("python", "words"), [("", "No engine is set up yet"), ("/nowhere/python", "doesn't exist")])
 def test_a_missing_engine_python_is_one_clear_error(
     engine_scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch, python: str, words: str
 ) -> None:

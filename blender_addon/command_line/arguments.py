@@ -1,0 +1,125 @@
+"""The options of the commands. What is not given stays as the .blend and the preferences have it."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from engine.link.geometry import MAX_IMAGE_SIDE
+
+PROGRAM = "blender -b FILE.blend --command hashlight"
+_EPILOG = """\
+examples:
+  blender -b scene.blend --command hashlight capture --rig HEMISPHERE --views 60 --size 800x800
+  blender -b scene.blend --command hashlight train --capture --seconds 300 --save
+  blender -b scene.blend --command hashlight bake --frames 120 --size 1080x1080 --format exr
+
+Options that are not given stay as the .blend and the preferences have them. An interrupted capture goes on when it is
+started again; so does training, and a bake with --resume.
+
+exit code: 0 done, 1 failed, 2 bad usage, 130 stopped with Ctrl-C."""
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Read the words behind ``--command hashlight``. Exits as argparse does: 0 after --help, 2 for bad usage."""
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Capture a scene, train a radiance field, bake from it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_capture(commands.add_parser("capture", help="render all planned views", description="Render all views."))
+    _add_train(commands.add_parser("train", help="train on the captured views", description="Train, and save the run."))
+    _add_bake(commands.add_parser("bake", help="bake a turntable or the camera's animation", description="Bake."))
+    _add_setup(commands.add_parser("setup", help="install the engine", description="Install the engine, and check it."))
+    return parser.parse_args(argv)
+
+
+def _add_capture(parser: argparse.ArgumentParser) -> None:
+    _add_common(parser)
+    _add_rig(parser)
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    _add_common(parser)
+    _add_engine(parser)
+    parser.add_argument("--seconds", type=_positive, metavar="S", help="training time to plan for")
+    parser.add_argument("--evaluate-every", type=_positive, metavar="S", help="seconds between scores")
+    parser.add_argument("--preset", help="the engine's set of training parameters")
+    parser.add_argument("--seed", type=_whole, help="makes training repeatable")
+    parser.add_argument("--anew", action="store_true", help="forget what was learnt before")
+    parser.add_argument("--capture", action="store_true", help="capture, too, and train on each view as it is rendered")
+    _add_rig(parser.add_argument_group("with --capture"))
+
+
+def _add_bake(parser: argparse.ArgumentParser) -> None:
+    _add_common(parser)
+    _add_engine(parser)
+    parser.add_argument("--path", type=str.upper, choices=("TURNTABLE", "ANIMATION"), help="the way the camera takes")
+    parser.add_argument("--name", help="folder of the frames, inside the bakes folder")
+    parser.add_argument("--frames", type=_count, metavar="N", help="length of the turntable")
+    parser.add_argument("--size", type=_size, metavar="WxH", help="size of the turntable's frames")
+    parser.add_argument("--format", choices=("png", "exr"), help="what the frames are written as")
+    parser.add_argument("--video", action=argparse.BooleanOptionalAction, help="make an MP4 as well")
+    parser.add_argument("--resume", action="store_true", help="keep the frames that are there already")
+
+
+def _add_setup(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: %(default)s")
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="where captures, runs and bakes are kept")
+    parser.add_argument("--save", action="store_true", help="save the .blend in the end")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def _add_rig(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    rigs = ("SPHERE", "HEMISPHERE", "RINGS", "SCENE_CAMERAS", "ANIMATION")
+    parser.add_argument("--rig", type=str.upper, choices=rigs, help="where the scene is looked at from")
+    parser.add_argument("--views", type=_count, metavar="N", help="training views of a sphere or hemisphere")
+    parser.add_argument("--held-out", type=_whole, metavar="N", help="held-out views")
+    parser.add_argument("--capture-size", "--size", type=_size, metavar="WxH", help="size of the views")
+    parser.add_argument("--fit", action="store_true", help="fit the bounds anew, and plan anew")
+    parser.add_argument("--plan", action="store_true", help="plan the cameras anew")
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the engine")
+    group.add_argument("--engine-python", type=Path, metavar="FILE", help="the Python that the engine is installed in")
+    group.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where it computes")
+    group.add_argument("--host", help="use an engine that runs there, started with 'hashlight serve'")
+    group.add_argument("--port", type=_count, help="its port")
+    group.add_argument("--token-file", type=Path, metavar="FILE", help="a file with its token")
+    group.add_argument("--tls", action="store_true", default=None, help="it was started with --tls-cert")
+    group.add_argument("--ca-file", type=Path, metavar="FILE", help="the certificate to trust (PEM)")
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number <= 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds")
+    return number
+
+
+def _whole(text: str, low: int = 0) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < low:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} on")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    return _whole(text, low=1)
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]{1,6})[xX]([0-9]{1,6})", text)
+    if match is None or not all(1 <= int(side) <= MAX_IMAGE_SIDE for side in match.groups()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, like 800x800")
+    return int(match[1]), int(match[2])
