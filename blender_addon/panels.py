@@ -31,7 +31,11 @@ class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
         elif settings.rig == "ANIMATION":
             column.prop(settings, "frame_step")
         column.prop(settings, "held_out_views")
-        layout.operator("hashlight.plan_cameras", icon="OUTLINER_OB_CAMERA")
+        row = layout.row(align=True)
+        row.operator("hashlight.plan_cameras", icon="OUTLINER_OB_CAMERA")
+        row.prop(settings, "show_plan", text="", icon="HIDE_OFF" if settings.show_plan else "HIDE_ON")
+        for warning in settings.plan_warnings.splitlines():
+            draw_words(layout, context, warning, icon="ERROR")
         layout.operator("hashlight.capture", icon="RENDER_STILL")
         layout.operator("hashlight.capture_and_train", icon="RENDER_ANIMATION")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import bpy
@@ -9,6 +10,9 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, Po
 
 from engine.link.geometry import MAX_IMAGE_SIDE
 
+from .capture import plan
+from .capture.bounds import read_bounds
+from .capture.errors import CaptureError
 from .preview import plane
 
 RIGS = (
@@ -20,8 +24,32 @@ RIGS = (
 )
 
 
+def _plan_again(settings: HASHLIGHT_PG_capture, context: bpy.types.Context) -> None:
+    """Cameras that are planned already follow the settings; what was found out about them is old."""
+    settings.plan_warnings = ""
+    scene = settings.id_data
+    if settings.rig not in plan.GENERATED_RIGS or not plan.has_planned_cameras(scene):
+        return
+    # Settings that make no rig are told when cameras are planned by hand.
+    with contextlib.suppress(CaptureError):
+        plan.plan_cameras(scene, read_bounds(scene, context.evaluated_depsgraph_get()))
+
+
 class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
-    rig: EnumProperty(name="Rig", description="Where the scene is looked at from", items=RIGS, default="HEMISPHERE")
+    show_plan: BoolProperty(
+        name="Show Plan",
+        description="Draw the bounds and the cameras to capture with into the viewport: blue for training, orange for "
+        "held-out views, numbered in the order of capture",
+        default=True,
+    )
+    plan_warnings: StringProperty(options={"HIDDEN"})  # what Plan Cameras found, a line each
+    rig: EnumProperty(
+        name="Rig",
+        description="Where the scene is looked at from",
+        items=RIGS,
+        default="HEMISPHERE",
+        update=_plan_again,
+    )
     training_views: IntProperty(
         name="Training Views",
         description="How many pictures the field learns from",
@@ -29,6 +57,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         min=1,
         max=10_000,
         soft_max=500,
+        update=_plan_again,
     )
     held_out_views: IntProperty(
         name="Held-Out Views",
@@ -37,8 +66,11 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         min=0,
         max=1_000,
         soft_max=100,
+        update=_plan_again,
     )
-    ring_levels: IntProperty(name="Levels", description="How many rings", default=4, min=1, max=100, soft_max=20)
+    ring_levels: IntProperty(
+        name="Levels", description="How many rings", default=4, min=1, max=100, soft_max=20, update=_plan_again
+    )
     ring_count: IntProperty(
         name="Count",
         description="How many training cameras stand on each ring",
@@ -46,6 +78,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         min=1,
         max=1_000,
         soft_max=60,
+        update=_plan_again,
     )
     frame_step: IntProperty(
         name="Frame Step",
@@ -62,6 +95,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         default=math.radians(5),
         min=-math.pi / 2,
         max=math.pi / 2,
+        update=_plan_again,
     )
     elevation_max: FloatProperty(
         name="Highest Elevation",
@@ -70,6 +104,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         default=math.radians(80),
         min=-math.pi / 2,
         max=math.pi / 2,
+        update=_plan_again,
     )
     field_of_view: FloatProperty(
         name="Field of View",
@@ -78,6 +113,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         default=math.radians(40),
         min=math.radians(1),
         max=math.radians(150),
+        update=_plan_again,
     )
     margin: FloatProperty(
         name="Margin",
@@ -87,6 +123,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         min=0.0,
         max=2.0,
         soft_max=1.0,
+        update=_plan_again,
     )
     jitter: FloatProperty(
         name="Jitter",
@@ -95,12 +132,16 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         default=0.0,
         min=0.0,
         max=1.0,
+        update=_plan_again,
     )
-    seed: IntProperty(name="Seed", description="Picks another arrangement of jitter", default=0, min=0)
+    seed: IntProperty(
+        name="Seed", description="Picks another arrangement of jitter", default=0, min=0, update=_plan_again
+    )
     use_scene_resolution: BoolProperty(
         name="Scene Resolution",
         description="Capture at the scene's own render resolution and percentage",
         default=False,
+        update=_plan_again,
     )
     resolution_x: IntProperty(
         name="Resolution X",
@@ -109,6 +150,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         default=400,
         min=1,
         max=MAX_IMAGE_SIDE,
+        update=_plan_again,
     )
     resolution_y: IntProperty(
         name="Y",
@@ -117,6 +159,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         default=400,
         min=1,
         max=MAX_IMAGE_SIDE,
+        update=_plan_again,
     )
     use_depth: BoolProperty(
         name="Depth",

@@ -23,7 +23,7 @@ COLLECTION_NAME = "Hashlight Cameras"
 GENERATED_RIGS = {"SPHERE", "HEMISPHERE", "RINGS"}
 
 _SPLIT_KEY = "hashlight_split"
-_COLORS = {"train": (0.1, 0.5, 1.0, 1.0), "test": (1.0, 0.5, 0.1, 1.0)}
+COLORS: dict[Split, tuple[float, float, float, float]] = {"train": (0.1, 0.5, 1.0, 1.0), "test": (1.0, 0.5, 0.1, 1.0)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,37 +37,77 @@ class PlannedView:
     frame: int | None = None
 
 
-def plan_cameras(scene: bpy.types.Scene, bounds: Bounds) -> list[bpy.types.Object]:
-    """Replace the planned cameras in ``scene`` by those of its rig settings, fitted to ``bounds``.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pose:
+    """Where a generated rig puts a camera: ``camera_to_world`` [4, 4] float64."""
 
-    Training cameras are named ``train_000`` on, in the order of capture, held-out ones ``test_000`` on. Raises
-    CaptureError for settings that make no rig.
+    name: str
+    split: Split
+    camera_to_world: np.ndarray
+
+
+def rig_poses(scene: bpy.types.Scene, bounds: Bounds) -> list[Pose]:
+    """The cameras of the scene's generated rig, fitted to ``bounds``, training cameras first, in the order of capture.
+
+    Training cameras are named ``train_000`` on, held-out ones ``test_000`` on. Makes nothing. Raises CaptureError for
+    settings that make no rig.
     """
     settings = scene.hashlight.capture
     try:
         training, held_out = _directions(settings)
     except ValueError as error:
         raise CaptureError(f"Rig: {error}") from None
+    distance = _distance(scene, bounds, np.concatenate((training, held_out)))
+    distances = rigs.jitter_distances(len(training), distance, settings.jitter, settings.seed)
+    splits: tuple[tuple[Split, np.ndarray, np.ndarray], ...] = (
+        ("train", training, distances),
+        ("test", held_out, np.full(len(held_out), distance)),
+    )
+    return [
+        Pose(f"{split}_{index:03d}", split, rigs.look_at(bounds.center + direction * radius, bounds.center))
+        for split, directions, radii in splits
+        for index, (direction, radius) in enumerate(zip(directions, radii, strict=True))
+    ]
+
+
+def plan_cameras(scene: bpy.types.Scene, bounds: Bounds) -> list[bpy.types.Object]:
+    """Replace the planned cameras in ``scene`` by those of ``rig_poses``. Raises CaptureError."""
+    poses = rig_poses(scene, bounds)
     remove_planned_cameras(scene)
     collection = _camera_collection(scene)
     data = _camera_data(scene, bounds)
-    distance = _distance(scene, bounds, np.concatenate((training, held_out)))
-    distances = rigs.jitter_distances(len(training), distance, settings.jitter, settings.seed)
+    farthest = 0.0
     planned = []
-    for split, directions, radii in (
-        ("train", training, distances),
-        ("test", held_out, np.full(len(held_out), distance)),
-    ):
-        for index, (direction, radius) in enumerate(zip(directions, radii, strict=True)):
-            camera = bpy.data.objects.new(f"{split}_{index:03d}", data)
-            camera.matrix_world = Matrix(rigs.look_at(bounds.center + direction * radius, bounds.center))
-            camera.color = _COLORS[split]
-            camera[_SPLIT_KEY] = split
-            roles.mark(camera, "camera")
-            collection.objects.link(camera)
-            planned.append(camera)
-    data.clip_end = max(data.clip_end, 4.0 * float(distances.max(initial=distance)))
+    for pose in poses:
+        camera = bpy.data.objects.new(pose.name, data)
+        camera.matrix_world = Matrix(pose.camera_to_world)
+        camera.color = COLORS[pose.split]
+        camera[_SPLIT_KEY] = pose.split
+        roles.mark(camera, "camera")
+        collection.objects.link(camera)
+        planned.append(camera)
+        farthest = max(farthest, float(np.linalg.norm(pose.camera_to_world[:3, 3] - bounds.center)))
+    data.clip_end = max(data.clip_end, 4.0 * farthest)
     return planned
+
+
+def planned_poses(scene: bpy.types.Scene) -> list[Pose]:
+    """The cameras that stand in ``scene`` for its rig, training cameras first; none for an animation, or before
+    cameras of a generated rig are planned."""
+    rig = scene.hashlight.capture.rig
+    if rig == "ANIMATION" or (rig in GENERATED_RIGS and not has_planned_cameras(scene)):
+        return []
+    poses = []
+    for view in planned_views(scene):
+        assert view.camera is not None
+        matrix = np.array(scene.objects[view.camera].matrix_world.normalized())
+        poses.append(Pose(view.name, view.split, matrix))
+    return poses
+
+
+def has_planned_cameras(scene: bpy.types.Scene) -> bool:
+    """Whether ``plan_cameras`` put any into ``scene``."""
+    return next(roles.objects_of(scene, "camera"), None) is not None
 
 
 def remove_planned_cameras(scene: bpy.types.Scene) -> None:
@@ -168,11 +208,14 @@ def _camera_data(scene: bpy.types.Scene, bounds: Bounds) -> bpy.types.Camera:
 
 
 def _distance(scene: bpy.types.Scene, bounds: Bounds, directions: np.ndarray) -> float:
+    return rigs.fit_distance(bounds, directions, picture_slopes(scene), scene.hashlight.capture.margin)
+
+
+def picture_slopes(scene: bpy.types.Scene) -> tuple[float, float]:
+    """Half the width and height of what a planned camera sees one metre before it, in metres. Raises CaptureError."""
     width, height = _picture_shape(scene)
-    settings = scene.hashlight.capture
-    shorter = math.tan(settings.field_of_view / 2)
-    tangents = (shorter * width / min(width, height), shorter * height / min(width, height))
-    return rigs.fit_distance(bounds, directions, tangents, settings.margin)
+    shorter = math.tan(scene.hashlight.capture.field_of_view / 2)
+    return shorter * width / min(width, height), shorter * height / min(width, height)
 
 
 def _picture_shape(scene: bpy.types.Scene) -> tuple[float, float]:

@@ -86,10 +86,12 @@ def end() -> None:
         _tag_redraw(view)
 
 
-def describe() -> str:
-    """How the neural view stands, in words; empty when it is off."""
+def describe(space: bpy.types.SpaceView3D) -> str:
+    """How the neural view of the viewport ``space`` stands, in words; empty when it is off."""
     if _current is None:
         return ""
+    if space.shading.type == "RENDERED" and not space.overlay.show_overlays:
+        return "Needs Viewport Overlays in Rendered shading"  # without them Cycles leaves no depth to draw against
     if _current.view is None:
         return "Needs a perspective view"
     if _current.picture is None:

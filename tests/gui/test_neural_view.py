@@ -49,7 +49,6 @@ def _visible_part(window: Window) -> tuple[slice, slice]:
 def _cut_in(window: Window, shading: str, wait: float) -> Steps:
     bpy.context.scene.view_settings.view_transform = "Standard"
     window.space.shading.type = shading
-    window.space.overlay.show_overlays = False
     bpy.ops.mesh.primitive_cube_add(size=1.2, location=(0.7, -0.7, 0.3))
     _begin(window)
     yield wait
@@ -88,7 +87,6 @@ def test_a_cube_and_the_subject_cut_each_other_in_rendered_shading(window: Windo
 
 def test_a_picture_stays_at_the_pose_it_was_rendered_from(window: Window) -> Steps:
     bpy.context.scene.view_settings.view_transform = "Standard"
-    window.space.overlay.show_overlays = False
     _begin(window)
     yield 0.5
     _show_ball(window, _view_camera(window))
@@ -112,7 +110,8 @@ def test_colours_match_the_scene_beside_it(window: Window) -> Steps:
     scene.render.engine = "CYCLES"
     scene.cycles.preview_samples = 1
     scene.world = None
-    window.space.overlay.show_overlays = False
+    for name in ("show_floor", "show_axis_x", "show_axis_y", "show_cursor", "show_object_origins"):
+        setattr(window.space.overlay, name, False)
     window.space.shading.type = "RENDERED"
     window.space.shading.use_scene_world_render = True
     _begin(window)
@@ -124,13 +123,18 @@ def test_colours_match_the_scene_beside_it(window: Window) -> Steps:
     middle = (columns.start + columns.stop) // 2
     depth = np.full((camera.height, camera.width), np.inf)
     depth[:, middle:] = 1.0
+    session = frames.session_around(CENTER, RADIUS)
+    scene.view_settings.view_transform = "Standard"
+    window.addon("preview.neural_view").show(frames.make_frame(camera, depth, MAGENTA), session)
+    yield 1.5
+    is_field = _is_magenta(window.viewport_pixels("colour sides")[camera.height // 2])
+    assert is_field[middle:columns.stop].all() and not is_field[columns.start : middle - 1].any()
     worst: dict[str, float] = {}
     for transform in ("Standard", "AgX", "Filmic"):
         scene.view_settings.view_transform = transform
         for color in ((0.02, 0.02, 0.02), (0.18, 0.18, 0.18), (0.8, 0.2, 0.05), (0.1, 0.5, 0.9), (4.0, 3.0, 1.0)):
             plane.active_material.node_tree.nodes["Emission"].inputs["Color"].default_value = (*color, 1.0)
-            frame = frames.make_frame(camera, depth, color)
-            window.addon("preview.neural_view").show(frame, frames.session_around(CENTER, RADIUS))
+            window.addon("preview.neural_view").show(frames.make_frame(camera, depth, color), session)
             yield 1.5
             pixels = window.viewport_pixels(f"colour {transform} {color[0]}")
             row = pixels.shape[0] // 2

@@ -1,0 +1,101 @@
+"""The plan in the viewport: bounds and cameras drawn before anything is rendered, following the settings."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from bpy_extras.view3d_utils import location_3d_to_region_2d
+from window import Steps, Window
+
+BLUE, ORANGE = np.array([0.1, 0.5, 1.0]), np.array([1.0, 0.5, 0.1])
+
+
+def _has_hue(pixels: np.ndarray, color: np.ndarray) -> np.ndarray:
+    """Where pixels [..., 3] are of about this colour, however thinned by anti-aliasing over grey."""
+    return ((pixels[..., 0] - pixels[..., 2]) * np.sign(color[0] - color[2]) > 0.25) & (np.ptp(pixels, axis=-1) > 0.3)
+
+
+def _prepare(window: Window) -> Steps:
+    bpy.ops.mesh.primitive_cube_add(size=2.0)
+    bpy.ops.object.select_all(action="DESELECT")
+    window.space.overlay.show_axis_x = window.space.overlay.show_axis_y = False
+    window.space.overlay.show_floor = window.space.overlay.show_cursor = False
+    window.view.view_location = (0.0, 0.0, 1.0)
+    window.view.view_distance = 22.0
+    settings = bpy.context.scene.hashlight.capture
+    settings.training_views, settings.held_out_views = 12, 4
+    with window.viewport():
+        bpy.ops.hashlight.fit_bounds()
+    bpy.context.view_layer.objects.active = None
+    yield 0.6
+
+
+def _count_drawn(window: Window, pixels: np.ndarray, color: np.ndarray) -> int:
+    """How many of the plan's cameras have a line of ``color`` at their place."""
+    drawing = window.addon("capture.plan_drawing")
+    _, poses = drawing.plan_to_draw(bpy.context.scene, bpy.context.view_layer.depsgraph)
+    region, count = window.region(), 0
+    for pose in poses:
+        place = location_3d_to_region_2d(region, window.view, pose.camera_to_world[:3, 3])
+        x, y = round(place.x), region.height - round(place.y)
+        if 70 < x < region.width - window.region("UI").width - 20 and 70 < y < region.height - 10:
+            count += bool(_has_hue(pixels[y - 4 : y + 5, x - 4 : x + 5], color).any())
+    return count
+
+
+def test_the_plan_is_drawn_and_follows_the_settings(window: Window) -> Steps:
+    yield from _prepare(window)
+    before = window.viewport_pixels("plan hemisphere")
+    assert not window.addon("capture.plan").has_planned_cameras(bpy.context.scene)
+    blue, orange = _count_drawn(window, before, BLUE), _count_drawn(window, before, ORANGE)
+    assert blue >= 9 and orange >= 3, f"{blue} training and {orange} held-out cameras are drawn"
+
+    bpy.context.scene.hashlight.capture.rig = "RINGS"
+    bpy.context.scene.hashlight.capture.ring_count = 16
+    bpy.context.scene.hashlight.capture.ring_levels = 2
+    window.area.tag_redraw()
+    yield 0.6
+    after = window.viewport_pixels("plan rings")
+    rings = _count_drawn(window, after, BLUE)
+    assert rings >= 20, f"{rings} of 32 cameras of the rings are drawn"
+
+    bpy.context.scene.hashlight.capture.show_plan = False
+    window.area.tag_redraw()
+    yield 0.6
+    hidden = window.viewport_pixels("plan hidden")
+    assert _has_hue(hidden[70:, 70:700], BLUE).sum() < 20
+
+
+def test_planned_cameras_follow_the_settings(window: Window) -> Steps:
+    yield from _prepare(window)
+    with window.viewport():
+        bpy.ops.hashlight.plan_cameras()
+    yield 0.5
+    cameras = [obj.name for obj in bpy.data.objects if obj.type == "CAMERA"]
+    assert len(cameras) == 16
+    bpy.context.scene.hashlight.capture.training_views = 20
+    yield 0.5
+    assert len([obj for obj in bpy.data.objects if obj.type == "CAMERA"]) == 24
+    window.screenshot("plan cameras")
+
+
+def test_cameras_inside_a_mesh_or_blind_are_told(window: Window) -> Steps:
+    yield from _prepare(window)
+    with window.viewport():
+        bpy.ops.hashlight.plan_cameras()
+    settings = bpy.context.scene.hashlight.capture
+    assert settings.plan_warnings == ""
+    place = bpy.data.objects["train_003"].location.copy()
+    bpy.ops.mesh.primitive_uv_sphere_add(radius=0.5, location=place)
+    bpy.context.view_layer.update()
+    with window.viewport():
+        bpy.ops.hashlight.plan_cameras()
+    assert "Inside a mesh: train_003" in settings.plan_warnings, settings.plan_warnings
+    assert "outside the bounds" in settings.plan_warnings
+    bpy.ops.object.select_all(action="SELECT")
+    for obj in [obj for obj in bpy.data.objects if obj.type == "MESH"]:
+        bpy.data.objects.remove(obj)
+    with window.viewport():
+        bpy.ops.hashlight.plan_cameras()
+    assert "Seeing nothing: " in settings.plan_warnings
+    yield 0.2
