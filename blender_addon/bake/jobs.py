@@ -15,7 +15,8 @@ from ..capture.errors import CaptureError
 from ..preview.live import preview_camera
 from ..preview.plane import choose_distance, fit_aspect, frustum_matrix
 from ..session import registry
-from ..session.engine_session import EngineSession, Trouble
+from ..session.engine_session import EngineSession
+from ..session.trouble import Trouble
 from .paths import animation_cameras, turntable_cameras
 from .sequence import animate_plane, frame_files, show_sequence
 

@@ -90,7 +90,7 @@ def set_up(options: argparse.Namespace, console: Console) -> None:
         raise CommandError("the engine can't be set up")
     installation = setup.installation()
     assert installation is not None
-    while setup.is_busy():
+    while setup.is_busy() or (installation.state == "done" and setup.check() is None):
         registry.pump()
         console.progress(installation.progress if installation.state == "running" else "Checking")
         time.sleep(_PUMP_SECONDS)

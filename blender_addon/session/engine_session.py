@@ -7,16 +7,13 @@ brought back to where it was.
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
-from engine.link.client import EngineClient, EngineProblem, LinkBusy, LinkError, LinkLost
+from engine.link.client import LinkBusy, LinkError, LinkLost
 from engine.link.geometry import Bounds, Camera
-from engine.link.launcher import EngineProcess
 from engine.link.messages import (
     AddView,
     CancelJob,
@@ -40,24 +37,12 @@ from engine.link.messages import (
     Welcome,
 )
 
-from .connecting import Connecting, EngineSource, LocalEngine
+from .attachment import STOP_PATIENCE, Attachment, Phase
+from .connecting import EngineSource
 from .outbox import ViewOutbox
-
-Phase = Literal["stopped", "starting", "ready", "stopping", "lost"]
+from .trouble import Trouble
 
 SEND_AHEAD = 64 * 1024 * 1024  # bytes of views handed to the network before the next one waits
-STOP_PATIENCE = 10.0  # seconds for the engine to save its run and end
-DEATH_CERTIFICATE = 1.0  # seconds between a broken connection and knowing that the process behind it is dead
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """What went wrong, in words, and what to do about it."""
-
-    message: str
-    hint: str = ""
-    code: str = ""
-    regarding: str = ""
 
 
 class EngineSession:
@@ -70,8 +55,6 @@ class EngineSession:
     def __init__(self, source: EngineSource, former: EngineSession | None = None) -> None:
         """``former``: a session that ends; the engine of this one starts when the other's is gone."""
         self.source = source
-        self.phase: Phase = "stopped"
-        self.welcome: Welcome | None = None
         self.run: RunOpened | None = None
         self.status: Status | None = None
         self.evaluations: list[Evaluation] = []
@@ -81,11 +64,7 @@ class EngineSession:
         self.views = ViewOutbox()
         self.trouble: Trouble | None = None
 
-        self._connecting: Connecting | None = None
-        self._process: EngineProcess | None = None
-        self._client: EngineClient | None = None
-        self._ending = former._ending if former is not None else None
-        self._lost_at: float | None = None
+        self._engine = Attachment(source, None if former is None else former._engine)
         self._wanted_run: OpenRun | None = None
         self._run_was_open = False
         self._training: Train | None = None
@@ -99,21 +78,39 @@ class EngineSession:
         if self.phase in ("starting", "ready"):
             return
         self.trouble = None
-        self.phase = "starting"  # the pump does it, once the former engine is gone
+        self._engine.start()
 
     def stop(self) -> None:
         """Have our engine save its run and end, or leave one that is not ours; ``pump`` sees it through."""
-        self._let_go(STOP_PATIENCE if self.phase == "ready" else 0.0)
-        self.phase = "stopping"
+        self._engine.stop()
+        self._forget_engine()
 
     def close(self, timeout: float = STOP_PATIENCE) -> None:
         """``stop``, and wait for it, at most about ``timeout`` seconds; for when Blender quits or the extension goes.
 
         An engine that takes longer is ended in the background, or ends by itself once Blender is gone."""
-        self.stop()
-        if self._ending is not None:
-            self._ending.join(timeout)
-        self.phase = "stopped"
+        self._engine.close(timeout)
+        self._forget_engine()
+
+    @property
+    def phase(self) -> Phase:
+        """Whether there is an engine."""
+        return self._engine.phase
+
+    @property
+    def welcome(self) -> Welcome | None:
+        """What the engine said of itself when it was last reached."""
+        return self._engine.welcome
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether no engine of ours is there any more, not even one that is saving its run."""
+        return self._engine.is_gone
+
+    @property
+    def engine_pid(self) -> int | None:
+        """The process id of our engine, None when there is none."""
+        return self._engine.pid
 
     # --- what the user wants -------------------------------------------------------------------------------------
 
@@ -223,28 +220,16 @@ class EngineSession:
 
     def pump(self) -> list[Message]:
         """Take in what the engine sent, send what is due, notice what changed. Never waits. Returns what came."""
-        if self._ending is not None and not self._ending.is_alive():
-            self._ending = None
-        if self.phase == "stopping" and self._ending is None:
-            self.phase = "stopped"
-        if self.phase == "starting" and self._ending is None:
-            self._connect()
-        if self._client is None:
-            return []
-        received = self._client.poll()
+        if self._engine.advance() and self._wanted_run is not None:
+            self._outgoing.appendleft(replace(self._wanted_run, resume=self.is_resuming))
+        received = self._engine.receive()
         for message in received:
             self._note(message)
-        if self._client.is_open:
+        if self._engine.is_open:
             self._send()
-        else:
-            self._notice_loss()
+        elif (loss := self._engine.notice_loss()) is not None:
+            self._note_loss(loss)
         return received
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether no engine of ours is there any more, not even one that is saving its run."""
-        ending = self._ending is not None and self._ending.is_alive()
-        return self.phase in ("stopped", "lost") and not ending
 
     @property
     def is_training(self) -> bool:
@@ -277,39 +262,9 @@ class EngineSession:
         return self._wanted_run is not None and (self._wanted_run.resume or self._run_was_open)
 
     @property
-    def engine_pid(self) -> int | None:
-        """The process id of our engine, None when there is none."""
-        return None if self._process is None else self._process.pid
-
-    @property
     def bounds(self) -> Bounds | None:
         """The bounds of the run that was asked for last."""
         return None if self._wanted_run is None else self._wanted_run.bounds
-
-    def _connect(self) -> None:
-        hint = "Check that it runs there, the address and the port, and what is between: a firewall, a tunnel."
-        if isinstance(self.source, LocalEngine):
-            hint = f"Its output is in {self.source.log}."
-        try:
-            if self._connecting is None:
-                self._connecting = Connecting(self.source)
-                self._process = self._connecting.process
-            connected = self._connecting.result()
-        except EngineProblem as refusal:
-            problem = refusal.problem
-            self._fail(f"The engine refused: {problem.message}", problem.hint, problem.code)
-            return
-        except LinkError as error:
-            self._fail(f"No engine to talk to: {error}", hint)
-            return
-        if connected is None:
-            return
-        self._client, self.welcome = connected
-        self._connecting = None
-        self._lost_at = None
-        self.phase = "ready"
-        if self._wanted_run is not None:
-            self._outgoing.appendleft(replace(self._wanted_run, resume=self._wanted_run.resume or self._run_was_open))
 
     def _queue(self, message: Message) -> None:
         if self.phase not in ("starting", "ready"):
@@ -321,12 +276,11 @@ class EngineSession:
         self._outgoing.append(message)
 
     def _send(self) -> None:
-        assert self._client is not None
         try:
             while self._outgoing and (self.run is not None or isinstance(self._outgoing[0], OpenRun)):
                 self._send_one(self._outgoing[0])
                 self._outgoing.popleft()
-            while self.run is not None and self._client.pending_bytes < SEND_AHEAD:
+            while self.run is not None and self._engine.pending_bytes < SEND_AHEAD:
                 view = self._next_view()
                 if view is None:
                     return
@@ -336,9 +290,8 @@ class EngineSession:
 
     def _send_one(self, message: Message) -> bool:
         """Give ``message`` to the link; False when it is malformed. Raises LinkBusy, LinkLost."""
-        assert self._client is not None
         try:
-            self._client.send(message)
+            self._engine.send(message)
         except (LinkBusy, LinkLost):
             raise
         except LinkError as error:
@@ -397,57 +350,14 @@ class EngineSession:
         if job is not None and job.state == "running":
             self.jobs[job.job] = replace(job, state="failed", message=problem.message, eta_seconds=None)
 
-    def _notice_loss(self) -> None:
-        """The connection is gone: find out why. A process that died is known to be dead only a moment later."""
-        assert self._client is not None
-        now = time.monotonic()
-        self._lost_at = self._lost_at or now
-        words = f"The connection to the engine was lost: {self._client.failure or 'it was closed'}"
-        if self._process is not None:
-            try:
-                self._process.poll()
-            except LinkError as error:
-                words = str(error)
-            else:
-                if now - self._lost_at < DEATH_CERTIFICATE:
-                    return
-        hint = "Start the engine again: training goes on from the last snapshot."
-        if isinstance(self.source, LocalEngine):
-            hint += f" Its output is in {self.source.log}."
-        self._fail(words, hint)
-
-    def _fail(self, words: str, hint: str, code: str = "engine") -> None:
-        self._let_go(timeout=0.0)
-        self.phase = "lost"
-        message = words.splitlines()[0].rstrip(":;")
-        self.trouble = Trouble(message[:1].upper() + message[1:], hint, code)
+    def _note_loss(self, loss: Trouble) -> None:
+        self.trouble = loss
+        self._forget_engine()
         for job in self.jobs.values():
             if job.state == "running":
-                self.jobs[job.job] = replace(job, state="failed", message=message, eta_seconds=None)
+                self.jobs[job.job] = replace(job, state="failed", message=loss.message, eta_seconds=None)
 
-    def _let_go(self, timeout: float) -> None:
-        """Hang up and end our process, if there is one, in the background: it may take ``timeout`` seconds to save."""
-        if self._connecting is not None:
-            self._connecting.abandon()
-        if self._client is not None or self._process is not None:
-            self._ending = threading.Thread(
-                target=_end,
-                args=(self._client, self._process, timeout, self._ending),
-                name="hashlight-end-engine",
-                daemon=True,
-            )
-            self._ending.start()
-        self._connecting = self._client = self._process = None
+    def _forget_engine(self) -> None:
+        """What was on its way, and what only the engine knew, is gone with it."""
         self.run = self.status = None
         self._outgoing.clear()
-
-
-def _end(
-    client: EngineClient | None, process: EngineProcess | None, timeout: float, former: threading.Thread | None
-) -> None:
-    if client is not None:
-        client.close()
-    if process is not None:
-        process.stop(timeout)
-    if former is not None:
-        former.join()

@@ -17,7 +17,8 @@ import bpy
 from engine.link.messages import Message
 
 from .connecting import EngineSource
-from .engine_session import EngineSession, Trouble
+from .engine_session import EngineSession
+from .trouble import Trouble
 
 PUMP_INTERVAL = 0.05  # seconds between two pumps while an engine is there
 

@@ -1,0 +1,168 @@
+"""Holding on to an engine: its process, if it is ours, and the connection to it. No ``bpy``, and nothing waits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Literal
+
+from engine.link.client import EngineClient, EngineProblem, LinkError, LinkLost
+from engine.link.launcher import EngineProcess
+from engine.link.messages import Message, Welcome
+
+from .connecting import Connecting, EngineSource, LocalEngine
+from .trouble import Trouble
+
+Phase = Literal["stopped", "starting", "ready", "stopping", "lost"]
+
+STOP_PATIENCE = 10.0  # seconds for the engine to save its run and end
+DEATH_CERTIFICATE = 1.0  # seconds between a broken connection and knowing that the process behind it is dead
+
+
+class Attachment:
+    """One engine, from its start to its end or loss; it may be started again."""
+
+    def __init__(self, source: EngineSource, former: Attachment | None = None) -> None:
+        """``former``: one that ends; the engine of this one starts when the other's is gone."""
+        self.source = source
+        self.phase: Phase = "stopped"
+        self.welcome: Welcome | None = None
+        self._connecting: Connecting | None = None
+        self._process: EngineProcess | None = None
+        self._client: EngineClient | None = None
+        self._ending = former._ending if former is not None else None
+        self._lost_at: float | None = None
+        self._loss: Trouble | None = None
+
+    def start(self) -> None:
+        """Start or find the engine: ``advance`` does it, once the former engine is gone."""
+        self.phase = "starting"
+
+    def stop(self) -> None:
+        """Have our engine save its run and end, or leave one that is not ours; ``advance`` sees it through."""
+        self._let_go(STOP_PATIENCE if self.phase == "ready" else 0.0)
+        self.phase = "stopping"
+
+    def close(self, timeout: float = STOP_PATIENCE) -> None:
+        """``stop``, and wait for it, at most about ``timeout`` seconds."""
+        self.stop()
+        if self._ending is not None:
+            self._ending.join(timeout)
+        self.phase = "stopped"
+
+    def advance(self) -> bool:
+        """Do the next step of starting or stopping; returns whether the engine has just got ready."""
+        if self._ending is not None and not self._ending.is_alive():
+            self._ending = None
+        if self.phase == "stopping" and self._ending is None:
+            self.phase = "stopped"
+        return self.phase == "starting" and self._ending is None and self._connect()
+
+    def receive(self) -> list[Message]:
+        """What the engine sent since the last call."""
+        return [] if self._client is None else self._client.poll()
+
+    def send(self, message: Message) -> None:
+        """Give ``message`` to the link. Raises what ``EngineClient.send`` raises."""
+        if self._client is None:
+            raise LinkLost("not connected to the engine")
+        self._client.send(message)
+
+    def notice_loss(self) -> Trouble | None:
+        """Why the engine could not be reached or was lost, told once; None while there is nothing to tell."""
+        if self._client is not None and not self._client.is_open:
+            self._find_out(self._client)
+        loss, self._loss = self._loss, None
+        return loss
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can go both ways."""
+        return self._client is not None and self._client.is_open
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes that wait to be sent."""
+        return 0 if self._client is None else self._client.pending_bytes
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of our engine, None when there is none."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether no engine of ours is there any more, not even one that is saving its run."""
+        is_ending = self._ending is not None and self._ending.is_alive()
+        return self.phase in ("stopped", "lost") and not is_ending
+
+    def _connect(self) -> bool:
+        try:
+            if self._connecting is None:
+                self._connecting = Connecting(self.source)
+                self._process = self._connecting.process
+            connected = self._connecting.result()
+        except EngineProblem as refusal:
+            problem = refusal.problem
+            self._fail(f"The engine refused: {problem.message}", problem.hint, problem.code)
+            return False
+        except LinkError as error:
+            hint = "Check that it runs there, the address and the port, and what is between: a firewall, a tunnel."
+            self._fail(f"No engine to talk to: {error}", self._point_to_log() or hint)
+            return False
+        if connected is None:
+            return False
+        self._client, self.welcome = connected
+        self._connecting = self._lost_at = None
+        self.phase = "ready"
+        return True
+
+    def _find_out(self, client: EngineClient) -> None:
+        """The connection is gone: why? A process that died is known to be dead only a moment later."""
+        now = time.monotonic()
+        self._lost_at = self._lost_at or now
+        words = f"The connection to the engine was lost: {client.failure or 'it was closed'}"
+        if self._process is not None:
+            try:
+                self._process.poll()
+            except LinkError as error:
+                words = str(error)
+            else:
+                if now - self._lost_at < DEATH_CERTIFICATE:
+                    return
+        hint = f"Start the engine again: training goes on from the last snapshot. {self._point_to_log()}"
+        self._fail(words, hint.strip())
+
+    def _point_to_log(self) -> str:
+        return f"Its output is in {self.source.log}." if isinstance(self.source, LocalEngine) else ""
+
+    def _fail(self, words: str, hint: str, code: str = "engine") -> None:
+        self._let_go(timeout=0.0)
+        self.phase = "lost"
+        message = words.splitlines()[0].rstrip(":;")
+        self._loss = Trouble(message[:1].upper() + message[1:], hint, code)
+
+    def _let_go(self, timeout: float) -> None:
+        """Hang up and end our process, if there is one, in the background: it may take ``timeout`` seconds to save."""
+        if self._connecting is not None:
+            self._connecting.abandon()
+        if self._client is not None or self._process is not None:
+            self._ending = threading.Thread(
+                target=_end,
+                args=(self._client, self._process, timeout, self._ending),
+                name="hashlight-end-engine",
+                daemon=True,
+            )
+            self._ending.start()
+        self._connecting = self._client = self._process = self._lost_at = None
+
+
+def _end(
+    client: EngineClient | None, process: EngineProcess | None, timeout: float, former: threading.Thread | None
+) -> None:
+    if client is not None:
+        client.close()
+    if process is not None:
+        process.stop(timeout)
+    if former is not None:
+        former.join()

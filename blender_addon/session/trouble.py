@@ -1,0 +1,15 @@
+"""What went wrong, as panels show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What went wrong, in words, and what to do about it."""
+
+    message: str
+    hint: str = ""
+    code: str = ""
+    regarding: str = ""
