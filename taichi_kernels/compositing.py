@@ -1,7 +1,7 @@
 """Volume rendering along packed samples: for training with loss and hand-written gradients, and for pictures.
 
 Max (1995) as used by NeRF (Mildenhall et al. 2020, equation 3): w_i = T_i (1 - exp(-sigma_i dt)), with
-sigma = DENSITY_SCALE exp(raw) and colour = sigmoid(raw) in sRGB fields, exp(raw) in scene-linear ones.
+sigma = DENSITY_SCALE exp(raw) and colour = sigmoid(raw) in sRGB fields, softplus(raw)^2 in scene-linear ones.
 """
 
 import taichi as ti
@@ -9,7 +9,7 @@ import torch
 
 from taichi_kernels.launch import kernel
 from taichi_kernels.random_numbers import uniform
-from taichi_kernels.stepping import StepRule, step_at
+from taichi_kernels.stepping import StepRule, step_at, weighted_step_at
 
 # Density of an untrained field, in units of one over the unit cube's side: thin enough to see through the cube's empty
 # parts, thick enough that surfaces form within a few hundred steps.
@@ -32,18 +32,20 @@ def activate_density(raw: ti.f32) -> ti.f32:
 def _activate_color(raw: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
     color = raw
     if ti.static(linear):
-        color = ti.exp(ti.min(raw, MAX_RAW))
+        # The square undoes most of the display curve, so that dark and bright learn at one pace.
+        root = ti.max(raw, 0.0) + ti.log(1.0 + ti.exp(-ti.abs(raw)))
+        color = root * root
     else:
         color = 1.0 / (1.0 + ti.exp(-raw))
     return color
 
 
 @ti.func
-def _activation_slope(color: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
-    """d color / d raw, from the activated colour."""
-    slope = color
-    if ti.static(not linear):
-        slope = color * (1.0 - color)
+def _activation_slope(raw: ti.math.vec3, color: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
+    """d color / d raw, where ``color`` is what ``raw`` activates to."""
+    slope = color * (1.0 - color)
+    if ti.static(linear):
+        slope = 2.0 * ti.sqrt(color) / (1.0 + ti.exp(-raw))
     return slope
 
 
@@ -78,6 +80,7 @@ def _composite_training(
     smallest_step: ti.f32,
     largest_step: ti.f32,
     cone_angle: ti.f32,
+    density: ti.f32,
     depth_weight: ti.f32,
     depth_margin: ti.f32,
     gradient_scale: ti.f32,
@@ -109,7 +112,7 @@ def _composite_training(
             if transmittance < TRAINING_MIN_TRANSMITTANCE:
                 break
             used += 1
-            dt = step_at(distances[i], smallest_step, largest_step, cone_angle, grows)
+            dt = weighted_step_at(distances[i], smallest_step, largest_step, cone_angle, density, grows)
             alpha = 1.0 - ti.exp(-activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * dt)
             weight = alpha * transmittance
             color += weight * _activate_color(_raw_color(raw_colors, i), linear)
@@ -140,7 +143,7 @@ def _composite_training(
         for k in range(used):
             i = start + k
             sigma = activate_density(ti.cast(raw_densities[i, 0], ti.f32))
-            dt = step_at(distances[i], smallest_step, largest_step, cone_angle, grows)
+            dt = weighted_step_at(distances[i], smallest_step, largest_step, cone_angle, density, grows)
             alpha = 1.0 - ti.exp(-sigma * dt)
             weight = alpha * transmittance
             transmittance *= 1.0 - alpha
@@ -152,7 +155,7 @@ def _composite_training(
             behind -= weight * v
             grad_sigma = dt * (transmittance * v - behind)
             grad_raw_densities[i] = gradient_scale * grad_sigma * sigma
-            grad_color = gradient_scale * weight * g * _activation_slope(c, linear)
+            grad_color = gradient_scale * weight * g * _activation_slope(_raw_color(raw_colors, i), c, linear)
             for channel in ti.static(range(3)):
                 grad_raw_colors[i, channel] = grad_color[channel]
         for i in range(start + used, start + count):
@@ -189,8 +192,8 @@ def composite_training(
     [samples, >= 3], both times ``gradient_scale``.
     """
     _composite_training(
-        ray_samples.shape[0], linear, steps.grows, steps.smallest, steps.largest, steps.cone_angle, depth_weight,
-        depth_margin, gradient_scale, seed, step,
+        ray_samples.shape[0], linear, steps.grows, steps.smallest, steps.largest, steps.cone_angle, steps.density,
+        depth_weight, depth_margin, gradient_scale, seed, step,
         ray_samples, targets, distances, raw_densities, raw_colors, losses, grad_raw_densities, grad_raw_colors,
     )  # fmt: skip
 
@@ -203,6 +206,7 @@ def _composite_rays(
     smallest_step: ti.f32,
     largest_step: ti.f32,
     cone_angle: ti.f32,
+    density: ti.f32,
     min_transmittance: ti.f32,
     ray_ids: ti.types.ndarray(),
     ray_samples: ti.types.ndarray(),
@@ -224,7 +228,7 @@ def _composite_rays(
         for i in range(start, start + count):
             if transmittance < min_transmittance:
                 break
-            dt = step_at(distances[i], smallest_step, largest_step, cone_angle, grows)
+            dt = weighted_step_at(distances[i], smallest_step, largest_step, cone_angle, density, grows)
             alpha = 1.0 - ti.exp(-activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * dt)
             weight = alpha * transmittance
             color += weight * _activate_color(_raw_color(raw_colors, i), linear)
@@ -265,6 +269,7 @@ def composite_rays(
     place. Rays with transmittance left and distance to go are written to ``alive_ids``; ``alive_count`` [1] must be 0.
     """
     _composite_rays(
-        ray_ids.shape[0], linear, steps.grows, steps.smallest, steps.largest, steps.cone_angle, min_transmittance,
-        ray_ids, ray_samples, distances, raw_densities, raw_colors, t_range, colors, depths, alive_ids, alive_count,
+        ray_ids.shape[0], linear, steps.grows, steps.smallest, steps.largest, steps.cone_angle, steps.density,
+        min_transmittance, ray_ids, ray_samples, distances, raw_densities, raw_colors, t_range, colors, depths,
+        alive_ids, alive_count,
     )  # fmt: skip

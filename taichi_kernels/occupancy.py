@@ -144,8 +144,6 @@ def _update_densities(
     n: ti.i32,
     decay: ti.f32,
     step_length: ti.f32,
-    cells_per_cascade: ti.i32,
-    cascades: ti.template(),
     cells: ti.types.ndarray(),
     raw_densities: ti.types.ndarray(),
     densities: ti.types.ndarray(),
@@ -153,26 +151,14 @@ def _update_densities(
     for i in range(n):
         cell = cells[i]
         thickness = activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * step_length
-        if ti.static(cascades > 1):
-            thickness *= ti.cast(1 << (cell // cells_per_cascade), ti.f32)
         densities[cell] = ti.max(densities[cell] * decay, thickness)
 
 
 def update_densities(
-    cells: torch.Tensor,
-    raw_densities: torch.Tensor,
-    densities: torch.Tensor,
-    decay: float,
-    step_length: float,
-    cascades: int = 1,
+    cells: torch.Tensor, raw_densities: torch.Tensor, densities: torch.Tensor, decay: float, step_length: float
 ) -> None:
-    """``densities[cell] = max(decay * old, sigma * step)``: a running maximum of optical thickness a step.
-
-    The step is ``step_length`` in the innermost cascade and twice as long in each next one, as rays from a camera near
-    the middle take them.
-    """
-    cells_per_cascade = densities.shape[0] // cascades
-    _update_densities(cells.shape[0], decay, step_length, cells_per_cascade, cascades, cells, raw_densities, densities)
+    """``densities[cell] = max(decay * old, sigma * step_length)``: a running maximum of optical thickness a step."""
+    _update_densities(cells.shape[0], decay, step_length, cells, raw_densities, densities)
 
 
 @kernel
@@ -193,7 +179,6 @@ def _observe_densities(
         if cell.min() >= 0 and cell.max() < resolution:
             index = ((cascade * resolution + cell.z) * resolution + cell.y) * resolution + cell.x
             thickness = activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * step_length
-            thickness *= ti.cast(1 << cascade, ti.f32)
             # Positive floats are ordered as their bits are, and an integer's maximum is one instruction.
             ti.atomic_max(observed[index], ti.bit_cast(thickness, ti.i32))
 
@@ -206,10 +191,10 @@ def observe_densities(
     step_length: float,
     cascades: int,
 ) -> None:
-    """Note what training found at its samples: ``observed[cell] = max(observed[cell], sigma * step)``.
+    """Note what training found at its samples: ``observed[cell] = max(observed[cell], sigma * step_length)``.
 
     ``points`` [n, 3] in the unit cube, ``raw_densities`` [n, any] (column 0 counts); ``observed`` [cells] f32 starts at
-    0. Steps are as in ``update_densities``.
+    0.
     """
     _observe_densities(
         points.shape[0], resolution, step_length, cascades, points, raw_densities, observed.view(torch.int32)

@@ -14,12 +14,15 @@ import taichi as ti
 class StepRule:
     """The step at ``distance`` along a ray: ``distance * cone_angle``, kept between ``smallest`` and ``largest``.
 
-    A ``cone_angle`` of 0 makes it ``smallest`` everywhere. Unit-cube lengths.
+    A ``cone_angle`` of 0 makes it ``smallest`` everywhere. Unit-cube lengths. ``density`` is what densities are
+    multiplied with where steps grow: the unit cube is larger there than what a camera stands in front of, and an
+    untrained field must not be a fog around it.
     """
 
     smallest: float
     largest: float
     cone_angle: float
+    density: float = 1.0
 
     @classmethod
     def constant(cls, length: float) -> Self:
@@ -38,4 +41,15 @@ def step_at(distance: ti.f32, smallest: ti.f32, largest: ti.f32, cone_angle: ti.
     step = smallest
     if ti.static(grows):
         step = ti.math.clamp(distance * cone_angle, smallest, largest)
+    return step
+
+
+@ti.func
+def weighted_step_at(
+    distance: ti.f32, smallest: ti.f32, largest: ti.f32, cone_angle: ti.f32, density: ti.f32, grows: ti.template()
+) -> ti.f32:
+    """The step times the rule's density: what an activated density makes an optical thickness with."""
+    step = step_at(distance, smallest, largest, cone_angle, grows)
+    if ti.static(grows):
+        step *= density
     return step

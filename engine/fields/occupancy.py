@@ -31,7 +31,7 @@ from taichi_kernels.occupancy import (
 # Müller et al. 2022, appendix E.2: a cell is occupied above this optical thickness, or above the mean if that is less.
 _THICKNESS_THRESHOLD = 0.01
 # A cell nobody evaluated yet counts as this dense: occupied, but soon forgotten if the field is thin there.
-_NEW_THICKNESS = 0.05
+_NEW_THICKNESS = 0.02
 # A picture is reduced until a cell's footprint reaches about this many pixels: what carving needs, at little cost.
 _FOOTPRINT_PIXELS = 12
 # Cells nearer to a camera than this (lengths of their cascade) are left to others: their footprints fill its picture.
@@ -124,7 +124,7 @@ class OccupancyGrid:
         batch, cells = batch.first(n), self._cells[:n]
         sample_cells(n, self.resolution, self._seed, step, self._candidates, cells, batch.points, self.cascades)
         raw_densities = field.evaluate_density(batch)
-        update_densities(cells, raw_densities, self.densities, self._decay, self._step_length, self.cascades)
+        update_densities(cells, raw_densities, self.densities, self._decay, self._step_length)
         if self.cascades > 1:
             take_observed(self._observed, self.densities, self._decay)
         self._pack()

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.fields.hash_grid_field import FieldConfig
+from taichi_kernels.compositing import DENSITY_SCALE
 from taichi_kernels.stepping import StepRule
 
 # instant-ngp's limit too: an aabb_scale of 128.
 MAX_CASCADES = 8
+_CELLS_PER_PIXEL = 2
 
 
 class ConfigError(ValueError):
@@ -41,12 +43,17 @@ class TrainConfig:
     open_ended_half_step: int = 20_000
     # Captured depth: weight of the line-of-sight loss, and how far from the surface weight may lie.
     depth_weight: float = 0.05
-    depth_margin: float = 0.02
+    depth_margin: float = 0.06
+    # Pixels that the bounds' longest edge spans in a typical view (see geometry.pixels_across), 0 when not known. Cells
+    # much finer than pixels learn nothing but grain.
+    pixels_across: float = 0.0
     # Cubes of occupancy, each twice as large as the one before: 1 where there is nothing outside the bounds.
     cascades: int = 1
     # How fast steps grow with the distance from the camera, and how near to it rays begin.
     cone_angle: float = 0.0
     near_distance: float = 0.0
+    # Of an untrained field, with several cascades: optical thickness of the bounds' longest edge.
+    initial_density: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -64,12 +71,15 @@ class TrainConfig:
         smallest = float(3**0.5 / self.march_steps) / self.growth
         # No sample steps over a whole cell of the outermost cascade.
         largest = max(float(3**0.5 / self.occupancy_resolution), smallest)
-        return StepRule(smallest, largest, self.cone_angle)
+        return StepRule(smallest, largest, self.cone_angle, self.initial_density * self.growth / DENSITY_SCALE)
 
     @property
     def scaled_field(self) -> FieldConfig:
-        """The field's size over the whole unit cube: as fine in the bounds as ``field`` says."""
-        return dataclasses.replace(self.field, max_resolution=self.field.max_resolution * self.growth)
+        """The field's size over the whole unit cube: as fine in the bounds as ``field`` says and the views show."""
+        finest = self.field.max_resolution
+        if self.pixels_across:
+            finest = min(finest, max(round(_CELLS_PER_PIXEL * self.pixels_across), 2 * self.field.base_resolution))
+        return dataclasses.replace(self.field, max_resolution=finest * self.growth)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict that ``from_json`` reads back."""
@@ -122,8 +132,9 @@ _SEVERAL_CASCADES: dict[str, dict[str, Any]] = {
         "max_samples_per_ray": 512,
         "march_steps": 192,
         "occupancy_resolution": 64,
+        "occupancy_decay": 0.9,
     },
-    "gpu": {"cone_angle": 1 / 256, "near_distance": 0.1, "max_samples_per_ray": 1024},
+    "gpu": {"cone_angle": 1 / 256, "near_distance": 0.1, "max_samples_per_ray": 1024, "occupancy_decay": 0.9},
 }
 
 

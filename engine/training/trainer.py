@@ -54,7 +54,7 @@ class Trainer:
         self.occupancy = OccupancyGrid(
             config.occupancy_resolution,
             config.occupancy_decay,
-            self._steps.smallest,
+            self._steps.smallest * (self._steps.density if self._steps.grows else 1.0),
             self.cube,
             device,
             config.seed,

@@ -10,7 +10,7 @@ import torch
 from taichi_kernels.compositing import DENSITY_SCALE, HUBER_DELTA, MAX_RAW, TRAINING_MIN_TRANSMITTANCE
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins.random_numbers import uniform
-from taichi_kernels.twins.stepping import step_at
+from taichi_kernels.twins.stepping import weighted_step_at
 
 
 def activate_density(raw: torch.Tensor) -> torch.Tensor:
@@ -20,7 +20,7 @@ def activate_density(raw: torch.Tensor) -> torch.Tensor:
 
 def activate_color(raw: torch.Tensor, linear: bool) -> torch.Tensor:
     """Colour in the field's own colour space."""
-    return _exp(raw) if linear else torch.sigmoid(raw)
+    return torch.nn.functional.softplus(raw) ** 2 if linear else torch.sigmoid(raw)
 
 
 def display(x: torch.Tensor, linear: bool) -> torch.Tensor:
@@ -57,7 +57,7 @@ def composite_training(
     colors = raw_colors[:, :3].double().detach().requires_grad_()
 
     before = torch.ones(n, dtype=torch.float64, device=targets.device)
-    dt = step_at(distances.double(), steps)[samples]
+    dt = weighted_step_at(distances.double(), steps)[samples]
     weights, transmittance = _weigh(densities[samples], is_sample, dt, TRAINING_MIN_TRANSMITTANCE, before)
     index = torch.arange(n, device=targets.device)
     background = torch.stack([uniform(seed, step, index, 8 + k) for k in range(3)], dim=1).double()
@@ -102,7 +102,7 @@ def composite_rays(
     rays = ray_ids.long()
     samples, is_sample = _pad(ray_samples[: len(rays)])
     before = 1.0 - colors[rays, 3].double()
-    dt = step_at(distances.double(), steps)[samples]
+    dt = weighted_step_at(distances.double(), steps)[samples]
     weights, transmittance = _weigh(raw_densities[:, 0].double()[samples], is_sample, dt, min_transmittance, before)
     color = colors[rays, :3].double()
     color += (weights[..., None] * activate_color(raw_colors[:, :3].double()[samples], linear)).sum(1)

@@ -75,17 +75,11 @@ def sample_cells(
 
 
 def update_densities(
-    cells: torch.Tensor,
-    raw_densities: torch.Tensor,
-    densities: torch.Tensor,
-    decay: float,
-    step_length: float,
-    cascades: int = 1,
+    cells: torch.Tensor, raw_densities: torch.Tensor, densities: torch.Tensor, decay: float, step_length: float
 ) -> None:
     """A decaying maximum of optical thickness; each cell at most once in ``cells``."""
     index = cells.long()
-    steps = step_length * 2.0 ** (index // (len(densities) // cascades))
-    thickness = (activate_density(raw_densities[: len(index), 0].double()) * steps).float()
+    thickness = activate_density(raw_densities[: len(index), 0].double()).float() * step_length
     densities[index] = torch.maximum(densities[index] * decay, thickness)
 
 
@@ -101,7 +95,7 @@ def observe_densities(
     cascade, side = find_cascade(points, 0.0, resolution, cascades)
     x, y, z = (((points - 0.5) / side[:, None] + 0.5) * resolution).long().clamp(0, resolution - 1).unbind(1)
     index = ((cascade * resolution + z) * resolution + y) * resolution + x
-    thickness = activate_density(raw_densities[: len(index), 0].double()) * step_length * 2.0**cascade
+    thickness = activate_density(raw_densities[: len(index), 0].double()) * step_length
     observed.scatter_reduce_(0, index, thickness.float(), "amax")
 
 
