@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from typing import Any
 
@@ -33,7 +34,8 @@ def execute(argv: list[str]) -> int:
             bpy.context.scene.hashlight.folder = str(options.folder.absolute())
         if options.save and not bpy.data.filepath:
             raise CommandError("--save: the scene is in no file")
-        COMMANDS[options.command](options, console)
+        with _in_window():
+            COMMANDS[options.command](options, console)
         if options.save:
             bpy.ops.wm.save_mainfile()
     except KeyboardInterrupt:
@@ -48,6 +50,14 @@ def execute(argv: list[str]) -> int:
     finally:
         registry.close()
     return 0
+
+
+def _in_window() -> contextlib.AbstractContextManager[Any]:
+    """A context with the file's window: a command is called without one, and removing a scene then crashes Blender."""
+    windows = bpy.context.window_manager.windows
+    if bpy.context.window is not None or not windows:
+        return contextlib.nullcontext()
+    return bpy.context.temp_override(window=windows[0])
 
 
 def register() -> None:
