@@ -25,7 +25,7 @@ from build_extension import build_extension
 from gui_blender import NoBlenderError, WindowBlender, find_blender
 
 ROOT = Path(__file__).resolve().parents[1]
-SCREEN = (1280, 800)
+SCREEN = "1280x800"
 TIME_LIMIT = 900.0  # seconds for all tests together
 
 
@@ -46,10 +46,9 @@ def running(command: list[str], **options: object) -> Iterator[subprocess.Popen[
 
 
 @contextlib.contextmanager
-def virtual_screen(blender: WindowBlender) -> Iterator[str]:
-    """The name of a display of our own."""
-    width, height = SCREEN
-    command = ["Xvfb", "-displayfd", "1", "-screen", "0", f"{width}x{height}x24", "-nolisten", "tcp"]
+def virtual_screen(blender: WindowBlender, size: str) -> Iterator[str]:
+    """The name of a display of our own, ``size`` ("1280x800") large."""
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", f"{size}x24", "-nolisten", "tcp"]
     with running(blender.command(command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
         assert server.stdout is not None
         number = server.stdout.readline().strip()
@@ -59,7 +58,12 @@ def virtual_screen(blender: WindowBlender) -> Iterator[str]:
 
 
 def run_in_window(
-    blender: WindowBlender, script: Path, arguments: list[str], out: Path, limit: float = TIME_LIMIT
+    blender: WindowBlender,
+    script: Path,
+    arguments: list[str],
+    out: Path,
+    screen: str = SCREEN,
+    limit: float = TIME_LIMIT,
 ) -> int | None:
     """Run ``script`` in a Blender with a window; its exit code, None when it took longer than ``limit`` seconds.
 
@@ -68,7 +72,7 @@ def run_in_window(
     out.mkdir(parents=True, exist_ok=True)
     zip_file = build_extension()
     temporary = tempfile.TemporaryDirectory(prefix="hashlight-gui-", ignore_cleanup_errors=True)
-    with temporary as user, virtual_screen(blender) as display:
+    with temporary as user, virtual_screen(blender, screen) as display:
         environment = {
             "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "HOME": user,
@@ -79,9 +83,8 @@ def run_in_window(
             "BLENDER_USER_RESOURCES": f"{user}/blender",
             "HASHLIGHT_ENGINE_PYTHON": sys.executable,
         }
-        width, height = map(str, SCREEN)
         program = [blender.executable, "--factory-startup", "--enable-event-simulate", "--python-exit-code", "1"]
-        program += ["--window-geometry", "0", "0", width, height, "--python", str(script)]
+        program += ["--window-geometry", "0", "0", *screen.split("x"), "--python", str(script)]
         program += ["--", str(zip_file), str(out), *arguments]
         log = (out / "blender.log").open("w", encoding="utf-8")
         command = blender.command(program)
@@ -114,6 +117,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME_PART", help="only tests whose name contains one of these")
     parser.add_argument("--strict", action="store_true", help="fail when no Blender window can be opened here")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep screenshots and the log there")
+    parser.add_argument(
+        "--screen", default=SCREEN, metavar="WxH", help="size of the virtual screen (default: %(default)s)"
+    )
     parser.add_argument("--script", type=Path, help="run this instead of the tests (see benchmarks/)")
     options = parser.parse_args()
     try:
@@ -127,7 +133,7 @@ def main() -> int:
             (out / former).unlink(missing_ok=True)
         script = (options.script or ROOT / "tests" / "gui" / "run_in_blender.py").absolute()
         try:
-            code = run_in_window(blender, script, options.names, out)
+            code = run_in_window(blender, script, options.names, out, options.screen)
         except NoBlenderError as reason:
             print(f"Window tests NOT RUN: {reason}")
             return int(options.strict)

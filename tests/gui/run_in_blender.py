@@ -12,7 +12,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import bpy
@@ -21,6 +21,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from window import Steps, Window  # noqa: E402
 
+Test = Callable[[Window], Steps]
+
 PATIENCE = 120.0  # seconds for a condition to come true
 TICK = 0.02
 
@@ -28,12 +30,12 @@ TICK = 0.02
 class Runner:
     """Drives one test after another from a timer."""
 
-    def __init__(self, zip_file: Path, out: Path, wanted: list[str]) -> None:
+    def __init__(self, zip_file: Path, out: Path, tests: Iterable[tuple[str, Test]]) -> None:
         self._report_file = out / "report.txt"
         self._results_file = out / "results.json"
         self._results: dict[str, str] = {}
         self._window = Window(out)
-        self._steps = self._run_all(zip_file, wanted)
+        self._steps = self._run_all(zip_file, tests)
         self._condition: Callable[[], object] | None = None
         self._since = 0.0
 
@@ -61,15 +63,13 @@ class Runner:
             return TICK
         return float(step)
 
-    def _run_all(self, zip_file: Path, wanted: list[str]) -> Steps:
+    def _run_all(self, zip_file: Path, tests: Iterable[tuple[str, Test]]) -> Steps:
         yield 1.0  # the window draws itself
         bpy.context.preferences.view.show_splash = False
         bpy.ops.extensions.package_install_files(
             filepath=str(zip_file), repo="user_default", enable_on_install=True, overwrite=True
         )
-        for name, test in _tests():
-            if wanted and not any(part in name for part in wanted):
-                continue
+        for name, test in tests:
             started = time.monotonic()
             try:
                 yield from self._window.start_anew()
@@ -94,15 +94,21 @@ class Runner:
         bpy.ops.wm.quit_blender()
 
 
-def _tests() -> Iterator[tuple[str, Callable[[Window], Steps]]]:
+def start(find_tests: Callable[[list[str]], Iterable[tuple[str, Test]]]) -> None:
+    """Run tests, given what the command line names, once the window is there."""
+    zip_file, out, *wanted = sys.argv[sys.argv.index("--") + 1 :]
+    runner = Runner(Path(zip_file), Path(out), find_tests(wanted))
+    bpy.app.timers.register(runner.tick, first_interval=1.0, persistent=True)
+
+
+def _tests(wanted: list[str]) -> Iterator[tuple[str, Test]]:
     for file in sorted(HERE.glob("test_*.py")):
         module = importlib.import_module(file.stem)
         for name, function in vars(module).items():
-            if name.startswith("test_") and callable(function):
-                yield f"{file.stem}::{name}", function
+            full_name = f"{file.stem}::{name}"
+            if name.startswith("test_") and (not wanted or any(part in full_name for part in wanted)):
+                yield full_name, function
 
 
 if __name__ == "__main__":
-    _zip, _out, *_wanted = sys.argv[sys.argv.index("--") + 1 :]
-    _runner = Runner(Path(_zip), Path(_out), _wanted)
-    bpy.app.timers.register(_runner.tick, first_interval=1.0, persistent=True)
+    start(_tests)

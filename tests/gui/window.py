@@ -83,6 +83,17 @@ class Window:
             self.event(kind, value, x, y)
             yield 0.15
 
+    def open_tab(self, name: str = "Hashlight") -> Steps:
+        """Click the sidebar's tabs until the one called ``name`` is in front."""
+        sidebar = self.region("UI")
+        right, top = sidebar.x + sidebar.width - 12, self.window.height - sidebar.y - sidebar.height
+        for y in range(top + 15, top + sidebar.height, 30):
+            if self.region("UI").active_panel_category == name:
+                break
+            yield from self.click(right, y)
+        assert self.region("UI").active_panel_category == name, f"there is no tab {name}"
+        yield 0.5
+
     def screenshot(self, name: str) -> np.ndarray:
         """The screen as it is drawn now, [H, W, 3] float32 in 0..1 as displayed; kept as ``name``.png."""
         path = self.out / f"{name}.png"
