@@ -82,7 +82,7 @@ def _composite_training(
     cone_angle: ti.f32,
     density: ti.f32,
     depth_weight: ti.f32,
-    depth_margin: ti.f32,
+    depth_tolerance: ti.f32,
     gradient_scale: ti.f32,
     seed: ti.i32,
     step: ti.i32,
@@ -102,7 +102,7 @@ def _composite_training(
             background[k] = uniform(seed, step, ray, 8 + k)
         surface = targets[ray, 4]
         # No less than a step: there must be a sample near the surface.
-        margin = ti.max(depth_margin, step_at(surface, 0.0, largest_step, cone_angle, grows))
+        margin = ti.max(depth_tolerance, step_at(surface, 0.0, largest_step, cone_angle, grows))
 
         color = ti.math.vec3(0.0)
         line_loss = 0.0
@@ -177,7 +177,7 @@ def composite_training(
     linear: bool,
     steps: StepRule,
     depth_weight: float,
-    depth_margin: float,
+    depth_tolerance: float,
     gradient_scale: float,
     seed: int,
     step: int,
@@ -187,13 +187,13 @@ def composite_training(
     ``ray_samples`` [n, 2] int32; ``targets`` [n, 5] (see rays.sample_training_rays); ``raw_densities`` [samples, any]
     (column 0 counts) and ``raw_colors`` [samples, >= 3] before activation. Loss of a ray: Huber (delta 0.1) on the
     display value of each channel, plus ``depth_weight`` times the composited squared distance to the captured surface
-    in units of ``depth_margin`` (or a step, if that is more), at most 1 a sample: weight in front of the surface
+    in units of ``depth_tolerance`` (or a step, if that is more), at most 1 a sample: weight in front of the surface
     costs, weight on it doesn't. Writes ``losses`` [n], ``grad_raw_densities`` [samples] and ``grad_raw_colors``
     [samples, >= 3], both times ``gradient_scale``.
     """
     _composite_training(
         ray_samples.shape[0], linear, steps.grows, steps.smallest, steps.largest, steps.cone_angle, steps.density,
-        depth_weight, depth_margin, gradient_scale, seed, step,
+        depth_weight, depth_tolerance, gradient_scale, seed, step,
         ray_samples, targets, distances, raw_densities, raw_colors, losses, grad_raw_densities, grad_raw_colors,
     )  # fmt: skip
 

@@ -179,6 +179,15 @@ class CaptureJob:
                 self.warnings.append(f"The bounds cut off {outside:.0%} of what view {record.name} shows: enlarge them")
 
 
+def first_planned_camera(scene: bpy.types.Scene) -> Camera:
+    """The first camera of the plan, as a capture would have it now. Raises CaptureError when there is no plan."""
+    view = planned_views(scene)[0]
+    view_layer = scene.view_layers[0]
+    view_layer.update()
+    source = bpy.data.objects[view.camera] if view.camera is not None else scene.camera
+    return camera_from_object(source, view_layer.depsgraph, *capture_size(scene), pixel_aspect(scene))
+
+
 def capture_settings(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> Settings:
     """All that decides how pictures look, besides cameras: a capture is resumed only if these are the same."""
     engine = scene.render.engine

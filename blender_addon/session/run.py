@@ -8,12 +8,13 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from engine.link.geometry import Bounds, Camera
+from engine.link.geometry import Bounds, Camera, pixels_across
 from engine.link.messages import AddView, Split
 
 from ..capture.bounds import read_bounds
 from ..capture.dataset import MANIFEST, CaptureDataset
 from ..capture.errors import CaptureError
+from ..capture.job import first_planned_camera
 from ..capture.operators import view_listeners
 from ..folders import capture_folder
 from . import registry
@@ -52,10 +53,11 @@ def ensure_run(scene: bpy.types.Scene, anew: bool = False) -> EngineSession:
     """
     session = None if anew else session_of(scene)
     if session is None:
-        bounds = _captured_bounds(capture_folder(scene))
+        dataset = _captured_dataset(capture_folder(scene))
+        camera = next(iter(dataset.views.values())).camera
         session = ensure_engine(scene)
         folder = capture_folder(scene)
-        _open(session, scene, folder, bounds, resume=not anew)
+        _open(session, scene, folder, dataset.bounds, camera, resume=not anew)
         offer_captured_views(session, folder)
     session.start()
     return session
@@ -66,13 +68,13 @@ def train_on_captured(scene: bpy.types.Scene, anew: bool) -> None:
     train(ensure_run(scene, anew), scene)
 
 
-def _captured_bounds(folder: Path) -> Bounds:
+def _captured_dataset(folder: Path) -> CaptureDataset:
     if not (folder / MANIFEST).is_file():
         raise CaptureError(f"{folder}: nothing is captured there yet")
     dataset = CaptureDataset.open(folder)
     if not any(view.is_done for view in dataset.views.values()):
         raise CaptureError(f"{folder}: no view is captured yet")
-    return dataset.bounds
+    return dataset
 
 
 def open_run_for_capture(session: EngineSession, scene: bpy.types.Scene) -> None:
@@ -89,7 +91,7 @@ def open_run_for_capture(session: EngineSession, scene: bpy.types.Scene) -> None
     if (folder / MANIFEST).is_file():
         former = CaptureDataset.open(folder)
         resume = _same(former.bounds, bounds) and any(view.is_done for view in former.views.values())
-    _open(session, scene, folder, bounds, resume)
+    _open(session, scene, folder, bounds, first_planned_camera(scene), resume)
 
 
 def train(session: EngineSession, scene: bpy.types.Scene) -> None:
@@ -107,7 +109,10 @@ def train(session: EngineSession, scene: bpy.types.Scene) -> None:
     session.train(seconds=seconds or None, evaluate_every=settings.evaluate_every)
 
 
-def _open(session: EngineSession, scene: bpy.types.Scene, folder: Path, bounds: Bounds, resume: bool) -> None:
+def _open(
+    session: EngineSession, scene: bpy.types.Scene, folder: Path, bounds: Bounds, camera: Camera, resume: bool
+) -> None:
+    """Open the run; ``camera`` is a typical one, by which the field's finest cells fit the pictures."""
     global _captures
     settings = scene.hashlight.training
     session.open_run(
@@ -116,6 +121,7 @@ def _open(session: EngineSession, scene: bpy.types.Scene, folder: Path, bounds: 
         preset=settings.preset.strip() or "auto",
         seed=settings.seed,
         resume=resume,
+        overrides={"pixels_across": pixels_across(camera, bounds)},
     )
     _captures = folder
 

@@ -7,6 +7,7 @@ learning rate falls towards the end that is set for it.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import statistics
 import sys
 import time
@@ -73,7 +74,8 @@ def run(options: argparse.Namespace) -> int:
         raise BenchError(f"{options.dataset}: no held-out views to score; --holdout 8 makes some")
     train = shrink_all(choose_evenly(dataset.train, options.views or len(dataset.train)), options.size)
     test = shrink_all(choose_evenly(dataset.test, options.test_views or len(dataset.test)), options.size)
-    config = choose_preset(options.preset, device, {"cascades": dataset.cascades})
+    shown = dataclasses.replace(dataset, train=train)
+    config = choose_preset(options.preset, device, shown.train_settings())
     bench = Bench(config, dataset.bounds, train, test, device)
     result = _describe(options, train, test, config.preset, device) | bench.measure(options)
     _print_table(result)

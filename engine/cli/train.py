@@ -181,7 +181,7 @@ class Training:
         from engine.training.trainer import Trainer
 
         if not self.options.resume:
-            overrides = {"seed": self.options.seed, "cascades": self.dataset.cascades}
+            overrides = self.dataset.train_settings() | {"seed": self.options.seed}
             config = choose_preset(self.options.preset, device, overrides)
             return Trainer(config, self.dataset.bounds, self.dataset.color_space, device)
         run = load_run(self.options.out, device)

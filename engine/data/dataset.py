@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
 from pathlib import Path
+from typing import Any
 
 from engine.data.views import View
-from engine.link.geometry import Bounds
+from engine.link.geometry import Bounds, pixels_across
 from engine.link.messages import ColorSpace
 
 
@@ -35,3 +37,8 @@ class Dataset:
     def views(self) -> list[View]:
         """Training views, then held-out ones."""
         return self.train + self.test
+
+    def train_settings(self) -> dict[str, Any]:
+        """The settings of a TrainConfig that follow from the data."""
+        across = statistics.median(pixels_across(view.camera, self.bounds) for view in self.train)
+        return {"cascades": self.cascades, "pixels_across": across}

@@ -143,6 +143,12 @@ class Bounds:
         return _from_mapping(cls, values, "bounds")
 
 
+def pixels_across(camera: Camera, bounds: Bounds) -> float:
+    """How many pixels the longest edge of ``bounds`` spans in ``camera``'s picture, seen side on from where it is."""
+    distance = max(float(np.linalg.norm(camera.position - bounds.center)), bounds.radius)
+    return max(camera.fx, camera.fy) * float(bounds.size.max()) / distance
+
+
 def _from_mapping(cls: type[Any], values: Mapping[str, Any], what: str) -> Any:
     if not isinstance(values, Mapping):
         raise GeometryError(f"{what}: expected an object, got {type(values).__name__}")

@@ -41,9 +41,10 @@ class TrainConfig:
     final_rate_fraction: float = 0.05
     # Without a budget the rate halves each time the step count doubles past this.
     open_ended_half_step: int = 20_000
-    # Captured depth: weight of the line-of-sight loss, and how far from the surface weight may lie.
-    depth_weight: float = 0.05
+    # Captured depth: how far behind the surface rays go on, and weight and unit of length of the line-of-sight loss.
     depth_margin: float = 0.06
+    depth_weight: float = 0.05
+    depth_tolerance: float = 0.02
     # Pixels that the bounds' longest edge spans in a typical view (see geometry.pixels_across), 0 when not known. Cells
     # much finer than pixels learn nothing but grain.
     pixels_across: float = 0.0

@@ -146,7 +146,7 @@ class Trainer:
         grad_raw_densities, grad_raw_colors = self._grad_raw_densities[:samples], self._grad_raw_colors[:samples]
         if samples:
             raw_densities, raw_colors = self.field.evaluate(batch, self._rays_d)
-            self.occupancy.observe(batch, raw_densities)
+            self.occupancy.observe(self._ray_samples[:rays], batch, raw_densities, self._steps)
             if samples == self._batch.capacity:
                 # Samples past the last ray that fitted belong to none, or on a GPU to an earlier step: they must not
                 # teach.
@@ -164,7 +164,7 @@ class Trainer:
                 linear=self.color_space == "linear",
                 steps=self._steps,
                 depth_weight=config.depth_weight,
-                depth_margin=self._depth_margin,
+                depth_tolerance=config.depth_tolerance / config.growth,
                 gradient_scale=self._gradient_scale,
                 seed=config.seed,
                 step=self.step_count,

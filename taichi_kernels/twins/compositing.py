@@ -45,7 +45,7 @@ def composite_training(
     linear: bool,
     steps: StepRule,
     depth_weight: float,
-    depth_margin: float,
+    depth_tolerance: float,
     gradient_scale: float,
     seed: int,
     step: int,
@@ -68,7 +68,9 @@ def composite_training(
     loss = torch.nn.functional.huber_loss(predicted, wanted, reduction="none", delta=HUBER_DELTA).sum(1) / HUBER_DELTA
 
     surface = target[:, 4:]
-    margin = (surface * steps.cone_angle).clamp(depth_margin, max(depth_margin, steps.largest if steps.grows else 0.0))
+    margin = (surface * steps.cone_angle).clamp(
+        depth_tolerance, max(depth_tolerance, steps.largest if steps.grows else 0.0)
+    )
     offset = ((distances[samples].double() - surface) / margin) ** 2
     line_loss = (weights * offset.clamp(max=1.0)).sum(1)
     loss = loss + depth_weight * torch.where(surface[:, 0] > 0.0, line_loss, 0.0)
