@@ -16,18 +16,14 @@ import pytest
 Import = Callable[[str], ModuleType]
 Execute = Callable[..., int]
 
+ENGINE_PYTHON = os.environ.get("HASHLIGHT_ENGINE_PYTHON") or sys.executable  # the tests themselves unset it
+
 
 @pytest.fixture
 def execute(addon: Import, small_scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch) -> Execute:
     """Carries out one command in the small scene; the value is the exit code."""
     monkeypatch.setenv("HASHLIGHT_ENGINE_PYTHON", "")
     return lambda *words: addon("command_line.registration").execute([str(word) for word in words])
-
-
-@pytest.fixture
-def python() -> str:
-    """The Python that the engine is installed in."""
-    return os.environ.get("HASHLIGHT_ENGINE_PYTHON") or sys.executable
 
 
 @pytest.mark.parametrize(
@@ -120,10 +116,10 @@ def test_ctrl_c_is_an_exit_code(
 
 @pytest.mark.slow
 def test_train_while_capturing_then_bake_in_another_call(
-    addon: Import, execute: Execute, capsys: pytest.CaptureFixture[str], python: str, tmp_path: Path
+    addon: Import, execute: Execute, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
-    engine = ["--engine-python", python, "--device", "cpu"]
+    engine = ["--engine-python", ENGINE_PYTHON, "--device", "cpu"]
     rig = ["--views", 3, "--held-out", 1, "--size", "24x24"]
     assert execute("train", "--capture", "--seconds", 2, "--save", *rig, *engine) == 0
     out, err = capsys.readouterr()
