@@ -12,7 +12,6 @@ import math
 import numpy as np
 import torch
 
-from engine.data.views import View
 from engine.fields.hash_grid_field import HashGridField, SampleBatch
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Camera
@@ -27,6 +26,7 @@ from taichi_kernels.occupancy import (
     take_observed,
     update_densities,
 )
+from taichi_kernels.stepping import StepRule
 
 # Müller et al. 2022, appendix E.2: a cell is occupied above this optical thickness, or above the mean if that is less.
 _THICKNESS_THRESHOLD = 0.01
@@ -85,26 +85,31 @@ class OccupancyGrid:
         """Cells that views leave open."""
         return self._candidates.shape[0]
 
-    def carve(self, view: View) -> None:
-        """Close the cells this view saw through, open those it is the first to see."""
-        alpha = torch.from_numpy(np.asarray(view.color[..., 3], dtype=np.float32)).to(self._device)
-        if view.depth is not None:
-            depth = torch.from_numpy(view.depth).to(self._device)
-        else:
+    def forget_views(self) -> None:
+        """Undo all carving, as if no view had been seen; what is known of the field's densities stays."""
+        self.flags.zero_()
+
+    def carve(self, camera: Camera, alpha: torch.Tensor, depth: torch.Tensor | None) -> None:
+        """Close the cells this view saw through, open those it is the first to see.
+
+        ``alpha`` [H, W] f32 and ``depth`` [H, W] f32 (planar z in world units, +inf where nothing is; None when it was
+        not captured) on the grid's device.
+        """
+        is_blind = depth is None and bool((alpha > 0).all())
+        if depth is None:
             depth = torch.full_like(alpha, torch.inf)
-        is_blind = view.depth is None and bool((alpha > 0).all())
         for level, (cube, flags) in enumerate(zip(self._cubes, self.flags.chunk(self.cascades), strict=True)):
             near_distance = self._near_distance * 2 ** (self.cascades - 1 - level)
             if is_blind:
                 # A photograph rules nothing out: it only shows which cells it has in its picture.
-                row = cube.inverse_camera_row(view.camera, self._device)
+                row = cube.inverse_camera_row(camera, self._device)
                 carve_view(self.resolution, row, torch.zeros_like(alpha), 0.0, flags, near_distance)
                 continue
-            for footprint in self._footprints(cube, view.camera):
+            for footprint in self._footprints(cube, camera):
                 factor = max(1, math.floor(footprint / _FOOTPRINT_PIXELS))
                 reach = math.ceil(footprint / factor) + 1
                 nearest = _nearest_surface(depth * cube.scale, alpha, factor, reach)
-                row = cube.inverse_camera_row(_reduce(view.camera, factor), self._device)
+                row = cube.inverse_camera_row(_reduce(camera, factor), self._device)
                 carve_view(self.resolution, row, nearest, float(reach), flags, near_distance)
         open_cells = self._in_box & ((self.flags & SEEN) != 0) & ((self.flags & CARVED) == 0)
         # A cell never refreshed counts as dense; one that was open before keeps what is known of it.
@@ -124,20 +129,29 @@ class OccupancyGrid:
         batch, cells = batch.first(n), self._cells[:n]
         sample_cells(n, self.resolution, self._seed, step, self._candidates, cells, batch.points, self.cascades)
         raw_densities = field.evaluate_density(batch)
-        update_densities(cells, raw_densities, self.densities, self._decay, self._step_length)
-        if self.cascades > 1:
+        if self.cascades == 1:
+            update_densities(cells, raw_densities, self.densities, self._decay, self._step_length)
+        else:
+            # What rays see they report themselves. Here only cells are found that were closed too early, and opened for
+            # as long as rays take to reach them or to find that they are hidden.
+            update_densities(
+                cells, raw_densities, self.densities, self._decay, self._step_length, 2 * _THICKNESS_THRESHOLD
+            )
             take_observed(self._observed, self.densities, self._decay)
         self._pack()
 
-    def observe(self, batch: SampleBatch, raw_densities: torch.Tensor) -> None:
+    def observe(
+        self, ray_samples: torch.Tensor, batch: SampleBatch, raw_densities: torch.Tensor, steps: StepRule
+    ) -> None:
         """Take note of what the field is at a training step's samples, for the next refresh.
 
         Several cascades have more cells than ``refresh`` can visit in time; rays visit those that matter.
         """
         if self.cascades > 1:
             observe_densities(
-                batch.points, raw_densities, self._observed, self.resolution, self._step_length, self.cascades
-            )
+                ray_samples, batch.points, batch.distances, raw_densities, self._observed,
+                self.resolution, steps, self.cascades,
+            )  # fmt: skip
 
     def load(self, state: dict[str, torch.Tensor]) -> None:
         """Take over the densities and flags of a snapshot. Raises ValueError when they are of another size."""

@@ -60,6 +60,26 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if not 1 <= self.cascades <= MAX_CASCADES:
             raise ConfigError(f"cascades: {self.cascades} is outside 1..{MAX_CASCADES}")
+        for name in ("samples_per_step", "max_rays_per_step", "max_samples_per_ray", "march_steps", "occupancy_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}: {getattr(self, name)} is not a positive number")
+        for name in ("learning_rate", "final_rate_fraction", "depth_margin", "depth_tolerance"):
+            if not getattr(self, name) > 0.0:
+                raise ConfigError(f"{name}: {getattr(self, name)} is not a positive number")
+        field = self.field
+        if not 1 <= field.levels <= 32:
+            raise ConfigError(f"field.levels: {field.levels} is outside 1..32")
+        if not 8 <= field.log2_table_size <= 24:
+            raise ConfigError(f"field.log2_table_size: {field.log2_table_size} is outside 8..24")
+        if not 2 <= field.base_resolution <= field.max_resolution <= 16384:
+            raise ConfigError(
+                f"field.base_resolution: {field.base_resolution} must be at least 2, "
+                f"and field.max_resolution: {field.max_resolution} from there to 16384"
+            )
+        if field.hidden_width not in (16, 32, 64, 128):
+            raise ConfigError(f"field.hidden_width: {field.hidden_width} is not one of 16, 32, 64, 128")
+        if not 1 <= field.color_layers <= 4:
+            raise ConfigError(f"field.color_layers: {field.color_layers} is outside 1..4")
 
     @property
     def growth(self) -> int:
@@ -133,9 +153,9 @@ _SEVERAL_CASCADES: dict[str, dict[str, Any]] = {
         "max_samples_per_ray": 512,
         "march_steps": 192,
         "occupancy_resolution": 64,
-        "occupancy_decay": 0.9,
+        "occupancy_decay": 0.8,
     },
-    "gpu": {"cone_angle": 1 / 256, "near_distance": 0.1, "max_samples_per_ray": 1024, "occupancy_decay": 0.9},
+    "gpu": {"cone_angle": 1 / 256, "near_distance": 0.1, "max_samples_per_ray": 1024, "occupancy_decay": 0.8},
 }
 
 

@@ -7,6 +7,7 @@ import torch
 
 from engine.data.views import View
 from engine.fields.unit_cube import UnitCube
+from engine.link.geometry import Camera
 from taichi_kernels.rays import CAMERA_FLOATS, UNKNOWN_DEPTH
 
 _INITIAL_VIEWS = 64
@@ -20,6 +21,7 @@ class PixelStore:
     def __init__(self, cube: UnitCube, device: str) -> None:
         self._cube, self._device = cube, device
         self._rows: dict[str, int] = {}
+        self._cameras: dict[str, Camera] = {}
         self._pixels = 0
         self.cameras = torch.zeros(_INITIAL_VIEWS, CAMERA_FLOATS, device=device)
         self.images = torch.zeros(_INITIAL_VIEWS, 4, dtype=torch.int32, device=device)
@@ -52,6 +54,15 @@ class PixelStore:
         self.cameras[row] = self._cube.camera_row(view.camera, self._device)[0]
         self.images[row] = torch.tensor([first, width, height, view.depth is not None], dtype=torch.int32)
         self._rows[view.name] = row
+        self._cameras[view.name] = view.camera
+
+    def coverage(self, name: str) -> tuple[Camera, torch.Tensor, torch.Tensor | None]:
+        """What the view called ``name`` says about where things are: camera, alpha [H, W] f32, and depth [H, W] f32
+        (planar z, world units) or None."""
+        first, width, height, has_depth = self.images[self._rows[name]].tolist()
+        pixels = slice(first, first + width * height)
+        alpha = self.colors[pixels, 3].float().view(height, width)
+        return self._cameras[name], alpha, self.depths[pixels].view(height, width) if has_depth else None
 
     def _reserve(self, views: int, pixels: int) -> None:
         if views > self.cameras.shape[0]:

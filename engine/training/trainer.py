@@ -25,6 +25,8 @@ from taichi_kernels.rays import sample_training_rays
 _FIRST_RAYS = 512
 # On a GPU the host looks at the device this often: each look waits for all that was launched.
 _READ_EVERY = 16
+# Steps between those that tell the occupancy grid what they found.
+_OBSERVE_EVERY = 4
 # float16 gradients of a ray lie well inside the format's range with this factor.
 _HALF_GRADIENT_SCALE = 16.0
 
@@ -118,8 +120,13 @@ class Trainer:
             raise ViewError(
                 f"view {view.name}: it is {view.color_space}, but this run learns {self.color_space} colour"
             )
+        is_replaced = view.name in self.pixels.names
         self.pixels.add(view)
-        self.occupancy.carve(view)
+        if is_replaced:
+            # What the former picture carved can't be told from what the others did: carve with all of them anew.
+            self.occupancy.forget_views()
+        for name in self.pixels.names if is_replaced else [view.name]:
+            self.occupancy.carve(*self.pixels.coverage(name))
 
     def warm_up(self) -> None:
         """Run every kernel once on made-up data, so that nothing is compiled when the first view is there."""
@@ -146,7 +153,8 @@ class Trainer:
         grad_raw_densities, grad_raw_colors = self._grad_raw_densities[:samples], self._grad_raw_colors[:samples]
         if samples:
             raw_densities, raw_colors = self.field.evaluate(batch, self._rays_d)
-            self.occupancy.observe(self._ray_samples[:rays], batch, raw_densities, self._steps)
+            if self.step_count % _OBSERVE_EVERY == 0:
+                self.occupancy.observe(self._ray_samples[:rays], batch, raw_densities, self._steps)
             if samples == self._batch.capacity:
                 # Samples past the last ray that fitted belong to none, or on a GPU to an earlier step: they must not
                 # teach.

@@ -58,6 +58,12 @@ def _without_depth(view: View) -> View:
     return dataclasses.replace(view, depth=None)
 
 
+def _carve(grid: OccupancyGrid, view: View) -> None:
+    alpha = view.color[..., 3].astype(np.float32)
+    planes = [None if plane is None else torch.from_numpy(plane).to(grid.flags.device) for plane in (alpha, view.depth)]
+    grid.carve(view.camera, *planes)
+
+
 @pytest.mark.parametrize("with_depth", [True, False], ids=["depth", "alpha alone"])
 @pytest.mark.parametrize(
     ("resolution", "size", "least"),
@@ -71,7 +77,7 @@ def test_views_close_empty_space_and_never_the_surface(
     views = sphere_views(12, size)
     # From one view on, and all along: training starts with the first view there is.
     for count, view in enumerate(views):
-        grid.carve(view if with_depth else _without_depth(view))
+        _carve(grid, view if with_depth else _without_depth(view))
         if count in (0, len(views) - 1):
             assert _is_open(grid, surface).all()
     assert _empty_share_closed(grid) > least[with_depth]
@@ -82,7 +88,7 @@ def test_a_close_camera_that_sees_single_cells_large_closes_no_surface(device: s
     grid = _grid(device, 16)
     for camera in sphere_cameras(4, 900, distance=1.6):
         color, depth = picture_of_sphere(camera)
-        grid.carve(View("close", camera, color, "linear", depth))
+        _carve(grid, View("close", camera, color, "linear", depth))
     assert _is_open(grid, _sphere_surface()).all()
 
 
@@ -91,7 +97,7 @@ def test_a_camera_inside_the_bounds_closes_no_surface(device: str) -> None:
     grid = _grid(device, 32, bounds)
     camera = dataclasses.replace(sphere_cameras(1, 200, distance=1.3)[0], fx=120.0, fy=120.0)
     color, depth = picture_of_sphere(camera)
-    grid.carve(View("inside", camera, color, "linear", depth))
+    _carve(grid, View("inside", camera, color, "linear", depth))
     assert not _is_carved(grid, _sphere_surface(), bounds).any()
     assert int((grid.flags & CARVED).bool().sum()) > 1000
 
@@ -104,7 +110,7 @@ def test_a_barrel_lens_does_not_close_what_lies_past_its_picture(device: str) ->
     pose[:3, 3] = [0.0, 0.0, 1.05]
     lens = Camera(pose, 64, 64, 64.0, 64.0, 32.0, 32.0, k1=-0.3)
     blank = np.zeros((64, 64, 4), np.float16)
-    grid.carve(View("blank", lens, blank, "linear", np.full((64, 64), np.inf, np.float32)))
+    _carve(grid, View("blank", lens, blank, "linear", np.full((64, 64), np.inf, np.float32)))
     centers = cell_centers(32, "cpu").numpy() * 2 - 1
     tangent = np.linalg.norm(centers[:, :2], axis=1) / (1.05 - centers[:, 2])
     is_carved = ((grid.flags.cpu().numpy() & CARVED) != 0) & (centers[:, 2] < 1.0)
@@ -122,7 +128,7 @@ def test_only_cells_inside_the_bounds_and_seen_are_open(device: str) -> None:
     # The right half of the picture is the right half of the box.
     camera = Camera(pose, 32, 32, 48.0, 48.0, 0.0, 16.0)
     opaque = np.ones((32, 32, 4), np.float16)
-    grid.carve(View("right", camera, opaque, "linear", None))
+    _carve(grid, View("right", camera, opaque, "linear", None))
     points = np.random.default_rng(1).uniform(-1.0, 1.0, (5000, 3))
     expected = (points[:, 0] > 0.1) & (np.abs(points[:, 1]) < 0.5) & (np.abs(points[:, 2]) < 0.25)
     closed = (points[:, 0] < -0.1) | (np.abs(points[:, 1]) > 0.6) | (np.abs(points[:, 2]) > 0.35)
@@ -135,7 +141,7 @@ def test_a_thin_field_closes_cells_and_a_dense_one_keeps_them(device: str) -> No
     pose = np.eye(4)
     pose[:3, 3] = CENTER + np.array([0.0, 0.0, 2.0])
     opaque = np.ones((16, 16, 4), np.float16)
-    grid.carve(View("all", Camera(pose, 16, 16, 12.0, 12.0, 8.0, 8.0), opaque, "linear", None))
+    _carve(grid, View("all", Camera(pose, 16, 16, 12.0, 12.0, 8.0, 8.0), opaque, "linear", None))
     config = FieldConfig(
         levels=2, log2_table_size=10, base_resolution=4, max_resolution=8, hidden_width=16, color_layers=1
     )
@@ -163,7 +169,7 @@ def test_a_thin_field_closes_cells_and_a_dense_one_keeps_them(device: str) -> No
 def test_state_round_trip_keeps_the_bits(device: str) -> None:
     grid, other = _grid(device, 32), _grid(device, 32)
     for view in sphere_views(3, 32):
-        grid.carve(view)
+        _carve(grid, view)
     other.load({"occupancy.densities": grid.densities, "occupancy.flags": grid.flags})
     assert torch.equal(grid.bits, other.bits) and torch.equal(grid.coarse_bits, other.coarse_bits)
     assert grid.candidate_count == other.candidate_count

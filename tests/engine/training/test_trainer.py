@@ -117,6 +117,16 @@ def test_a_view_of_the_same_name_replaces(device: str) -> None:
     trainer.step()
 
 
+def test_a_view_that_replaces_an_empty_one_opens_what_that_had_carved(device: str) -> None:
+    views = training_views("srgb", count=4, size=24)
+    blank = [dataclasses.replace(view, color=view.color * 0, depth=np.full_like(view.depth, np.inf)) for view in views]
+    trainer = make_trainer(device, "srgb", blank)
+    assert trainer.occupancy.candidate_count < make_trainer(device, "srgb", views).occupancy.candidate_count
+    for view in views:
+        trainer.add_view(view)
+    assert torch.equal(trainer.occupancy.flags, make_trainer(device, "srgb", views).occupancy.flags)
+
+
 def test_the_store_grows_past_its_first_capacity(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pixel_store, "_INITIAL_VIEWS", 2)
     monkeypatch.setattr(pixel_store, "_INITIAL_PIXELS", 500)
