@@ -8,18 +8,24 @@ What a cascade holds of the next finer one isn't its own: a cell there has no de
 eight finer cells in it.
 """
 
+import math
+
 import taichi as ti
 import torch
 
-from taichi_kernels.compositing import activate_density
+from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE, activate_density
 from taichi_kernels.launch import kernel
 from taichi_kernels.marching import enter_cascade, find_cascade
 from taichi_kernels.random_numbers import uniform
+from taichi_kernels.stepping import StepRule, weighted_step_at
 
 COARSE_FACTOR = 4
 # Flags of a cell.
 SEEN = 1  # inside some training camera's picture
 CARVED = 2  # some training camera saw through all of it
+# Samples behind this optical depth are hidden: training cuts rays there too. What they count as: news, but no density.
+_HIDDEN_DEPTH = -math.log(TRAINING_MIN_TRANSMITTANCE)
+_HIDDEN_THICKNESS = 1e-9
 
 
 @kernel
@@ -144,6 +150,7 @@ def _update_densities(
     n: ti.i32,
     decay: ti.f32,
     step_length: ti.f32,
+    most: ti.f32,
     cells: ti.types.ndarray(),
     raw_densities: ti.types.ndarray(),
     densities: ti.types.ndarray(),
@@ -151,54 +158,80 @@ def _update_densities(
     for i in range(n):
         cell = cells[i]
         thickness = activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * step_length
-        densities[cell] = ti.max(densities[cell] * decay, thickness)
+        densities[cell] = ti.max(densities[cell] * decay, ti.min(thickness, most))
 
 
 def update_densities(
-    cells: torch.Tensor, raw_densities: torch.Tensor, densities: torch.Tensor, decay: float, step_length: float
+    cells: torch.Tensor,
+    raw_densities: torch.Tensor,
+    densities: torch.Tensor,
+    decay: float,
+    step_length: float,
+    most: float = math.inf,
 ) -> None:
-    """``densities[cell] = max(decay * old, sigma * step_length)``: a running maximum of optical thickness a step."""
-    _update_densities(cells.shape[0], decay, step_length, cells, raw_densities, densities)
+    """``densities[cell] = max(decay * old, sigma * step_length)``: a running maximum of optical thickness a step.
+
+    A cell isn't raised above ``most``.
+    """
+    _update_densities(cells.shape[0], decay, step_length, most, cells, raw_densities, densities)
 
 
 @kernel
 def _observe_densities(
     n: ti.i32,
     resolution: ti.i32,
-    step_length: ti.f32,
+    smallest_step: ti.f32,
+    largest_step: ti.f32,
+    cone_angle: ti.f32,
+    density: ti.f32,
+    grows: ti.template(),
     cascades: ti.template(),
+    ray_samples: ti.types.ndarray(),
     points: ti.types.ndarray(),
+    distances: ti.types.ndarray(),
     raw_densities: ti.types.ndarray(),
     observed: ti.types.ndarray(),
 ):
-    for i in range(n):
-        point = ti.math.vec3(points[i, 0], points[i, 1], points[i, 2])
-        # Where the point lies, whatever its step: cells have a density in one cascade alone.
-        cascade, side = find_cascade(point, 0.0, resolution, cascades)
-        cell = ti.cast(ti.floor(enter_cascade(point, side, cascades) * resolution), ti.i32)
-        if cell.min() >= 0 and cell.max() < resolution:
-            index = ((cascade * resolution + cell.z) * resolution + cell.y) * resolution + cell.x
-            thickness = activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * step_length
-            # Positive floats are ordered as their bits are, and an integer's maximum is one instruction.
-            ti.atomic_max(observed[index], ti.bit_cast(thickness, ti.i32))
+    for ray in range(n):
+        optical_depth = 0.0
+        for i in range(ray_samples[ray, 0], ray_samples[ray, 0] + ray_samples[ray, 1]):
+            point = ti.math.vec3(points[i, 0], points[i, 1], points[i, 2])
+            # Where the point lies, whatever its step: cells have a density in one cascade alone.
+            cascade, side = find_cascade(point, 0.0, resolution, cascades)
+            cell = ti.cast(ti.floor(enter_cascade(point, side, cascades) * resolution), ti.i32)
+            if cell.min() >= 0 and cell.max() < resolution:
+                index = ((cascade * resolution + cell.z) * resolution + cell.y) * resolution + cell.x
+                sigma = activate_density(ti.cast(raw_densities[i, 0], ti.f32))
+                thickness = _HIDDEN_THICKNESS
+                if optical_depth < _HIDDEN_DEPTH:
+                    thickness = sigma * weighted_step_at(0.0, smallest_step, largest_step, cone_angle, density, grows)
+                # Positive floats are ordered as their bits are, and an integer's maximum is one instruction.
+                ti.atomic_max(observed[index], ti.bit_cast(thickness, ti.i32))
+                optical_depth += sigma * weighted_step_at(
+                    distances[i], smallest_step, largest_step, cone_angle, density, grows
+                )
 
 
 def observe_densities(
+    ray_samples: torch.Tensor,
     points: torch.Tensor,
+    distances: torch.Tensor,
     raw_densities: torch.Tensor,
     observed: torch.Tensor,
     resolution: int,
-    step_length: float,
+    steps: StepRule,
     cascades: int,
 ) -> None:
-    """Note what training found at its samples: ``observed[cell] = max(observed[cell], sigma * step_length)``.
+    """Note what training found at its samples: ``observed[cell] = max(observed[cell], sigma * shortest step)``.
 
-    ``points`` [n, 3] in the unit cube, ``raw_densities`` [n, any] (column 0 counts); ``observed`` [cells] f32 starts at
-    0.
+    ``ray_samples`` [n, 2] int32; ``points`` [samples, 3] in the unit cube; ``raw_densities`` [samples, any] (column 0
+    counts); ``observed`` [cells] f32 starts at 0. What lies behind opaque surfaces counts as next to empty, however
+    dense: no ray learns or shows anything there.
     """
     _observe_densities(
-        points.shape[0], resolution, step_length, cascades, points, raw_densities, observed.view(torch.int32)
-    )
+        ray_samples.shape[0], resolution, steps.smallest, steps.largest, steps.cone_angle, steps.density, steps.grows,
+        cascades, ray_samples, points, distances, raw_densities, observed.view(torch.int32),
+    )  # fmt: skip
 
 
 @kernel

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
+from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE
 from taichi_kernels.occupancy import CARVED, COARSE_FACTOR, SEEN
+from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins.compositing import activate_density
 from taichi_kernels.twins.marching import find_cascade
 from taichi_kernels.twins.random_numbers import uniform
 from taichi_kernels.twins.rays import distort
+from taichi_kernels.twins.stepping import weighted_step_at
 
 
 def cell_centers(resolution: int, device: str | torch.device) -> torch.Tensor:
@@ -75,28 +80,41 @@ def sample_cells(
 
 
 def update_densities(
-    cells: torch.Tensor, raw_densities: torch.Tensor, densities: torch.Tensor, decay: float, step_length: float
+    cells: torch.Tensor,
+    raw_densities: torch.Tensor,
+    densities: torch.Tensor,
+    decay: float,
+    step_length: float,
+    most: float = math.inf,
 ) -> None:
     """A decaying maximum of optical thickness; each cell at most once in ``cells``."""
     index = cells.long()
     thickness = activate_density(raw_densities[: len(index), 0].double()).float() * step_length
-    densities[index] = torch.maximum(densities[index] * decay, thickness)
+    densities[index] = torch.maximum(densities[index] * decay, thickness.clamp(max=most))
 
 
 def observe_densities(
+    ray_samples: torch.Tensor,
     points: torch.Tensor,
+    distances: torch.Tensor,
     raw_densities: torch.Tensor,
     observed: torch.Tensor,
     resolution: int,
-    step_length: float,
+    steps: StepRule,
     cascades: int,
 ) -> None:
-    """The largest optical thickness of the samples in each cell."""
+    """The largest optical thickness of the samples in each cell that light comes through to."""
     cascade, side = find_cascade(points, 0.0, resolution, cascades)
     x, y, z = (((points - 0.5) / side[:, None] + 0.5) * resolution).long().clamp(0, resolution - 1).unbind(1)
     index = ((cascade * resolution + z) * resolution + y) * resolution + x
-    thickness = activate_density(raw_densities[: len(index), 0].double()) * step_length
-    observed.scatter_reduce_(0, index, thickness.float(), "amax")
+    sigma = activate_density(raw_densities[: len(index), 0].double())
+    thickness = (sigma * weighted_step_at(torch.zeros_like(sigma), steps)).float()
+    depth = sigma * weighted_step_at(distances.double(), steps)
+    for start, count in ray_samples.tolist():
+        own = slice(start, start + count)
+        is_hidden = depth[own].cumsum(0) - depth[own] >= -math.log(TRAINING_MIN_TRANSMITTANCE)
+        seen = torch.where(is_hidden, 1e-9, thickness[own])
+        observed.scatter_reduce_(0, index[own], seen, "amax")
 
 
 def take_observed(observed: torch.Tensor, densities: torch.Tensor, decay: float) -> None:
