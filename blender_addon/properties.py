@@ -42,7 +42,9 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         "held-out views, numbered in the order of capture",
         default=True,
     )
-    plan_warnings: StringProperty(options={"HIDDEN"})  # what Plan Cameras found, a line each
+    plan_warnings: StringProperty(
+        name="Warnings", description="What Plan Cameras found to be wrong, a line each", options={"HIDDEN"}
+    )
     rig: EnumProperty(
         name="Rig",
         description="Where the scene is looked at from",

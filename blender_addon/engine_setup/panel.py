@@ -29,11 +29,11 @@ class HASHLIGHT_PT_setup(SidebarPanel, bpy.types.Panel):
         if installation is not None and installation.state == "running":
             _draw_progress(layout, installation)
             return
-        if installation is not None:
+        missing = _describe_missing()
+        if installation is not None and (missing is not None or installation.state == "done"):
             _draw_outcome(layout, context, installation)
         if check is not None:
             _draw_check(layout, context, check)
-        missing = _describe_missing()
         if missing is not None:
             draw_words(layout, context, missing, icon="INFO")
             _draw_set_up(layout, context)
@@ -54,10 +54,10 @@ def _describe_missing() -> str | None:
 
 def _draw_set_up(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if bpy.app.online_access:
-        row = layout.row(align=True)
-        row.scale_y = 1.5
-        row.operator("hashlight.set_up_engine", text="Set Up Engine (CPU)", icon="IMPORT").device = "cpu"
-        row.operator("hashlight.set_up_engine", text="CUDA").device = "cuda"
+        column = layout.column(align=True)
+        column.scale_y = 1.3
+        column.operator("hashlight.set_up_engine", text="Set Up Engine (CPU)", icon="IMPORT").device = "cpu"
+        column.operator("hashlight.set_up_engine", text="Set Up Engine (CUDA)", icon="IMPORT").device = "cuda"
     else:
         words = "To set it up here, packages must be downloaded: allow online access in the preferences, under System"
         draw_words(layout, context, words, icon="ERROR")
