@@ -122,6 +122,7 @@ def main() -> int:
     )
     parser.add_argument("--script", type=Path, help="run this instead of the tests (see benchmarks/)")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that Blender and its screen are ended then, too
     try:
         blender = find_blender()
     except NoBlenderError as reason:

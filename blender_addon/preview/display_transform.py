@@ -16,7 +16,8 @@ import numpy as np
 
 SIZE = 40  # colours along each axis of the table
 BRIGHTEST = 64.0  # scene-linear; above it all is white or clipped in Blender's own transforms
-TOE = 0.01  # below about this the lattice is even, above it logarithmic
+# Below about this the lattice is even, above it logarithmic. Chosen so that 1.0, where Standard clips, is an entry.
+TOE = 0.0128848291
 
 _SETTINGS = ("view_transform", "look", "exposure", "gamma", "use_white_balance", "white_balance_temperature")
 _SETTINGS += ("white_balance_tint",)

@@ -182,7 +182,8 @@ class FrameTexture:
 
     def _upload(self) -> None:
         size = (self.camera.width, self.camera.height)
-        self._textures = (_texture(size, "RGBA16F", self._pixels), _texture(size, "R32F", self._depth))
+        # Full floats, so that the driver need not convert them on the main thread.
+        self._textures = (_texture(size, "RGBA32F", self._pixels), _texture(size, "R32F", self._depth))
         self._pixels = self._depth = None
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CENTER, RADIUS = np.array([0.0, 0.0, 0.0]), 1.0
 MAGENTA = (1.0, 0.0, 1.0)
-TOLERANCE = 3.0  # of 255
+TOLERANCE = 6.0  # of 255: software OpenGL's sRGB framebuffer brings the darkest colours up by 5, most differ by 2
 
 
 def _begin(window: Window) -> Camera:

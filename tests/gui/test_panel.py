@@ -22,7 +22,7 @@ def test_a_button_of_the_panel_can_be_pressed(window: Window) -> Steps:
     scene = bpy.context.scene
     sidebar = window.region("UI")
     top = window.window.height - sidebar.y - sidebar.height
-    for y in range(top + 20, top + sidebar.height - 20, 12):
+    for y in range(top + 34, top + 70, 6):  # below the first panel's header
         yield from window.click(sidebar.x + sidebar.width // 2, y)
         if any("Bounds" in obj.name for obj in scene.objects):
             break
