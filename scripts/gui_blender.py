@@ -63,9 +63,7 @@ def _named(path: Path) -> WindowBlender:
         _check_namespaces()
         return WindowBlender("/usr/bin/blender", path)
     if not path.is_file():
-        raise NoBlenderError(
-            f"{VARIABLE} names {path}, which is no Blender and no system's folder with one in it"
-        )
+        raise NoBlenderError(f"{VARIABLE} names {path}, which is no Blender and no system's folder with one in it")
     if missing := [name for name in NEEDED_COMMANDS if shutil.which(name) is None]:
         raise NoBlenderError(f"Install {' and '.join(missing)} (of Xvfb and ImageMagick): the window needs them")
     return WindowBlender(str(path))
