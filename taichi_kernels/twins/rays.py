@@ -88,7 +88,7 @@ def sample_training_rays(
     color, z = colors[pixel].double(), depths[pixel].double()
     is_known = (has_depth != 0) & (z > 0.0) & (z < 1e9) & (color[:, 3] > 0.999)
     distance = torch.where(is_known, z * scale / cosine, UNKNOWN_DEPTH)
-    margin = torch.maximum(step_at(distance, steps), torch.tensor(depth_margin)) if steps.grows else depth_margin
+    margin = (distance * steps.cone_angle).clamp(max=steps.largest).clamp(min=depth_margin)
     far = torch.where(is_known, torch.minimum(far, distance + margin), far)
     rays_o[:n], rays_d[:n] = origin.float(), direction.float()
     targets[:n] = torch.cat([color, distance[:, None]], dim=1).float()
