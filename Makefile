@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint test-matrix bench extension clean
+.PHONY: demo test lint test-gui test-matrix bench extension clean
 
 demo: $(STAMP)
 	$(BIN)/hashlight demo --out demo
@@ -22,11 +22,15 @@ lint: $(STAMP)
 test-matrix: $(STAMP)
 	$(BIN)/python scripts/test_matrix.py
 
-# On a machine with an NVIDIA GPU: DATASET=folder make bench
+test-gui: $(STAMP)
+	$(BIN)/python scripts/test_gui.py
+
+# A dataset with a test split, on a machine with nothing else to do: make bench DATASET=folder
 DATASET ?= data/lego
 bench: $(STAMP)
-	$(BIN)/python benchmarks/measure.py $(DATASET)
-	$(BIN)/python benchmarks/make_tables.py
+	$(BIN)/python -m benchmarks.quality $(DATASET) --seeds 3
+	$(BIN)/python -m benchmarks.stages $(DATASET)
+	$(BIN)/python -m benchmarks.make_tables
 
 extension: $(STAMP)
 	$(BIN)/python scripts/build_extension.py

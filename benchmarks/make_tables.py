@@ -1,7 +1,7 @@
 """Rewrite the tables in docs/performance.md from the JSON files in benchmarks/results/.
 
-    python benchmarks/make_tables.py            rewrite
-    python benchmarks/make_tables.py --check    only say whether they are up to date (exit code 1 if not)
+    python -m benchmarks.make_tables            rewrite
+    python -m benchmarks.make_tables --check    only say whether they are up to date (exit code 1 if not)
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``; all else is left alone.
 """
@@ -9,16 +9,16 @@ A table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``; a
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.results import read_results
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = REPOSITORY / "docs" / "performance.md"
-RESULTS = REPOSITORY / "benchmarks" / "results"
 END = "<!-- end of table -->"
 
 Result = dict[str, Any]
@@ -69,21 +69,53 @@ def machines_list(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-TABLES: dict[str, Callable[[Sequence[Result]], str]] = {
-    "quality": quality_table,
-    "rates": rates_table,
-    "machines": machines_list,
+def stages_table(results: Sequence[Result]) -> str:
+    """Stage times of a training step beside the least their bytes take."""
+    rows = [
+        [_data(result), _device(result), row["stage"], f"{row['ms']:.3f}", _or_dash(row["floor_ms"], "{:.3f}")]
+        for result in results
+        for row in result["stages"]
+    ]
+    return _markdown(["data", "device", "stage", "measured, ms", "floor by bytes, ms"], rows)
+
+
+def truth_table(results: Sequence[Result]) -> str:
+    """Training with and without what Blender knows."""
+    rows = [
+        [
+            _data(result),
+            _device(result),
+            row["truth"],
+            _or_dash(row["seconds_to_target"], "{:.1f}"),
+            *(f"{score['psnr']:.2f}" for score in row["scores"]),
+        ]
+        for result in results
+        for row in result["runs"]
+    ]
+    head = ["data", "device", "truth", "30 dB after, s"]
+    budgets = [f"PSNR after {score['seconds']:g} s, dB" for score in results[0]["runs"][0]["scores"]] if results else []
+    return _markdown([*head, *budgets], rows)
+
+
+# Table: the kind of result it is made from, and how.
+TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
+    "quality": ("quality", quality_table),
+    "rates": ("quality", rates_table),
+    "machines": ("quality", machines_list),
+    "stages": ("stages", stages_table),
+    "truth": ("truth", truth_table),
 }
 
 
-def fill_tables(page: str, results: Sequence[Result]) -> str:
+def fill_tables(page: str, results: dict[str, list[Result]]) -> str:
     """``page`` with every marked table made anew. Raises ValueError for a marker without an end or an unknown name."""
 
     def replace(match: re.Match[str]) -> str:
         name = match[1]
         if name not in TABLES:
             raise ValueError(f"there is no table {name!r}, only {', '.join(TABLES)}")
-        return f"<!-- table: {name} -->\n{TABLES[name](results)}\n{END}"
+        kind, make_table = TABLES[name]
+        return f"<!-- table: {name} -->\n{make_table(results.get(kind, []))}\n{END}"
 
     pattern = re.compile(rf"<!-- table: (\w+) -->\n.*?{re.escape(END)}", re.DOTALL)
     if page.count("<!-- table: ") != len(pattern.findall(page)):
@@ -96,9 +128,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
-    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("quality-*.json"))]
     page = PAGE.read_text(encoding="utf-8")
-    filled = fill_tables(page, results)
+    filled = fill_tables(page, read_results())
     if options.check:
         if filled != page:
             print(f"{PAGE}: out of date; run benchmarks/make_tables.py", file=sys.stderr)

@@ -1,24 +1,23 @@
 """Measure quality over training time on this machine and keep the figures in benchmarks/results/.
 
-    python benchmarks/quality.py path/to/lego            on a GPU: all views, 1, 5, 15 and 60 s
-    python benchmarks/quality.py path/to/lego --device cpu    48 views of 160x160, 15, 30, 60 and 90 s
+    python -m benchmarks.quality path/to/lego            on a GPU: all views, 1, 5, 15 and 60 s
+    python -m benchmarks.quality path/to/lego --device cpu    48 views of 160x160, 15, 30, 60 and 90 s
 
-Then `python benchmarks/make_tables.py` brings docs/performance.md up to date. The machine should have nothing else
+Then `python -m benchmarks.make_tables` brings docs/performance.md up to date. The machine should have nothing else
 to do meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
+from benchmarks.results import result_path
 from engine.cli import main as hashlight
 from engine.cli.machine import device_name
 from taichi_kernels.runtime import choose_device
 
-RESULTS = Path(__file__).resolve().parent / "results"
 # What can be asked of each kind of device.
 PROTOCOLS = {
     "cuda": ["--budgets", "1,5,15,60"],
@@ -34,13 +33,9 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1)
     options = parser.parse_args()
     device = choose_device(options.device)
-    output = RESULTS / f"quality-{_slug(options.dataset.resolve().name)}-{_slug(device_name(device))}.json"
+    output = result_path("quality", options.dataset.resolve().name, device_name(device))
     command = ["bench", str(options.dataset), "--device", device, "--seeds", str(options.seeds)]
     return hashlight([*command, *PROTOCOLS[device], "--json", str(output)])
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 if __name__ == "__main__":

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "make_tables.py"
+from benchmarks import make_tables
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 RESULT: dict[str, Any] = {
     "dataset": "lego",
     "size": [400, 400],
@@ -32,33 +32,25 @@ RESULT: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def make_tables() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_tables", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_only_what_is_between_the_markers_changes(make_tables: ModuleType) -> None:
+def test_only_what_is_between_the_markers_changes() -> None:
     page = "before\n<!-- table: quality -->\nold\n<!-- end of table -->\nafter\n"
-    filled = make_tables.fill_tables(page, [RESULT])
+    filled = make_tables.fill_tables(page, {"quality": [RESULT]})
     assert filled.startswith("before\n") and filled.endswith("\nafter\n") and "old" not in filled
     assert "| lego 400x400 | a card | 5 | 2000 | 33.33 | 32.00 |" in filled
-    assert make_tables.fill_tables(filled, [RESULT]) == filled
+    assert make_tables.fill_tables(filled, {"quality": [RESULT]}) == filled
 
 
-def test_missing_figures_are_dashes(make_tables: ModuleType) -> None:
+def test_missing_figures_are_dashes() -> None:
     assert "| 400.0 | 262144 | - | 3.0 | - | 8.0 | 1.00 |" in make_tables.rates_table([RESULT])
 
 
 @pytest.mark.parametrize("page", ["<!-- table: quality -->\nno end", "<!-- table: lies -->\n<!-- end of table -->"])
-def test_bad_markers_are_refused(make_tables: ModuleType, page: str) -> None:
+def test_bad_markers_are_refused(page: str) -> None:
     with pytest.raises(ValueError, match=r"end of table|lies"):
-        make_tables.fill_tables(page, [RESULT])
+        make_tables.fill_tables(page, {"quality": [RESULT]})
 
 
 def test_the_page_is_up_to_date() -> None:
-    done = subprocess.run([sys.executable, str(SCRIPT), "--check"], capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-m", "benchmarks.make_tables", "--check"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

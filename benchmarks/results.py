@@ -1,0 +1,36 @@
+"""Where measurements are kept: one JSON file a kind, dataset and device in benchmarks/results/."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from engine.files import written_atomically
+
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def result_path(kind: str, dataset: str, device_name: str) -> Path:
+    """The file of one result; its folder exists afterwards."""
+    RESULTS.mkdir(exist_ok=True)
+    return RESULTS / f"{kind}-{_slug(dataset)}-{_slug(device_name)}.json"
+
+
+def write_result(kind: str, result: dict[str, Any]) -> None:
+    """Keep ``result``, which names its ``dataset`` and ``device_name``."""
+    with written_atomically(result_path(kind, result["dataset"], result["device_name"])) as path:
+        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def read_results() -> dict[str, list[dict[str, Any]]]:
+    """All results by kind."""
+    results: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(RESULTS.glob("*.json")):
+        results.setdefault(path.name.partition("-")[0], []).append(json.loads(path.read_text(encoding="utf-8")))
+    return results
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

@@ -1,0 +1,106 @@
+"""How much sooner a capture trains with Blender's alpha and depth than without; kept in benchmarks/results/.
+
+    python -m benchmarks.truth demo/hashlight-demo.hashlight/capture [--device cpu] [--seconds 60]
+
+The same views, the same seed, the same process: once with alpha and depth, once with alpha alone, once with neither
+(every picture over an opaque black, as a photograph of the subject before black would be).
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import write_result
+from benchmarks.stages import wait
+from engine.cli.machine import device_name, versions
+from engine.data.dataset import Dataset
+from engine.data.formats import load_dataset
+from engine.data.views import View
+from engine.evaluation.evaluate import mean_psnr
+from engine.training.config import choose_preset
+from engine.training.trainer import Trainer
+from taichi_kernels.runtime import choose_device
+
+TARGET = 30.0
+SCORES = 16
+
+
+def main() -> int:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    options = parser.parse_args()
+    device = choose_device(options.device)
+    dataset = load_dataset(options.dataset)
+    variants = {
+        "alpha and depth": dataset.train,
+        "alpha": [dataclasses.replace(view, depth=None) for view in dataset.train],
+        "none": [make_opaque(view) for view in dataset.train],
+    }
+    camera = dataset.train[0].camera
+    result = {
+        "dataset": options.dataset.resolve().name,
+        "size": [camera.width, camera.height],
+        "train_views": len(dataset.train),
+        "test_views": len(dataset.test),
+        "device": device,
+        "device_name": device_name(device),
+        "versions": versions(),
+        "target_psnr": TARGET,
+        "runs": [measure(dataset, views, truth, device, options.seconds) for truth, views in variants.items()],
+    }
+    write_result("truth", result)
+    return 0
+
+
+def make_opaque(view: View) -> View:
+    """The view over black, without alpha and depth."""
+    color = view.color.copy()
+    if view.color_space == "srgb":
+        color[..., :3] = (color[..., :3].astype(float) * color[..., 3:] / 255.0 + 0.5).astype(color.dtype)
+    color[..., 3] = 255 if view.color_space == "srgb" else 1
+    return dataclasses.replace(view, color=color, depth=None)
+
+
+def measure(dataset: Dataset, views: Sequence[View], truth: str, device: str, seconds: float) -> dict[str, Any]:
+    """Train for ``seconds`` and score on the way."""
+    config = choose_preset("auto", device, dataset.train_settings())
+    trainer = Trainer(config, dataset.bounds, dataset.color_space, device)
+    trainer.warm_up()
+    for view in views:
+        trainer.add_view(view)
+    trainer.set_budget(seconds, None)
+    # Evenly spread in the logarithm: quality rises with it.
+    moments = [seconds * 2.0 ** (-(SCORES - 1 - k) / 2) for k in range(SCORES)]
+    scores = []
+    for moment in moments:
+        while trainer.training_seconds < moment:
+            trainer.step()
+        wait(device)
+        psnr = mean_psnr(trainer.renderer(), dataset.test)["black"]
+        scores.append({"seconds": trainer.training_seconds, "step": trainer.step_count, "psnr": psnr})
+        print(f"{truth:16s}{trainer.training_seconds:8.2f} s {psnr:6.2f} dB", flush=True)
+    shown = [scores[k] | {"seconds": round(moments[k], 2)} for k in (SCORES - 9, SCORES - 5, SCORES - 1)]
+    return {"truth": truth, "seconds_to_target": time_to(scores), "curve": scores, "scores": shown}
+
+
+def time_to(scores: Sequence[dict[str, Any]]) -> float | None:
+    """When the target was first reached, interpolated between two scores; None when it wasn't."""
+    for former, score in zip([None, *scores], scores, strict=False):
+        if score["psnr"] >= TARGET:
+            if former is None:
+                return float(score["seconds"])
+            share = (TARGET - former["psnr"]) / (score["psnr"] - former["psnr"])
+            return float(former["seconds"] + share * (score["seconds"] - former["seconds"]))
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
