@@ -1,4 +1,4 @@
-"""Rewrite the tables in docs/performance.md from the JSON files in benchmarks/results/.
+"""Rewrite the tables in docs/performance.md and README.md from the JSON files in benchmarks/results/.
 
     python -m benchmarks.make_tables            rewrite
     python -m benchmarks.make_tables --check    only say whether they are up to date (exit code 1 if not)
@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.results import read_results
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-PAGE = REPOSITORY / "docs" / "performance.md"
+PAGES = (REPOSITORY / "docs" / "performance.md", REPOSITORY / "README.md")
 END = "<!-- end of table -->"
 
 Result = dict[str, Any]
@@ -128,14 +128,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
-    page = PAGE.read_text(encoding="utf-8")
-    filled = fill_tables(page, read_results())
-    if options.check:
-        if filled != page:
-            print(f"{PAGE}: out of date; run benchmarks/make_tables.py", file=sys.stderr)
-        return int(filled != page)
-    PAGE.write_text(filled, encoding="utf-8")
-    return 0
+    results, is_stale = read_results(), False
+    for path in PAGES:
+        page = path.read_text(encoding="utf-8")
+        filled = fill_tables(page, results)
+        if filled == page:
+            continue
+        if options.check:
+            print(f"{path}: out of date; run python -m benchmarks.make_tables", file=sys.stderr)
+            is_stale = True
+        else:
+            path.write_text(filled, encoding="utf-8")
+    return int(is_stale)
 
 
 def _data(result: Result) -> str:
