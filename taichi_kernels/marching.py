@@ -109,6 +109,7 @@ def _march_rays(
     cone_angle: ti.f32,
     grows: ti.template(),
     cascades: ti.template(),
+    in_order: ti.template(),
     ray_ids: ti.types.ndarray(),
     rays_o: ti.types.ndarray(),
     rays_d: ti.types.ndarray(),
@@ -121,6 +122,7 @@ def _march_rays(
     distances: ti.types.ndarray(),
     sample_rays: ti.types.ndarray(),
 ):
+    ti.loop_config(serialize=in_order)
     for item in range(n):
         ray = ray_ids[item]
         o = ti.math.vec3(rays_o[ray, 0], rays_o[ray, 1], rays_o[ray, 2])
@@ -182,6 +184,7 @@ def march_rays(
     distances: torch.Tensor,
     sample_rays: torch.Tensor,
     cascades: int = 1,
+    in_order: bool = False,
 ) -> None:
     """Pack up to ``max_samples`` samples of each ray in ``ray_ids`` [n] int32 into the sample arrays.
 
@@ -190,10 +193,11 @@ def march_rays(
     ``bits`` and ``coarse_bits`` hold ``cascades`` grids one after the other, the innermost first, of ``resolution`` and
     ``coarse_resolution`` cells a side. Writes ``ray_samples`` [n, 2] int32 (first sample, count), ``points``
     [capacity, 3] in the unit cube, ``distances`` [capacity] along the ray, ``sample_rays`` [capacity] int32 (the ray
-    each sample belongs to).
+    each sample belongs to). ``in_order``: one ray after the other on one CPU thread, so that the same rays give the
+    same arrays in every run; otherwise rays come in the order in which they are done.
     """
     _march_rays(
         ray_ids.shape[0], max_samples, points.shape[0], resolution, coarse_resolution,
-        steps.smallest, steps.largest, steps.cone_angle, steps.grows, cascades,
+        steps.smallest, steps.largest, steps.cone_angle, steps.grows, cascades, in_order,
         ray_ids, rays_o, rays_d, t_range, bits, coarse_bits, counter, ray_samples, points, distances, sample_rays,
     )  # fmt: skip

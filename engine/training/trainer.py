@@ -242,7 +242,7 @@ class Trainer:
             self._rays_o, self._rays_d, self._t_range,
             occupancy.bits, occupancy.coarse_bits, occupancy.resolution, occupancy.coarse_resolution,
             self._counter, self._ray_samples, self._batch.points, self._batch.distances, self._batch.sample_rays,
-            occupancy.cascades,
+            occupancy.cascades, in_order=self.device == "cpu",
         )  # fmt: skip
 
     def _count_samples(self, rays: int) -> int:

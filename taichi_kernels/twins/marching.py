@@ -48,10 +48,12 @@ def march_rays(
     distances: torch.Tensor,
     sample_rays: torch.Tensor,
     cascades: int = 1,
+    in_order: bool = True,
 ) -> None:
-    """As the kernel, rays packed in order. The coarse bits aren't looked at: they must not change the outcome."""
+    """As the kernel, rays always packed in order. The coarse bits aren't looked at: they must not change the outcome."""
     for item, ray in enumerate(ray_ids.tolist()):
-        *lattice, past = _make_lattice(*t_range[ray].tolist(), steps)
+        t_start, t_end = t_range[ray].tolist()
+        *lattice, past = _make_lattice(t_start, t_end, steps)
         t = torch.tensor(lattice, dtype=torch.float64, device=points.device)
         at = rays_o[ray].double() + t[:, None] * rays_d[ray].double()
         hits = is_occupied(bits, at, resolution, cascades, step_at(t, steps)).nonzero().view(-1)

@@ -83,6 +83,8 @@ def test_learns_without_depth_and_alpha(device: str) -> None:
 def test_two_runs_of_one_seed_agree(device: str) -> None:
     again = train(make_trainer(device, "linear", training_views("linear")), STEPS)
     assert psnr_of(again, held_out_views("linear")) == pytest.approx(_score(device, "linear"), abs=0.2)
+    if device == "cpu":
+        assert torch.equal(again.field.table, _trained(device, "linear").field.table)
 
 
 @pytest.mark.slow
