@@ -50,7 +50,7 @@ def march_rays(
     cascades: int = 1,
     in_order: bool = True,
 ) -> None:
-    """As the kernel, rays always packed in order. The coarse bits aren't looked at: they must not change the outcome."""
+    """As the kernel, rays always in order. The coarse bits are not looked at: they must not change the outcome."""
     for item, ray in enumerate(ray_ids.tolist()):
         t_start, t_end = t_range[ray].tolist()
         *lattice, past = _make_lattice(t_start, t_end, steps)
