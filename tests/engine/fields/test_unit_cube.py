@@ -33,3 +33,12 @@ def test_camera_row_and_its_inverse_undo_each_other() -> None:
     np.testing.assert_allclose(matrices[0][:3, :3], rotation, atol=1e-6)
     np.testing.assert_allclose(row[12:], [10, 11, 4, 3, 0.1, 0.2, 0.3, 0.4], rtol=1e-6)
     assert (row[12:] == inverse[12:]).all()
+
+
+def test_growth_makes_the_cube_larger_than_the_bounds_about_the_same_middle() -> None:
+    bounds = Bounds(np.array([0.0, 0.0, 0.0]), np.array([4.0, 2.0, 1.0]))
+    plain, grown = UnitCube(bounds), UnitCube(bounds, 8)
+    assert grown.scale == plain.scale / 8
+    assert grown.box().tolist() == [[0.0] * 3, [1.0] * 3]
+    camera = Camera(np.eye(4), 8, 6, 10.0, 11.0, 4.0, 3.0)
+    np.testing.assert_allclose(grown.to_cube(camera)[:, 3] - 0.5, (plain.to_cube(camera)[:, 3] - 0.5) / 8)
