@@ -29,6 +29,7 @@ CHECKPOINT_FACTOR = 1.3
 FIRST_CHECKPOINT = 0.5
 FRAME_SIZES = ((800, 800), (1920, 1080))
 FRAMES = 30
+WARM_UP_FRAMES = 3
 EXAMPLES = """\
 examples:
   hashlight bench data/lego --budgets 1,5,15,60 --json lego.json
@@ -169,18 +170,20 @@ class Bench:
         return {"samples_per_step": stats.samples_per_step, "rays_per_step": stats.rays_per_step}
 
     def _frame_times(self, trainer: Trainer) -> dict[str, float]:
-        """Median milliseconds a frame, by size, of test cameras in turn."""
+        """Median milliseconds a frame as a moving view shows it, copy to the host included; test cameras in turn."""
+        from engine.rendering.renderer import MOVING_TRANSMITTANCE
+
         renderer = trainer.renderer()
         medians = {}
         for width, height in FRAME_SIZES:
             _say(f"frames of {width}x{height} ...")
             cameras = [_at_size(view.camera, width, height) for view in self.test[:FRAMES]]
-            renderer.render(cameras[0]).color.cpu()
             times = []
-            for index in range(FRAMES):
+            for index in range(-WARM_UP_FRAMES, FRAMES):
                 started = time.perf_counter()
-                renderer.render(cameras[index % len(cameras)]).color.cpu()
-                times.append((time.perf_counter() - started) * 1000.0)
+                renderer.render(cameras[index % len(cameras)], MOVING_TRANSMITTANCE).to_srgb8(0.0)
+                if index >= 0:
+                    times.append((time.perf_counter() - started) * 1000.0)
             medians[f"{width}x{height}"] = statistics.median(times)
         return medians
 

@@ -25,6 +25,8 @@ _ROUND_SAMPLES = {"cpu": 1 << 16, "cuda": 1 << 22}
 # what the others need grows, and so does the share of a round that is overhead.
 _FIRST_SAMPLES = 4
 _MAX_SAMPLES = 64
+# Where a ray of a moving view stops: nobody sees the last hundredth of its light.
+MOVING_TRANSMITTANCE = 0.01
 # Alpha below which a pixel has no depth.
 _MIN_DEPTH_ALPHA = 1e-3
 
@@ -103,7 +105,7 @@ class Renderer:
 
     def render(self, camera: Camera, min_transmittance: float = 1e-4) -> Picture:
         """Render ``camera`` at its own size. Rays stop where less than ``min_transmittance`` of the light gets through:
-        1e-4 for measurements, 0.01 while a view moves."""
+        1e-4 for measurements, MOVING_TRANSMITTANCE while a view moves."""
         device, pixels = self._device, camera.width * camera.height
         row = self._cube.camera_row(camera, device)
         box = torch.from_numpy(self._cube.box()).to(device)

@@ -11,16 +11,15 @@ import numpy as np
 from engine.link import codec
 from engine.link.geometry import Camera
 from engine.link.messages import Frame, RequestFrame
-from engine.rendering.renderer import Renderer
+from engine.rendering.renderer import MOVING_TRANSMITTANCE, Renderer
 
 MAX_FRAME_PIXELS = codec.MAX_MESSAGE_BYTES // 12 - 4096  # half-float RGBA and depth of one frame fit a message
 MOVING_SECONDS = 0.07
-_MOVING_TRANSMITTANCE = 1e-2
 _FINAL_TRANSMITTANCE = 1e-4
 _FIRST_MOVING_PIXELS = {"cpu": 96 * 96, "cuda": 1280 * 720}
 _MIN_MOVING_PIXELS = 48 * 48
 # A large picture is rendered in bands of about so many pixels, so that a view that starts to move need not wait for it.
-_BAND_PIXELS = {"cpu": 1 << 15, "cuda": 1 << 22}
+_BAND_PIXELS = {"cpu": 1 << 13, "cuda": 1 << 22}
 
 
 class FrameError(ValueError):
@@ -42,7 +41,7 @@ class FrameRenderer:
         started = time.perf_counter()
         if request.quality == "moving":
             camera = fit(request.camera, self._moving_pixels)
-            color, depth = self._renderer.render(camera, _MOVING_TRANSMITTANCE).to_scene_linear()
+            color, depth = self._renderer.render(camera, MOVING_TRANSMITTANCE).to_scene_linear()
             self._adapt(camera, time.perf_counter() - started)
         else:
             camera = request.camera

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from engine.data.color import premultiply
 from engine.data.views import View
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Camera
@@ -48,7 +49,8 @@ class PixelStore:
             self._pixels += width * height
         self._reserve(row + 1, self._pixels)
         last = first + width * height
-        self.colors[first:last] = torch.from_numpy(premultiply(view)).to(self._device).view(-1, 4)
+        pixels = premultiply(view.color, view.color_space)
+        self.colors[first:last] = torch.from_numpy(pixels.astype(np.float16)).to(self._device).view(-1, 4)
         if view.depth is not None:
             self.depths[first:last] = torch.from_numpy(view.depth).to(self._device).view(-1)
         self.cameras[row] = self._cube.camera_row(view.camera, self._device)[0]
@@ -71,15 +73,6 @@ class PixelStore:
         if pixels > self.colors.shape[0]:
             self.colors = _grow(self.colors, pixels)
             self.depths = _grow(self.depths, pixels)
-
-
-def premultiply(view: View) -> np.ndarray:
-    """The view's colour as float16 [H, W, 4], premultiplied in its own colour space."""
-    if view.color_space == "linear":
-        return view.color
-    color = view.color.astype(np.float32) / 255.0
-    color[..., :3] *= color[..., 3:]
-    return color.astype(np.float16)
 
 
 def _grow(tensor: torch.Tensor, rows: int) -> torch.Tensor:
