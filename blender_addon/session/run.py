@@ -139,6 +139,9 @@ def _on_captured_view(
         return
     message = AddView(name=name, split=split, camera=camera, color=color, depth=depth, render_seconds=seconds)
     session.add_view(name, functools.partial(read_view, _captures, name), message)
+    if split == "train" and session.wants_training and session.is_trained:
+        # The planned time is over before the capture is: a view that comes now is to be learnt all the same.
+        train(session, bpy.context.scene)
     registry.pump()  # no timer runs while Blender is in the background
 
 

@@ -108,6 +108,23 @@ def test_capture_train_preview_evaluate_and_bake(addon: Import, engine_scene: bp
 
 
 @pytest.mark.slow
+def test_views_that_come_after_the_planned_time_are_learnt_too(addon: Import, engine_scene: bpy.types.Scene) -> None:
+    planned = engine_scene.hashlight.training.seconds = 0.2
+    registry, listeners = addon("session.registry"), addon("capture.operators").view_listeners
+
+    def use_up_the_time(*_view: object) -> None:
+        assert registry.pump_until(lambda: registry.current().is_trained, 60.0)
+
+    listeners.append(use_up_the_time)
+    try:
+        session = _capture_and_train(addon)
+    finally:
+        listeners.remove(use_up_the_time)
+    assert session.status.train_views == 5
+    assert session.status.seconds >= 4 * planned
+
+
+@pytest.mark.slow
 def test_a_killed_engine_is_told_in_words_and_goes_on_from_its_snapshot(
     addon: Import, engine_scene: bpy.types.Scene
 ) -> None:
