@@ -1,9 +1,9 @@
-"""How much sooner a capture trains with Blender's alpha and depth than without; kept in benchmarks/results/.
+"""How much sooner a capture trains with Blender's depth than without; kept in benchmarks/results/.
 
     python -m benchmarks.truth demo/hashlight-demo.hashlight/capture [--device cpu] [--seconds 60]
 
-The same views, the same seed, the same process: once with alpha and depth, once with alpha alone, once with neither
-(every picture over an opaque black, as a photograph of the subject before black would be).
+The same views, the same seed, the same process: once with alpha and depth, once with alpha alone. (Without alpha there
+is nothing to compare: a subject before nothing is not a picture that a scene inside its bounds can give.)
 """
 
 from __future__ import annotations
@@ -42,7 +42,6 @@ def main() -> int:
     variants = {
         "alpha and depth": dataset.train,
         "alpha": [dataclasses.replace(view, depth=None) for view in dataset.train],
-        "none": [make_opaque(view) for view in dataset.train],
     }
     camera = dataset.train[0].camera
     result = {
@@ -58,15 +57,6 @@ def main() -> int:
     }
     write_result("truth", result)
     return 0
-
-
-def make_opaque(view: View) -> View:
-    """The view over black, without alpha and depth."""
-    color = view.color.copy()
-    if view.color_space == "srgb":
-        color[..., :3] = (color[..., :3].astype(float) * color[..., 3:] / 255.0 + 0.5).astype(color.dtype)
-    color[..., 3] = 255 if view.color_space == "srgb" else 1
-    return dataclasses.replace(view, color=color, depth=None)
 
 
 def measure(dataset: Dataset, views: Sequence[View], truth: str, device: str, seconds: float) -> dict[str, Any]:
