@@ -23,9 +23,6 @@ COARSE_FACTOR = 4
 # Flags of a cell.
 SEEN = 1  # inside some training camera's picture
 CARVED = 2  # some training camera saw through all of it
-# Antialiased pictures are learnt with surfaces about as soft as pixels are wide: so far before a surface, in pixels,
-# cells stay open. Carving closer costs quality: such pictures can not be reached with sharp ones.
-SOFT_PIXELS = 2.0
 # Samples behind this optical depth are hidden: training cuts rays there too. What they count as: news, but no density.
 _HIDDEN_DEPTH = -math.log(TRAINING_MIN_TRANSMITTANCE)
 _HIDDEN_THICKNESS = 1e-9
@@ -72,7 +69,7 @@ def _carve_view(
                 footprint = cell_radius / ti.max(depth - cell_radius, 1e-6) * ti.sqrt(1.0 + r2) * focal
                 # One pixel more: what lies at the footprint's rim was sampled at the centre of its pixel.
                 whole = whole and footprint * ti.max(stretch, 1.0) + 1.0 <= margin_px
-                if whole and depth + cell_radius + SOFT_PIXELS * depth / focal < nearest[pixel]:
+                if whole and depth + cell_radius < nearest[pixel]:
                     flags[index] = flags[index] | CARVED
 
 

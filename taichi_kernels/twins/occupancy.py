@@ -7,7 +7,7 @@ import math
 import torch
 
 from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE
-from taichi_kernels.occupancy import CARVED, COARSE_FACTOR, SEEN, SOFT_PIXELS
+from taichi_kernels.occupancy import CARVED, COARSE_FACTOR, SEEN
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins.compositing import activate_density
 from taichi_kernels.twins.marching import find_cascade
@@ -50,7 +50,7 @@ def carve_view(
     radius = 3**0.5 / 2 / resolution
     footprint = radius / (depth - radius).clamp(min=1e-6) * torch.sqrt(1.0 + r2) * row[12:14].max()
     is_whole &= footprint * stretch.clamp(min=1.0) + 1.0 <= margin_px
-    is_carved = is_seen & is_whole & (depth + radius + SOFT_PIXELS * depth / row[12:14].max() < surface)
+    is_carved = is_seen & is_whole & (depth + radius < surface)
     flags |= is_seen.int() * SEEN | is_carved.int() * CARVED
 
 
