@@ -96,7 +96,12 @@ def test_blend_opens_as_it_is(result: tuple[Path, subprocess.CompletedProcess[st
 @pytest.mark.skipif(sys.platform == "win32", reason="a process can't be sent Ctrl-C alone")
 def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [*DEMO, "--out", str(tmp_path / "out")], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [*DEMO, "--out", str(tmp_path / "out")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        # A test run started in a shell's background has Ctrl-C ignored, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         _wait_for(lambda: len(_images(tmp_path)) >= 2, 120.0, process)
