@@ -15,13 +15,14 @@ from engine import runs
 from engine.runs import RunError, load_run, save_run
 from engine.training.config import choose_preset
 from engine.training.trainer import Trainer
+from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
 from tests.scenes import sphere_bounds, sphere_views
 
 
 @pytest.fixture(scope="module")
 def trainer() -> Trainer:
-    trainer = Trainer(choose_preset("auto", "cpu", TINY), sphere_bounds(), "linear", "cpu")
+    trainer = Trainer(choose_preset("auto", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE)
     for view in sphere_views(2, 16):
         trainer.add_view(view)
     for _ in range(3):
@@ -41,7 +42,7 @@ def snapshot_of(folder: Path) -> Path:
 
 
 def test_a_run_comes_back_as_it_was(trainer: Trainer, folder: Path) -> None:
-    run = load_run(folder, "cpu")
+    run = load_run(folder, TEST_DEVICE)
     assert (run.trainer.step_count, run.trainer.training_seconds) == (3, trainer.training_seconds)
     assert run.trainer.config == trainer.config and run.trainer.color_space == "linear"
     assert run.info["history"] == [{"psnr": 20.0}] and run.info["step"] == 3
@@ -81,9 +82,9 @@ def test_dying_at_any_moment_leaves_a_run_that_loads(
         patch.setattr(Path, "replace", dying(Path.replace))
         patch.setattr(runs, "_remove", dying(runs._remove))
         save_run(folder, trainer, {"history": ["second"]})
-    assert load_run(folder, "cpu").trainer.step_count == 3
+    assert load_run(folder, TEST_DEVICE).trainer.step_count == 3
     save_run(folder, trainer, {"history": ["third"]})
-    assert load_run(folder, "cpu").info["history"] == ["third"]
+    assert load_run(folder, TEST_DEVICE).info["history"] == ["third"]
     assert len(list(folder.iterdir())) == 2
 
 
@@ -96,14 +97,14 @@ def test_a_failed_write_is_one_error_and_the_former_run_stays(
     with monkeypatch.context() as patch, pytest.raises(RunError, match="No space left on device"):
         patch.setattr(os, "fsync", full)
         save_run(folder, trainer, {})
-    assert load_run(folder, "cpu").trainer.step_count == 3
+    assert load_run(folder, TEST_DEVICE).trainer.step_count == 3
     assert len(list(folder.iterdir())) == 2
 
 
 def test_what_is_not_json_is_refused(trainer: Trainer, folder: Path) -> None:
     with pytest.raises(RunError, match="not JSON"):
         save_run(folder, trainer, {"history": float("nan")})
-    assert load_run(folder, "cpu").info["history"] == [{"psnr": 20.0}]
+    assert load_run(folder, TEST_DEVICE).info["history"] == [{"psnr": 20.0}]
 
 
 def test_an_unwritable_folder_is_one_error(trainer: Trainer, tmp_path: Path) -> None:
@@ -154,4 +155,4 @@ def test_a_damaged_run_is_one_error_that_names_the_file(
 ) -> None:
     damage(folder)
     with pytest.raises(RunError, match=words):
-        load_run(folder, "cpu")
+        load_run(folder, TEST_DEVICE)

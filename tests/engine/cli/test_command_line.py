@@ -15,6 +15,7 @@ from engine.cli import COMMANDS, main
 from engine.cli.arguments import finite_number, picture_size, positive_seconds, whole_number
 from engine.cli.doctor import check_port
 from engine.cli.output import to_plain_json
+from tests.device import TEST_DEVICE
 
 
 def error_line(capsys: pytest.CaptureFixture[str]) -> str:
@@ -82,7 +83,7 @@ def test_errors_are_one_line_and_exit_with_1(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main([*arguments, "--device", "cpu"]) == 1
+    assert main([*arguments, "--device", TEST_DEVICE]) == 1
     line = error_line(capsys)
     assert line.startswith(f"hashlight {arguments[0]}: ") and words in line
     assert list(tmp_path.iterdir()) == []

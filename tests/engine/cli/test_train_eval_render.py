@@ -17,10 +17,11 @@ from engine.cli import main
 from engine.link.camera_paths import turntable
 from engine.rendering.camera_paths import save_camera_path
 from engine.runs import read_info
+from tests.device import TEST_DEVICE
 from tests.engine.data.scenes import sphere_dataset, write_nerf_synthetic
 
 pytestmark = pytest.mark.slow
-CPU = ["--device", "cpu"]
+ON_DEVICE = ["--device", TEST_DEVICE]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "sphere"
-    assert main(["train", str(dataset), "--out", str(run), "--steps", "40", "--evaluate-every", "0.3", *CPU]) == 0
+    assert main(["train", str(dataset), "--out", str(run), "--steps", "40", "--evaluate-every", "0.3", *ON_DEVICE]) == 0
     return run
 
 
@@ -46,14 +47,14 @@ def test_training_leaves_a_run_with_its_history(trained: Path, dataset: Path) ->
 
 def test_resume_goes_on_from_the_last_step(trained: Path, dataset: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    assert main(["train", str(dataset), "--out", str(run), "--steps", "5", *CPU]) == 0
-    assert main(["train", str(dataset), "--out", str(run), "--steps", "9", "--resume", *CPU]) == 0
+    assert main(["train", str(dataset), "--out", str(run), "--steps", "5", *ON_DEVICE]) == 0
+    assert main(["train", str(dataset), "--out", str(run), "--steps", "9", "--resume", *ON_DEVICE]) == 0
     info = read_info(run)
     assert info["step"] == 9 and [point["step"] for point in info["history"]] == [5, 9]
 
 
 def test_eval_prints_and_writes_the_same_figures(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["eval", str(trained), "--json", *CPU]) == 0
+    assert main(["eval", str(trained), "--json", *ON_DEVICE]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads((trained / "eval/scores.json").read_text())
     assert set(printed["views"]) == {"test_r_0", "test_r_1", "test_r_2"}
@@ -66,12 +67,12 @@ def test_eval_prints_and_writes_the_same_figures(trained: Path, capsys: pytest.C
 
 
 def test_eval_of_an_unnamed_dataset_says_what_to_do(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["eval", str(trained), "--dataset", "gone", *CPU]) == 1
+    assert main(["eval", str(trained), "--dataset", "gone", *ON_DEVICE]) == 1
     assert "gone" in capsys.readouterr().err
 
 
 def test_render_a_film_and_resume_it(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["render", str(trained), "--turntable", "--frames", "3", "--out", str(tmp_path / "film.mp4"), *CPU]
+    command = ["render", str(trained), "--turntable", "--frames", "3", "--out", str(tmp_path / "film.mp4"), *ON_DEVICE]
     assert main(command) == 0
     assert (tmp_path / "film.mp4").stat().st_size > 0
     frames = sorted((tmp_path / "film_frames").glob("*.png"))
@@ -86,21 +87,21 @@ def test_render_a_film_and_resume_it(trained: Path, tmp_path: Path, capsys: pyte
 def test_render_a_camera_path_interpolated(trained: Path, tmp_path: Path) -> None:
     save_camera_path(tmp_path / "path.json", turntable(sphere_dataset().bounds, 3, 40, 30))
     command = ["render", str(trained), "--camera-path", str(tmp_path / "path.json"), "--frames", "4", "--format", "exr"]
-    assert main([*command, "--depth", "--out", str(tmp_path / "frames"), *CPU]) == 0
+    assert main([*command, "--depth", "--out", str(tmp_path / "frames"), *ON_DEVICE]) == 0
     assert len(list((tmp_path / "frames").glob("frame_*.exr"))) == 4
 
 
 def test_render_names_a_bad_camera_path(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "path.json").write_text('[{"width": 0}]')
     command = ["render", str(trained), "--camera-path", str(tmp_path / "path.json"), "--out", str(tmp_path / "f")]
-    assert main([*command, *CPU]) == 1
+    assert main([*command, *ON_DEVICE]) == 1
     assert "path.json: camera 0" in capsys.readouterr().err
 
 
 def test_bench_measures_what_it_says(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "bench.json"
     command = ["bench", str(dataset), "--budgets", "0.3,0.6", "--views", "6", "--size", "16x16", "--no-frames"]
-    assert main([*command, "--seeds", "2", "--json", str(out), *CPU]) == 0
+    assert main([*command, "--seeds", "2", "--json", str(out), *ON_DEVICE]) == 0
     result = json.loads(out.read_text())
     assert [row["budget"] for row in result["budgets"]] == [0.3, 0.6]
     assert all(row["seconds"] >= row["budget"] and row["step"] >= 1 for row in result["budgets"])
@@ -111,7 +112,7 @@ def test_bench_measures_what_it_says(dataset: Path, tmp_path: Path) -> None:
 
 def test_ctrl_c_saves_and_exits_with_130(dataset: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "engine", "train", str(dataset), "--out", str(tmp_path / "run")]
-    process = subprocess.Popen([*command, "--seconds", "600", *CPU], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*command, "--seconds", "600", *ON_DEVICE], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     seen = ""
     deadline = time.monotonic() + 120

@@ -10,6 +10,7 @@ import pytest
 
 from engine.link.client import EngineClient
 from engine.link.launcher import Address, EngineProcess
+from tests.device import TEST_DEVICE
 
 # A field so small that a step takes milliseconds.
 TINY = {
@@ -27,7 +28,7 @@ TINY = {
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
     """One engine for all tests of a module."""
     folder = tmp_path_factory.mktemp("engine")
-    engine = EngineProcess(sys.executable, folder / "root", device="cpu", log=folder / "engine.log")
+    engine = EngineProcess(sys.executable, folder / "root", device=TEST_DEVICE, log=folder / "engine.log")
     engine.start()
     engine.wait_ready(120)
     yield engine
@@ -63,7 +64,7 @@ def start_engine(tmp_path: Path) -> Iterator[Callable[..., EngineProcess]]:
     engines: list[EngineProcess] = []
 
     def start(root: Path = tmp_path / "root") -> EngineProcess:
-        engine = EngineProcess(sys.executable, root, device="cpu", log=tmp_path / "engine.log")
+        engine = EngineProcess(sys.executable, root, device=TEST_DEVICE, log=tmp_path / "engine.log")
         engines.append(engine)
         engine.start()
         engine.wait_ready(120)

@@ -10,6 +10,7 @@ from engine.rendering.renderer import Renderer
 from engine.service.frames import MAX_FRAME_PIXELS, FrameError, FrameRenderer, check_size, fit, split_into_bands
 from engine.training.config import choose_preset
 from engine.training.trainer import Trainer
+from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
 from tests.scenes import sphere_bounds, sphere_cameras, sphere_views
 
@@ -18,7 +19,7 @@ CAMERA = sphere_cameras(3, 40)[0].resized(40, 30)
 
 @pytest.fixture(scope="module")
 def renderer() -> Renderer:
-    trainer = Trainer(choose_preset("auto", "cpu", TINY), sphere_bounds(), "linear", "cpu")
+    trainer = Trainer(choose_preset("auto", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE)
     trainer.add_view(sphere_views(1, 16)[0])
     for _ in range(5):
         trainer.step()
@@ -47,7 +48,7 @@ def test_fit_keeps_the_view_and_the_budget() -> None:
 def test_a_final_picture_is_given_up_when_a_view_begins_to_move(
     renderer: Renderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    frames = FrameRenderer(renderer, "cpu")
+    frames = FrameRenderer(renderer, TEST_DEVICE)
     monkeypatch.setattr(frames, "_band_pixels", 40 * 10)
     asked = iter([False, True])
     assert frames.render(RequestFrame(request=1, camera=CAMERA), 5, lambda: next(asked)) is None
@@ -56,7 +57,7 @@ def test_a_final_picture_is_given_up_when_a_view_begins_to_move(
 
 
 def test_moving_pictures_grow_to_fill_the_time(renderer: Renderer) -> None:
-    frames = FrameRenderer(renderer, "cpu")
+    frames = FrameRenderer(renderer, TEST_DEVICE)
     request = RequestFrame(request=1, camera=CAMERA.resized(4000, 3000), quality="moving")
     sizes = []
     for seconds_per_pixel in [1e-4] * 8 + [1e-6] * 12:

@@ -29,6 +29,7 @@ from engine.link.messages import (
     Train,
     Welcome,
 )
+from tests.device import TEST_DEVICE
 
 
 def talk(address: Address, **options: object) -> ClientConnection:
@@ -44,7 +45,7 @@ def test_the_right_token_is_welcomed(connect: Callable[..., EngineClient]) -> No
     client = connect()
     assert client.is_open and client.failure is None
     assert client.welcome is not None
-    assert (client.welcome.protocol, client.welcome.device) == (PROTOCOL, "cpu")
+    assert (client.welcome.protocol, client.welcome.device) == (PROTOCOL, TEST_DEVICE)
     assert client.welcome.ring is not None and Path(client.welcome.ring).is_dir()
 
 

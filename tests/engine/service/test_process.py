@@ -19,6 +19,7 @@ from engine.link.client import EngineClient, LinkLost
 from engine.link.launcher import EngineProcess, LaunchError
 from engine.link.messages import AddView, OpenRun, Shutdown, Status, Train
 from engine.runs import load_run
+from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
 from tests.scenes import sphere_bounds, sphere_views
 
@@ -111,7 +112,7 @@ def test_shutting_down_while_training_leaves_a_run_that_loads(start_engine: Star
     assert wait_until(lambda: not engine.is_running)
     with pytest.raises(LinkLost, match="shut down"):
         client.wait_for(OpenRun, 5)
-    run = load_run(engine.root / "r", "cpu")
+    run = load_run(engine.root / "r", TEST_DEVICE)
     assert run.trainer.step_count >= 3 and run.info["views"][0]["name"] == "a"
 
 
@@ -122,7 +123,7 @@ def test_stop_saves_the_run_and_ends_the_process(start_engine: Start) -> None:
     client.close()
     engine.stop(20)
     assert not engine.is_running
-    assert load_run(engine.root / "r", "cpu").trainer.step_count >= 3
+    assert load_run(engine.root / "r", TEST_DEVICE).trainer.step_count >= 3
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
@@ -133,7 +134,7 @@ def test_stop_need_not_wait_for_another_client_and_still_saves(start_engine: Sta
     started = time.monotonic()
     engine.stop(60)
     assert not engine.is_running and time.monotonic() - started < 30
-    assert load_run(engine.root / "r", "cpu").trainer.step_count >= 3
+    assert load_run(engine.root / "r", TEST_DEVICE).trainer.step_count >= 3
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
@@ -156,10 +157,11 @@ def test_the_engine_ends_when_its_parent_dies(tmp_path: Path) -> None:
     script.write_text(
         "import sys, time\n"
         "from engine.link.launcher import EngineProcess\n"
-        "engine = EngineProcess(sys.executable, sys.argv[1], device='cpu')\n"
+        "engine = EngineProcess(sys.executable, sys.argv[1], device=sys.argv[2])\n"
         "engine.start(); engine.wait_ready(120); print(engine.pid, flush=True); time.sleep(600)\n"
     )
-    parent = subprocess.Popen([sys.executable, str(script), str(tmp_path / "root")], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, str(script), str(tmp_path / "root"), TEST_DEVICE]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())

@@ -38,6 +38,8 @@ from engine.link.messages import (
     Train,
     ViewAdded,
 )
+from engine.training.config import choose_preset
+from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
 from tests.scenes import picture_of_sphere, sphere_bounds, sphere_cameras, sphere_views
 
@@ -282,7 +284,11 @@ def test_a_run_is_saved_and_resumed_by_another_session(client: EngineClient, pro
     saved = client.wait_for(SnapshotSaved, PATIENCE)
     assert saved.step == STEPS and Path(saved.path).is_file()
     info = json.loads((process.root / "sphere/run.json").read_text())
-    assert (info["step"], info["color_space"], info["preset"]) == (STEPS, "linear", "cpu")
+    assert (info["step"], info["color_space"], info["preset"]) == (
+        STEPS,
+        "linear",
+        choose_preset("auto", TEST_DEVICE).preset,
+    )
     assert [view["name"] for view in info["views"]] == [f"v{index:03d}" for index in range(8)]
     assert info["history"][-1]["views"].keys() == {"v007"}
     client.send(RequestFrame(request=1, camera=CAMERA))
