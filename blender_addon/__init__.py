@@ -13,6 +13,8 @@ from .command_line import registration as command_line
 from .engine_setup import operators as setup_operators
 from .engine_setup import panel as setup_panel
 from .preview import operators as preview_operators
+from .review import operators as review_operators
+from .review import panel as review_panel
 from .session import operators as session_operators
 
 # Registered in this order, unregistered in reverse. Each module offers CLASSES, and register()/unregister() where
@@ -24,9 +26,11 @@ MODULES: tuple[ModuleType, ...] = (
     capture_operators,
     session_operators,
     preview_operators,
+    review_operators,
     bake_operators,
     setup_panel,
     panels,
+    review_panel,
     command_line,
 )
 

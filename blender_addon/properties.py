@@ -14,6 +14,8 @@ from .capture import plan
 from .capture.bounds import read_bounds
 from .capture.errors import CaptureError
 from .preview import plane
+from .review import comparison
+from .review.views import captured_views
 
 RIGS = (
     ("SPHERE", "Sphere", "Cameras spread evenly all around the bounds"),
@@ -198,18 +200,19 @@ class HASHLIGHT_PG_training(bpy.types.PropertyGroup):
 
 
 def _show_plane(settings: HASHLIGHT_PG_preview, context: bpy.types.Context) -> None:
-    kinds: dict[str, plane.Kind] = {"PREVIEW": "preview", "BAKE": "bake"}
+    kinds: dict[str, plane.Kind] = {"PREVIEW": "preview", "COMPARISON": "comparison", "BAKE": "bake"}
     plane.show_only(settings.id_data, kinds.get(settings.shown))
 
 
 class HASHLIGHT_PG_preview(bpy.types.PropertyGroup):
     shown: EnumProperty(
         name="Show",
-        description="Which plane is seen; both stand before the scene camera",
+        description="Which plane is seen",
         items=(
             ("PREVIEW", "Preview", "The neural picture of the scene camera"),
+            ("COMPARISON", "Compare", "A captured view and its neural picture"),
             ("BAKE", "Bake", "The frames of the last bake"),
-            ("NONE", "None", "Neither plane"),
+            ("NONE", "None", "No plane"),
         ),
         default="PREVIEW",
         update=_show_plane,
@@ -231,6 +234,49 @@ class HASHLIGHT_PG_preview(bpy.types.PropertyGroup):
         default=100,
         min=1,
         max=100,
+    )
+
+
+def _find_views(settings: HASHLIGHT_PG_review, context: bpy.types.Context, text: str) -> list[str]:
+    """Captured views whose name holds ``text``, for the search below the field."""
+    return [name for name in captured_views(settings.id_data) if text.lower() in name.lower()]
+
+
+def _compose_again(settings: HASHLIGHT_PG_review, context: bpy.types.Context) -> None:
+    comparison.compose_again(settings.id_data)
+
+
+class HASHLIGHT_PG_review(bpy.types.PropertyGroup):
+    view: StringProperty(
+        name="View",
+        description="The captured view, trained on or held out, that is compared with what the field makes of it",
+        search=_find_views,
+    )
+    mode: EnumProperty(
+        name="Show",
+        description="How the neural picture and the captured one are set against each other",
+        items=(
+            ("SIDE_BY_SIDE", "Side by Side", "The neural picture on the left, the captured one on the right"),
+            ("DIFFERENCE", "Difference", "How far the two are apart, as displayed on black"),
+            ("NEURAL", "Neural", "The neural picture alone"),
+            ("TRUTH", "Captured", "The captured picture alone"),
+        ),
+        default="SIDE_BY_SIDE",
+        update=_compose_again,
+    )
+    gain: FloatProperty(
+        name="Gain",
+        description="Multiplies differences, so that small ones can be seen",
+        default=4.0,
+        min=1.0,
+        max=100.0,
+        soft_max=20.0,
+        update=_compose_again,
+    )
+    keep_up: BoolProperty(
+        name="Keep Up with Training",
+        description="Render the view again and again while training goes on",
+        default=False,
     )
 
 
@@ -349,6 +395,7 @@ class HASHLIGHT_PG_scene(bpy.types.PropertyGroup):
     capture: PointerProperty(type=HASHLIGHT_PG_capture)
     training: PointerProperty(type=HASHLIGHT_PG_training)
     preview: PointerProperty(type=HASHLIGHT_PG_preview)
+    review: PointerProperty(type=HASHLIGHT_PG_review)
     bake: PointerProperty(type=HASHLIGHT_PG_bake)
     run: PointerProperty(type=HASHLIGHT_PG_run)
 
@@ -357,6 +404,7 @@ CLASSES = (
     HASHLIGHT_PG_capture,
     HASHLIGHT_PG_training,
     HASHLIGHT_PG_preview,
+    HASHLIGHT_PG_review,
     HASHLIGHT_PG_bake,
     HASHLIGHT_PG_run,
     HASHLIGHT_PG_scene,

@@ -11,7 +11,7 @@ from typing import Literal
 
 import bpy
 
-Role = Literal["bounds", "camera", "cameras", "plane"]
+Role = Literal["bounds", "camera", "cameras", "plane", "viewer"]
 
 _KEY = "hashlight_role"
 

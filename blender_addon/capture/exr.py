@@ -1,4 +1,5 @@
-"""Write OpenEXR files with nothing but numpy and zlib: Blender itself can't put +inf or bare numpy pixels into one."""
+"""OpenEXR files with nothing but numpy and zlib: Blender itself can't put +inf or bare numpy pixels into one, and reads
+files in its main thread only."""
 
 from __future__ import annotations
 
@@ -13,6 +14,9 @@ _MAGIC = struct.pack("<ii", 20000630, 2)
 _HALF, _FLOAT = 1, 2
 _ZIP = 3
 _ROWS_PER_BLOCK = 16  # what ZIP compression prescribes
+_ROWS_OF_BLOCKS = {0: 1, 2: 1, _ZIP: _ROWS_PER_BLOCK}  # by compression: none, ZIP of single lines, ZIP
+_TYPES = {_HALF: "<f2", _FLOAT: "<f4"}
+_MAX_SIDE = 1 << 15
 
 
 def encode_exr(channels: Mapping[str, np.ndarray]) -> bytes:
@@ -43,6 +47,89 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def decode_exr(content: bytes) -> dict[str, np.ndarray]:
+    """The channels of an EXR file such as ``encode_exr`` makes: name to [H, W] float16 or float32, first row on top.
+
+    Reads flat files of one part in scan lines, of half and full floats, plain or in ZIP compression; from any thread.
+    Raises ValueError for all others, and for a file that is cut short.
+    """
+    try:
+        return _decode(content)
+    except (struct.error, zlib.error, IndexError, KeyError, ValueError) as error:
+        raise ValueError(f"can't be read as OpenEXR ({error})") from None
+
+
+def _decode(content: bytes) -> dict[str, np.ndarray]:
+    attributes, position = _read_header(content)
+    compression = attributes["compression"][0]
+    if compression not in _ROWS_OF_BLOCKS:
+        raise ValueError("a compression other than ZIP")
+    left, top, right, bottom = struct.unpack("<4i", attributes["dataWindow"])
+    width, height = right - left + 1, bottom - top + 1
+    types = _read_channels(attributes["channels"])
+    rows_per_block = _ROWS_OF_BLOCKS[compression]
+    blocks = -(-height // rows_per_block)
+    row_bytes = width * sum(np.dtype(kind).itemsize for kind in types.values())
+    if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE):
+        raise ValueError(f"a picture of {width}x{height} pixels")
+    planes = {name: np.empty((height, width), kind) for name, kind in types.items()}
+    for offset in struct.unpack_from(f"<{blocks}Q", content, position):
+        first, size = struct.unpack_from("<ii", content, offset)
+        first -= top
+        rows = min(rows_per_block, height - first)
+        packed = content[offset + 8 : offset + 8 + size]
+        pixels = packed if size == rows * row_bytes else _unpack(packed, rows * row_bytes)
+        if not 0 <= first < height or len(pixels) != rows * row_bytes:
+            raise ValueError("a block of pixels is of the wrong size")
+        at = 0
+        for row in range(first, first + rows):
+            for plane in planes.values():
+                plane[row] = np.frombuffer(pixels, plane.dtype, width, at)
+                at += plane[row].nbytes
+    return planes
+
+
+def _read_header(content: bytes) -> tuple[dict[str, bytes], int]:
+    """The attributes of the one header, and where it ends."""
+    if content[: len(_MAGIC)] != _MAGIC:
+        raise ValueError("not a file of one flat part")
+    attributes = {}
+    position = len(_MAGIC)
+    while content[position] != 0:
+        name_end = content.index(b"\0", position)
+        kind_end = content.index(b"\0", name_end + 1)
+        (size,) = struct.unpack_from("<i", content, kind_end + 1)
+        start = kind_end + 5
+        attributes[content[position:name_end].decode()] = content[start : start + size]
+        position = start + size
+    return attributes, position + 1
+
+
+def _read_channels(value: bytes) -> dict[str, str]:
+    """Channel names to numpy types, in the order of the file."""
+    types = {}
+    position = 0
+    while value[position] != 0:
+        end = value.index(b"\0", position)
+        kind, _, *sampling = struct.unpack_from("<iB3xii", value, end + 1)
+        if kind not in _TYPES or sampling != [1, 1]:
+            raise ValueError("channels other than half and full floats for each pixel")
+        types[value[position:end].decode()] = _TYPES[kind]
+        position = end + 17
+    return types
+
+
+def _unpack(packed: bytes, size: int) -> bytes:
+    """Undo ZIP compression: differences, and even bytes before odd ones."""
+    differences = np.frombuffer(zlib.decompressobj().decompress(packed, size), np.uint8).copy()
+    differences[1:] -= np.uint8(128)
+    split = np.cumsum(differences, dtype=np.uint8)
+    pixels = np.empty_like(split)
+    middle = (len(split) + 1) // 2
+    pixels[0::2], pixels[1::2] = split[:middle], split[middle:]
+    return pixels.tobytes()
 
 
 def _header(planes: Mapping[str, np.ndarray], width: int, height: int) -> bytes:

@@ -5,6 +5,7 @@ Scenes are kept by name: undo and file loads invalidate anything else.
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ from ..session.engine_session import EngineSession
 from . import requests
 from .material import ensure_material, picture_node
 from .picture import update_image
-from .plane import choose_distance, ensure_plane, find_plane, frustum_matrix
+from .plane import Kind, choose_distance, ensure_plane, find_plane, frustum_matrix
 
 RENDERING_SHARE = 1 / 3  # of the engine's time may go into live pictures; training needs the rest
 
@@ -126,9 +127,10 @@ def _before_load(*_: object) -> None:
 
 @bpy.app.handlers.persistent
 def _before_save(*_: object) -> None:
-    """Keep the picture inside the .blend, which then opens as it is."""
-    for scene in bpy.data.scenes:
-        plane = find_plane(scene, "preview")
+    """Keep the pictures inside the .blend, which then opens as it is."""
+    kinds: tuple[Kind, ...] = ("preview", "comparison")
+    for scene, kind in itertools.product(bpy.data.scenes, kinds):
+        plane = find_plane(scene, kind)
         image = picture_node(ensure_material(plane, "premultiplied")).image if plane is not None else None
         if image is not None and image.is_dirty:
             image.pack()

@@ -11,10 +11,14 @@ from engine.link.geometry import Bounds, Camera
 
 from .. import roles
 
-Kind = Literal["preview", "bake"]
+Kind = Literal["preview", "comparison", "bake"]
 Place = Literal["FRONT", "CENTER", "BEHIND"]
 
-_NAMES: dict[Kind, str] = {"preview": "Hashlight Preview", "bake": "Hashlight Bake"}
+_NAMES: dict[Kind, str] = {
+    "preview": "Hashlight Preview",
+    "comparison": "Hashlight Comparison",
+    "bake": "Hashlight Bake",
+}
 _KIND_KEY = "hashlight_plane"
 _NEAREST = 1e-3  # metres; the plane never comes nearer to the camera
 

@@ -107,3 +107,20 @@ def small_scene(scene: bpy.types.Scene) -> bpy.types.Scene:
     scene.hashlight.capture.resolution_x = scene.hashlight.capture.resolution_y = 48
     bpy.context.view_layer.update()
     return scene
+
+
+@pytest.fixture
+def engine_scene(
+    addon: Callable[[str], ModuleType], small_scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[bpy.types.Scene]:
+    """The small scene with six planned views of 48x48 and an engine to be started; ended afterwards."""
+    python = os.environ.get("HASHLIGHT_ENGINE_PYTHON", sys.executable)
+    monkeypatch.setenv("HASHLIGHT_ENGINE_PYTHON", python)
+    settings = small_scene.hashlight
+    settings.folder = str(tmp_path / "session")
+    settings.capture.training_views, settings.capture.held_out_views = 5, 1
+    settings.training.seconds, settings.training.evaluate_every = 0.0, 0.0
+    bpy.ops.hashlight.fit_bounds()
+    bpy.ops.hashlight.plan_cameras()
+    yield small_scene
+    addon("session.registry").close()

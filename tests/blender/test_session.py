@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -34,23 +34,6 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-
-
-@pytest.fixture
-def engine_scene(
-    addon: Import, small_scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[bpy.types.Scene]:
-    """The small scene with six planned views of 48x48 and an engine to be started; ended afterwards."""
-    python = os.environ.get("HASHLIGHT_ENGINE_PYTHON", sys.executable)
-    monkeypatch.setenv("HASHLIGHT_ENGINE_PYTHON", python)
-    settings = small_scene.hashlight
-    settings.folder = str(tmp_path / "session")
-    settings.capture.training_views, settings.capture.held_out_views = 5, 1
-    settings.training.seconds, settings.training.evaluate_every = 0.0, 0.0
-    bpy.ops.hashlight.fit_bounds()
-    bpy.ops.hashlight.plan_cameras()
-    yield small_scene
-    addon("session.registry").close()
 
 
 def _capture_and_train(addon: Import) -> ModuleType:

@@ -1,0 +1,203 @@
+"""One captured view compared: its neural picture is asked for, set against the truth, and shown on a plane.
+
+A worker thread reads the truth and does the sums, for they take longer than Blender may wait. Scenes are kept by name:
+undo and file loads invalidate anything else.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from engine.link.geometry import Bounds, Camera
+from engine.link.messages import Frame, RunOpened, Status
+
+from ..preview import requests
+from ..preview.material import ensure_material, picture_node
+from ..preview.picture import update_image
+from ..preview.plane import choose_distance, ensure_plane, fit_aspect, frustum_matrix
+from ..session import registry
+from ..session.engine_session import EngineSession
+from ..session.trouble import Trouble
+from .pictures import Mode, compose, psnr
+from .views import find_view, read_truth, truth_path
+
+RENDERING_SHARE = 1 / 3  # of the engine's time may go into a comparison that keeps up; training needs the rest
+
+
+@dataclass
+class _Comparison:
+    """The view that is compared, and how far that has come."""
+
+    scene: str
+    view: str
+    camera: Camera
+    truth_path: Path
+    bounds: Bounds
+    request: int = 0  # 0: none under way
+    asked_at: float = 0.0
+    next_at: float = 0.0
+    step: int = -1  # of the neural picture that is shown
+    neural: np.ndarray | None = None
+    truth: np.ndarray | None = None
+    psnr: float | None = None
+
+
+@dataclass
+class _Work:
+    """What the thread is to do, and has done; ``picture`` or ``error`` is there once it has ended."""
+
+    comparison: _Comparison
+    neural: np.ndarray
+    mode: Mode
+    gain: float
+    truth: np.ndarray | None = None
+    psnr: float | None = None
+    picture: np.ndarray | None = None
+    error: str = ""
+    thread: threading.Thread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.truth = self.comparison.truth
+        self.thread = threading.Thread(target=self._run, name="hashlight-compare", daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            if self.truth is None:
+                self.truth = read_truth(self.comparison.truth_path)
+            self.psnr = psnr(self.neural, self.truth)
+            self.picture = compose(self.neural, self.truth, self.mode, self.gain)
+        except (ValueError, MemoryError) as error:
+            self.error = str(error) or type(error).__name__
+
+
+_current: _Comparison | None = None
+_work: _Work | None = None
+
+
+def begin(session: EngineSession, scene: bpy.types.Scene, name: str) -> None:
+    """Compare captured view ``name`` as the field is now. Raises CaptureError when there is no such view, or no run."""
+    global _current
+    view = find_view(scene, name)
+    assert session.bounds is not None  # it has a run
+    _current = _Comparison(scene.name, name, view.camera, truth_path(scene, name), session.bounds)
+    _ask(session, _current)
+
+
+def describe(scene: bpy.types.Scene) -> str:
+    """What is compared, in words; empty when nothing is."""
+    if _current is None or _current.scene != scene.name:
+        return ""
+    if _current.psnr is None:
+        return f"{_current.view}: waiting for the engine"
+    return f"{_current.view}: PSNR {_current.psnr:.2f} dB at step {_current.step:,}"
+
+
+def compose_again(scene: bpy.types.Scene) -> None:
+    """Show the same two pictures in another way, as the settings are now."""
+    if _current is not None and _current.scene == scene.name and _current.neural is not None:
+        _start_work(scene, _current, _current.neural)
+
+
+def _ask(session: EngineSession, comparison: _Comparison) -> None:
+    comparison.request = requests.ask(session, comparison.camera)
+    comparison.asked_at = time.monotonic()
+
+
+def _start_work(scene: bpy.types.Scene, comparison: _Comparison, neural: np.ndarray) -> None:
+    global _work
+    settings = scene.hashlight.review
+    is_polled = _work is not None
+    _work = _Work(comparison, neural, settings.mode, settings.gain)
+    if not is_polled:
+        registry.poll_while(_take_result)
+
+
+def _take_result() -> bool:
+    """Called by the pump: show what the thread has made. Returns whether to be called again."""
+    global _work
+    work = _work
+    if work is not None and work.thread.is_alive():
+        return True
+    _work = None
+    if work is not None and work.comparison is _current:
+        scene = bpy.data.scenes.get(work.comparison.scene)
+        session = registry.current()
+        if work.error and session is not None:
+            session.trouble = Trouble(f"View {work.comparison.view} can't be compared: {work.error}", code="view")
+        elif scene is not None and work.picture is not None:
+            work.comparison.truth, work.comparison.psnr = work.truth, work.psnr
+            show_comparison(scene, work.comparison.camera, work.comparison.bounds, work.picture)
+    return False
+
+
+def show_comparison(scene: bpy.types.Scene, camera: Camera, bounds: Bounds, picture: np.ndarray) -> bpy.types.Object:
+    """Put a picture of ``pictures.compose`` onto the scene's comparison plane, inside the frustum of ``camera``."""
+    plane = ensure_plane(scene, "comparison")
+    node = picture_node(ensure_material(plane, "premultiplied"))
+    node.image = update_image(node.image, plane.name, picture)
+    distance = choose_distance(camera, bounds, scene.hashlight.preview.place)
+    metric_aspect = (picture.shape[1] / camera.fx) / (picture.shape[0] / camera.fy)
+    plane.matrix_world = Matrix(fit_aspect(frustum_matrix(camera, distance), metric_aspect))
+    return plane
+
+
+def _on_frame(session: EngineSession, frame: Frame) -> None:
+    comparison = _current
+    if comparison is None or frame.request != comparison.request:
+        return  # somebody else's
+    now = time.monotonic()
+    comparison.request = 0
+    comparison.step, comparison.neural = frame.step, frame.color
+    comparison.next_at = now + (now - comparison.asked_at) * (1 / RENDERING_SHARE - 1)
+    if (scene := bpy.data.scenes.get(comparison.scene)) is not None:
+        _start_work(scene, comparison, frame.color)
+
+
+def _on_status(session: EngineSession, status: Status) -> None:
+    """Five times a second: ask for the view again if it is to keep up with training."""
+    comparison = _current
+    if comparison is None or requests.is_under_way() or time.monotonic() < comparison.next_at:
+        return
+    scene = bpy.data.scenes.get(comparison.scene)
+    if scene is None or not scene.hashlight.review.keep_up or scene.hashlight.preview.shown != "COMPARISON":
+        return
+    if status.step > comparison.step:
+        _ask(session, comparison)
+
+
+def _on_run(session: EngineSession, run: RunOpened) -> None:
+    if _current is not None:
+        _current.request = 0  # a picture that was under way died with the former engine
+        _current.step = -1
+
+
+@bpy.app.handlers.persistent
+def _before_load(*_: object) -> None:
+    global _current
+    _current = None
+
+
+_LISTENERS = ((Frame, _on_frame), (Status, _on_status), (RunOpened, _on_run))
+
+
+def register() -> None:
+    """Listen to the engine and to Blender."""
+    for message_type, listener in _LISTENERS:
+        registry.listen(message_type, listener)
+    bpy.app.handlers.load_pre.append(_before_load)
+
+
+def unregister() -> None:
+    """Undo ``register``."""
+    for message_type, listener in _LISTENERS:
+        registry.stop_listening(message_type, listener)
+    bpy.app.handlers.load_pre.remove(_before_load)
+    _before_load()

@@ -1,0 +1,148 @@
+"""Compare captured views with the field, one by one, and look through their cameras."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import IntProperty, StringProperty
+
+from ..session import registry, run, saved_state
+from . import chart_icons, comparison, scores, viewpoint
+from .views import captured_views, find_view, neighbour
+
+
+class _NeedsViews:
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("Needs captured views")
+        return bool(captured_views(context.scene))
+
+
+class HASHLIGHT_OT_compare_view(_NeedsViews, bpy.types.Operator):
+    """Show the neural picture of a captured view beside the captured one, on a plane before that view's camera"""
+
+    # Returns at once, in the background too: pump until the comparison plane has its picture.
+    bl_idname = "hashlight.compare_view"
+    bl_label = "Compare"
+    bl_options = {"REGISTER"}
+
+    view: StringProperty(
+        name="View",
+        description="The captured view to compare; the one that is chosen in the panel where none is named",
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not super().poll(context):
+            return False
+        cls.poll_message_set("Needs a run: capture and train first")
+        scene = context.scene
+        return run.session_of(scene) is not None or saved_state.has_saved_run(scene)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        scene = context.scene
+        settings = scene.hashlight.review
+        try:
+            name = self.view or settings.view or neighbour(scene, "", 0)
+            comparison.begin(run.ensure_run(scene), scene, name)
+        except ValueError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        settings.view = name
+        scene.hashlight.preview.shown = "COMPARISON"
+        return {"FINISHED"}
+
+
+class HASHLIGHT_OT_look_through_view(_NeedsViews, bpy.types.Operator):
+    """Look through the camera of a captured view in this viewport, and compare it if there is a run"""
+
+    # In the background there is no viewport to turn: the view's camera is placed all the same.
+    bl_idname = "hashlight.look_through_view"
+    bl_label = "Look Through"
+    bl_options = {"REGISTER"}
+
+    view: StringProperty(
+        name="View",
+        description="The captured view to look at; the one that is chosen in the panel where none is named",
+        options={"SKIP_SAVE"},
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        scene = context.scene
+        settings = scene.hashlight.review
+        try:
+            name = self.view or settings.view or neighbour(scene, "", 0)
+            viewer = viewpoint.place_viewer(scene, find_view(scene, name).camera)
+        except ValueError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        settings.view = name
+        if context.area is not None and context.area.type == "VIEW_3D":
+            viewpoint.look_through(context.area, viewer)
+        if bpy.ops.hashlight.compare_view.poll():
+            bpy.ops.hashlight.compare_view(view=name)
+        return {"FINISHED"}
+
+
+class HASHLIGHT_OT_step_view(_NeedsViews, bpy.types.Operator):
+    """Go on to the next captured view, or back to the one before"""
+
+    bl_idname = "hashlight.step_view"
+    bl_label = "Next View"
+    bl_options = {"REGISTER"}
+
+    step: IntProperty(name="Step", description="How many views to go on", default=1, options={"SKIP_SAVE"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        scene = context.scene
+        settings = scene.hashlight.review
+        settings.view = neighbour(scene, settings.view, self.step)
+        if viewpoint.is_looking_through(context.area):
+            bpy.ops.hashlight.look_through_view(view=settings.view)
+        elif bpy.ops.hashlight.compare_view.poll():
+            bpy.ops.hashlight.compare_view(view=settings.view)
+        return {"FINISHED"}
+
+
+class HASHLIGHT_OT_look_away(bpy.types.Operator):
+    """Leave the camera of the captured view: the viewport is free again"""
+
+    # Only in a window.
+    bl_idname = "hashlight.look_away"
+    bl_label = "Leave View"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("This viewport does not look through a captured view")
+        return viewpoint.is_looking_through(context.area)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        viewpoint.look_away(context.area)
+        return {"FINISHED"}
+
+
+CLASSES = (
+    HASHLIGHT_OT_compare_view,
+    HASHLIGHT_OT_look_through_view,
+    HASHLIGHT_OT_step_view,
+    HASHLIGHT_OT_look_away,
+)
+
+_LISTENERS = ((scores.Status, scores.note_status), (scores.RunOpened, scores.note_run))
+
+
+def register() -> None:
+    """Listen to the engine, and make room for charts."""
+    chart_icons.register()
+    comparison.register()
+    for message_type, listener in _LISTENERS:
+        registry.listen(message_type, listener)
+
+
+def unregister() -> None:
+    """Undo ``register``."""
+    for message_type, listener in _LISTENERS:
+        registry.stop_listening(message_type, listener)
+    comparison.unregister()
+    chart_icons.unregister()

@@ -1,0 +1,93 @@
+"""The views that a scene's run was captured from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ..capture.dataset import MANIFEST, CaptureDataset, Settings, ViewRecord
+from ..capture.errors import CaptureError
+from ..capture.exr import decode_exr
+from ..folders import capture_folder
+
+
+@dataclass(frozen=True)
+class _Capture:
+    """A capture as its manifest was when it was last read."""
+
+    key: tuple[Path, int]
+    dataset: CaptureDataset
+    views: dict[str, ViewRecord]
+
+
+_cached: _Capture | None = None
+
+
+def captured_views(scene: bpy.types.Scene) -> dict[str, ViewRecord]:
+    """The finished views of the scene's capture by name, training views first; empty when there are none.
+
+    Cheap enough for a panel: the manifest is only read again after it has changed.
+    """
+    capture = _read_capture(scene)
+    return {} if capture is None else capture.views
+
+
+def capture_settings(scene: bpy.types.Scene) -> Settings:
+    """What the scene's capture was rendered with, as its manifest has it; empty when there is none."""
+    capture = _read_capture(scene)
+    return {} if capture is None else capture.dataset.settings
+
+
+def truth_path(scene: bpy.types.Scene, name: str) -> Path:
+    """Where the captured picture of view ``name`` is. Raises CaptureError when there is no such view."""
+    find_view(scene, name)
+    assert _cached is not None
+    return _cached.dataset.image_path(name)
+
+
+def _read_capture(scene: bpy.types.Scene) -> _Capture | None:
+    global _cached
+    try:
+        path = capture_folder(scene) / MANIFEST
+        key = path, path.stat().st_mtime_ns
+        if _cached is None or _cached.key != key:
+            dataset = CaptureDataset.open(path.parent)
+            finished = [view for view in dataset.views.values() if view.is_done]
+            finished.sort(key=lambda view: (view.split != "train", view.name))
+            _cached = _Capture(key, dataset, {view.name: view for view in finished})
+    except (OSError, ValueError):
+        return None
+    return _cached
+
+
+def find_view(scene: bpy.types.Scene, name: str) -> ViewRecord:
+    """The captured view called ``name``. Raises CaptureError when there is none."""
+    view = captured_views(scene).get(name)
+    if view is None:
+        raise CaptureError(f"There is no captured view {name!r}" if name else "No captured view is chosen")
+    return view
+
+
+def neighbour(scene: bpy.types.Scene, name: str, step: int) -> str:
+    """The captured view that many places after ``name``, around the end; the first for an unknown name. Raises
+    CaptureError when nothing is captured."""
+    names = list(captured_views(scene))
+    if not names:
+        raise CaptureError("Nothing is captured yet")
+    return names[(names.index(name) + step) % len(names)] if name in names else names[0]
+
+
+def read_truth(path: Path) -> np.ndarray:
+    """A captured picture: [H, W, 4] float16, scene-linear, premultiplied. Any thread. Raises CaptureError naming it."""
+    try:
+        channels = decode_exr(path.read_bytes())
+        return np.stack([channels[name].astype(np.float16) for name in "RGBA"], axis=2)
+    except OSError as error:
+        raise CaptureError(f"{path}: can't be read ({error.strerror or error})") from None
+    except KeyError as error:
+        raise CaptureError(f"{path}: has no channel {error.args[0]}") from None
+    except ValueError as error:
+        raise CaptureError(f"{path}: {error}") from None

@@ -1,0 +1,280 @@
+"""Captured views compared with neural ones, the cameras to look through, scores and charts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+
+Import = Callable[[str], ModuleType]
+
+PATIENCE = 120.0
+
+
+def _picture(seed: int, height: int = 6, width: int = 8) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    alpha = random.random((height, width, 1))
+    return np.concatenate([random.random((height, width, 3)) * alpha, alpha], axis=2).astype(np.float16)
+
+
+# --- OpenEXR without Blender ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+@pytest.mark.parametrize("shape", [(1, 1), (16, 5), (37, 53)])
+def test_exr_files_are_read_back_to_the_bit(addon: Import, kind: type, shape: tuple[int, int]) -> None:
+    exr = addon("capture.exr")
+    random = np.random.default_rng(0)
+    noise = random.random(shape).astype(kind)
+    noise[0, 0] = np.inf
+    channels = {"R": noise, "A": np.ones(shape, kind)}
+    read = exr.decode_exr(exr.encode_exr(channels))
+    assert sorted(read) == ["A", "R"]
+    for name, plane in channels.items():
+        np.testing.assert_array_equal(read[name], plane)
+        assert read[name].dtype == kind
+
+
+def test_exr_files_that_blender_writes_are_read(addon: Import, scene: bpy.types.Scene, tmp_path: Path) -> None:
+    pixels = _picture(1, 20, 30).astype(np.float32)
+    image = bpy.data.images.new("Picture", 30, 20, alpha=True, float_buffer=True)
+    image.pixels.foreach_set(np.ascontiguousarray(pixels[::-1]).reshape(-1))
+    settings = scene.render.image_settings
+    settings.file_format, settings.color_mode, settings.color_depth = "OPEN_EXR", "RGBA", "16"
+    settings.exr_codec = "ZIP"
+    image.save_render(str(tmp_path / "picture.exr"), scene=scene)
+    channels = addon("capture.exr").decode_exr((tmp_path / "picture.exr").read_bytes())
+    np.testing.assert_allclose(np.stack([channels[name] for name in "RGBA"], axis=2), pixels, atol=1e-3)
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "empty"])
+def test_a_damaged_exr_file_is_one_clear_error(addon: Import, tmp_path: Path, damage: str) -> None:
+    exr = addon("capture.exr")
+    content = exr.encode_exr({name: np.ones((40, 40), np.float16) for name in "RGBA"})
+    path = tmp_path / "broken.exr"
+    path.write_bytes({"cut": content[: len(content) // 2], "text": b"no picture at all", "empty": b""}[damage])
+    with pytest.raises(addon("capture.errors").CaptureError, match=r"broken\.exr: .*OpenEXR"):
+        addon("review.views").read_truth(path)
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+
+def test_side_by_side_holds_both_pictures_as_they_are(addon: Import) -> None:
+    neural, truth = _picture(1), _picture(2)
+    both = addon("review.pictures").compose(neural, truth, "SIDE_BY_SIDE")
+    np.testing.assert_array_equal(both[:, :8], neural)
+    np.testing.assert_array_equal(both[:, 8:], truth)
+
+
+def test_a_difference_is_that_of_displayed_values(addon: Import) -> None:
+    pictures = addon("review.pictures")
+    neural, truth = np.zeros((2, 3, 4), np.float16), np.zeros((2, 3, 4), np.float16)
+    neural[0, 1] = (0.5, 0.2, 0.0, 1.0)
+    truth[0, 1] = (0.5, 0.25, 1.0, 1.0)
+    difference = pictures.compose(neural, truth, "DIFFERENCE", gain=2.0)
+    shown = pictures.to_display(difference)
+    displayed = [1.055 * value ** (1 / 2.4) - 0.055 for value in (0.2, 0.25)]
+    np.testing.assert_allclose(shown[0, 1], (0.0, 2.0 * (displayed[1] - displayed[0]), 1.0), atol=2e-3)
+    assert (difference[..., 3] == 1.0).all()
+    assert not shown[1].any()
+
+
+def test_psnr_is_that_of_displayed_values(addon: Import) -> None:
+    psnr = addon("review.pictures").psnr
+    black, white = np.zeros((4, 4, 4), np.float16), np.ones((4, 4, 4), np.float16)
+    assert psnr(black, white) == pytest.approx(0.0, abs=1e-5)
+    assert psnr(white, white) == np.inf
+    half = white.copy()
+    half[:2, :, :3] = 0.0
+    assert psnr(half, white) == pytest.approx(10 * np.log10(2), rel=1e-6)
+
+
+def test_pictures_of_two_sizes_are_one_clear_error(addon: Import) -> None:
+    with pytest.raises(ValueError, match="8x6 pixels, the captured one 4x6"):
+        addon("review.pictures").compose(_picture(1), _picture(1, width=4), "DIFFERENCE")
+
+
+# --- the camera to look through ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(64, 48), (48, 64), (50, 50)])
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (0.2, -0.15)])
+def test_the_viewer_sees_what_the_view_saw(
+    addon: Import, scene: bpy.types.Scene, size: tuple[int, int], shift: tuple[float, float]
+) -> None:
+    cameras = addon("capture.cameras")
+    source = bpy.data.objects.new("Source", bpy.data.cameras.new("Source"))
+    source.location, source.rotation_euler, source.data.lens = (1.0, -4.0, 2.0), (1.1, 0.2, 0.3), 41.0
+    source.data.shift_x, source.data.shift_y = shift
+    scene.collection.objects.link(source)
+    scene.render.resolution_x, scene.render.resolution_y = size
+    bpy.context.view_layer.update()
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    camera = cameras.camera_from_object(source, depsgraph, *size, (1.0, 1.0))
+    viewer = addon("review.viewpoint").place_viewer(scene, camera)
+    bpy.context.view_layer.update()
+    seen = cameras.camera_from_object(viewer, bpy.context.evaluated_depsgraph_get(), *size, (1.0, 1.0))
+    np.testing.assert_allclose(seen.camera_to_world, camera.camera_to_world, atol=1e-6)
+    np.testing.assert_allclose(
+        (seen.fx, seen.fy, seen.cx, seen.cy), (camera.fx, camera.fy, camera.cx, camera.cy), atol=1e-3
+    )
+    assert scene.camera is None
+
+
+@pytest.mark.parametrize("render_size", [(200, 100), (100, 200)])
+def test_a_frame_of_another_shape_holds_the_whole_view(
+    addon: Import, scene: bpy.types.Scene, render_size: tuple[int, int]
+) -> None:
+    from bpy_extras.object_utils import world_to_camera_view
+    from mathutils import Vector
+
+    from engine.link.geometry import Camera
+
+    scene.render.resolution_x, scene.render.resolution_y = render_size
+    camera = Camera(np.eye(4), 40, 30, 50.0, 50.0, 22.0, 14.0)
+    viewer = addon("review.viewpoint").place_viewer(scene, camera)
+    bpy.context.view_layer.update()
+    matrix = addon("preview.plane").frustum_matrix(camera, 2.0)
+    corners = [matrix @ (x, y, 0.0, 1.0) for x in (-0.5, 0.5) for y in (-0.5, 0.5)]
+    seen = np.array([world_to_camera_view(scene, viewer, Vector(corner[:3])) for corner in corners])[:, :2]
+    assert seen.min() > -1e-5 and seen.max() < 1 + 1e-5
+    extent = np.ptp(seen, axis=0)
+    assert max(extent) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_the_viewer_is_no_camera_to_capture_with(addon: Import, small_scene: bpy.types.Scene) -> None:
+    from engine.link.geometry import Camera
+
+    small_scene.hashlight.capture.rig = "SCENE_CAMERAS"
+    before = addon("capture.plan").planned_views(small_scene)
+    addon("review.viewpoint").place_viewer(small_scene, Camera(np.eye(4), 8, 8, 8.0, 8.0, 4.0, 4.0))
+    assert addon("capture.plan").planned_views(small_scene) == before
+
+
+# --- scores -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_worst_views_come_first(addon: Import) -> None:
+    from engine.link.messages import Evaluation
+
+    views = {f"test_{i}": {"psnr": psnr, "ssim": psnr / 40} for i, psnr in enumerate((30.0, 21.5, 35.0, 25.0))}
+    evaluation = Evaluation(step=1, seconds=1.0, psnr=28.0, ssim=0.7, views=views)
+    worst = addon("review.scores").worst_views(evaluation, 2)
+    assert [(name, psnr) for name, psnr, _ in worst] == [("test_1", 21.5), ("test_3", 25.0)]
+
+
+def test_a_long_training_keeps_a_short_even_history(addon: Import) -> None:
+    scores = addon("review.scores")
+    history = scores.LossHistory()
+    for tick in range(20_000):
+        history.add(tick * 0.2, 1.0 / (1 + tick))
+    seconds = [point[0] for point in history.points]
+    assert 100 < len(seconds) <= scores.MAX_POINTS
+    assert seconds[0] == 0.0 and seconds[-1] > 0.97 * 4000.0
+    gaps = np.diff(seconds)
+    assert gaps.max() < 3.0 * np.median(gaps)
+    history.add(0.2, 5.0)  # begun anew
+    assert list(history.points) == [(0.2, 5.0)]
+
+
+def test_a_chart_follows_its_points(addon: Import) -> None:
+    draw_chart = addon("review.chart").draw_chart
+    color = (1.0, 0.0, 0.0)
+    points = [(0.0, 0.0), (1.0, 4.0), (2.0, 1.0)]
+    chart = draw_chart(points, color, 100)
+    is_line = (chart[..., 0] > 0.9) & (chart[..., 1] < 0.2)
+    for (x, _), height in zip(points, (0.0, 1.0, 0.25), strict=True):
+        column, row = (round((0.06 + 0.88 * share) * 100) for share in (x / 2.0, height))
+        near = is_line[max(row - 4, 0) : row + 4, min(max(column - 2, 7), 90) : min(column + 2, 93)]
+        assert near.any(), f"no line at {x}"
+    assert is_line.sum() < 0.12 * is_line.size
+    assert is_line[:, 10:90].any(axis=0).all(), "the line has gaps"
+    assert not ((draw_chart(points[:1], color, 100)[..., 0]) > 0.9).any()
+
+
+# --- with an engine ---------------------------------------------------------------------------------------------------
+
+
+def _wait(addon: Import, done: Callable[[], Any], what: str) -> None:
+    registry = addon("session.registry")
+    assert registry.pump_until(lambda: bool(done()), PATIENCE), f"{what} did not come: {registry.current().trouble}"
+
+
+def _shown(addon: Import, scene: bpy.types.Scene) -> np.ndarray | None:
+    """The comparison plane's picture, [H, W, 4], first row on top."""
+    plane = addon("preview.plane").find_plane(scene, "comparison")
+    if plane is None:
+        return None
+    image = addon("preview.material").picture_node(plane.active_material).image
+    pixels = np.empty(image.size[0] * image.size[1] * 4, np.float32)
+    image.pixels.foreach_get(pixels)
+    return pixels.reshape(image.size[1], image.size[0], 4)[::-1]
+
+
+@pytest.mark.slow
+def test_any_captured_view_is_compared_with_its_truth(addon: Import, engine_scene: bpy.types.Scene) -> None:
+    scene = engine_scene
+    with pytest.raises(RuntimeError, match="Needs captured views"):
+        bpy.ops.hashlight.compare_view()
+    bpy.ops.hashlight.capture_and_train()
+    session = addon("session.registry").current()
+    _wait(addon, lambda: session.views.count("held") == 6 and session.status.step > 0, "training")
+    bpy.ops.hashlight.pause_training()
+    _wait(addon, lambda: session.status.state == "paused", "the pause")
+    views = addon("review.views").captured_views(scene)
+    assert [view.split for view in views.values()] == ["train"] * 5 + ["test"]
+    for name in ("train_002", "test_000"):
+        assert bpy.ops.hashlight.look_through_view(view=name) == {"FINISHED"}
+        _wait(addon, lambda name=name: "PSNR" in addon("review.comparison").describe(scene), "the comparison")
+        truth = addon("capture.passes").read_exr(addon("review.views").truth_path(scene, name))
+        shown = _shown(addon, scene)
+        assert shown.shape == (48, 96, 4)
+        np.testing.assert_array_equal(shown[:, 48:], truth)
+        np.testing.assert_array_equal(shown[:, :48], session.frame.color.astype(np.float32))
+        assert session.frame.camera.to_json() == views[name].camera.to_json()
+        viewer = next(obj for obj in scene.objects if obj.get("hashlight_role") == "viewer")
+        np.testing.assert_allclose(viewer.matrix_world, views[name].camera.camera_to_world, atol=1e-6)
+    assert scene.hashlight.preview.shown == "COMPARISON"
+    assert scene.hashlight.review.view == "test_000"
+
+    scene.hashlight.review.mode = "DIFFERENCE"
+    _wait(addon, lambda: _shown(addon, scene).shape == (48, 48, 4), "the difference")
+    pictures = addon("review.pictures")
+    wanted = pictures.compose(session.frame.color, truth.astype(np.float16), "DIFFERENCE", 4.0)
+    np.testing.assert_array_equal(_shown(addon, scene), wanted.astype(np.float32))
+
+    bpy.ops.hashlight.evaluate()
+    _wait(addon, lambda: session.evaluations, "scores")
+    worst = addon("review.scores").worst_views(session.evaluations[-1], 5)
+    assert [name for name, *_ in worst] == ["test_000"]
+    measured = pictures.psnr(session.frame.color, truth.astype(np.float16))
+    assert measured == pytest.approx(worst[0][1], abs=0.05), "the panel's figure is the engine's"
+
+    first = bpy.ops.hashlight.step_view()
+    assert first == {"FINISHED"}
+    assert scene.hashlight.review.view == "train_000", "after the last comes the first"
+
+
+@pytest.mark.slow
+def test_a_comparison_keeps_up_with_training(addon: Import, engine_scene: bpy.types.Scene) -> None:
+    scene = engine_scene
+    bpy.ops.hashlight.capture_and_train()
+    session, comparison = addon("session.registry").current(), addon("review.comparison")
+    scene.hashlight.review.keep_up = True
+    bpy.ops.hashlight.compare_view(view="train_000")
+    _wait(addon, lambda: "PSNR" in comparison.describe(scene), "the comparison")
+    first = session.frame.step
+    _wait(addon, lambda: session.frame.step > first, "a later picture")
+    assert session.frame.camera.to_json() == addon("review.views").find_view(scene, "train_000").camera.to_json()
+    assert len(addon("review.scores").loss_history.points) > 1
+
+
+def test_a_view_that_is_not_there_is_one_clear_error(addon: Import, small_scene: bpy.types.Scene) -> None:
+    with pytest.raises(addon("capture.errors").CaptureError, match="no captured view 'nowhere'"):
+        addon("review.views").find_view(small_scene, "nowhere")
