@@ -20,6 +20,7 @@ from engine.link.messages import (
     ColorSpace,
     Evaluate,
     Evaluation,
+    FetchFile,
     Frame,
     JobUpdate,
     Message,
@@ -183,7 +184,9 @@ class EngineSession:
         image_format: Literal["png", "exr"] = "png",
         video: str | None = None,
         fps: float = 24.0,
+        samples: int = 1,
         transparent: bool = True,
+        depth: bool = False,
         resume: bool = False,
     ) -> None:
         """Start a bake; follow it in ``jobs[job]``. See ``messages.StartBake``."""
@@ -203,7 +206,9 @@ class EngineSession:
                 image_format=image_format,
                 video=video,
                 fps=fps,
+                samples=samples,
                 transparent=transparent,
+                depth=depth,
                 resume=resume,
             )
         )
@@ -211,6 +216,10 @@ class EngineSession:
     def cancel_job(self, job: str) -> None:
         """Stop a bake after the frame at hand."""
         self._queue(CancelJob(job=job))
+
+    def fetch_file(self, path: str, offset: int) -> None:
+        """Ask for a piece of a file under the engine's root; see ``messages.FetchFile``."""
+        self._queue(FetchFile(path=path, offset=offset))
 
     def save_snapshot(self) -> None:
         """Have the run written to disk now; ``snapshot`` tells when it was."""
@@ -269,7 +278,7 @@ class EngineSession:
     def _queue(self, message: Message) -> None:
         if self.phase not in ("starting", "ready"):
             return
-        if not isinstance(message, RequestFrame):
+        if not isinstance(message, RequestFrame | FetchFile):
             self.trouble = None  # the user goes on: what went wrong before is old news
         if message.replaces is not None:
             self._outgoing = deque(old for old in self._outgoing if type(old) is not type(message))
@@ -323,7 +332,8 @@ class EngineSession:
             case ViewAdded():
                 self.views.mark(message.name, "held")
             case Evaluation():
-                self.evaluations.append(message)
+                # A run that is opened tells of all its scores, also of those that are known here already.
+                self.evaluations = [known for known in self.evaluations if known.step != message.step] + [message]
             case JobUpdate():
                 self.jobs[message.job] = message
             case SnapshotSaved():

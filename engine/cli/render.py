@@ -38,13 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     path = parser.add_mutually_exclusive_group(required=True)
     path.add_argument("--turntable", action="store_true", help="once round the subject")
     path.add_argument("--camera-path", type=Path, metavar="FILE", help="along the cameras in a JSON file")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.mp4|DIR", help="a film, or a folder of frames")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE.mp4|.webp|DIR", help="a film, or a folder of frames"
+    )
     parser.add_argument("--frames", type=whole_number(1, 20_000), metavar="N", help=f"how many ({DEFAULT_FRAMES})")
     parser.add_argument("--size", type=picture_size, metavar="WxH", help="picture size (that of the training views)")
     parser.add_argument("--fps", type=finite_number, default=24.0, help="frames a second of the film (24)")
     parser.add_argument("--format", choices=("png", "exr"), default="png", help="of the frames (png)")
+    parser.add_argument("--samples", type=whole_number(1, 64), default=1, metavar="N", help="rays a pixel (1)")
     parser.add_argument("--opaque", action="store_true", help="on black instead of with alpha")
-    parser.add_argument("--depth", action="store_true", help="depth too: channel Z of EXR, beside PNG in depth_*.exr")
+    parser.add_argument("--depth", action="store_true", help="depth too, in depth_*.exr and channel Z of EXR")
     parser.add_argument("--resume", action="store_true", help="keep the frames that are already there")
     table = parser.add_argument_group("turntable")
     table.add_argument("--elevation", type=finite_number, default=20.0, metavar="DEG", help="above the horizon (20)")
@@ -58,20 +61,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Render. Returns the exit code; 130 when Ctrl-C ended it early, with the finished frames kept."""
     from engine.rendering.bake import Bake
+    from engine.rendering.video import SUFFIXES
     from engine.runs import load_run
     from taichi_kernels.runtime import choose_device
 
     opened = load_run(options.run, choose_device(options.device))
     cameras = _choose_cameras(options, opened)
-    is_film = options.out.suffix.lower() == ".mp4"
+    is_film = options.out.suffix.lower() in SUFFIXES
     if options.out.suffix and not is_film and not options.out.is_dir():
-        raise RenderError(f"--out: {options.out.name} is neither an .mp4 nor a folder")
+        raise RenderError(f"--out: {options.out.name} is neither {' nor '.join(SUFFIXES)} nor a folder")
     folder = options.out.with_name(f"{options.out.stem}_frames") if is_film else options.out
     bake = Bake(
         opened.trainer.renderer(),
         cameras,
         folder,
         image_format=options.format,
+        samples=options.samples,
         transparent=not options.opaque,
         depth=options.depth,
         video=options.out if is_film else None,

@@ -21,9 +21,9 @@ from typing import Any, Literal
 import numpy as np
 
 from engine.link.errors import FrameOutdated, LinkError
-from engine.link.fields import image_fields, read_dataclass, read_fields, shorten
+from engine.link.fields import array_fields, read_dataclass, read_fields, shorten
 from engine.link.geometry import MAX_IMAGE_SIDE, Bounds, Camera
-from engine.link.messages import ImageSpec, Message
+from engine.link.messages import BytesSpec, ImageSpec, Message
 from engine.link.ring import RingError, RingPlace, RingReader, RingWriter, TornRead
 
 MAX_MESSAGE_BYTES = 512 << 20  # header and unpacked buffers together: an 8K view with depth fits
@@ -104,9 +104,9 @@ def _make_header(message: Message) -> dict[str, Any]:
         for field in dataclasses.fields(message)
         if field.name not in arrays and getattr(message, field.name) is not None
     }
-    specs = image_fields(cls)
+    specs = array_fields(cls)
     for name, array in arrays.items():
-        _check_image(f"{cls.__name__}.{name}", specs[name], array.dtype.name, array.shape)
+        _check_array(f"{cls.__name__}.{name}", specs[name], array.dtype.name, array.shape)
     if (total := size_of(message)) > MAX_MESSAGE_BYTES:
         raise LinkError(f"{cls.__name__}: {total} bytes exceed the limit of {MAX_MESSAGE_BYTES}")
     read_fields(cls, fields, arrays)
@@ -116,7 +116,7 @@ def _make_header(message: Message) -> dict[str, Any]:
 def _arrays_of(message: Message) -> dict[str, np.ndarray]:
     arrays = {}
     cls: Any = type(message)
-    for name in image_fields(cls):
+    for name in array_fields(cls):
         value = getattr(message, name)
         if isinstance(value, np.ndarray):
             arrays[name] = value
@@ -189,7 +189,7 @@ def _read_header(data: bytes) -> tuple[dict[str, Any], int]:
 
 
 def _read_descriptions(cls: Any, values: list[Any]) -> list[_Buffer]:
-    specs = image_fields(cls)
+    specs = array_fields(cls)
     if len(values) > len(specs):
         raise LinkError(f"{cls.__name__}: {len(values)} buffers, expected at most {len(specs)}")
     buffers = [read_dataclass(f"{cls.__name__} buffer", _Buffer, value) for value in values]
@@ -199,7 +199,7 @@ def _read_descriptions(cls: Any, values: list[Any]) -> list[_Buffer]:
         where = f"{cls.__name__}.{buffer.field}"
         if buffer.field not in specs:
             raise LinkError(f"{shorten(where)}: not an array field")
-        _check_image(where, specs[buffer.field], buffer.dtype, buffer.shape)
+        _check_array(where, specs[buffer.field], buffer.dtype, buffer.shape)
         if buffer.packing not in ("raw", "zlib", "ring"):
             raise LinkError(f"{where}: unknown packing {shorten(buffer.packing)}")
         if buffer.size < 0 or (buffer.packing == "ring") != (buffer.ring is not None):
@@ -212,7 +212,11 @@ def _read_descriptions(cls: Any, values: list[Any]) -> list[_Buffer]:
     return buffers
 
 
-def _check_image(where: str, spec: ImageSpec, dtype: str, shape: tuple[int, ...]) -> None:
+def _check_array(where: str, spec: ImageSpec | BytesSpec, dtype: str, shape: tuple[int, ...]) -> None:
+    if isinstance(spec, BytesSpec):
+        if dtype != "uint8" or len(shape) != 1 or not 1 <= shape[0] <= spec.most:
+            raise LinkError(f"{where}: expected uint8 [1..{spec.most}], got {shorten(dtype)} {shorten(list(shape))}")
+        return
     tail = (spec.channels,) if spec.channels else ()
     if dtype not in spec.dtypes or len(shape) != 2 + len(tail) or shape[2:] != tail:
         wanted = f"{' or '.join(spec.dtypes)} [H, W{', ' + str(spec.channels) if spec.channels else ''}]"

@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.link.errors import LinkError
 from engine.link.geometry import Bounds, Camera, GeometryError
-from engine.link.messages import ImageSpec
+from engine.link.messages import BytesSpec, ImageSpec
 
 MAX_TEXT_LENGTH = 8192
 MAX_ITEMS = 20_000  # cameras of a bake, files, views
@@ -23,7 +23,7 @@ Reader = Callable[[str, Any], Any]  # (where, JSON value) -> value, or LinkError
 
 
 @functools.cache
-def image_fields(cls: Any) -> dict[str, ImageSpec]:
+def array_fields(cls: Any) -> dict[str, ImageSpec | BytesSpec]:
     """The array fields of a message class and what each may hold."""
     specs = {}
     for name, hint in _hints(cls).items():
@@ -41,7 +41,7 @@ def _hints(cls: Any) -> dict[str, Any]:
 
 @functools.cache
 def _readers(cls: Any) -> dict[str, Reader]:
-    return {name: _make_reader(hint) for name, hint in _hints(cls).items() if name not in image_fields(cls)}
+    return {name: _make_reader(hint) for name, hint in _hints(cls).items() if name not in array_fields(cls)}
 
 
 def read_fields(cls: Any, values: Any, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Every message that crosses the link, as a typed dataclass.
 
-An array field (``ColorImage``, ``DepthImage``) travels as a raw buffer behind the JSON header; everything else travels
-inside it. ``codec`` turns messages into bytes and back and checks types, sizes and unknown fields.
+An array field (``ColorImage``, ``DepthImage``, ``FileBytes``) travels as a raw buffer behind the JSON header;
+everything else travels inside it. ``codec`` turns messages into bytes and back and checks types, sizes and unknown
+fields.
 """
 
 from __future__ import annotations
@@ -26,6 +27,18 @@ class ImageSpec:
 
 ColorImage = Annotated[np.ndarray, ImageSpec(("float16", "uint8"), channels=4)]
 DepthImage = Annotated[np.ndarray, ImageSpec(("float32",))]
+
+MAX_CHUNK_BYTES = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class BytesSpec:
+    """What a field of raw bytes may hold: uint8 [N] of at most ``most`` bytes, at least one."""
+
+    most: int
+
+
+FileBytes = Annotated[np.ndarray, BytesSpec(MAX_CHUNK_BYTES)]
 
 ColorSpace = Literal["linear", "srgb"]
 Split = Literal["train", "test"]
@@ -114,8 +127,9 @@ class Evaluate(Message):
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class StartBake(Message):
-    """Render ``cameras`` into ``output``: a folder of numbered frames, plus a video when ``video`` names one (an .mp4);
-    both are relative to the engine's root. Existing frames are kept with ``resume``."""
+    """Render ``cameras`` into ``output``: a folder of numbered frames, plus a video when ``video`` names one (.mp4 or
+    .webp); both are relative to the engine's root. ``samples``: rays for each pixel. Existing frames are kept with
+    ``resume``."""
 
     job: str
     cameras: tuple[Camera, ...]
@@ -123,6 +137,7 @@ class StartBake(Message):
     image_format: Literal["png", "exr"] = "png"
     video: str | None = None
     fps: float = 24.0
+    samples: int = 1
     transparent: bool = True
     depth: bool = False
     resume: bool = False
@@ -133,6 +148,16 @@ class CancelJob(Message):
     """Stop a job after the frame at hand. Its finished frames stay."""
 
     job: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class FetchFile(Message):
+    """Send ``size`` bytes (at most MAX_CHUNK_BYTES) from ``offset`` on of a file that the engine has written; ``path``
+    is relative to its root, with forward slashes. The answer is a FileChunk, or a Problem that regards ``path``."""
+
+    path: str
+    offset: int = 0
+    size: int = MAX_CHUNK_BYTES
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -227,7 +252,8 @@ class Evaluation(Message):
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class JobUpdate(Message):
-    """A bake's progress. ``files`` are absolute paths on the engine's host, filled in when it is done."""
+    """A bake's progress. ``files`` are absolute paths on the engine's host of what is finished, filled in once it has
+    ended: the frames in order, depth pictures, the video."""
 
     replaces: ClassVar[tuple[str, ...] | None] = ("job", "state")
 
@@ -238,6 +264,18 @@ class JobUpdate(Message):
     eta_seconds: float | None = None
     message: str = ""
     files: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class FileChunk(Message):
+    """A piece of a file. ``total``: the file's size in bytes, ``modified``: when it was written, nanoseconds since
+    1970; if either differs from piece to piece, it was written anew meanwhile. ``data`` is None at and past the end."""
+
+    path: str
+    offset: int
+    total: int
+    modified: int
+    data: FileBytes | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -269,6 +307,7 @@ CLIENT_MESSAGES: tuple[type[Message], ...] = (
     Evaluate,
     StartBake,
     CancelJob,
+    FetchFile,
     SaveSnapshot,
     Shutdown,
 )
@@ -280,6 +319,7 @@ ENGINE_MESSAGES: tuple[type[Message], ...] = (
     Frame,
     Evaluation,
     JobUpdate,
+    FileChunk,
     SnapshotSaved,
     Problem,
 )

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.files import written_atomically
 from engine.link.geometry import Camera
+from engine.rendering.antialiasing import render_antialiased
 from engine.rendering.frame_files import FrameWriter
-from engine.rendering.video import encode_video
+from engine.rendering.video import SUFFIXES, encode_video
 
 if TYPE_CHECKING:
     from engine.rendering.renderer import Renderer
 
 MAX_FPS = 240.0
+MAX_SAMPLES = 64
 
 
 class BakeError(RuntimeError):
@@ -40,11 +42,13 @@ class Bake:
     """An iterator that does one short piece of work per ``next()`` and returns a BakeProgress.
 
     Frames go to ``output`` as ``frame_0001.png`` (8-bit sRGB, straight alpha if ``transparent``, else on black) or
-    ``frame_0001.exr`` (scene-linear half floats, premultiplied alpha). With ``depth``, EXR frames hold planar depth in
-    metres in channel Z; beside PNG frames it goes into ``depth_0001.exr``. Every file appears whole or not at all.
+    ``frame_0001.exr`` (scene-linear half floats, premultiplied alpha). With ``depth``, planar depth in metres goes into
+    channel V of ``depth_0001.exr``, and into channel Z of EXR frames. Each pixel is the mean of ``samples`` rays, its
+    depth the nearest of theirs. Every file appears whole or not at all.
 
     With ``resume``, frames of the same bake that are already there, readable and of the right size are kept.
-    With ``video`` (an .mp4), the frames are encoded once all are there, on black. ``close`` gives up early.
+    With ``video`` (.mp4 or .webp), the frames are encoded once all are there: on black, or with alpha in a .webp if
+    they are ``transparent``. ``close`` gives up early.
 
     Raises BakeError, from the constructor for bad arguments and an unwritable folder, from ``next()`` later.
     """
@@ -56,15 +60,17 @@ class Bake:
         output: Path,
         *,
         image_format: Literal["png", "exr"] = "png",
+        samples: int = 1,
         transparent: bool = True,
         depth: bool = False,
         video: Path | None = None,
         fps: float = 24.0,
         resume: bool = False,
     ) -> None:
-        _check_arguments(cameras, image_format, video, fps)
+        _check_arguments(cameras, image_format, samples, video, fps)
         self._renderer = renderer
         self._cameras = list(cameras)
+        self._samples = samples
         self._video = video
         self._fps = fps
         self._resume = resume
@@ -83,8 +89,11 @@ class Bake:
 
     @property
     def files(self) -> list[Path]:
-        """The finished frames in order, then the video once it is there."""
-        frames = [self._writer.color_path(index) for index in range(self._progress.done)]
+        """The finished frames in order, their depth pictures, then the video once it is there."""
+        finished = range(self._progress.done)
+        frames = [self._writer.color_path(index) for index in finished]
+        if self._writer.depth:
+            frames += [self._writer.depth_path(index) for index in finished]
         return frames + ([self._video] if self._video is not None and self._video_is_done else [])
 
     def __iter__(self) -> Bake:
@@ -109,7 +118,7 @@ class Bake:
 
     def _render(self, index: int, camera: Camera) -> None:
         started = time.perf_counter()
-        picture = self._renderer.render(camera)
+        picture = render_antialiased(self._renderer, camera, self._samples)
         try:
             self._writer.write(index, picture)
         except OSError as error:
@@ -123,7 +132,8 @@ class Bake:
     def _encode(self, video: Path) -> Iterator[BakeProgress]:
         total = len(self._cameras)
         linear = self._renderer.color_space == "linear"
-        frames = (self._writer.read_for_display(index, linear) for index in range(total))
+        has_alpha = self._writer.transparent and video.suffix.lower() == ".webp"
+        frames = (self._writer.read_for_display(index, linear, has_alpha) for index in range(total))
         try:
             video.parent.mkdir(parents=True, exist_ok=True)
             for count in encode_video(video, frames, self._fps):
@@ -148,8 +158,8 @@ class Bake:
             output.mkdir(parents=True, exist_ok=True)
             if self._resume and note.is_file() and json.loads(note.read_text()).get("fingerprint") != fingerprint:
                 raise BakeError(
-                    f"{output}: holds frames of another bake (other cameras, size or format), which can't be resumed; "
-                    "choose another folder, or bake without resume to replace them"
+                    f"{output}: holds frames of another bake (other cameras, size, samples or format), which can't be "
+                    "resumed; choose another folder, or bake without resume to replace them"
                 )
             with written_atomically(note) as temporary:
                 temporary.write_text(json.dumps({"fingerprint": fingerprint, "frames": len(self._cameras)}))
@@ -159,21 +169,25 @@ class Bake:
             raise BakeError(f"{note}: damaged; delete it, or bake without resume") from None
 
     def _fingerprint(self) -> str:
-        what = [self._writer.image_format, self._writer.transparent, self._writer.depth]
+        what = [self._writer.image_format, self._writer.transparent, self._writer.depth, self._samples]
         text = json.dumps([what, [camera.to_json() for camera in self._cameras]], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _check_arguments(cameras: Sequence[Camera], image_format: str, video: Path | None, fps: float) -> None:
+def _check_arguments(
+    cameras: Sequence[Camera], image_format: str, samples: int, video: Path | None, fps: float
+) -> None:
     if not cameras:
         raise BakeError("there are no cameras to bake")
     if image_format not in ("png", "exr"):
         raise BakeError(f"image_format: {image_format!r} is neither png nor exr")
+    if not 1 <= samples <= MAX_SAMPLES:
+        raise BakeError(f"samples: {samples} is outside 1..{MAX_SAMPLES}")
     if not (math.isfinite(fps) and 0.0 < fps <= MAX_FPS):
         raise BakeError(f"fps: {fps} is outside 0..{MAX_FPS:g}")
     if video is None:
         return
-    if video.suffix.lower() != ".mp4":
-        raise BakeError(f"video: {video.name} must end in .mp4")
+    if video.suffix.lower() not in SUFFIXES:
+        raise BakeError(f"video: {video.name} must end in {' or '.join(SUFFIXES)}")
     if len({(camera.width, camera.height) for camera in cameras}) > 1:
         raise BakeError("video: the cameras' picture sizes differ, so that no video can be made of them")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from PIL import Image
 
-from engine.data.color import composite_for_display, decode_srgb, to_uint8
+from engine.data.color import composite_for_display, decode_srgb, encode_srgb, to_uint8
 from engine.data.exr import read_exr, write_exr
 from engine.files import written_atomically
 from engine.link.geometry import Camera
@@ -34,18 +34,19 @@ class FrameWriter:
         return self.folder / f"frame_{index + 1:04d}.{self.image_format}"
 
     def depth_path(self, index: int) -> Path:
-        """The depth picture of a frame, where it isn't a channel of the colour picture."""
+        """The depth picture of a frame. EXR frames hold depth as well, but not every program finds it there: Blender's
+        compositor, for one, has no socket for it."""
         return self.folder / f"depth_{index + 1:04d}.exr"
 
     def write(self, index: int, picture: Picture) -> None:
         """Write a frame; each file appears whole or not at all."""
+        if self.depth:
+            write_exr(self.depth_path(index), {"V": picture.to_scene_linear()[1]})
         if self.image_format == "exr":
             color, depth = picture.to_scene_linear()
             channels = {"RGBA": color if self.transparent else _opaque(color)}
             write_exr(self.color_path(index), channels | ({"Z": depth} if self.depth else {}))
             return
-        if self.depth:
-            write_exr(self.depth_path(index), {"V": picture.to_scene_linear()[1]})
         pixels = picture.to_srgb8(None if self.transparent else 0.0)
         with written_atomically(self.color_path(index)) as temporary:
             Image.fromarray(pixels).save(temporary, compress_level=PNG_COMPRESSION)
@@ -56,15 +57,16 @@ class FrameWriter:
         try:
             if self._read(index).shape[:2] != size:
                 return False
-            return not (self.depth and self.image_format == "png") or (
-                read_exr(self.depth_path(index))["V"].shape == size
-            )
+            return not self.depth or read_exr(self.depth_path(index))["V"].shape == size
         except (OSError, SyntaxError, KeyError, ValueError):
             return False
 
-    def read_for_display(self, index: int, linear: bool) -> np.ndarray:
-        """A finished frame on black: [H, W, 3] uint8 sRGB. ``linear``: transparency was meant in linear colour."""
+    def read_for_display(self, index: int, linear: bool, transparent: bool) -> np.ndarray:
+        """A finished frame for a video: [H, W, 3] uint8 sRGB on black, or [H, W, 4] with straight alpha if
+        ``transparent``. ``linear``: transparency was meant in linear colour."""
         pixels = self._read(index)
+        if transparent:
+            return _straight_srgb(pixels) if self.image_format == "exr" else pixels
         if self.image_format == "exr":
             return to_uint8(composite_for_display(pixels, "linear", "black"))
         if pixels.shape[2] == 3:
@@ -83,6 +85,14 @@ class FrameWriter:
             return channels["RGBA"]
         with Image.open(path) as image:
             return np.array(image)
+
+
+def _straight_srgb(color: np.ndarray) -> np.ndarray:
+    """uint8 sRGB with straight alpha of premultiplied scene-linear colour, both [H, W, 4]."""
+    color = color.astype(np.float32)
+    alpha = np.clip(color[..., 3:], 0.0, 1.0)
+    straight = np.divide(color[..., :3], alpha, out=np.zeros_like(color[..., :3]), where=alpha > 0)
+    return to_uint8(np.concatenate([encode_srgb(straight), alpha], axis=2))
 
 
 def _opaque(color: np.ndarray) -> np.ndarray:

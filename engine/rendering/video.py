@@ -1,4 +1,4 @@
-"""MP4 files through ffmpeg."""
+"""MP4 and animated WebP files through ffmpeg."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ import numpy as np
 from engine.files import written_atomically
 
 # H.264 in 4:2:0 plays everywhere; the BT.709 matrix and tags keep colours the same in every player.
-ENCODING = ["-crf", "17", "-preset", "medium", "-vf", "scale=out_color_matrix=bt709:out_range=tv"]
-ENCODING += ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-movflags", "+faststart"]
+_MP4 = ["-crf", "17", "-preset", "medium", "-vf", "scale=out_color_matrix=bt709:out_range=tv"]
+_MP4 += ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-movflags", "+faststart"]
+# WebP plays in browsers, without end, and has alpha.
+_WEBP = ["-quality", "85", "-compression_level", "4", "-loop", "0"]
+
+SUFFIXES = (".mp4", ".webp")
 
 
 class VideoError(OSError):
@@ -20,19 +24,21 @@ class VideoError(OSError):
 
 
 def encode_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> Iterator[int]:
-    """Encode ``frames``, [H, W, 3] uint8 sRGB each, all of one size; yields how many are in after each.
+    """Encode ``frames``, uint8 sRGB [H, W, 3] or for WebP also [H, W, 4] with straight alpha, all alike; yields how
+    many are in after each. The suffix of ``path`` decides the format.
 
-    4:2:0 needs even sides: odd ones get one more row or column, black. The file appears under its name once it is
-    whole; if the iterator is closed early, nothing is left. Raises VideoError.
+    MP4 in 4:2:0 needs even sides: odd ones get one more row or column, black. The file appears under its name once it
+    is whole; if the iterator is closed early, nothing is left. Raises VideoError.
     """
     with written_atomically(path) as temporary:
         writer = None
         try:
             for count, frame in enumerate(frames, 1):
-                padded = np.ascontiguousarray(np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0))))
+                if path.suffix.lower() == ".mp4":
+                    frame = np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)))
                 if writer is None:
-                    writer = _open_writer(temporary, padded, fps)
-                writer.send(padded)
+                    writer = _open_writer(temporary, frame, fps)
+                writer.send(np.ascontiguousarray(frame))
                 yield count
         except (OSError, RuntimeError) as error:
             raise VideoError(f"{path}: ffmpeg can't write the video ({_last_line(error)})") from None
@@ -44,17 +50,18 @@ def encode_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> Iterat
 
 
 def _open_writer(path: Path, frame: np.ndarray, fps: float) -> Generator[None, np.ndarray | None, None]:
+    is_mp4, has_alpha = path.suffix.lower() == ".mp4", frame.shape[2] == 4
     writer: Generator[None, np.ndarray | None, None] = imageio_ffmpeg.write_frames(
         str(path),
         (frame.shape[1], frame.shape[0]),
         fps=fps,
-        codec="libx264",
+        codec="libx264" if is_mp4 else "libwebp_anim",
         quality=None,
-        pix_fmt_in="rgb24",
-        pix_fmt_out="yuv420p",
+        pix_fmt_in="rgba" if has_alpha else "rgb24",
+        pix_fmt_out="yuva420p" if has_alpha else "yuv420p",
         macro_block_size=1,
         ffmpeg_log_level="error",
-        output_params=ENCODING,
+        output_params=_MP4 if is_mp4 else _WEBP,
     )
     writer.send(None)  # starts ffmpeg
     return writer

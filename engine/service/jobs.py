@@ -67,6 +67,7 @@ class BakeJob:
             request.cameras,
             output,
             image_format=request.image_format,
+            samples=request.samples,
             transparent=request.transparent,
             depth=request.depth,
             video=video,

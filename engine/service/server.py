@@ -20,8 +20,20 @@ from engine.link import codec
 from engine.link.conversation import PING_INTERVAL, PING_TIMEOUT
 from engine.link.errors import LinkError
 from engine.link.message_queue import LinkBusy, MessageQueue
-from engine.link.messages import CLIENT_MESSAGES, PROTOCOL, Hello, Message, Problem, Shutdown, Welcome
+from engine.link.messages import (
+    CLIENT_MESSAGES,
+    PROTOCOL,
+    FetchFile,
+    FileChunk,
+    Frame,
+    Hello,
+    Message,
+    Problem,
+    Shutdown,
+    Welcome,
+)
 from engine.link.ring import RingWriter
+from engine.service.paths import PathError, read_chunk
 from engine.service.worker import Worker
 
 log = logging.getLogger("hashlight.server")
@@ -30,6 +42,7 @@ HELLO_SECONDS = 10.0
 STATUS_SECONDS = 0.2
 _MAX_HELLO_BYTES = 1 << 16
 _MAX_OUTGOING_BYTES = 512 << 20
+_MAX_WAITING_CHUNKS = 16 << 20
 _FULL_POLL_SECONDS = 0.01
 _CLOSE_SECONDS = 1.0
 
@@ -195,9 +208,22 @@ class Server:
                 client.post(Problem(code="bad message", message=str(error), hint="This is a fault of the client."))
                 continue
             del data  # a view's bytes need not live beside its pixels
+            if isinstance(message, FetchFile):
+                await self._send_file(client, message)
+                continue
             while self._worker.is_full:
                 await asyncio.sleep(_FULL_POLL_SECONDS)
             self._worker.submit(message)
+
+    async def _send_file(self, client: _Client, request: FetchFile) -> None:
+        """Answer without the device thread, which may be busy for long; no faster than the client takes it."""
+        while client.outgoing.pending_bytes > _MAX_WAITING_CHUNKS:
+            await asyncio.sleep(_FULL_POLL_SECONDS)
+        try:
+            client.post(await asyncio.to_thread(read_chunk, self._root, request))
+        except (PathError, OSError) as error:
+            words = str(error) if isinstance(error, PathError) else f"{request.path}: {error.strerror or error}"
+            client.post(Problem(code="file", message=words, regarding=request.path))
 
     async def _send_queued(self, client: _Client) -> None:
         with contextlib.suppress(ConnectionClosed):
@@ -208,8 +234,9 @@ class Server:
                 await client.wake.wait()
 
     async def _send(self, client: _Client, message: Message) -> None:
-        packing: codec.Packing = "raw" if client.same_host else "zlib"
-        ring = self._ring if client.same_host else None
+        is_plain = client.same_host or isinstance(message, FileChunk)  # files are compressed as they are
+        packing: codec.Packing = "raw" if is_plain else "zlib"
+        ring = self._ring if client.same_host and isinstance(message, Frame) else None
         try:
             data = await asyncio.to_thread(codec.encode, message, packing, ring)
         except LinkError as error:

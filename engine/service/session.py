@@ -37,6 +37,7 @@ from engine.training.trainer import Trainer
 SNAPSHOT_EVERY = 30.0  # seconds of training
 _STATS_EVERY = 0.2  # seconds: the figures may wait for the device
 MAX_JOBS = 16
+_MAX_HISTORY = 200  # scores that a client is told of when it opens a run
 
 
 class SessionError(ValueError):
@@ -86,11 +87,15 @@ class Session:
     # --- what the client asks for -------------------------------------------------------------------------------------
 
     def announce(self) -> None:
-        """Tell the client that the run is open, and what it holds."""
+        """Tell the client that the run is open, what it holds, and how it was scored so far."""
         trainer = self._trainer
         self._post(
             RunOpened(run=self.name, step=trainer.step_count, preset=trainer.config.preset, views=tuple(self._views))
         )
+        for entry in self._history[-_MAX_HISTORY:]:
+            figures: dict[str, Any] = {name: entry.get(name) for name in ("step", "seconds", "psnr", "ssim")}
+            if None not in figures.values():
+                self._post(Evaluation(**figures, views=entry.get("views", {})))
 
     def warm_up(self) -> None:
         """Compile everything, so that the first view is trained on at once."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from engine.link.geometry import Bounds, Camera
-from engine.link.messages import CLIENT_MESSAGES, ENGINE_MESSAGES, Message
+from engine.link.messages import CLIENT_MESSAGES, ENGINE_MESSAGES, BytesSpec, Message
 
 ALL_MESSAGES = CLIENT_MESSAGES + ENGINE_MESSAGES
 
@@ -47,6 +47,8 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         spec = arguments[1]
+        if isinstance(spec, BytesSpec):
+            return hnp.arrays("uint8", st.integers(1, 50))
         tail = (spec.channels,) if spec.channels else ()
         sizes = st.tuples(st.integers(1, 5), st.integers(1, 5)).map(lambda size: size + tail)
         return st.sampled_from(spec.dtypes).flatmap(lambda dtype: hnp.arrays(dtype, sizes))

@@ -54,6 +54,23 @@ class TestFrames:
         color[..., :3] *= 8.0  # beyond 1: nothing is clamped
         np.testing.assert_array_equal(channels["RGBA"], color.astype(np.float16))
         np.testing.assert_array_equal(channels["Z"], depth)
+        np.testing.assert_array_equal(read_exr(tmp_path / "depth_0002.exr")["V"], depth)
+
+    def test_several_samples_smooth_edges_and_keep_depth(self, tmp_path: Path) -> None:
+        options: dict[str, Any] = {"image_format": "exr", "depth": True}
+        list(Bake(SphereRenderer(), cameras(1), tmp_path / "one", **options))
+        renderer = SphereRenderer()
+        list(Bake(renderer, cameras(1), tmp_path / "many", samples=16, **options))
+        assert renderer.rendered == 16
+        one, many = (read_exr(tmp_path / name / "frame_0001.exr") for name in ("one", "many"))
+        fine = cameras(1, 32 * 8, 24 * 8)[0]
+        truth = render_sphere(fine)[0].reshape(24, 8, 32, 8, 4).mean(axis=(1, 3))
+        errors = [float(np.abs(frame["RGBA"].astype(np.float32) - truth).mean()) for frame in (one, many)]
+        assert errors[1] < 0.4 * errors[0], errors
+        assert np.isfinite(many["Z"]).sum() > np.isfinite(one["Z"]).sum()
+        np.testing.assert_array_equal(np.isfinite(many["Z"]), many["RGBA"][..., 3] > 0)
+        inside = one["RGBA"][2:-2, 2:-2, 3].astype(bool) & (many["RGBA"][2:-2, 2:-2, 3] == 1)
+        np.testing.assert_allclose(many["Z"][2:-2, 2:-2][inside], one["Z"][2:-2, 2:-2][inside], rtol=0.1)
 
     def test_depth_beside_png(self, tmp_path: Path) -> None:
         list(Bake(SphereRenderer(), cameras(1), tmp_path, depth=True))
@@ -125,6 +142,27 @@ class TestVideo:
         truth = to_uint8(encode_srgb(color[..., :3])).astype(int)
         assert np.abs(film[3].astype(int) - truth).mean() < 4
 
+    @pytest.mark.parametrize("image_format", ["png", "exr"])
+    @pytest.mark.parametrize("transparent", [True, False])
+    def test_webp_keeps_size_and_alpha(self, tmp_path: Path, image_format: Any, transparent: bool) -> None:
+        options: dict[str, Any] = {"image_format": image_format, "transparent": transparent}
+        path = tmp_path / "a.webp"
+        list(Bake(SphereRenderer(), cameras(5, 65, 49), tmp_path / "f", video=path, fps=10, **options))
+        color, _ = render_sphere(cameras(5, 65, 49)[2])
+        with Image.open(path) as film:
+            assert (film.n_frames, film.size, film.info["loop"]) == (5, (65, 49), 0)
+            film.seek(2)
+            film.load()
+            assert film.info["duration"] == 100
+            pixels = np.array(film.convert("RGBA")).astype(int)
+        if transparent:
+            assert np.abs(pixels[..., 3] - to_uint8(color[..., 3])).max() <= 2
+        else:
+            assert (pixels[..., 3] == 255).all()
+        solid = color[..., 3] == 1.0
+        truth = to_uint8(encode_srgb(color[..., :3])).astype(int)
+        assert np.abs(pixels[..., :3] - truth)[solid].mean() < 6
+
     def test_odd_sizes_are_padded(self, tmp_path: Path) -> None:
         list(Bake(SphereRenderer(), cameras(2, 33, 27), tmp_path / "f", video=tmp_path / "a.mp4"))
         assert imageio.imread(tmp_path / "a.mp4", plugin="FFMPEG").shape == (2, 28, 34, 3)
@@ -156,6 +194,8 @@ class TestErrors:
             ({"fps": 0.0}, "fps"),
             ({"fps": float("nan")}, "fps"),
             ({"video": Path("film.avi")}, "film.avi"),
+            ({"samples": 0}, "samples"),
+            ({"samples": 65}, "samples"),
         ],
     )
     def test_bad_arguments_are_named(self, tmp_path: Path, options: dict[str, Any], word: str) -> None:
