@@ -1,130 +1,45 @@
-"""Draws a frame into a 3D viewport so that it and the scene's own objects cut each other where their depths say.
+"""Draws pictures into the 3D viewports: frames with depth, cut by the scene's own objects, and flat ones on planes.
 
-The frame stands in the frustum of the camera it was rendered from: in the very view it was made for it covers the
+A frame stands in the frustum of the camera it was rendered from: in the very view it was made for it covers the
 viewport, and in any other it stays where it belongs. Needs a window: ``gpu`` draws nothing in the background.
 """
 
 from __future__ import annotations
 
-import functools
+import time
+from dataclasses import dataclass
 
 import gpu
 import numpy as np
-from gpu_extras.batch import batch_for_shader
 from mathutils import Matrix
 
 from engine.link.geometry import Camera
-from engine.link.messages import Frame
 
-from .display_transform import BRIGHTEST, SIZE, TOE
-from .picture import to_blender_pixels
+from .display_transform import SIZE
+from .picture_shader import get_quad, get_shader
 
-# lens: focal lengths and centre as shares of the picture's size; rows run bottom-up in textures as Blender keeps them.
-_VERTEX_SOURCE = """
-void main()
-{
-  vec2 ray = (corner - lens.zw) / lens.xy;
-  gl_Position = camera_to_clip * vec4(ray * standoff, -standoff, 1.0);
-  gl_Position.z = 0.0; /* the depth is the fragment's own: never cut by the clipping planes of where the quad stands */
-  place = corner;
-}
-"""
-
-_FRAGMENT_SOURCE = """
-vec4 texel(ivec2 at, ivec2 size)
-{
-  return texelFetch(color, clamp(at, ivec2(0), size - 1), 0);
-}
-
-vec4 sharp_or_smooth(ivec2 size)
-{
-  vec2 at = place * vec2(size) - 0.5;
-  ivec2 low = ivec2(floor(at));
-  vec2 share = at - vec2(low);
-  if (all(lessThan(abs(share - round(share)), vec2(0.01)))) {
-    return texel(ivec2(round(at)), size); /* one texel a pixel */
-  }
-  return mix(mix(texel(low, size), texel(low + ivec2(1, 0), size), share.x),
-             mix(texel(low + ivec2(0, 1), size), texel(low + ivec2(1, 1), size), share.x),
-             share.y);
-}
-
-vec3 entry(ivec3 at)
-{
-  return texelFetch(table, at, 0).rgb;
-}
-
-/* Tetrahedral interpolation in the table of the view transform. */
-vec3 to_display(vec3 linear)
-{
-  vec3 at = log(clamp(linear, 0.0, BRIGHTEST) / TOE + 1.0) / log(BRIGHTEST / TOE + 1.0) * (TABLE_SIZE - 1.0);
-  ivec3 low = ivec3(min(floor(at), vec3(TABLE_SIZE - 2.0)));
-  vec3 f = at - vec3(low);
-  const ivec3 X = ivec3(1, 0, 0), Y = ivec3(0, 1, 0), Z = ivec3(0, 0, 1);
-  ivec3 first = (f.x >= f.y && f.x >= f.z) ? X : (f.y >= f.z ? Y : Z); /* the axis along which f is largest */
-  ivec3 last = (first == X) ? (f.y <= f.z ? Y : Z) : ((first == Y) ? (f.x <= f.z ? X : Z) : (f.x <= f.y ? X : Y));
-  ivec3 second = ivec3(1) - last;
-  float largest = dot(f, vec3(first));
-  float smallest = dot(f, vec3(last));
-  float middle = f.x + f.y + f.z - largest - smallest;
-  return entry(low) * (1.0 - largest) + entry(low + first) * (largest - middle)
-       + entry(low + second) * (middle - smallest) + entry(low + ivec3(1)) * smallest;
-}
-
-vec3 decode_srgb(vec3 c)
-{
-  return mix(c / 12.92, pow((c + 0.055) / 1.055, vec3(2.4)), greaterThan(c, vec3(0.04045)));
-}
-
-void main()
-{
-  ivec2 size = textureSize(color, 0);
-  vec4 premultiplied = sharp_or_smooth(size);
-  float z = texelFetch(depth, clamp(ivec2(place * vec2(size)), ivec2(0), size - 1), 0).r;
-  if (premultiplied.a <= 0.0 || z <= 0.0 || z > FARTHEST) {
-    discard; /* nothing here, or only a share of a neighbouring texel that holds something */
-  }
-  vec2 ray = (place - lens.zw) / lens.xy;
-  vec4 clip = camera_to_clip * vec4(ray * z, -z, 1.0);
-  if (clip.w <= 0.0) {
-    discard;
-  }
-  gl_FragDepth = clamp(0.5 * clip.z / clip.w + 0.5, 0.0, 1.0);
-  vec3 straight = premultiplied.rgb / premultiplied.a;
-  /* What is drawn here is encoded as sRGB when it is stored, so it is decoded before. */
-  fragment = vec4(decode_srgb(to_display(straight)) * premultiplied.a, premultiplied.a);
-}
-"""
-_FARTHEST = 1e30
+# A texture can only be filled as a whole, and a large one takes longer than Blender may be kept waiting.
+STRIP_PIXELS = 1 << 17
 
 
-@functools.cache
-def _shader() -> gpu.types.GPUShader:
-    interface = gpu.types.GPUStageInterfaceInfo("hashlight_frame")
-    interface.smooth("VEC2", "place")
-    info = gpu.types.GPUShaderCreateInfo()
-    info.vertex_in(0, "VEC2", "corner")
-    info.vertex_out(interface)
-    info.push_constant("MAT4", "camera_to_clip")
-    info.push_constant("VEC4", "lens")
-    info.push_constant("FLOAT", "standoff")
-    info.sampler(0, "FLOAT_2D", "color")
-    info.sampler(1, "FLOAT_2D", "depth")
-    info.sampler(2, "FLOAT_3D", "table")
-    info.fragment_out(0, "VEC4", "fragment")
-    for name, value in (("BRIGHTEST", BRIGHTEST), ("TOE", TOE), ("TABLE_SIZE", float(SIZE)), ("FARTHEST", _FARTHEST)):
-        info.define(name, f"{value:.8e}")
-    if hasattr(info, "depth_write"):
-        info.depth_write("ANY")
-    info.vertex_source(_VERTEX_SOURCE)
-    info.fragment_source(_FRAGMENT_SOURCE)
-    return gpu.shader.create_from_info(info)
+def picture_to_camera(camera: Camera) -> np.ndarray:
+    """[4, 4]: (u * z, v * z, z, 1) of a picture of ``camera`` to its camera space, ``z`` being planar depth."""
+    return np.array(
+        [
+            [camera.width / camera.fx, 0.0, -camera.cx / camera.fx, 0.0],
+            [0.0, camera.height / camera.fy, (camera.cy - camera.height) / camera.fy, 0.0],
+            [0.0, 0.0, -1.0, 0.0],
+            [0.0, 0.0, 0.0, 1.0],
+        ]
+    )
 
 
-@functools.cache
-def _quad() -> gpu.types.GPUBatch:
-    corners = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)]
-    return batch_for_shader(_shader(), "TRI_STRIP", {"corner": corners})
+def picture_on_square(square_to_world: np.ndarray) -> np.ndarray:
+    """[4, 4]: (u, v, 1, 1) of a picture that fills a unit square (-0.5..0.5 in x and y), to world space."""
+    result = np.zeros((4, 4))
+    result[:, :2] = square_to_world[:, :2]
+    result[:, 2] = square_to_world[:, 3] - 0.5 * (square_to_world[:, 0] + square_to_world[:, 1])
+    return result
 
 
 def make_table_texture(table: np.ndarray) -> gpu.types.GPUTexture:
@@ -132,66 +47,87 @@ def make_table_texture(table: np.ndarray) -> gpu.types.GPUTexture:
     return _texture((SIZE, SIZE, SIZE), "RGBA16F", table.reshape(-1))
 
 
-class FrameTexture:
-    """A frame on its way into the viewport: converted when made, uploaded when drawn first.
+@dataclass(frozen=True)
+class _Strip:
+    """Whole rows of a picture, uploaded with one more on either side to blend with."""
 
-    Raises ValueError for a frame without depth.
+    place: tuple[float, float, float, float]  # the shader's ``strip``
+    color: gpu.types.GPUTexture
+    depth: gpu.types.GPUTexture
+
+
+class PictureTexture:
+    """A picture on its way into the viewports, uploaded strip by strip.
+
+    ``pixels`` [H * W * 4] and ``depth`` [H * W] (None: a flat picture) are float32, rows from the bottom up.
     """
 
-    def __init__(self, frame: Frame) -> None:
-        if frame.depth is None:
-            raise ValueError("the frame has no depth")
-        self.camera: Camera = frame.camera
-        self._pixels: np.ndarray | None = to_blender_pixels(frame.color)
-        self._depth: np.ndarray | None = np.ascontiguousarray(frame.depth[::-1]).reshape(-1)
-        self._textures: tuple[gpu.types.GPUTexture, gpu.types.GPUTexture] | None = None
+    def __init__(self, width: int, height: int, pixels: np.ndarray, depth: np.ndarray | None = None) -> None:
+        self.width, self.height = width, height
+        self._pixels: np.ndarray | None = pixels
+        self._depth = depth
+        self._has_depth = depth is not None
+        self._strips: list[_Strip] = []
+        self._uploaded = 0  # rows
 
-    def draw(self, view_to_clip: np.ndarray, table: gpu.types.GPUTexture, standoff: float) -> None:
-        """Draw over the scene in the bound viewport; only while Blender draws it.
+    @property
+    def is_ready(self) -> bool:
+        """Whether all of it is where it can be drawn from."""
+        return self._uploaded == self.height
 
-        Args: ``view_to_clip`` [4, 4], world to clip of the view; ``standoff``, metres before the frame's camera where
-        the picture stands when seen from elsewhere.
+    def upload(self, seconds: float) -> bool:
+        """Go on with the upload for about so long; returns ``is_ready``."""
+        until = time.perf_counter() + seconds
+        while not self.is_ready:
+            self._upload_strip()
+            if time.perf_counter() >= until:
+                break
+        if self.is_ready:
+            self._pixels = self._depth = None
+        return self.is_ready
+
+    def draw(self, picture_to_clip: np.ndarray, table: gpu.types.GPUTexture, standoff: float = 1.0) -> None:
+        """Draw over the scene in the bound viewport; only while Blender draws it, and once the picture ``is_ready``.
+
+        Args: ``picture_to_clip`` [4, 4] as in ``picture_shader``; ``standoff``, the ``z`` at which the picture
+        stands: for one with depth, where its frame stands when seen from elsewhere.
         """
-        if self._textures is None:
-            self._upload()
-        assert self._textures is not None
-        camera = self.camera
-        shader = _shader()
+        shader = get_shader()
         shader.bind()
-        shader.uniform_float("camera_to_clip", Matrix(view_to_clip @ camera.camera_to_world))
-        lens = (
-            camera.fx / camera.width,
-            camera.fy / camera.height,
-            camera.cx / camera.width,
-            1.0 - camera.cy / camera.height,
-        )
-        shader.uniform_float("lens", lens)
+        shader.uniform_float("picture_to_clip", Matrix(picture_to_clip))
         shader.uniform_float("standoff", standoff)
-        for name, texture in zip(("color", "depth", "table"), (*self._textures, table), strict=True):
-            shader.uniform_sampler(name, texture)
+        shader.uniform_float("has_depth", float(self._has_depth))
+        shader.uniform_sampler("table", table)
         depth_test, depth_mask, blend = gpu.state.depth_test_get(), gpu.state.depth_mask_get(), gpu.state.blend_get()
         gpu.state.depth_test_set("LESS_EQUAL")
         gpu.state.depth_mask_set(True)
         gpu.state.blend_set("ALPHA_PREMULT")
         try:
-            _quad().draw(shader)
+            for strip in self._strips:
+                shader.uniform_float("strip", strip.place)
+                shader.uniform_sampler("color", strip.color)
+                shader.uniform_sampler("depth", strip.depth)
+                get_quad().draw(shader)
         finally:
             gpu.state.depth_test_set(depth_test)
             gpu.state.depth_mask_set(depth_mask)
             gpu.state.blend_set(blend)
 
-    def _upload(self) -> None:
-        size = (self.camera.width, self.camera.height)
+    def _upload_strip(self) -> None:
+        assert self._pixels is not None
+        bottom = self._uploaded
+        top = min(bottom + max(1, STRIP_PIXELS // self.width), self.height)
+        first, end = max(bottom - 1, 0), min(top + 1, self.height)
+        size = (self.width, end - first)
+        texels = slice(first * self.width, end * self.width)
         # Full floats, so that the driver need not convert them on the main thread.
-        self._textures = (_texture(size, "RGBA32F", self._pixels), _texture(size, "R32F", self._depth))
-        self._pixels = self._depth = None
+        color = _texture(size, "RGBA32F", self._pixels[4 * texels.start : 4 * texels.stop])
+        depth = color if self._depth is None else _texture(size, "R32F", self._depth[texels])
+        self._strips.append(
+            _Strip((bottom / self.height, top / self.height, float(first), float(self.height)), color, depth)
+        )
+        self._uploaded = top
 
 
 def _texture(size: tuple[int, ...], kind: str, values: np.ndarray) -> gpu.types.GPUTexture:
     return gpu.types.GPUTexture(size, format=kind, data=gpu.types.Buffer("FLOAT", values.size, values))
-
-
-def forget() -> None:
-    """Free the shader and the quad; what is drawn next makes them anew."""
-    _quad.cache_clear()
-    _shader.cache_clear()

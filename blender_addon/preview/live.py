@@ -21,8 +21,9 @@ from ..session import registry
 from ..session.engine_session import EngineSession
 from . import requests
 from .material import ensure_material, picture_node
-from .picture import update_image
+from .picture import write_image
 from .plane import Kind, choose_distance, ensure_plane, find_plane, frustum_matrix
+from .preparation import Preparation, PreparedFrame
 
 RENDERING_SHARE = 1 / 3  # of the engine's time may go into live pictures; training needs the rest
 
@@ -71,19 +72,30 @@ def preview_camera(scene: bpy.types.Scene) -> Camera:
     return camera.resized(max(1, round(camera.width * share)), max(1, round(camera.height * share)))
 
 
-def show_picture(scene: bpy.types.Scene, session: EngineSession, frame: Frame) -> bpy.types.Object:
+def show_picture(scene: bpy.types.Scene, session: EngineSession, frame: PreparedFrame) -> bpy.types.Object:
     """Put a frame onto the scene's preview plane, in the frustum of the camera that it was rendered from."""
     plane = ensure_plane(scene, "preview")
     picture = picture_node(ensure_material(plane, "premultiplied"))
-    picture.image = update_image(picture.image, plane.name, frame.color)
+    size = (frame.camera.width, frame.camera.height)
+    picture.image = write_image(picture.image, plane.name, size, frame.pixels)
     if session.bounds is not None:
         distance = choose_distance(frame.camera, session.bounds, scene.hashlight.preview.place)
         plane.matrix_world = Matrix(frustum_matrix(frame.camera, distance))
     return plane
 
 
+def _show(session: EngineSession, frame: PreparedFrame) -> None:
+    if (scene := bpy.data.scenes.get(_asking.scene)) is not None:
+        show_picture(scene, session, frame)
+
+
+_preparation = Preparation(_show)
+
+
 def _ask(session: EngineSession, scene: bpy.types.Scene, camera: Camera) -> None:
-    _asking.scene = scene.name
+    if _asking.scene != scene.name:
+        _asking.scene = scene.name
+        _preparation.forget()
     _asking.request = requests.ask(session, camera)
     _asking.asked_at = time.monotonic()
 
@@ -95,8 +107,7 @@ def _on_frame(session: EngineSession, frame: Frame) -> None:
     _asking.request = 0
     _asking.shown = frame.step, frame.camera
     _asking.next_at = now + (now - _asking.asked_at) * (1 / RENDERING_SHARE - 1)
-    if (scene := bpy.data.scenes.get(_asking.scene)) is not None:
-        show_picture(scene, session, frame)
+    _preparation.give(session, frame)
 
 
 def _on_status(session: EngineSession, status: Status) -> None:
@@ -123,6 +134,8 @@ def _on_run(session: EngineSession, run: RunOpened) -> None:
 @bpy.app.handlers.persistent
 def _before_load(*_: object) -> None:
     end()
+    _asking.request = 0
+    _preparation.forget()
 
 
 @bpy.app.handlers.persistent

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,16 +21,28 @@ from engine.link.messages import Frame, Quality, RunOpened
 from ..session import registry
 from ..session.engine_session import EngineSession
 from . import requests
-from .display_transform import bake_table, settings_key
 from .plane import choose_distance
+from .preparation import Preparation, PreparedFrame
 from .view_camera import camera_of_region, is_same_view
 
 if not bpy.app.background:  # there is nothing to draw with
-    from . import drawing
+    from . import display_table, drawing, picture_shader
 
 TICK = 0.015  # seconds; a view that moves is noticed, and its picture fetched, this soon
 REST = 0.15  # seconds without movement after which a view counts as resting
+UPLOAD = 0.004  # seconds that a tick may spend on handing a large picture to the graphics card
 RENDERING_SHARE = 1 / 3  # of the engine's time may go into sharp pictures of a resting view; training needs the rest
+
+
+@dataclass
+class _Picture:
+    """A frame that is drawn, or will be once it is uploaded."""
+
+    request: int
+    step: int
+    camera: Camera
+    standoff: float
+    texture: Any  # drawing.PictureTexture
 
 
 @dataclass
@@ -48,13 +59,11 @@ class _NeuralView:
     asked_at: float = 0.0
     next_at: float = 0.0
     requests: deque[int] = field(default_factory=lambda: deque(maxlen=64))
-    shown_request: int = 0
-    shown_step: int = 0
-    picture: Any = None  # drawing.FrameTexture
-    standoff: float = 1.0
-    table: Any = None  # gpu.types.GPUTexture
-    table_key: Hashable = None
-    handler: Any = None
+    received: int = 0  # the newest request that was answered
+    coming: _Picture | None = None
+    picture: _Picture | None = None
+    drawn: _Picture | None = None  # what the viewport shows; not yet ``picture`` until it is drawn again
+    handlers: list[Any] = field(default_factory=list)
 
 
 _current: _NeuralView | None = None
@@ -70,7 +79,8 @@ def begin(area: bpy.types.Area, scene: bpy.types.Scene) -> None:
     global _current
     end()
     _current = _NeuralView(area.as_pointer(), scene.name)
-    _current.handler = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW")
+    add = bpy.types.SpaceView3D.draw_handler_add
+    _current.handlers += (add(_before_drawing, (), "WINDOW", "PRE_VIEW"), add(_draw, (), "WINDOW", "POST_VIEW"))
     bpy.app.timers.register(_tick, first_interval=0.0, persistent=True)
     area.tag_redraw()
 
@@ -80,7 +90,9 @@ def end() -> None:
     global _current
     view, _current = _current, None
     if view is not None:
-        bpy.types.SpaceView3D.draw_handler_remove(view.handler, "WINDOW")
+        for handler in view.handlers:
+            bpy.types.SpaceView3D.draw_handler_remove(handler, "WINDOW")
+        _preparation.forget()
         if bpy.app.timers.is_registered(_tick):
             bpy.app.timers.unregister(_tick)
         _tag_redraw(view)
@@ -101,37 +113,79 @@ def describe(space: bpy.types.SpaceView3D) -> str:
     return f"Sharp, {size}" if _is_sharp(_current) else f"Coarse, {size}"
 
 
-def show(frame: Frame, session: EngineSession) -> None:
+def show(session: EngineSession, frame: PreparedFrame) -> None:
     """Draw ``frame``, which has depth, from now on."""
     if _current is None:
         return
-    _current.picture = drawing.FrameTexture(frame)
-    if session.bounds is not None:
-        _current.standoff = choose_distance(frame.camera, session.bounds)
-    _current.shown_request, _current.shown_step = frame.request, frame.step
-    _tag_redraw(_current)
+    camera = frame.camera
+    standoff = 1.0 if session.bounds is None else choose_distance(camera, session.bounds)
+    texture = drawing.PictureTexture(camera.width, camera.height, frame.pixels, frame.depth)
+    _current.coming = _Picture(frame.request, frame.step, camera, standoff, texture)
+    _advance_upload(_current)
+
+
+_preparation = Preparation(show)
+
+
+def _advance_upload(view: _NeuralView) -> None:
+    """Go on with the upload of the coming picture; once it is there, it is the one that is drawn."""
+    if view.coming is not None and view.coming.texture.upload(UPLOAD):
+        view.picture, view.coming = view.coming, None
 
 
 def _is_sharp(view: _NeuralView) -> bool:
-    return view.quality == "final" and view.shown_request == view.request
+    return view.quality == "final" and view.picture is not None and view.picture.request == view.request
+
+
+def _view_being_drawn() -> _NeuralView | None:
+    """The neural view, if it is its viewport that Blender draws just now."""
+    view, context = _current, bpy.context
+    if view is None or context.area.as_pointer() != view.area or context.scene.name != view.scene:
+        return None
+    return view
+
+
+def _before_drawing() -> None:
+    """Called by Blender before it draws any viewport: its camera is known here first."""
+    view = _view_being_drawn()
+    if view is None:
+        return
+    camera = camera_of_region(bpy.context.region, bpy.context.region_data)
+    if camera is not None and view.view is not None and _is_unmoved(camera, view.view):
+        return
+    view.view, view.moved_at = camera, time.monotonic()
+    session = _session_with_views()
+    if session is not None and camera is not None:
+        _ask(view, session, "moving")
+        session.send_waiting()
 
 
 def _draw() -> None:
-    """Called by Blender for every region of every viewport that it draws."""
-    view, context = _current, bpy.context
-    if view is None or context.area.as_pointer() != view.area or context.scene.name != view.scene:
+    """Called by Blender when a viewport's scene is drawn."""
+    view = _view_being_drawn()
+    if view is None:
         return
-    region_view = context.region_data
-    camera = camera_of_region(context.region, region_view)
-    if camera is None or view.view is None or not _is_unmoved(camera, view.view):
-        view.view, view.moved_at = camera, time.monotonic()
-    if camera is not None and view.picture is not None and view.table is not None:
+    session = registry.current()
+    if session is not None and (frame := requests.take_early(session, view.requests)) is not None:
+        _on_frame(session, frame)
+    view.drawn = picture = view.picture
+    table = display_table.find(bpy.context.scene)
+    if view.view is not None and picture is not None and table is not None:
+        region_view = bpy.context.region_data
         view_to_clip = np.array(region_view.window_matrix) @ np.array(region_view.view_matrix)
-        view.picture.draw(view_to_clip, view.table, view.standoff)
+        picture_to_world = picture.camera.camera_to_world @ drawing.picture_to_camera(picture.camera)
+        picture.texture.draw(view_to_clip @ picture_to_world, table, picture.standoff)
 
 
 def _is_unmoved(one: Camera, other: Camera) -> bool:
     return (one.width, one.height) == (other.width, other.height) and is_same_view(one, other)
+
+
+def _session_with_views() -> EngineSession | None:
+    """The session, if there is anything to be seen yet."""
+    session = registry.current()
+    is_worth_asking = session is not None and session.run is not None and session.status is not None
+    return session if is_worth_asking and session.status.train_views else None
 
 
 def _tick() -> float | None:
@@ -143,31 +197,32 @@ def _tick() -> float | None:
         end()
         return None
     registry.pump()
-    key = settings_key(scene)
-    if key != view.table_key:
-        view.table_key, view.table = key, drawing.make_table_texture(bake_table(scene))
+    _advance_upload(view)
+    if display_table.refresh(scene) or view.picture is not view.drawn:
         _tag_redraw(view)
-    session = registry.current()
-    if session is not None and session.run is not None and session.status is not None and session.status.train_views:
-        _follow(view, session, session.status.step)
+    session = _session_with_views()
+    if session is not None and view.view is not None:
+        _follow(view, session)
     return TICK
 
 
-def _follow(view: _NeuralView, session: EngineSession, step: int) -> None:
+def _follow(view: _NeuralView, session: EngineSession) -> None:
     """Ask for the picture that is wanted next, if any."""
+    assert view.view is not None and session.status is not None
     now = time.monotonic()
-    if view.view is None:
-        return
     if view.asked is None or not _is_unmoved(view.view, view.asked):
         _ask(view, session, "moving")
     elif requests.is_under_way():
         return
-    elif view.shown_request != view.request:
+    elif view.received != view.request:
         _ask(view, session, view.quality)  # another picture was asked for in its place, or it was lost
     elif now - view.moved_at < REST or now < view.next_at:
         return
-    elif view.quality == "moving" or step > view.shown_step:
+    elif view.picture is not None and (view.quality == "moving" or session.status.step > view.picture.step):
         _ask(view, session, "final")
+    else:
+        return
+    session.send_waiting()
 
 
 def _ask(view: _NeuralView, session: EngineSession, quality: Quality) -> None:
@@ -176,22 +231,24 @@ def _ask(view: _NeuralView, session: EngineSession, quality: Quality) -> None:
     view.request = requests.ask(session, view.view, quality, depth=True)
     view.requests.append(view.request)
     view.next_at = 0.0
-    registry.pump()  # sends it
 
 
 def _on_frame(session: EngineSession, frame: Frame) -> None:
     view = _current
-    if view is None or frame.request not in view.requests or frame.request <= view.shown_request:
+    if view is None or frame.request not in view.requests or frame.request <= view.received:
         return
-    show(frame, session)
+    view.received = frame.request
     if frame.request == view.request and view.quality == "final":
         now = time.monotonic()
         view.next_at = now + (now - view.asked_at) * (1 / RENDERING_SHARE - 1)
+    _preparation.give(session, frame)
 
 
 def _on_run(session: EngineSession, run: RunOpened) -> None:
     if _current is not None:
-        _current.asked = None  # what was asked of a former engine won't come
+        # What was asked of a former engine won't come, and a new one may count from the beginning.
+        _current.asked, _current.received = None, 0
+        _current.requests.clear()
 
 
 def _tag_redraw(view: _NeuralView) -> None:
@@ -220,4 +277,5 @@ def unregister() -> None:
     registry.stop_listening(RunOpened, _on_run)
     bpy.app.handlers.load_pre.remove(_before_load)
     if not bpy.app.background:
-        drawing.forget()
+        display_table.forget()
+        picture_shader.forget()

@@ -33,21 +33,26 @@ def to_blender_pixels(color: np.ndarray) -> np.ndarray:
 
 
 def update_image(image: bpy.types.Image | None, name: str, color: np.ndarray) -> bpy.types.Image:
-    """Put a frame into ``image``, or into a new one called ``name`` when there is none of the right size.
+    """``write_image`` for a picture [H, W, 4] float16 as in ``to_blender_pixels``."""
+    return write_image(image, name, (color.shape[1], color.shape[0]), to_blender_pixels(color))
 
-    ``color`` [H, W, 4] float16 as in ``to_blender_pixels``. Returns the image that holds it now; one that was replaced
-    has handed its users over and is gone. Colour and alpha stay as they are (premultiplied, scene-linear): the image is
-    marked as data, so that neither colour management nor Blender's alpha handling touches the numbers.
+
+def write_image(image: bpy.types.Image | None, name: str, size: tuple[int, int], pixels: np.ndarray) -> bpy.types.Image:
+    """Put a picture into ``image``, or into a new one called ``name`` when there is none of the right size.
+
+    Args: ``size``, width and height; ``pixels`` [H * W * 4] float32 as ``to_blender_pixels`` makes them.
+    Returns: the image that holds it now; one that was replaced has handed its users over and is gone. Colour and alpha
+    stay as they are (premultiplied, scene-linear): the image is marked as data, so that neither colour management nor
+    Blender's alpha handling touches the numbers.
     """
-    height, width = color.shape[:2]
-    if image is None or tuple(image.size) != (width, height):
+    if image is None or tuple(image.size) != size:
         former = image
-        image = bpy.data.images.new(name, width, height, alpha=True, float_buffer=True, is_data=True)
+        image = bpy.data.images.new(name, *size, alpha=True, float_buffer=True, is_data=True)
         image.alpha_mode = "CHANNEL_PACKED"
         if former is not None:
             former.user_remap(image)
             bpy.data.images.remove(former)
             image.name = name
-    image.pixels.foreach_set(to_blender_pixels(color))
+    image.pixels.foreach_set(pixels)
     image.update()
     return image

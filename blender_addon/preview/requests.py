@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Container
 
 from engine.link.geometry import Camera
 from engine.link.messages import Frame, Quality, RunOpened
@@ -27,6 +28,14 @@ def ask(session: EngineSession, camera: Camera, quality: Quality = "final", dept
 def is_under_way() -> bool:
     """Whether a picture was asked for and is still to come."""
     return _request != 0 and time.monotonic() - _asked_at < PATIENCE
+
+
+def take_early(session: EngineSession, wanted: Container[int]) -> Frame | None:
+    """A picture for one of the requests ``wanted`` that is there already, before the pump would hand it out."""
+    frame = session.take_frame(wanted)
+    if frame is not None:
+        _on_frame(session, frame)
+    return frame
 
 
 def _on_frame(session: EngineSession, frame: Frame) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Literal
 
 from engine.link.client import EngineClient, EngineProblem, LinkError, LinkLost
@@ -61,6 +62,10 @@ class Attachment:
     def receive(self) -> list[Message]:
         """What the engine sent since the last call."""
         return [] if self._client is None else self._client.poll()
+
+    def take(self, match: Callable[[Message], bool]) -> Message | None:
+        """The oldest message for which ``match`` holds, out of turn; None when there is none."""
+        return None if self._client is None else self._client.take(match)
 
     def send(self, message: Message) -> None:
         """Give ``message`` to the link. Raises what ``EngineClient.send`` raises."""

@@ -7,8 +7,9 @@ brought back to where it was.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -240,6 +241,22 @@ class EngineSession:
             self._note_loss(loss)
         return received
 
+    def send_waiting(self) -> None:
+        """Send what is due except views, and take nothing in: for callers in the midst of drawing."""
+        if self._engine.is_open:
+            with contextlib.suppress(LinkBusy, LinkLost):  # the next pump tries again, or finds out why not
+                self._send_queued()
+
+    def take_frame(self, requests: Container[int]) -> Frame | None:
+        """A picture for one of ``requests`` that has come, before the pump takes it in; None when there is none."""
+        if self.run is None:
+            return None
+        frame = self._engine.take(lambda message: isinstance(message, Frame) and message.request in requests)
+        if not isinstance(frame, Frame):
+            return None
+        self.frame = frame
+        return frame
+
     @property
     def is_training(self) -> bool:
         """Whether the engine is training, or about to."""
@@ -286,9 +303,7 @@ class EngineSession:
 
     def _send(self) -> None:
         try:
-            while self._outgoing and (self.run is not None or isinstance(self._outgoing[0], OpenRun)):
-                self._send_one(self._outgoing[0])
-                self._outgoing.popleft()
+            self._send_queued()
             while self.run is not None and self._engine.pending_bytes < SEND_AHEAD:
                 view = self._next_view()
                 if view is None:
@@ -296,6 +311,11 @@ class EngineSession:
                 self.views.mark(view.name, "sent" if self._send_one(view) else "refused")
         except (LinkBusy, LinkLost):
             return  # the next pump tries again, or finds out why not
+
+    def _send_queued(self) -> None:
+        while self._outgoing and (self.run is not None or isinstance(self._outgoing[0], OpenRun)):
+            self._send_one(self._outgoing[0])
+            self._outgoing.popleft()
 
     def _send_one(self, message: Message) -> bool:
         """Give ``message`` to the link; False when it is malformed. Raises LinkBusy, LinkLost."""

@@ -143,6 +143,13 @@ class EngineClient:
             self._call_in_loop(self._conversation.wake_receiver.set)
         return messages
 
+    def take(self, match: Callable[[Message], bool]) -> Message | None:
+        """The oldest message that has come and for which ``match`` holds, out of turn; None when there is none."""
+        message = self._incoming.pop(match)
+        if message is not None:
+            self._call_in_loop(self._conversation.wake_receiver.set)
+        return message
+
     def wait_for(self, kind: type[M], timeout: float, match: Callable[[M], bool] | None = None) -> M:
         """Wait for a message of type ``kind`` for which ``match`` holds; others stay for ``poll``. Raises EngineProblem
         on any Problem, LinkLost, LinkTimeout. Not for Blender's main thread."""

@@ -76,7 +76,8 @@ class RingWriter:
         offset = start + _SLOT_HEADER_BYTES
         places = []
         for array, size in zip(arrays, sizes, strict=True):
-            self._map[offset : offset + size] = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+            pixels = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+            np.copyto(np.frombuffer(self._map, np.uint8, size, offset), pixels)  # other threads go on meanwhile
             places.append(RingPlace(self._file_name, start, self._sequence, offset, size))
             offset += _align(size)
         _SLOT_HEADER.pack_into(self._map, start, self._sequence, self._sequence)
@@ -136,8 +137,8 @@ class RingReader:
         if out.nbytes != place.size:
             raise RingError(f"expected {out.nbytes} bytes in the pixel ring, the message says {place.size}")
         _check_sequence(mapped, place)
-        with memoryview(mapped) as view, view[place.offset : place.offset + place.size] as pixels:
-            out.reshape(-1).view(np.uint8).data[:] = pixels
+        # Copied by numpy, which lets other threads (Blender's window) go on meanwhile; a memoryview would not.
+        np.copyto(out.reshape(-1).view(np.uint8), np.frombuffer(mapped, np.uint8, place.size, place.offset))
         _check_sequence(mapped, place)
 
     def close(self) -> None:

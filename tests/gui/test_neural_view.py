@@ -12,6 +12,7 @@ from window import Steps, Window
 
 if TYPE_CHECKING:
     from engine.link.geometry import Camera
+    from engine.link.messages import Frame
 
 CENTER, RADIUS = np.array([0.0, 0.0, 0.0]), 1.0
 MAGENTA = (1.0, 0.0, 1.0)
@@ -33,9 +34,14 @@ def _view_camera(window: Window) -> Camera:
 
 def _show_ball(window: Window, camera: Camera) -> np.ndarray:
     depth = frames.ball_depth(camera, CENTER, RADIUS)
-    frame = frames.make_frame(camera, depth, MAGENTA)
-    window.addon("preview.neural_view").show(frame, frames.session_around(CENTER, RADIUS))
+    _show(window, frames.make_frame(camera, depth, MAGENTA))
     return depth
+
+
+def _show(window: Window, frame: Frame) -> None:
+    """What a frame does that comes from the engine."""
+    session = frames.session_around(CENTER, RADIUS)
+    window.addon("preview.neural_view").show(session, window.addon("preview.preparation").prepare(frame))
 
 
 def _is_magenta(pixels: np.ndarray) -> np.ndarray:
@@ -124,9 +130,8 @@ def test_colours_match_the_scene_beside_it(window: Window) -> Steps:
     middle = (columns.start + columns.stop) // 2
     depth = np.full((camera.height, camera.width), np.inf)
     depth[:, middle:] = 1.0
-    session = frames.session_around(CENTER, RADIUS)
     scene.view_settings.view_transform = "Standard"
-    window.addon("preview.neural_view").show(frames.make_frame(camera, depth, MAGENTA), session)
+    _show(window, frames.make_frame(camera, depth, MAGENTA))
     yield 1.5
     is_field = _is_magenta(window.viewport_pixels("colour sides")[camera.height // 2])
     assert is_field[middle : columns.stop].all() and not is_field[columns.start : middle - 1].any()
@@ -135,7 +140,7 @@ def test_colours_match_the_scene_beside_it(window: Window) -> Steps:
         scene.view_settings.view_transform = transform
         for color in ((0.02, 0.02, 0.02), (0.18, 0.18, 0.18), (0.8, 0.2, 0.05), (0.1, 0.5, 0.9), (4.0, 3.0, 1.0)):
             plane.active_material.node_tree.nodes["Emission"].inputs["Color"].default_value = (*color, 1.0)
-            window.addon("preview.neural_view").show(frames.make_frame(camera, depth, color), session)
+            _show(window, frames.make_frame(camera, depth, color))
             # The field's side changes at once, the scene's as soon as Cycles has rendered it: until then they differ.
             for _ in range(15):
                 yield 0.7
