@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import bpy
@@ -15,20 +15,26 @@ import numpy as np
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import Split
 
+from .. import roles
+from ..folder_lock import FolderLock
 from .bounds import read_bounds
 from .cameras import camera_from_object, capture_size, pixel_aspect
 from .checks import find_scene_warnings, share_outside_bounds
 from .dataset import CaptureDataset, Settings, ViewRecord
-from .errors import CaptureError
+from .errors import CaptureError, ViewError
 from .passes import PassRenderer
 from .plan import GENERATED_RIGS, PlannedView, planned_views
 from .rigs import spread_order
-from .temporary_scene import temporary_copy
+from .temporary_scene import TemporaryScene
 
+Pixels = tuple[np.ndarray, np.ndarray | None]
 ViewListener = Callable[[str, Split, Camera, np.ndarray, np.ndarray | None, float], None]
 
 # Above this share of a picture's subject outside the bounds, they cut it.
 CUT_SHARE = 0.02
+
+# So many views in a row that can't be rendered are no accident: the others couldn't be either.
+MAX_FAILURES_IN_A_ROW = 3
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,9 +54,10 @@ class CapturedView:
 class CaptureJob:
     """An iterator that captures one view with each ``next()``, stores it and hands it to ``on_view``.
 
-    Views that an interrupted capture in the same folder has finished come first, read from disk. The scene's settings
-    are never touched; what has to be hidden is shown again when the last view is done, by ``close()``, or at an error.
-    Use it as a context manager, or call ``close()``.
+    Views that an interrupted capture in the same folder has finished come first, read from disk. A view that can't be
+    rendered is left out and told of at the end, by a CaptureError. The scene's settings are never touched; what has to
+    be hidden is shown again when the last view is done, by ``close()``, or at an error. Use it as a context manager, or
+    call ``close()``.
     """
 
     def __init__(
@@ -59,12 +66,17 @@ class CaptureJob:
         view_layer: bpy.types.ViewLayer,
         folder: Path,
         on_view: ViewListener | None = None,
+        in_window: bool = False,
     ) -> None:
-        """Check everything that can be checked before the first view. Raises CaptureError.
+        """Check everything that can be checked before the first view. Raises CaptureError, FolderError.
 
-        ``on_view(name, split, camera, color, depth, seconds)`` is called with every view, in order.
+        ``on_view(name, split, camera, color, depth, seconds)`` is called with every view, in order. ``in_window``: to
+        be driven by ``advance``, which leaves the window usable while a view is rendered.
         """
         self._on_view = on_view
+        self._in_window = in_window
+        self._objects = {obj.name for obj in scene.objects if roles.role_of(obj) is None}
+        self._failures: dict[str, str] = {}
         self._began = time.monotonic()
         self._rendered = 0
         self._subject_seen = False
@@ -77,12 +89,15 @@ class CaptureJob:
         self.bounds: Bounds = read_bounds(scene, view_layer.depsgraph)
         settings = capture_settings(scene, view_layer)
         with contextlib.ExitStack() as stack:
-            copy_name = stack.enter_context(temporary_copy(scene, view_layer, width, height, use_depth))
+            self._copy = TemporaryScene(scene, view_layer, width, height, use_depth)
+            stack.callback(self._copy.close)
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hashlight-capture-")))
-            self._renderer = PassRenderer(copy_name, view_layer.name, scratch, use_depth)
+            self._renderer = PassRenderer(self._copy.name, view_layer.name, scratch, use_depth)
+            stack.callback(self._renderer.forget_job)
             records = self._evaluate(plan, view_layer.name, (width, height))
             if scene.hashlight.capture.rig not in GENERATED_RIGS:
                 records = _spread(records)
+            stack.callback(FolderLock(folder.parent).release)
             self.dataset = CaptureDataset(folder, settings, self.bounds, records)
             self._cleanup = stack.pop_all()
         finished = [record for record in records if record.is_done]
@@ -95,27 +110,33 @@ class CaptureJob:
         return len(self._queue)
 
     @property
-    def next_name(self) -> str | None:
-        """The view that comes next, None after the last."""
-        return self._queue[self.done].name if self.done < self.total else None
-
-    @property
     def eta_seconds(self) -> float | None:
         """How long the rest takes if it goes on like this; None before the first view is rendered."""
         if self._rendered == 0:
             return None
-        return (time.monotonic() - self._began) / self._rendered * (self.total - self.done)
+        return (time.monotonic() - self._began) / self._rendered * (self.total - self.done - len(self._failures))
+
+    @property
+    def is_rendering(self) -> bool:
+        """Whether a view is being rendered beside the window just now."""
+        return self._in_window and self._renderer.is_rendering
 
     def __iter__(self) -> Iterator[CapturedView]:
         return self
 
     def __next__(self) -> CapturedView:
+        view = self.advance()
+        assert view is not None, "in a window it takes several calls of advance() to get a view"
+        return view
+
+    def advance(self) -> CapturedView | None:
+        """The next view, as ``next()`` gives it; in a window None while it is being rendered, without waiting."""
         try:
             view = next(self._views)
         except BaseException:  # StopIteration and KeyboardInterrupt, too: the scene is put back whatever happens
             self.close()
             raise
-        self.done += 1
+        self.done += view is not None
         return view
 
     def __enter__(self) -> CaptureJob:
@@ -127,6 +148,11 @@ class CaptureJob:
     def close(self) -> None:
         """End the capture, finished or not, and put the scene back. What was captured stays on disk."""
         self._cleanup.close()
+
+    def abandon(self) -> None:
+        """End the capture because another file is loaded, in which nothing is to be put back."""
+        self._copy.forget()
+        self.close()
 
     def _evaluate(self, plan: list[PlannedView], view_layer_name: str, size: tuple[int, int]) -> list[ViewRecord]:
         """The camera of each planned view, as Blender evaluates it."""
@@ -142,11 +168,22 @@ class CaptureJob:
             records.append(ViewRecord(view.name, view.split, camera, source.name, view.frame))
         return records
 
-    def _capture(self) -> Iterator[CapturedView]:
+    def _capture(self) -> Iterator[CapturedView | None]:
+        failed_in_a_row = 0
         for record in self._queue:
             is_new = not record.is_done
             if is_new:
-                color, depth, seconds = self._render(record)
+                began = time.monotonic()
+                try:
+                    color, depth = yield from self._render(record)
+                except ViewError as error:
+                    self._failures[record.name] = str(error)
+                    failed_in_a_row += 1
+                    if failed_in_a_row == MAX_FAILURES_IN_A_ROW:
+                        break
+                    continue
+                failed_in_a_row = 0
+                seconds = time.monotonic() - began
                 self.dataset.write(record.name, color, depth, seconds)
                 self._rendered += 1
             else:
@@ -156,17 +193,40 @@ class CaptureJob:
             if self._on_view is not None:
                 self._on_view(record.name, record.split, record.camera, color, depth, seconds)
             yield CapturedView(record.name, record.split, record.camera, color, depth, seconds, is_new)
+        self._tell_failures()
         if not self._subject_seen:
             raise CaptureError(f"All {self.total} views are empty: nothing that renders is in front of the cameras")
 
-    def _render(self, record: ViewRecord) -> tuple[np.ndarray, np.ndarray | None, float]:
-        began = time.monotonic()
+    def _render(self, record: ViewRecord) -> Generator[None, None, Pixels]:
         if self._rendered == 0:
-            self._began = began
+            self._began = time.monotonic()
         if record.frame is not None:
             self._renderer.scene.frame_set(record.frame)
-        color, depth = self._renderer.render(record.source)
-        return color, depth, time.monotonic() - began
+        if self._in_window:
+            self._renderer.begin(record.source)
+            while self._renderer.is_rendering:
+                yield
+            color, depth = self._renderer.finish()
+            if not (color[..., 3] > 0).any():
+                # A job keeps a renderer's failure to itself. Waiting for it tells; an empty view takes no time.
+                color, depth = self._renderer.render(record.source)
+        else:
+            color, depth = self._renderer.render(record.source)
+        if missing := sorted(self._objects - {obj.name for obj in self._renderer.scene.objects}):
+            raise CaptureError(
+                f"{', '.join(missing[:3])} {'was' if len(missing) == 1 else 'were'} deleted during the capture: undo "
+                "that and capture again to go on, or choose another folder for the changed scene"
+            )
+        return color, depth
+
+    def _tell_failures(self) -> None:
+        """Raise a CaptureError if there are views that could not be rendered."""
+        if self._failures:
+            name, words = next(iter(self._failures.items()))
+            raise CaptureError(
+                f"{len(self._failures)} of {self.total} views could not be rendered, {self.done} are kept. "
+                f"View {name}: {words}. Capture again to try once more"
+            )
 
     def _check(self, record: ViewRecord, color: np.ndarray, depth: np.ndarray | None) -> None:
         if not (color[..., 3] > 0).any():

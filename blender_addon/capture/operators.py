@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import bpy
 import numpy as np
 from bpy.props import BoolProperty
@@ -11,14 +13,17 @@ from engine.link.messages import Split
 
 from ..folders import capture_folder
 from . import bounds as capture_bounds
-from . import plan_drawing
-from .errors import CaptureError
+from . import plan_drawing, temporary_scene
+from .errors import CaptureCancelled, CaptureError
 from .job import CaptureJob, ViewListener
 from .plan import GENERATED_RIGS, plan_cameras, planned_views, remove_planned_cameras
 from .plan_checks import find_plan_warnings
 
 # Called with every view that the Capture operator captures: (name, split, camera, color, depth, seconds).
 view_listeners: list[ViewListener] = []
+
+_job: CaptureJob | None = None  # the capture under way
+_timer: bpy.types.Timer | None = None  # what drives it in a window
 
 # Looking around goes on working while views are captured; edits would change the scene between two of them.
 _HARMLESS_EVENTS = {"MOUSEMOVE", "INBETWEEN_MOUSEMOVE", "MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE", "TRACKPADPAN"}
@@ -80,37 +85,46 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
     bl_options = {"REGISTER"}
 
     _job: CaptureJob
-    _timer: bpy.types.Timer | None = None
+    _is_stopping = False
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("A capture is under way")
+        return _job is None
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        global _timer
         if bpy.app.background or context.window is None:
             return self.execute(context)
-        if not self._start(context):
+        if not self._start(context, in_window=True):
             return {"CANCELLED"}
         manager = context.window_manager
         manager.progress_begin(0, self._job.total)
-        self._timer = manager.event_timer_add(0.01, window=context.window)
+        _timer = manager.event_timer_add(0.01, window=context.window)
         manager.modal_handler_add(self)
         self._show_progress(context)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type == "ESC" and event.value == "PRESS":
-            self._end(context)
-            self.report(
-                {"WARNING"}, f"Capture stopped after {self._job.done} of {self._job.total} views: run it to go on"
-            )
-            return {"CANCELLED"}
-        if event.type != "TIMER":
+            self._is_stopping = True
+        elif event.type != "TIMER":
             return {"PASS_THROUGH"} if event.type in _HARMLESS_EVENTS else {"RUNNING_MODAL"}
         try:
-            next(self._job)
+            if self._is_stopping and not self._job.is_rendering:
+                raise CaptureCancelled
+            self._job.advance()
         except StopIteration:
-            self._end(context)
+            self._end()
             self._report_result()
             return {"FINISHED"}
+        except CaptureCancelled:
+            self._end()
+            done, total = self._job.done, self._job.total
+            self.report({"WARNING"}, f"Capture stopped after {done} of {total} views: run it to go on")
+            return {"CANCELLED"}
         except Exception as error:
-            self._end(context)
+            self._end()
             if not isinstance(error, CaptureError):
                 raise
             self.report({"ERROR"}, str(error))
@@ -119,7 +133,7 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         return {"PASS_THROUGH"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        if not self._start(context):
+        if not self._start(context, in_window=False):
             return {"CANCELLED"}
         try:
             with self._job:
@@ -128,24 +142,25 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         except CaptureError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        finally:
+            _forget_job()
         self._report_result()
         return {"FINISHED"}
 
-    def _start(self, context: bpy.types.Context) -> bool:
+    def _start(self, context: bpy.types.Context, in_window: bool) -> bool:
+        global _job
+        scene = context.scene
         try:
-            self._job = CaptureJob(context.scene, context.view_layer, capture_folder(context.scene), tell_listeners)
+            self._job = CaptureJob(scene, context.view_layer, capture_folder(scene), tell_listeners, in_window)
         except ValueError as error:
             self.report({"ERROR"}, str(error))
             return False
+        _job = self._job
         return True
 
-    def _end(self, context: bpy.types.Context) -> None:
+    def _end(self) -> None:
         self._job.close()
-        manager = context.window_manager
-        manager.progress_end()
-        if self._timer is not None:
-            manager.event_timer_remove(self._timer)
-        context.workspace.status_text_set(None)
+        _forget_job()
 
     def _show_progress(self, context: bpy.types.Context) -> None:
         job = self._job
@@ -159,6 +174,39 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         self.report({"INFO"}, f"Captured {self._job.total} views into {self._job.dataset.folder}")
 
 
+def _forget_job() -> CaptureJob | None:
+    """No capture is under way any more; returns the one that was. Nothing tells of its progress now."""
+    global _job, _timer
+    job, _job = _job, None
+    if _timer is not None:
+        manager = bpy.context.window_manager
+        manager.event_timer_remove(_timer)
+        manager.progress_end()
+        _timer = None
+        for workspace in bpy.data.workspaces:
+            workspace.status_text_set(None)
+    return job
+
+
+@bpy.app.handlers.persistent
+def _before_load(*_: object) -> None:
+    if (job := _forget_job()) is not None:
+        job.abandon()
+
+
+@bpy.app.handlers.persistent
+def _after_load(*_: object) -> None:
+    temporary_scene.remove_leftovers()
+
+
+def _close_when_idle(job: CaptureJob) -> float | None:
+    """A timer: Blender crashes when a scene is taken from under its render."""
+    if job.is_rendering:
+        return 0.1
+    job.close()
+    return None
+
+
 def tell_listeners(
     name: str, split: Split, camera: Camera, color: np.ndarray, depth: np.ndarray | None, seconds: float
 ) -> None:
@@ -168,4 +216,21 @@ def tell_listeners(
 
 
 CLASSES = (HASHLIGHT_OT_fit_bounds, HASHLIGHT_OT_plan_cameras, HASHLIGHT_OT_capture)
-register, unregister = plan_drawing.register, plan_drawing.unregister
+_HANDLERS = ((bpy.app.handlers.load_pre, _before_load), (bpy.app.handlers.load_post, _after_load))
+
+
+def register() -> None:
+    """Draw the plan, and follow the loading of files."""
+    plan_drawing.register()
+    for handlers, handler in _HANDLERS:
+        handlers.append(handler)
+
+
+def unregister() -> None:
+    """Undo ``register``, and end the capture under way."""
+    job = _forget_job()
+    if job is not None and _close_when_idle(job) is not None:
+        bpy.app.timers.register(functools.partial(_close_when_idle, job))
+    for handlers, handler in _HANDLERS:
+        handlers.remove(handler)
+    plan_drawing.unregister()

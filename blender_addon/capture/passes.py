@@ -7,13 +7,14 @@ writes each pass to a single-layer EXR, which is read back as raw numbers.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
 import numpy as np
 
 from . import compat
-from .errors import CaptureError
+from .errors import CaptureCancelled, CaptureError, ViewError
 
 # Engines fill the depth of empty pixels with 1e10 or more.
 NOTHING_BEYOND = 1e9
@@ -29,6 +30,7 @@ class PassRenderer:
         self._view_layer_name = view_layer_name
         self._color_folder = scratch / "color"
         self._depth_folder = scratch / "depth" if use_depth else None
+        self._is_cancelled = False
         scene = self.scene
         tree = compat.new_compositor(scene)
         with self._in_context():  # a new node belongs to the context's scene
@@ -51,29 +53,82 @@ class PassRenderer:
         return bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[self._view_layer_name])
 
     def render(self, camera_name: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """Render through camera object ``camera_name`` at the frame the temporary scene stands at.
+        """Render through camera object ``camera_name`` at the frame the temporary scene stands at, and wait for it.
 
         Returns colour [H, W, 4] float16, scene-linear with premultiplied alpha, and depth [H, W] float32, planar z in
-        metres, +inf where there is nothing (None without depth). First row on top. Raises CaptureError.
+        metres, +inf where there is nothing (None without depth). First row on top. Raises CaptureError, ViewError if
+        only this view is at fault, CaptureCancelled.
         """
-        scene = self.scene
-        camera = bpy.data.objects.get(camera_name)
-        if camera is None:
-            raise CaptureError(f"Camera {camera_name} was removed during the capture")
-        scene.camera = camera
+        self._aim(camera_name)
         try:
             # The operator's own scene argument would render this scene at the frame of the one in the window.
             with self._in_context():
                 outcome = bpy.ops.render.render("EXEC_DEFAULT")
         except RuntimeError as error:
-            raise CaptureError(f"Camera {camera_name}: rendering failed: {str(error).strip()}") from None
+            raise ViewError(f"Camera {camera_name}: rendering failed: {str(error).strip()}") from None
         if "FINISHED" not in outcome:
-            raise CaptureError(f"Camera {camera_name}: rendering was cancelled")
+            raise CaptureCancelled(f"Camera {camera_name}: rendering was cancelled")
+        return self._take_pictures()
+
+    def begin(self, camera_name: str) -> None:
+        """Begin what ``render`` does, beside Blender's window, which stays usable; Esc cancels it.
+
+        Call ``finish`` when ``is_rendering`` no longer holds. Raises CaptureError, ViewError.
+        """
+        self._aim(camera_name)
+        self._is_cancelled = False
+        bpy.app.handlers.render_cancel.append(self._note_cancelled)
+        # As a job, Blender takes the scene from the argument only, and its frame from the context.
+        with self._in_context(), _without_render_window():
+            outcome = bpy.ops.render.render("INVOKE_DEFAULT", scene=self._scene_name)
+        if "RUNNING_MODAL" not in outcome:
+            self.forget_job()
+            raise CaptureError("Blender is rendering something else: wait for its end, then capture again")
+
+    @property
+    def is_rendering(self) -> bool:
+        """Whether what ``begin`` began is still under way."""
+        return bpy.app.is_job_running("RENDER")
+
+    def finish(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """What ``begin`` rendered, as ``render`` returns it. Raises CaptureError, ViewError, CaptureCancelled."""
+        self.forget_job()
+        scene = self.scene
+        if self._is_cancelled:
+            raise CaptureCancelled(f"Camera {scene.camera.name}: rendering was cancelled")
+        return self._take_pictures()
+
+    def _aim(self, camera_name: str) -> None:
+        scene = self.scene
+        camera = bpy.data.objects.get(camera_name)
+        if camera is None:
+            raise ViewError(f"Camera {camera_name} was removed during the capture")
+        scene.camera = camera
+
+    def _take_pictures(self) -> tuple[np.ndarray, np.ndarray | None]:
         color = _as_half(_take_pixels(self._color_folder))
-        depth = None
-        if self._depth_folder is not None:
-            depth = _as_depth(_take_pixels(self._depth_folder))
-        return color, depth
+        if self._depth_folder is None:
+            return color, None
+        return color, _as_depth(_take_pixels(self._depth_folder))
+
+    def _note_cancelled(self, *_: object) -> None:
+        self._is_cancelled = True
+
+    def forget_job(self) -> None:
+        """No longer listen to what ``begin`` began."""
+        with contextlib.suppress(ValueError):  # another file was loaded
+            bpy.app.handlers.render_cancel.remove(self._note_cancelled)
+
+
+@contextlib.contextmanager
+def _without_render_window() -> Iterator[None]:
+    """Leave the user's windows and editors as they are, wherever renders are shown else."""
+    view = bpy.context.preferences.view
+    former, view.render_display_type = view.render_display_type, "NONE"
+    try:
+        yield
+    finally:
+        view.render_display_type = former
 
 
 def read_exr(path: Path) -> np.ndarray:
@@ -102,7 +157,7 @@ def _take_pixels(folder: Path) -> np.ndarray:
     """Read the one file in ``folder`` and delete it, so that it can't be taken for that of the next view."""
     files = sorted(folder.glob("*.exr"))
     if len(files) != 1:
-        raise CaptureError(f"Blender wrote {len(files) or 'no'} pictures to {folder}: is the disk full?")
+        raise ViewError(f"Blender wrote {len(files) or 'no'} pictures to {folder}: is the disk full?")
     pixels = read_exr(files[0])
     files[0].unlink()
     return pixels

@@ -7,37 +7,59 @@ picture planes have to be hidden for real, and are shown again at the end.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
 import bpy
 
 from .. import roles
 from . import compat
 
 NAME = "Hashlight Capture"
+_MARK = "hashlight_temporary"
 
 
-@contextlib.contextmanager
-def temporary_copy(
-    scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, width: int, height: int, use_depth: bool
-) -> Iterator[str]:
-    """The name of a copy of ``scene`` set up to render ``view_layer`` at ``width`` x ``height``, for as long as the
-    context lasts. Everything is put back when it ends, also after an error or a cancelled capture."""
-    scene_name, frame = scene.name, (scene.frame_current, scene.frame_subframe)
-    with _hidden_from_renders([obj.name for obj in roles.objects_of(scene, "plane")]):
+class TemporaryScene:
+    """A copy of ``scene`` set up to render ``view_layer`` at ``width`` x ``height``, until ``close``."""
+
+    def __init__(
+        self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, width: int, height: int, use_depth: bool
+    ) -> None:
+        self._original = scene.name
+        self._frame = (scene.frame_current, scene.frame_subframe)
+        self._hidden = _hide_from_renders([obj.name for obj in roles.objects_of(scene, "plane")])
         copy = scene.copy()
         copy.name = NAME
-        name = copy.name
+        copy[_MARK] = True
+        self.name = copy.name
+        self._is_open = True
         try:
             _set_up(copy, view_layer.name, width, height, use_depth)
-            yield name
-        finally:
-            moved = _remove(name, frame)
-            original = bpy.data.scenes.get(scene_name)
-            if moved and original is not None:
-                # Another frame's values were written to the objects that both scenes share.
-                original.frame_set(frame[0], subframe=frame[1])
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Remove the copy and put everything back, also after an error, a cancelled capture or an undo."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        moved = _remove(bpy.data.scenes.get(self.name), self._frame)
+        original = bpy.data.scenes.get(self._original)
+        if moved and original is not None:
+            # Another frame's values were written to the objects that both scenes share.
+            original.frame_set(self._frame[0], subframe=self._frame[1])
+        for name, hidden in self._hidden.items():
+            if (obj := bpy.data.objects.get(name)) is not None:
+                obj.hide_render = hidden
+
+    def forget(self) -> None:
+        """Make ``close`` do nothing: another file takes this one's place, and the copy goes with it."""
+        self._is_open = False
+
+
+def remove_leftovers() -> None:
+    """Remove the copies from a file that was saved in the middle of a capture."""
+    for scene in [scene for scene in bpy.data.scenes if scene.get(_MARK)]:
+        if len(bpy.data.scenes) > 1:
+            _remove(scene, (scene.frame_current, scene.frame_subframe))
 
 
 def _set_up(scene: bpy.types.Scene, view_layer_name: str, width: int, height: int, use_depth: bool) -> None:
@@ -58,9 +80,8 @@ def _set_up(scene: bpy.types.Scene, view_layer_name: str, width: int, height: in
         scene.view_layers[view_layer_name].use_pass_z = True
 
 
-def _remove(name: str, frame: tuple[int, float]) -> bool:
+def _remove(copy: bpy.types.Scene | None, frame: tuple[int, float]) -> bool:
     """Remove the copy; whether it stood at another frame."""
-    copy = bpy.data.scenes.get(name)
     if copy is None:  # an undo took it
         return True
     moved = (copy.frame_current, copy.frame_subframe) != frame
@@ -70,15 +91,9 @@ def _remove(name: str, frame: tuple[int, float]) -> bool:
     return moved
 
 
-@contextlib.contextmanager
-def _hidden_from_renders(names: list[str]) -> Iterator[None]:
-    """Hide objects from renders for as long as the context lasts; by name, since undo invalidates references."""
+def _hide_from_renders(names: list[str]) -> dict[str, bool]:
+    """Hide objects from renders; returns what they were. By name, since undo invalidates references."""
     before = {name: bpy.data.objects[name].hide_render for name in names}
     for name in names:
         bpy.data.objects[name].hide_render = True
-    try:
-        yield
-    finally:
-        for name, hidden in before.items():
-            if (obj := bpy.data.objects.get(name)) is not None:
-                obj.hide_render = hidden
+    return before

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from engine.link.client import EngineClient, EngineProblem, LinkError, LinkLost
 from engine.link.launcher import EngineProcess
 from engine.link.messages import Message, Welcome
+from engine.link.ring import RING_PREFIX
 
+from ..folder_lock import FolderLock
 from .connecting import Connecting, EngineSource, LocalEngine
 from .trouble import Trouble
 
@@ -30,18 +34,27 @@ class Attachment:
         self.welcome: Welcome | None = None
         self._connecting: Connecting | None = None
         self._process: EngineProcess | None = None
+        self._folder_lock: FolderLock | None = None
         self._client: EngineClient | None = None
         self._ending = former._ending if former is not None else None
         self._lost_at: float | None = None
         self._loss: Trouble | None = None
 
     def start(self) -> None:
-        """Start or find the engine: ``advance`` does it, once the former engine is gone."""
+        """Start or find the engine: ``advance`` does it, once the former engine is gone.
+
+        Raises FolderError when our engine can't have the folder that it is to work in.
+        """
+        if isinstance(self.source, LocalEngine) and self._folder_lock is None:
+            self._folder_lock = FolderLock(self.source.root)
         self.phase = "starting"
 
-    def stop(self) -> None:
-        """Have our engine save its run and end, or leave one that is not ours; ``advance`` sees it through."""
-        self._let_go(STOP_PATIENCE if self.phase == "ready" else 0.0)
+    def stop(self, patience: float = STOP_PATIENCE) -> None:
+        """Have our engine save its run and end, or leave one that is not ours; ``advance`` sees it through.
+
+        ``patience``: seconds after which an engine that does not answer is ended all the same.
+        """
+        self._let_go(patience if self.phase == "ready" else 0.0)
         self.phase = "stopping"
 
     def close(self, timeout: float = STOP_PATIENCE) -> None:
@@ -154,20 +167,38 @@ class Attachment:
         if self._client is not None or self._process is not None:
             self._ending = threading.Thread(
                 target=_end,
-                args=(self._client, self._process, timeout, self._ending),
+                args=(self._client, self._process, timeout, self._ending, self._folder_lock, self._ring),
                 name="hashlight-end-engine",
                 daemon=True,
             )
             self._ending.start()
-        self._connecting = self._client = self._process = self._lost_at = None
+        elif self._folder_lock is not None:
+            self._folder_lock.release()
+        self._connecting = self._client = self._process = self._lost_at = self._folder_lock = None
+
+    @property
+    def _ring(self) -> str | None:
+        """The folder that our engine leaves behind when it is killed."""
+        is_ours = self._process is not None and self._client is not None and self.welcome is not None
+        ring = self.welcome.ring if is_ours else None
+        return ring if ring is not None and Path(ring).name.startswith(RING_PREFIX) else None
 
 
 def _end(
-    client: EngineClient | None, process: EngineProcess | None, timeout: float, former: threading.Thread | None
+    client: EngineClient | None,
+    process: EngineProcess | None,
+    timeout: float,
+    former: threading.Thread | None,
+    folder_lock: FolderLock | None,
+    ring: str | None,
 ) -> None:
     if client is not None:
         client.close()
     if process is not None:
         process.stop(timeout)
+    if ring is not None:
+        shutil.rmtree(ring, ignore_errors=True)
+    if folder_lock is not None:
+        folder_lock.release()
     if former is not None:
         former.join()

@@ -8,6 +8,7 @@ brought back to where it was.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import deque
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
@@ -44,6 +45,8 @@ from .connecting import EngineSource
 from .outbox import ViewOutbox
 from .trouble import Trouble
 
+_LONGEST_PUMP_GAP = 1.0  # seconds: while nothing pumped, nothing could be heard
+
 SEND_AHEAD = 64 * 1024 * 1024  # bytes of views handed to the network before the next one waits
 
 
@@ -51,7 +54,8 @@ class EngineSession:
     """The engine's state, mirrored, and the user's wishes, kept.
 
     Read-only for others: ``phase``, ``welcome``, ``run``, ``status``, ``evaluations``, ``jobs``, ``frame`` (the last
-    picture), ``snapshot``, ``views`` and ``trouble`` (the last problem, until something is started again).
+    picture), ``snapshot``, ``views``, ``trouble`` (the last problem, until something is started again) and
+    ``silent_seconds`` (how long an engine that is there has said nothing; it should several times a second).
     """
 
     def __init__(self, source: EngineSource, former: EngineSession | None = None) -> None:
@@ -65,7 +69,9 @@ class EngineSession:
         self.snapshot: SnapshotSaved | None = None
         self.views = ViewOutbox()
         self.trouble: Trouble | None = None
+        self.silent_seconds = 0.0
 
+        self._pumped_at = time.monotonic()
         self._engine = Attachment(source, None if former is None else former._engine)
         self._wanted_run: OpenRun | None = None
         self._run_was_open = False
@@ -76,11 +82,21 @@ class EngineSession:
     # --- the engine itself ---------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start or find the engine; ``phase`` tells when it is ready. After a loss, goes on with what was under way."""
+        """Start or find the engine; ``phase`` tells when it is ready. After a loss, goes on with what was under way.
+
+        Raises FolderError when an engine of ours can't have the folder that it is to work in.
+        """
         if self.phase in ("starting", "ready"):
             return
         self.trouble = None
         self._engine.start()
+
+    def restart(self) -> None:
+        """End an engine that does not answer, and start it again: it goes on from the last snapshot."""
+        self._engine.stop(patience=0.0)
+        self._fail_jobs("The engine was restarted")
+        self._forget_engine()
+        self.start()
 
     def stop(self) -> None:
         """Have our engine save its run and end, or leave one that is not ours; ``pump`` sees it through."""
@@ -233,6 +249,7 @@ class EngineSession:
         if self._engine.advance() and self._wanted_run is not None:
             self._outgoing.appendleft(replace(self._wanted_run, resume=self.is_resuming))
         received = self._engine.receive()
+        self._listen_for_silence(bool(received))
         for message in received:
             self._note(message)
         if self._engine.is_open:
@@ -256,6 +273,12 @@ class EngineSession:
             return None
         self.frame = frame
         return frame
+
+    def _listen_for_silence(self, has_heard: bool) -> None:
+        now = time.monotonic()
+        waited = min(now - self._pumped_at, _LONGEST_PUMP_GAP)
+        self.silent_seconds = self.silent_seconds + waited if self.phase == "ready" and not has_heard else 0.0
+        self._pumped_at = now
 
     @property
     def is_training(self) -> bool:
@@ -383,9 +406,12 @@ class EngineSession:
     def _note_loss(self, loss: Trouble) -> None:
         self.trouble = loss
         self._forget_engine()
+        self._fail_jobs(loss.message)
+
+    def _fail_jobs(self, words: str) -> None:
         for job in self.jobs.values():
             if job.state == "running":
-                self.jobs[job.job] = replace(job, state="failed", message=loss.message, eta_seconds=None)
+                self.jobs[job.job] = replace(job, state="failed", message=words, eta_seconds=None)
 
     def _forget_engine(self) -> None:
         """What was on its way, and what only the engine knew, is gone with it."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty
 
+from ..folders import session_folder
+from ..transfer import run_files
 from . import registry, run, saved_state
 
 
@@ -53,6 +55,28 @@ class HASHLIGHT_OT_stop_engine(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class HASHLIGHT_OT_restart_engine(bpy.types.Operator):
+    """End the engine even if it does not answer, start it again, and go on from the last snapshot"""
+
+    # Returns at once, in the background too: pump until the session's phase is "ready".
+    bl_idname = "hashlight.restart_engine"
+    bl_label = "Restart Engine"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("The engine is not running")
+        return _phase() == "ready"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            registry.current().restart()
+        except ValueError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
 class HASHLIGHT_OT_train(bpy.types.Operator):
     """Train on the captured views: go on where training stood, or from the beginning when there is nothing yet"""
 
@@ -71,6 +95,31 @@ class HASHLIGHT_OT_train(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             run.train_on_captured(context.scene, self.anew)
+        except ValueError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class HASHLIGHT_OT_train_smaller(bpy.types.Operator):
+    """Train anew with a smaller preset, which needs less memory and shows less detail"""
+
+    # Returns at once, in the background too; pumping does the rest.
+    bl_idname = "hashlight.train_smaller"
+    bl_label = "Train with a Smaller Preset"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("There is no smaller preset: use fewer or smaller views")
+        session = registry.current()
+        return session is not None and run.smaller_preset(session, context.scene) is not None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        settings = context.scene.hashlight.training
+        settings.preset = run.smaller_preset(registry.current(), context.scene)
+        try:
+            run.train_on_captured(context.scene, anew=True)
         except ValueError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -148,7 +197,7 @@ class HASHLIGHT_OT_evaluate(_NeedsRun, bpy.types.Operator):
 
 
 class HASHLIGHT_OT_save_snapshot(bpy.types.Operator):
-    """Write what was learnt to disk now"""
+    """Write what was learnt to disk now; from an engine on another computer it is fetched into the session folder"""
 
     # Returns at once, in the background too: pump until the session's snapshot changes.
     bl_idname = "hashlight.save_snapshot"
@@ -162,14 +211,20 @@ class HASHLIGHT_OT_save_snapshot(bpy.types.Operator):
         return session is not None and session.phase in ("starting", "ready") and session.bounds is not None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        registry.current().save_snapshot()
+        try:
+            run_files.save_snapshot(registry.current(), session_folder(context.scene) / run.RUN)
+        except ValueError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
         return {"FINISHED"}
 
 
 CLASSES = (
     HASHLIGHT_OT_start_engine,
     HASHLIGHT_OT_stop_engine,
+    HASHLIGHT_OT_restart_engine,
     HASHLIGHT_OT_train,
+    HASHLIGHT_OT_train_smaller,
     HASHLIGHT_OT_capture_and_train,
     HASHLIGHT_OT_pause_training,
     HASHLIGHT_OT_evaluate,

@@ -83,7 +83,7 @@ def pump() -> bool:
 def _pump_session() -> bool:
     if _session is None:
         return False
-    phase = _session.phase
+    before = _session.phase, int(_session.silent_seconds)
     received = _session.pump()
     for message in received:
         for listener in _listeners.get(type(message), ()):
@@ -92,7 +92,7 @@ def _pump_session() -> bool:
             except Exception as error:  # one bad picture must not stop the pump
                 traceback.print_exc()
                 _session.trouble = Trouble(f"{type(message).__name__} could not be used: {error}")
-    return bool(received) or _session.phase != phase
+    return bool(received) or (_session.phase, int(_session.silent_seconds)) != before
 
 
 def pump_until(done: Callable[[], bool], timeout: float) -> bool:

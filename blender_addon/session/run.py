@@ -24,6 +24,10 @@ from .source import engine_source
 
 RUN = "run"  # the run's folder inside the session's
 
+# What to train with instead when memory doesn't do.
+_SMALLER_PRESETS = {"gpu": "cpu"}
+_PRESETS_OF_DEVICES = {"cuda": "gpu", "cpu": "cpu"}
+
 _captures: Path | None = None  # the capture folder whose views belong to the session's run
 
 
@@ -107,6 +111,15 @@ def train(session: EngineSession, scene: bpy.types.Scene) -> None:
     if seconds and (is_finished or spent >= seconds):
         seconds += spent
     session.train(seconds=seconds or None, evaluate_every=settings.evaluate_every)
+
+
+def smaller_preset(session: EngineSession, scene: bpy.types.Scene) -> str | None:
+    """The preset that needs less memory than that of the run, or of the one that could not be opened; None when there
+    is none."""
+    preset = session.run.preset if session.run is not None else scene.hashlight.training.preset.strip() or "auto"
+    if preset == "auto" and session.welcome is not None:
+        preset = _PRESETS_OF_DEVICES.get(session.welcome.device, preset)
+    return _SMALLER_PRESETS.get(preset)
 
 
 def _open(

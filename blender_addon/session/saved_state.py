@@ -10,8 +10,9 @@ from pathlib import Path
 
 import bpy
 
+from ..folder_lock import is_held
 from ..folders import folder_beside_blend, forget_unsaved, session_folder, unsaved_root
-from . import registry, run
+from . import run
 
 
 def has_saved_run(scene: bpy.types.Scene) -> bool:
@@ -31,7 +32,7 @@ def settle_folder(scene: bpy.types.Scene) -> None:
     former = Path(scene.hashlight.former_folder)
     if not scene.hashlight.former_folder or scene.hashlight.folder.strip() or not bpy.data.filepath:
         return
-    if former.parent != unsaved_root() or not _is_unused():
+    if former.parent != unsaved_root() or is_held(former):
         return
     beside = folder_beside_blend()
     if former.is_dir() and not beside.exists():
@@ -40,11 +41,6 @@ def settle_folder(scene: bpy.types.Scene) -> None:
     if beside.is_dir() and not former.exists():
         _redirect_images(former, beside)
         scene.hashlight.former_folder = ""
-
-
-def _is_unused() -> bool:
-    session = registry.current()
-    return session is None or session.is_gone
 
 
 def _redirect_images(former: Path, present: Path) -> None:

@@ -8,6 +8,8 @@ from engine.link.messages import JobUpdate, Status
 
 from .engine_session import EngineSession
 
+SILENCE_PATIENCE = 10.0  # seconds; compiling for a graphics card can take some, too
+
 _PHASES = {
     "stopped": "Not running",
     "starting": "Starting…",
@@ -25,6 +27,16 @@ def describe_engine(session: EngineSession | None) -> str:
     if session.phase == "ready" and session.welcome is not None:
         return f"{_PHASES['ready']}, on {session.welcome.device.upper()}"
     return _PHASES[session.phase]
+
+
+def describe_silence(session: EngineSession) -> str:
+    """What to say of an engine that is there but does not answer; "" while it does."""
+    if session.silent_seconds < SILENCE_PATIENCE:
+        return ""
+    return (
+        f"The engine has not answered for {describe_seconds(session.silent_seconds)}. It may be busy, or the computer "
+        "is. Restart ends it; training then goes on from the last snapshot"
+    )
 
 
 def describe_progress(status: Status) -> str:

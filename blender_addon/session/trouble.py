@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+OUT_OF_MEMORY = "out of memory"  # the ``code`` of an engine that needs more than there is
+
 
 @dataclass(frozen=True)
 class Trouble:

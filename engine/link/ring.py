@@ -22,6 +22,7 @@ from typing import IO
 
 import numpy as np
 
+RING_PREFIX = "hashlight-ring-"
 MAX_SLOT_BYTES = 1 << 31
 _SLOT_HEADER = struct.Struct("<QQ")  # sequence when writing began, sequence when it ended
 _SLOT_HEADER_BYTES = 64
@@ -53,7 +54,7 @@ class RingWriter:
     """The engine's end. Not thread-safe: one writer."""
 
     def __init__(self, slots: int = 3) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="hashlight-ring-"))  # mkdtemp makes it 0700
+        self.folder = Path(tempfile.mkdtemp(prefix=RING_PREFIX))  # mkdtemp makes it 0700
         self._slots = slots
         self._slot_bytes = 0
         self._generation = 0

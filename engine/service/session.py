@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -79,6 +80,8 @@ class Session:
         self._is_running = False
         self._evaluate_every = 0.0
         self._evaluated_at = self._saved_at = self._trainer.training_seconds
+        if not request.resume and is_run(self._folder):
+            self._saved_at = -math.inf  # the first step replaces the former run: nobody is to go back to that one
         self._has_changed = False
         self._jobs: collections.deque[Job] = collections.deque()
         self._stats = self._trainer.stats()
