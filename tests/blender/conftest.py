@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -124,3 +125,30 @@ def engine_scene(
     bpy.ops.hashlight.plan_cameras()
     yield small_scene
     addon("session.registry").close()
+
+
+@pytest.fixture
+def wait(addon: Callable[[str], ModuleType]) -> Callable[..., None]:
+    """``wait(done, "what for", timeout)``: pumps until ``done()`` holds."""
+
+    def wait(done: Callable[[], bool], what: str, timeout: float = 120.0) -> None:
+        registry = addon("session.registry")
+        assert registry.pump_until(done, timeout), f"{what} did not come: {registry.current().trouble}"
+
+    return wait
+
+
+@pytest.fixture
+def capture_and_train(
+    addon: Callable[[str], ModuleType], engine_scene: bpy.types.Scene, wait: Callable[..., None]
+) -> Callable[[], Any]:
+    """Captures everything and waits until the engine holds and has trained on it; returns the session."""
+
+    def capture_and_train() -> Any:
+        assert bpy.ops.hashlight.capture_and_train() == {"FINISHED"}
+        session = addon("session.registry").current()
+        wait(lambda: session.views.count("held") == 6, "the engine's word that it holds all views")
+        wait(lambda: session.status is not None and session.status.step > 0, "training")
+        return session
+
+    return capture_and_train
