@@ -229,15 +229,20 @@ def _composite_rays(
             if transmittance < min_transmittance:
                 break
             dt = weighted_step_at(distances[i], smallest_step, largest_step, cone_angle, density, grows)
-            alpha = 1.0 - ti.exp(-activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * dt)
+            thickness = activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * dt
+            alpha = 1.0 - ti.exp(-thickness)
             weight = alpha * transmittance
             color += weight * _activate_color(_raw_color(raw_colors, i), linear)
-            depth += weight * distances[i]
+            if depth <= 0.0:
+                depth -= weight * distances[i]
+                to_half = ti.log(2.0 * transmittance)
+                if thickness > 0.0 and to_half <= thickness:
+                    step = step_at(distances[i], smallest_step, largest_step, cone_angle, grows)
+                    depth = distances[i] + (ti.math.clamp(to_half / thickness, 0.0, 1.0) - 0.5) * step
             transmittance *= 1.0 - alpha
         if transmittance < min_transmittance:
             # What little light is left counts as absorbed, so that an opaque pixel is exactly opaque.
             color /= 1.0 - transmittance
-            depth /= 1.0 - transmittance
             transmittance = 0.0
         elif t_range[ray, 0] < t_range[ray, 1]:
             alive_ids[ti.atomic_add(alive_count[0], 1)] = ray
@@ -265,8 +270,10 @@ def composite_rays(
 ) -> None:
     """Add the samples of each ray in ``ray_ids`` to what it has gathered so far, and list the rays that go on.
 
-    ``colors`` [rays, 4] premultiplied with alpha and ``depths`` [rays] (weighted sum of distances) are updated in
-    place. Rays with transmittance left and distance to go are written to ``alive_ids``; ``alive_count`` [1] must be 0.
+    ``colors`` [rays, 4] premultiplied with alpha and ``depths`` [rays] are updated in place; both begin at 0. A depth
+    is the distance at which half of the light is absorbed (at an edge that is one of the two surfaces, not something
+    between them); until that is reached, minus the sum of weighted distances. Rays with transmittance left and distance
+    to go are written to ``alive_ids``; ``alive_count`` [1] must be 0.
     """
     _composite_rays(
         ray_ids.shape[0], linear, steps.grows, steps.smallest, steps.largest, steps.cone_angle, steps.density,

@@ -36,6 +36,8 @@ _NEW_THICKNESS = 0.02
 _FOOTPRINT_PIXELS = 12
 # Cells nearer to a camera than this (lengths of their cascade) are left to others: their footprints fill its picture.
 _NEAREST_CARVED = 0.25
+# Antialiased pictures show a surface about this many pixels soft: that much in front of a captured one stays open.
+_SOFT_PIXELS = 2.0
 
 
 class OccupancyGrid:
@@ -98,6 +100,7 @@ class OccupancyGrid:
         is_blind = depth is None and bool((alpha > 0).all())
         if depth is None:
             depth = torch.full_like(alpha, torch.inf)
+        depth = depth * (1.0 - _SOFT_PIXELS / max(camera.fx, camera.fy))
         for level, (cube, flags) in enumerate(zip(self._cubes, self.flags.chunk(self.cascades), strict=True)):
             near_distance = self._near_distance * 2 ** (self.cascades - 1 - level)
             if is_blind:

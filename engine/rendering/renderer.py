@@ -162,7 +162,8 @@ class Renderer:
             )  # fmt: skip
             alive = next_alive[: int(counters[1])]
         alpha = color[:, 3]
-        planar = depth / alpha.clamp(min=_MIN_DEPTH_ALPHA) * cosines / self._cube.scale
+        distance = torch.where(depth > 0.0, depth, -depth / alpha.clamp(min=_MIN_DEPTH_ALPHA))
+        planar = distance * cosines / self._cube.scale
         depth.copy_(torch.where(alpha > _MIN_DEPTH_ALPHA, planar, torch.inf))
 
     def _reserve(self) -> SampleBatch:

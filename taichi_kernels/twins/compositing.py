@@ -10,7 +10,7 @@ import torch
 from taichi_kernels.compositing import DENSITY_SCALE, HUBER_DELTA, MAX_RAW, TRAINING_MIN_TRANSMITTANCE
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins.random_numbers import uniform
-from taichi_kernels.twins.stepping import weighted_step_at
+from taichi_kernels.twins.stepping import step_at, weighted_step_at
 
 
 def activate_density(raw: torch.Tensor) -> torch.Tensor:
@@ -108,15 +108,30 @@ def composite_rays(
     weights, transmittance = _weigh(raw_densities[:, 0].double()[samples], is_sample, dt, min_transmittance, before)
     color = colors[rays, :3].double()
     color += (weights[..., None] * activate_color(raw_colors[:, :3].double()[samples], linear)).sum(1)
-    depth = depths[rays].double() + (weights * distances[samples].double()).sum(1)
+    former = depths[rays].double()
+    summed = former - (weights * distances[samples].double()).sum(1)
+    thickness = torch.where(is_sample, activate_density(raw_densities[:, 0].double()[samples]) * dt, 0.0)
+    half = _find_half(thickness, before, distances[samples].double(), steps)
+    depth = torch.where(former > 0.0, former, torch.where(half > 0.0, half, summed))
     is_opaque = transmittance < min_transmittance
     whole = torch.where(is_opaque, 1.0 - transmittance, 1.0)
     colors[rays, :3] = (color / whole[:, None]).float()
     colors[rays, 3] = torch.where(is_opaque, 1.0, 1.0 - transmittance).float()
-    depths[rays] = (depth / whole).float()
+    depths[rays] = depth.float()
     goes_on = ray_ids[~is_opaque & (t_range[rays, 0] < t_range[rays, 1])]
     alive_ids[: len(goes_on)] = goes_on
     alive_count.fill_(len(goes_on))
+
+
+def _find_half(thickness: torch.Tensor, before: torch.Tensor, distances: torch.Tensor, steps: StepRule) -> torch.Tensor:
+    """The distance [n] at which half of the light is absorbed, 0 where it isn't; samples [n, longest] are the middles
+    of their steps."""
+    to_half = torch.log(2.0 * _arriving(thickness, before))
+    is_half = (thickness > 0.0) & (to_half <= thickness)
+    first = is_half.int().argmax(1, keepdim=True)
+    share = (to_half / thickness).gather(1, first).clamp(0.0, 1.0) - 0.5
+    middle = distances.gather(1, first)
+    return torch.where(is_half.any(1), (middle + share * step_at(middle, steps))[:, 0], 0.0)
 
 
 def _exp(raw: torch.Tensor) -> torch.Tensor:

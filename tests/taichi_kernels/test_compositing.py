@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import pytest
@@ -219,6 +220,25 @@ def test_several_rounds_equal_one(device: str, linear: bool, part: int) -> None:
     # A ray's transmittance is kept as 1 - alpha between rounds: six decimals.
     torch.testing.assert_close(parts["colors"], whole["colors"], rtol=1e-3, atol=1e-5)
     torch.testing.assert_close(parts["depths"], whole["depths"], rtol=1e-3, atol=1e-5)
+
+
+def test_depth_is_where_half_of_the_light_is_absorbed(device: str) -> None:
+    """A thin veil of 40 % before a wall: the wall's depth, not one between the two."""
+    n, veil, wall = 8, 2, 6
+    distances = torch.arange(n, dtype=torch.float32, device=device) * 0.1 + 1.0
+    raw = torch.full((n, 1), -100.0, device=device)
+    raw[veil] = math.log(-math.log(0.6) / 0.1 / compositing.DENSITY_SCALE)
+    raw[wall] = 10.0
+    colors, depths = torch.zeros(1, 4, device=device), torch.zeros(1, device=device)
+    number, alive = (torch.zeros(1, dtype=torch.int32, device=device) for _ in range(2))
+    compositing.composite_rays(
+        torch.zeros(1, dtype=torch.int32, device=device), torch.tensor([[0, n]], dtype=torch.int32, device=device),
+        distances, raw, torch.zeros(n, 3, device=device), torch.zeros(1, 2, device=device), colors, depths, alive,
+        number, linear=True, steps=StepRule.constant(0.1), min_transmittance=1e-4,
+    )  # fmt: skip
+    assert float(colors[0, 3]) == 1.0
+    # At the near side of the wall's step, which reaches half a step to both sides of its sample.
+    assert float(depths[0]) == pytest.approx(1.55, abs=1e-3)
 
 
 def test_training_and_rendering_composite_alike(device: str, linear: bool) -> None:

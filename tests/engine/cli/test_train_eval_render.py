@@ -32,7 +32,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "sphere"
-    assert main(["train", str(dataset), "--out", str(run), "--steps", "40", "--evaluate-every", "0.3", *ON_DEVICE]) == 0
+    assert (
+        main(["train", str(dataset), "--out", str(run), "--steps", "40", "--evaluate-every", "0.03", *ON_DEVICE]) == 0
+    )
     return run
 
 

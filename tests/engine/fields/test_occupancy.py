@@ -45,12 +45,12 @@ def _sphere_surface(count: int = 100_000) -> np.ndarray:
     return CENTER + RADIUS * directions / np.linalg.norm(directions, axis=1, keepdims=True)
 
 
-def _empty_share_closed(grid: OccupancyGrid) -> float:
-    """The share of cells wholly outside the sphere that are closed."""
+def _empty_share_closed(grid: OccupancyGrid, softness: float = 0.0) -> float:
+    """The share of cells wholly outside the sphere, and ``softness`` metres before it, that are closed."""
     cube = UnitCube(sphere_bounds())
     centers = (cell_centers(grid.resolution, "cpu").numpy() - 0.5) / cube.scale + cube.bounds.center
     cell_radius = 3**0.5 / 2 / grid.resolution / cube.scale
-    empty = centers[np.linalg.norm(centers - CENTER, axis=1) > RADIUS + cell_radius]
+    empty = centers[np.linalg.norm(centers - CENTER, axis=1) > RADIUS + softness + cell_radius]
     return 1.0 - float(_is_open(grid, empty).mean())
 
 
@@ -80,7 +80,9 @@ def test_views_close_empty_space_and_never_the_surface(
         _carve(grid, view if with_depth else _without_depth(view))
         if count in (0, len(views) - 1):
             assert _is_open(grid, surface).all()
-    assert _empty_share_closed(grid) > least[with_depth]
+    # Where there is depth two pixels before the surface stay open, for antialiased pictures are that soft.
+    softness = 2 * 2.0 / views[0].camera.fx if with_depth else 0.0
+    assert _empty_share_closed(grid, softness) > least[with_depth]
 
 
 def test_a_close_camera_that_sees_single_cells_large_closes_no_surface(device: str) -> None:

@@ -22,7 +22,7 @@ CELL = float(sphere_bounds().size.max()) / 32
 
 @pytest.fixture(scope="module")
 def renderer(device: str) -> Renderer:
-    return train(make_trainer(device, "linear", training_views("linear", size=SIZE)), 150).renderer()
+    return train(make_trainer(device, "linear", training_views("linear", size=SIZE)), 300).renderer()
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +41,12 @@ def _erode(mask: np.ndarray, pixels: int = 2) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_depth_of_the_sphere_is_right_to_a_cell(renderer: Renderer, camera: Camera) -> None:
+def test_depth_of_the_sphere_is_right_to_a_fraction_of_a_cell(renderer: Renderer, camera: Camera) -> None:
     picture, truth = renderer.render(camera), picture_of_sphere(camera)[1]
     inside = _erode(np.isfinite(truth))
-    assert np.abs(picture.depth.cpu().numpy()[inside] - truth[inside]).max() < CELL
+    errors = picture.depth.cpu().numpy()[inside] - truth[inside]
+    assert np.abs(errors).mean() < CELL / 6 and abs(errors.mean()) < CELL / 20
+    assert np.percentile(np.abs(errors), 99) < 0.75 * CELL
     assert (picture.color[..., 3].cpu().numpy()[inside] > 0.99).all()
 
 
@@ -53,7 +55,7 @@ def test_where_alpha_is_zero_there_is_no_depth(renderer: Renderer, camera: Camer
     picture, truth = renderer.render(camera), picture_of_sphere(camera)[1]
     alpha, depth = picture.color[..., 3].cpu().numpy(), picture.depth.cpu().numpy()
     outside = _erode(~np.isfinite(truth))
-    assert (alpha[outside] < 0.02).mean() > 0.95
+    assert (alpha[outside] < 0.02).mean() > 0.98
     assert np.isinf(depth[alpha == 0.0]).all() and (alpha == 0.0).sum() > 100
     assert np.isfinite(depth[alpha > 0.01]).all()
 

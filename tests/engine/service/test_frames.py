@@ -57,7 +57,7 @@ def test_a_final_picture_is_given_up_when_a_view_begins_to_move(
 
 
 def test_moving_pictures_grow_to_fill_the_time(renderer: Renderer) -> None:
-    frames = FrameRenderer(renderer, TEST_DEVICE)
+    frames = FrameRenderer(renderer, "cpu")
     request = RequestFrame(request=1, camera=CAMERA.resized(4000, 3000), quality="moving")
     sizes = []
     for seconds_per_pixel in [1e-4] * 8 + [1e-6] * 12:

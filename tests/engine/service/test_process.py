@@ -146,6 +146,8 @@ def test_a_killed_engine_is_noticed_and_told_in_words(start_engine: Start) -> No
     with pytest.raises(LinkLost, match="the connection to the engine was lost"):
         client.wait_for(OpenRun, 10)
     assert not client.is_open and client.failure is not None
+    # A process that holds a GPU takes a while to be gone.
+    assert wait_until(lambda: not engine.is_running)
     with pytest.raises(LaunchError, match="was killed by signal 9"):
         engine.wait_ready(5)
     client.close()

@@ -141,11 +141,11 @@ def test_of_many_requests_the_latest_is_answered(client: EngineClient) -> None:
 
 
 def test_a_moving_view_is_rendered_smaller_and_names_its_camera(client: EngineClient) -> None:
-    wanted = CAMERA.resized(1600, 1200)
+    wanted = CAMERA.resized(3200, 2400)
     client.send(RequestFrame(request=1, camera=wanted, quality="moving", depth=False))
     frame = client.wait_for(Frame, PATIENCE)
     assert frame.depth is None and frame.color.shape[:2] == (frame.camera.height, frame.camera.width)
-    assert frame.camera.width < 800
+    assert frame.camera.width < 1600
     assert frame.camera.width / frame.camera.height == pytest.approx(4 / 3, rel=0.05)
     assert frame.camera.fx / frame.camera.width == pytest.approx(wanted.fx / wanted.width)
 
