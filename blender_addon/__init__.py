@@ -8,6 +8,7 @@ import bpy
 
 from . import panels, preferences, properties
 from .bake import operators as bake_operators
+from .bake import panel as bake_panel
 from .capture import operators as capture_operators
 from .command_line import registration as command_line
 from .engine_setup import operators as setup_operators
@@ -16,6 +17,7 @@ from .preview import operators as preview_operators
 from .review import operators as review_operators
 from .review import panel as review_panel
 from .session import operators as session_operators
+from .transfer import deliveries, run_files
 
 # Registered in this order, unregistered in reverse. Each module offers CLASSES, and register()/unregister() where
 # classes alone don't do: properties hangs its settings on the scene, for one.
@@ -25,12 +27,15 @@ MODULES: tuple[ModuleType, ...] = (
     setup_operators,
     capture_operators,
     session_operators,
+    deliveries,
+    run_files,
     preview_operators,
     review_operators,
     bake_operators,
     setup_panel,
     panels,
     review_panel,
+    bake_panel,
     command_line,
 )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import bpy
 
-from .bake import jobs
 from .layout import SidebarPanel, draw_words
 from .preview import live, neural_view
 from .session import registry, saved_state, status_text
+from .session.trouble import OUT_OF_MEMORY
 
 
 class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
@@ -102,6 +102,12 @@ class HASHLIGHT_PT_engine(SidebarPanel, bpy.types.Panel):
             box = layout.box()
             draw_words(box, context, session.trouble.message, icon="ERROR")
             draw_words(box, context, session.trouble.hint)
+            if session.trouble.code == OUT_OF_MEMORY:
+                box.operator("hashlight.train_smaller", icon="FILE_REFRESH")
+        if session is not None and (silence := status_text.describe_silence(session)):
+            box = layout.box()
+            draw_words(box, context, silence, icon="ERROR")
+            box.operator("hashlight.restart_engine", icon="FILE_REFRESH")
 
 
 class HASHLIGHT_PT_train(SidebarPanel, bpy.types.Panel):
@@ -164,47 +170,6 @@ class HASHLIGHT_PT_preview(SidebarPanel, bpy.types.Panel):
         layout.prop(settings, "percentage")
 
 
-class HASHLIGHT_PT_bake(SidebarPanel, bpy.types.Panel):
-    bl_label = "Bake"
-    bl_order = 4
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        settings = context.scene.hashlight.bake
-
-        layout.row().prop(settings, "path", expand=True)
-        layout.prop(settings, "name")
-        if settings.path == "TURNTABLE":
-            column = layout.column(align=True)
-            for name in ("frames", "turns", "start", "ease"):
-                column.prop(settings, name)
-            column = layout.column(align=True)
-            for name in ("elevation", "radius", "lift", "field_of_view"):
-                column.prop(settings, name)
-            column = layout.column(align=True)
-            column.prop(settings, "resolution_x")
-            column.prop(settings, "resolution_y")
-        layout.prop(settings, "image_format")
-        layout.prop(settings, "use_video")
-        self._draw_job(context)
-
-    def _draw_job(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        session = registry.current()
-        update = jobs.last_update(session) if session is not None else None
-        if update is not None and update.state == "running":
-            layout.progress(factor=update.done / max(update.total, 1), text=status_text.describe_job(update))
-            layout.operator("hashlight.cancel_bake", icon="CANCEL")
-            return
-        row = layout.row(align=True)
-        row.operator("hashlight.bake", icon="RENDER_ANIMATION")
-        row.operator("hashlight.bake", text="Resume").resume = True
-        if update is not None:
-            draw_words(layout, context, status_text.describe_job(update))
-
-
 CLASSES = (
     HASHLIGHT_PT_capture,
     HASHLIGHT_PT_capture_rig,
@@ -212,5 +177,4 @@ CLASSES = (
     HASHLIGHT_PT_engine,
     HASHLIGHT_PT_train,
     HASHLIGHT_PT_preview,
-    HASHLIGHT_PT_bake,
 )

@@ -10,12 +10,12 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, Po
 
 from engine.link.geometry import MAX_IMAGE_SIDE
 
+from .bake.settings import HASHLIGHT_PG_bake
 from .capture import plan
 from .capture.bounds import read_bounds
 from .capture.errors import CaptureError
 from .preview import plane
-from .review import comparison
-from .review.views import captured_views
+from .review.settings import HASHLIGHT_PG_review
 
 RIGS = (
     ("SPHERE", "Sphere", "Cameras spread evenly all around the bounds"),
@@ -235,136 +235,6 @@ class HASHLIGHT_PG_preview(bpy.types.PropertyGroup):
         min=1,
         max=100,
     )
-
-
-def _find_views(settings: HASHLIGHT_PG_review, context: bpy.types.Context, text: str) -> list[str]:
-    """Captured views whose name holds ``text``, for the search below the field."""
-    return [name for name in captured_views(settings.id_data) if text.lower() in name.lower()]
-
-
-def _compose_again(settings: HASHLIGHT_PG_review, context: bpy.types.Context) -> None:
-    comparison.compose_again(settings.id_data)
-
-
-class HASHLIGHT_PG_review(bpy.types.PropertyGroup):
-    view: StringProperty(
-        name="View",
-        description="The captured view, trained on or held out, that is compared with what the field makes of it",
-        search=_find_views,
-    )
-    mode: EnumProperty(
-        name="Show",
-        description="How the neural picture and the captured one are set against each other",
-        items=(
-            ("SIDE_BY_SIDE", "Side by Side", "The neural picture on the left, the captured one on the right"),
-            ("DIFFERENCE", "Difference", "How far the two are apart, as displayed on black"),
-            ("NEURAL", "Neural", "The neural picture alone"),
-            ("TRUTH", "Captured", "The captured picture alone"),
-        ),
-        default="SIDE_BY_SIDE",
-        update=_compose_again,
-    )
-    gain: FloatProperty(
-        name="Gain",
-        description="Multiplies differences, so that small ones can be seen",
-        default=4.0,
-        min=1.0,
-        max=100.0,
-        soft_max=20.0,
-        update=_compose_again,
-    )
-    keep_up: BoolProperty(
-        name="Keep Up with Training",
-        description="Render the view again and again while training goes on",
-        default=False,
-    )
-
-
-class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
-    path: EnumProperty(
-        name="Path",
-        description="The way the camera takes",
-        items=(
-            ("TURNTABLE", "Turntable", "Once around the bounds"),
-            ("ANIMATION", "Camera Animation", "The scene camera, frame by frame, as it is animated"),
-        ),
-        default="TURNTABLE",
-    )
-    name: StringProperty(name="Name", description="Folder of the frames, inside the bakes folder", default="turntable")
-    frames: IntProperty(
-        name="Frames", description="Length of the turntable", default=72, min=1, max=20_000, soft_max=600
-    )
-    elevation: FloatProperty(
-        name="Elevation",
-        description="Angle of the camera above the horizon",
-        subtype="ANGLE",
-        default=math.radians(20),
-        min=-math.pi / 2,
-        max=math.pi / 2,
-    )
-    start: FloatProperty(
-        name="Start",
-        description="Where the turn begins, counter-clockwise from the X axis",
-        subtype="ANGLE",
-        default=-math.pi / 2,
-    )
-    turns: FloatProperty(name="Turns", description="How many times around; negative turns the other way", default=1.0)
-    ease: FloatProperty(
-        name="Ease",
-        description="How gently the turn starts and ends; 0 turns evenly",
-        subtype="FACTOR",
-        default=0.0,
-        min=0.0,
-        max=1.0,
-    )
-    radius: FloatProperty(
-        name="Radius",
-        description="Distance of the camera from the middle of the bounds, 0 to fit the bounds into the picture",
-        subtype="DISTANCE",
-        default=0.0,
-        min=0.0,
-    )
-    lift: FloatProperty(
-        name="Height", description="Raises the camera and the point it looks at", subtype="DISTANCE", default=0.0
-    )
-    field_of_view: FloatProperty(
-        name="Field of View",
-        description="Opening angle of the turntable's camera, along the shorter side of the picture",
-        subtype="ANGLE",
-        default=math.radians(40),
-        min=math.radians(1),
-        max=math.radians(150),
-    )
-    resolution_x: IntProperty(
-        name="Resolution X",
-        description="Width of the turntable's frames",
-        subtype="PIXEL",
-        default=480,
-        min=1,
-        max=MAX_IMAGE_SIDE,
-    )
-    resolution_y: IntProperty(
-        name="Y",
-        description="Height of the turntable's frames",
-        subtype="PIXEL",
-        default=480,
-        min=1,
-        max=MAX_IMAGE_SIDE,
-    )
-    image_format: EnumProperty(
-        name="Format",
-        description="What the frames are written as",
-        items=(
-            ("png", "PNG", "8 bits, sRGB, straight alpha: for everything that shows pictures"),
-            (
-                "exr",
-                "OpenEXR",
-                "Half floats, scene-linear, premultiplied alpha: for compositing and the scene's own look",
-            ),
-        ),
-        default="png",
-    )
-    use_video: BoolProperty(name="Video", description="Make an MP4 beside the frames as well", default=True)
 
 
 class HASHLIGHT_PG_run(bpy.types.PropertyGroup):

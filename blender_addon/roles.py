@@ -11,7 +11,7 @@ from typing import Literal
 
 import bpy
 
-Role = Literal["bounds", "camera", "cameras", "plane", "viewer"]
+Role = Literal["bounds", "camera", "cameras", "plane", "viewer", "turntable"]
 
 _KEY = "hashlight_role"
 

@@ -1,43 +1,55 @@
-"""Bakes under way: started here, rendered by the engine, shown in the scene when they are done."""
+"""Bakes under way: started here, rendered by the engine, brought where they belong and shown when they are done."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import bpy
-import numpy as np
 
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import JobUpdate
 
 from ..capture.errors import CaptureError
-from ..preview.live import preview_camera
-from ..preview.plane import choose_distance, fit_aspect, frustum_matrix
+from ..folders import session_folder
 from ..session import registry
 from ..session.engine_session import EngineSession
 from ..session.trouble import Trouble
+from ..transfer.deliveries import deliver, is_remote
+from ..transfer.delivery import Delivery
+from . import results
 from .paths import animation_cameras, turntable_cameras
-from .sequence import animate_plane, frame_files, show_sequence
 
 
-@dataclass(frozen=True)
-class _Bake:
-    """What a finished bake needs to be shown; the scene by name, for undo invalidates anything else."""
+@dataclass
+class Bake:
+    """What a finished bake needs to be shown; the scene by name, for undo invalidates anything else.
 
+    ``output``: its folder under the engine's root. ``folder``: where the user wants the files, None for where the
+    engine writes them.
+    """
+
+    name: str
     scene: str
     cameras: Sequence[Camera]
     bounds: Bounds
     follows_camera: bool
     frame_start: int
+    result: results.Result
+    output: str
+    folder: Path | None
+    delivery: Delivery | None = field(default=None)
 
 
-_bakes: dict[str, _Bake] = {}
+_bakes: dict[str, Bake] = {}
 _last_job = ""
 
 
 def start(session: EngineSession, scene: bpy.types.Scene, resume: bool) -> str:
-    """Start the bake that the scene's settings describe; returns the job's name. Raises CaptureError, GeometryError."""
+    """Start the bake that the scene's settings describe; returns the job's name. Raises CaptureError, GeometryError,
+    ValueError."""
     global _last_job
     settings = scene.hashlight.bake
     name = bpy.path.clean_name(settings.name.strip())
@@ -47,72 +59,125 @@ def start(session: EngineSession, scene: bpy.types.Scene, resume: bool) -> str:
         raise CaptureError("There is no run to bake from: train first")
     if name in _bakes and is_running(session, name):
         raise CaptureError(f"Bake {name} is under way already")
+    results.check(scene)
     follows_camera = settings.path == "ANIMATION"
-    if follows_camera:
-        cameras = animation_cameras(scene)
-    else:
-        cameras = turntable_cameras(scene, session.bounds)
-    _bakes[name] = _Bake(scene.name, cameras, session.bounds, follows_camera, scene.frame_start)
-    _last_job = name
+    cameras = animation_cameras(scene) if follows_camera else turntable_cameras(scene, session.bounds)
     output = f"{session.source.subfolder}bakes/{name}"
+    _bakes[name] = Bake(
+        name=name,
+        scene=scene.name,
+        cameras=cameras,
+        bounds=session.bounds,
+        follows_camera=follows_camera,
+        frame_start=scene.frame_start,
+        result=settings.result,
+        output=output,
+        folder=_chosen_folder(settings.output, name),
+    )
+    _last_job = name
     session.start_bake(
         name,
         cameras,
         output,
         image_format=settings.image_format,
-        video=f"{output}/{name}.mp4" if settings.use_video else None,
+        video=f"{output}/{name}.{settings.video}" if settings.video != "none" else None,
         fps=scene.render.fps / scene.render.fps_base,
+        samples=settings.samples,
+        transparent=settings.transparent,
+        depth=settings.use_depth or settings.result == "COMPOSITE",
         resume=resume,
     )
     return name
 
 
 def last_update(session: EngineSession) -> JobUpdate | None:
-    """How the bake that was started last stands."""
+    """How the bake that was started last stands with the engine."""
     return session.jobs.get(_last_job)
 
 
+def last_delivery() -> Delivery | None:
+    """How the files of the bake that was started last are brought where they belong; None before that begins, or when
+    they are there already."""
+    bake = _bakes.get(_last_job)
+    return None if bake is None else bake.delivery
+
+
 def is_running(session: EngineSession, job: str) -> bool:
-    """Whether a bake is under way."""
-    update = session.jobs.get(job)
-    return update is not None and update.state == "running"
+    """Whether a bake is under way, or its files still are."""
+    update, bake = session.jobs.get(job), _bakes.get(job)
+    if update is not None and update.state == "running":
+        return True
+    return bake is not None and bake.delivery is not None and bake.delivery.state == "running"
+
+
+def is_busy() -> bool:
+    """Whether the bake that was started last is under way."""
+    session = registry.current()
+    return session is not None and is_running(session, _last_job)
+
+
+def finished_files(job: str, update: JobUpdate) -> list[Path]:
+    """Where the files of a bake are that has ended."""
+    bake = _bakes[job]
+    folder = bake.folder
+    return [Path(file) if folder is None else folder / _name_of(file) for file in update.files]
 
 
 def cancel(session: EngineSession) -> None:
-    """Stop the bake under way; its finished frames stay, and resuming it renders only the others."""
-    if _last_job:
+    """Stop the bake under way; its finished frames stay, and resuming it renders and fetches only the others."""
+    delivery = last_delivery()
+    if delivery is not None and delivery.state == "running":
+        delivery.cancel()
+    elif _last_job:
         session.cancel_job(_last_job)
+
+
+def _chosen_folder(output: str, name: str) -> Path | None:
+    if not output.strip():
+        return None
+    if output.startswith("//") and not bpy.data.filepath:
+        raise CaptureError(f"Output {output} is relative to the .blend file, which was never saved: save it first")
+    return Path(bpy.path.abspath(output.strip())).absolute() / name
+
+
+def _name_of(file: str) -> str:
+    """The last part of a path on the engine's computer, which may be of another system."""
+    return re.split(r"[\\/]", file)[-1]
 
 
 def _on_update(session: EngineSession, update: JobUpdate) -> None:
     bake = _bakes.get(update.job)
-    if bake is None or update.state != "done":
+    if bake is None or update.state not in ("done", "cancelled"):
         return
     scene = bpy.data.scenes.get(bake.scene)
-    if scene is None:
+    if is_remote(session) and bake.folder is None and scene is not None:
+        bake.folder = session_folder(scene) / "bakes" / bake.name
+    is_wanted = update.state == "done" or is_remote(session)
+    if bake.folder is None or not is_wanted:
+        _finish(session, bake, update)
         return
-    files = frame_files(update.files)
-    if not files or not files[0].is_file():
-        where = files[0].parent if files else update.job
-        session.trouble = Trouble(f"Bake {update.job} is done, but its frames are not on this machine: {where}")
-        return
-    plane = show_sequence(scene, files, bake.frame_start, cyclic=not bake.follows_camera)
-    animate_plane(plane, _plane_matrices(scene, bake), bake.frame_start)
-    scene.hashlight.preview.shown = "BAKE"
+    names = [_name_of(file) for file in update.files]
+    files = [(f"{bake.output}/{name}", bake.folder / name) for name in names]
+    bake.delivery = deliver(session, files, lambda delivery: _on_delivered(session, bake, update, delivery))
 
 
-def _plane_matrices(scene: bpy.types.Scene, bake: _Bake) -> list[np.ndarray]:
-    """Where the plane stands: in the frustum of each frame's camera; for a turntable, in that of the scene camera."""
-    place = scene.hashlight.preview.place
-    if bake.follows_camera:
-        return [frustum_matrix(camera, choose_distance(camera, bake.bounds, place)) for camera in bake.cameras]
-    first = bake.cameras[0]
+def _on_delivered(session: EngineSession, bake: Bake, update: JobUpdate, delivery: Delivery) -> None:
+    if delivery.state == "done":
+        _finish(session, bake, update)
+    elif delivery.state == "failed":
+        hint = "The frames are safe with the engine: Resume brings those that are missing."
+        session.trouble = Trouble(f"Bake {bake.name}: {delivery.error}", hint, "file", bake.name)
+
+
+def _finish(session: EngineSession, bake: Bake, update: JobUpdate) -> None:
+    """Show what is done, if the scene is still there."""
+    scene = bpy.data.scenes.get(bake.scene)
+    if scene is None or update.state != "done":
+        return
     try:
-        viewer = preview_camera(scene)
-    except CaptureError:
-        viewer = first
-    matrix = frustum_matrix(viewer, choose_distance(viewer, bake.bounds, place))
-    return [fit_aspect(matrix, first.width / first.height)]
+        results.show(scene, bake, finished_files(bake.name, update))
+    except (OSError, RuntimeError, ValueError) as error:
+        session.trouble = Trouble(f"Bake {bake.name} is done, but can't be shown: {error}", regarding=bake.name)
 
 
 def register() -> None:

@@ -10,7 +10,7 @@ from . import jobs
 
 
 class HASHLIGHT_OT_bake(bpy.types.Operator):
-    """Render the path into numbered frames and a video; the frames come back onto an image-sequence plane"""
+    """Render the path into numbered frames and a video; they come back into the scene as Result says"""
 
     # Returns at once, in the background too: pump until the job's state is no longer "running".
     bl_idname = "hashlight.bake"
@@ -27,9 +27,7 @@ class HASHLIGHT_OT_bake(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("Needs a run, and no other bake under way")
-        session = registry.current()
-        update = jobs.last_update(session) if session is not None else None
-        if update is not None and update.state == "running":
+        if jobs.is_busy():
             return False
         return run.session_of(context.scene) is not None or saved_state.has_saved_run(context.scene)
 
@@ -53,9 +51,7 @@ class HASHLIGHT_OT_cancel_bake(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("No bake is under way")
-        session = registry.current()
-        update = jobs.last_update(session) if session is not None else None
-        return update is not None and update.state == "running"
+        return jobs.is_busy()
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         jobs.cancel(registry.current())

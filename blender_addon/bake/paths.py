@@ -12,14 +12,15 @@ from ..capture.errors import CaptureError
 
 
 def turntable_cameras(scene: bpy.types.Scene, bounds: Bounds) -> list[Camera]:
-    """The turntable that the scene's bake settings describe, one camera a frame."""
+    """The turntable that the scene's bake settings describe, one camera a frame. Raises CaptureError, GeometryError."""
     settings = scene.hashlight.bake
     return turntable(
         bounds,
         settings.frames,
-        settings.resolution_x,
-        settings.resolution_y,
+        *bake_size(scene),
         elevation=settings.elevation,
+        levels=settings.levels,
+        top_elevation=settings.top_elevation,
         start=settings.start,
         turns=settings.turns,
         ease=settings.ease,
@@ -27,6 +28,22 @@ def turntable_cameras(scene: bpy.types.Scene, bounds: Bounds) -> list[Camera]:
         radius=settings.radius or None,
         lift=settings.lift,
     )
+
+
+def bake_size(scene: bpy.types.Scene) -> tuple[int, int]:
+    """Width and height of the frames to be baked: what is composited with renders has their size."""
+    settings = scene.hashlight.bake
+    if settings.path == "ANIMATION" or settings.result == "COMPOSITE":
+        return render_size(scene)
+    return settings.resolution_x, settings.resolution_y
+
+
+def frame_count(scene: bpy.types.Scene) -> int:
+    """How many frames there are to be baked."""
+    settings = scene.hashlight.bake
+    if settings.path == "ANIMATION":
+        return max(scene.frame_end - scene.frame_start + 1, 0)
+    return settings.frames * settings.levels
 
 
 def animation_cameras(scene: bpy.types.Scene) -> list[Camera]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import bpy
 import numpy as np
@@ -14,10 +15,10 @@ from ..preview.material import ensure_material, picture_node
 from ..preview.plane import ensure_plane
 
 
-def frame_files(files: Sequence[str]) -> list[Path]:
-    """The numbered pictures among a bake's files, in order."""
-    pictures = [Path(file) for file in files if Path(file).suffix.lower() in (".png", ".exr")]
-    return sorted(pictures, key=_number)
+def frame_files(files: Sequence[Path], kind: Literal["frame", "depth"] = "frame") -> list[Path]:
+    """The numbered pictures of one kind among a bake's files, in order."""
+    pictures = [file for file in files if file.name.startswith(f"{kind}_")]
+    return sorted(pictures, key=frame_number)
 
 
 def show_sequence(scene: bpy.types.Scene, files: Sequence[Path], frame_start: int, cyclic: bool) -> bpy.types.Object:
@@ -30,7 +31,7 @@ def show_sequence(scene: bpy.types.Scene, files: Sequence[Path], frame_start: in
     is_exr = files[0].suffix.lower() == ".exr"
     node = picture_node(ensure_material(plane, "premultiplied" if is_exr else "straight"))
     former = node.image
-    image = bpy.data.images.load(_stored_path(files[0]), check_existing=False)
+    image = bpy.data.images.load(stored_path(files[0]), check_existing=False)
     image.name = plane.name
     image.source = "SEQUENCE"
     if is_exr:
@@ -43,19 +44,19 @@ def show_sequence(scene: bpy.types.Scene, files: Sequence[Path], frame_start: in
     user = node.image_user
     user.frame_start = frame_start
     user.frame_duration = len(files)
-    user.frame_offset = _number(files[0]) - 1  # Blender counts from 1
+    user.frame_offset = frame_number(files[0]) - 1  # Blender counts from 1
     user.use_cyclic = cyclic
     user.use_auto_refresh = True
     return plane
 
 
-def animate_plane(plane: bpy.types.Object, matrices: Sequence[np.ndarray], frame_start: int) -> None:
-    """Key ``plane`` to one matrix [4, 4] (square to world) a frame; a single matrix leaves it standing still."""
-    former = plane.animation_data.action if plane.animation_data is not None else None
-    plane.animation_data_clear()
+def animate_object(obj: bpy.types.Object, matrices: Sequence[np.ndarray], frame_start: int) -> None:
+    """Key ``obj`` to one matrix [4, 4] (square to world) a frame; a single matrix leaves it standing still."""
+    former = obj.animation_data.action if obj.animation_data is not None else None
+    obj.animation_data_clear()
     if former is not None and former.users == 0:
         bpy.data.actions.remove(former)
-    plane.matrix_world = Matrix(matrices[0])
+    obj.matrix_world = Matrix(matrices[0])
     if len(matrices) == 1:
         return
     rotation = None
@@ -64,17 +65,18 @@ def animate_plane(plane: bpy.types.Object, matrices: Sequence[np.ndarray], frame
         if rotation is not None:
             new_rotation.make_compatible(rotation)
         rotation = new_rotation
-        plane.location, plane.rotation_quaternion, plane.scale = location, rotation, scale
+        obj.location, obj.rotation_quaternion, obj.scale = location, rotation, scale
         for channel in ("location", "rotation_quaternion", "scale"):
-            plane.keyframe_insert(channel, frame=frame)
+            obj.keyframe_insert(channel, frame=frame)
 
 
-def _number(path: Path) -> int:
+def frame_number(path: Path) -> int:
+    """The number in a frame's name."""
     return int(re.search(r"\d*$", path.stem)[0] or 1)
 
 
-def _stored_path(path: Path) -> str:
-    """Relative to the .blend where there is one, so that the two can be moved together."""
+def stored_path(path: Path) -> str:
+    """``path`` as Blender is to keep it: relative to the .blend where there is one, so that both can be moved."""
     if bpy.data.filepath:
         try:
             return bpy.path.relpath(str(path))

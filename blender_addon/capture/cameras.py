@@ -1,4 +1,4 @@
-"""Blender cameras as pinhole cameras, and pictures' sizes."""
+"""Blender cameras as pinhole cameras and back, and pictures' sizes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 from engine.link.geometry import MAX_IMAGE_SIDE, Camera
 
 from .errors import CaptureError
+
+_SENSOR = 36.0  # millimetres
 
 
 def camera_from_object(
@@ -47,6 +49,26 @@ def scene_camera(scene: bpy.types.Scene) -> Camera:
     view_layer = scene.view_layers[0]
     view_layer.update()
     return camera_from_object(scene.camera, view_layer.depsgraph, *render_size(scene), pixel_aspect(scene))
+
+
+def set_lens(data: bpy.types.Camera, scene: bpy.types.Scene, camera: Camera) -> None:
+    """Give a camera the opening angle and shift of ``camera``, whose picture the frame of ``scene``'s renders holds.
+
+    Exact where the picture has the shape of the renders; one that is wider fits their width, else their height. Lens
+    distortion, and pixels of another shape than the scene's, are ignored.
+    """
+    width, height = camera.width / camera.fx, camera.height / camera.fy  # of what is seen one metre away
+    render_width, render_height = render_size(scene)
+    aspect_x, aspect_y = pixel_aspect(scene)
+    is_wider = width / height >= (render_width * aspect_x) / (render_height * aspect_y) * (1 - 1e-6)
+    fitted = width if is_wider else height
+    data.type = "PERSP"
+    data.sensor_fit = "HORIZONTAL" if is_wider else "VERTICAL"
+    data.sensor_width = data.sensor_height = _SENSOR
+    data.lens = _SENSOR / fitted
+    data.shift_x = (camera.width / 2 - camera.cx) / camera.fx / fitted
+    data.shift_y = (camera.cy - camera.height / 2) / camera.fy / fitted
+    data.clip_start, data.clip_end = 1e-3, 1e5
 
 
 def render_size(scene: bpy.types.Scene) -> tuple[int, int]:

@@ -62,7 +62,14 @@ def _add_bake(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=_count, metavar="N", help="length of the turntable")
     parser.add_argument("--size", type=_size, metavar="WxH", help="size of the turntable's frames")
     parser.add_argument("--format", choices=("png", "exr"), help="what the frames are written as")
-    parser.add_argument("--video", action=argparse.BooleanOptionalAction, help="make an MP4 as well")
+    parser.add_argument("--video", choices=("mp4", "webp", "none"), help="what is made of the frames as well")
+    parser.add_argument("--levels", type=_count, metavar="N", help="turns of the turntable, one above the other")
+    parser.add_argument("--samples", type=_count, metavar="N", help="rays for each pixel, up to 64")
+    parser.add_argument("--transparent", action=argparse.BooleanOptionalAction, help="keep what is empty transparent")
+    parser.add_argument("--depth", action=argparse.BooleanOptionalAction, help="write depth pictures as well")
+    results = ("PLANE", "COMPOSITE", "STRIP", "FILES")
+    parser.add_argument("--result", type=str.upper, choices=results, help="how the frames come back into the scene")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where a folder with the frames is put")
     parser.add_argument("--resume", action="store_true", help="keep the frames that are there already")
 
 

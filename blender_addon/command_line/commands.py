@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import bpy
 
+from engine.link.messages import SnapshotSaved
+
 from ..bake import jobs as bakes
 from ..capture.bounds import bounds_object, fit_bounds, read_bounds, show_bounds
 from ..capture.job import CaptureJob, ViewListener
@@ -19,6 +21,7 @@ from ..roles import objects_of
 from ..session import registry, run
 from ..session.engine_session import EngineSession
 from ..session.status_text import describe_job, describe_progress, describe_seconds
+from ..transfer import run_files
 from .console import Console
 from .engine_options import chosen_engine
 
@@ -52,8 +55,8 @@ def train(options: argparse.Namespace, console: Console) -> None:
         status = session.progress_made
         _score(session, console)
         former = session.snapshot
-        session.save_snapshot()
-        _wait(session, console, lambda: session.snapshot is not former, lambda: "Saving")
+        run_files.save_snapshot(session, session_folder(scene) / run.RUN)
+        _wait(session, console, lambda: _is_saved(session, former), lambda: "Saving")
     if status is not None:
         console.result(f"{status.step} steps in {describe_seconds(status.seconds)}")
     if session.evaluations:
@@ -67,7 +70,10 @@ def bake(options: argparse.Namespace, console: Console) -> None:
     scene = bpy.context.scene
     settings = scene.hashlight.bake
     wanted = {"path": options.path, "name": options.name, "frames": options.frames, "image_format": options.format}
-    wanted["use_video"] = options.video
+    wanted |= {"video": options.video, "samples": options.samples, "levels": options.levels, "result": options.result}
+    wanted |= {"use_depth": options.depth, "transparent": options.transparent}
+    if options.output is not None:
+        wanted["output"] = str(options.output.absolute())
     if options.size is not None:
         wanted["resolution_x"], wanted["resolution_y"] = options.size
     for name, value in wanted.items():
@@ -80,8 +86,11 @@ def bake(options: argparse.Namespace, console: Console) -> None:
     update = session.jobs[name]
     if update.state != "done":
         raise CommandError(describe_job(update))
-    for file in update.files:
-        console.result(file)
+    delivery = bakes.last_delivery()
+    if delivery is not None and delivery.state == "failed":
+        raise CommandError(f"the frames could not be brought here: {delivery.error}")
+    for file in bakes.finished_files(name, update):
+        console.result(str(file))
 
 
 def set_up(options: argparse.Namespace, console: Console) -> None:
@@ -154,6 +163,11 @@ def _begin_to_train(scene: bpy.types.Scene, options: argparse.Namespace, console
 def _is_trained(session: EngineSession) -> bool:
     """Whether the engine has every view and has used up the time planned for."""
     return session.is_trained and not session.views.count("waiting", "sent")
+
+
+def _is_saved(session: EngineSession, former: SnapshotSaved | None) -> bool:
+    """Whether the run was saved after ``former``, and is here."""
+    return session.snapshot is not former and not run_files.is_fetching()
 
 
 def _score(session: EngineSession, console: Console) -> None:

@@ -8,10 +8,9 @@ from mathutils import Matrix
 from engine.link.geometry import Camera
 
 from .. import roles
-from ..capture.cameras import pixel_aspect, render_size
+from ..capture.cameras import set_lens
 
 NAME = "Hashlight View"
-_SENSOR = 36.0  # millimetres
 
 
 def place_viewer(scene: bpy.types.Scene, camera: Camera) -> bpy.types.Object:
@@ -28,26 +27,6 @@ def place_viewer(scene: bpy.types.Scene, camera: Camera) -> bpy.types.Object:
     viewer.matrix_world = Matrix(camera.camera_to_world)
     set_lens(viewer.data, scene, camera)
     return viewer
-
-
-def set_lens(data: bpy.types.Camera, scene: bpy.types.Scene, camera: Camera) -> None:
-    """Give a camera the opening angle and shift of ``camera``, whose picture the frame of ``scene``'s renders holds.
-
-    Exact where the picture has the shape of the renders; one that is wider fits their width, else their height. Lens
-    distortion, and pixels of another shape than the scene's, are ignored.
-    """
-    width, height = camera.width / camera.fx, camera.height / camera.fy  # of what is seen one metre away
-    render_width, render_height = render_size(scene)
-    aspect_x, aspect_y = pixel_aspect(scene)
-    is_wider = width / height >= (render_width * aspect_x) / (render_height * aspect_y) * (1 - 1e-6)
-    fitted = width if is_wider else height
-    data.type = "PERSP"
-    data.sensor_fit = "HORIZONTAL" if is_wider else "VERTICAL"
-    data.sensor_width = data.sensor_height = _SENSOR
-    data.lens = _SENSOR / fitted
-    data.shift_x = (camera.width / 2 - camera.cx) / camera.fx / fitted
-    data.shift_y = (camera.cy - camera.height / 2) / camera.fy / fitted
-    data.clip_start, data.clip_end = 1e-3, 1e5
 
 
 def look_through(area: bpy.types.Area, viewer: bpy.types.Object) -> None:

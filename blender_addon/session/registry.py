@@ -76,7 +76,9 @@ def pump() -> bool:
 
     Returns whether anything changed."""
     had_pollers = bool(_pollers)
-    _pollers[:] = [poller for poller in tuple(_pollers) if poller()]
+    for poller in tuple(_pollers):  # one that ends may have another follow
+        if not poller():
+            _pollers.remove(poller)
     return _pump_session() or had_pollers
 
 

@@ -12,6 +12,7 @@ import bpy
 
 from ..folder_lock import is_held
 from ..folders import folder_beside_blend, forget_unsaved, session_folder, unsaved_root
+from ..transfer import run_files
 from . import run
 
 
@@ -66,7 +67,8 @@ def _remember(scene: bpy.types.Scene) -> None:
     settings.run.psnr = session.evaluations[-1].psnr if session.evaluations else 0.0
     saved = session.snapshot.step if session.snapshot is not None else session.run.step
     if status.step > saved:
-        session.save_snapshot()
+        with contextlib.suppress(ValueError):
+            run_files.save_snapshot(session, session_folder(scene) / run.RUN)
 
 
 @bpy.app.handlers.persistent

@@ -5,6 +5,7 @@ Space, axes and units as in ``geometry``.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -23,6 +24,8 @@ def turntable(
     height: int,
     *,
     elevation: float = DEFAULT_ELEVATION,
+    levels: int = 1,
+    top_elevation: float | None = None,
     start: float = 0.0,
     turns: float = 1.0,
     ease: float = 0.0,
@@ -34,9 +37,11 @@ def turntable(
     """Cameras on a circle around ``bounds``, all looking at one point.
 
     Args:
-        frames: how many; the last one stops a step short of closing the circle, so that the film loops.
+        frames: how many on each level; the last one stops a step short of closing the circle, so that the film loops.
         width, height: the pictures, in pixels.
-        elevation: of the cameras above the horizon, radians, within -pi/2..pi/2.
+        elevation: of the cameras above the horizon, radians, within -pi/2..pi/2; with several levels, of the first.
+        levels: how many turns follow each other, evenly from ``elevation`` to ``top_elevation`` (by default the same).
+        top_elevation: of the last level, radians.
         start: azimuth of the first camera, radians counter-clockwise from +X as seen from above.
         turns: how many times round; negative turns the other way.
         ease: 0 turns evenly; up to 1, the turn starts and ends ever more gently (and the film loops with a pause).
@@ -47,10 +52,15 @@ def turntable(
 
     Raises GeometryError that names a value out of range.
     """
-    if not 1 <= frames <= MAX_FRAMES:
-        raise GeometryError(f"frames: {frames} is outside 1..{MAX_FRAMES}")
-    if not -math.pi / 2 <= elevation <= math.pi / 2:
-        raise GeometryError(f"elevation: {math.degrees(elevation):g} degrees is outside -90..90")
+    if levels < 1:
+        raise GeometryError(f"levels: must be at least 1, got {levels}")
+    if not 1 <= frames <= MAX_FRAMES // levels:
+        on_levels = f" on {levels} levels" if levels > 1 else ""
+        raise GeometryError(f"frames: {frames}{on_levels} is outside 1..{MAX_FRAMES}")
+    top_elevation = elevation if top_elevation is None else top_elevation
+    for name, value in (("elevation", elevation), ("top_elevation", top_elevation)):
+        if not -math.pi / 2 <= value <= math.pi / 2:
+            raise GeometryError(f"{name}: {math.degrees(value):g} degrees is outside -90..90")
     if not 0.0 <= ease <= 1.0:
         raise GeometryError(f"ease: {ease} is outside 0..1")
     if not 0.0 < field_of_view < math.pi:
@@ -63,11 +73,12 @@ def turntable(
     focal = min(width, height) / 2 / math.tan(field_of_view / 2)
     target = bounds.center + np.array([0.0, 0.0, lift])
     cameras = []
-    for progress in np.arange(frames) / frames:
+    elevations = np.linspace(elevation, top_elevation, levels)
+    for level, progress in itertools.product(elevations, np.arange(frames) / frames):
         azimuth = start + 2 * math.pi * turns * _eased(float(progress), ease)
         cameras.append(
             Camera(
-                camera_to_world=orbit_pose(target, radius, azimuth, elevation),
+                camera_to_world=orbit_pose(target, radius, azimuth, float(level)),
                 width=width,
                 height=height,
                 fx=focal,

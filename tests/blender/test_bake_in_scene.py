@@ -83,7 +83,7 @@ def test_the_sequence_plays_with_the_timeline_in_its_own_colours(
     sequence, plane_module = addon("bake.sequence"), addon("preview.plane")
     plane = sequence.show_sequence(scene, files, frame_start=5, cyclic=True)
     viewer = addon("preview.live").preview_camera(scene)
-    sequence.animate_plane(plane, [plane_module.frustum_matrix(viewer, 4.0)], frame_start=5)
+    sequence.animate_object(plane, [plane_module.frustum_matrix(viewer, 4.0)], frame_start=5)
     tolerance = 2e-3 if image_format == "exr" else 1.2e-2  # 8 bits of sRGB
     for frame, wanted in ((5, 0), (6, 1), (7, 2), (8, 0)):
         scene.frame_set(frame)
@@ -104,7 +104,7 @@ def test_baking_again_replaces_the_sequence(addon: Import, small_scene: bpy.type
     for number, image_format in enumerate(("png", "exr", "png", "png")):
         files = _write_frames(addon, tmp_path / str(number), image_format, colors)
         plane = sequence.show_sequence(small_scene, files, frame_start=1, cyclic=False)
-        sequence.animate_plane(plane, poses, frame_start=1)
+        sequence.animate_object(plane, poses, frame_start=1)
         image = material.picture_node(plane.active_material).image
         assert Path(bpy.path.abspath(image.filepath)).parent == tmp_path / str(number)
         assert former in (None, counts())
@@ -131,7 +131,7 @@ def test_the_plane_follows_an_animated_camera(addon: Import, small_scene: bpy.ty
     files = _write_frames(addon, tmp_path / "frames", "exr", [np.ones((HEIGHT, WIDTH, 4), np.float32)] * len(cameras))
     sequence, plane_module = addon("bake.sequence"), addon("preview.plane")
     plane = sequence.show_sequence(scene, files, frame_start=3, cyclic=False)
-    sequence.animate_plane(plane, [plane_module.frustum_matrix(c, 3.0) for c in cameras], frame_start=3)
+    sequence.animate_object(plane, [plane_module.frustum_matrix(c, 3.0) for c in cameras], frame_start=3)
     for frame in range(3, 7):
         scene.frame_set(frame)
         corners = [world_to_camera_view(scene, camera, plane.matrix_world @ v.co) for v in plane.data.vertices]

@@ -132,7 +132,7 @@ def test_train_while_capturing_then_bake_in_another_call(
 
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
     assert bpy.context.scene.hashlight.run.step == info["step"]
-    assert execute("bake", "--frames", 2, "--size", "16x16", "--no-video", "--save", *engine) == 0
+    assert execute("bake", "--frames", 2, "--size", "16x16", "--video", "none", "--save", *engine) == 0
     out, err = capsys.readouterr()
     assert "frame_0002.png" in out
     assert "2 frames done" in err

@@ -124,7 +124,7 @@ def test_a_file_saved_while_training_and_opened_again_goes_on_and_bakes(
     np.testing.assert_array_equal(pixels.reshape(48, 48, 4)[::-1], shown)
 
     settings = scene.hashlight.bake
-    settings.frames, settings.resolution_x, settings.resolution_y, settings.use_video = 2, 32, 32, False
+    settings.frames, settings.resolution_x, settings.resolution_y, settings.video = 2, 32, 32, "none"
     assert bpy.ops.hashlight.bake() == {"FINISHED"}
     session = registry.current()
     _wait(addon, lambda: session.jobs["turntable"].state == "done", "the turntable")

@@ -223,7 +223,7 @@ def test_a_cancelled_bake_keeps_its_frames_and_resumes(
     bpy.ops.hashlight.pause_training()
     _wait(addon, lambda: session.status.state == "paused", "the pause")
     settings = engine_scene.hashlight.bake
-    settings.frames, settings.resolution_x, settings.resolution_y, settings.use_video = 40, 64, 64, False
+    settings.frames, settings.resolution_x, settings.resolution_y, settings.video = 40, 64, 64, "none"
 
     bpy.ops.hashlight.bake()
     with pytest.raises(RuntimeError):  # one at a time

@@ -1,0 +1,47 @@
+"""How long the scene's own render engine would have taken for a bake, by the times of the captured views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+import bpy
+
+from ..capture.dataset import ViewRecord
+from ..review.views import capture_settings, captured_views
+from ..session.status_text import describe_seconds
+
+_ENGINES = {"CYCLES": "Cycles"}
+
+
+def seconds_per_pixel(views: Sequence[ViewRecord]) -> float | None:
+    """The median over captured views of render time by pixels; None when there is none."""
+    times = [view.render_seconds / (view.camera.width * view.camera.height) for view in views if view.render_seconds]
+    return median(times) if times else None
+
+
+def describe_render_time(scene: bpy.types.Scene, frames: int, width: int, height: int) -> str:
+    """How long that many frames of this size would have taken, in words; empty when nothing is captured.
+
+    Scaled by pixels alone: so it says with how many samples the views were captured, and that the scene has another
+    number now, if it has.
+    """
+    per_pixel = seconds_per_pixel(list(captured_views(scene).values()))
+    settings = capture_settings(scene)
+    if per_pixel is None:
+        return ""
+    engine, samples = str(settings.get("engine", "")), settings.get("samples")
+    name = _ENGINES.get(engine, engine.title() if engine.isupper() and engine != "EEVEE" else engine)
+    words = f"{name or 'Rendering'} would take about {describe_seconds(per_pixel * frames * width * height)}"
+    if samples is not None:
+        words += f", at {samples} samples as captured"
+        now = _samples_now(scene)
+        if now is not None and now != samples and scene.render.engine.startswith(("CYCLES", "BLENDER_EEVEE")):
+            words += f" (the scene has {now} now)"
+    return words
+
+
+def _samples_now(scene: bpy.types.Scene) -> int | None:
+    if scene.render.engine == "CYCLES":
+        return scene.cycles.samples
+    return scene.eevee.taa_render_samples

@@ -1,0 +1,45 @@
+"""Baked frames as a strip in the sequencer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import bpy
+
+from .sequence import stored_path
+
+_KEY = "hashlight_bake"
+
+
+def show_strip(scene: bpy.types.Scene, name: str, files: Sequence[Path], frame_start: int) -> bpy.types.Strip:
+    """Put numbered frames, all in one folder, into the scene's sequencer, the first at ``frame_start``.
+
+    The strip of an earlier bake of this name is replaced. It goes into the lowest channel that is free there, and lets
+    through what its alpha leaves. Raises RuntimeError when the frames can't be read.
+    """
+    strips = _strips(scene)
+    for former in [strip for strip in strips if strip.get(_KEY) == name]:
+        strips.remove(former)
+    channel = _free_channel(strips, frame_start, frame_start + len(files))
+    strip = strips.new_image(
+        name=name, filepath=stored_path(files[0]), channel=channel, frame_start=frame_start, fit_method="FIT"
+    )
+    for file in files[1:]:
+        strip.elements.append(file.name)
+    strip[_KEY] = name
+    strip.blend_type = "ALPHA_OVER"
+    is_exr = files[0].suffix.lower() == ".exr"
+    strip.alpha_mode = "PREMUL" if is_exr else "STRAIGHT"
+    strip.colorspace_settings.name = "Linear Rec.709" if is_exr else "sRGB"
+    return strip
+
+
+def _strips(scene: bpy.types.Scene) -> bpy.types.bpy_prop_collection:
+    editor = scene.sequence_editor or scene.sequence_editor_create()
+    return editor.strips if hasattr(editor, "strips") else editor.sequences  # before 4.4
+
+
+def _free_channel(strips: bpy.types.bpy_prop_collection, first: int, end: int) -> int:
+    taken = {strip.channel for strip in strips if strip.frame_final_start < end and strip.frame_final_end > first}
+    return next(channel for channel in range(1, 129) if channel not in taken)

@@ -1,0 +1,52 @@
+"""How captured views are compared, as ``scene.hashlight.review``."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
+
+from . import comparison
+from .views import captured_views
+
+
+def _find_views(settings: HASHLIGHT_PG_review, context: bpy.types.Context, text: str) -> list[str]:
+    """Captured views whose name holds ``text``, for the search below the field."""
+    return [name for name in captured_views(settings.id_data) if text.lower() in name.lower()]
+
+
+def _compose_again(settings: HASHLIGHT_PG_review, context: bpy.types.Context) -> None:
+    comparison.compose_again(settings.id_data)
+
+
+class HASHLIGHT_PG_review(bpy.types.PropertyGroup):
+    view: StringProperty(
+        name="View",
+        description="The captured view, trained on or held out, that is compared with what the field makes of it",
+        search=_find_views,
+    )
+    mode: EnumProperty(
+        name="Show",
+        description="How the neural picture and the captured one are set against each other",
+        items=(
+            ("SIDE_BY_SIDE", "Side by Side", "The neural picture on the left, the captured one on the right"),
+            ("DIFFERENCE", "Difference", "How far the two are apart, as displayed on black"),
+            ("NEURAL", "Neural", "The neural picture alone"),
+            ("TRUTH", "Captured", "The captured picture alone"),
+        ),
+        default="SIDE_BY_SIDE",
+        update=_compose_again,
+    )
+    gain: FloatProperty(
+        name="Gain",
+        description="Multiplies differences, so that small ones can be seen",
+        default=4.0,
+        min=1.0,
+        max=100.0,
+        soft_max=20.0,
+        update=_compose_again,
+    )
+    keep_up: BoolProperty(
+        name="Keep Up with Training",
+        description="Render the view again and again while training goes on",
+        default=False,
+    )

@@ -1,0 +1,127 @@
+"""A run on an engine elsewhere, fetched into the session folder, where an engine on this computer can go on with it.
+
+``run.json`` names the one snapshot that belongs to it, and the engine may replace both at any time: so the JSON is
+fetched first, then what it names, and only then the two take the place of the former ones.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.link.messages import SnapshotSaved
+
+from ..session import registry
+from ..session.engine_session import EngineSession
+from ..session.trouble import Trouble
+from .deliveries import deliver, is_remote
+from .delivery import Delivery
+
+CLASSES = ()
+
+_RUN_FILE = "run.json"
+_FETCHED = "run.json.fetched"
+_SNAPSHOT = re.compile(r"snapshot-[0-9]{1,20}-[0-9a-f]{1,20}\.safetensors")
+_ATTEMPTS = 3
+
+
+@dataclass
+class _Fetch:
+    """A run under way: ``run``, its folder under the engine's root; ``folder``, where it goes."""
+
+    session: EngineSession
+    run: str
+    folder: Path
+    attempts: int = 0
+    delivery: Delivery | None = None
+
+
+_waiting: dict[int, Path] = {}  # by session: the folder that the next snapshot is to be fetched into
+_current: _Fetch | None = None
+
+
+def save_snapshot(session: EngineSession, folder: Path) -> None:
+    """Have the run written to disk, and fetched into ``folder`` if the engine is elsewhere."""
+    session.save_snapshot()
+    if is_remote(session):
+        _waiting[id(session)] = folder
+
+
+def is_fetching() -> bool:
+    """Whether a run is on its way here, or about to be."""
+    return _current is not None or bool(_waiting)
+
+
+def _on_snapshot(session: EngineSession, saved: SnapshotSaved) -> None:
+    global _current
+    folder = _waiting.pop(id(session), None)
+    if folder is None or session.run is None or _current is not None:
+        return
+    _current = _Fetch(session, session.run.run, folder)
+    _fetch_description(_current)
+
+
+def _fetch_description(fetch: _Fetch) -> None:
+    fetch.attempts += 1
+    files = [(f"{fetch.run}/{_RUN_FILE}", fetch.folder / _FETCHED)]
+    fetch.delivery = deliver(fetch.session, files, lambda delivery: _on_description(fetch, delivery))
+
+
+def _on_description(fetch: _Fetch, delivery: Delivery) -> None:
+    if delivery.state != "done":
+        _end(fetch, delivery.error)
+        return
+    try:
+        name = json.loads((fetch.folder / _FETCHED).read_bytes())["snapshot"]["file"]
+        if not isinstance(name, str) or not _SNAPSHOT.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of a snapshot")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        _end(fetch, f"{_RUN_FILE} can't be used: {error}")
+        return
+    files = [(f"{fetch.run}/{name}", fetch.folder / name)]
+    fetch.delivery = deliver(fetch.session, files, lambda delivery: _on_weights(fetch, name, delivery))
+
+
+def _on_weights(fetch: _Fetch, name: str, delivery: Delivery) -> None:
+    if delivery.state != "done":
+        is_replaced = delivery.state == "failed" and fetch.session.phase == "ready"
+        if is_replaced and fetch.attempts < _ATTEMPTS:
+            _fetch_description(fetch)
+        else:
+            _end(fetch, delivery.error)
+        return
+    try:
+        (fetch.folder / _FETCHED).replace(fetch.folder / _RUN_FILE)
+        for path in fetch.folder.glob("snapshot-*.safetensors"):
+            if path.name != name:
+                path.unlink()
+    except OSError as error:
+        _end(fetch, f"{error.filename}: {error.strerror}")
+        return
+    _end(fetch, "")
+
+
+def _end(fetch: _Fetch, error: str) -> None:
+    global _current
+    _current = None
+    (fetch.folder / _FETCHED).unlink(missing_ok=True)
+    if error:
+        hint = "The run is safe on the engine's computer: save a snapshot once more."
+        fetch.session.trouble = Trouble(f"The run could not be fetched: {error}", hint, "file")
+    elif fetch.session.trouble is not None and fetch.session.trouble.code == "file":
+        fetch.session.trouble = None  # an attempt that came too late, and was made again
+
+
+def register() -> None:
+    """Listen to the engine."""
+    registry.listen(SnapshotSaved, _on_snapshot)
+
+
+def unregister() -> None:
+    """Undo ``register``."""
+    global _current
+    registry.stop_listening(SnapshotSaved, _on_snapshot)
+    _waiting.clear()
+    _current = None
