@@ -157,7 +157,7 @@ def _take_pixels(folder: Path) -> np.ndarray:
     """Read the one file in ``folder`` and delete it, so that it can't be taken for that of the next view."""
     files = sorted(folder.glob("*.exr"))
     if len(files) != 1:
-        raise ViewError(f"Blender wrote {len(files) or 'no'} pictures to {folder}: is the disk full?")
+        raise ViewError(f"rendering gave no picture; Blender's console may say why, or the disk of {folder} is full")
     pixels = read_exr(files[0])
     files[0].unlink()
     return pixels

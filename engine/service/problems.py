@@ -50,8 +50,9 @@ def describe(error: Exception, regarding: str) -> Problem:
 
 def _is_out_of_memory(error: Exception) -> bool:
     words = str(error).lower()
+    signs = ("out of memory", "can't allocate memory", "memory allocation")  # CUDA's, torch's, Taichi's
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and ("out of memory" in words or "can't allocate memory" in words)
+        isinstance(error, RuntimeError) and any(sign in words for sign in signs)
     )
 
 

@@ -320,21 +320,6 @@ def test_empty_views_and_cut_subjects_are_told(addon: Import, planned_scene: bpy
         list(job)
 
 
-def test_a_full_disk_loses_nothing(addon: Import, planned_scene: bpy.types.Scene, monkeypatch: object) -> None:
-    with start(addon, planned_scene) as job:
-        next(job)
-
-        def fail(*_arguments: object) -> int:
-            raise OSError(28, "No space left on device")
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Path, "write_bytes", fail)
-            with pytest.raises(ValueError, match="No space left on device"):
-                next(job)
-    with start(addon, planned_scene) as job:
-        assert [view.is_new for view in job] == [False, True, True, True]
-
-
 def test_an_animated_camera_is_captured_along_its_way(
     addon: Import, small_scene: bpy.types.Scene, tmp_path: Path
 ) -> None:

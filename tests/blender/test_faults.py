@@ -167,17 +167,15 @@ def test_pausing_and_stopping_a_frozen_engine_do_not_wait(
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux can take memory from another process")
-def test_out_of_memory_a_smaller_preset_is_offered(addon: Import, engine_scene: bpy.types.Scene, wait: Wait) -> None:
-    registry = addon("session.registry")
-    bpy.ops.hashlight.capture()
-    bpy.ops.hashlight.start_engine()
-    session = registry.current()
-    wait(lambda: session.phase == "ready", "the engine")
+def test_out_of_memory_a_smaller_preset_is_offered(
+    engine_scene: bpy.types.Scene, wait: Wait, capture_and_train: Callable[[], Any]
+) -> None:
+    session = capture_and_train()
     used = int(Path(f"/proc/{session.engine_pid}/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.prlimit(session.engine_pid, resource.RLIMIT_AS, (used + (150 << 20), resource.RLIM_INFINITY))
+    resource.prlimit(session.engine_pid, resource.RLIMIT_AS, (used + (50 << 20), resource.RLIM_INFINITY))
 
     engine_scene.hashlight.training.preset = "gpu"
-    bpy.ops.hashlight.train()
+    bpy.ops.hashlight.train(anew=True)
     wait(lambda: session.trouble is not None, "the trouble")
     assert session.trouble.code == "out of memory", session.trouble
     assert session.phase == "ready", "the engine lives on"

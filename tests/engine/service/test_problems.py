@@ -16,6 +16,7 @@ from engine.service.session import SessionError
     [
         MemoryError(),
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("[host_memory_pool.cpp] Virtual memory allocation (1073741824 B) failed."),
         RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
     ],
 )
