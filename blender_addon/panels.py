@@ -165,7 +165,7 @@ class HASHLIGHT_PT_preview(SidebarPanel, bpy.types.Panel):
         row.operator("hashlight.neural_view", icon="SHADING_RENDERED", depress=is_shown_here)
         if is_shown_here:
             layout.label(text=neural_view.describe(context.space_data))
-        layout.row().prop(settings, "shown", expand=True)
+        layout.prop(settings, "shown")
         layout.prop(settings, "place")
         layout.prop(settings, "percentage")
 

@@ -34,7 +34,7 @@ def describe_render_time(scene: bpy.types.Scene, frames: int, width: int, height
     name = _ENGINES.get(engine, engine.title() if engine.isupper() and engine != "EEVEE" else engine)
     words = f"{name or 'Rendering'} would take about {describe_seconds(per_pixel * frames * width * height)}"
     if samples is not None:
-        words += f", at {samples} samples as captured"
+        words += f", at {samples} {'sample' if samples == 1 else 'samples'} as captured"
         now = _samples_now(scene)
         if now is not None and now != samples and scene.render.engine.startswith(("CYCLES", "BLENDER_EEVEE")):
             words += f" (the scene has {now} now)"

@@ -11,7 +11,7 @@ Color = tuple[float, float, float]
 _BACKGROUND = (0.11, 0.11, 0.11, 1.0)
 _GRID = (0.2, 0.2, 0.2, 1.0)
 _MARGIN = 0.06  # of a side, free around the line
-_LINE = 0.012  # of a side, half a line's width
+_LINE = 0.02  # of a side, half a line's width
 
 
 def draw_chart(points: Sequence[tuple[float, float]], color: Color, size: int = 256) -> np.ndarray:

@@ -37,7 +37,7 @@ class HASHLIGHT_PT_quality(SidebarPanel, bpy.types.Panel):
             ):
                 self._draw_chart(row, name, points, color, form)
         if len(loss) > 1:
-            self._draw_chart(row, "Loss", loss, _LOSS_COLOR, "{:.1e}")
+            self._draw_chart(row, "Loss", loss, _LOSS_COLOR, "{:.1g}")
         if evaluations:
             self._draw_worst(evaluations[-1])
 
@@ -52,7 +52,7 @@ class HASHLIGHT_PT_quality(SidebarPanel, bpy.types.Panel):
         column = row.column(align=True)
         values = [value for _, value in points]
         column.label(text=name)
-        column.template_icon(icon_value=chart_icon(name, points, color), scale=4.0)
+        column.template_icon(icon_value=chart_icon(name, points, color), scale=4.5)
         column.label(text=f"{form.format(min(values))} to {form.format(max(values))}")
         column.label(text=f"in {describe_seconds(points[-1][0])}")
 

@@ -51,6 +51,27 @@ class TestTurntable:
         steps = [np.linalg.norm(cameras[(i + 1) % 6].position - cameras[i].position) for i in range(6)]
         np.testing.assert_allclose(steps, steps[0])
 
+    def test_levels_follow_each_other_from_low_to_high(self) -> None:
+        low, high = math.radians(-10.0), math.radians(50.0)
+        film = turntable(BOUNDS, 4, 32, 32, elevation=low, levels=3, top_elevation=high, start=0.3)
+        assert len(film) == 12
+        for level, elevation in enumerate((low, (low + high) / 2, high)):
+            alone = turntable(BOUNDS, 4, 32, 32, elevation=elevation, start=0.3)
+            for camera, wanted in zip(film[4 * level : 4 * level + 4], alone, strict=True):
+                np.testing.assert_allclose(camera.camera_to_world, wanted.camera_to_world, atol=1e-12)
+
+    @pytest.mark.parametrize(
+        ("options", "word"),
+        [
+            ({"levels": 0}, "levels"),
+            ({"levels": 3, "top_elevation": 2.0}, "top_elevation"),
+            ({"levels": 9999}, "frames"),
+        ],
+    )
+    def test_levels_out_of_range_are_named(self, options: dict[str, Any], word: str) -> None:
+        with pytest.raises(GeometryError, match=word):
+            turntable(BOUNDS, 4, 32, 32, **options)
+
     @pytest.mark.parametrize(
         ("frames", "width", "height"), [(0, 32, 32), (100_000, 32, 32), (4, 0, 32), (4, 32, 100_000)]
     )
