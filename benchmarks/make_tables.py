@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import statistics
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -97,6 +98,72 @@ def truth_table(results: Sequence[Result]) -> str:
     return _markdown([*head, *budgets], rows)
 
 
+def twins_table(results: Sequence[Result]) -> str:
+    """The Taichi path beside the same model in plain torch."""
+    rows = [
+        [
+            _data(result),
+            _device(result),
+            row["stage"],
+            f"{row['ms']:.2f}",
+            *(
+                figure
+                for name in ("twin", "tuned")
+                for figure in (f"{row[name]['ms']:.2f}", _with_spread(row[name], "ratio", "{:.1f}"))
+            ),
+        ]
+        for result in results
+        for row in result["stages"]
+    ]
+    head = ["data", "device", "stage", "Taichi path, ms", "torch twin, ms", "ratio", "tuned torch, ms", "ratio"]
+    return _markdown(head, rows)
+
+
+def highlights_table(results: Sequence[Result]) -> str:
+    """Scene-linear pictures against 8-bit ones."""
+    rows = [
+        [
+            _data(result),
+            _device(result),
+            f"{row['stops']:+d} stops, {row['highlight_share']:.2%}",
+            row["pictures"],
+            _with_spread(row, "highlight_psnr", "{:.2f}"),
+            _with_spread(row, "psnr", "{:.2f}"),
+            _with_spread(row, "light_error", "{:.1%}"),
+        ]
+        for result in results
+        for row in result["runs"]
+    ]
+    head = ["data", "device", "exposure, share of highlights", "pictures", "PSNR of highlights, dB"]
+    return _markdown([*head, "PSNR of all, dB", "error of the highlights' light"], rows)
+
+
+def stability_table(results: Sequence[Result]) -> str:
+    """The worst and the best of many seeds."""
+    rows = []
+    for result in results:
+        runs = result["runs"]
+        scores = [run["psnr"] for run in runs]
+        trouble = [f"seed {run['seed']}: {run['trouble']}" for run in runs if run["trouble"] is not None]
+        figures = [f"{figure:.2f}" for figure in (min(scores), statistics.median(scores), max(scores))]
+        data = [_data(result), _device(result), f"{result['seconds']:g}", str(len(runs))]
+        rows.append([*data, *figures, "; ".join(trouble) or "none"])
+    head = ["data", "device", "training, s", "seeds", "worst, dB", "median, dB", "best, dB", "not finite"]
+    return _markdown(head, rows)
+
+
+def startup_table(results: Sequence[Result]) -> str:
+    """From the process's start to the first training step."""
+    rows = []
+    for result in results:
+        cold, warm = result["cold"], result["warm"]
+        for caches, row in (("empty", cold), ("warm", warm)):
+            figures = [f"{row['first_words']:.1f}", f"{row['longest_silence']:.1f}"]
+            rows.append([_data(result), _device(result), caches, _with_spread(row, "seconds", "{:.1f}"), *figures])
+    head = ["data", "device", "caches", "first step after, s", "first words after, s", "longest silence, s"]
+    return _markdown(head, rows)
+
+
 # Table: the kind of result it is made from, and how.
 TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "quality": ("quality", quality_table),
@@ -104,6 +171,10 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "machines": ("quality", machines_list),
     "stages": ("stages", stages_table),
     "truth": ("truth", truth_table),
+    "twins": ("twins", twins_table),
+    "highlights": ("highlights", highlights_table),
+    "stability": ("stability", stability_table),
+    "startup": ("startup", startup_table),
 }
 
 
@@ -149,6 +220,13 @@ def _data(result: Result) -> str:
 
 def _device(result: Result) -> str:
     return str(result["device_name"])
+
+
+def _with_spread(row: Result, name: str, form: str) -> str:
+    """A figure, and its lowest and highest where there are several."""
+    low, high = row.get(f"{name}_spread", (row[name], row[name]))
+    spread = f" ({form.format(low)} to {form.format(high)})" if low != high else ""
+    return form.format(row[name]) + spread
 
 
 def _or_dash(value: float | None, form: str, scale: float = 1.0) -> str:

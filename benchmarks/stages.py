@@ -14,7 +14,7 @@ import functools
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -35,9 +35,10 @@ from taichi_kernels.runtime import choose_device
 
 WARM_UP_STEPS, STEPS = 400, 208
 # Stage name: where its function is looked up when a step runs.
-STAGES: dict[str, list[tuple[ModuleType | type, str]]] = {
+Stages = Mapping[str, Sequence[tuple[ModuleType | type, str]]]
+STAGES: Stages = {
     "draw rays": [(trainer_module, "sample_training_rays")],
-    "march": [(trainer_module, "march_rays")],
+    "march": [(trainer_module, "march_rays"), (trainer_module, "march_ray_segments")],
     "encode": [(hash_grid_field, "encode")],
     "networks": [(mlp.FieldNetworks, "forward"), (fused_mlp.FusedFieldNetworks, "forward")],
     "composite, loss, gradients": [(trainer_module, "composite_training")],
@@ -113,8 +114,8 @@ def wait(device: str) -> None:
 
 
 @contextmanager
-def stages_timed(times: dict[str, list[float]], device: str) -> Iterator[None]:
-    """Record the seconds of every stage that runs inside."""
+def stages_timed(times: dict[str, list[float]], device: str, stages: Stages = STAGES) -> Iterator[None]:
+    """Record the seconds of every one of ``stages`` that runs inside."""
     replaced: list[tuple[Any, str, Callable[..., Any]]] = []
 
     def timed(function: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -129,7 +130,7 @@ def stages_timed(times: dict[str, list[float]], device: str) -> Iterator[None]:
 
         return call
 
-    for name, places in STAGES.items():
+    for name, places in stages.items():
         for owner, attribute in places:
             function = vars(owner)[attribute]
             replaced.append((owner, attribute, function))

@@ -44,6 +44,20 @@ def test_missing_figures_are_dashes() -> None:
     assert "| 400.0 | 262144 | - | 3.0 | - | 8.0 | 1.00 |" in make_tables.rates_table([RESULT])
 
 
+def test_spreads_stand_beside_their_figure() -> None:
+    row = {"ms": 100.0, "ratio": 5.04, "ratio_spread": [4.9, 5.26]}
+    stage = {"stage": "whole step", "ms": 20.0, "twin": row, "tuned": {"ms": 50.0, "ratio": 2.5}}
+    table = make_tables.twins_table([RESULT | {"stages": [stage]}])
+    assert table.endswith("| whole step | 20.00 | 100.00 | 5.0 (4.9 to 5.3) | 50.00 | 2.5 |")
+
+
+def test_the_worst_seed_and_what_went_wrong_are_told() -> None:
+    runs = [{"seed": seed, "psnr": psnr, "trouble": None} for seed, psnr in enumerate((31.0, 29.0, 30.0))]
+    runs[1]["trouble"] = "loss nan at step 64"
+    table = make_tables.stability_table([RESULT | {"seconds": 5.0, "runs": runs}])
+    assert table.endswith("| 5 | 3 | 29.00 | 30.00 | 31.00 | seed 1: loss nan at step 64 |")
+
+
 @pytest.mark.parametrize("page", ["<!-- table: quality -->\nno end", "<!-- table: lies -->\n<!-- end of table -->"])
 def test_bad_markers_are_refused(page: str) -> None:
     with pytest.raises(ValueError, match=r"end of table|lies"):

@@ -1,0 +1,109 @@
+"""Whether every seed trains as well as the others; kept in benchmarks/results/.
+
+    python -m benchmarks.stability path/to/lego [--device cpu] [--seconds 5] [--seeds 10]
+
+Each seed is a training of its own. On a GPU tables and networks compute in half precision, whose range ends at 65504: a
+value that leaves it shows as a loss or a parameter that is not finite. The exit code is 1 if there was one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.results import write_result
+from benchmarks.stages import wait
+from engine.cli.machine import device_name, versions
+from engine.data.dataset import Dataset
+from engine.data.formats import load_dataset
+from engine.evaluation.evaluate import choose_evenly, mean_psnr
+from engine.training.config import choose_preset
+from engine.training.trainer import Trainer
+from taichi_kernels.runtime import choose_device
+
+# Steps between two looks at the losses: each waits for the device.
+LOOK_EVERY = 64
+
+
+def main() -> int:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--test-views", type=int, default=50, help="score this many, chosen evenly")
+    options = parser.parse_args()
+    device = choose_device(options.device)
+    dataset = load_dataset(options.dataset)
+    dataset = dataclasses.replace(dataset, test=choose_evenly(dataset.test, options.test_views))
+    runs = []
+    for seed in range(options.seeds):
+        runs.append(measure(dataset, device, seed, options.seconds))
+        print(", ".join(f"{name} {value}" for name, value in runs[-1].items()), flush=True)
+    camera = dataset.train[0].camera
+    result = {
+        "dataset": options.dataset.resolve().name,
+        "size": [camera.width, camera.height],
+        "train_views": len(dataset.train),
+        "test_views": len(dataset.test),
+        "device": device,
+        "device_name": device_name(device),
+        "versions": versions(),
+        "seconds": options.seconds,
+        "runs": runs,
+    }
+    write_result("stability", result)
+    return int(any(run["trouble"] is not None for run in runs))
+
+
+def measure(dataset: Dataset, device: str, seed: int, seconds: float) -> dict[str, Any]:
+    """One training. ``trouble`` says what was not finite, and when; None when all was."""
+    config = choose_preset("auto", device, dataset.train_settings() | {"seed": seed})
+    trainer = Trainer(config, dataset.bounds, dataset.color_space, device)
+    trainer.warm_up()
+    for view in dataset.train:
+        trainer.add_view(view)
+    trainer.set_budget(seconds, None)
+    trouble, largest = None, 0.0
+    while not trainer.is_finished and trouble is None:
+        trainer.step()
+        if trainer.step_count % LOOK_EVERY == 0:
+            loss = trainer.stats().loss
+            assert loss is not None
+            if not math.isfinite(loss):
+                trouble = f"loss {loss} at step {trainer.step_count}"
+            elif trainer.progress is not None and trainer.progress > 0.5:
+                largest = max(largest, loss)
+    wait(device)
+    trouble = trouble or find_trouble(trainer)
+    return {
+        "seed": seed,
+        "step": trainer.step_count,
+        "psnr": mean_psnr(trainer.renderer(), dataset.test)["black"],
+        "largest_late_loss": largest,
+        "trouble": trouble,
+    }
+
+
+def find_trouble(trainer: Trainer) -> str | None:
+    """What of a run is not finite: parameters, moments, their copies in half precision, or gradients that Adam left."""
+    field = trainer.field
+    tensors = trainer.state() | {
+        "table mirror": field.table_mirror,
+        "weights mirror": field.networks.mirror,
+        "table gradients": field.table_gradients,
+        "weights gradients": field.networks.gradients,
+    }
+    broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    return f"not finite: {', '.join(broken)}" if broken else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

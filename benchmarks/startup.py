@@ -1,0 +1,138 @@
+"""From the start of the process to the first training step, on empty caches and on warm ones; kept in
+benchmarks/results/.
+
+    python -m benchmarks.startup path/to/lego [--device cpu] [--repeats 3]
+
+Each start is a new ``hashlight train``. Caches of compiled kernels (Taichi's, Triton's, the CUDA driver's, torch's) are
+in a folder of their own: empty for the first start, warm from then on. What the operating system keeps of files it has
+read, it keeps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import write_result
+
+CACHES = {
+    "TI_OFFLINE_CACHE_FILE_PATH": "taichi",
+    "TRITON_CACHE_DIR": "triton",
+    "CUDA_CACHE_PATH": "cuda",
+    "TORCHINDUCTOR_CACHE_DIR": "inductor",
+}
+# The child writes the time of its first step into this file, then ends.
+MARK = "HASHLIGHT_FIRST_STEP"
+TIMEOUT = 300.0
+
+
+class StartupError(RuntimeError):
+    """A start that failed; the message says how."""
+
+
+def main() -> int:
+    """Measure and write; or, started by ourselves, train until the first step."""
+    if MARK in os.environ:
+        return train_until_first_step(sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--repeats", type=int, default=3, help="starts on warm caches")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="hashlight-startup-") as folder:
+        starts = [measure(options, Path(folder), number) for number in range(1 + options.repeats)]
+    cold, warm = starts[0], starts[1:]
+    write_result("startup", describe(options) | {"cold": cold, "warm": summarise(warm)})
+    return 0
+
+
+def measure(options: argparse.Namespace, folder: Path, number: int) -> dict[str, float]:
+    """One start: seconds to the first words, the longest silence after them, and the first step."""
+    mark, caches = folder / f"first-step-{number}", folder / "caches"
+    environment = os.environ | {name: str(caches / sub) for name, sub in CACHES.items()} | {MARK: str(mark)}
+    arguments = ["train", str(options.dataset), "--out", str(folder / f"run-{number}"), "--device", options.device]
+    command = [sys.executable, "-u", "-m", "benchmarks.startup", *arguments]
+    # Wall-clock time, for it is the same in both processes.
+    started = time.time()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
+        words = []
+        assert child.stdout is not None
+        while chunk := os.read(child.stdout.fileno(), 65536):
+            words.append((time.time() - started, chunk.decode(errors="replace")))
+        code = child.wait(TIMEOUT)
+    text = "".join(part for _, part in words)
+    if code != 0 or not mark.exists():
+        raise StartupError(f"hashlight {' '.join(arguments)}: ended with {code} before its first step:\n{text}")
+    if not any((caches / CACHES["TI_OFFLINE_CACHE_FILE_PATH"]).rglob("*.tic")):
+        raise StartupError("Taichi kept its kernels elsewhere: a start on empty caches can't be measured")
+    first_step = float(mark.read_text(encoding="utf-8")) - started
+    times = [*(seconds for seconds, _ in words if seconds < first_step), first_step]
+    silences = [later - earlier for earlier, later in itertools.pairwise(times)]
+    result = {"seconds": first_step, "first_words": times[0], "longest_silence": max(silences, default=first_step)}
+    print(("cold" if number == 0 else "warm") + "".join(f", {name} {value:.2f}" for name, value in result.items()))
+    return result
+
+
+def summarise(starts: list[dict[str, float]]) -> dict[str, Any]:
+    """Medians, and the spread of the time to the first step."""
+    row: dict[str, Any] = {name: statistics.median(start[name] for start in starts) for name in starts[0]}
+    return row | {"seconds_spread": [min(s["seconds"] for s in starts), max(s["seconds"] for s in starts)]}
+
+
+def describe(options: argparse.Namespace) -> dict[str, Any]:
+    """What was started, and where."""
+    from engine.cli.machine import device_name, versions
+    from engine.data.formats import load_dataset
+    from taichi_kernels.runtime import choose_device
+
+    device = choose_device(options.device)
+    dataset = load_dataset(options.dataset)
+    camera = dataset.train[0].camera
+    return {
+        "dataset": options.dataset.resolve().name,
+        "size": [camera.width, camera.height],
+        "train_views": len(dataset.train),
+        "device": device,
+        "device_name": device_name(device),
+        "versions": versions(),
+        "repeats": options.repeats,
+    }
+
+
+def train_until_first_step(arguments: list[str]) -> int:
+    """Run ``hashlight`` with ``arguments``; note when the first step of the real trainer is done, and end."""
+    from engine import cli
+
+    # What the command does first, and imports later: here nothing else may come before it.
+    cli._share_cores()
+    from engine.training.trainer import Trainer
+
+    step: Callable[[Trainer], None] = Trainer.step
+
+    def note_first_step(trainer: Trainer) -> None:
+        step(trainer)
+        if trainer.view_names == ["warm-up"]:
+            return
+        if trainer.device == "cuda":
+            import torch
+
+            torch.cuda.synchronize()
+        Path(os.environ[MARK]).write_text(repr(time.time()), encoding="utf-8")
+        # An orderly end: that is when Taichi writes its cache.
+        raise SystemExit(0)
+
+    Trainer.step = note_first_step  # type: ignore[method-assign]
+    return cli.main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
