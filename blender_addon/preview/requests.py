@@ -17,10 +17,15 @@ _request = 0  # 0: none under way
 _asked_at = 0.0
 
 
-def ask(session: EngineSession, camera: Camera, quality: Quality = "final", depth: bool = False) -> int:
-    """Ask for a picture in place of any other under way; returns the id that its frame will bear."""
+def ask(
+    session: EngineSession, camera: Camera, quality: Quality = "final", depth: bool = False, exact: bool = False
+) -> int:
+    """Ask for a picture in place of any other under way; returns the id that its frame will bear.
+
+    From an engine on another computer it comes compressed at a loss that hardly shows, unless it is to be ``exact``.
+    """
     global _request, _asked_at
-    _request = session.request_frame(camera, quality=quality, depth=depth)
+    _request = session.request_frame(camera, quality=quality, depth=depth, exact=exact)
     _asked_at = time.monotonic()
     return _request
 

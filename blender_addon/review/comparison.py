@@ -107,7 +107,7 @@ def compose_again(scene: bpy.types.Scene) -> None:
 
 
 def _ask(session: EngineSession, comparison: _Comparison) -> None:
-    comparison.request = requests.ask(session, comparison.camera)
+    comparison.request = requests.ask(session, comparison.camera, exact=True)
     comparison.asked_at = time.monotonic()
 
 

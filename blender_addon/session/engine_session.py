@@ -182,10 +182,13 @@ class EngineSession:
             self._training = replace(self._training, running=False)
             self._queue(self._training)
 
-    def request_frame(self, camera: Camera, *, quality: Quality = "final", depth: bool = False) -> int:
+    def request_frame(
+        self, camera: Camera, *, quality: Quality = "final", depth: bool = False, exact: bool = True
+    ) -> int:
         """Ask for a picture; the newest request wins. Returns the id that the frame will bear."""
         self._last_request += 1
-        self._queue(RequestFrame(request=self._last_request, camera=camera, quality=quality, depth=depth))
+        request = RequestFrame(request=self._last_request, camera=camera, quality=quality, depth=depth, exact=exact)
+        self._queue(request)
         return self._last_request
 
     def evaluate(self) -> None:

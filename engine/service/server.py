@@ -235,7 +235,8 @@ class Server:
 
     async def _send(self, client: _Client, message: Message) -> None:
         is_plain = client.same_host or isinstance(message, FileChunk)  # files are compressed as they are
-        packing: codec.Packing = "raw" if is_plain else "zlib"
+        is_preview = isinstance(message, Frame) and not message.exact
+        packing: codec.Packing = "raw" if is_plain else "preview" if is_preview else "zlib"
         ring = self._ring if client.same_host and isinstance(message, Frame) else None
         try:
             data = await asyncio.to_thread(codec.encode, message, packing, ring)

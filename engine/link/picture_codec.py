@@ -1,0 +1,222 @@
+"""Pictures and depths made small for the network, at a loss that a preview doesn't show. numpy and zlib alone.
+
+Colour goes through a logarithmic curve (highlights far above 1 survive), into luma and chroma at half the resolution,
+through the cosine transform in blocks of 8x8, and is quantised; only tiles of 16x16 that hold something are kept.
+Coefficients of one frequency lie together, so that most of what zlib sees is zeros. Alpha keeps 8 bits. Depth is
+quantised evenly in 1/z over the picture's own range; what is empty stays empty to the pixel.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+
+_CURVE = 32.0  # v = ln(1 + 32 x): about as steep as sRGB at black and at white
+_STEP = 0.03  # of the lowest frequencies, in v; 0.009 is one of 8-bit sRGB's 255 levels
+_SLOPE = 0.22  # how much coarser each higher frequency is
+_CHROMA = 2.0  # how much coarser chroma is
+_LARGEST_HALF = 0x7BFF
+_DEPTH_LEVELS = 8191
+_BLOCK = 8
+_COMPRESSION = 1
+_TILE = 16
+_COLOR_HEADER = struct.Struct("<IB")  # tiles that hold something, kept frequencies
+_DEPTH_HEADER = struct.Struct("<dd")  # 1/z of the first level, and between two
+
+
+class PictureError(ValueError):
+    """Bytes that are no packed picture of the promised size."""
+
+
+def pack_color(color: np.ndarray) -> bytes:
+    """``color`` [H, W, 4] float16, premultiplied, as bytes for ``unpack_color``."""
+    rows, columns = (-(-side // _TILE) for side in color.shape[:2])
+    padded = np.zeros((rows * _TILE, columns * _TILE), np.uint64)  # a pixel is four halves: eight bytes
+    padded[: color.shape[0], : color.shape[1]] = np.ascontiguousarray(color).view(np.uint64)[..., 0]
+    in_tiles = padded.reshape(rows, _TILE, columns, _TILE)
+    mask = in_tiles.any(axis=(1, 3))
+    tiles = in_tiles.transpose(0, 2, 1, 3)[mask].view(np.uint16).reshape(-1, _TILE, _TILE, 4)
+    count = len(tiles)
+    red, green, blue = (np.take(_to_curve(), tiles[..., channel]) for channel in range(3))
+    between = (red + blue) * np.float32(0.5)
+    luma = (between + green) * np.float32(0.5)
+    chroma = np.concatenate([_halve(red - blue), _halve(green - between)]) / np.float32(_CHROMA)
+    blocks = luma.reshape(count, 2, _BLOCK, 2, _BLOCK).transpose(0, 1, 3, 2, 4).reshape(-1, 64)
+    coefficients = np.concatenate([blocks, chroma.reshape(-1, 64)]) @ _matrices()[0]
+    quantised = np.rint(coefficients, out=coefficients).astype(np.int16)
+    is_used = np.nonzero(quantised.any(axis=0))[0]
+    frequencies = int(is_used[-1]) + 1 if is_used.size else 0
+    alpha = _to_bytes(tiles[..., 3].view(np.float16))
+    signless = _fold(np.ascontiguousarray(quantised[:, :frequencies].T))
+    parts = (
+        np.packbits(mask).tobytes(),
+        (signless & 0xFF).astype(np.uint8).tobytes(),
+        (signless >> 8).astype(np.uint8).tobytes(),
+        np.diff(alpha.reshape(-1), prepend=np.uint8(0)).tobytes(),
+    )
+    return _COLOR_HEADER.pack(count, frequencies) + _zip(parts)
+
+
+def unpack_color(data: bytes | memoryview, height: int, width: int) -> np.ndarray:
+    """The picture [H, W, 4] float16 that ``pack_color`` made ``data`` of, about. Raises PictureError."""
+    try:
+        count, frequencies = _COLOR_HEADER.unpack_from(data)
+    except struct.error as error:
+        raise PictureError(str(error)) from None
+    rows, columns = -(-height // _TILE), -(-width // _TILE)
+    if count > rows * columns or frequencies > 64:
+        raise PictureError("more tiles than the picture has")
+    values = 6 * count * frequencies
+    sizes = [-(-rows * columns // 8), values, values, count * _TILE * _TILE]
+    bits, low, high, alpha = _split(_unzip(memoryview(data)[_COLOR_HEADER.size :], sum(sizes)), sizes)
+    mask = np.unpackbits(bits, count=rows * columns).astype(bool).reshape(rows, columns)
+    if mask.sum() != count:
+        raise PictureError("other tiles than promised")
+    quantised = _unfold(low.astype(np.uint16) | (high.astype(np.uint16) << 8)).reshape(frequencies, 6 * count)
+    blocks = quantised.T.astype(np.float32) @ _matrices()[1][:frequencies]
+    luma = blocks[: 4 * count].reshape(count, 2, 2, _BLOCK, _BLOCK).transpose(0, 1, 3, 2, 4)
+    luma = luma.reshape(count, _TILE, _TILE)
+    orange, green_chroma = blocks[4 * count :].reshape(2, count, _BLOCK, _BLOCK) * np.float32(_CHROMA)
+    between = luma - _double(green_chroma * np.float32(0.5))
+    half_orange = _double(orange * np.float32(0.5))
+    tiles = np.empty((count, _TILE, _TILE, 4), np.float16)
+    tiles[..., 3] = _BYTES_AS_HALVES[np.cumsum(alpha, dtype=np.uint8)].reshape(count, _TILE, _TILE)
+    for channel, place in enumerate((between + half_orange, luma + (luma - between), between - half_orange)):
+        place *= _TABLE_SCALE
+        np.clip(place, 0.0, 65535.0, out=place)
+        tiles[..., channel] = np.take(_from_curve(), place.astype(np.uint16))
+    whole = tiles.view(np.uint64)[..., 0]
+    whole[tiles[..., 3] == 0.0] = 0
+    picture = np.zeros((rows, columns, _TILE, _TILE), np.uint64)
+    picture[mask] = whole
+    joined = picture.transpose(0, 2, 1, 3).reshape(rows * _TILE, columns * _TILE)[:height, :width]
+    return np.ascontiguousarray(joined).view(np.float16).reshape(height, width, 4)
+
+
+def pack_depth(depth: np.ndarray) -> bytes:
+    """``depth`` [H, W] float32, positive, +inf where there is nothing, as bytes for ``unpack_depth``."""
+    inverse = np.divide(1.0, depth, out=np.zeros(depth.shape, np.float32), where=depth > 0)
+    is_there = inverse > 0
+    levels = np.zeros(depth.shape, np.uint16)
+    first = step = 0.0
+    if is_there.any():
+        values = inverse[is_there].astype(np.float64)
+        first = float(values.min())
+        step = (float(values.max()) - first) / (_DEPTH_LEVELS - 1) or first * 1e-7
+        levels[is_there] = np.rint((values - first) / step).astype(np.uint16) + 1
+    rest = np.diff(np.diff(levels, axis=0, prepend=np.uint16(0)), axis=1, prepend=np.uint16(0))
+    signless = _fold(rest.view(np.int16))
+    parts = ((signless & 0xFF).astype(np.uint8).tobytes(), (signless >> 8).astype(np.uint8).tobytes())
+    return _DEPTH_HEADER.pack(first, step) + _zip(parts)
+
+
+def unpack_depth(data: bytes | memoryview, height: int, width: int) -> np.ndarray:
+    """The depth [H, W] float32 that ``pack_depth`` made ``data`` of, about. Raises PictureError."""
+    try:
+        first, step = _DEPTH_HEADER.unpack_from(data)
+    except struct.error as error:
+        raise PictureError(str(error)) from None
+    if not (0.0 <= first < 1e30 and 0.0 <= step < 1e30):
+        raise PictureError("depths out of range")
+    size = height * width
+    low, high = _split(_unzip(memoryview(data)[_DEPTH_HEADER.size :], 2 * size), [size, size])
+    rest = _unfold(low.astype(np.uint16) | (high.astype(np.uint16) << 8)).view(np.uint16).reshape(height, width)
+    levels = np.cumsum(np.cumsum(rest, axis=1, dtype=np.uint16), axis=0, dtype=np.uint16)
+    inverse = (np.arange(65536, dtype=np.float64) - 1.0) * step + first
+    inverse[0] = 0.0
+    with np.errstate(divide="ignore"):
+        table = (1.0 / inverse).astype(np.float32)
+    return table[levels]
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+_TABLE_SCALE = np.float32(4096.0)
+_BYTES_AS_HALVES = (np.arange(256) / 255.0).astype(np.float16)
+
+
+@functools.cache
+def _to_curve() -> np.ndarray:
+    """For the bits of every half float, its place on the curve: [65536] float32; what is negative or no number is 0."""
+    values = np.arange(65536, dtype=np.uint16).view(np.float16).astype(np.float32)
+    values = np.clip(np.nan_to_num(values, nan=0.0, posinf=65504.0, neginf=0.0), 0.0, None)
+    return np.log1p(_CURVE * values).astype(np.float32)
+
+
+@functools.cache
+def _from_curve() -> np.ndarray:
+    """The half float at each of 65536 places on the curve, ``_TABLE_SCALE`` to one unit of it."""
+    values = np.expm1(np.arange(65536) / float(_TABLE_SCALE)) / _CURVE
+    return np.minimum(values, 65504.0).astype(np.float16)
+
+
+@functools.cache
+def _matrices() -> tuple[np.ndarray, np.ndarray]:
+    """The quantising transform of a block's 64 values, low frequencies first, and its inverse: [64, 64] float32."""
+    at = np.arange(_BLOCK)
+    cosine = np.sqrt(2.0 / _BLOCK) * np.cos(np.pi * (2 * at[None] + 1) * at[:, None] / (2 * _BLOCK))
+    cosine[0] /= np.sqrt(2.0)
+    both = np.kron(cosine, cosine)
+    order = np.array([u + v for u in range(_BLOCK) for v in range(_BLOCK)])
+    steps = _STEP * (1.0 + _SLOPE * order)
+    by_frequency = np.argsort(order, kind="stable")
+    forward = (both / steps[:, None])[by_frequency].T
+    backward = (both * steps[:, None])[by_frequency]
+    return np.ascontiguousarray(forward, np.float32), np.ascontiguousarray(backward, np.float32)
+
+
+# --- tiles ------------------------------------------------------------------------------------------------------------
+
+
+def _halve(tiles: np.ndarray) -> np.ndarray:
+    """Means of 2x2 pixels: [n, 16, 16] to [n, 8, 8]."""
+    rows = tiles[:, 0::2] + tiles[:, 1::2]
+    return (rows[:, :, 0::2] + rows[:, :, 1::2]) * np.float32(0.25)
+
+
+def _double(tiles: np.ndarray) -> np.ndarray:
+    return np.repeat(np.repeat(tiles, 2, axis=1), 2, axis=2)
+
+
+# --- bytes ------------------------------------------------------------------------------------------------------------
+
+
+def _to_bytes(alpha: np.ndarray) -> np.ndarray:
+    """[H, W] float16 in 0..1 as [H, W] uint8; what is not quite empty does not become so."""
+    levels = np.rint(np.clip(np.nan_to_num(alpha.astype(np.float32)), 0.0, 1.0) * 255.0).astype(np.uint8)
+    levels[(levels == 0) & (alpha > 0)] = 1
+    return levels
+
+
+def _fold(values: np.ndarray) -> np.ndarray:
+    """int16 as uint16 in which small values of either sign are small."""
+    return ((values << 1) ^ (values >> 15)).view(np.uint16)
+
+
+def _unfold(values: np.ndarray) -> np.ndarray:
+    return ((values >> 1) ^ (np.uint16(0) - (values & np.uint16(1)))).view(np.int16)
+
+
+def _zip(parts: Sequence[bytes]) -> bytes:
+    packer = zlib.compressobj(_COMPRESSION)
+    return b"".join([*(packer.compress(part) for part in parts), packer.flush()])
+
+
+def _unzip(data: memoryview, size: int) -> np.ndarray:
+    """``size`` bytes, neither fewer nor more. Raises PictureError."""
+    unpacker = zlib.decompressobj()
+    try:
+        content = unpacker.decompress(data, size + 1)
+    except zlib.error as error:
+        raise PictureError(f"broken compression: {error}") from None
+    if len(content) != size or not unpacker.eof or unpacker.unused_data:
+        raise PictureError(f"unpacks to another size than {size} bytes")
+    return np.frombuffer(content, np.uint8)
+
+
+def _split(content: np.ndarray, sizes: list[int]) -> list[np.ndarray]:
+    return np.split(content, np.cumsum(sizes[:-1]))
