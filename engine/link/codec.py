@@ -2,7 +2,8 @@
 
 Wire: u32 little-endian header length, a JSON header, raw buffers. The header is
 ``{"type": name, "fields": {...}, "buffers": [...]}``; each buffer names its field, dtype, shape, and how it is packed:
-"raw" and "zlib" buffers follow the header one after another, a "ring" buffer lies in the pixel ring.
+"raw", "zlib" and "picture" buffers (see ``picture_codec``) follow the header one after another, a "ring" buffer lies in
+the pixel ring.
 
 Everything is driven by the dataclasses of ``messages``. Nothing is unpickled, and nothing is allocated before its size
 has been checked. ``decode`` raises nothing but LinkError.
@@ -24,6 +25,7 @@ from engine.link.errors import FrameOutdated, LinkError
 from engine.link.fields import array_fields, read_dataclass, read_fields, shorten
 from engine.link.geometry import MAX_IMAGE_SIDE, Bounds, Camera
 from engine.link.messages import BytesSpec, ImageSpec, Message
+from engine.link.picture_codec import PictureError, pack_color, pack_depth, unpack_color, unpack_depth
 from engine.link.ring import RingError, RingPlace, RingReader, RingWriter, TornRead
 
 MAX_MESSAGE_BYTES = 512 << 20  # header and unpacked buffers together: an 8K view with depth fits
@@ -33,7 +35,7 @@ _PREFIX = struct.Struct("<I")
 _BUFFER_ALIGNMENT = 16
 _COMPRESSION_LEVEL = 1
 
-Packing = Literal["raw", "zlib"]
+Packing = Literal["raw", "zlib", "preview"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,12 +81,10 @@ def encode(message: Message, packing: Packing = "raw", ring: RingWriter | None =
     buffers, chunks = [], []
     for (name, array), place in zip(arrays.items(), places, strict=True):
         chunk: Any = b""
+        kind = "ring"
         if place is None:
-            chunk = array.reshape(-1).view(np.uint8).data
-            if packing == "zlib":
-                chunk = zlib.compress(chunk, _COMPRESSION_LEVEL)
+            kind, chunk = _pack(array, packing)
             chunks.append(chunk)
-        kind = packing if place is None else "ring"
         buffers.append(_Buffer(name, array.dtype.name, array.shape, len(chunk), kind, place))
     header = _dump(
         {"type": type(message).__name__, "fields": fields, "buffers": [dataclasses.asdict(b) for b in buffers]}
@@ -93,6 +93,16 @@ def encode(message: Message, packing: Packing = "raw", ring: RingWriter | None =
     if len(header) > MAX_HEADER_BYTES:
         raise LinkError(f"{type(message).__name__}: the header of {len(header)} bytes exceeds {MAX_HEADER_BYTES}")
     return b"".join([_PREFIX.pack(len(header)), header, *chunks])
+
+
+def _pack(array: np.ndarray, packing: Packing) -> tuple[str, Any]:
+    """How ``array`` travels, and its bytes: for a preview at a loss, where that is known how to do."""
+    if packing == "preview" and array.dtype == np.float16:
+        return "picture", pack_color(array)
+    if packing == "preview" and array.dtype == np.float32:
+        return "picture", pack_depth(array)
+    plain = array.reshape(-1).view(np.uint8).data
+    return ("raw", plain) if packing == "raw" else ("zlib", zlib.compress(plain, _COMPRESSION_LEVEL))
 
 
 def _make_header(message: Message) -> dict[str, Any]:
@@ -200,8 +210,10 @@ def _read_descriptions(cls: Any, values: list[Any]) -> list[_Buffer]:
         if buffer.field not in specs:
             raise LinkError(f"{shorten(where)}: not an array field")
         _check_array(where, specs[buffer.field], buffer.dtype, buffer.shape)
-        if buffer.packing not in ("raw", "zlib", "ring"):
+        if buffer.packing not in ("raw", "zlib", "ring", "picture"):
             raise LinkError(f"{where}: unknown packing {shorten(buffer.packing)}")
+        if buffer.packing == "picture" and buffer.dtype == "uint8":
+            raise LinkError(f"{where}: bytes can't be packed as a picture")
         if buffer.size < 0 or (buffer.packing == "ring") != (buffer.ring is not None):
             raise LinkError(f"{where}: malformed buffer description")
         wanted = {"raw": buffer.unpacked_size, "ring": 0}.get(buffer.packing, buffer.size)
@@ -235,6 +247,12 @@ def _read_buffer(where: str, buffer: _Buffer, data: bytes, start: int, ring: Rin
         if len(unpacked) != buffer.unpacked_size or not _is_at_end(unpacker):
             raise LinkError(f"{where}: unpacks to another size than {buffer.unpacked_size} bytes")
         return np.frombuffer(bytearray(unpacked), buffer.dtype).reshape(buffer.shape)
+    if buffer.packing == "picture":
+        unpack = unpack_color if buffer.dtype == "float16" else unpack_depth
+        try:
+            return unpack(memoryview(data)[start : start + buffer.size], buffer.shape[0], buffer.shape[1])
+        except PictureError as error:
+            raise LinkError(f"{where}: {error}") from None
     if buffer.packing == "raw":
         count = math.prod(buffer.shape)
         return np.frombuffer(data, buffer.dtype, count, start).reshape(buffer.shape).copy()

@@ -58,6 +58,7 @@ class FrameRenderer:
             color=color,
             depth=depth if request.depth else None,
             render_seconds=time.perf_counter() - started,
+            exact=request.exact,
         )
 
     def _adapt(self, camera: Camera, seconds: float) -> None:
