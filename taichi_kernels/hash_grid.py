@@ -194,9 +194,15 @@ def encode(points: torch.Tensor, layout: torch.Tensor, table: torch.Tensor, feat
 
     ``layout`` [levels, 3] int32 from GridLayout.to_tensor; ``table`` [entries, FEATURES] f32 or f16.
     """
-    if points.shape[0]:
-        launch = _encode_by_point if points.is_cuda else _encode_by_chunk
-        launch(points.shape[0], layout.shape[0], points, layout, table, features)
+    if not points.shape[0]:
+        return
+    if points.is_cuda and triton_kernels.available():
+        from taichi_kernels.triton_kernels.hash_grid import encode as encode_with_vector_reads
+
+        encode_with_vector_reads(points, layout, table, features)
+        return
+    launch = _encode_by_point if points.is_cuda else _encode_by_chunk
+    launch(points.shape[0], layout.shape[0], points, layout, table, features)
 
 
 def encode_backward(

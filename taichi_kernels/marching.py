@@ -50,26 +50,55 @@ def is_occupied(bits: ti.template(), cascade: ti.i32, point: ti.math.vec3, resol
 
 
 @ti.func
-def _skip_cell(
+def skip_cell(  # noqa: ANN201
     t: ti.f32, point: ti.math.vec3, inverse_d: ti.math.vec3, resolution: ti.i32, side: ti.f32,
     smallest_step: ti.f32, largest_step: ti.f32, cone_angle: ti.f32, grows: ti.template(),
-) -> ti.f32:  # fmt: skip
-    """The first lattice distance past the border of the cell that holds ``point`` of a cascade."""
+):  # fmt: skip
+    """The first lattice distance past the border of the cell that holds ``point`` of a cascade, and how many steps
+    that is."""
     scaled = point * resolution
     nearest = 1e9
     for axis in ti.static(range(3)):
         border = ti.floor(scaled[axis]) + (1.0 if inverse_d[axis] > 0.0 else 0.0)
         nearest = ti.min(nearest, (border - scaled[axis]) * inverse_d[axis] / resolution)
     nearest *= side
-    result = t
+    result, count = t, 1
     if ti.static(grows):
         # Step by step, so that the lattice doesn't depend on which cells are empty.
         result += step_at(result, smallest_step, largest_step, cone_angle, grows)
         while result < t + nearest:
             result += step_at(result, smallest_step, largest_step, cone_angle, grows)
+            count += 1
     else:
-        result += ti.max(ti.ceil(nearest / smallest_step), 1.0) * smallest_step
-    return result
+        count = ti.max(ti.cast(ti.ceil(nearest / smallest_step), ti.i32), 1)
+        result += count * smallest_step
+    return result, count
+
+
+@ti.func
+def find_empty_cell(  # noqa: ANN201
+    point: ti.math.vec3, step: ti.f32, bits: ti.template(), coarse_bits: ti.template(),
+    resolution: ti.i32, coarse_resolution: ti.i32, cascades: ti.template(),
+):  # fmt: skip
+    """The resolution of the empty cell a sample lies in, coarse or fine, 0 when it is to be evaluated; then the sample
+    in the coordinates of the cascade it looks at, and that cascade's side."""
+    cascade, side = find_cascade(point, step, resolution, cascades)
+    inside = enter_cascade(point, side, cascades)
+    cells = 0
+    if is_occupied(coarse_bits, cascade, inside, coarse_resolution) == 0:
+        cells = coarse_resolution
+    elif is_occupied(bits, cascade, inside, resolution) == 0:
+        cells = resolution
+    return cells, inside, side
+
+
+@ti.func
+def invert_direction(d: ti.math.vec3) -> ti.math.vec3:
+    """1 / d, finite along axes too."""
+    inverse = ti.math.vec3(0.0)
+    for axis in ti.static(range(3)):
+        inverse[axis] = 1.0 / (d[axis] if ti.abs(d[axis]) > 1e-12 else 1e-12)
+    return inverse
 
 
 @ti.func
@@ -81,17 +110,12 @@ def _find_sample(
     """The next lattice distance >= t in an occupied cell, or one >= t_end when there is none."""
     found = 0
     while t < t_end and found == 0:
-        point = o + t * d
         step = step_at(t, smallest_step, largest_step, cone_angle, grows)
-        cascade, side = find_cascade(point, step, resolution, cascades)
-        inside = enter_cascade(point, side, cascades)
-        cells = 0
-        if is_occupied(coarse_bits, cascade, inside, coarse_resolution) == 0:
-            cells = coarse_resolution
-        elif is_occupied(bits, cascade, inside, resolution) == 0:
-            cells = resolution
+        cells, inside, side = find_empty_cell(
+            o + t * d, step, bits, coarse_bits, resolution, coarse_resolution, cascades
+        )
         if cells > 0:
-            t = _skip_cell(t, inside, inverse_d, cells, side, smallest_step, largest_step, cone_angle, grows)
+            t, _ = skip_cell(t, inside, inverse_d, cells, side, smallest_step, largest_step, cone_angle, grows)
         else:
             found = 1
     return t
@@ -127,9 +151,7 @@ def _march_rays(
         ray = ray_ids[item]
         o = ti.math.vec3(rays_o[ray, 0], rays_o[ray, 1], rays_o[ray, 2])
         d = ti.math.vec3(rays_d[ray, 0], rays_d[ray, 1], rays_d[ray, 2])
-        inverse_d = ti.math.vec3(0.0)
-        for axis in ti.static(range(3)):
-            inverse_d[axis] = 1.0 / (d[axis] if ti.abs(d[axis]) > 1e-12 else 1e-12)
+        inverse_d = invert_direction(d)
         t_end = t_range[ray, 1]
         first = _find_sample(
             t_range[ray, 0], t_end, o, d, inverse_d, bits, coarse_bits, resolution, coarse_resolution,

@@ -5,6 +5,7 @@ distance knows its step: marching and compositing agree without storing it.
 """
 
 import dataclasses
+import math
 from typing import Self
 
 import taichi as ti
@@ -33,6 +34,32 @@ class StepRule:
     def grows(self) -> bool:
         """Whether the step depends on the distance. Kernels are compiled for one or the other."""
         return self.cone_angle > 0.0
+
+    def count_between(self, near: float, far: float) -> int:
+        """How many samples a ray takes from ``near`` to ``far``, at most."""
+        distance, count = near, 0
+        while distance < far and self.grows:
+            distance += min(max(distance * self.cone_angle, self.smallest), self.largest)
+            count += 1
+        return count if self.grows else math.ceil((far - near) / self.smallest)
+
+
+@ti.func
+def lattice_distance(
+    start: ti.f32, k: ti.i32, smallest: ti.f32, largest: ti.f32, cone_angle: ti.f32, grows: ti.template()
+) -> ti.f32:
+    """The distance that ``k`` steps from ``start`` lead to, without taking them one by one."""
+    t = start + k * smallest
+    if ti.static(grows):
+        # As long as the smallest step applies the lattice is even, then geometric, at last even again.
+        near_steps = ti.max(ti.ceil((smallest / cone_angle - start) / smallest), 0.0)
+        if k > near_steps:
+            growth = ti.log(1.0 + cone_angle)
+            t = start + near_steps * smallest
+            growing_steps = ti.max(ti.ceil(ti.log(largest / (cone_angle * t)) / growth), 0.0)
+            grown = ti.min(k - near_steps, growing_steps)
+            t = t * ti.exp(grown * growth) + (k - near_steps - grown) * largest
+    return t
 
 
 @ti.func

@@ -7,7 +7,6 @@ import dataclasses
 import torch
 
 from engine.fields.mlp import COLOR_OUTPUTS, FieldNetworks
-from taichi_kernels.spherical_harmonics import SH_VALUES, encode_directions
 
 
 @dataclasses.dataclass
@@ -44,8 +43,8 @@ class FusedFieldNetworks(FieldNetworks):
         from taichi_kernels.triton_kernels import networks
 
         self._kernels = networks
-        self._ray_ids = torch.zeros(0, dtype=torch.int32, device=device)
-        self._harmonics = torch.zeros(0, SH_VALUES, dtype=dtype, device=device)
+        # Of the last forward pass, for the backward pass.
+        self._rays_d = torch.zeros(0, 3, device=device)
 
     def allocate(self, capacity: int) -> FusedActivations:  # type: ignore[override]
         """Buffers for ``capacity`` samples."""
@@ -63,9 +62,9 @@ class FusedFieldNetworks(FieldNetworks):
     def forward(  # type: ignore[override]
         self, a: FusedActivations, rays_d: torch.Tensor, sample_rays: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """As FieldNetworks.forward; the harmonics are worked out once a ray, not once a sample."""
-        harmonics = self._encode_directions(rays_d)
-        self._kernels.forward(a.features, harmonics, sample_rays, self.mirror, a.densities, a.raw_colors)
+        """As FieldNetworks.forward."""
+        self._rays_d = rays_d
+        self._kernels.forward(a.features, rays_d, sample_rays, self.mirror, a.densities, a.raw_colors)
         return a.densities, a.raw_colors
 
     def backward(  # type: ignore[override]
@@ -78,15 +77,7 @@ class FusedFieldNetworks(FieldNetworks):
     ) -> torch.Tensor:
         """As FieldNetworks.backward, right after ``forward`` of the same samples."""
         self._kernels.backward(
-            a.features, self._harmonics, sample_rays, self.mirror,
+            a.features, self._rays_d, sample_rays, self.mirror,
             grad_raw_densities, grad_raw_colors, grad.features, self.gradients,
         )  # fmt: skip
         return grad.features
-
-    def _encode_directions(self, rays_d: torch.Tensor) -> torch.Tensor:
-        rays = rays_d.shape[0]
-        if rays > self._ray_ids.shape[0]:
-            self._ray_ids = torch.arange(rays, dtype=torch.int32, device=self.device)
-            self._harmonics = torch.zeros(rays, SH_VALUES, dtype=self.dtype, device=self.device)
-        encode_directions(rays_d, self._ray_ids[:rays], self._harmonics, 0)
-        return self._harmonics

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 
 import numpy as np
@@ -21,6 +22,7 @@ from taichi_kernels import runtime
 from taichi_kernels.compositing import composite_training
 from taichi_kernels.marching import march_rays
 from taichi_kernels.rays import sample_training_rays
+from taichi_kernels.segment_marching import SEGMENT_STEPS, march_ray_segments
 
 _FIRST_RAYS = 512
 # On a GPU the host looks at the device this often: each look waits for all that was launched.
@@ -82,6 +84,11 @@ class Trainer:
         self._targets = torch.zeros(rays, 5, device=device)
         self._ray_samples = torch.zeros(rays, 2, dtype=torch.int32, device=device)
         self._losses = torch.zeros(rays, device=device)
+        self._marks: torch.Tensor | None = None
+        if device == "cuda":
+            longest = self._steps.count_between(self._near_distance, self._near_distance + 3**0.5)
+            segments = math.ceil((longest + 1) / SEGMENT_STEPS)
+            self._marks = torch.zeros(rays, segments, dtype=torch.int32, device=device)
         self._counter = torch.zeros(1, dtype=torch.int32, device=device)
         self._grad_raw_densities = torch.zeros(samples, device=device, dtype=dtype)
         self._grad_raw_colors = torch.zeros_like(self._batch.activations.raw_colors)
@@ -237,13 +244,22 @@ class Trainer:
             self._rays_o, self._rays_d, self._t_range, self._targets,
         )  # fmt: skip
         self._counter.zero_()
-        march_rays(
-            self._ray_ids[:rays], config.max_samples_per_ray, self._steps,
-            self._rays_o, self._rays_d, self._t_range,
-            occupancy.bits, occupancy.coarse_bits, occupancy.resolution, occupancy.coarse_resolution,
-            self._counter, self._ray_samples, self._batch.points, self._batch.distances, self._batch.sample_rays,
-            occupancy.cascades, in_order=self.device == "cpu",
-        )  # fmt: skip
+        if self._marks is None:
+            march_rays(
+                self._ray_ids[:rays], config.max_samples_per_ray, self._steps,
+                self._rays_o, self._rays_d, self._t_range,
+                occupancy.bits, occupancy.coarse_bits, occupancy.resolution, occupancy.coarse_resolution,
+                self._counter, self._ray_samples, self._batch.points, self._batch.distances, self._batch.sample_rays,
+                occupancy.cascades, in_order=True,
+            )  # fmt: skip
+        else:
+            march_ray_segments(
+                self._marks[:rays], config.max_samples_per_ray, self._steps,
+                self._rays_o, self._rays_d, self._t_range,
+                occupancy.bits, occupancy.coarse_bits, occupancy.resolution, occupancy.coarse_resolution,
+                self._counter, self._ray_samples, self._batch.points, self._batch.distances, self._batch.sample_rays,
+                occupancy.cascades,
+            )  # fmt: skip
 
     def _count_samples(self, rays: int) -> int:
         """Samples to evaluate, and the next step's number of rays."""

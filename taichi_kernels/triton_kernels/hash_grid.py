@@ -1,4 +1,4 @@
-"""The hash grid's backward pass with one vector atomic for the four features of a table row."""
+"""The hash grid with the four features of a table row in one vector: one read forward, one atomic backward."""
 
 import torch
 import triton
@@ -10,6 +10,57 @@ _PRIME_Z = tl.constexpr(805459861)
 
 
 @triton.jit
+def _locate(points, i, mask, resolution):
+    """The cell each point lies in and where inside it, kept off the far border so that corners exist."""
+    x = tl.clamp(tl.load(points + i * 3, mask=mask, other=0.0), 0.0, 1.0) * resolution
+    y = tl.clamp(tl.load(points + i * 3 + 1, mask=mask, other=0.0), 0.0, 1.0) * resolution
+    z = tl.clamp(tl.load(points + i * 3 + 2, mask=mask, other=0.0), 0.0, 1.0) * resolution
+    cell_x = tl.minimum(x.to(tl.int32), resolution - 1)
+    cell_y = tl.minimum(y.to(tl.int32), resolution - 1)
+    cell_z = tl.minimum(z.to(tl.int32), resolution - 1)
+    return cell_x, cell_y, cell_z, x - cell_x, y - cell_y, z - cell_z
+
+
+@triton.jit
+def _corner(corner: tl.constexpr, cell_x, cell_y, cell_z, fx, fy, fz, side, size):
+    """Row within the level and trilinear weight of one of the cells' eight corners."""
+    cx = (cell_x + (corner & 1)).to(tl.uint32)
+    cy = (cell_y + ((corner >> 1) & 1)).to(tl.uint32)
+    cz = (cell_z + (corner >> 2)).to(tl.uint32)
+    # side^3 overflows 32 bits for the finest levels.
+    if side.to(tl.int64) * side * side > size:
+        row = (cx ^ (cy * _PRIME_Y) ^ (cz * _PRIME_Z)) & (size - 1).to(tl.uint32)
+    else:
+        row = cx + side.to(tl.uint32) * (cy + side.to(tl.uint32) * cz)
+    wx = fx if corner & 1 else 1.0 - fx
+    wy = fy if (corner >> 1) & 1 else 1.0 - fy
+    wz = fz if corner >> 2 else 1.0 - fz
+    return row.to(tl.int32), wx * wy * wz
+
+
+@triton.jit(do_not_specialize=["n"])
+def _encode(
+    n, points, layout, table, features, feature_stride: tl.constexpr, FEATURES: tl.constexpr, BLOCK: tl.constexpr
+):
+    # Level-major: all points read one level's table before the next, so that it stays in cache.
+    level = tl.program_id(1)
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    mask = i < n
+    resolution = tl.load(layout + level * 3)
+    offset = tl.load(layout + level * 3 + 1)
+    size = tl.load(layout + level * 3 + 2)
+    k = tl.arange(0, FEATURES)
+    cell_x, cell_y, cell_z, fx, fy, fz = _locate(points, i, mask, resolution)
+    total = tl.zeros((BLOCK, FEATURES), tl.float32)
+    for corner in tl.static_range(8):
+        row, weight = _corner(corner, cell_x, cell_y, cell_z, fx, fy, fz, resolution + 1, size)
+        values = tl.load(table + (offset + row)[:, None] * FEATURES + k[None, :], mask=mask[:, None], other=0.0)
+        total += weight[:, None] * values.to(tl.float32)
+    out = features + i[:, None] * feature_stride + level * FEATURES + k[None, :]
+    tl.store(out, total.to(features.dtype.element_ty), mask=mask[:, None])
+
+
+@triton.jit(do_not_specialize=["n"])
 def _encode_backward(
     n,
     points,
@@ -32,29 +83,18 @@ def _encode_backward(
     ).to(tl.float32)
     # A row without any gradient (behind an opaque surface, past the last sample) costs no atomics.
     mask = mask & (tl.sum(tl.abs(g), axis=1) > 0.0)
-    x = tl.clamp(tl.load(points + i * 3, mask=mask, other=0.0), 0.0, 1.0) * resolution
-    y = tl.clamp(tl.load(points + i * 3 + 1, mask=mask, other=0.0), 0.0, 1.0) * resolution
-    z = tl.clamp(tl.load(points + i * 3 + 2, mask=mask, other=0.0), 0.0, 1.0) * resolution
-    cell_x = tl.minimum(x.to(tl.int32), resolution - 1)
-    cell_y = tl.minimum(y.to(tl.int32), resolution - 1)
-    cell_z = tl.minimum(z.to(tl.int32), resolution - 1)
-    fx, fy, fz = x - cell_x, y - cell_y, z - cell_z
-    side = resolution + 1
-    # side^3 overflows 32 bits for the finest levels.
-    hashed = side.to(tl.int64) * side * side > size
+    cell_x, cell_y, cell_z, fx, fy, fz = _locate(points, i, mask, resolution)
     for corner in tl.static_range(8):
-        cx = (cell_x + (corner & 1)).to(tl.uint32)
-        cy = (cell_y + ((corner >> 1) & 1)).to(tl.uint32)
-        cz = (cell_z + (corner >> 2)).to(tl.uint32)
-        if hashed:
-            row = (cx ^ (cy * _PRIME_Y) ^ (cz * _PRIME_Z)) & (size - 1).to(tl.uint32)
-        else:
-            row = cx + side.to(tl.uint32) * (cy + side.to(tl.uint32) * cz)
-        wx = fx if corner & 1 else 1.0 - fx
-        wy = fy if (corner >> 1) & 1 else 1.0 - fy
-        wz = fz if corner >> 2 else 1.0 - fz
-        target = grad_table + (offset + row.to(tl.int32))[:, None] * FEATURES + k[None, :]
-        tl.atomic_add(target, (wx * wy * wz)[:, None] * g, mask=mask[:, None], sem="relaxed")
+        row, weight = _corner(corner, cell_x, cell_y, cell_z, fx, fy, fz, resolution + 1, size)
+        target = grad_table + (offset + row)[:, None] * FEATURES + k[None, :]
+        tl.atomic_add(target, weight[:, None] * g, mask=mask[:, None], sem="relaxed")
+
+
+def encode(points: torch.Tensor, layout: torch.Tensor, table: torch.Tensor, features: torch.Tensor) -> None:
+    """As ``taichi_kernels.hash_grid.encode``."""
+    n = points.shape[0]
+    grid = (triton.cdiv(n, _BLOCK), layout.shape[0])
+    _encode[grid](n, points, layout, table, features, features.shape[1], table.shape[1], _BLOCK)
 
 
 def encode_backward(

@@ -35,8 +35,36 @@ def _load_output_matrix(weights):
 
 
 @triton.jit
+def _encode_directions(rays_d, sample_rays, i, mask):
+    """[BLOCK, 16] float16: the values of ``taichi_kernels.spherical_harmonics``. Worked out anew wherever they are
+    needed: cheaper than reading them."""
+    ray = tl.load(sample_rays + i, mask=mask, other=0)
+    x = tl.load(rays_d + ray * 3)[:, None]
+    y = tl.load(rays_d + ray * 3 + 1)[:, None]
+    z = tl.load(rays_d + ray * 3 + 2)[:, None]
+    xx, yy, zz = x * x, y * y, z * z
+    k = tl.arange(0, _SH)[None, :]
+    values = tl.where(k == 1, -0.48860251190291987 * y, 0.28209479177387814)
+    values = tl.where(k == 2, 0.48860251190291987 * z, values)
+    values = tl.where(k == 3, -0.48860251190291987 * x, values)
+    values = tl.where(k == 4, 1.0925484305920792 * x * y, values)
+    values = tl.where(k == 5, -1.0925484305920792 * y * z, values)
+    values = tl.where(k == 6, 0.31539156525252005 * (3.0 * zz - 1.0), values)
+    values = tl.where(k == 7, -1.0925484305920792 * x * z, values)
+    values = tl.where(k == 8, 0.5462742152960396 * (xx - yy), values)
+    values = tl.where(k == 9, 0.5900435899266435 * y * (yy - 3.0 * xx), values)
+    values = tl.where(k == 10, 2.890611442640554 * x * y * z, values)
+    values = tl.where(k == 11, 0.4570457994644658 * y * (1.0 - 5.0 * zz), values)
+    values = tl.where(k == 12, 0.3731763325901154 * z * (5.0 * zz - 3.0), values)
+    values = tl.where(k == 13, 0.4570457994644658 * x * (1.0 - 5.0 * zz), values)
+    values = tl.where(k == 14, 1.445305721320277 * z * (xx - yy), values)
+    values = tl.where(k == 15, 0.5900435899266435 * x * (3.0 * yy - xx), values)
+    return values.to(tl.float16)
+
+
+@triton.jit(do_not_specialize=["n"])
 def _forward(
-    n, features, harmonics, sample_rays, weights, densities, colors, WITH_COLOR: tl.constexpr, BLOCK: tl.constexpr
+    n, features, rays_d, sample_rays, weights, densities, colors, WITH_COLOR: tl.constexpr, BLOCK: tl.constexpr
 ):
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = i < n
@@ -47,8 +75,7 @@ def _forward(
     density = tl.sum(tl.where(c_geo[None, :] == 0, geometry.to(tl.float32), 0.0), axis=1)
     tl.store(densities + i, density.to(tl.float16), mask=mask)
     if WITH_COLOR:
-        ray = tl.load(sample_rays + i, mask=mask, other=0)
-        sh = tl.load(harmonics + ray[:, None] * _SH + tl.arange(0, _SH)[None, :])
+        sh = _encode_directions(rays_d, sample_rays, i, mask)
         h2 = tl.dot(geometry, _load_matrix(weights, _W3, _GEO, _WIDTH))
         h2 += tl.dot(sh, _load_matrix(weights, _W3 + _GEO * _WIDTH, _SH, _WIDTH))
         h2 = tl.maximum(h2, 0.0).to(tl.float16)
@@ -64,11 +91,11 @@ def _add_matrix(gradients, offset: tl.constexpr, value, rows: tl.constexpr, colu
     tl.atomic_add(gradients + offset + r[:, None] * columns + c[None, :], value, sem="relaxed")
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["n"])
 def _backward(
     n,
     features,
-    harmonics,
+    rays_d,
     sample_rays,
     weights,
     grad_densities,
@@ -97,8 +124,7 @@ def _backward(
         x = tl.load(features + i[:, None] * _IN + c_in[None, :], mask=mask[:, None], other=0.0)
         h1 = tl.maximum(tl.dot(x, w1), 0.0).to(tl.float16)
         geometry = tl.dot(h1, w2).to(tl.float16)
-        ray = tl.load(sample_rays + i, mask=mask, other=0)
-        sh = tl.load(harmonics + ray[:, None] * _SH + tl.arange(0, _SH)[None, :])
+        sh = _encode_directions(rays_d, sample_rays, i, mask)
         h2 = tl.maximum(tl.dot(geometry, w3_geo) + tl.dot(sh, w3_sh), 0.0).to(tl.float16)
         h3 = tl.maximum(tl.dot(h2, w4), 0.0).to(tl.float16)
 
@@ -131,25 +157,26 @@ def _backward(
 
 def forward(
     features: torch.Tensor,
-    harmonics: torch.Tensor | None,
+    rays_d: torch.Tensor | None,
     sample_rays: torch.Tensor | None,
     weights: torch.Tensor,
     densities: torch.Tensor,
     colors: torch.Tensor,
 ) -> None:
-    """Raw ``densities`` [n, 1] and, given ``harmonics`` [rays, 16], raw ``colors`` [n, 4] (three count). All float16.
+    """Raw ``densities`` [n, 1] and, given ``rays_d`` [rays, 3] (float32, unit length), raw ``colors`` [n, 4] (three
+    count). The others are float16.
 
     ``features`` [n, 32]; ``sample_rays`` [n] int32; ``weights`` flat.
     """
     n = features.shape[0]
     _forward[(triton.cdiv(n, _BLOCK),)](
-        n, features, harmonics, sample_rays, weights, densities, colors, harmonics is not None, _BLOCK, num_warps=8
+        n, features, rays_d, sample_rays, weights, densities, colors, rays_d is not None, _BLOCK, num_warps=8
     )
 
 
 def backward(
     features: torch.Tensor,
-    harmonics: torch.Tensor,
+    rays_d: torch.Tensor,
     sample_rays: torch.Tensor,
     weights: torch.Tensor,
     grad_densities: torch.Tensor,
@@ -162,6 +189,6 @@ def backward(
     processors = torch.cuda.get_device_properties(features.device).multi_processor_count
     programs = min(triton.cdiv(n, _BLOCK), processors * _BACKWARD_PROGRAMS_PER_PROCESSOR)
     _backward[(programs,)](
-        n, features, harmonics, sample_rays, weights, grad_densities, grad_colors, grad_features, gradients, _BLOCK,
+        n, features, rays_d, sample_rays, weights, grad_densities, grad_colors, grad_features, gradients, _BLOCK,
         num_warps=8,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from taichi_kernels.twins import compositing as compositing_twin
 from taichi_kernels.twins import marching as marching_twin
 from taichi_kernels.twins import occupancy as occupancy_twin
 from taichi_kernels.twins import rays as rays_twin
+from tests.taichi_kernels.segments import march_all_ray_segments
 
 RESOLUTION, CASCADES = 16, 3
 STEPS = StepRule(smallest=0.004, largest=0.1, cone_angle=1 / 40, density=0.25)
@@ -59,8 +60,9 @@ def _march(function: Any, device: str) -> dict[str, torch.Tensor]:
     return out
 
 
-def test_samples_lie_on_the_growing_lattice_in_occupied_cells_and_none_is_missed(device: str) -> None:
-    found, expected = _march(marching.march_rays, device), _march(marching_twin.march_rays, device)
+@pytest.mark.parametrize("march", [marching.march_rays, march_all_ray_segments], ids=["rays", "segments"])
+def test_samples_lie_on_the_growing_lattice_in_occupied_cells_and_none_is_missed(device: str, march: Any) -> None:
+    found, expected = _march(march, device), _march(marching_twin.march_rays, device)
     bits = _occupancy()[0]
     total = int(found["ray_samples"][:, 1].sum())
     assert total > 500

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from taichi_kernels import hash_grid
+from taichi_kernels import hash_grid, triton_kernels
 from taichi_kernels.hash_grid import FEATURES, GridLayout
 from taichi_kernels.twins import hash_grid as twin
 
@@ -15,6 +15,16 @@ LAYOUTS = {
     "both": GridLayout.build(levels=5, log2_table_size=10, base_resolution=4, max_resolution=300),
     "one level": GridLayout.build(levels=1, log2_table_size=12, base_resolution=8, max_resolution=8),
 }
+
+
+@pytest.fixture(params=["vectors", "portable"], autouse=True)
+def path(request: pytest.FixtureRequest, device: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Triton's kernels where the card has them, and Taichi's, which run everywhere."""
+    if request.param == "vectors" and not (device == "cuda" and triton_kernels.available()):
+        pytest.skip("no card for Triton's kernels here")
+    if request.param == "portable":
+        monkeypatch.setattr(triton_kernels, "available", lambda: False)
+    return request.param
 
 
 @pytest.fixture(params=["float32", "float16"])

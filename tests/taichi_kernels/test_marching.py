@@ -13,12 +13,15 @@ from taichi_kernels.occupancy import COARSE_FACTOR
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins import marching as twin
 from taichi_kernels.twins.occupancy import pack_bits
+from tests.taichi_kernels.segments import march_all_ray_segments
 
 RESOLUTION = 32
 STEP = 3**0.5 / 150
 STEPS = StepRule.constant(STEP)
 # A sample this close to a cell border may fall on either side of it in float32.
 BORDER = 1e-4
+# A thread a ray, and a thread for every 32 of its steps.
+BOTH_WAYS = pytest.mark.parametrize("march", [marching.march_rays, march_all_ray_segments], ids=["rays", "segments"])
 
 
 @dataclasses.dataclass
@@ -89,22 +92,28 @@ def _assert_same_samples(first: list[torch.Tensor], second: list[torch.Tensor]) 
     torch.testing.assert_close(torch.cat(first), torch.cat(second), atol=3e-6, rtol=0)
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize("filling", [0.002, 0.02, 0.3])
-def test_same_samples_as_brute_force(device: str, filling: float) -> None:
+def test_same_samples_as_brute_force(device: str, filling: float, march: Any) -> None:
     setup = Setup.build(device, filling=filling)
     other = dataclasses.replace(setup, t_range=setup.t_range.clone())
-    found, expected = setup.march(marching.march_rays), other.march(twin.march_rays)
+    found, expected = setup.march(march), other.march(twin.march_rays)
     _assert_same_samples(setup.distances_of(found), other.distances_of(expected))
     total = int(found["counter"])
     assert total > 200
     assert total == int(found["ray_samples"][:, 1].sum())
-    # Everything past the end of the rays: nothing is left to march.
+
+
+def test_after_all_samples_nothing_is_left_to_march(device: str) -> None:
+    setup = Setup.build(device)
+    setup.march(marching.march_rays)
     assert (setup.t_range[:, 0] >= setup.t_range[:, 1]).all()
 
 
-def test_every_sample_lies_in_an_occupied_cell_on_its_ray(device: str) -> None:
+@BOTH_WAYS
+def test_every_sample_lies_in_an_occupied_cell_on_its_ray(device: str, march: Any) -> None:
     setup = Setup.build(device)
-    found = setup.march(marching.march_rays)
+    found = setup.march(march)
     total = int(found["counter"])
     points, rays = found["points"][:total], found["sample_rays"][:total].long()
     expected = setup.rays_o[rays] + found["distances"][:total, None] * setup.rays_d[rays]
@@ -115,8 +124,9 @@ def test_every_sample_lies_in_an_occupied_cell_on_its_ray(device: str) -> None:
         assert (found["distances"][start : start + count].diff() > 0.99 * STEP).all()
 
 
-def test_an_empty_grid_gives_no_samples(device: str) -> None:
-    found = Setup.build(device, filling=0.0).march(marching.march_rays)
+@BOTH_WAYS
+def test_an_empty_grid_gives_no_samples(device: str, march: Any) -> None:
+    found = Setup.build(device, filling=0.0).march(march)
     assert int(found["counter"]) == 0
     assert (found["ray_samples"][:, 1] == 0).all()
     assert (found["distances"] == -9.0).all()
@@ -139,12 +149,22 @@ def test_resuming_by_t_range_goes_on_exactly(device: str, max_samples: int) -> N
         assert gathered[ray] == found["distances"][start : start + count].tolist()
 
 
-def test_overflow_drops_whole_rays_and_writes_nothing_past_the_end(device: str) -> None:
+@pytest.mark.parametrize("max_samples", [1, 40])
+def test_segments_give_the_first_samples_of_each_ray(device: str, max_samples: int) -> None:
     setup = Setup.build(device)
-    everything = dataclasses.replace(setup, t_range=setup.t_range.clone()).march(marching.march_rays)
+    found = setup.march(march_all_ray_segments, max_samples=max_samples)
+    expected = setup.march(marching.march_rays, max_samples=max_samples)
+    assert (found["ray_samples"][:, 1] == max_samples).any()
+    _assert_same_samples(setup.distances_of(found), setup.distances_of(expected))
+
+
+@BOTH_WAYS
+def test_overflow_drops_whole_rays_and_writes_nothing_past_the_end(device: str, march: Any) -> None:
+    setup = Setup.build(device)
+    everything = dataclasses.replace(setup, t_range=setup.t_range.clone()).march(march)
     wanted = int(everything["counter"])
     capacity = wanted // 2
-    found = setup.march(marching.march_rays, capacity=capacity, guard=200)
+    found = setup.march(march, capacity=capacity, guard=200)
     assert int(found["counter"]) == wanted
     counts, whole = found["ray_samples"][:, 1], everything["ray_samples"][:, 1]
     assert ((counts == whole) | (counts == 0)).all()

@@ -14,11 +14,19 @@ SMALL = FieldConfig(levels=4, log2_table_size=8, base_resolution=4, max_resoluti
 SAMPLES, RAYS = 700, 40
 
 
-@pytest.fixture(params=[(16, 1), (32, 2), (64, 3)], ids=lambda p: f"width {p[0]}, {p[1]} colour layers")
+# The last is the shape that tensor cores compute, where there are any.
+SHAPES = {
+    "width 16, 1 colour layer": dataclasses.replace(SMALL, hidden_width=16, color_layers=1),
+    "width 32, 2 colour layers": dataclasses.replace(SMALL, hidden_width=32, color_layers=2),
+    "width 64, 3 colour layers": dataclasses.replace(SMALL, hidden_width=64, color_layers=3),
+    "8 levels, width 64, 2 colour layers": dataclasses.replace(SMALL, levels=8, hidden_width=64, color_layers=2),
+}
+
+
+@pytest.fixture(params=list(SHAPES))
 def field(request: pytest.FixtureRequest, device: str) -> HashGridField:
     """A field whose features matter (a fresh one's are almost zero)."""
-    width, layers = request.param
-    field = HashGridField(dataclasses.replace(SMALL, hidden_width=width, color_layers=layers), device, seed=3)
+    field = HashGridField(SHAPES[request.param], device, seed=3)
     field.load_state({**field.state(), "field.table": torch.randn(field.table.shape).to(device)})
     return field
 
