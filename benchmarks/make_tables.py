@@ -158,10 +158,20 @@ def startup_table(results: Sequence[Result]) -> str:
     for result in results:
         cold, warm = result["cold"], result["warm"]
         for caches, row in (("empty", cold), ("warm", warm)):
-            figures = [f"{row['first_words']:.1f}", f"{row['longest_silence']:.1f}"]
+            names = ("imports", "dataset", "views", "kernels", "first_words", "longest_silence")
+            figures = [f"{row[name]:.1f}" for name in names]
             rows.append([_data(result), _device(result), caches, _with_spread(row, "seconds", "{:.1f}"), *figures])
-    head = ["data", "device", "caches", "first step after, s", "first words after, s", "longest silence, s"]
-    return _markdown(head, rows)
+    head = [
+        "data",
+        "device",
+        "caches",
+        "first step after, s",
+        "imports, s",
+        "reading data, s",
+        "views, s",
+        "kernels, s",
+    ]
+    return _markdown([*head, "first words after, s", "longest silence, s"], rows)
 
 
 # Table: the kind of result it is made from, and how.

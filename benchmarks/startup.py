@@ -12,26 +12,28 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.results import write_result
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 CACHES = {
     "TI_OFFLINE_CACHE_FILE_PATH": "taichi",
     "TRITON_CACHE_DIR": "triton",
     "CUDA_CACHE_PATH": "cuda",
     "TORCHINDUCTOR_CACHE_DIR": "inductor",
 }
-# The child writes the time of its first step into this file, then ends.
+# The child writes into this file when each phase ended, then ends itself.
 MARK = "HASHLIGHT_FIRST_STEP"
+PHASES = ("imports", "dataset", "views", "kernels", "step")
 TIMEOUT = 300.0
 
 
@@ -56,14 +58,22 @@ def main() -> int:
 
 
 def measure(options: argparse.Namespace, folder: Path, number: int) -> dict[str, float]:
-    """One start: seconds to the first words, the longest silence after them, and the first step."""
+    """One start: seconds to the first step and to the first words, the longest silence after those, and each phase."""
     mark, caches = folder / f"first-step-{number}", folder / "caches"
     environment = os.environ | {name: str(caches / sub) for name, sub in CACHES.items()} | {MARK: str(mark)}
-    arguments = ["train", str(options.dataset), "--out", str(folder / f"run-{number}"), "--device", options.device]
+    arguments = [
+        "train",
+        str(options.dataset.resolve()),
+        "--out",
+        str(folder / f"run-{number}"),
+        "--device",
+        options.device,
+    ]
     command = [sys.executable, "-u", "-m", "benchmarks.startup", *arguments]
     # Wall-clock time, for it is the same in both processes.
     started = time.time()
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, env=environment, cwd=REPOSITORY, **output) as child:
         words = []
         assert child.stdout is not None
         while chunk := os.read(child.stdout.fileno(), 65536):
@@ -74,10 +84,12 @@ def measure(options: argparse.Namespace, folder: Path, number: int) -> dict[str,
         raise StartupError(f"hashlight {' '.join(arguments)}: ended with {code} before its first step:\n{text}")
     if not any((caches / CACHES["TI_OFFLINE_CACHE_FILE_PATH"]).rglob("*.tic")):
         raise StartupError("Taichi kept its kernels elsewhere: a start on empty caches can't be measured")
-    first_step = float(mark.read_text(encoding="utf-8")) - started
+    ends = json.loads(mark.read_text(encoding="utf-8"))
+    phases = dict(zip(PHASES, (end - begin for begin, end in itertools.pairwise([started, *ends])), strict=True))
+    first_step = ends[-1] - started
     times = [*(seconds for seconds, _ in words if seconds < first_step), first_step]
-    silences = [later - earlier for earlier, later in itertools.pairwise(times)]
-    result = {"seconds": first_step, "first_words": times[0], "longest_silence": max(silences, default=first_step)}
+    silence = max((later - earlier for earlier, later in itertools.pairwise(times)), default=first_step)
+    result = {"seconds": first_step, "first_words": times[0], "longest_silence": silence} | phases
     print(("cold" if number == 0 else "warm") + "".join(f", {name} {value:.2f}" for name, value in result.items()))
     return result
 
@@ -109,28 +121,43 @@ def describe(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def train_until_first_step(arguments: list[str]) -> int:
-    """Run ``hashlight`` with ``arguments``; note when the first step of the real trainer is done, and end."""
+    """Run ``hashlight`` with ``arguments``; note when each phase is over, and end after the first step.
+
+    The trainer that warms the kernels up is another one; what it does counts as theirs.
+    """
     from engine import cli
 
-    # What the command does first, and imports later: here nothing else may come before it.
+    # What the command does before it imports anything heavy.
     cli._share_cores()
     from engine.training.trainer import Trainer
 
-    step: Callable[[Trainer], None] = Trainer.step
+    ends = [time.time()]
+    begin, warm_up, step = Trainer.__init__, Trainer.warm_up, Trainer.step
+
+    def note_dataset(trainer: Trainer, *given: Any) -> None:
+        if len(ends) == 1:
+            ends.append(time.time())
+        begin(trainer, *given)
+
+    def note_kernels(trainer: Trainer) -> None:
+        ends.append(time.time())
+        warm_up(trainer)
+        ends.append(time.time())
 
     def note_first_step(trainer: Trainer) -> None:
         step(trainer)
-        if trainer.view_names == ["warm-up"]:
+        if len(ends) < len(PHASES) - 1:
             return
         if trainer.device == "cuda":
             import torch
 
             torch.cuda.synchronize()
-        Path(os.environ[MARK]).write_text(repr(time.time()), encoding="utf-8")
+        ends.append(time.time())
+        Path(os.environ[MARK]).write_text(json.dumps(ends), encoding="utf-8")
         # An orderly end: that is when Taichi writes its cache.
         raise SystemExit(0)
 
-    Trainer.step = note_first_step  # type: ignore[method-assign]
+    Trainer.__init__, Trainer.warm_up, Trainer.step = note_dataset, note_kernels, note_first_step  # type: ignore[method-assign]
     return cli.main(arguments)
 
 

@@ -9,6 +9,7 @@ import argparse
 import importlib
 import os
 import sys
+import time
 from collections.abc import Sequence
 
 from engine import __version__
@@ -27,6 +28,7 @@ OWN_PACKAGES = ("engine", "taichi_kernels")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 fine, 1 it failed, 2 bad usage, 130 stopped with Ctrl-C."""
+    started = time.perf_counter()
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = _build_parser(_find_command(arguments))
     try:
@@ -36,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return 2
+    options.started = started
     _share_cores()
     try:
         return int(importlib.import_module(f"engine.cli.{options.command}").run(options))

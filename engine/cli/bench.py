@@ -96,7 +96,7 @@ class Bench:
 
     def measure(self, options: argparse.Namespace) -> dict[str, Any]:
         """All figures: of the first seed in full, and the median and spread where there are more seeds."""
-        startup_seconds = self._start_up()
+        startup_seconds = self._start_up(options.started)
         runs = []
         last: Trainer | None = None
         for seed in range(options.seed, options.seed + options.seeds):
@@ -119,10 +119,10 @@ class Bench:
             | {"peak_gpu_memory_bytes": self._peak_memory()}
         )
 
-    def _start_up(self) -> float:
-        """Seconds from nothing to the first step: views on the device and every kernel compiled."""
+    def _start_up(self, started: float) -> float:
+        """Seconds from the command's start to its first step: all imported, the dataset read, its views on the device,
+        every kernel compiled. ``started``: of time.perf_counter."""
         _say("warming up ...")
-        started = time.perf_counter()
         trainer = self._new_trainer(self.config.seed)
         trainer.warm_up()
         trainer.step()
