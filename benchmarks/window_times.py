@@ -1,82 +1,122 @@
 """How long Hashlight keeps Blender's main thread busy while its window is open, and how soon the view is followed.
 
-Run by ``python scripts/test_gui.py --script benchmarks/window_times.py --keep FOLDER``; prints tables and leaves them
-in FOLDER/window_times.json. A real engine trains on a small capture while the view turns; then 1080p frames are put
-onto the plane and into the viewport, as fast as they are taken.
+    python scripts/test_gui.py --script benchmarks/window_times.py --keep FOLDER [KEY=VALUE ...]
+
+A real engine trains on a small capture. First the view is turned again and again, each time until a picture of the
+field from there is on the screen. Then 1080p pictures arrive on the image plane and in the viewport while 1080p views
+are sent and training reports. Every function of ours that Blender calls is timed, by the clock and by the processor.
+Prints tables, and leaves them in FOLDER/window_times.json; with ``keep=1`` also in benchmarks/results/.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
 import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import bpy
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "gui"))
-from run_in_blender import start
-from window import Steps, Window
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tests" / "gui"), str(ROOT)]
+from run_in_blender import start  # noqa: E402
+from window import Steps, Window  # noqa: E402
 
 EDGES = (1, 2, 5, 10, 20, 50)  # milliseconds
 TURNS = 20
+LIVE_FRAMES = 8
 FRAMES = 60
+VIEWS = 12
 HD = (1920, 1080)
+CALLS = (
+    ("session.registry", "_tick", "messages"),
+    ("preview.neural_view", "_tick", "neural view, timer"),
+    ("preview.neural_view", "_before_drawing", "neural view, before drawing"),
+    ("preview.neural_view", "_draw", "neural view, drawing"),
+    ("capture.plan_drawing", "_draw_lines", "plan, lines"),
+    ("capture.plan_drawing", "_draw_numbers", "plan, numbers"),
+)
+PARTS = (("preview.live", "show_picture", "a picture onto its plane (part of messages)"),)
 
 
 class Stopwatch:
-    """Times of named functions, in milliseconds."""
+    """Times of named functions in milliseconds: by the clock, and of the thread's own computing."""
 
     def __init__(self) -> None:
-        self.times: dict[str, list[float]] = {}
+        self.times: dict[str, list[tuple[float, float]]] = {}
 
     def wrap(self, module: ModuleType | type, name: str, label: str) -> None:
         """Have every call of ``module.name`` timed under ``label``."""
         function: Callable[..., object] = getattr(module, name)
-        times = self.times.setdefault(label, [])
 
         @functools.wraps(function)
         def timed(*arguments: object, **options: object) -> object:
-            started = time.perf_counter()
-            try:
+            with self._timed(label):
                 return function(*arguments, **options)
-            finally:
-                times.append((time.perf_counter() - started) * 1e3)
 
         setattr(module, name, timed)
+
+    def wrap_draw(self, panel: type[bpy.types.Panel]) -> None:
+        """``wrap`` for a panel's ``draw``, whose arguments Blender counts."""
+        function = panel.draw
+
+        def draw(self_: bpy.types.Panel, context: bpy.types.Context) -> None:
+            with self._timed("panels"):
+                function(self_, context)
+
+        panel.draw = draw
+
+    @contextlib.contextmanager
+    def _timed(self, label: str) -> Iterator[None]:
+        clock, cpu = time.perf_counter(), time.thread_time()
+        try:
+            yield
+        finally:
+            spent = (1e3 * (time.perf_counter() - clock), 1e3 * (time.thread_time() - cpu))
+            self.times.setdefault(label, []).append(spent)
+
+    def take(self) -> dict[str, list[tuple[float, float]]]:
+        """All that was measured since the last time."""
+        times, self.times = self.times, {}
+        return times
 
 
 def measure(window: Window) -> Steps:
     """All of it, in one Blender."""
     watch = Stopwatch()
-    registry, neural_view = window.addon("session.registry"), window.addon("preview.neural_view")
-    live, drawing = window.addon("preview.live"), window.addon("preview.drawing")
-    watch.wrap(registry, "pump", "pump messages")
-    watch.wrap(neural_view, "_draw", "neural view: draw")
-    watch.wrap(neural_view, "show", "neural view: take a frame")
-    watch.wrap(drawing.FrameTexture, "_upload", "neural view: upload (part of draw)")
-    watch.wrap(live, "show_picture", "plane: take a frame")
-    watch.wrap(window.addon("capture.plan_drawing"), "_look", "plan: look")
+    plan_drawing = window.addon("capture.plan_drawing")
+    plan_drawing.unregister()
+    for module, name, label in CALLS + PARTS:
+        watch.wrap(window.addon(module), name, label)
+    plan_drawing.register()
+    for panel in bpy.types.Panel.__subclasses__():
+        if panel.__name__.startswith("HASHLIGHT_PT_"):
+            watch.wrap_draw(panel)
 
+    window.region("UI").active_panel_category = "Hashlight"
     yield from _train(window)
-    with window.viewport():
-        bpy.ops.hashlight.neural_view()
-    yield lambda: neural_view.describe(window.space).startswith("Sharp")
-    latencies: list[float] = []
-    yield from _turn(window, latencies)
-    following = {label: list(times) for label, times in watch.times.items()}
-    for times in watch.times.values():
-        times.clear()
+    alone = yield from _redraw(window)
+    turns = yield from _turn(window)
+    following = watch.take()
+    yield from _live_hd(window)
     yield from _show_hd_frames(window)
+    session = window.addon("session.registry").current()
+    region = window.region()
     result = {
-        "following the view": following,
-        "1080p frames": watch.times,
-        "view followed after, ms": {"each": [1e3 * seconds for seconds in latencies]},
+        "dataset": "window",
+        "device_name": session.welcome.device_name,
+        "blender": bpy.app.version_string,
+        "viewport": [region.width, region.height],
+        "calls": {"following the view": following, "1080p": watch.take()},
+        "redraw_ms": alone,
+        "turns_ms": turns,
     }
     (window.out / "window_times.json").write_text(json.dumps(result, indent=1), "utf-8")
     with (window.out / "report.txt").open("a", encoding="utf-8") as file:
@@ -90,8 +130,10 @@ def _train(window: Window) -> Steps:
     scene.cycles.samples, scene.cycles.use_denoising = 4, False
     bpy.ops.mesh.primitive_monkey_add(size=2.0)
     scene.collection.objects.link(bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN")))
-    bpy.ops.object.camera_add(location=(0.0, -5.0, 1.0), rotation=(1.37, 0.0, 0.0))
+    # Far away: what the field makes of 1080p from there is mostly empty, and so comes often.
+    bpy.ops.object.camera_add(location=(0.0, -60.0, 1.0), rotation=(1.57, 0.0, 0.0))
     scene.camera = bpy.context.object
+    scene.render.resolution_x, scene.render.resolution_y = HD
     capture = scene.hashlight.capture
     capture.resolution_x = capture.resolution_y = 64
     capture.training_views, capture.held_out_views = 16, 2
@@ -100,59 +142,126 @@ def _train(window: Window) -> Steps:
     with window.viewport():
         bpy.ops.hashlight.fit_bounds()
         bpy.ops.hashlight.plan_cameras()
-        bpy.ops.hashlight.capture_and_train("INVOKE_DEFAULT")
+        bpy.ops.hashlight.capture_and_train("EXEC_DEFAULT")
     registry = window.addon("session.registry")
     yield lambda: registry.current().status is not None and registry.current().status.step > 100
     yield lambda: not registry.current().views.count("waiting", "sent")
 
 
-def _turn(window: Window, latencies: list[float]) -> Steps:
-    """Turn the view a little, again and again, each time until a picture of it is there."""
-    neural_view, view_camera = window.addon("preview.neural_view"), window.addon("preview.view_camera")
+class _Redraws:
+    """When the viewport was drawn: the moments at which drawing was done."""
 
-    def is_followed() -> bool:
-        here = view_camera.camera_of_region(window.region(), window.view)
-        return view_camera.is_same_view(neural_view._current.picture.camera, here)
+    def __init__(self) -> None:
+        self.ended: list[float] = []
+        self.follow: Callable[[], bool] = lambda: False
+        self.followed: float | None = None
+        self._handler = bpy.types.SpaceView3D.draw_handler_add(self._note, (), "WINDOW", "POST_PIXEL")
 
+    def _note(self) -> None:
+        now = time.perf_counter()
+        self.ended.append(now)
+        if self.followed is None and self.follow():
+            self.followed = now
+
+    def remove(self) -> None:
+        bpy.types.SpaceView3D.draw_handler_remove(self._handler, "WINDOW")
+
+
+def _turn_view(window: Window) -> float:
     quaternion = type(window.view.view_rotation)
+    window.view.view_rotation = quaternion((0.0, 0.0, 1.0), 0.07) @ window.view.view_rotation
+    window.area.tag_redraw()
+    return time.perf_counter()
+
+
+def _redraw(window: Window) -> Steps:
+    """Milliseconds from turning the view to the end of the redraw, without the neural view."""
+    redraws, times = _Redraws(), []
     for _ in range(TURNS):
-        window.view.view_rotation = quaternion((0.0, 0.0, 1.0), 0.07) @ window.view.view_rotation
-        window.area.tag_redraw()
-        started = time.perf_counter()
-        yield is_followed
-        latencies.append(time.perf_counter() - started)
-        yield 0.25
+        redraws.ended.clear()
+        moved = _turn_view(window)
+        yield lambda: redraws.ended
+        times.append(1e3 * (redraws.ended[0] - moved))
+        yield 0.4
+    redraws.remove()
+    return times
+
+
+def _turn(window: Window) -> Steps:
+    """Milliseconds from turning the view to the end of the redraw that shows a picture from there; each time."""
+    neural_view, view_camera = window.addon("preview.neural_view"), window.addon("preview.view_camera")
+    with window.viewport():
+        bpy.ops.hashlight.neural_view()
+    yield lambda: neural_view.describe(window.space).startswith("Sharp")
+
+    def is_shown() -> bool:
+        here = view_camera.camera_of_region(window.region(), window.view)
+        drawn = neural_view._current.drawn
+        return drawn is not None and view_camera.is_same_view(drawn.camera, here)
+
+    redraws, times = _Redraws(), []
+    redraws.follow = is_shown
+    for _ in range(TURNS):
+        redraws.followed = moved = None
+        moved = _turn_view(window)
+        yield lambda: redraws.followed
+        times.append(1e3 * (redraws.followed - moved))
+        yield 0.4
+    redraws.remove()
+    return times
+
+
+def _live_hd(window: Window) -> Steps:
+    """The engine's own 1080p pictures on the plane, while 1080p views are sent to it."""
+    from engine.link.messages import AddView
+
+    live, session = window.addon("preview.live"), window.addon("session.registry").current()
+    camera = live.preview_camera(bpy.context.scene).resized(*HD)
+    pixels = {"color": np.zeros((HD[1], HD[0], 4), np.float16), "depth": np.full((HD[1], HD[0]), np.inf, np.float32)}
+    first = session.frame.request
+    with window.viewport():
+        bpy.ops.hashlight.preview_live()
+    for number in range(VIEWS):
+        view = AddView(name=f"hd-{number}", split="test", camera=camera, **pixels)
+        session.add_view(view.name, functools.partial(dataclasses.replace, view), view)
+        yield 0.5
+    yield lambda: not session.views.count("waiting", "sent")
+    yield lambda: session.frame.request >= first + LIVE_FRAMES
+    bpy.ops.hashlight.preview_live()
+    yield 0.5
 
 
 def _show_hd_frames(window: Window) -> Steps:
-    """1080p frames onto the plane and into the viewport."""
+    """1080p frames onto the plane and into the viewport, as fast as they are taken, while training goes on."""
     from engine.link.messages import Frame
 
     live, neural_view = window.addon("preview.live"), window.addon("preview.neural_view")
     session = window.addon("session.registry").current()
-    session.pause()
     camera = live.preview_camera(bpy.context.scene).resized(*HD)
     color = np.full((HD[1], HD[0], 4), 0.5, np.float16)
     depth = np.full((HD[1], HD[0]), 4.0, np.float32)
     for number in range(FRAMES):
         frame = Frame(request=1_000_000 + number, step=number, camera=camera, color=color, depth=depth)
-        live.show_picture(bpy.context.scene, session, frame)
-        yield 0.05
-        neural_view.show(frame, session)
-        yield 0.05
+        live._preparation.give(session, frame)
+        yield 0.1
+        neural_view._preparation.give(session, frame)
+        yield 0.1
 
 
-def _tables(result: dict[str, dict[str, list[float]]]) -> list[str]:
+def _tables(result: dict) -> list[str]:
     lines = []
-    for title, rows in result.items():
-        lines += ["", f"| {title} | calls | median ms | 99 % ms | longest ms | " + _columns() + " |"]
-        lines.append("|" + "---|" * (len(EDGES) + 6))
+    for title, rows in result["calls"].items():
+        lines += ["", f"| {title} | calls | median ms | 99 % ms | longest ms | longest CPU ms | " + _columns() + " |"]
+        lines.append("|" + "---|" * (len(EDGES) + 7))
         for label, times in rows.items():
-            if times:
-                median, high, longest = np.percentile(times, [50, 99, 100])
-                counts = np.histogram(times, bins=[0.0, *EDGES, np.inf])[0]
-                shares = " | ".join(map(str, counts))
-                lines.append(f"| {label} | {len(times)} | {median:.2f} | {high:.2f} | {longest:.2f} | {shares} |")
+            clock, cpu = np.array(times).T
+            median, high, longest = np.percentile(clock, [50, 99, 100])
+            counts = np.histogram(clock, bins=[0.0, *EDGES, np.inf])[0]
+            figures = f"{median:.2f} | {high:.2f} | {longest:.2f} | {cpu.max():.2f}"
+            lines.append(f"| {label} | {len(times)} | {figures} | {' | '.join(map(str, counts))} |")
+    for name in ("redraw_ms", "turns_ms"):
+        low, median, high = np.percentile(result[name], [0, 50, 100])
+        lines.append(f"{name}: median {median:.0f}, {low:.0f} to {high:.0f}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""The table of the scene's view transform as a texture, shared by all that draws pictures; needs a window."""
+"""The scene's view transform as a texture, shared by all that draws pictures; needs a window."""
 
 from __future__ import annotations
 
@@ -7,29 +7,43 @@ from collections.abc import Hashable
 import bpy
 import gpu
 
-from .display_transform import bake_table, settings_key
+from .display_transform import TableBake, settings_key
 from .drawing import make_table_texture
 
-_key: Hashable = None
-_texture: gpu.types.GPUTexture | None = None
+_KEPT = 4  # tables, for scenes that are shown side by side or settings that are tried in turn
+
+_textures: dict[Hashable, gpu.types.GPUTexture] = {}  # the newest last
+_bake: TableBake | None = None
 
 
 def refresh(scene: bpy.types.Scene) -> bool:
-    """Make the table of ``scene`` if its settings have changed; returns whether they had. Not while Blender draws."""
-    global _key, _texture
-    key = settings_key(scene)
-    if key == _key:
+    """Go on with the table of ``scene`` where it is not there yet; returns whether it has just come. For timers."""
+    global _bake
+    if _bake is None:
+        if settings_key(scene) in _textures:
+            return False
+        _bake = TableBake(scene)
+    try:
+        table = _bake.advance()
+    except RuntimeError:
+        _bake = None
+        raise
+    if table is None:
         return False
-    _key, _texture = key, make_table_texture(bake_table(scene))
+    if len(_textures) == _KEPT:
+        del _textures[next(iter(_textures))]
+    _textures[_bake.key] = make_table_texture(table)
+    _bake = None
     return True
 
 
 def find(scene: bpy.types.Scene) -> gpu.types.GPUTexture | None:
-    """The table of ``scene`` as it was refreshed last, None when that was another scene's."""
-    return _texture if _key is not None and settings_key(scene) == _key else None
+    """The table of ``scene``; while that is in the making the newest there is, None before the first."""
+    return _textures.get(settings_key(scene)) or next(reversed(_textures.values()), None)
 
 
 def forget() -> None:
-    """Free it."""
-    global _key, _texture
-    _key = _texture = None
+    """Free them all."""
+    global _bake
+    _textures.clear()
+    _bake = None

@@ -15,6 +15,7 @@ import bpy
 import numpy as np
 
 SIZE = 40  # colours along each axis of the table
+_SLICE = 5  # of its blues are baked at a time
 BRIGHTEST = 64.0  # scene-linear; above it all is white or clipped in Blender's own transforms
 # Below about this the lattice is even, above it logarithmic. Chosen so that 1.0, where Standard clips, is an entry.
 TOE = 0.0128848291
@@ -35,36 +36,54 @@ def lattice() -> np.ndarray:
     return (TOE * ((BRIGHTEST / TOE + 1.0) ** np.linspace(0.0, 1.0, SIZE) - 1.0)).astype(np.float32)
 
 
-def bake_table(scene: bpy.types.Scene) -> np.ndarray:
-    """The display's values [blue, green, red, 4] float32, 0..1, for every colour of the lattice. Raises RuntimeError.
+class TableBake:
+    """A table in the making, a slice at a time: as a whole it would take longer than Blender may be kept waiting.
 
-    Takes some milliseconds; not while Blender is drawing, since it needs a scene and an image for a moment.
+    The very first slice of a view transform still does, for Blender then builds its processor.
     """
-    values = lattice()
-    pixels = np.ones((SIZE, SIZE, SIZE, 4), np.float32)
-    pixels[..., 2], pixels[..., 1], pixels[..., 0] = np.meshgrid(values, values, values, indexing="ij")
-    temporary = bpy.data.scenes.new("Hashlight Display")
-    source = bpy.data.images.new("Hashlight Display", SIZE * SIZE, SIZE, float_buffer=True)
-    try:
-        _copy_settings(scene, temporary)
-        source.pixels.foreach_set(pixels.reshape(-1))
-        with tempfile.TemporaryDirectory(prefix="hashlight-") as folder:
-            path = Path(folder) / "display.png"
-            source.save_render(str(path), scene=temporary)
-            return _read(path).reshape(SIZE, SIZE, SIZE, 4)
-    finally:
-        bpy.data.images.remove(source)
-        bpy.data.scenes.remove(temporary)
 
+    def __init__(self, scene: bpy.types.Scene) -> None:
+        self.key = settings_key(scene)
+        self._device = scene.display_settings.display_device
+        view = scene.view_settings
+        self._settings = {name: getattr(view, name) for name in _SETTINGS if hasattr(view, name)}
+        self._slices: list[np.ndarray] = []
 
-def _copy_settings(scene: bpy.types.Scene, target: bpy.types.Scene) -> None:
-    target.display_settings.display_device = scene.display_settings.display_device
-    for name in _SETTINGS:
-        if hasattr(scene.view_settings, name):
-            setattr(target.view_settings, name, getattr(scene.view_settings, name))
-    settings = target.render.image_settings
-    settings.file_format, settings.color_mode, settings.color_depth = "PNG", "RGB", "16"
-    settings.compression = 0
+    def advance(self) -> np.ndarray | None:
+        """Bake the next slice; once it was the last, the display's values [blue, green, red, 4] float32, 0..1, for
+        every colour of the lattice. Not while Blender draws: it needs a scene and an image for a moment. Raises
+        RuntimeError."""
+        done = len(self._slices) * _SLICE
+        values = lattice()
+        pixels = np.ones((min(_SLICE, SIZE - done), SIZE, SIZE, 4), np.float32)
+        channels = np.meshgrid(values[done : done + _SLICE], values, values, indexing="ij")
+        pixels[..., 2], pixels[..., 1], pixels[..., 0] = channels
+        self._slices.append(self._apply(pixels.reshape(-1, SIZE, 4)).reshape(pixels.shape))
+        return np.concatenate(self._slices) if done + _SLICE >= SIZE else None
+
+    def _apply(self, pixels: np.ndarray) -> np.ndarray:
+        """What Blender displays for a scene-linear picture [H, W, 4] float32, of the same shape."""
+        height, width = pixels.shape[:2]
+        temporary = bpy.data.scenes.new("Hashlight Display")
+        source = bpy.data.images.new("Hashlight Display", width, height, float_buffer=True)
+        try:
+            self._set_up(temporary)
+            source.pixels.foreach_set(pixels.reshape(-1))
+            with tempfile.TemporaryDirectory(prefix="hashlight-") as folder:
+                path = Path(folder) / "display.png"
+                source.save_render(str(path), scene=temporary)
+                return _read(path)
+        finally:
+            bpy.data.images.remove(source)
+            bpy.data.scenes.remove(temporary)
+
+    def _set_up(self, scene: bpy.types.Scene) -> None:
+        scene.display_settings.display_device = self._device
+        for name, value in self._settings.items():
+            setattr(scene.view_settings, name, value)
+        settings = scene.render.image_settings
+        settings.file_format, settings.color_mode, settings.color_depth = "PNG", "RGB", "16"
+        settings.compression = 0
 
 
 def _read(path: Path) -> np.ndarray:

@@ -43,7 +43,7 @@ def picture_on_square(square_to_world: np.ndarray) -> np.ndarray:
 
 
 def make_table_texture(table: np.ndarray) -> gpu.types.GPUTexture:
-    """A table of ``display_transform.bake_table`` for the shader."""
+    """A table of ``display_transform.TableBake`` for the shader."""
     return _texture((SIZE, SIZE, SIZE), "RGBA16F", table.reshape(-1))
 
 
@@ -76,7 +76,7 @@ class PictureTexture:
         return self._uploaded == self.height
 
     def upload(self, seconds: float) -> bool:
-        """Go on with the upload for about so long; returns ``is_ready``."""
+        """Go on with the upload for about so long, by one strip at least; returns ``is_ready``."""
         until = time.perf_counter() + seconds
         while not self.is_ready:
             self._upload_strip()

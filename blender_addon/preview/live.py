@@ -21,11 +21,13 @@ from ..session import registry
 from ..session.engine_session import EngineSession
 from . import requests
 from .material import ensure_material, picture_node
-from .picture import write_image
+from .picture import has_size, make_image, replace_image, write_pixels
 from .plane import Kind, choose_distance, ensure_plane, find_plane, frustum_matrix
 from .preparation import Preparation, PreparedFrame
 
 RENDERING_SHARE = 1 / 3  # of the engine's time may go into live pictures; training needs the rest
+
+_CANVAS = "Hashlight Canvas"  # an image of another size than the one on the plane, until its picture is there
 
 
 @dataclass
@@ -74,14 +76,32 @@ def preview_camera(scene: bpy.types.Scene) -> Camera:
 
 def show_picture(scene: bpy.types.Scene, session: EngineSession, frame: PreparedFrame) -> bpy.types.Object:
     """Put a frame onto the scene's preview plane, in the frustum of the camera that it was rendered from."""
-    plane = ensure_plane(scene, "preview")
-    picture = picture_node(ensure_material(plane, "premultiplied"))
-    size = (frame.camera.width, frame.camera.height)
-    picture.image = write_image(picture.image, plane.name, size, frame.pixels)
+    plane, canvas = _make_canvas(scene, frame.camera)
+    write_pixels(canvas, frame.pixels)
+    node = picture_node(plane.active_material)
+    if node.image is None:
+        node.image, canvas.name = canvas, plane.name
+    elif node.image != canvas:
+        replace_image(node.image, canvas)
     if session.bounds is not None:
         distance = choose_distance(frame.camera, session.bounds, scene.hashlight.preview.place)
         plane.matrix_world = Matrix(frustum_matrix(frame.camera, distance))
     return plane
+
+
+def _make_canvas(scene: bpy.types.Scene, camera: Camera) -> tuple[bpy.types.Object, bpy.types.Image]:
+    """The preview plane, and an image for a picture of ``camera``: the one it shows, or one for later while the size of
+    that differs. A large one takes a while to make, so this is best done before the picture is there."""
+    plane = ensure_plane(scene, "preview")
+    shown = picture_node(ensure_material(plane, "premultiplied")).image
+    size = (camera.width, camera.height)
+    if has_size(shown, size):
+        return plane, shown
+    canvas = bpy.data.images.get(_CANVAS)
+    if canvas is not None and not has_size(canvas, size):
+        bpy.data.images.remove(canvas)
+        canvas = None
+    return plane, canvas or make_image(_CANVAS, size)
 
 
 def _show(session: EngineSession, frame: PreparedFrame) -> None:
@@ -96,6 +116,7 @@ def _ask(session: EngineSession, scene: bpy.types.Scene, camera: Camera) -> None
     if _asking.scene != scene.name:
         _asking.scene = scene.name
         _preparation.forget()
+    _make_canvas(scene, camera)
     _asking.request = requests.ask(session, camera)
     _asking.asked_at = time.monotonic()
 

@@ -30,7 +30,7 @@ if not bpy.app.background:  # there is nothing to draw with
 
 TICK = 0.015  # seconds; a view that moves is noticed, and its picture fetched, this soon
 REST = 0.15  # seconds without movement after which a view counts as resting
-UPLOAD = 0.004  # seconds that a tick may spend on handing a large picture to the graphics card
+UPLOAD = 0.003  # seconds that a tick may spend on handing a large picture to the graphics card
 RENDERING_SHARE = 1 / 3  # of the engine's time may go into sharp pictures of a resting view; training needs the rest
 
 
@@ -121,15 +121,15 @@ def show(session: EngineSession, frame: PreparedFrame) -> None:
     standoff = 1.0 if session.bounds is None else choose_distance(camera, session.bounds)
     texture = drawing.PictureTexture(camera.width, camera.height, frame.pixels, frame.depth)
     _current.coming = _Picture(frame.request, frame.step, camera, standoff, texture)
-    _advance_upload(_current)
+    _advance_upload(_current, 0.0)
 
 
 _preparation = Preparation(show)
 
 
-def _advance_upload(view: _NeuralView) -> None:
+def _advance_upload(view: _NeuralView, seconds: float) -> None:
     """Go on with the upload of the coming picture; once it is there, it is the one that is drawn."""
-    if view.coming is not None and view.coming.texture.upload(UPLOAD):
+    if view.coming is not None and view.coming.texture.upload(seconds):
         view.picture, view.coming = view.coming, None
 
 
@@ -197,7 +197,7 @@ def _tick() -> float | None:
         end()
         return None
     registry.pump()
-    _advance_upload(view)
+    _advance_upload(view, UPLOAD)
     if display_table.refresh(scene) or view.picture is not view.drawn:
         _tag_redraw(view)
     session = _session_with_views()

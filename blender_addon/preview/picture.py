@@ -33,26 +33,42 @@ def to_blender_pixels(color: np.ndarray) -> np.ndarray:
 
 
 def update_image(image: bpy.types.Image | None, name: str, color: np.ndarray) -> bpy.types.Image:
-    """``write_image`` for a picture [H, W, 4] float16 as in ``to_blender_pixels``."""
-    return write_image(image, name, (color.shape[1], color.shape[0]), to_blender_pixels(color))
+    """Put a picture [H, W, 4] float16, as in ``to_blender_pixels``, into ``image``, or into a new one called ``name``
+    when there is none of the right size. Returns the image that holds it now; the former one is gone."""
+    size = (color.shape[1], color.shape[0])
+    target = image if has_size(image, size) else make_image(name, size)
+    write_pixels(target, to_blender_pixels(color))
+    if image is not None and image != target:
+        replace_image(image, target)
+    return target
 
 
-def write_image(image: bpy.types.Image | None, name: str, size: tuple[int, int], pixels: np.ndarray) -> bpy.types.Image:
-    """Put a picture into ``image``, or into a new one called ``name`` when there is none of the right size.
+def has_size(image: bpy.types.Image | None, size: tuple[int, int]) -> bool:
+    """Whether there is an image, and it has this width and height."""
+    return image is not None and tuple(image.size) == size
 
-    Args: ``size``, width and height; ``pixels`` [H * W * 4] float32 as ``to_blender_pixels`` makes them.
-    Returns: the image that holds it now; one that was replaced has handed its users over and is gone. Colour and alpha
-    stay as they are (premultiplied, scene-linear): the image is marked as data, so that neither colour management nor
-    Blender's alpha handling touches the numbers.
+
+def make_image(name: str, size: tuple[int, int]) -> bpy.types.Image:
+    """A new image of this width and height, empty and transparent.
+
+    Colour and alpha of what is put into it stay as they are (premultiplied, scene-linear): it is marked as data, so
+    that neither colour management nor Blender's alpha handling touches the numbers.
     """
-    if image is None or tuple(image.size) != size:
-        former = image
-        image = bpy.data.images.new(name, *size, alpha=True, float_buffer=True, is_data=True)
-        image.alpha_mode = "CHANNEL_PACKED"
-        if former is not None:
-            former.user_remap(image)
-            bpy.data.images.remove(former)
-            image.name = name
+    image = bpy.data.images.new(name, *size, alpha=True, float_buffer=True, is_data=True)
+    image.generated_color = (0.0, 0.0, 0.0, 0.0)
+    image.alpha_mode = "CHANNEL_PACKED"
+    return image
+
+
+def write_pixels(image: bpy.types.Image, pixels: np.ndarray) -> None:
+    """Fill ``image`` with [H * W * 4] float32 as ``to_blender_pixels`` makes them."""
     image.pixels.foreach_set(pixels)
     image.update()
-    return image
+
+
+def replace_image(former: bpy.types.Image, image: bpy.types.Image) -> None:
+    """Have ``image`` take the name and all users of ``former``, which is gone then."""
+    name = former.name
+    former.user_remap(image)
+    bpy.data.images.remove(former)
+    image.name = name

@@ -36,6 +36,7 @@ _BUFFER_ALIGNMENT = 16
 _COMPRESSION_LEVEL = 1
 
 Packing = Literal["raw", "zlib", "preview"]
+BytesLike = bytes | memoryview
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +71,11 @@ def size_of(message: Message) -> int:
 def encode(message: Message, packing: Packing = "raw", ring: RingWriter | None = None) -> bytes:
     """The bytes of ``message``; its arrays go into ``ring`` when there is one. Raises LinkError when the receiver would
     refuse it, or when the ring has no room."""
+    return b"".join(encode_parts(message, packing, ring))
+
+
+def encode_parts(message: Message, packing: Packing = "raw", ring: RingWriter | None = None) -> list[BytesLike]:
+    """``encode`` without copying: the parts that the bytes of ``message`` consist of."""
     fields = _make_header(message)
     arrays = {name: np.ascontiguousarray(array) for name, array in _arrays_of(message).items()}
     places: Sequence[RingPlace | None] = [None] * len(arrays)
@@ -78,7 +84,8 @@ def encode(message: Message, packing: Packing = "raw", ring: RingWriter | None =
             places = ring.write(list(arrays.values()))
         except RingError as error:
             raise LinkError(str(error)) from error
-    buffers, chunks = [], []
+    buffers: list[_Buffer] = []
+    chunks: list[BytesLike] = []
     for (name, array), place in zip(arrays.items(), places, strict=True):
         chunk: Any = b""
         kind = "ring"
@@ -92,7 +99,7 @@ def encode(message: Message, packing: Packing = "raw", ring: RingWriter | None =
     header += b" " * (-(len(header) + _PREFIX.size) % _BUFFER_ALIGNMENT)
     if len(header) > MAX_HEADER_BYTES:
         raise LinkError(f"{type(message).__name__}: the header of {len(header)} bytes exceeds {MAX_HEADER_BYTES}")
-    return b"".join([_PREFIX.pack(len(header)), header, *chunks])
+    return [_PREFIX.pack(len(header)) + header, *chunks]
 
 
 def _pack(array: np.ndarray, packing: Packing) -> tuple[str, Any]:

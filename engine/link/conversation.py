@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -20,6 +20,7 @@ from engine.link.tls import describe_failure
 
 PING_INTERVAL = 20.0
 PING_TIMEOUT = 120.0  # a busy interpreter (Blender rendering, Taichi compiling) may answer late
+_FRAGMENT_BYTES = 1 << 17
 
 
 class ConversationEnded(Exception):
@@ -144,7 +145,9 @@ class Conversation:
     async def _send(self, connection: ClientConnection, message: Message) -> None:
         packing: codec.Packing = "raw" if self._same_host else "zlib"
         try:
-            await connection.send(await asyncio.to_thread(codec.encode, message, packing))
+            parts = await asyncio.to_thread(codec.encode_parts, message, packing)
+            size = sum(len(part) for part in parts)
+            await connection.send(_split(parts) if size > _FRAGMENT_BYTES else b"".join(parts))
         except ConnectionClosed as closed:
             raise ConversationEnded(_describe_closing(closed)) from None
 
@@ -175,6 +178,15 @@ class Conversation:
             raise
         except LinkError as error:
             raise ConversationEnded(f"the engine sent something that can't be read: {error}") from error
+
+
+async def _split(parts: Sequence[codec.BytesLike]) -> AsyncIterator[codec.BytesLike]:
+    """A large message in fragments. A client has to mask what it sends, and in pure Python that keeps all other threads
+    waiting, Blender's window too: so a little at a time, and the others first."""
+    for part in parts:
+        for start in range(0, len(part), _FRAGMENT_BYTES):
+            yield part[start : start + _FRAGMENT_BYTES]
+            await asyncio.sleep(0)
 
 
 def _is_readable(folder: Path) -> bool:

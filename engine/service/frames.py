@@ -14,12 +14,15 @@ from engine.link.messages import Frame, RequestFrame
 from engine.rendering.renderer import MOVING_TRANSMITTANCE, Renderer
 
 MAX_FRAME_PIXELS = codec.MAX_MESSAGE_BYTES // 12 - 4096  # half-float RGBA and depth of one frame fit a message
-MOVING_SECONDS = 0.07
+MOVING_SECONDS = 0.06
+# A large picture is rendered in bands that take about so long, so that a view that starts to move need not wait for it.
+BAND_SECONDS = 0.03
 _FINAL_TRANSMITTANCE = 1e-4
 _FIRST_MOVING_PIXELS = {"cpu": 96 * 96, "cuda": 1280 * 720}
 _MIN_MOVING_PIXELS = 48 * 48
-# A large picture is rendered in bands of about so many pixels, so that a view that starts to move need not wait for it.
-_BAND_PIXELS = {"cpu": 1 << 13, "cuda": 1 << 22}
+# Not more pixels than these, though: after rows without anything in them a band would be far too large for the subject.
+_MIN_BAND_PIXELS = 1 << 10
+_MAX_BAND_PIXELS = {"cpu": 1 << 13, "cuda": 1 << 22}
 
 
 class FrameError(ValueError):
@@ -32,7 +35,7 @@ class FrameRenderer:
     def __init__(self, renderer: Renderer, device: str) -> None:
         self._renderer = renderer
         self._moving_pixels = float(_FIRST_MOVING_PIXELS[device])
-        self._band_pixels = _BAND_PIXELS[device]
+        self._band_pixels = self._max_band_pixels = float(_MAX_BAND_PIXELS[device])
 
     def render(self, request: RequestFrame, step: int, is_outdated: Callable[[], bool]) -> Frame | None:
         """The frame for ``request``; None when ``is_outdated`` said, between two bands of a final picture, that a view
@@ -46,10 +49,12 @@ class FrameRenderer:
         else:
             camera = request.camera
             bands: list[tuple[np.ndarray, np.ndarray]] = []
-            for band in split_into_bands(camera, self._band_pixels):
+            top = 0
+            while top < camera.height:
                 if bands and is_outdated():
                     return None
-                bands.append(self._renderer.render(band, _FINAL_TRANSMITTANCE).to_scene_linear())
+                bands.append(self._render_band(camera, top))
+                top += len(bands[-1][0])
             color, depth = (np.concatenate(parts) for parts in zip(*bands, strict=True))
         return Frame(
             request=request.request,
@@ -60,6 +65,16 @@ class FrameRenderer:
             render_seconds=time.perf_counter() - started,
             exact=request.exact,
         )
+
+    def _render_band(self, camera: Camera, top: int) -> tuple[np.ndarray, np.ndarray]:
+        started = time.perf_counter()
+        band = cut_band(camera, top, int(self._band_pixels))
+        result = self._renderer.render(band, _FINAL_TRANSMITTANCE).to_scene_linear()
+        if band.height < camera.height - top or top == 0:  # the last band may be too small to tell anything
+            affordable = band.width * band.height * BAND_SECONDS / max(time.perf_counter() - started, 1e-4)
+            least, most = max(0.25 * self._band_pixels, _MIN_BAND_PIXELS), 2.0 * self._band_pixels
+            self._band_pixels = float(np.clip(affordable, least, min(most, self._max_band_pixels)))
+        return result
 
     def _adapt(self, camera: Camera, seconds: float) -> None:
         pixels = camera.width * camera.height
@@ -85,10 +100,8 @@ def fit(camera: Camera, pixels: float) -> Camera:
     return camera.resized(max(1, round(camera.width * scale)), max(1, round(camera.height * scale)))
 
 
-def split_into_bands(camera: Camera, pixels: int) -> list[Camera]:
-    """Cameras of bands of whole rows that together are the picture of ``camera``, top to bottom."""
-    rows = max(1, pixels // camera.width)
-    return [
-        dataclasses.replace(camera, height=min(rows, camera.height - top), cy=camera.cy - top)
-        for top in range(0, camera.height, rows)
-    ]
+def cut_band(camera: Camera, top: int, pixels: int) -> Camera:
+    """The camera of a band of whole rows of the picture of ``camera``, from row ``top`` on: about ``pixels`` of them,
+    at least one row."""
+    rows = min(max(1, pixels // camera.width), camera.height - top)
+    return dataclasses.replace(camera, height=rows, cy=camera.cy - top)

@@ -40,6 +40,10 @@ log = logging.getLogger("hashlight.worker")
 MAX_PENDING_BYTES = 256 << 20
 # While training goes on, so much time is left to it for each second spent on a final picture.
 _TRAINING_SHARE = 2.0
+# On a CPU all else rests for so many seconds after a picture of a moving view: the next one is soon wanted, and whoever
+# shows this one needs the processor as well. But it never rests longer than the second number.
+_HOLD_SECONDS = 0.15
+_LONGEST_HOLD_SECONDS = 0.5
 _IDLE = Status(state="idle")
 
 
@@ -67,6 +71,7 @@ class Worker:
         self._command_bytes = 0
         self._frame_request: RequestFrame | None = None
         self._final_from = 0.0
+        self._hold_until = self._worked_at = 0.0
         self._thread = threading.Thread(target=self._run, name="hashlight-device", daemon=True)
 
     # --- any thread ---------------------------------------------------------------------------------------------------
@@ -122,6 +127,10 @@ class Worker:
             from taichi_kernels import runtime
 
             self.device = runtime.choose_device(self.device)
+            if self.device == "cpu":
+                # Blender works on the same processor. Where torch's threads wait for each other some hundred times a
+                # step or picture, and one of them is not let onto it, that takes ten times as long; half of them do.
+                torch.set_num_threads(max(1, torch.get_num_threads() // 2))
             self.device_name = torch.cuda.get_device_name() if self.device == "cuda" else _describe_cpu()
         except Exception as error:
             self._on_ready(str(error) or type(error).__name__)
@@ -139,6 +148,9 @@ class Worker:
             self._attempt(functools.partial(self._carry_out, command), _name_subject(command))
         if (request := self._next_frame_request()) is not None:
             self._attempt(functools.partial(self._render, request), "frame")
+        if self._hold_seconds() > 0.0:
+            return True
+        self._worked_at = time.monotonic()
         session = self._session
         if session is not None and session.has_job:
             self._attempt(session.advance_job, session.current_job)
@@ -152,8 +164,15 @@ class Worker:
 
     def _wait_for_work(self) -> None:
         with self._changed:
-            while not (self._commands or self._frame_request or self._session_has_work()):
-                self._changed.wait()
+            while not (self._commands or self._frame_request):
+                hold = self._hold_seconds()
+                if self._session_has_work() and hold <= 0.0:
+                    return
+                self._changed.wait(hold if hold > 0.0 else None)
+
+    def _hold_seconds(self) -> float:
+        """How long training and jobs are to rest from now on."""
+        return min(self._hold_until, self._worked_at + _LONGEST_HOLD_SECONDS) - time.monotonic()
 
     def _session_has_work(self) -> bool:
         return self._session is not None and (self._session.has_job or self._session.can_step)
@@ -226,8 +245,10 @@ class Worker:
     def _render(self, request: RequestFrame) -> None:
         started = time.monotonic()
         frame = self._require_session("RequestFrame").render(request, self._is_in_a_hurry)
-        if request.quality == "final":
-            now = time.monotonic()
+        now = time.monotonic()
+        if request.quality == "moving" and self.device == "cpu":
+            self._hold_until = now + _HOLD_SECONDS
+        elif request.quality == "final":
             self._final_from = now + _TRAINING_SHARE * (now - started)
         if frame is not None:
             self._post(frame)
