@@ -5,6 +5,7 @@
 All take the very same steps, in turn: before each round the torch trainers take over what the Taichi path has learnt,
 so that they draw the same rays and evaluate the same samples. "twin" interpolates the grid as the kernel's twin in
 taichi_kernels.twins does, "tuned" in the fastest way that was found in torch. Stages are timed in rounds of their own.
+The machine should have nothing else to do meanwhile.
 """
 
 from __future__ import annotations
