@@ -134,10 +134,10 @@ def train_until_first_step(arguments: list[str]) -> int:
     ends = [time.time()]
     begin, warm_up, step = Trainer.__init__, Trainer.warm_up, Trainer.step
 
-    def note_dataset(trainer: Trainer, *given: Any) -> None:
+    def note_dataset(trainer: Trainer, *given: Any, **named: Any) -> None:
         if len(ends) == 1:
             ends.append(time.time())
-        begin(trainer, *given)
+        begin(trainer, *given, **named)
 
     def note_kernels(trainer: Trainer) -> None:
         ends.append(time.time())
