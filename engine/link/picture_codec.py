@@ -34,23 +34,19 @@ class PictureError(ValueError):
 
 def pack_color(color: np.ndarray) -> bytes:
     """``color`` [H, W, 4] float16, premultiplied, as bytes for ``unpack_color``."""
-    rows, columns = (-(-side // _TILE) for side in color.shape[:2])
-    padded = np.zeros((rows * _TILE, columns * _TILE), np.uint64)  # a pixel is four halves: eight bytes
-    padded[: color.shape[0], : color.shape[1]] = np.ascontiguousarray(color).view(np.uint64)[..., 0]
-    in_tiles = padded.reshape(rows, _TILE, columns, _TILE)
-    mask = in_tiles.any(axis=(1, 3))
-    tiles = in_tiles.transpose(0, 2, 1, 3)[mask].view(np.uint16).reshape(-1, _TILE, _TILE, 4)
+    mask, tiles = _cut_into_tiles(np.ascontiguousarray(color).view(np.uint64)[..., 0])
+    tiles = tiles.view(np.uint16).reshape(-1, _TILE, _TILE, 4)
     count = len(tiles)
     red, green, blue = (np.take(_to_curve(), tiles[..., channel]) for channel in range(3))
     between = (red + blue) * np.float32(0.5)
     luma = (between + green) * np.float32(0.5)
     chroma = np.concatenate([_halve(red - blue), _halve(green - between)]) / np.float32(_CHROMA)
     blocks = luma.reshape(count, 2, _BLOCK, 2, _BLOCK).transpose(0, 1, 3, 2, 4).reshape(-1, 64)
-    coefficients = np.concatenate([blocks, chroma.reshape(-1, 64)]) @ _matrices()[0]
+    coefficients = _multiply(np.concatenate([blocks, chroma.reshape(-1, 64)]), _matrices()[0])
     quantised = np.rint(coefficients, out=coefficients).astype(np.int16)
     is_used = np.nonzero(quantised.any(axis=0))[0]
     frequencies = int(is_used[-1]) + 1 if is_used.size else 0
-    alpha = _to_bytes(tiles[..., 3].view(np.float16))
+    alpha = np.take(_to_byte(), tiles[..., 3])
     signless = _fold(np.ascontiguousarray(quantised[:, :frequencies].T))
     parts = (
         np.packbits(mask).tobytes(),
@@ -77,7 +73,7 @@ def unpack_color(data: bytes | memoryview, height: int, width: int) -> np.ndarra
     if mask.sum() != count:
         raise PictureError("other tiles than promised")
     quantised = _unfold(low.astype(np.uint16) | (high.astype(np.uint16) << 8)).reshape(frequencies, 6 * count)
-    blocks = quantised.T.astype(np.float32) @ _matrices()[1][:frequencies]
+    blocks = _multiply(quantised.T.astype(np.float32, order="C"), _matrices()[1][:frequencies])
     luma = blocks[: 4 * count].reshape(count, 2, 2, _BLOCK, _BLOCK).transpose(0, 1, 3, 2, 4)
     luma = luma.reshape(count, _TILE, _TILE)
     orange, green_chroma = blocks[4 * count :].reshape(2, count, _BLOCK, _BLOCK) * np.float32(_CHROMA)
@@ -91,10 +87,10 @@ def unpack_color(data: bytes | memoryview, height: int, width: int) -> np.ndarra
         tiles[..., channel] = np.take(_from_curve(), place.astype(np.uint16))
     whole = tiles.view(np.uint64)[..., 0]
     whole[tiles[..., 3] == 0.0] = 0
-    picture = np.zeros((rows, columns, _TILE, _TILE), np.uint64)
-    picture[mask] = whole
-    joined = picture.transpose(0, 2, 1, 3).reshape(rows * _TILE, columns * _TILE)[:height, :width]
-    return np.ascontiguousarray(joined).view(np.float16).reshape(height, width, 4)
+    picture = np.zeros((rows, _TILE, columns, _TILE), np.uint64)
+    picture.transpose(0, 2, 1, 3)[mask] = whole
+    pixels = picture.view(np.float16).reshape(rows * _TILE, columns * _TILE, 4)
+    return np.ascontiguousarray(pixels[:height, :width])
 
 
 def pack_depth(depth: np.ndarray) -> bytes:
@@ -148,6 +144,15 @@ def _to_curve() -> np.ndarray:
 
 
 @functools.cache
+def _to_byte() -> np.ndarray:
+    """For the bits of every half float, 0..1 as 0..255: [65536] uint8; what is not quite empty does not become so."""
+    values = np.nan_to_num(np.arange(65536, dtype=np.uint16).view(np.float16).astype(np.float32))
+    levels = np.rint(np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8)
+    levels[(levels == 0) & (values > 0)] = 1
+    return levels
+
+
+@functools.cache
 def _from_curve() -> np.ndarray:
     """The half float at each of 65536 places on the curve, ``_TABLE_SCALE`` to one unit of it."""
     values = np.expm1(np.arange(65536) / float(_TABLE_SCALE)) / _CURVE
@@ -172,6 +177,30 @@ def _matrices() -> tuple[np.ndarray, np.ndarray]:
 # --- tiles ------------------------------------------------------------------------------------------------------------
 
 
+def _cut_into_tiles(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which tiles of ``pixels`` [H, W] (8 bytes each) hold something, [rows, columns] bool, and those, [n, 16, 16]."""
+    height, width = pixels.shape
+    whole = height // _TILE * _TILE if width % _TILE == 0 else 0  # only what is not in whole tiles has to be padded
+    rest = np.zeros((-(-(height - whole) // _TILE) * _TILE, -(-width // _TILE) * _TILE), pixels.dtype)
+    rest[: height - whole, :width] = pixels[whole:]
+    masks, tiles = [], []
+    for part in (part for part in (pixels[:whole], rest) if len(part)):
+        in_tiles = part.reshape(len(part) // _TILE, _TILE, part.shape[1] // _TILE, _TILE)
+        masks.append((part != 0).reshape(in_tiles.shape).any(axis=3).any(axis=1))
+        tiles.append(in_tiles.transpose(0, 2, 1, 3)[masks[-1]])
+    return np.concatenate(masks), np.concatenate(tiles)
+
+
+def _multiply(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """``rows @ matrix``, in products so small that BLAS keeps to this thread: its others would only be in the way."""
+    whole = len(rows) // 64 * 64
+    result = np.empty((len(rows), matrix.shape[1]), np.float32)
+    count, (inner, outer) = whole // 64, matrix.shape
+    np.matmul(rows[:whole].reshape(count, 64, inner), matrix, out=result[:whole].reshape(count, 64, outer))
+    np.matmul(rows[whole:], matrix, out=result[whole:])
+    return result
+
+
 def _halve(tiles: np.ndarray) -> np.ndarray:
     """Means of 2x2 pixels: [n, 16, 16] to [n, 8, 8]."""
     rows = tiles[:, 0::2] + tiles[:, 1::2]
@@ -185,13 +214,6 @@ def _double(tiles: np.ndarray) -> np.ndarray:
 # --- bytes ------------------------------------------------------------------------------------------------------------
 
 
-def _to_bytes(alpha: np.ndarray) -> np.ndarray:
-    """[H, W] float16 in 0..1 as [H, W] uint8; what is not quite empty does not become so."""
-    levels = np.rint(np.clip(np.nan_to_num(alpha.astype(np.float32)), 0.0, 1.0) * 255.0).astype(np.uint8)
-    levels[(levels == 0) & (alpha > 0)] = 1
-    return levels
-
-
 def _fold(values: np.ndarray) -> np.ndarray:
     """int16 as uint16 in which small values of either sign are small."""
     return ((values << 1) ^ (values >> 15)).view(np.uint16)
@@ -202,7 +224,8 @@ def _unfold(values: np.ndarray) -> np.ndarray:
 
 
 def _zip(parts: Sequence[bytes]) -> bytes:
-    packer = zlib.compressobj(_COMPRESSION)
+    # What repeats are runs of one byte: looking for nothing else is faster, and leaves less.
+    packer = zlib.compressobj(_COMPRESSION, zlib.DEFLATED, 15, 9, zlib.Z_RLE)
     return b"".join([*(packer.compress(part) for part in parts), packer.flush()])
 
 
