@@ -83,7 +83,7 @@ def run_in_window(
             "BLENDER_USER_RESOURCES": f"{user}/blender",
             "HASHLIGHT_ENGINE_PYTHON": sys.executable,
         }
-        program = [blender.executable, "--factory-startup", "--enable-event-simulate", "--python-exit-code", "1"]
+        program = [blender.executable, "--factory-startup", "--python-exit-code", "1"]
         program += ["--window-geometry", "0", "0", *screen.split("x"), "--python", str(script)]
         program += ["--", str(zip_file), str(out), *arguments]
         log = (out / "blender.log").open("w", encoding="utf-8")

@@ -67,11 +67,13 @@ class CaptureJob:
         folder: Path,
         on_view: ViewListener | None = None,
         in_window: bool = False,
+        leave_for_last: str = "",
     ) -> None:
         """Check everything that can be checked before the first view. Raises CaptureError, FolderError.
 
         ``on_view(name, split, camera, color, depth, seconds)`` is called with every view, in order. ``in_window``: to
-        be driven by ``advance``, which leaves the window usable while a view is rendered.
+        be driven by ``advance``, which leaves the window usable while a view is rendered. ``leave_for_last``: a view
+        that an earlier capture could not get past.
         """
         self._on_view = on_view
         self._in_window = in_window
@@ -101,7 +103,9 @@ class CaptureJob:
             self.dataset = CaptureDataset(folder, settings, self.bounds, records)
             self._cleanup = stack.pop_all()
         finished = [record for record in records if record.is_done]
-        self._queue = finished + _interleave([record for record in records if not record.is_done])
+        missing = _interleave([record for record in records if not record.is_done])
+        self._queue = finished + sorted(missing, key=lambda record: record.name == leave_for_last)
+        self.current_name = ""  # the view at hand
         self._views = self._capture()
 
     @property
@@ -171,6 +175,7 @@ class CaptureJob:
     def _capture(self) -> Iterator[CapturedView | None]:
         failed_in_a_row = 0
         for record in self._queue:
+            self.current_name = record.name
             is_new = not record.is_done
             if is_new:
                 began = time.monotonic()

@@ -24,6 +24,7 @@ view_listeners: list[ViewListener] = []
 
 _job: CaptureJob | None = None  # the capture under way
 _timer: bpy.types.Timer | None = None  # what drives it in a window
+_stopped_at = ""  # the view at which the last capture in a window was stopped
 
 # Looking around goes on working while views are captured; edits would change the scene between two of them.
 _HARMLESS_EVENTS = {"MOUSEMOVE", "INBETWEEN_MOUSEMOVE", "MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE", "TRACKPADPAN"}
@@ -106,6 +107,7 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        global _stopped_at
         if event.type == "ESC" and event.value == "PRESS":
             self._is_stopping = True
         elif event.type != "TIMER":
@@ -120,8 +122,10 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
             return {"FINISHED"}
         except CaptureCancelled:
             self._end()
-            done, total = self._job.done, self._job.total
-            self.report({"WARNING"}, f"Capture stopped after {done} of {total} views: run it to go on")
+            # A renderer that fails ends its job in the same way as Esc does: the same view must not come first again.
+            _stopped_at = self._job.current_name
+            count = f"{self._job.done} of {self._job.total} are done"
+            self.report({"WARNING"}, f"Capture stopped at view {_stopped_at}, {count}: run it to go on")
             return {"CANCELLED"}
         except Exception as error:
             self._end()
@@ -151,7 +155,9 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         global _job
         scene = context.scene
         try:
-            self._job = CaptureJob(scene, context.view_layer, capture_folder(scene), tell_listeners, in_window)
+            self._job = CaptureJob(
+                scene, context.view_layer, capture_folder(scene), tell_listeners, in_window, _stopped_at
+            )
         except ValueError as error:
             self.report({"ERROR"}, str(error))
             return False

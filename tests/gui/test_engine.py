@@ -9,7 +9,8 @@ import time
 
 import bpy
 import numpy as np
-from window import Steps, Window
+import x_input
+from window import ADDON, Steps, Window
 
 
 def _prepare(window: Window, views: int, samples: int = 1) -> Steps:
@@ -86,20 +87,140 @@ def test_the_neural_view_follows_and_an_engines_death_is_told(window: Window) ->
     yield 1.0
 
 
-def test_escape_ends_a_capture_and_leaves_the_scene_as_it_was(window: Window) -> Steps:
-    yield from _prepare(window, views=60, samples=16)
+def _make_slow(scene: bpy.types.Scene) -> None:
+    """Views that take many minutes each."""
+    settings = scene.hashlight.capture
+    settings.resolution_x = settings.resolution_y = scene.render.resolution_x = scene.render.resolution_y = 2000
+    scene.cycles.samples, scene.cycles.use_adaptive_sampling = 1024, False
+
+
+def _settings_of(scene: bpy.types.Scene) -> tuple[object, ...]:
+    display = bpy.context.preferences.view.render_display_type
+    return scene.render.resolution_x, scene.render.film_transparent, scene.camera, len(bpy.data.scenes), display
+
+
+def test_escape_ends_a_capture_in_the_middle_of_a_view_that_would_take_minutes(window: Window) -> Steps:
+    yield from _prepare(window, views=6, samples=1)
     scene = bpy.context.scene
-    before = (scene.render.resolution_x, scene.render.film_transparent, scene.camera, len(bpy.data.scenes))
+    before = _settings_of(scene)
+    folder = window.addon("folders").capture_folder(scene)
     with window.viewport():
         assert bpy.ops.hashlight.capture("INVOKE_DEFAULT") == {"RUNNING_MODAL"}
-    assert _is_capturing(window)
-    yield 2.5
-    window.event("ESC")
+    yield lambda: len(list((folder / "images").glob("*.exr"))) >= 2
+    copy = bpy.data.scenes["Hashlight Capture"]
+    _make_slow(copy)
+    yield 3.0
+    assert _is_capturing(window) and bpy.app.is_job_running("RENDER")
+    done = len(list((folder / "images").glob("*.exr")))
+    assert done < 7
+    window.screenshot("capturing")
+    window.press(x_input.ESCAPE)
     asked = time.monotonic()
     yield lambda: not _is_capturing(window)
-    assert time.monotonic() - asked < 3.0
+    (window.out / "escape.txt").write_text(f"{time.monotonic() - asked:.3f} s from Esc to the end\n", "utf-8")
+    assert before == _settings_of(bpy.context.scene)
+    assert len(list((folder / "images").glob("*.exr"))) == done
+
+    with window.viewport():
+        assert bpy.ops.hashlight.capture("INVOKE_DEFAULT") == {"RUNNING_MODAL"}
+    yield lambda: not _is_capturing(window)
+    assert len(list((folder / "images").glob("*.exr"))) == 7, "the same button goes on"
+    assert before == _settings_of(bpy.context.scene)
+
+
+class PaintEngine(bpy.types.RenderEngine):
+    """Paints views grey at once, except that it fails for one camera and takes for ever at another."""
+
+    bl_idname = "HASHLIGHT_TEST_PAINT"
+    bl_label = "Paint"
+    bl_use_postprocess = True
+    broken = endless = ""
+
+    def render(self, depsgraph: bpy.types.Depsgraph) -> None:
+        camera = depsgraph.scene.camera.name
+        if camera == self.broken:  # as Cycles tells it
+            self.report({"ERROR"}, "out of paint")
+            self.error_set("out of paint")
+            return
+        while camera == self.endless and not self.test_break():
+            time.sleep(0.02)
+        width, height = depsgraph.scene.render.resolution_x, depsgraph.scene.render.resolution_y
+        result = self.begin_result(0, 0, width, height)
+        result.layers[0].passes["Combined"].rect.foreach_set(np.full(width * height * 4, 1.0, np.float32))
+        self.end_result(result)
+
+
+def _begin_to_paint(window: Window, broken: str = "", endless: str = "") -> Steps:
+    """Capture with the engine above."""
+    if not PaintEngine.is_registered:
+        bpy.utils.register_class(PaintEngine)
+    PaintEngine.broken, PaintEngine.endless = broken, endless
+    yield from _prepare(window, views=4)
     scene = bpy.context.scene
-    assert before == (scene.render.resolution_x, scene.render.film_transparent, scene.camera, len(bpy.data.scenes))
+    scene.render.engine, scene.hashlight.capture.use_depth = PaintEngine.bl_idname, False
+    with window.viewport():
+        bpy.ops.hashlight.capture("INVOKE_DEFAULT")
+
+
+def test_the_window_is_drawn_while_a_view_is_rendered(window: Window) -> Steps:
+    yield from _begin_to_paint(window, endless="train_002")
+    yield 2.0
+    drawn = []
+    handler = bpy.types.SpaceView3D.draw_handler_add(lambda: drawn.append(True), (), "WINDOW", "POST_PIXEL")
+    try:
+        for _ in range(3):
+            window.view.view_distance *= 1.1
+            window.area.tag_redraw()
+            yield 0.5
+    finally:
+        bpy.types.SpaceView3D.draw_handler_remove(handler, "WINDOW")
+    assert bpy.app.is_job_running("RENDER")
+    assert len(drawn) >= 3
+    window.press(x_input.ESCAPE)
+    yield lambda: not _is_capturing(window)
+
+
+def test_another_file_in_the_middle_of_a_capture(window: Window) -> Steps:
+    yield from _begin_to_paint(window, endless="train_002")
+    yield 2.0
+    assert bpy.app.is_job_running("RENDER")
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    yield 1.0
+    assert not bpy.app.is_job_running("RENDER")
+    assert [scene.name for scene in bpy.data.scenes] == ["Scene"]
+    assert not _is_capturing(window)
+    with window.viewport():
+        assert bpy.ops.hashlight.capture.poll()
+
+
+def test_disabling_the_extension_in_the_middle_of_a_capture(window: Window) -> Steps:
+    import addon_utils
+
+    yield from _begin_to_paint(window, endless="train_002")
+    yield 2.0
+    assert bpy.app.is_job_running("RENDER")
+    addon_utils.disable(ADDON, default_set=True)
+    yield 0.5
+    window.press(x_input.ESCAPE)  # ends the render of Blender's own
+    yield lambda: not bpy.app.is_job_running("RENDER")
+    yield 0.5
+    assert [scene.name for scene in bpy.data.scenes] == ["Scene"]
+    addon_utils.enable(ADDON, default_set=True)
+    with window.viewport():
+        assert bpy.ops.hashlight.capture.poll()
+
+
+def test_a_view_that_fails_does_not_stand_in_the_others_way(window: Window) -> Steps:
+    yield from _begin_to_paint(window, broken="train_001")
+    yield lambda: not _is_capturing(window)
+    folder = window.addon("folders").capture_folder(bpy.context.scene)
+    with window.viewport():
+        bpy.ops.hashlight.capture("INVOKE_DEFAULT")
+    yield lambda: not _is_capturing(window)
+    kept = sorted(path.stem for path in (folder / "images").glob("*.exr"))
+    assert kept == ["test_000", "train_000", "train_002", "train_003"], kept
+    yield 0.3
+    window.screenshot("a view failed")
 
 
 def test_undo_in_the_middle_of_a_capture_breaks_nothing(window: Window) -> Steps:

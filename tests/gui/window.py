@@ -11,6 +11,7 @@ from types import ModuleType
 
 import bpy
 import numpy as np
+import x_input
 
 ADDON = "bl_ext.user_default.hashlight"
 Steps = Generator[float | Callable[[], object], None, None]
@@ -67,20 +68,23 @@ class Window:
         with bpy.context.temp_override(window=self.window, area=self.area, region=self.region()):
             yield
 
-    def event(self, kind: str, value: str = "PRESS", x: int | None = None, y: int | None = None) -> None:
-        """Put an event into Blender's queue; at the middle of the viewport unless ``x`` and ``y`` (from the top left)
-        say otherwise."""
+    def press(self, key_code: int) -> None:
+        """Press and release a key with the pointer over the viewport."""
         region = self.region()
-        if x is None or y is None:
-            x, bottom_up = region.x + region.width // 2, region.y + region.height // 2
-        else:
-            bottom_up = self.window.height - 1 - y
-        self.window.event_simulate(type=kind, value=value, x=x, y=bottom_up)
+        self.point_at(region.x + region.width // 2, self.window.height - region.y - region.height // 2)
+        x_input.send(x_input.KEY_PRESS, key_code)
+        x_input.send(x_input.KEY_RELEASE, key_code)
+
+    def point_at(self, x: int, y: int) -> None:
+        """Move the pointer to a pixel of the screen."""
+        x_input.send(x_input.MOTION, x=x, y=y)
 
     def click(self, x: int, y: int) -> Steps:
         """Press and release the left button at a pixel of the screen."""
-        for kind, value in (("MOUSEMOVE", "NOTHING"), ("LEFTMOUSE", "PRESS"), ("LEFTMOUSE", "RELEASE")):
-            self.event(kind, value, x, y)
+        self.point_at(x, y)
+        yield 0.15
+        for kind in (x_input.BUTTON_PRESS, x_input.BUTTON_RELEASE):
+            x_input.send(kind, x_input.LEFT_BUTTON)
             yield 0.15
 
     def open_tab(self, name: str = "Hashlight") -> Steps:
