@@ -174,6 +174,36 @@ def startup_table(results: Sequence[Result]) -> str:
     return _markdown([*head, "first words after, s", "longest silence, s"], rows)
 
 
+def remote_table(results: Sequence[Result]) -> str:
+    """Previews through a slow network."""
+    rows = [
+        [
+            f"{result['size'][0]}x{result['size'][1]}, {result['coverage']:.0%} covered",
+            _device(result),
+            f"{result['mbit']:g} Mbit/s",
+            row["what"],
+            str(row["in_flight"]),
+            f"{row['frames_per_second']:.1f}",
+            f"{row['latency_ms']:.0f}",
+        ]
+        for result in results
+        for row in result["rows"]
+    ]
+    head = ["pictures", "both sides on", "network", "what", "asked at a time", "frames/s", "ready after, ms"]
+    return _markdown(head, rows)
+
+
+def remote_codec_table(results: Sequence[Result]) -> str:
+    """What packing a preview costs and keeps."""
+    rows = []
+    for result in results:
+        for what, row in result["codec"].items():
+            kept = f"{row['psnr']:.1f} dB" if "psnr" in row else f"{row['worst_relative_error']:.1e} at worst"
+            figures = [f"{row['pack_ms']:.0f}", f"{row['unpack_ms']:.0f}", f"{row['kilobytes']:.0f}"]
+            rows.append([_device(result), "colour" if what == "color" else what, *figures, kept])
+    return _markdown(["device", "what", "pack, ms", "unpack, ms", "kB a picture", "kept"], rows)
+
+
 # Table: the kind of result it is made from, and how.
 TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "quality": ("quality", quality_table),
@@ -185,6 +215,8 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "highlights": ("highlights", highlights_table),
     "stability": ("stability", stability_table),
     "startup": ("startup", startup_table),
+    "remote": ("remote", remote_table),
+    "remote_codec": ("remote", remote_codec_table),
 }
 
 

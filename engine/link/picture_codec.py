@@ -25,7 +25,7 @@ _BLOCK = 8
 _COMPRESSION = 1
 _TILE = 16
 _COLOR_HEADER = struct.Struct("<IB")  # tiles that hold something, kept frequencies
-_DEPTH_HEADER = struct.Struct("<dd")  # 1/z of the first level, and between two
+_DEPTH_HEADER = struct.Struct("<ddI")  # 1/z of the first level, and between two; tiles that hold something
 
 
 class PictureError(ValueError):
@@ -69,9 +69,7 @@ def unpack_color(data: bytes | memoryview, height: int, width: int) -> np.ndarra
     values = 6 * count * frequencies
     sizes = [-(-rows * columns // 8), values, values, count * _TILE * _TILE]
     bits, low, high, alpha = _split(_unzip(memoryview(data)[_COLOR_HEADER.size :], sum(sizes)), sizes)
-    mask = np.unpackbits(bits, count=rows * columns).astype(bool).reshape(rows, columns)
-    if mask.sum() != count:
-        raise PictureError("other tiles than promised")
+    mask = _read_mask(bits, rows, columns, count)
     quantised = _unfold(low.astype(np.uint16) | (high.astype(np.uint16) << 8)).reshape(frequencies, 6 * count)
     blocks = _multiply(quantised.T.astype(np.float32, order="C"), _matrices()[1][:frequencies])
     luma = blocks[: 4 * count].reshape(count, 2, 2, _BLOCK, _BLOCK).transpose(0, 1, 3, 2, 4)
@@ -96,37 +94,45 @@ def unpack_color(data: bytes | memoryview, height: int, width: int) -> np.ndarra
 def pack_depth(depth: np.ndarray) -> bytes:
     """``depth`` [H, W] float32, positive, +inf where there is nothing, as bytes for ``unpack_depth``."""
     inverse = np.divide(1.0, depth, out=np.zeros(depth.shape, np.float32), where=depth > 0)
-    is_there = inverse > 0
-    levels = np.zeros(depth.shape, np.uint16)
+    mask, tiles = _cut_into_tiles(inverse)
+    is_there = tiles > 0
+    levels = np.zeros(tiles.shape, np.uint16)
     first = step = 0.0
-    if is_there.any():
-        values = inverse[is_there].astype(np.float64)
+    if len(tiles):
+        values = tiles[is_there].astype(np.float64)
         first = float(values.min())
         step = (float(values.max()) - first) / (_DEPTH_LEVELS - 1) or first * 1e-7
         levels[is_there] = np.rint((values - first) / step).astype(np.uint16) + 1
-    rest = np.diff(np.diff(levels, axis=0, prepend=np.uint16(0)), axis=1, prepend=np.uint16(0))
+    rest = np.diff(np.diff(levels, axis=1, prepend=np.uint16(0)), axis=2, prepend=np.uint16(0))
     signless = _fold(rest.view(np.int16))
-    parts = ((signless & 0xFF).astype(np.uint8).tobytes(), (signless >> 8).astype(np.uint8).tobytes())
-    return _DEPTH_HEADER.pack(first, step) + _zip(parts)
+    parts = (
+        np.packbits(mask).tobytes(),
+        (signless & 0xFF).astype(np.uint8).tobytes(),
+        (signless >> 8).astype(np.uint8).tobytes(),
+    )
+    return _DEPTH_HEADER.pack(first, step, len(tiles)) + _zip(parts)
 
 
 def unpack_depth(data: bytes | memoryview, height: int, width: int) -> np.ndarray:
     """The depth [H, W] float32 that ``pack_depth`` made ``data`` of, about. Raises PictureError."""
     try:
-        first, step = _DEPTH_HEADER.unpack_from(data)
+        first, step, count = _DEPTH_HEADER.unpack_from(data)
     except struct.error as error:
         raise PictureError(str(error)) from None
-    if not (0.0 <= first < 1e30 and 0.0 <= step < 1e30):
+    rows, columns = -(-height // _TILE), -(-width // _TILE)
+    if not (0.0 <= first < 1e30 and 0.0 <= step < 1e30) or count > rows * columns:
         raise PictureError("depths out of range")
-    size = height * width
-    low, high = _split(_unzip(memoryview(data)[_DEPTH_HEADER.size :], 2 * size), [size, size])
-    rest = _unfold(low.astype(np.uint16) | (high.astype(np.uint16) << 8)).view(np.uint16).reshape(height, width)
-    levels = np.cumsum(np.cumsum(rest, axis=1, dtype=np.uint16), axis=0, dtype=np.uint16)
+    sizes = [-(-rows * columns // 8), count * _TILE * _TILE, count * _TILE * _TILE]
+    bits, low, high = _split(_unzip(memoryview(data)[_DEPTH_HEADER.size :], sum(sizes)), sizes)
+    rest = _unfold(low.astype(np.uint16) | (high.astype(np.uint16) << 8)).view(np.uint16).reshape(-1, _TILE, _TILE)
+    levels = np.cumsum(np.cumsum(rest, axis=2, dtype=np.uint16), axis=1, dtype=np.uint16)
     inverse = (np.arange(65536, dtype=np.float64) - 1.0) * step + first
     inverse[0] = 0.0
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         table = (1.0 / inverse).astype(np.float32)
-    return table[levels]
+    picture = np.full((rows, _TILE, columns, _TILE), np.inf, np.float32)
+    picture.transpose(0, 2, 1, 3)[_read_mask(bits, rows, columns, count)] = np.take(table, levels)
+    return np.ascontiguousarray(picture.reshape(rows * _TILE, columns * _TILE)[:height, :width])
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -178,7 +184,7 @@ def _matrices() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _cut_into_tiles(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which tiles of ``pixels`` [H, W] (8 bytes each) hold something, [rows, columns] bool, and those, [n, 16, 16]."""
+    """Which tiles of ``pixels`` [H, W] hold something but zeros, [rows, columns] bool, and those, [n, 16, 16]."""
     height, width = pixels.shape
     whole = height // _TILE * _TILE if width % _TILE == 0 else 0  # only what is not in whole tiles has to be padded
     rest = np.zeros((-(-(height - whole) // _TILE) * _TILE, -(-width // _TILE) * _TILE), pixels.dtype)
@@ -189,6 +195,14 @@ def _cut_into_tiles(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         masks.append((part != 0).reshape(in_tiles.shape).any(axis=3).any(axis=1))
         tiles.append(in_tiles.transpose(0, 2, 1, 3)[masks[-1]])
     return np.concatenate(masks), np.concatenate(tiles)
+
+
+def _read_mask(bits: np.ndarray, rows: int, columns: int, count: int) -> np.ndarray:
+    """Which tiles are there, [rows, columns] bool. Raises PictureError unless ``count`` are."""
+    mask = np.unpackbits(bits, count=rows * columns).astype(bool).reshape(rows, columns)
+    if mask.sum() != count:
+        raise PictureError("other tiles than promised")
+    return mask
 
 
 def _multiply(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
