@@ -85,6 +85,16 @@ def test_a_view_that_fails_is_left_out_and_tried_again(
         assert {view.name for view in job if view.is_new} == {"train_001", "train_003"}
 
 
+def test_a_view_that_stopped_the_last_capture_comes_last(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    with start(addon, planned_scene) as job:
+        usual = [next(job).name, *(view.name for view in job)]
+    planned_scene.hashlight.folder += "again"
+    folder = addon("folders").capture_folder(planned_scene)
+    layer = bpy.context.view_layer
+    with addon("capture.job").CaptureJob(planned_scene, layer, folder, leave_for_last=usual[1]) as job:
+        assert [view.name for view in job] == [usual[0], *usual[2:], usual[1]]
+
+
 def test_when_nothing_can_be_rendered_it_gives_up_soon(
     addon: Import, planned_scene: bpy.types.Scene, paint: type[PaintEngine]
 ) -> None:
