@@ -158,7 +158,7 @@ def startup_table(results: Sequence[Result]) -> str:
     for result in results:
         cold, warm = result["cold"], result["warm"]
         for caches, row in (("empty", cold), ("warm", warm)):
-            names = ("imports", "dataset", "views", "kernels", "first_words", "longest_silence")
+            names = ("reading", "views", "kernels", "first_words", "longest_silence")
             figures = [f"{row[name]:.1f}" for name in names]
             rows.append([_data(result), _device(result), caches, _with_spread(row, "seconds", "{:.1f}"), *figures])
     head = [

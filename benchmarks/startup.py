@@ -19,7 +19,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from benchmarks.results import write_result
@@ -33,7 +37,7 @@ CACHES = {
 }
 # The child writes into this file when each phase ended, then ends itself.
 MARK = "HASHLIGHT_FIRST_STEP"
-PHASES = ("imports", "dataset", "views", "kernels", "step")
+PHASES = ("reading", "views", "kernels", "step")
 TIMEOUT = 300.0
 
 
@@ -121,30 +125,49 @@ def describe(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def train_until_first_step(arguments: list[str]) -> int:
-    """Run ``hashlight`` with ``arguments``; note when each phase is over, and end after the first step.
-
-    The trainer that warms the kernels up is another one; what it does counts as theirs.
-    """
+    """Run ``hashlight`` with ``arguments``; note when each phase is over, and end after the first step."""
     from engine import cli
 
-    # What the command does before it imports anything heavy.
-    cli._share_cores()
-    from engine.training.trainer import Trainer
+    sys.meta_path.insert(0, TrainerWatch())
+    return cli.main(arguments)
 
-    ends = [time.time()]
-    begin, warm_up, step = Trainer.__init__, Trainer.warm_up, Trainer.step
 
-    def note_dataset(trainer: Trainer, *given: Any, **named: Any) -> None:
-        if len(ends) == 1:
+class TrainerWatch(MetaPathFinder):
+    """Puts ``watch`` to work when the command imports the trainer, and no earlier: when is the command's choice."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """As every finder of modules."""
+        if name != "engine.training.trainer":
+            return None
+        spec = PathFinder.find_spec(name, path)
+        assert spec is not None and spec.loader is not None
+        run = spec.loader.exec_module
+
+        def run_and_watch(module: ModuleType) -> None:
+            run(module)
+            watch(module.Trainer)
+
+        spec.loader.exec_module = run_and_watch  # type: ignore[method-assign]
+        return spec
+
+
+def watch(trainer_class: Any) -> None:
+    """Note when the trainer is made, warmed up and has done a step. The trainer that warms the kernels up is another
+    one; what it does counts as theirs."""
+    ends: list[float] = []
+    begin, warm_up, step = trainer_class.__init__, trainer_class.warm_up, trainer_class.step
+
+    def note_reading(trainer: Any, *given: Any, **named: Any) -> None:
+        if not ends:
             ends.append(time.time())
         begin(trainer, *given, **named)
 
-    def note_kernels(trainer: Trainer) -> None:
+    def note_kernels(trainer: Any) -> None:
         ends.append(time.time())
         warm_up(trainer)
         ends.append(time.time())
 
-    def note_first_step(trainer: Trainer) -> None:
+    def note_first_step(trainer: Any) -> None:
         step(trainer)
         if len(ends) < len(PHASES) - 1:
             return
@@ -157,8 +180,7 @@ def train_until_first_step(arguments: list[str]) -> int:
         # An orderly end: that is when Taichi writes its cache.
         raise SystemExit(0)
 
-    Trainer.__init__, Trainer.warm_up, Trainer.step = note_dataset, note_kernels, note_first_step  # type: ignore[method-assign]
-    return cli.main(arguments)
+    trainer_class.__init__, trainer_class.warm_up, trainer_class.step = note_reading, note_kernels, note_first_step
 
 
 if __name__ == "__main__":
