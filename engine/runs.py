@@ -24,11 +24,11 @@ from safetensors.torch import load_file, save_file
 import engine
 from engine.link.geometry import Bounds, Camera, GeometryError
 from engine.link.messages import Split
+from engine.run_folder import RUN_FILE
 from engine.training.config import ConfigError, TrainConfig
 from engine.training.trainer import Trainer
 
 FORMAT = 1
-RUN_FILE = "run.json"
 _SNAPSHOT_NAME = re.compile(r"snapshot-[0-9]+-[0-9a-f]+\.safetensors")
 
 
@@ -59,11 +59,6 @@ class HasCamera(Protocol):
 def describe_views(views: Iterable[HasCamera]) -> list[dict[str, Any]]:
     """Names, splits and cameras of ``views`` as run.json keeps them under "views"."""
     return [{"name": view.name, "split": view.split, "camera": view.camera.to_json()} for view in views]
-
-
-def is_run(folder: Path) -> bool:
-    """Whether ``folder`` holds a run (sound or not)."""
-    return (folder / RUN_FILE).exists()
 
 
 def save_run(folder: Path, trainer: Trainer, extra: Mapping[str, Any]) -> Path:

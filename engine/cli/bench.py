@@ -65,12 +65,15 @@ def run(options: argparse.Namespace) -> int:
     """Measure. Returns the exit code."""
     from engine.cli.datasets import load_with_progress, shrink_all
     from engine.cli.output import write_json
+    from engine.cli.preload import preload
+
+    preload()
+    dataset = load_with_progress(options.dataset, options.holdout)
     from engine.evaluation.evaluate import choose_evenly
     from engine.training.config import choose_preset
     from taichi_kernels.runtime import choose_device
 
     device = choose_device(options.device)
-    dataset = load_with_progress(options.dataset, options.holdout)
     if not dataset.test:
         raise BenchError(f"{options.dataset}: no held-out views to score; --holdout 8 makes some")
     train = shrink_all(choose_evenly(dataset.train, options.views or len(dataset.train)), options.size)

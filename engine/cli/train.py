@@ -57,15 +57,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train. Returns the exit code; 130 when Ctrl-C ended it early, with the run saved."""
     from engine.cli.datasets import load_with_progress
-    from engine.runs import is_run
-    from taichi_kernels.runtime import choose_device
+    from engine.cli.preload import preload
+    from engine.run_folder import is_run
 
     if is_run(options.out) and not options.resume:
         raise TrainError(f"{options.out} already holds a run: add --resume to go on with it, or choose another --out")
     if options.resume and not is_run(options.out):
         raise TrainError(f"{options.out} holds no run to resume: leave --resume out to start one")
-    device = choose_device(options.device)
+    preload()
     dataset = load_with_progress(options.dataset, options.holdout)
+    print("Loading torch and Taichi ...", file=sys.stderr, flush=True)
+    from taichi_kernels.runtime import choose_device
+
+    device = choose_device(options.device)
     training = Training(options, dataset, device)
     if training.train():
         training.save()

@@ -28,7 +28,8 @@ from engine.link.messages import (
     Train,
     ViewAdded,
 )
-from engine.runs import describe_views, is_run, load_run, save_run
+from engine.run_folder import is_run
+from engine.runs import describe_views, load_run, save_run
 from engine.service.frames import FrameRenderer, check_size
 from engine.service.jobs import BakeJob, EvaluationJob, Job, Post
 from engine.service.paths import confine
@@ -103,6 +104,7 @@ class Session:
     def warm_up(self) -> None:
         """Compile everything, so that the first view is trained on at once."""
         self._trainer.warm_up()
+        self._trainer.warm_up_rendering()
 
     def add_view(self, message: AddView) -> None:
         """Train on a view, or hold it out. Raises ViewError."""

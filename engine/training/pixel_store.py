@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
-from engine.data.color import premultiply
 from engine.data.views import View
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Camera
@@ -49,8 +47,7 @@ class PixelStore:
             self._pixels += width * height
         self._reserve(row + 1, self._pixels)
         last = first + width * height
-        pixels = premultiply(view.color, view.color_space)
-        self.colors[first:last] = torch.from_numpy(pixels.astype(np.float16)).to(self._device).view(-1, 4)
+        self.colors[first:last] = _premultiply(torch.from_numpy(view.color).to(self._device)).view(-1, 4)
         if view.depth is not None:
             self.depths[first:last] = torch.from_numpy(view.depth).to(self._device).view(-1)
         self.cameras[row] = self._cube.camera_row(view.camera, self._device)[0]
@@ -73,6 +70,15 @@ class PixelStore:
         if pixels > self.colors.shape[0]:
             self.colors = _grow(self.colors, pixels)
             self.depths = _grow(self.depths, pixels)
+
+
+def _premultiply(color: torch.Tensor) -> torch.Tensor:
+    """``engine.data.color.premultiply`` on the device: [H, W, 4] float16 as it is, uint8 from straight alpha."""
+    if color.dtype == torch.float16:
+        return color
+    scaled = color.float() / 255.0
+    scaled[..., :3] *= scaled[..., 3:]
+    return scaled.half()
 
 
 def _grow(tensor: torch.Tensor, rows: int) -> torch.Tensor:

@@ -136,16 +136,19 @@ class Trainer:
             self.occupancy.carve(*self.pixels.coverage(name))
 
     def warm_up(self) -> None:
-        """Run every kernel once on made-up data, so that nothing is compiled when the first view is there."""
+        """Run training's kernels once on made-up data, so that nothing is compiled when the first view is there."""
         scratch = Trainer(
             dataclasses.replace(self.config, max_rays_per_step=1024), self.bounds, self.color_space, self.device
         )
         scratch.add_view(_blank_view(self.bounds, self.color_space))
         scratch.step()
         scratch.occupancy.refresh(scratch.field, scratch._batch, 0)
-        scratch.renderer().render(_looking_at(self.bounds, 8))
         if self.device == "cuda":
             torch.cuda.synchronize()
+
+    def warm_up_rendering(self) -> None:
+        """The same for the kernels of rendering."""
+        self.renderer().render(_looking_at(self.bounds, 8))
 
     def step(self) -> None:
         """One optimisation step. Raises ViewError when there is no view yet."""

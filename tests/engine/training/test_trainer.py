@@ -269,5 +269,6 @@ def test_warm_up_leaves_the_run_as_it_was(device: str) -> None:
     trainer = make_trainer(device, "linear", [])
     before = _tensors(trainer)
     trainer.warm_up()
+    trainer.warm_up_rendering()
     assert trainer.step_count == 0 and trainer.view_names == [] and trainer.training_seconds == 0.0
     assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.state().items())

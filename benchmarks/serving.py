@@ -1,0 +1,152 @@
+"""Frames a second that a client gets of a field while it trains, and what they cost training; kept in
+benchmarks/results/.
+
+    python -m benchmarks.serving path/to/lego [--device cpu] [--size 1920x1080] [--rate 30]
+
+A real engine in a process of its own, a real client in this one, on one machine: pictures of a moving view, each of
+another camera, with colour and depth, whole in the client's memory before they count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import itertools
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import write_result
+from engine.cli.machine import device_name, versions
+from engine.data.dataset import Dataset
+from engine.data.formats import load_dataset
+from engine.link.client import EngineClient, LinkError
+from engine.link.geometry import Camera
+from engine.link.launcher import EngineProcess
+from engine.link.messages import AddView, Frame, OpenRun, RequestFrame, RunOpened, Status, Train, ViewAdded
+from taichi_kernels.runtime import choose_device
+
+PATIENCE = 180.0
+# Requests under way at a time: one is rendered while the last one's picture travels.
+UNDER_WAY = 2
+
+
+def main() -> int:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--size", default="1920x1080", help="WIDTHxHEIGHT (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=30.0, help="frames a second to ask for while it trains")
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of each measurement")
+    options = parser.parse_args()
+    device = choose_device(options.device)
+    dataset = load_dataset(options.dataset)
+    with tempfile.TemporaryDirectory(prefix="hashlight-serving-") as folder:
+        engine = EngineProcess(sys.executable, Path(folder), device=device, log=Path(folder) / "engine.log")
+        engine.start()
+        try:
+            address = engine.wait_ready(PATIENCE)
+            client = EngineClient(address.host, address.port, address.token, "benchmark")
+            client.connect(PATIENCE)
+            rows = measure(client, dataset, options)
+            client.close()
+        except LinkError:
+            print((Path(folder) / "engine.log").read_text(encoding="utf-8"), file=sys.stderr)
+            raise
+        finally:
+            engine.stop(30)
+    width, height = (int(side) for side in options.size.split("x"))
+    write_result(
+        "serving",
+        {
+            "dataset": options.dataset.resolve().name,
+            "size": [width, height],
+            "device": device,
+            "device_name": device_name(device),
+            "versions": versions(),
+            "rows": rows,
+        },
+    )
+    return 0
+
+
+def measure(client: EngineClient, dataset: Dataset, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Training undisturbed, training with frames at a rate, frames alone as fast as they come."""
+    overrides = dataset.train_settings()
+    client.send(OpenRun(run="serving", bounds=dataset.bounds, color_space=dataset.color_space, overrides=overrides))
+    client.wait_for(RunOpened, PATIENCE)
+    for view in dataset.train:
+        client.send(AddView(name=view.name, split="train", camera=view.camera, color=view.color, depth=view.depth))
+    wanted = len(dataset.train)
+    client.wait_for(ViewAdded, PATIENCE, lambda added: added.train_views == wanted)
+    client.send(Train(running=True))
+    client.wait_for(Status, PATIENCE, lambda status: status.state == "training" and status.seconds > 3.0)
+    width, height = (int(side) for side in options.size.split("x"))
+    requests = ask_for(dataset, width, height)
+    rows = []
+    for name, rate in (("training alone", 0.0), (f"training, {options.rate:g} frames/s asked for", options.rate)):
+        run_frames(client, requests, rate, 1.0)  # sizes of moving pictures settle
+        rows.append({"work": name} | run_frames(client, requests, rate, options.seconds))
+    client.send(Train(running=False))
+    client.wait_for(Status, PATIENCE, lambda status: status.state == "paused")
+    run_frames(client, requests, float("inf"), 1.0)
+    rows.append({"work": "frames alone"} | run_frames(client, requests, float("inf"), options.seconds))
+    for row in rows:
+        row["share_of_steps"] = row["steps_per_second"] / rows[0]["steps_per_second"]
+        print(", ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{value}" for key, value in row.items()))
+    return rows
+
+
+def ask_for(dataset: Dataset, width: int, height: int) -> Iterator[RequestFrame]:
+    """Requests for the dataset's cameras in turn, as high in the picture as they are there."""
+    cameras = [view.camera for view in [*dataset.test, *dataset.train]]
+    for number in itertools.count(1):
+        camera = cameras[number % len(cameras)]
+        scale = height / camera.height
+        wide: Camera = dataclasses.replace(
+            camera, width=width, height=height, fx=camera.fx * scale, fy=camera.fy * scale, cx=width / 2, cy=height / 2
+        )
+        yield RequestFrame(request=number, camera=wide, quality="moving")
+
+
+def run_frames(client: EngineClient, requests: Iterator[RequestFrame], rate: float, seconds: float) -> dict[str, Any]:
+    """Ask for ``rate`` frames a second at most, for ``seconds``: frames and steps a second, and the frames' sizes."""
+    first = client.wait_for(Status, PATIENCE)
+    started = due = time.perf_counter()
+    frames: list[Frame] = []
+    under_way: dict[int, float] = {}
+    latencies = []
+    while (now := time.perf_counter()) < started + seconds:
+        if rate and len(under_way) < UNDER_WAY and now >= due:
+            request = next(requests)
+            under_way[request.request] = now
+            client.send(request)
+            due = max(due + 1.0 / rate, now - 1.0 / rate)
+        for message in client.poll():
+            if isinstance(message, Frame):
+                latencies.append(time.perf_counter() - under_way.pop(message.request))
+                # Of requests that came too fast only the last one is answered.
+                under_way = {number: at for number, at in under_way.items() if number > message.request}
+                frames.append(message)
+        time.sleep(0.0005)
+    elapsed = time.perf_counter() - started
+    last = client.wait_for(Status, PATIENCE)
+    steps_elapsed = time.perf_counter() - started
+    if under_way:
+        newest = max(under_way)
+        client.wait_for(Frame, PATIENCE, lambda frame: frame.request == newest)
+    return {
+        "frames_per_second": len(frames) / elapsed,
+        "steps_per_second": (last.step - first.step) / steps_elapsed,
+        "size": [frames[-1].camera.width, frames[-1].camera.height] if frames else None,
+        "milliseconds_to_frame": statistics.median(latencies) * 1e3 if latencies else None,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""Import what takes seconds while the command reads its data."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+
+
+def preload() -> None:
+    """Begin to import torch, Taichi and, for CUDA, Triton, and to wake the GPU, in a thread. Whoever needs one of them
+    imports it as ever, and waits if need be."""
+    # No backends of other packages: looking for them means reading about every package that is installed.
+    os.environ.setdefault("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")
+    # Importing makes a million objects that stay; looking for rubbish among them again and again takes a while.
+    gc.set_threshold(50_000, 20, 20)
+    threading.Thread(target=_import_all, name="hashlight-preload", daemon=True).start()
+
+
+def _import_all() -> None:
+    try:
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.init()
+        import taichi
+
+        del taichi
+        from taichi_kernels import triton_kernels
+
+        if triton_kernels.available():
+            from triton.runtime.cache import triton_key
+
+            triton_key()  # hashes all of Triton, and remembers it for the first kernel
+    except ImportError:
+        pass  # whoever needs what is missing says so
