@@ -20,7 +20,7 @@ def refresh(scene: bpy.types.Scene) -> bool:
     """Go on with the table of ``scene`` where it is not there yet; returns whether it has just come. For timers."""
     global _bake
     if _bake is None:
-        if settings_key(scene) in _textures:
+        if is_current(scene):
             return False
         _bake = TableBake(scene)
     try:
@@ -35,6 +35,11 @@ def refresh(scene: bpy.types.Scene) -> bool:
     _textures[_bake.key] = make_table_texture(table)
     _bake = None
     return True
+
+
+def is_current(scene: bpy.types.Scene) -> bool:
+    """Whether the table of ``scene`` as its settings are now is there."""
+    return settings_key(scene) in _textures
 
 
 def find(scene: bpy.types.Scene) -> gpu.types.GPUTexture | None:

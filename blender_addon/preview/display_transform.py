@@ -15,7 +15,7 @@ import bpy
 import numpy as np
 
 SIZE = 40  # colours along each axis of the table
-_SLICE = 5  # of its blues are baked at a time
+_SLICE = 10  # of its blues are baked at a time
 BRIGHTEST = 64.0  # scene-linear; above it all is white or clipped in Blender's own transforms
 # Below about this the lattice is even, above it logarithmic. Chosen so that 1.0, where Standard clips, is an entry.
 TOE = 0.0128848291

@@ -77,12 +77,12 @@ def preview_camera(scene: bpy.types.Scene) -> Camera:
 def show_picture(scene: bpy.types.Scene, session: EngineSession, frame: PreparedFrame) -> bpy.types.Object:
     """Put a frame onto the scene's preview plane, in the frustum of the camera that it was rendered from."""
     plane, canvas = _make_canvas(scene, frame.camera)
-    write_pixels(canvas, frame.pixels)
     node = picture_node(plane.active_material)
     if node.image is None:
         node.image, canvas.name = canvas, plane.name
     elif node.image != canvas:
         replace_image(node.image, canvas)
+    write_pixels(canvas, frame.pixels)
     if session.bounds is not None:
         distance = choose_distance(frame.camera, session.bounds, scene.hashlight.preview.place)
         plane.matrix_world = Matrix(frustum_matrix(frame.camera, distance))

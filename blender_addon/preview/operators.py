@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..session import run, saved_state
-from . import live, neural_view
+from . import live, neural_view, plane_drawing
 
 
 def _has_run(context: bpy.types.Context) -> bool:
@@ -91,9 +91,11 @@ def register() -> None:
     """Listen to the engine and to Blender."""
     live.register()
     neural_view.register()
+    plane_drawing.register()
 
 
 def unregister() -> None:
     """Undo ``register``."""
+    plane_drawing.unregister()
     neural_view.unregister()
     live.unregister()

@@ -10,6 +10,10 @@ _LARGEST_HALF = 0x7BFF  # 65504: beyond it the viewport's half-float textures tu
 _HALF_TO_FLOAT = np.float32(2.0**112)  # makes up for the two formats' different exponent bias
 
 
+# How often the image of this name was written to: who draws it by other means sees that it is time to do so again.
+revisions: dict[str, int] = {}
+
+
 def to_blender_pixels(color: np.ndarray) -> np.ndarray:
     """A frame as Blender keeps it.
 
@@ -37,9 +41,9 @@ def update_image(image: bpy.types.Image | None, name: str, color: np.ndarray) ->
     when there is none of the right size. Returns the image that holds it now; the former one is gone."""
     size = (color.shape[1], color.shape[0])
     target = image if has_size(image, size) else make_image(name, size)
-    write_pixels(target, to_blender_pixels(color))
     if image is not None and image != target:
         replace_image(image, target)
+    write_pixels(target, to_blender_pixels(color))
     return target
 
 
@@ -64,6 +68,7 @@ def write_pixels(image: bpy.types.Image, pixels: np.ndarray) -> None:
     """Fill ``image`` with [H * W * 4] float32 as ``to_blender_pixels`` makes them."""
     image.pixels.foreach_set(pixels)
     image.update()
+    revisions[image.name] = revisions.get(image.name, 0) + 1
 
 
 def replace_image(former: bpy.types.Image, image: bpy.types.Image) -> None:

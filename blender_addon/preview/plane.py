@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import bpy
@@ -66,6 +67,13 @@ def choose_distance(camera: Camera, bounds: Bounds, place: Place = "CENTER") -> 
 def find_plane(scene: bpy.types.Scene, kind: Kind) -> bpy.types.Object | None:
     """The scene's plane of this kind, whatever the user called it; None when there is none."""
     return next((obj for obj in roles.objects_of(scene, "plane") if obj.get(_KIND_KEY) == kind), None)
+
+
+def all_planes(scene: bpy.types.Scene) -> Iterator[bpy.types.Object]:
+    """The scene's planes of every kind, without a look at its other objects."""
+    for collection in scene.collection.children_recursive:
+        if _KIND_KEY in collection:
+            yield from (obj for obj in collection.objects if _KIND_KEY in obj)
 
 
 def ensure_plane(scene: bpy.types.Scene, kind: Kind) -> bpy.types.Object:
