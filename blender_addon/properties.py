@@ -174,7 +174,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
 
 class HASHLIGHT_PG_training(bpy.types.PropertyGroup):
     seconds: FloatProperty(
-        name="Seconds",
+        name="Training Time",
         description="Training time to plan for; training then stops by itself. 0 goes on until it is paused",
         default=90.0,
         min=0.0,

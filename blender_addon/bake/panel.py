@@ -22,7 +22,9 @@ class HASHLIGHT_PT_bake(SidebarPanel, bpy.types.Panel):
         scene = context.scene
         settings = scene.hashlight.bake
 
-        layout.row().prop(settings, "path", expand=True)
+        row = layout.row()
+        row.use_property_split = False  # both names need the whole width
+        row.prop(settings, "path", expand=True)
         layout.prop(settings, "name")
         if settings.path == "TURNTABLE":
             column = layout.column(align=True)

@@ -91,7 +91,7 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("A capture is under way")
-        return _job is None
+        return not is_capturing()
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         global _timer
@@ -178,6 +178,11 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         for warning in self._job.warnings:
             self.report({"WARNING"}, warning)
         self.report({"INFO"}, f"Captured {self._job.total} views into {self._job.dataset.folder}")
+
+
+def is_capturing() -> bool:
+    """Whether a capture is under way."""
+    return _job is not None
 
 
 def _forget_job() -> CaptureJob | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty
 
+from ..capture.operators import is_capturing
 from ..folders import session_folder
 from ..transfer import run_files
 from . import registry, run, saved_state
@@ -134,6 +135,11 @@ class HASHLIGHT_OT_capture_and_train(bpy.types.Operator):
     bl_idname = "hashlight.capture_and_train"
     bl_label = "Capture and Train"
     bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("A capture is under way")
+        return not is_capturing()
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return self._run(context, "INVOKE_DEFAULT")
