@@ -8,6 +8,7 @@ from .layout import SidebarPanel, draw_words
 from .preview import live, neural_view
 from .session import registry, saved_state, status_text
 from .session.trouble import OUT_OF_MEMORY
+from .transfer import run_files
 
 
 class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
@@ -145,6 +146,8 @@ class HASHLIGHT_PT_train(SidebarPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("hashlight.evaluate")
         row.operator("hashlight.save_snapshot")
+        if run_files.is_fetching():
+            layout.label(text="Fetching the run…", icon="IMPORT")
 
 
 class HASHLIGHT_PT_preview(SidebarPanel, bpy.types.Panel):

@@ -118,9 +118,10 @@ def is_busy() -> bool:
 
 def finished_files(job: str, update: JobUpdate) -> list[Path]:
     """Where the files of a bake are that has ended."""
-    bake = _bakes[job]
-    folder = bake.folder
-    return [Path(file) if folder is None else folder / _name_of(file) for file in update.files]
+    folder = _bakes[job].folder
+    if folder is None:
+        return [Path(file) for file in update.files]
+    return [folder / name for name in _names_of(update)]
 
 
 def cancel(session: EngineSession) -> None:
@@ -140,9 +141,12 @@ def _chosen_folder(output: str, name: str) -> Path | None:
     return Path(bpy.path.abspath(output.strip())).absolute() / name
 
 
-def _name_of(file: str) -> str:
-    """The last part of a path on the engine's computer, which may be of another system."""
-    return re.split(r"[\\/]", file)[-1]
+def _names_of(update: JobUpdate) -> list[str]:
+    """The names of a bake's files, whose paths are of the engine's computer and may be of another system. What a bake
+    doesn't write is left out: nothing else is to be written here in its name."""
+    names = [re.split(r"[\\/]", file)[-1] for file in update.files]
+    ours = re.compile(rf"(frame|depth)_[0-9]{{4,6}}\.(png|exr)|{re.escape(update.job)}\.(mp4|webp)")
+    return [name for name in names if ours.fullmatch(name)]
 
 
 def _on_update(session: EngineSession, update: JobUpdate) -> None:
@@ -156,8 +160,7 @@ def _on_update(session: EngineSession, update: JobUpdate) -> None:
     if bake.folder is None or not is_wanted:
         _finish(session, bake, update)
         return
-    names = [_name_of(file) for file in update.files]
-    files = [(f"{bake.output}/{name}", bake.folder / name) for name in names]
+    files = [(f"{bake.output}/{name}", bake.folder / name) for name in _names_of(update)]
     bake.delivery = deliver(session, files, lambda delivery: _on_delivered(session, bake, update, delivery))
 
 

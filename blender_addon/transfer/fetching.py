@@ -22,6 +22,7 @@ from engine.link.messages import MAX_CHUNK_BYTES, FileChunk, Problem
 
 from .delivery import Delivery, is_there, temporary_name
 
+MAX_FILE_BYTES = 64 << 30
 WINDOW = 8  # pieces that are asked for and not yet written
 _STOP_CHECK = 0.2  # seconds
 
@@ -74,6 +75,9 @@ class Fetching(Delivery):
             return
         self._expected.remove((chunk.path, chunk.offset))
         file = self._files[chunk.path]
+        if not 0 <= chunk.total <= MAX_FILE_BYTES:
+            self.fail(f"{file.path}: {chunk.total} bytes are more than can be fetched")
+            return
         if file.total < 0:
             file.total, file.modified = chunk.total, chunk.modified
             if is_there(file.target, file.total, file.modified):

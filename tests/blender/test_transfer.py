@@ -161,6 +161,30 @@ def test_a_file_that_is_written_anew_meanwhile_is_not_mixed(addon: Import, tmp_p
     assert not _names(tmp_path)
 
 
+def test_a_size_beyond_reason_is_refused(addon: Import, tmp_path: Path) -> None:
+    from engine.link.messages import FileChunk
+
+    wire = _Wire(addon, {"a.mp4": b"x"}, tmp_path)
+    wire.fetching.poll()
+    wire.fetching.take(FileChunk(path="a.mp4", offset=0, total=1 << 60, modified=0, data=np.zeros(1, np.uint8)))
+    assert _drive(wire.fetching).error.startswith("a.mp4: ")
+
+
+def test_only_what_a_bake_writes_is_taken_from_elsewhere(addon: Import) -> None:
+    from engine.link.messages import JobUpdate
+
+    files = (
+        "/far/away/frame_0001.png",
+        "C:\\runs\\depth_0001.exr",
+        "/x/../..",
+        "/x/.bashrc",
+        "/x/turn.mp4",
+        "/x/other.mp4",
+    )
+    update = JobUpdate(job="turn", state="done", done=1, total=1, files=files)
+    assert addon("bake.jobs")._names_of(update) == ["frame_0001.png", "depth_0001.exr", "turn.mp4"]
+
+
 def test_a_refusal_and_a_full_disk_are_told(addon: Import, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from engine.link.messages import Problem
 
