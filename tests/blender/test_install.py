@@ -10,7 +10,6 @@ from pathlib import Path
 from types import ModuleType
 
 import bpy
-import pytest
 
 
 def test_zip_holds_only_pure_python(extension_zip: Path) -> None:
@@ -59,8 +58,7 @@ def test_every_setting_has_a_name_and_a_tooltip(scene: bpy.types.Scene) -> None:
                 count += check(getattr(group, prop.identifier), f"{path}.{prop.identifier}")
                 continue
             assert prop.name, f"{path}.{prop.identifier}"
-            assert len(prop.description) > 10, f"{path}.{prop.identifier} has no tooltip"
-            assert not prop.description.endswith("."), f"{path}.{prop.identifier}: tooltips end without a full stop"
+            _check_tooltip(prop.description, f"{path}.{prop.identifier}")
             count += 1
         return count
 
@@ -79,6 +77,28 @@ def test_disabling_and_enabling_again_leaves_nothing_behind(extension: str) -> N
     assert hasattr(bpy.types.Scene, "hashlight")
 
 
-@pytest.mark.parametrize("operator", ["fit_bounds", "plan_cameras", "capture"])
-def test_operators_are_there(extension: str, operator: str) -> None:
-    assert getattr(bpy.ops.hashlight, operator).get_rna_type().description
+def _check_tooltip(words: str, of: str) -> None:
+    assert len(words) > 10, f"{of} has no tooltip"
+    assert not words.endswith("."), f"{of}: tooltips end without a full stop"
+
+
+def test_every_operator_and_its_settings_have_a_name_and_a_tooltip(extension: str) -> None:
+    names = [name for name in dir(bpy.ops.hashlight) if not name.startswith("_")]
+    assert {"fit_bounds", "plan_cameras", "capture", "train", "bake", "restart_engine"} <= set(names)
+    for name in names:
+        rna = getattr(bpy.ops.hashlight, name).get_rna_type()
+        assert rna.name, name
+        _check_tooltip(rna.description, name)
+        for prop in rna.properties:
+            if prop.identifier != "rna_type":
+                assert prop.name, f"{name}.{prop.identifier}"
+                _check_tooltip(prop.description, f"{name}.{prop.identifier}")
+
+
+def test_every_preference_has_a_name_and_a_tooltip(addon: Callable[[str], ModuleType]) -> None:
+    preferences = addon("preferences").get_preferences()
+    own = [prop for prop in preferences.bl_rna.properties if prop.identifier not in {"rna_type", "bl_idname"}]
+    assert len(own) > 5
+    for prop in own:
+        assert prop.name, prop.identifier
+        _check_tooltip(prop.description, prop.identifier)
