@@ -22,7 +22,7 @@ SUITE = "trixie"
 MIRROR = "http://deb.debian.org/debian"
 PACKAGES = ("blender", "imagemagick", "libgl1-mesa-dri", "python3-numpy", "xvfb")
 NEEDED_COMMANDS = ("Xvfb", "import")
-SETUP_SECONDS = 1800.0
+SETUP_SECONDS = 420.0  # for each of two commands
 
 
 class NoBlenderError(RuntimeError):
@@ -98,7 +98,10 @@ def _make_system(folder: Path) -> Path:
             ["debootstrap", "--variant=minbase", SUITE, str(folder), MIRROR],
             ["chroot", str(folder), "env", "DEBIAN_FRONTEND=noninteractive", *install],
         ):
-            done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, timeout=SETUP_SECONDS)
+            try:
+                done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, timeout=SETUP_SECONDS)
+            except subprocess.TimeoutExpired:
+                raise NoBlenderError(f"{command[0]} took longer than {SETUP_SECONDS:.0f} s: see {log}") from None
             if done.returncode != 0:
                 raise NoBlenderError(f"{command[0]} failed: see {log}")
     ready.touch()

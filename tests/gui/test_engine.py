@@ -88,7 +88,7 @@ def test_the_neural_view_follows_and_an_engines_death_is_told(window: Window) ->
 
 
 def _make_slow(scene: bpy.types.Scene) -> None:
-    """Views that take many minutes each, a tile a second: kept off the screen, Cycles looks for Esc between tiles only."""
+    """Views that take many minutes each, a tile a second: kept off the screen, Cycles minds Esc between tiles only."""
     settings = scene.hashlight.capture
     settings.resolution_x = settings.resolution_y = scene.render.resolution_x = scene.render.resolution_y = 2000
     scene.cycles.samples, scene.cycles.use_adaptive_sampling = 128, False
