@@ -99,6 +99,7 @@ def walk(window):  # noqa: ANN001, ANN201
     with window.viewport():
         bpy.ops.hashlight.capture_and_train("INVOKE_DEFAULT")
     capture = window.addon("capture.operators")
+    window.show_renders(False)
     yield lambda: capture._job is None or capture._job.done >= 16
     yield lambda: registry.current().status is not None and registry.current().status.step > 0
     yield 0.5

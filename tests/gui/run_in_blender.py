@@ -66,7 +66,6 @@ class Runner:
     def _run_all(self, zip_file: Path, tests: Iterable[tuple[str, Test]]) -> Steps:
         yield 1.0  # the window draws itself
         bpy.context.preferences.view.show_splash = False
-        _keep_cycles_off_the_screen()
         bpy.ops.extensions.package_install_files(
             filepath=str(zip_file), repo="user_default", enable_on_install=True, overwrite=True
         )
@@ -93,18 +92,6 @@ class Runner:
         self._window.end_engine()
         bpy.context.preferences.view.use_save_prompt = False
         bpy.ops.wm.quit_blender()
-
-
-def _keep_cycles_off_the_screen() -> None:
-    """Have Cycles not show renders while they go on: its drawing from a thread of its own crashes on software OpenGL
-    (Debian's Blender 4.3 with Mesa's llvmpipe under GLX: GLXBadContext after a few renders, F12's too)."""
-    try:
-        import _cycles
-        import cycles
-    except ImportError:
-        return
-    folder = str(Path(cycles.__file__).parent)
-    _cycles.init(folder, bpy.utils.user_resource("CONFIG"), True)
 
 
 def start(find_tests: Callable[[list[str]], Iterable[tuple[str, Test]]]) -> None:

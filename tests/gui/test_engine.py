@@ -16,6 +16,7 @@ from window import ADDON, Steps, Window
 def _prepare(window: Window, views: int, samples: int = 1) -> Steps:
     scene = bpy.context.scene
     scene.hashlight.folder = tempfile.mkdtemp(prefix="run-")
+    window.show_renders(False)
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising = samples, False
     bpy.ops.mesh.primitive_uv_sphere_add(radius=1.0)

@@ -37,6 +37,18 @@ class Window:
         with self.viewport():
             self.space.show_region_ui = True
             self.space.show_gizmo = False
+        self.show_renders(True)
+
+    def show_renders(self, is_on: bool) -> None:
+        """Whether Cycles shows renders while they go on, in rendered viewports too; every test begins with it.
+
+        Captures do better without: Cycles' drawing from a thread of its own crashes on software OpenGL (Debian's
+        Blender 4.3 with Mesa's llvmpipe under GLX: GLXBadContext after a few renders, F12's too).
+        """
+        import _cycles
+        import cycles
+
+        _cycles.init(str(Path(cycles.__file__).parent), bpy.utils.user_resource("CONFIG"), not is_on)
 
     def end_engine(self) -> None:
         """End the engine, if one runs."""
