@@ -12,6 +12,7 @@ from ..review.views import capture_settings, captured_views
 from ..session.status_text import describe_seconds
 
 _ENGINES = {"CYCLES": "Cycles"}
+_MAX_AGE = 10.0  # seconds: a capture that goes on changes little
 
 
 def seconds_per_pixel(views: Sequence[ViewRecord]) -> float | None:
@@ -26,8 +27,8 @@ def describe_render_time(scene: bpy.types.Scene, frames: int, width: int, height
     Scaled by pixels alone: so it says with how many samples the views were captured, and that the scene has another
     number now, if it has.
     """
-    per_pixel = seconds_per_pixel(list(captured_views(scene).values()))
-    settings = capture_settings(scene)
+    per_pixel = seconds_per_pixel(list(captured_views(scene, _MAX_AGE).values()))
+    settings = capture_settings(scene, _MAX_AGE)
     if per_pixel is None:
         return ""
     engine, samples = str(settings.get("engine", "")), settings.get("samples")

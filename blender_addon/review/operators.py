@@ -7,14 +7,14 @@ from bpy.props import IntProperty, StringProperty
 
 from ..session import registry, run, saved_state
 from . import chart_icons, comparison, scores, viewpoint
-from .views import captured_views, find_view, neighbour
+from .views import find_view, has_views, neighbour
 
 
 class _NeedsViews:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("Needs captured views")
-        return bool(captured_views(context.scene))
+        return has_views(context.scene)
 
 
 class HASHLIGHT_OT_compare_view(_NeedsViews, bpy.types.Operator):

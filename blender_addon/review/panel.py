@@ -9,7 +9,7 @@ from ..session import registry
 from ..session.status_text import describe_seconds
 from . import comparison, scores, viewpoint
 from .chart_icons import chart_icon
-from .views import captured_views
+from .views import has_views
 
 _WORST = 5
 _PSNR_COLOR = (0.35, 0.7, 1.0)
@@ -72,7 +72,7 @@ class HASHLIGHT_PT_compare(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(captured_views(context.scene))
+        return has_views(context.scene)
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ class _Capture:
     """A capture as its manifest was when it was last read."""
 
     key: tuple[Path, int]
+    read_at: float
     dataset: CaptureDataset
     views: dict[str, ViewRecord]
 
@@ -26,18 +28,26 @@ class _Capture:
 _cached: _Capture | None = None
 
 
-def captured_views(scene: bpy.types.Scene) -> dict[str, ViewRecord]:
+def has_views(scene: bpy.types.Scene) -> bool:
+    """Whether any view is captured. Cheap: for panels, which are drawn again and again during a capture."""
+    try:
+        return next((capture_folder(scene) / "images").glob("*.exr"), None) is not None
+    except (OSError, ValueError):
+        return False
+
+
+def captured_views(scene: bpy.types.Scene, max_age: float = 0.0) -> dict[str, ViewRecord]:
     """The finished views of the scene's capture by name, training views first; empty when there are none.
 
-    Cheap enough for a panel: the manifest is only read again after it has changed.
+    The manifest is only read again after it has changed, and what is known for less than ``max_age`` seconds will do.
     """
-    capture = _read_capture(scene)
+    capture = _read_capture(scene, max_age)
     return {} if capture is None else capture.views
 
 
-def capture_settings(scene: bpy.types.Scene) -> Settings:
+def capture_settings(scene: bpy.types.Scene, max_age: float = 0.0) -> Settings:
     """What the scene's capture was rendered with, as its manifest has it; empty when there is none."""
-    capture = _read_capture(scene)
+    capture = _read_capture(scene, max_age)
     return {} if capture is None else capture.dataset.settings
 
 
@@ -48,16 +58,19 @@ def truth_path(scene: bpy.types.Scene, name: str) -> Path:
     return _cached.dataset.image_path(name)
 
 
-def _read_capture(scene: bpy.types.Scene) -> _Capture | None:
+def _read_capture(scene: bpy.types.Scene, max_age: float) -> _Capture | None:
     global _cached
     try:
         path = capture_folder(scene) / MANIFEST
         key = path, path.stat().st_mtime_ns
+        now = time.monotonic()
+        if _cached is not None and _cached.key[0] == path and now - _cached.read_at < max_age:
+            return _cached
         if _cached is None or _cached.key != key:
             dataset = CaptureDataset.open(path.parent)
             finished = [view for view in dataset.views.values() if view.is_done]
             finished.sort(key=lambda view: (view.split != "train", view.name))
-            _cached = _Capture(key, dataset, {view.name: view for view in finished})
+            _cached = _Capture(key, now, dataset, {view.name: view for view in finished})
     except (OSError, ValueError):
         return None
     return _cached
