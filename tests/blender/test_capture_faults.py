@@ -25,6 +25,7 @@ class PaintEngine(bpy.types.RenderEngine):
     def render(self, depsgraph: bpy.types.Depsgraph) -> None:
         camera = depsgraph.scene.camera.name
         if camera in self.broken:
+            self.report({"ERROR"}, f"out of paint at {camera}")  # both, as Cycles does
             self.error_set(f"out of paint at {camera}")
             return
         width, height = depsgraph.scene.render.resolution_x, depsgraph.scene.render.resolution_y
@@ -75,7 +76,7 @@ def test_a_view_that_fails_is_left_out_and_tried_again(
     paint.broken = frozenset({"train_001", "train_003"})
     names = collect(
         start(addon, planned_scene),
-        r"2 of 6 views could not be rendered, 4 are kept\. View train_001: rendering gave no picture",
+        r"2 of 6 views could not be rendered, 4 are kept\. View train_001: .*out of paint at train_001",
     )
     assert len(names) == 4
     assert not paint.broken & set(names)
