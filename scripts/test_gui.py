@@ -26,7 +26,7 @@ from gui_blender import NoBlenderError, WindowBlender, find_blender
 
 ROOT = Path(__file__).resolve().parents[1]
 SCREEN = "1280x800"
-TIME_LIMIT = 600.0  # seconds for all tests together
+TIME_LIMIT = 900.0  # seconds for all tests together
 
 
 @contextlib.contextmanager

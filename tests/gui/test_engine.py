@@ -137,10 +137,12 @@ class PaintEngine(bpy.types.RenderEngine):
     bl_label = "Paint"
     bl_use_postprocess = True
     endless = ""
+    is_at_it = False
 
     def render(self, depsgraph: bpy.types.Depsgraph) -> None:
         camera = depsgraph.scene.camera.name
         while camera == self.endless and not self.test_break():
+            PaintEngine.is_at_it = True
             time.sleep(0.02)
         width, height = depsgraph.scene.render.resolution_x, depsgraph.scene.render.resolution_y
         result = self.begin_result(0, 0, width, height)
@@ -149,20 +151,20 @@ class PaintEngine(bpy.types.RenderEngine):
 
 
 def _begin_to_paint(window: Window, endless: str) -> Steps:
-    """Capture with the engine above."""
+    """Capture with the engine above, up to the endless view."""
     if not PaintEngine.is_registered:
         bpy.utils.register_class(PaintEngine)
-    PaintEngine.endless = endless
+    PaintEngine.endless, PaintEngine.is_at_it = endless, False
     yield from _prepare(window, views=4)
     scene = bpy.context.scene
     scene.render.engine, scene.hashlight.capture.use_depth = PaintEngine.bl_idname, False
     with window.viewport():
         bpy.ops.hashlight.capture("INVOKE_DEFAULT")
+    yield lambda: PaintEngine.is_at_it
 
 
 def test_the_window_is_drawn_while_a_view_is_rendered(window: Window) -> Steps:
     yield from _begin_to_paint(window, endless="train_002")
-    yield 2.0
     drawn = []
     handler = bpy.types.SpaceView3D.draw_handler_add(lambda: drawn.append(True), (), "WINDOW", "POST_PIXEL")
     try:
@@ -180,7 +182,6 @@ def test_the_window_is_drawn_while_a_view_is_rendered(window: Window) -> Steps:
 
 def test_another_file_in_the_middle_of_a_capture(window: Window) -> Steps:
     yield from _begin_to_paint(window, endless="train_002")
-    yield 2.0
     assert bpy.app.is_job_running("RENDER")
     bpy.ops.wm.read_homefile(use_factory_startup=True)
     yield 1.0
@@ -195,7 +196,6 @@ def test_disabling_the_extension_in_the_middle_of_a_capture(window: Window) -> S
     import addon_utils
 
     yield from _begin_to_paint(window, endless="train_002")
-    yield 2.0
     assert bpy.app.is_job_running("RENDER")
     addon_utils.disable(ADDON, default_set=True)
     yield 0.5
