@@ -1,11 +1,11 @@
 """How long Hashlight keeps Blender's main thread busy while its window is open, and how soon the view is followed.
 
-    python scripts/test_gui.py --script benchmarks/window_times.py --keep FOLDER [KEY=VALUE ...]
+    python scripts/test_gui.py --script benchmarks/window_times.py [keep]
 
 A real engine trains on a small capture. First the view is turned again and again, each time until a picture of the
 field from there is on the screen. Then 1080p pictures arrive on the image plane and in the viewport while 1080p views
 are sent and training reports. Every function of ours that Blender calls is timed, by the clock and by the processor.
-Prints tables, and leaves them in FOLDER/window_times.json; with ``keep=1`` also in benchmarks/results/.
+Prints tables; with ``keep`` they go into benchmarks/results/ as well, from where ``make_tables`` takes them.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import json
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import bpy
 import numpy as np
@@ -28,6 +28,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "gui"), str(ROOT)]
 from run_in_blender import start  # noqa: E402
 from window import Steps, Window  # noqa: E402
+
+from benchmarks.results import write_result  # noqa: E402
+from benchmarks.window_tables import calls_table, latency_table  # noqa: E402
 
 EDGES = (1, 2, 5, 10, 20, 50)  # milliseconds
 TURNS = 20
@@ -88,7 +91,7 @@ class Stopwatch:
         return times
 
 
-def measure(window: Window) -> Steps:
+def measure(window: Window, keep: bool) -> Steps:
     """All of it, in one Blender."""
     watch = Stopwatch()
     plan_drawing = window.addon("capture.plan_drawing")
@@ -110,17 +113,32 @@ def measure(window: Window) -> Steps:
     session = window.addon("session.registry").current()
     region = window.region()
     result = {
-        "dataset": "window",
+        "dataset": "blender",
         "device_name": session.welcome.device_name,
         "blender": bpy.app.version_string,
         "viewport": [region.width, region.height],
-        "calls": {"following the view": following, "1080p": watch.take()},
+        "calls": {"following the view": _summarize(following), "1080p pictures": _summarize(watch.take())},
+        "edges_ms": EDGES,
         "redraw_ms": alone,
         "turns_ms": turns,
     }
-    (window.out / "window_times.json").write_text(json.dumps(result, indent=1), "utf-8")
+    if keep:
+        write_result("window", result)
     with (window.out / "report.txt").open("a", encoding="utf-8") as file:
-        file.write("\n".join(_tables(result)) + "\n")
+        file.write(f"{calls_table([result])}\n\n{latency_table([result])}\n")
+
+
+def _summarize(times: dict[str, list[tuple[float, float]]]) -> list[dict[str, Any]]:
+    """What the tables tell of each function. First calls are apart: they compile shaders and build tables."""
+    rows = []
+    for label, spans in sorted(times.items()):
+        clock, cpu = np.array(spans).T
+        row = {"name": label, "calls": len(spans), "first_ms": clock[0], "first_cpu_ms": cpu[0]}
+        if len(spans) > 1:
+            row |= {"median_ms": np.median(clock[1:]), "longest_ms": clock[1:].max(), "longest_cpu_ms": cpu[1:].max()}
+            row["counts"] = np.histogram(clock[1:], bins=[0.0, *EDGES, np.inf])[0].tolist()
+            rows.append(row)
+    return rows
 
 
 def _train(window: Window) -> Steps:
@@ -248,25 +266,4 @@ def _show_hd_frames(window: Window) -> Steps:
         yield 0.1
 
 
-def _tables(result: dict) -> list[str]:
-    lines = []
-    for title, rows in result["calls"].items():
-        lines += ["", f"| {title} | calls | median ms | 99 % ms | longest ms | longest CPU ms | " + _columns() + " |"]
-        lines.append("|" + "---|" * (len(EDGES) + 7))
-        for label, times in rows.items():
-            clock, cpu = np.array(times).T
-            median, high, longest = np.percentile(clock, [50, 99, 100])
-            counts = np.histogram(clock, bins=[0.0, *EDGES, np.inf])[0]
-            figures = f"{median:.2f} | {high:.2f} | {longest:.2f} | {cpu.max():.2f}"
-            lines.append(f"| {label} | {len(times)} | {figures} | {' | '.join(map(str, counts))} |")
-    for name in ("redraw_ms", "turns_ms"):
-        low, median, high = np.percentile(result[name], [0, 50, 100])
-        lines.append(f"{name}: median {median:.0f}, {low:.0f} to {high:.0f}")
-    return lines
-
-
-def _columns() -> str:
-    return " | ".join([*(f"< {edge}" for edge in EDGES), f">= {EDGES[-1]}"])
-
-
-start(lambda _: [("window_times", measure)])
+start(lambda wanted: [("window_times", functools.partial(measure, keep="keep" in wanted))])

@@ -72,7 +72,7 @@ class TableBake:
             with tempfile.TemporaryDirectory(prefix="hashlight-") as folder:
                 path = Path(folder) / "display.png"
                 source.save_render(str(path), scene=temporary)
-                return _read(path)
+                return _read(path).reshape(pixels.shape)
         finally:
             bpy.data.images.remove(source)
             bpy.data.scenes.remove(temporary)

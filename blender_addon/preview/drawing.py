@@ -19,7 +19,7 @@ from .display_transform import SIZE
 from .picture_shader import get_quad, get_shader
 
 # A texture can only be filled as a whole, and a large one takes longer than Blender may be kept waiting.
-STRIP_PIXELS = 1 << 17
+STRIP_PIXELS = 1 << 18
 
 
 def picture_to_camera(camera: Camera) -> np.ndarray:

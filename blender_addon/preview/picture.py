@@ -53,13 +53,12 @@ def has_size(image: bpy.types.Image | None, size: tuple[int, int]) -> bool:
 
 
 def make_image(name: str, size: tuple[int, int]) -> bpy.types.Image:
-    """A new image of this width and height, empty and transparent.
+    """A new image of this width and height, without a picture yet.
 
     Colour and alpha of what is put into it stay as they are (premultiplied, scene-linear): it is marked as data, so
     that neither colour management nor Blender's alpha handling touches the numbers.
     """
     image = bpy.data.images.new(name, *size, alpha=True, float_buffer=True, is_data=True)
-    image.generated_color = (0.0, 0.0, 0.0, 0.0)
     image.alpha_mode = "CHANNEL_PACKED"
     return image
 

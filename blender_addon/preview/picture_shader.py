@@ -69,11 +69,6 @@ vec3 to_display(vec3 linear)
        + entry(low + second) * (middle - smallest) + entry(low + ivec3(1)) * smallest;
 }
 
-vec3 decode_srgb(vec3 c)
-{
-  return mix(c / 12.92, pow((c + 0.055) / 1.055, vec3(2.4)), greaterThan(c, vec3(0.04045)));
-}
-
 void main()
 {
   vec2 size = vec2(float(textureSize(color, 0).x), strip.w);
@@ -88,8 +83,8 @@ void main()
   }
   gl_FragDepth = clamp(0.5 * clip.z / clip.w + 0.5, 0.0, 1.0);
   vec3 straight = premultiplied.rgb / premultiplied.a;
-  /* What is drawn here is encoded as sRGB when it is stored, so it is decoded before. */
-  fragment = vec4(decode_srgb(to_display(straight)) * premultiplied.a, premultiplied.a);
+  /* Blender lays what is drawn here over the scene with display values to the power of 2.2, and takes the root last. */
+  fragment = vec4(pow(to_display(straight), vec3(2.2)) * premultiplied.a, premultiplied.a);
 }
 """
 _FARTHEST = 1e30

@@ -19,7 +19,8 @@ from ..session import registry
 from ..session.engine_session import EngineSession
 from .picture import to_blender_pixels
 
-AT_ONCE_PIXELS = 1 << 16  # pictures up to this size take less than starting a thread does
+# Pictures up to this size are prepared at once: 2 ms, less than the redraw that a thread's end would have to wait for.
+AT_ONCE_PIXELS = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,45 @@
+"""The tables of ``window_times``, for the screen and for docs/performance.md."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+Result = dict[str, Any]
+
+
+def calls_table(results: Sequence[Result]) -> str:
+    """How long Blender's main thread was kept, by function: a histogram of calls."""
+    if not results:
+        return ""
+    edges = results[0]["edges_ms"]
+    head = ["while", "what", "calls", "median, ms", "longest, ms", "longest, CPU ms", "first, CPU ms"]
+    head += [*(f"< {edge}" for edge in edges), f">= {edges[-1]}"]
+    rows = []
+    for result in results:
+        for title, calls in result["calls"].items():
+            for row in calls:
+                names = ("median_ms", "longest_ms", "longest_cpu_ms", "first_cpu_ms")
+                figures = [f"{row[name]:.1f}" for name in names]
+                rows.append([title, row["name"], str(row["calls"]), *figures, *map(str, row["counts"])])
+    return _markdown(head, rows)
+
+
+def latency_table(results: Sequence[Result]) -> str:
+    """From turning the view to the end of the redraw that shows it, with and without the neural view."""
+    rows = []
+    for result in results:
+        viewport = "x".join(map(str, result["viewport"]))
+        for name, times in (
+            ("Blender alone, until it has drawn the view", result["redraw_ms"]),
+            ("until a picture of the field from there is drawn", result["turns_ms"]),
+        ):
+            ordered = sorted(times)
+            figures = [statistics.median(ordered), ordered[round(0.9 * (len(ordered) - 1))], ordered[-1]]
+            rows.append([result["device_name"], viewport, name, *(f"{value:.0f}" for value in figures)])
+    return _markdown(["device", "viewport", "from turning the view", "median, ms", "90 %, ms", "longest, ms"], rows)
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *rows))
