@@ -201,7 +201,7 @@ def remote_codec_table(results: Sequence[Result]) -> str:
             kept = f"{row['psnr']:.1f} dB" if "psnr" in row else f"{row['worst_relative_error']:.1e} at worst"
             figures = [f"{row['pack_ms']:.0f}", f"{row['unpack_ms']:.0f}", f"{row['kilobytes']:.0f}"]
             rows.append([_device(result), "colour" if what == "color" else what, *figures, kept])
-    return _markdown(["device", "what", "pack, ms", "unpack, ms", "kB a picture", "kept"], rows)
+    return _markdown(["device", "what", "packing, CPU ms", "unpacking, CPU ms", "kB a picture", "kept"], rows)
 
 
 # Table: the kind of result it is made from, and how.

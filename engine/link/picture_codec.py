@@ -24,6 +24,7 @@ _DEPTH_LEVELS = 8191
 _BLOCK = 8
 _COMPRESSION = 1
 _TILE = 16
+_CHUNK = 256  # tiles at a time: few enough to stay in a processor's cache
 _COLOR_HEADER = struct.Struct("<IB")  # tiles that hold something, kept frequencies
 _DEPTH_HEADER = struct.Struct("<ddI")  # 1/z of the first level, and between two; tiles that hold something
 
@@ -34,19 +35,17 @@ class PictureError(ValueError):
 
 def pack_color(color: np.ndarray) -> bytes:
     """``color`` [H, W, 4] float16, premultiplied, as bytes for ``unpack_color``."""
-    mask, tiles = _cut_into_tiles(np.ascontiguousarray(color).view(np.uint64)[..., 0])
+    mask, tiles = _cut_into_tiles(np.ascontiguousarray(color).view(np.uint64)[..., 0])  # a pixel is four halves
     tiles = tiles.view(np.uint16).reshape(-1, _TILE, _TILE, 4)
     count = len(tiles)
-    red, green, blue = (np.take(_to_curve(), tiles[..., channel]) for channel in range(3))
-    between = (red + blue) * np.float32(0.5)
-    luma = (between + green) * np.float32(0.5)
-    chroma = np.concatenate([_halve(red - blue), _halve(green - between)]) / np.float32(_CHROMA)
-    blocks = luma.reshape(count, 2, _BLOCK, 2, _BLOCK).transpose(0, 1, 3, 2, 4).reshape(-1, 64)
-    coefficients = _multiply(np.concatenate([blocks, chroma.reshape(-1, 64)]), _matrices()[0])
-    quantised = np.rint(coefficients, out=coefficients).astype(np.int16)
+    quantised = np.empty((6 * count, 64), np.int16)
+    alpha = np.empty(tiles.shape[:3], np.uint8)
+    for start in range(0, count, _CHUNK):
+        end = min(start + _CHUNK, count)
+        quantised[6 * start : 6 * end] = _transform(tiles[start:end])
+        np.take(_to_byte(), tiles[start:end, ..., 3], out=alpha[start:end])
     is_used = np.nonzero(quantised.any(axis=0))[0]
     frequencies = int(is_used[-1]) + 1 if is_used.size else 0
-    alpha = np.take(_to_byte(), tiles[..., 3])
     signless = _fold(np.ascontiguousarray(quantised[:, :frequencies].T))
     parts = (
         np.packbits(mask).tobytes(),
@@ -71,22 +70,13 @@ def unpack_color(data: bytes | memoryview, height: int, width: int) -> np.ndarra
     bits, low, high, alpha = _split(_unzip(memoryview(data)[_COLOR_HEADER.size :], sum(sizes)), sizes)
     mask = _read_mask(bits, rows, columns, count)
     quantised = _unfold(low.astype(np.uint16) | (high.astype(np.uint16) << 8)).reshape(frequencies, 6 * count)
-    blocks = _multiply(quantised.T.astype(np.float32, order="C"), _matrices()[1][:frequencies])
-    luma = blocks[: 4 * count].reshape(count, 2, 2, _BLOCK, _BLOCK).transpose(0, 1, 3, 2, 4)
-    luma = luma.reshape(count, _TILE, _TILE)
-    orange, green_chroma = blocks[4 * count :].reshape(2, count, _BLOCK, _BLOCK) * np.float32(_CHROMA)
-    between = luma - _double(green_chroma * np.float32(0.5))
-    half_orange = _double(orange * np.float32(0.5))
+    alpha = np.cumsum(alpha, dtype=np.uint8).reshape(count, _TILE, _TILE)
     tiles = np.empty((count, _TILE, _TILE, 4), np.float16)
-    tiles[..., 3] = _BYTES_AS_HALVES[np.cumsum(alpha, dtype=np.uint8)].reshape(count, _TILE, _TILE)
-    for channel, place in enumerate((between + half_orange, luma + (luma - between), between - half_orange)):
-        place *= _TABLE_SCALE
-        np.clip(place, 0.0, 65535.0, out=place)
-        tiles[..., channel] = np.take(_from_curve(), place.astype(np.uint16))
-    whole = tiles.view(np.uint64)[..., 0]
-    whole[tiles[..., 3] == 0.0] = 0
+    for start in range(0, count, _CHUNK):
+        end = min(start + _CHUNK, count)
+        _restore(quantised[:, 6 * start : 6 * end], alpha[start:end], tiles[start:end])
     picture = np.zeros((rows, _TILE, columns, _TILE), np.uint64)
-    picture.transpose(0, 2, 1, 3)[mask] = whole
+    picture.transpose(0, 2, 1, 3)[mask] = tiles.view(np.uint64)[..., 0]
     pixels = picture.view(np.float16).reshape(rows * _TILE, columns * _TILE, 4)
     return np.ascontiguousarray(pixels[:height, :width])
 
@@ -181,6 +171,40 @@ def _matrices() -> tuple[np.ndarray, np.ndarray]:
 
 
 # --- tiles ------------------------------------------------------------------------------------------------------------
+
+
+def _transform(tiles: np.ndarray) -> np.ndarray:
+    """The quantised coefficients [6 n, 64] of ``tiles`` [n, 16, 16, 4], the bits of halves: four blocks of luma a tile,
+    then one of each chroma."""
+    count = len(tiles)
+    red, green, blue = (np.take(_to_curve(), tiles[..., channel]) for channel in range(3))
+    between = (red + blue) * np.float32(0.5)
+    luma = (between + green) * np.float32(0.5)
+    blocks = np.empty((6 * count, 64), np.float32)
+    in_tiles = blocks[: 4 * count].reshape(count, 2, 2, _BLOCK, _BLOCK)
+    in_tiles[:] = luma.reshape(count, 2, _BLOCK, 2, _BLOCK).transpose(0, 1, 3, 2, 4)
+    for place, chroma in ((4, red - blue), (5, green - between)):
+        blocks[place * count : (place + 1) * count] = _halve(chroma).reshape(-1, 64) * np.float32(1 / _CHROMA)
+    coefficients = _multiply(blocks, _matrices()[0])
+    return np.rint(coefficients, out=coefficients)
+
+
+def _restore(coefficients: np.ndarray, alpha: np.ndarray, tiles: np.ndarray) -> None:
+    """Fill ``tiles`` [n, 16, 16, 4] float16 from coefficients [frequencies, 6 n] and alpha [n, 16, 16] uint8."""
+    count, frequencies = len(tiles), len(coefficients)
+    blocks = _multiply(coefficients.T.astype(np.float32, order="C"), _matrices()[1][:frequencies])
+    luma = blocks[: 4 * count].reshape(count, 2, 2, _BLOCK, _BLOCK).transpose(0, 1, 3, 2, 4)
+    luma = luma.reshape(count, _TILE, _TILE)
+    # Half of each: the means of red and blue lie half of the green chroma below luma.
+    orange, green_chroma = blocks[4 * count :].reshape(2, count, _BLOCK, _BLOCK) * np.float32(_CHROMA / 2)
+    between = luma - _double(green_chroma)
+    half_orange = _double(orange)
+    for channel, place in enumerate((between + half_orange, luma + (luma - between), between - half_orange)):
+        place *= _TABLE_SCALE
+        np.clip(place, 0.0, 65535.0, out=place)
+        tiles[..., channel] = np.take(_from_curve(), place.astype(np.uint16))
+    tiles[..., 3] = np.take(_BYTES_AS_HALVES, alpha)
+    tiles.view(np.uint64)[..., 0][alpha == 0] = 0
 
 
 def _cut_into_tiles(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
