@@ -5,6 +5,9 @@ import torch
 
 from taichi_kernels.launch import kernel
 
+# A squared gradient beyond this isn't one: an overflow, or not a number. Such a row waits for its next gradient.
+_LARGEST = 1e30
+
 
 @kernel
 def _adam_step(
@@ -25,7 +28,10 @@ def _adam_step(
         square = 0.0
         for k in ti.static(range(columns)):
             square += gradients[row, k] * gradients[row, k]
-        if square > 0.0:
+        if not square < _LARGEST:
+            for k in ti.static(range(columns)):
+                gradients[row, k] = 0.0
+        elif square > 0.0:
             v = beta2 * moments[row, columns] + (1.0 - beta2) * square * (gradient_scale * gradient_scale / columns)
             moments[row, columns] = v
             scaled_rate = rate / (ti.sqrt(v) + epsilon)
@@ -51,12 +57,12 @@ def adam_step(
 ) -> None:
     """One Adam step (Kingma and Ba 2015) on the rows of ``parameters`` [rows, columns] f32 whose gradient isn't zero.
 
-    Rows without a gradient keep their moments (as Instant-NGP does: a hash entry nobody saw should not drift), and the
-    gradient is zeroed on the way. The second moment is one number a row, of the mean square over its columns: a third
-    less memory to touch, one square root instead of four, and no worse a picture. ``moments`` [rows, columns + 1] f32
-    (first moments, then the second); ``mirror`` [rows, columns] gets a copy of the new values in its own dtype (it may
-    be ``parameters`` itself). No bias correction: with betas 0.9 and 0.99 the first step's m / sqrt(v) is
-    0.1 / sqrt(0.01) = 1 already, which is what the correction is for.
+    Rows without a gradient, or with one that isn't finite, keep their moments (as Instant-NGP does: a hash entry nobody
+    saw should not drift), and the gradient is zeroed on the way. The second moment is one number a row, of the mean
+    square over its columns: a third less memory to touch, one square root instead of four, and no worse a picture.
+    ``moments`` [rows, columns + 1] f32 (first moments, then the second); ``mirror`` [rows, columns] gets a copy of the
+    new values in its own dtype (it may be ``parameters`` itself). No bias correction: with betas 0.9 and 0.99 the first
+    step's m / sqrt(v) is 0.1 / sqrt(0.01) = 1 already, which is what the correction is for.
     """
     _adam_step(
         parameters.shape[0], parameters.shape[1], rate, beta1, beta2, epsilon, gradient_scale,

@@ -15,6 +15,10 @@ from taichi_kernels.stepping import StepRule, step_at, weighted_step_at
 # parts, thick enough that surfaces form within a few hundred steps.
 DENSITY_SCALE = 16.0
 MAX_RAW = 12.0
+# Past these a raw colour stays where it is while its gradient passes, so that what was learnt as black can come back:
+# less than half of a step of eight bits from black (and, in sRGB, from white).
+MIN_RAW_LINEAR = -5.0
+MAX_RAW_SRGB = 8.0
 # Behind this much transmittance a training sample teaches nothing (Instant-NGP uses the same).
 TRAINING_MIN_TRANSMITTANCE = 1e-4
 HUBER_DELTA = 0.1
@@ -29,7 +33,18 @@ def activate_density(raw: ti.f32) -> ti.f32:
 
 
 @ti.func
-def _activate_color(raw: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
+def _limit_color(raw: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
+    limited = raw
+    if ti.static(linear):
+        limited = ti.max(raw, MIN_RAW_LINEAR)
+    else:
+        limited = ti.math.clamp(raw, -MAX_RAW_SRGB, MAX_RAW_SRGB)
+    return limited
+
+
+@ti.func
+def _activate_color(unlimited: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
+    raw = _limit_color(unlimited, linear)
     color = raw
     if ti.static(linear):
         # The square undoes most of the display curve, so that dark and bright learn at one pace.
@@ -45,7 +60,7 @@ def _activation_slope(raw: ti.math.vec3, color: ti.math.vec3, linear: ti.templat
     """d color / d raw, where ``color`` is what ``raw`` activates to."""
     slope = color * (1.0 - color)
     if ti.static(linear):
-        slope = 2.0 * ti.sqrt(color) / (1.0 + ti.exp(-raw))
+        slope = 2.0 * ti.sqrt(color) / (1.0 + ti.exp(-_limit_color(raw, linear)))
     return slope
 
 

@@ -23,6 +23,11 @@ _PRIME_Z = 805459861
 _CHUNK = 512
 
 
+def _vectors(dimensions: int) -> ti.types.ndarray:
+    """An array of entries as one vector each: the CPU's compiler then reads and writes them with one instruction."""
+    return ti.types.ndarray(dtype=ti.types.vector(FEATURES, ti.f32), ndim=dimensions)
+
+
 @dataclasses.dataclass(frozen=True)
 class GridLayout:
     """Where each level lies in the table. ``resolutions``: cells a side; ``offsets`` and ``sizes``: in entries."""
@@ -94,21 +99,6 @@ def _corner(
     return ti.cast(row, ti.i32), weight
 
 
-@ti.func
-def _interpolate(
-    points: ti.template(), i: ti.i32, level: ti.i32, resolution: ti.i32, offset: ti.i32, stride_y: ti.u32,
-    stride_z: ti.u32, mask: ti.u32, table: ti.template(), features: ti.template(),
-):  # fmt: skip
-    cell, f = _locate(points, i, resolution)
-    total = ti.Vector([0.0, 0.0, 0.0, 0.0])
-    for corner in ti.static(range(8)):
-        row, weight = _corner(corner, cell, f, stride_y, stride_z, mask)
-        for k in ti.static(range(FEATURES)):
-            total[k] += weight * ti.cast(table[offset + row, k], ti.f32)
-    for k in ti.static(range(FEATURES)):
-        features[i, level * FEATURES + k] = total[k]
-
-
 @kernel
 def _encode_by_point(
     n: ti.i32,
@@ -121,8 +111,16 @@ def _encode_by_point(
     # Level-major: all points read one level's table before the next, so that it stays in cache.
     for item in range(levels * n):
         level = item // n
+        i = item - level * n
         resolution, offset, stride_y, stride_z, mask = _read_level(layout, level)
-        _interpolate(points, item - level * n, level, resolution, offset, stride_y, stride_z, mask, table, features)
+        cell, f = _locate(points, i, resolution)
+        total = ti.Vector([0.0, 0.0, 0.0, 0.0])
+        for corner in ti.static(range(8)):
+            row, weight = _corner(corner, cell, f, stride_y, stride_z, mask)
+            for k in ti.static(range(FEATURES)):
+                total[k] += weight * ti.cast(table[offset + row, k], ti.f32)
+        for k in ti.static(range(FEATURES)):
+            features[i, level * FEATURES + k] = total[k]
 
 
 @kernel
@@ -131,8 +129,8 @@ def _encode_by_chunk(
     levels: ti.i32,
     points: ti.types.ndarray(),
     layout: ti.types.ndarray(),
-    table: ti.types.ndarray(),
-    features: ti.types.ndarray(),
+    table: _vectors(1),
+    features: _vectors(2),
 ):
     # A CPU thread takes whole runs of points: what a level needs is worked out once a run instead of once a point.
     chunks = (n + _CHUNK - 1) // _CHUNK
@@ -142,7 +140,12 @@ def _encode_by_chunk(
         first = (job - level * chunks) * _CHUNK
         resolution, offset, stride_y, stride_z, mask = _read_level(layout, level)
         for i in range(first, ti.min(first + _CHUNK, n)):
-            _interpolate(points, i, level, resolution, offset, stride_y, stride_z, mask, table, features)
+            cell, f = _locate(points, i, resolution)
+            total = ti.Vector([0.0, 0.0, 0.0, 0.0])
+            for corner in ti.static(range(8)):
+                row, weight = _corner(corner, cell, f, stride_y, stride_z, mask)
+                total += weight * table[offset + row]
+            features[i, level] = total
 
 
 @kernel
@@ -173,26 +176,25 @@ def _encode_backward_by_level(
     levels: ti.i32,
     points: ti.types.ndarray(),
     layout: ti.types.ndarray(),
-    grad_features: ti.types.ndarray(),
-    grad_table: ti.types.ndarray(),
+    grad_features: _vectors(2),
+    grad_table: _vectors(1),
 ):
     # One thread owns a level: plain adds instead of compare-and-swap loops, and the same sum in every run.
     ti.loop_config(block_dim=1)
     for level in range(levels):
         resolution, offset, stride_y, stride_z, mask = _read_level(layout, level)
         for i in range(n):
-            g = ti.Vector([ti.cast(grad_features[i, level * FEATURES + k], ti.f32) for k in ti.static(range(FEATURES))])
+            g = grad_features[i, level]
             cell, f = _locate(points, i, resolution)
             for corner in ti.static(range(8)):
                 row, weight = _corner(corner, cell, f, stride_y, stride_z, mask)
-                for k in ti.static(range(FEATURES)):
-                    grad_table[offset + row, k] = grad_table[offset + row, k] + weight * g[k]
+                grad_table[offset + row] = grad_table[offset + row] + weight * g
 
 
 def encode(points: torch.Tensor, layout: torch.Tensor, table: torch.Tensor, features: torch.Tensor) -> None:
     """Interpolate the table at ``points`` [n, 3] (unit cube, f32) into ``features`` [n, levels * FEATURES].
 
-    ``layout`` [levels, 3] int32 from GridLayout.to_tensor; ``table`` [entries, FEATURES] f32 or f16.
+    ``layout`` [levels, 3] int32 from GridLayout.to_tensor; ``table`` [entries, FEATURES] f32, on CUDA also f16.
     """
     if not points.shape[0]:
         return
@@ -201,8 +203,11 @@ def encode(points: torch.Tensor, layout: torch.Tensor, table: torch.Tensor, feat
 
         encode_with_vector_reads(points, layout, table, features)
         return
-    launch = _encode_by_point if points.is_cuda else _encode_by_chunk
-    launch(points.shape[0], layout.shape[0], points, layout, table, features)
+    n, levels = points.shape[0], layout.shape[0]
+    if points.is_cuda:
+        _encode_by_point(n, levels, points, layout, table, features)
+    else:
+        _encode_by_chunk(n, levels, points, layout, table, features.view(n, levels, FEATURES))
 
 
 def encode_backward(
@@ -216,5 +221,8 @@ def encode_backward(
 
         encode_backward_with_vector_atomics(points, layout, grad_features, grad_table)
         return
-    launch = _encode_backward_by_point if points.is_cuda else _encode_backward_by_level
-    launch(points.shape[0], layout.shape[0], points, layout, grad_features, grad_table)
+    n, levels = points.shape[0], layout.shape[0]
+    if points.is_cuda:
+        _encode_backward_by_point(n, levels, points, layout, grad_features, grad_table)
+    else:
+        _encode_backward_by_level(n, levels, points, layout, grad_features.view(n, levels, FEATURES), grad_table)

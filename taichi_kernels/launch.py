@@ -21,6 +21,8 @@ class KernelLauncher:
         self._compiled: dict[tuple[Any, ...], tuple[Any, Any]] = {}
         self._template_slots: list[int] = []
         self._setters: list[tuple[int, int, str]] = []
+        # How many of a tensor's last dimensions make one element, of vectors and matrices.
+        self._element_dimensions: dict[int, int] = {}
         self.__doc__ = function.__doc__
         slot = 0
         for index, argument in enumerate(self._kernel._primal.arguments):
@@ -30,6 +32,7 @@ class KernelLauncher:
                 continue
             if isinstance(annotation, NdarrayType):
                 kind = "tensor"
+                self._element_dimensions[index] = len(getattr(annotation.dtype, "get_shape", tuple)())
             else:
                 kind = "float" if annotation in (ti.f32, ti.f64) else "int"
             self._setters.append((index, slot, kind))
@@ -52,8 +55,9 @@ class KernelLauncher:
             if kind == "tensor":
                 if not value.is_contiguous():
                     raise ValueError(f"argument {index} of {self._kernel.__name__}: the tensor is not contiguous")
+                shape = value.shape[: value.ndim - self._element_dimensions[index]]
                 context.set_arg_external_array_with_shape(
-                    (slot,), value.data_ptr(), value.element_size() * value.nelement(), tuple(value.shape), 0
+                    (slot,), value.data_ptr(), value.element_size() * value.nelement(), tuple(shape), 0
                 )
             elif kind == "float":
                 context.set_arg_float((slot,), value)

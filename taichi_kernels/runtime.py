@@ -57,6 +57,8 @@ def start(device: str, threads: int | None = None) -> None:
             default_ip=ti.i32,
             log_level=ti.ERROR,
         )
+    # Sums of half-precision products stay in single precision to their end.
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
     _shorten_positions()
     _started = device
 

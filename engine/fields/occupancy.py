@@ -204,10 +204,22 @@ def _nearest_surface(depth: torch.Tensor, alpha: torch.Tensor, factor: int, reac
 
 def _pool_maximum(image: torch.Tensor, factor: int, reach: int) -> torch.Tensor:
     """Reduce ``image`` [H, W] by ``factor`` (partial blocks count), then take the maximum within ``reach`` pixels."""
-    pooled = torch.nn.functional.max_pool2d(image[None, None], factor, factor, ceil_mode=True)
-    # Rows, then columns: the cost grows with the reach, not with its square.
-    pooled = torch.nn.functional.max_pool2d(pooled, (1, 2 * reach + 1), 1, (0, reach))
-    return torch.nn.functional.max_pool2d(pooled, (2 * reach + 1, 1), 1, (reach, 0))[0, 0]
+    pooled = torch.nn.functional.max_pool2d(image[None, None], factor, factor, ceil_mode=True)[0, 0]
+    return _slide_maximum(_slide_maximum(pooled, reach, 0), reach, 1)
+
+
+def _slide_maximum(image: torch.Tensor, reach: int, dimension: int) -> torch.Tensor:
+    """The maximum within ``reach`` pixels along one dimension: windows of two, four, eight pixels and so on, each of
+    two of the former, so that the cost grows with the logarithm of the reach."""
+    size, window = image.shape[dimension], 2 * reach + 1
+    borders = (0, 0, reach, reach) if dimension == 0 else (reach, reach, 0, 0)
+    result = torch.nn.functional.pad(image, borders, value=-torch.inf)
+    width = 1
+    while 2 * width <= window:
+        count = result.shape[dimension] - width
+        result = torch.maximum(result.narrow(dimension, 0, count), result.narrow(dimension, width, count))
+        width *= 2
+    return torch.maximum(result.narrow(dimension, 0, size), result.narrow(dimension, window - width, size))
 
 
 def _reduce(camera: Camera, factor: int) -> Camera:

@@ -1,13 +1,20 @@
 """Twin of ``taichi_kernels.compositing``: differentiable torch in float64, gradients by autograd.
 
-Past MAX_RAW an activation stays where it is while its gradient passes, so that the raw value can come back.
+Past its limits an activation stays where it is while its gradient passes, so that the raw value can come back.
 """
 
 from __future__ import annotations
 
 import torch
 
-from taichi_kernels.compositing import DENSITY_SCALE, HUBER_DELTA, MAX_RAW, TRAINING_MIN_TRANSMITTANCE
+from taichi_kernels.compositing import (
+    DENSITY_SCALE,
+    HUBER_DELTA,
+    MAX_RAW,
+    MAX_RAW_SRGB,
+    MIN_RAW_LINEAR,
+    TRAINING_MIN_TRANSMITTANCE,
+)
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins.random_numbers import uniform
 from taichi_kernels.twins.stepping import step_at, weighted_step_at
@@ -20,6 +27,8 @@ def activate_density(raw: torch.Tensor) -> torch.Tensor:
 
 def activate_color(raw: torch.Tensor, linear: bool) -> torch.Tensor:
     """Colour in the field's own colour space."""
+    limits = (MIN_RAW_LINEAR, None) if linear else (-MAX_RAW_SRGB, MAX_RAW_SRGB)
+    raw = raw + (raw.clamp(*limits) - raw).detach()
     return torch.nn.functional.softplus(raw) ** 2 if linear else torch.sigmoid(raw)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import pytest
 import torch
 
 from taichi_kernels import adam
@@ -38,6 +41,17 @@ def test_rows_without_gradient_stay_as_they_are(device: str) -> None:
     adam.adam_step(parameters, gradients, moments, parameters, 0.1)
     assert (parameters[0] == 1.0).all() and (moments[0] == 0.5).all()
     assert (parameters[1] < 1.0).all()  # the row's other columns follow their momentum
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e20])
+def test_a_row_whose_gradient_is_not_finite_waits_for_its_next_one(device: str, value: float) -> None:
+    parameters = torch.ones(2, COLUMNS, device=device)
+    moments = torch.full((2, COLUMNS + 1), 0.5, device=device)
+    gradients = torch.ones(2, COLUMNS, device=device)
+    gradients[0, 2] = value
+    adam.adam_step(parameters, gradients, moments, parameters, 0.1)
+    assert (parameters[0] == 1.0).all() and (moments[0] == 0.5).all() and not gradients.any()
+    assert (parameters[1] < 1.0).all()
 
 
 def test_first_step_moves_by_the_learning_rate(device: str) -> None:

@@ -45,6 +45,7 @@ class Samples:
         if linear:
             targets[::5, :3] *= 8.0
             raw_colors[::11] += 2.0
+            raw_colors[5::17] -= 12.0  # past the limit, where the gradient still passes
             raw_colors[::13] -= 6.0  # darker than where sRGB's curve is straight
         distances = torch.zeros(total)
         for start, count in zip(starts.tolist(), counts.tolist(), strict=True):

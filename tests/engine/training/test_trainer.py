@@ -82,10 +82,13 @@ def test_learns_without_depth_and_alpha(device: str) -> None:
 
 @pytest.mark.slow
 def test_two_runs_of_one_seed_agree(device: str) -> None:
-    again = train(make_trainer(device, "linear", training_views("linear")), STEPS)
-    assert psnr_of(again, held_out_views("linear")) == pytest.approx(_score(device, "linear"), abs=0.2)
+    # On a GPU sums come in any order: there, what is left of that when training is over.
+    steps = STEPS if device == "cpu" else 6 * STEPS
+    runs = [train(make_trainer(device, "linear", training_views("linear")), steps) for _ in range(2)]
+    first, second = (psnr_of(run, held_out_views("linear")) for run in runs)
+    assert first == pytest.approx(second, abs=0.2)
     if device == "cpu":
-        assert torch.equal(again.field.table, _trained(device, "linear").field.table)
+        assert torch.equal(runs[0].field.table, runs[1].field.table)
 
 
 @pytest.mark.slow
