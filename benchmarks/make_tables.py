@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import read_results
+from benchmarks.window_tables import calls_table, latency_table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = (REPOSITORY / "docs" / "performance.md", REPOSITORY / "README.md")
@@ -215,6 +216,8 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "highlights": ("highlights", highlights_table),
     "stability": ("stability", stability_table),
     "startup": ("startup", startup_table),
+    "window_calls": ("window", calls_table),
+    "window_latency": ("window", latency_table),
     "remote": ("remote", remote_table),
     "remote_codec": ("remote", remote_codec_table),
 }
