@@ -135,9 +135,9 @@ def walk(window):  # noqa: ANN001, ANN201
     yield lambda: all(job.state != "running" for job in registry.current().jobs.values())
     yield 2.0
     window.space.region_3d.view_perspective = "CAMERA"
-    window.space.shading.type = "MATERIAL"
+    window.space.show_region_ui = False
     scene.frame_set(5)
-    yield 25.0  # software OpenGL compiles shaders slowly
+    yield 3.0
     take("turntable-plane", viewport())
 
     preferences = window.addon("preferences").get_preferences()

@@ -46,7 +46,7 @@ class HASHLIGHT_PG_review(bpy.types.PropertyGroup):
         update=_compose_again,
     )
     keep_up: BoolProperty(
-        name="Keep Up with Training",
+        name="Keep Up",
         description="Render the view again and again while training goes on",
         default=False,
     )
