@@ -1,0 +1,28 @@
+"""Messages that are too large to be sent in one piece."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from engine.link import conversation
+from engine.link.client import EngineClient
+from engine.link.messages import AddView, OpenRun, RunOpened, ViewAdded
+from tests.engine.service.conftest import TINY
+from tests.scenes import sphere_bounds, sphere_cameras
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("same_host", [True, False])
+def test_a_view_of_many_fragments_arrives(connect: Callable[..., EngineClient], same_host: bool) -> None:
+    client = connect(same_host=same_host)
+    client.send(OpenRun(run=f"large-{same_host}", bounds=sphere_bounds(), overrides=TINY))
+    client.wait_for(RunOpened, 120.0)
+    camera = sphere_cameras(1, 400)[0]
+    color = np.random.default_rng(0).random((400, 400, 4)).astype(np.float16)
+    depth = np.full((400, 400), np.inf, np.float32)
+    assert color.nbytes > 4 * conversation._FRAGMENT_BYTES
+    client.send(AddView(name="large", split="test", camera=camera, color=color, depth=depth))
+    assert client.wait_for(ViewAdded, 60.0).test_views == 1
