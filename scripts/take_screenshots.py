@@ -134,11 +134,6 @@ def walk(window):  # noqa: ANN001, ANN201
     take("bake", [left, bottom - 620, right, bottom])
     yield lambda: all(job.state != "running" for job in registry.current().jobs.values())
     yield 2.0
-    window.space.region_3d.view_perspective = "CAMERA"
-    window.space.show_region_ui = False
-    scene.frame_set(5)
-    yield 3.0
-    take("turntable-plane", viewport())
 
     preferences = window.addon("preferences").get_preferences()
     preferences.use_running_engine = True
