@@ -30,6 +30,7 @@ DATASET ?= data/lego
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.quality $(DATASET) --seeds 3
 	$(BIN)/python -m benchmarks.stages $(DATASET)
+	$(BIN)/python -m benchmarks.serving $(DATASET)
 	$(BIN)/python -m benchmarks.startup $(DATASET)
 	$(BIN)/python -m benchmarks.stability $(DATASET)
 	$(BIN)/python -m benchmarks.make_tables
