@@ -111,7 +111,7 @@ def _show_many(
     for part in (5, large):
         for _ in range(part):
             show(LARGE)
-        note(f"{part} more of 1920x1080")
+        note(f"and {part} more of 1920x1080")
     return rows
 
 

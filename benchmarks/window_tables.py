@@ -1,4 +1,4 @@
-"""The tables of ``window_times``, for the screen and for docs/performance.md."""
+"""The tables of ``window_times`` and ``preview_memory``, for the screen and for docs/performance.md."""
 
 from __future__ import annotations
 
@@ -39,6 +39,16 @@ def latency_table(results: Sequence[Result]) -> str:
             figures = [statistics.median(ordered), ordered[round(0.9 * (len(ordered) - 1))], ordered[-1]]
             rows.append([result["device_name"], viewport, name, *(f"{value:.0f}" for value in figures)])
     return _markdown(["device", "viewport", "from turning the view", "median, ms", "90 %, ms", "longest, ms"], rows)
+
+
+def memory_table(results: Sequence[Result]) -> str:
+    """Memory of both processes while pictures come (``preview_memory``)."""
+    rows = [
+        [result["device_name"], row["pictures"], f"{row['blender_mb']:.0f}", f"{row['engine_mb']:.0f}"]
+        for result in results
+        for row in (result["rows"][0], *result["rows"][-3:])
+    ]
+    return _markdown(["device", "pictures", "Blender, MB", "engine, MB"], rows)
 
 
 def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
