@@ -11,14 +11,17 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import torch
+
 from engine.files import written_atomically
 from engine.link.geometry import Camera
 from engine.rendering.antialiasing import render_antialiased
+from engine.rendering.bands import Bands
 from engine.rendering.frame_files import FrameWriter
 from engine.rendering.video import SUFFIXES, encode_video
 
 if TYPE_CHECKING:
-    from engine.rendering.renderer import Renderer
+    from engine.rendering.renderer import Picture, Renderer
 
 MAX_FPS = 240.0
 MAX_SAMPLES = 64
@@ -39,7 +42,8 @@ class BakeProgress:
 
 
 class Bake:
-    """An iterator that does one short piece of work per ``next()`` and returns a BakeProgress.
+    """An iterator that does one short piece of work per ``next()`` (a small frame, a band of a large one) and returns a
+    BakeProgress.
 
     Frames go to ``output`` as ``frame_0001.png`` (8-bit sRGB, straight alpha if ``transparent``, else on black) or
     ``frame_0001.exr`` (scene-linear half floats, premultiplied alpha). With ``depth``, planar depth in metres goes into
@@ -78,6 +82,7 @@ class Bake:
         self._video_is_done = False
         self._rendered = 0
         self._render_seconds = 0.0
+        self._bands = Bands(renderer.device)
         self._progress = BakeProgress(0, len(self._cameras), None, "")
         self._prepare_folder(output)
         self._steps = self._run()
@@ -111,14 +116,26 @@ class Bake:
         total = len(self._cameras)
         for index, camera in enumerate(self._cameras):
             if not (self._resume and self._writer.is_finished(index, camera)):
-                self._render(index, camera)
+                yield from self._render(index, camera)
             yield BakeProgress(index + 1, total, self._eta(index + 1), f"frame {index + 1} of {total}")
         if self._video is not None:
             yield from self._encode(self._video)
 
-    def _render(self, index: int, camera: Camera) -> None:
+    def _render(self, index: int, camera: Camera) -> Iterator[BakeProgress]:
+        """Render and write one frame, with a pause between its bands."""
         started = time.perf_counter()
-        picture = render_antialiased(self._renderer, camera, self._samples)
+        bands: list[Picture] = []
+        for band in self._bands.render(camera, lambda part: render_antialiased(self._renderer, part, self._samples)):
+            if bands:
+                waited = time.perf_counter()
+                yield self._progress
+                started += time.perf_counter() - waited
+            bands.append(band)
+        picture = dataclasses.replace(
+            bands[0],
+            color=torch.cat([band.color for band in bands]),
+            depth=torch.cat([band.depth for band in bands]),
+        )
         try:
             self._writer.write(index, picture)
         except OSError as error:

@@ -95,7 +95,7 @@ class Renderer:
         self.color_space = color_space
         self._field, self._occupancy, self._cube = field, occupancy, cube
         self._steps, self._near_distance = steps, near_distance
-        self._device = field.device
+        self.device = field.device
         self._batch: SampleBatch | None = None
 
     @property
@@ -106,7 +106,7 @@ class Renderer:
     def render(self, camera: Camera, min_transmittance: float = 1e-4) -> Picture:
         """Render ``camera`` at its own size. Rays stop where less than ``min_transmittance`` of the light gets through:
         1e-4 for measurements, MOVING_TRANSMITTANCE while a view moves."""
-        device, pixels = self._device, camera.width * camera.height
+        device, pixels = self.device, camera.width * camera.height
         row = self._cube.camera_row(camera, device)
         box = torch.from_numpy(self._cube.box()).to(device)
         color = torch.zeros(pixels, 4, device=device)
@@ -132,7 +132,7 @@ class Renderer:
         min_transmittance: float,
     ) -> None:
         """Fill ``color`` [n, 4] and ``depth`` [n] (planar z in world units) for pixels ``first`` to ``first + n``."""
-        device, occupancy = self._device, self._occupancy
+        device, occupancy = self.device, self._occupancy
         rays_o, rays_d = torch.empty(n, 3, device=device), torch.empty(n, 3, device=device)
         t_range, cosines = torch.empty(n, 2, device=device), torch.empty(n, device=device)
         generate_camera_rays(first, n, camera.width, self._near_distance, row, box, rays_o, rays_d, t_range, cosines)
@@ -168,5 +168,5 @@ class Renderer:
 
     def _reserve(self) -> SampleBatch:
         if self._batch is None:
-            self._batch = self._field.allocate(_ROUND_SAMPLES[self._device])
+            self._batch = self._field.allocate(_ROUND_SAMPLES[self.device])
         return self._batch

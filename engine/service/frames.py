@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
 
@@ -11,18 +10,14 @@ import numpy as np
 from engine.link import codec
 from engine.link.geometry import Camera
 from engine.link.messages import Frame, RequestFrame
+from engine.rendering.bands import Bands
 from engine.rendering.renderer import MOVING_TRANSMITTANCE, Renderer
 
 MAX_FRAME_PIXELS = codec.MAX_MESSAGE_BYTES // 12 - 4096  # half-float RGBA and depth of one frame fit a message
 MOVING_SECONDS = 0.06
-# A large picture is rendered in bands that take about so long, so that a view that starts to move need not wait for it.
-BAND_SECONDS = 0.03
 _FINAL_TRANSMITTANCE = 1e-4
 _FIRST_MOVING_PIXELS = {"cpu": 96 * 96, "cuda": 1280 * 720}
 _MIN_MOVING_PIXELS = 48 * 48
-# Not more pixels than these, though: after rows without anything in them a band would be far too large for the subject.
-_MIN_BAND_PIXELS = 1 << 10
-_MAX_BAND_PIXELS = {"cpu": 1 << 13, "cuda": 1 << 22}
 
 
 class FrameError(ValueError):
@@ -35,7 +30,7 @@ class FrameRenderer:
     def __init__(self, renderer: Renderer, device: str) -> None:
         self._renderer = renderer
         self._moving_pixels = float(_FIRST_MOVING_PIXELS[device])
-        self._band_pixels = self._max_band_pixels = float(_MAX_BAND_PIXELS[device])
+        self._bands = Bands(device)
 
     def render(self, request: RequestFrame, step: int, is_outdated: Callable[[], bool]) -> Frame | None:
         """The frame for ``request``; None when ``is_outdated`` said, between two bands of a final picture, that a view
@@ -49,12 +44,12 @@ class FrameRenderer:
         else:
             camera = request.camera
             bands: list[tuple[np.ndarray, np.ndarray]] = []
-            top = 0
-            while top < camera.height:
-                if bands and is_outdated():
+            rows = 0
+            for band in self._bands.render(camera, self._render_band):
+                bands.append(band)
+                rows += len(band[0])
+                if rows < camera.height and is_outdated():
                     return None
-                bands.append(self._render_band(camera, top))
-                top += len(bands[-1][0])
             color, depth = (np.concatenate(parts) for parts in zip(*bands, strict=True))
         return Frame(
             request=request.request,
@@ -66,15 +61,8 @@ class FrameRenderer:
             exact=request.exact,
         )
 
-    def _render_band(self, camera: Camera, top: int) -> tuple[np.ndarray, np.ndarray]:
-        started = time.perf_counter()
-        band = cut_band(camera, top, int(self._band_pixels))
-        result = self._renderer.render(band, _FINAL_TRANSMITTANCE).to_scene_linear()
-        if band.height < camera.height - top or top == 0:  # the last band may be too small to tell anything
-            affordable = band.width * band.height * BAND_SECONDS / max(time.perf_counter() - started, 1e-4)
-            least, most = max(0.25 * self._band_pixels, _MIN_BAND_PIXELS), 2.0 * self._band_pixels
-            self._band_pixels = float(np.clip(affordable, least, min(most, self._max_band_pixels)))
-        return result
+    def _render_band(self, band: Camera) -> tuple[np.ndarray, np.ndarray]:
+        return self._renderer.render(band, _FINAL_TRANSMITTANCE).to_scene_linear()
 
     def _adapt(self, camera: Camera, seconds: float) -> None:
         pixels = camera.width * camera.height
@@ -98,10 +86,3 @@ def fit(camera: Camera, pixels: float) -> Camera:
     if scale >= 1.0:
         return camera
     return camera.resized(max(1, round(camera.width * scale)), max(1, round(camera.height * scale)))
-
-
-def cut_band(camera: Camera, top: int, pixels: int) -> Camera:
-    """The camera of a band of whole rows of the picture of ``camera``, from row ``top`` on: about ``pixels`` of them,
-    at least one row."""
-    rows = min(max(1, pixels // camera.width), camera.height - top)
-    return dataclasses.replace(camera, height=rows, cy=camera.cy - top)

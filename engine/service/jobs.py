@@ -57,7 +57,7 @@ class EvaluationJob:
 
 
 class BakeJob:
-    """Renders a bake, one frame a piece, and reports each with a JobUpdate."""
+    """Renders a bake, a frame or a band of one a piece, and reports each frame with a JobUpdate."""
 
     def __init__(self, request: StartBake, renderer: Renderer, output: Path, video: Path | None, post: Post) -> None:
         self.name = request.job
@@ -77,13 +77,15 @@ class BakeJob:
         self._report("running")
 
     def advance(self) -> bool:
-        """Render one frame, or encode a piece of the video."""
+        """Render a frame or a band of one, or encode a piece of the video."""
+        former = self._bake.progress
         try:
             next(self._bake)
         except StopIteration:
             self._report("done")
             return False
-        self._report("running")
+        if self._bake.progress != former:
+            self._report("running")
         return True
 
     def cancel(self) -> None:

@@ -42,6 +42,19 @@ class TestFrames:
         expected = to_uint8(encode_srgb(color[..., :3]))
         assert np.abs(pixels[..., :3].astype(int) - expected).max() <= 1
 
+    def test_a_large_frame_takes_several_pieces_and_is_whole(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """So that a cancel need not wait for all of it."""
+        options: dict[str, Any] = {"image_format": "exr", "depth": True, "samples": 2}
+        list(Bake(SphereRenderer(), cameras(1), tmp_path / "whole", **options))
+        monkeypatch.setattr("engine.rendering.bands._MAX_PIXELS", {"cpu": 32 * 5})
+        bake = Bake(SphereRenderer(), cameras(1), tmp_path / "bands", **options)
+        assert [next(bake).done for _ in range(5)] == [0, 0, 0, 0, 1]
+        whole, bands = (read_exr(tmp_path / name / "frame_0001.exr") for name in ("whole", "bands"))
+        np.testing.assert_allclose(bands["RGBA"], whole["RGBA"], atol=1e-3)
+        np.testing.assert_allclose(bands["Z"], whole["Z"], rtol=1e-5)
+
     def test_opaque_png_is_on_black(self, tmp_path: Path) -> None:
         list(Bake(SphereRenderer(), cameras(1), tmp_path, transparent=False))
         with Image.open(tmp_path / "frame_0001.png") as image:
