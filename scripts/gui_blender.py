@@ -19,10 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 VARIABLE = "HASHLIGHT_BLENDER"
 SUITE = "trixie"
-MIRROR = "http://deb.debian.org/debian"
 PACKAGES = ("blender", "imagemagick", "libgl1-mesa-dri", "python3-numpy", "xvfb")
 NEEDED_COMMANDS = ("Xvfb", "import")
-SETUP_SECONDS = 420.0  # for each of two commands
+SETUP_SECONDS = 200.0  # for each of two commands
 
 
 class NoBlenderError(RuntimeError):
@@ -95,7 +94,7 @@ def _make_system(folder: Path) -> Path:
     install = ["apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES]
     with log.open("wb") as output:
         for command in (
-            ["debootstrap", "--variant=minbase", SUITE, str(folder), MIRROR],
+            ["debootstrap", "--variant=minbase", SUITE, str(folder)],
             ["chroot", str(folder), "env", "DEBIAN_FRONTEND=noninteractive", *install],
         ):
             try:
