@@ -1,5 +1,5 @@
-"""The two places where NVIDIA cards have an instruction Taichi can't reach, in Triton: vector atomics in the hash
-grid's backward pass, tensor cores in the networks. Import nothing from here before ``available`` says so."""
+"""The two places where NVIDIA cards have an instruction Taichi can't reach, in Triton: vector reads and atomics in the
+hash grid, tensor cores in the networks. Import nothing from here before ``available`` says so."""
 
 import functools
 import importlib.util
