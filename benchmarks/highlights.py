@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.results import write_result
-from engine.cli.machine import device_name, versions
 from engine.data.color import encode_srgb, premultiply, to_uint8
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.views import View
 from engine.evaluation.evaluate import truth_on
 from engine.evaluation.metrics import psnr
+from engine.machine import device_name, versions
 from engine.training.config import choose_preset
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device

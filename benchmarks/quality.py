@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.results import result_path
-from engine.cli.machine import device_name
+from engine.machine import device_name
 from taichi_kernels.runtime import choose_device
 
 # What can be asked of each kind of device.

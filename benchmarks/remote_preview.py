@@ -24,12 +24,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.results import write_result
-from engine.cli.machine import device_name, versions
 from engine.link import picture_codec
 from engine.link.camera_paths import turntable
 from engine.link.client import EngineClient
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import Frame, Message, RequestFrame, Status
+from engine.machine import device_name, versions
+from engine.runs import read_info
 
 SIZE = (1920, 1080)
 TOKEN = "benchmark"
@@ -60,7 +61,7 @@ def main() -> int:
     client.connect()
     loaded = np.load(pictures)
     result = {
-        "dataset": options.run.resolve().name,
+        "dataset": Path(read_info(options.run)["dataset"]).name,
         "size": list(SIZE),
         "device_name": device_name("cpu"),
         "versions": versions(),

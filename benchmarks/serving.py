@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import write_result
-from engine.cli.machine import device_name, versions
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.link.client import EngineClient, LinkError
 from engine.link.geometry import Camera
 from engine.link.launcher import EngineProcess
 from engine.link.messages import AddView, Frame, OpenRun, RequestFrame, RunOpened, Status, Train, ViewAdded
+from engine.machine import device_name, versions
 from taichi_kernels.runtime import choose_device
 
 PATIENCE = 180.0

@@ -23,10 +23,10 @@ from typing import Any
 import torch
 
 from benchmarks.results import write_result
-from engine.cli.machine import device_name, versions
 from engine.data.formats import load_dataset
 from engine.fields import fused_mlp, hash_grid_field, mlp
 from engine.fields.occupancy import OccupancyGrid
+from engine.machine import device_name, versions
 from engine.training import trainer as trainer_module
 from engine.training.config import choose_preset
 from engine.training.trainer import Trainer

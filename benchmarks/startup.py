@@ -106,8 +106,8 @@ def summarise(starts: list[dict[str, float]]) -> dict[str, Any]:
 
 def describe(options: argparse.Namespace) -> dict[str, Any]:
     """What was started, and where."""
-    from engine.cli.machine import device_name, versions
     from engine.data.formats import load_dataset
+    from engine.machine import device_name, versions
     from taichi_kernels.runtime import choose_device
 
     device = choose_device(options.device)

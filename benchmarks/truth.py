@@ -17,11 +17,11 @@ from typing import Any
 
 from benchmarks.results import write_result
 from benchmarks.stages import wait
-from engine.cli.machine import device_name, versions
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.views import View
 from engine.evaluation.evaluate import mean_psnr
+from engine.machine import device_name, versions
 from engine.training.config import choose_preset
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device

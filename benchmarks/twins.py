@@ -22,9 +22,9 @@ from typing import Any
 from benchmarks.results import write_result
 from benchmarks.stages import STAGES, Stages, run_steps, stages_timed
 from benchmarks.torch_trainer import TorchTrainer, interpolate_by_level
-from engine.cli.machine import device_name, versions
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import choose_evenly
+from engine.machine import device_name, versions
 from engine.training.config import choose_preset
 from engine.training.trainer import Trainer
 from taichi_kernels.twins.hash_grid import interpolate

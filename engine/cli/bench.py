@@ -261,7 +261,7 @@ def _summarise(runs: list[dict[str, Any]], budgets: Sequence[float]) -> dict[str
 def _describe(
     options: argparse.Namespace, train: Sequence[View], test: Sequence[View], preset: str, device: str
 ) -> dict[str, Any]:
-    from engine.cli.machine import device_name, versions
+    from engine.machine import device_name, versions
 
     camera = train[0].camera
     return {

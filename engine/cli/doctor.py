@@ -99,7 +99,7 @@ def check_package(name: str) -> Finding:
 
 def check_device() -> Finding:
     """The GPU that torch sees, or the processor."""
-    from engine.cli.machine import device_name
+    from engine.machine import device_name
 
     try:
         import torch

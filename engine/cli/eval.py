@@ -109,8 +109,8 @@ def _result(options: argparse.Namespace, run: Run, dataset: Path, scores: Scores
 
 
 def _write_report(path: Path, run: Run, options: argparse.Namespace, scores: Scores) -> None:
-    from engine.cli.machine import device_name, versions
     from engine.evaluation.report import HistoryPoint, write_report
+    from engine.machine import device_name, versions
 
     trainer = run.trainer
     history = [

@@ -9,8 +9,6 @@ from __future__ import annotations
 import collections
 import functools
 import logging
-import os
-import platform
 import threading
 import time
 from collections.abc import Callable
@@ -31,6 +29,7 @@ from engine.link.messages import (
     Status,
     Train,
 )
+from engine.machine import device_name
 
 if TYPE_CHECKING:
     from engine.service.session import Session
@@ -131,7 +130,7 @@ class Worker:
                 # Blender works on the same processor. Where torch's threads wait for each other some hundred times a
                 # step or picture, and one of them is not let onto it, that takes ten times as long; half of them do.
                 torch.set_num_threads(max(1, torch.get_num_threads() // 2))
-            self.device_name = torch.cuda.get_device_name() if self.device == "cuda" else _describe_cpu()
+            self.device_name = device_name(self.device)
         except Exception as error:
             self._on_ready(str(error) or type(error).__name__)
             return False
@@ -287,7 +286,3 @@ def _name_subject(command: Message) -> str:
         case OpenRun():
             return command.run
     return type(command).__name__
-
-
-def _describe_cpu() -> str:
-    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
