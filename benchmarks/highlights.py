@@ -20,14 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.results import write_result
+from benchmarks.results import describe, write_result
 from engine.data.color import encode_srgb, premultiply, to_uint8
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.views import View
 from engine.evaluation.evaluate import truth_on
 from engine.evaluation.metrics import psnr
-from engine.machine import device_name, versions
 from engine.training.config import choose_preset
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
@@ -58,15 +57,7 @@ def main() -> int:
     steps = options.steps or STEPS[device]
     seeds = range(options.seeds)
     rows = [row for stops in EXPOSURES for row in measure(expose(dataset, stops), stops, device, steps, seeds)]
-    camera = dataset.train[0].camera
-    result = {
-        "dataset": options.dataset.resolve().name,
-        "size": [camera.width, camera.height],
-        "train_views": len(dataset.train),
-        "test_views": len(dataset.test),
-        "device": device,
-        "device_name": device_name(device),
-        "versions": versions(),
+    result = describe(options.dataset, dataset, device) | {
         "steps": steps,
         "seeds": options.seeds,
         "runs": rows,

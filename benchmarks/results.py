@@ -5,11 +5,30 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.files import written_atomically
 
+if TYPE_CHECKING:
+    from engine.data.dataset import Dataset
+
 RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def describe(path: Path, dataset: Dataset, device: str) -> dict[str, Any]:
+    """What every result begins with: the dataset read from ``path``, how large it is, and the machine."""
+    from engine.machine import device_name, versions  # here, for a measured start must not import more than its command
+
+    camera = dataset.train[0].camera
+    return {
+        "dataset": path.resolve().name,
+        "size": [camera.width, camera.height],
+        "train_views": len(dataset.train),
+        "test_views": len(dataset.test),
+        "device": device,
+        "device_name": device_name(device),
+        "versions": versions(),
+    }
 
 
 def result_path(kind: str, dataset: str, device_name: str) -> Path:

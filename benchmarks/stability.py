@@ -17,12 +17,11 @@ from typing import Any
 
 import torch
 
-from benchmarks.results import write_result
+from benchmarks.results import describe, write_result
 from benchmarks.stages import wait
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import choose_evenly, mean_psnr
-from engine.machine import device_name, versions
 from engine.training.config import choose_preset
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
@@ -47,15 +46,7 @@ def main() -> int:
     for seed in range(options.seeds):
         runs.append(measure(dataset, device, seed, options.seconds))
         print(", ".join(f"{name} {value}" for name, value in runs[-1].items()), flush=True)
-    camera = dataset.train[0].camera
-    result = {
-        "dataset": options.dataset.resolve().name,
-        "size": [camera.width, camera.height],
-        "train_views": len(dataset.train),
-        "test_views": len(dataset.test),
-        "device": device,
-        "device_name": device_name(device),
-        "versions": versions(),
+    result = describe(options.dataset, dataset, device) | {
         "seconds": options.seconds,
         "runs": runs,
     }

@@ -22,11 +22,10 @@ from typing import Any
 
 import torch
 
-from benchmarks.results import write_result
+from benchmarks.results import describe, write_result
 from engine.data.formats import load_dataset
 from engine.fields import fused_mlp, hash_grid_field, mlp
 from engine.fields.occupancy import OccupancyGrid
-from engine.machine import device_name, versions
 from engine.training import trainer as trainer_module
 from engine.training.config import choose_preset
 from engine.training.trainer import Trainer
@@ -81,12 +80,7 @@ def main() -> int:
     ]
     rows.append({"stage": "whole step", "ms": whole * 1e3, "floor_ms": sum(floors.values()) / bandwidth * 1e3})
     stats = trainer.stats()
-    result = {
-        "dataset": options.dataset.resolve().name,
-        "size": [dataset.train[0].camera.width, dataset.train[0].camera.height],
-        "device": device,
-        "device_name": device_name(device),
-        "versions": versions(),
+    result = describe(options.dataset, dataset, device) | {
         "preset": config.preset,
         "samples_per_step": stats.samples_per_step,
         "rays_per_step": stats.rays_per_step,

@@ -26,7 +26,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from benchmarks.results import write_result
+from benchmarks.results import describe, write_result
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CACHES = {
@@ -57,7 +57,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="hashlight-startup-") as folder:
         starts = [measure(options, Path(folder), number) for number in range(1 + options.repeats)]
     cold, warm = starts[0], starts[1:]
-    write_result("startup", describe(options) | {"cold": cold, "warm": summarise(warm)})
+    write_result("startup", describe_start(options) | {"cold": cold, "warm": summarise(warm)})
     return 0
 
 
@@ -104,24 +104,13 @@ def summarise(starts: list[dict[str, float]]) -> dict[str, Any]:
     return row | {"seconds_spread": [min(s["seconds"] for s in starts), max(s["seconds"] for s in starts)]}
 
 
-def describe(options: argparse.Namespace) -> dict[str, Any]:
+def describe_start(options: argparse.Namespace) -> dict[str, Any]:
     """What was started, and where."""
     from engine.data.formats import load_dataset
-    from engine.machine import device_name, versions
     from taichi_kernels.runtime import choose_device
 
-    device = choose_device(options.device)
     dataset = load_dataset(options.dataset)
-    camera = dataset.train[0].camera
-    return {
-        "dataset": options.dataset.resolve().name,
-        "size": [camera.width, camera.height],
-        "train_views": len(dataset.train),
-        "device": device,
-        "device_name": device_name(device),
-        "versions": versions(),
-        "repeats": options.repeats,
-    }
+    return describe(options.dataset, dataset, choose_device(options.device)) | {"repeats": options.repeats}
 
 
 def train_until_first_step(arguments: list[str]) -> int:

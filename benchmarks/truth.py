@@ -15,13 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import write_result
+from benchmarks.results import describe, write_result
 from benchmarks.stages import wait
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.views import View
 from engine.evaluation.evaluate import mean_psnr
-from engine.machine import device_name, versions
 from engine.training.config import choose_preset
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
@@ -43,15 +42,7 @@ def main() -> int:
         "alpha and depth": dataset.train,
         "alpha": [dataclasses.replace(view, depth=None) for view in dataset.train],
     }
-    camera = dataset.train[0].camera
-    result = {
-        "dataset": options.dataset.resolve().name,
-        "size": [camera.width, camera.height],
-        "train_views": len(dataset.train),
-        "test_views": len(dataset.test),
-        "device": device,
-        "device_name": device_name(device),
-        "versions": versions(),
+    result = describe(options.dataset, dataset, device) | {
         "target_psnr": TARGET,
         "runs": [measure(dataset, views, truth, device, options.seconds) for truth, views in variants.items()],
     }
