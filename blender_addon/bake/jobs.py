@@ -10,7 +10,7 @@ from pathlib import Path
 import bpy
 
 from engine.link.geometry import Bounds, Camera
-from engine.link.messages import JobUpdate
+from engine.link.messages import JobUpdate, StartBake
 
 from ..capture.errors import CaptureError
 from ..folders import session_folder
@@ -76,16 +76,18 @@ def start(session: EngineSession, scene: bpy.types.Scene, resume: bool) -> str:
     )
     _last_job = name
     session.start_bake(
-        name,
-        cameras,
-        output,
-        image_format=settings.image_format,
-        video=f"{output}/{name}.{settings.video}" if settings.video != "none" else None,
-        fps=scene.render.fps / scene.render.fps_base,
-        samples=settings.samples,
-        transparent=settings.transparent,
-        depth=settings.use_depth or settings.result == "COMPOSITE",
-        resume=resume,
+        StartBake(
+            job=name,
+            cameras=tuple(cameras),
+            output=output,
+            image_format=settings.image_format,
+            video=f"{output}/{name}.{settings.video}" if settings.video != "none" else None,
+            fps=scene.render.fps / scene.render.fps_base,
+            samples=settings.samples,
+            transparent=settings.transparent,
+            depth=settings.use_depth or settings.result == "COMPOSITE",
+            resume=resume,
+        )
     )
     return name
 

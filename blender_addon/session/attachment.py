@@ -21,6 +21,7 @@ from .trouble import Trouble
 Phase = Literal["stopped", "starting", "ready", "stopping", "lost"]
 
 STOP_PATIENCE = 10.0  # seconds for the engine to save its run and end
+_LONGEST_GAP = 1.0  # seconds: while nobody listened, nothing could be heard
 DEATH_CERTIFICATE = 1.0  # seconds between a broken connection and knowing that the process behind it is dead
 
 
@@ -32,6 +33,8 @@ class Attachment:
         self.source = source
         self.phase: Phase = "stopped"
         self.welcome: Welcome | None = None
+        self.silent_seconds = 0.0  # for how long an engine that is there has said nothing
+        self._listened_at = time.monotonic()
         self._connecting: Connecting | None = None
         self._process: EngineProcess | None = None
         self._folder_lock: FolderLock | None = None
@@ -74,7 +77,12 @@ class Attachment:
 
     def receive(self) -> list[Message]:
         """What the engine sent since the last call."""
-        return [] if self._client is None else self._client.poll()
+        received = [] if self._client is None else self._client.poll()
+        now = time.monotonic()
+        waited = min(now - self._listened_at, _LONGEST_GAP)
+        self.silent_seconds = self.silent_seconds + waited if self.phase == "ready" and not received else 0.0
+        self._listened_at = now
+        return received
 
     def take(self, match: Callable[[Message], bool]) -> Message | None:
         """The oldest message for which ``match`` holds, out of turn; None when there is none."""
@@ -92,6 +100,11 @@ class Attachment:
             self._find_out(self._client)
         loss, self._loss = self._loss, None
         return loss
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the engine is there, or on its way."""
+        return self.phase in ("starting", "ready")
 
     @property
     def is_open(self) -> bool:

@@ -37,6 +37,10 @@ class ViewOutbox:
             message = None
         self._entries[name] = _Entry(reload, message)
 
+    def clear(self) -> None:
+        """Forget every view."""
+        self._entries.clear()
+
     def next_waiting(self) -> AddView | None:
         """The oldest view still to be sent, or None. May read from disk; raises what ``reload`` raises."""
         for entry in self._entries.values():

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 
 from engine.link.geometry import Bounds, Camera, pixels_across
-from engine.link.messages import AddView, Split
+from engine.link.messages import AddView, OpenRun, Split
 
 from ..capture.bounds import read_bounds
 from ..capture.dataset import MANIFEST, CaptureDataset
@@ -129,12 +129,14 @@ def _open(
     global _captures
     settings = scene.hashlight.training
     session.open_run(
-        f"{session.source.subfolder}{RUN}",
-        bounds,
-        preset=settings.preset.strip() or "auto",
-        seed=settings.seed,
-        resume=resume,
-        overrides={"pixels_across": pixels_across(camera, bounds)},
+        OpenRun(
+            run=f"{session.source.subfolder}{RUN}",
+            bounds=bounds,
+            preset=settings.preset.strip() or "auto",
+            seed=settings.seed,
+            resume=resume,
+            overrides={"pixels_across": pixels_across(camera, bounds)},
+        )
     )
     _captures = folder
 

@@ -91,7 +91,7 @@ def test_killed_in_the_middle_of_a_bake(
     bpy.ops.hashlight.pause_training()  # which saves
     wait(lambda: session.snapshot is not None, "a snapshot")
     settings = engine_scene.hashlight.bake
-    settings.frames, settings.resolution_x, settings.resolution_y, settings.use_video = 30, 64, 64, False
+    settings.frames, settings.resolution_x, settings.resolution_y, settings.video = 30, 64, 64, "none"
     bpy.ops.hashlight.bake()
     wait(lambda: session.jobs["turntable"].done >= 3, "some frames")
     kill(session, wait)
@@ -114,15 +114,14 @@ def test_killed_soon_after_a_new_beginning_it_does_not_go_back_to_the_former_run
     wait(lambda: session.status.step > 300, "some training")
     bpy.ops.hashlight.pause_training()
     wait(lambda: session.snapshot is not None, "a snapshot")
-    former = session.snapshot.step
-    session.snapshot = None
+    former = session.snapshot
     bpy.ops.hashlight.train(anew=True)
-    wait(lambda: session.snapshot is not None, "the new run's first snapshot")
-    assert session.snapshot.step < former
+    wait(lambda: session.snapshot is not former, "the new run's first snapshot")
+    assert session.snapshot.step < former.step
     kill(session, wait)
     bpy.ops.hashlight.start_engine()
     wait(lambda: session.run is not None, "the run")
-    assert session.run.step < former
+    assert session.run.step < former.step
 
 
 def test_a_frozen_engine_is_told_and_restarted(

@@ -1,0 +1,78 @@
+"""What the engine last said of itself and its work, as Blender knows it. No ``bpy``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.link.messages import (
+    Evaluation,
+    Frame,
+    JobUpdate,
+    Message,
+    Problem,
+    RunOpened,
+    SnapshotSaved,
+    Status,
+    ViewAdded,
+)
+
+
+class EngineMirror:
+    """The engine's state: ``run`` (the one that is open), ``status``, ``evaluations`` (one a step), ``jobs`` by name,
+    ``frame`` (the last picture) and ``snapshot`` (the last one that was saved)."""
+
+    def __init__(self) -> None:
+        self.run: RunOpened | None = None
+        self.status: Status | None = None
+        self.evaluations: list[Evaluation] = []
+        self.jobs: dict[str, JobUpdate] = {}
+        self.frame: Frame | None = None
+        self.snapshot: SnapshotSaved | None = None
+
+    def note(self, message: Message) -> bool:
+        """Take in what the engine said; False when it is of no use any more: about the run that was open before."""
+        if self.run is None and isinstance(message, Frame | ViewAdded | Evaluation):
+            return False
+        match message:
+            case RunOpened():
+                self.run = message
+            case Status():
+                self.status = message
+            case Frame():
+                self.frame = message
+            case Evaluation():
+                # A run that is opened tells of all its scores, also of those that are known here already.
+                self.evaluations = [known for known in self.evaluations if known.step != message.step] + [message]
+            case JobUpdate():
+                self.jobs[message.job] = message
+            case SnapshotSaved():
+                self.snapshot = message
+            case Problem():
+                self._fail(message.regarding, message.message)
+        return True
+
+    def fail_jobs(self, words: str) -> None:
+        """No job that was running goes on, for the reason that ``words`` give."""
+        for job in tuple(self.jobs):
+            self._fail(job, words)
+
+    def forget_engine(self) -> None:
+        """The engine is gone: so is what only it knew."""
+        self.run = self.status = None
+
+    def forget_run(self, history: bool) -> None:
+        """Another run is to be opened; with ``history`` it goes on with the scores that are known."""
+        self.run = self.status = self.frame = None
+        if not history:
+            self.evaluations = []
+
+    @property
+    def progress_made(self) -> Status | None:
+        """How far the run has come; None while the engine hasn't opened it yet."""
+        is_known = self.run is not None and self.status is not None and self.status.state not in ("idle", "warming up")
+        return self.status if is_known else None
+
+    def _fail(self, job: str, words: str) -> None:
+        update = self.jobs.get(job)
+        if update is not None and update.state == "running":
+            self.jobs[job] = replace(update, state="failed", message=words, eta_seconds=None)
