@@ -5,6 +5,17 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
+_token = ""  # kept here, for whatever a preference holds by itself is saved with the others, in plain text
+
+
+def _get_token(preferences: HASHLIGHT_preferences) -> str:
+    return _token
+
+
+def _set_token(preferences: HASHLIGHT_preferences, token: str) -> None:
+    global _token
+    _token = token
+
 
 class HASHLIGHT_preferences(bpy.types.AddonPreferences):
     bl_idname = __package__
@@ -43,11 +54,12 @@ class HASHLIGHT_preferences(bpy.types.AddonPreferences):
     port: IntProperty(name="Port", description="The port that the engine listens on", default=7868, min=1, max=65535)
     token: StringProperty(
         name="Token",
-        description="The secret that the engine printed when it started",
+        description="The engine's secret: what it printed when it started, or what its --token-file holds. It isn't "
+        "saved with the preferences; Token File spares typing it again",
         subtype="PASSWORD",
-        options={"SKIP_SAVE"},
+        get=_get_token,
+        set=_set_token,
     )
-
     token_file: StringProperty(
         name="Token File",
         description="A file that holds the token, to be read whenever Blender connects; the token itself isn't saved",

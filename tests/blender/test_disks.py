@@ -92,7 +92,7 @@ def test_a_full_disk_leaves_the_former_snapshot_and_frames(
     wait(lambda: session.status.step > step, "training, which goes on")
 
     settings = engine_scene.hashlight.bake
-    settings.frames, settings.resolution_x, settings.resolution_y, settings.use_video = 400, 64, 64, False
+    settings.frames, settings.resolution_x, settings.resolution_y, settings.video = 400, 64, 64, "none"
     bpy.ops.hashlight.bake()
     wait(lambda: session.jobs["turntable"].state != "running", "the end of the bake")
     assert session.jobs["turntable"].state == "failed"

@@ -97,6 +97,15 @@ def test_a_missing_token_is_told(remote: Any) -> None:
         bpy.ops.hashlight.start_engine()
 
 
+def test_the_token_is_not_saved_with_the_preferences(remote: Any) -> None:
+    remote.token, remote.host = "a-secret-that-stays-here", "gpu-box.example"
+    bpy.ops.wm.save_userpref()
+    saved = Path(bpy.utils.user_resource("CONFIG"), "userpref.blend").read_bytes()
+    assert b"gpu-box.example" in saved  # else it is not in plain text, and the next line says nothing
+    assert b"a-secret-that-stays-here" not in saved
+    assert remote.token == "a-secret-that-stays-here"
+
+
 def test_another_machine_needs_online_access(remote: Any) -> None:
     remote.host = "render-box"
     with pytest.raises(RuntimeError, match="needs online access: allow it"):
