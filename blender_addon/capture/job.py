@@ -183,11 +183,14 @@ class CaptureJob:
                     color, depth = yield from self._render(record)
                 except ViewError as error:
                     self._failures[record.name] = str(error)
+                    # A renderer that failed once may keep that, and give empty pictures without a word from now on.
+                    self._renderer.scene.render.use_persistent_data = False
                     failed_in_a_row += 1
                     if failed_in_a_row == MAX_FAILURES_IN_A_ROW:
                         break
                     continue
                 failed_in_a_row = 0
+                self._renderer.scene.render.use_persistent_data = True
                 seconds = time.monotonic() - began
                 self.dataset.write(record.name, color, depth, seconds)
                 self._rendered += 1

@@ -137,11 +137,13 @@ def _plan(scene: bpy.types.Scene, options: argparse.Namespace) -> None:
 
 def _render_views(scene: bpy.types.Scene, console: Console, on_view: ViewListener | None = None) -> None:
     with CaptureJob(scene, bpy.context.view_layer, capture_folder(scene), on_view) as job:
-        for _view in job:
-            eta = f", {describe_seconds(job.eta_seconds)} left" if job.eta_seconds is not None else ""
-            console.progress(f"{job.done} of {job.total} views{eta}", is_last=job.done == job.total)
-    for warning in job.warnings:
-        console.warn(warning)
+        try:
+            for _view in job:
+                eta = f", {describe_seconds(job.eta_seconds)} left" if job.eta_seconds is not None else ""
+                console.progress(f"{job.done} of {job.total} views{eta}", is_last=job.done == job.total)
+        finally:
+            for warning in job.warnings:
+                console.warn(warning)
 
 
 def _begin_to_train(scene: bpy.types.Scene, options: argparse.Namespace, console: Console) -> EngineSession:

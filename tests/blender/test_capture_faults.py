@@ -21,16 +21,19 @@ class PaintEngine(bpy.types.RenderEngine):
     bl_label = "Paint"
     bl_use_postprocess = True
     broken: frozenset[str] = frozenset()
+    is_spoilt = False
 
     def render(self, depsgraph: bpy.types.Depsgraph) -> None:
         camera = depsgraph.scene.camera.name
         if camera in self.broken:
             self.report({"ERROR"}, f"out of paint at {camera}")  # both, as Cycles does
             self.error_set(f"out of paint at {camera}")
+            self.is_spoilt = True
             return
         width, height = depsgraph.scene.render.resolution_x, depsgraph.scene.render.resolution_y
         result = self.begin_result(0, 0, width, height)
-        pixels = np.full(width * height * 4, 1.0, np.float32)
+        # As Cycles, when it is kept from view to view: after a failure it gives empty pictures and says nothing.
+        pixels = np.full(width * height * 4, 0.0 if self.is_spoilt else 1.0, np.float32)
         result.layers[0].passes["Combined"].rect.foreach_set(pixels)
         self.end_result(result)
 
@@ -80,6 +83,8 @@ def test_a_view_that_fails_is_left_out_and_tried_again(
     )
     assert len(names) == 4
     assert not paint.broken & set(names)
+    dataset = addon("capture.dataset").CaptureDataset.open(addon("folders").capture_folder(planned_scene))
+    assert all((dataset.read(name)[0][..., 3] == 1.0).all() for name in names), "a view after a failure is empty"
 
     paint.broken = frozenset()
     with start(addon, planned_scene) as job:
