@@ -97,7 +97,8 @@ class CaptureDataset:
         return self.folder / "depth" / f"{name}.exr"
 
     def write(self, name: str, color: np.ndarray, depth: np.ndarray | None, render_seconds: float) -> None:
-        """Store a finished view: ``color`` [H, W, 4] float16, ``depth`` [H, W] float32. Raises CaptureError."""
+        """Store a finished view: ``color`` [H, W, 4] float16, ``depth`` [H, W] float32. From any thread. Raises
+        CaptureError."""
         try:
             write_exr(self.image_path(name), {channel: color[..., i] for i, channel in enumerate("RGBA")})
             if depth is not None:
@@ -108,12 +109,13 @@ class CaptureDataset:
         self._write_json()
 
     def read(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """The pictures of a finished view, as they were written. Raises CaptureError naming a file that is no good."""
+        """The pictures of a finished view, as they were written; from any thread. Raises CaptureError that names a file
+        which is no good."""
         camera = self.views[name].camera
-        color = self._read_picture(self.image_path(name), camera).astype(np.float16)
+        color = self._read_picture(self.image_path(name), camera).astype(np.float16, copy=False)
         if not self.settings.get("depth"):
             return color, None
-        return color, np.ascontiguousarray(self._read_picture(self.depth_path(name), camera)[..., 0])
+        return color, self._read_picture(self.depth_path(name), camera)[..., 0].astype(np.float32)
 
     @staticmethod
     def _read_picture(path: Path, camera: Camera) -> np.ndarray:

@@ -1,5 +1,5 @@
 """OpenEXR files with nothing but numpy and zlib: Blender itself can't put +inf or bare numpy pixels into one, and reads
-files in its main thread only."""
+files in its main thread only, where its window waits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-_MAGIC = struct.pack("<ii", 20000630, 2)
+_MAGIC_NUMBER, _VERSION = 20000630, 2
+_LONG_NAMES = 0x400  # a flag in the version: some attribute has a name of more than 31 letters
+_MAGIC = struct.pack("<ii", _MAGIC_NUMBER, _VERSION)
 _HALF, _FLOAT = 1, 2
 _ZIP = 3
 _ROWS_PER_BLOCK = 16  # what ZIP compression prescribes
@@ -22,7 +24,7 @@ _MAX_SIDE = 1 << 15
 def encode_exr(channels: Mapping[str, np.ndarray]) -> bytes:
     """An EXR file of ``channels``: name to [H, W] float16 or float32, first row on top. Lossless ZIP compression."""
     names = sorted(channels)  # the format wants them so
-    planes = [channels[name].astype(channels[name].dtype.newbyteorder("<"), copy=False) for name in names]
+    planes = [np.ascontiguousarray(channels[name], channels[name].dtype.newbyteorder("<")) for name in names]
     height, width = planes[0].shape
     header = _header(dict(zip(names, planes, strict=True)), width, height)
     blocks = [
@@ -93,7 +95,8 @@ def _decode(content: bytes) -> dict[str, np.ndarray]:
 
 def _read_header(content: bytes) -> tuple[dict[str, bytes], int]:
     """The attributes of the one header, and where it ends."""
-    if content[: len(_MAGIC)] != _MAGIC:
+    magic, version = struct.unpack_from("<ii", content)
+    if magic != _MAGIC_NUMBER or version & ~_LONG_NAMES != _VERSION:
         raise ValueError("not a file of one flat part")
     attributes = {}
     position = len(_MAGIC)
@@ -154,13 +157,12 @@ def _header(planes: Mapping[str, np.ndarray], width: int, height: int) -> bytes:
 
 def _block(planes: list[np.ndarray], first: int, end: int) -> bytes:
     """One compressed block of rows ``first`` to ``end``: within each row, channel after channel."""
-    rows = b"".join(plane[row].tobytes() for row in range(first, end) for plane in planes)
+    rows = np.concatenate([plane[first:end].view(np.uint8) for plane in planes], axis=1).reshape(-1)
     # ZIP compression works on even bytes before odd ones, and on differences.
-    split = np.frombuffer(rows, np.uint8)
-    split = np.concatenate((split[0::2], split[1::2]))
+    split = np.concatenate((rows[0::2], rows[1::2]))
     differences = split.copy()
     differences[1:] = split[1:] - split[:-1] + np.uint8(128)
     packed = zlib.compress(differences.tobytes(), 4)
     if len(packed) >= len(rows):
-        packed = rows  # a block that doesn't shrink is stored as it is
+        packed = rows.tobytes()  # a block that doesn't shrink is stored as it is
     return struct.pack("<ii", first, len(packed)) + packed

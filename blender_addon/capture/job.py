@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import bpy
 import numpy as np
@@ -16,6 +18,7 @@ from engine.link.geometry import Bounds, Camera
 from engine.link.messages import Split
 
 from .. import roles
+from ..background import Task
 from ..folder_lock import FolderLock
 from .bounds import read_bounds
 from .cameras import camera_from_object, capture_size, pixel_aspect
@@ -26,8 +29,10 @@ from .passes import PassRenderer
 from .plan import GENERATED_RIGS, PlannedView, planned_views
 from .rigs import spread_order
 from .temporary_scene import TemporaryScene
+from .tiles import adapt_tiles, guess_tiles
 
 Pixels = tuple[np.ndarray, np.ndarray | None]
+T = TypeVar("T")
 ViewListener = Callable[[str, Split, Camera, np.ndarray, np.ndarray | None, float], None]
 
 # Above this share of a picture's subject outside the bounds, they cut it.
@@ -35,6 +40,8 @@ CUT_SHARE = 0.02
 
 # So many views in a row that can't be rendered are no accident: the others couldn't be either.
 MAX_FAILURES_IN_A_ROW = 3
+
+_STORING_PATIENCE = 5.0  # seconds to wait for a view that is being stored when the capture ends under it
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,6 +88,7 @@ class CaptureJob:
         self._failures: dict[str, str] = {}
         self._began = time.monotonic()
         self._rendered = 0
+        self._task: Task[object] | None = None  # what is done beside the window just now
         self._subject_seen = False
         self.done = 0
         self.warnings: list[str] = find_scene_warnings(scene)
@@ -96,6 +104,9 @@ class CaptureJob:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hashlight-capture-")))
             self._renderer = PassRenderer(self._copy.name, view_layer.name, scratch, use_depth)
             stack.callback(self._renderer.forget_job)
+            stack.callback(self._wait_for_task)
+            if in_window:
+                guess_tiles(self._renderer.scene)
             records = self._evaluate(plan, view_layer.name, (width, height))
             if scene.hashlight.capture.rig not in GENERATED_RIGS:
                 records = _spread(records)
@@ -121,9 +132,9 @@ class CaptureJob:
         return (time.monotonic() - self._began) / self._rendered * (self.total - self.done - len(self._failures))
 
     @property
-    def is_rendering(self) -> bool:
-        """Whether a view is being rendered beside the window just now."""
-        return self._in_window and self._renderer.is_rendering
+    def is_busy(self) -> bool:
+        """Whether a view is being rendered or stored beside the window just now."""
+        return self._in_window and (self._renderer.is_rendering or (self._task is not None and self._task.is_running))
 
     def __iter__(self) -> Iterator[CapturedView]:
         return self
@@ -134,7 +145,8 @@ class CaptureJob:
         return view
 
     def advance(self) -> CapturedView | None:
-        """The next view, as ``next()`` gives it; in a window None while it is being rendered, without waiting."""
+        """The next view, as ``next()`` gives it; in a window None while it is being rendered and stored, without
+        waiting."""
         try:
             view = next(self._views)
         except BaseException:  # StopIteration and KeyboardInterrupt, too: the scene is put back whatever happens
@@ -192,12 +204,13 @@ class CaptureJob:
                 failed_in_a_row = 0
                 self._renderer.scene.render.use_persistent_data = True
                 seconds = time.monotonic() - began
-                self.dataset.write(record.name, color, depth, seconds)
+                yield from self._beside_window(functools.partial(self._store, record, color, depth, seconds))
                 self._rendered += 1
+                if self._in_window:
+                    adapt_tiles(self._renderer.scene, seconds)
             else:
-                color, depth = self.dataset.read(record.name)
+                color, depth = yield from self._beside_window(functools.partial(self._read, record))
                 seconds = record.render_seconds or 0.0
-            self._check(record, color, depth)
             if self._on_view is not None:
                 self._on_view(record.name, record.split, record.camera, color, depth, seconds)
             yield CapturedView(record.name, record.split, record.camera, color, depth, seconds, is_new)
@@ -214,8 +227,9 @@ class CaptureJob:
             self._renderer.begin(record.source)
             while self._renderer.is_rendering:
                 yield
-            color, depth = self._renderer.finish()
-            if not (color[..., 3] > 0).any():
+            self._renderer.finish()
+            (color, depth), is_empty = yield from self._beside_window(self._take_pictures)
+            if is_empty:
                 # A job keeps a renderer's failure to itself. Waiting for it tells; an empty view takes no time.
                 color, depth = self._renderer.render(record.source)
         else:
@@ -225,6 +239,35 @@ class CaptureJob:
                 f"{', '.join(missing[:3])} {'was' if len(missing) == 1 else 'were'} deleted during the capture: undo "
                 "that and capture again to go on, or choose another folder for the changed scene"
             )
+        return color, depth
+
+    def _beside_window(self, work: Callable[[], T]) -> Generator[None, None, T]:
+        """What ``work`` returns, which needs no Blender: done in a thread where there is a window that would wait."""
+        if not self._in_window:
+            return work()
+        task = Task(work, "hashlight-capture")
+        self._task = task
+        while task.is_running:
+            yield
+        self._task = None
+        return task.result()
+
+    def _wait_for_task(self) -> None:
+        if self._task is not None:
+            self._task.wait(_STORING_PATIENCE)
+
+    def _take_pictures(self) -> tuple[Pixels, bool]:
+        """What was rendered, and whether it is empty."""
+        color, depth = self._renderer.take_pictures()
+        return (color, depth), not (color[..., 3] > 0).any()
+
+    def _store(self, record: ViewRecord, color: np.ndarray, depth: np.ndarray | None, seconds: float) -> None:
+        self.dataset.write(record.name, color, depth, seconds)
+        self._check(record, color, depth)
+
+    def _read(self, record: ViewRecord) -> Pixels:
+        color, depth = self.dataset.read(record.name)
+        self._check(record, color, depth)
         return color, depth
 
     def _tell_failures(self) -> None:

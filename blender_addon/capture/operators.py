@@ -87,6 +87,7 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
 
     _job: CaptureJob
     _is_stopping = False
+    _shown = ""  # in the status bar
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -110,10 +111,14 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         global _stopped_at
         if event.type == "ESC" and event.value == "PRESS":
             self._is_stopping = True
+            self._show_progress(context)
         elif event.type != "TIMER":
-            return {"PASS_THROUGH"} if event.type in _HARMLESS_EVENTS else {"RUNNING_MODAL"}
+            is_allowed = self._is_stopping or event.type in _HARMLESS_EVENTS
+            return {"PASS_THROUGH"} if is_allowed else {"RUNNING_MODAL"}
         try:
-            if self._is_stopping and not self._job.is_rendering:
+            if self._is_stopping:
+                if self._job.is_busy:  # the renderer takes a moment, in which Blender is all the user's
+                    return {"PASS_THROUGH"}
                 raise CaptureCancelled
             self._job.advance()
         except StopIteration:
@@ -170,9 +175,14 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
 
     def _show_progress(self, context: bpy.types.Context) -> None:
         job = self._job
-        context.window_manager.progress_update(job.done)
         eta = f", {job.eta_seconds:.0f} s left" if job.eta_seconds is not None else ""
-        context.workspace.status_text_set(f"Capturing view {job.done + 1} of {job.total}{eta} — Esc stops")
+        words = f"Capturing view {job.done + 1} of {job.total}{eta} — Esc stops"
+        if self._is_stopping:
+            words = f"Stopping the capture, {job.done} of {job.total} views are done"
+        if words != self._shown:  # each time costs a redraw
+            self._shown = words
+            context.window_manager.progress_update(job.done)
+            context.workspace.status_text_set(words)
 
     def _report_result(self) -> None:
         for warning in self._job.warnings:
@@ -212,7 +222,7 @@ def _after_load(*_: object) -> None:
 
 def _close_when_idle(job: CaptureJob) -> float | None:
     """A timer: Blender crashes when a scene is taken from under its render."""
-    if job.is_rendering:
+    if job.is_busy:
         return 0.1
     job.close()
     return None

@@ -1,7 +1,7 @@
 """Render one view: colour and depth as arrays, by whatever engine the scene uses.
 
 Neither the Render Result nor a multilayer EXR gives its pixels to Python, so the compositor of the temporary scene
-writes each pass to a single-layer EXR, which is read back as raw numbers.
+writes each pass to a single-layer EXR, which is read back as raw numbers: by Python, for that works in any thread.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from . import compat
 from .errors import CaptureCancelled, CaptureError, ViewError
+from .exr import decode_exr
 
 # Engines fill the depth of empty pixels with 1e10 or more.
 NOTHING_BEYOND = 1e9
@@ -68,12 +69,12 @@ class PassRenderer:
             raise ViewError(f"Camera {camera_name}: rendering failed: {str(error).strip()}") from None
         if "FINISHED" not in outcome:
             raise CaptureCancelled(f"Camera {camera_name}: rendering was cancelled")
-        return self._take_pictures()
+        return self.take_pictures()
 
     def begin(self, camera_name: str) -> None:
         """Begin what ``render`` does, beside Blender's window, which stays usable; Esc cancels it.
 
-        Call ``finish`` when ``is_rendering`` no longer holds. Raises CaptureError, ViewError.
+        When ``is_rendering`` no longer holds, call ``finish``, then ``take_pictures``. Raises CaptureError, ViewError.
         """
         self._aim(camera_name)
         self._is_cancelled = False
@@ -90,13 +91,12 @@ class PassRenderer:
         """Whether what ``begin`` began is still under way."""
         return bpy.app.is_job_running("RENDER")
 
-    def finish(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """What ``begin`` rendered, as ``render`` returns it. Raises CaptureError, ViewError, CaptureCancelled."""
+    def finish(self) -> None:
+        """Note the end of what ``begin`` began. Raises CaptureError, CaptureCancelled."""
         self.forget_job()
         scene = self.scene
         if self._is_cancelled:
             raise CaptureCancelled(f"Camera {scene.camera.name}: rendering was cancelled")
-        return self._take_pictures()
 
     def _aim(self, camera_name: str) -> None:
         scene = self.scene
@@ -105,7 +105,8 @@ class PassRenderer:
             raise ViewError(f"Camera {camera_name} was removed during the capture")
         scene.camera = camera
 
-    def _take_pictures(self) -> tuple[np.ndarray, np.ndarray | None]:
+    def take_pictures(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """What was rendered last, as ``render`` returns it; once, from any thread. Raises CaptureError, ViewError."""
         color = _as_half(_take_pixels(self._color_folder))
         if self._depth_folder is None:
             return color, None
@@ -132,25 +133,15 @@ def _without_render_window() -> Iterator[None]:
 
 
 def read_exr(path: Path) -> np.ndarray:
-    """The raw numbers of an EXR file, [H, W, 4] float32, first row on top; a single channel comes in the first of them.
-
-    Raises CaptureError when the file can't be read.
+    """The numbers of an EXR file, [H, W, channels] in the file's own type, first row on top: red, green, blue, alpha,
+    or a single channel. From any thread. Raises CaptureError when the file can't be read.
     """
     try:
-        image = bpy.data.images.load(str(path), check_existing=False)
-    except RuntimeError as error:
-        raise CaptureError(f"{path}: can't be read ({str(error).strip()})") from None
-    try:
-        image.colorspace_settings.is_data = True
-        image.alpha_mode = "CHANNEL_PACKED"  # numbers, not colours: no alpha handling whatsoever
-        width, height = image.size
-        if width == 0 or height == 0:
-            raise CaptureError(f"{path}: not a readable picture")
-        pixels = np.empty(width * height * image.channels, dtype=np.float32)
-        image.pixels.foreach_get(pixels)
-        return np.ascontiguousarray(pixels.reshape(height, width, image.channels)[::-1])
-    finally:
-        bpy.data.images.remove(image)
+        channels = decode_exr(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CaptureError(f"{path}: can't be read ({getattr(error, 'strerror', None) or error})") from None
+    names = "RGBA" if set("RGBA") <= channels.keys() else sorted(channels)[:1]
+    return np.stack([channels[name] for name in names], axis=2)
 
 
 def _take_pixels(folder: Path) -> np.ndarray:
@@ -165,10 +156,12 @@ def _take_pixels(folder: Path) -> np.ndarray:
 
 def _as_half(color: np.ndarray) -> np.ndarray:
     """Clamped to what a half float holds; a renderer's NaN becomes black."""
-    return np.nan_to_num(np.clip(color, -HALF_MAX, HALF_MAX), nan=0.0).astype(np.float16)
+    half = np.clip(color, -HALF_MAX, HALF_MAX).astype(np.float16, copy=False)
+    half[np.isnan(half)] = 0.0
+    return half
 
 
 def _as_depth(pixels: np.ndarray) -> np.ndarray:
-    depth = pixels[..., 0].copy()
+    depth = pixels[..., 0].astype(np.float32)
     depth[~(depth < NOTHING_BEYOND)] = np.inf
     return depth

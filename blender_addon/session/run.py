@@ -157,7 +157,8 @@ def _on_captured_view(
     if split == "train" and session.wants_training and session.is_trained:
         # The planned time is over before the capture is: a view that comes now is to be learnt all the same.
         train(session, bpy.context.scene)
-    registry.pump()  # no timer runs while Blender is in the background
+    if bpy.app.background:
+        registry.pump()  # no timer runs there
 
 
 def register() -> None:
