@@ -17,8 +17,9 @@ from ..capture.operators import tell_listeners
 from ..capture.plan import GENERATED_RIGS, plan_cameras
 from ..engine_setup import jobs as setup
 from ..folders import capture_folder, session_folder
+from ..preferences import get_preferences
 from ..roles import objects_of
-from ..session import registry, run
+from ..session import registry, run, saved_state
 from ..session.engine_session import EngineSession
 from ..session.status_text import describe_job, describe_progress, describe_seconds
 from ..transfer import run_files
@@ -80,6 +81,8 @@ def bake(options: argparse.Namespace, console: Console) -> None:
         if value is not None:
             setattr(settings, name, value)
     with chosen_engine(options):
+        if not (saved_state.has_saved_run(scene) or get_preferences().use_running_engine):
+            raise CommandError("there is no run to bake from: train first")
         session = run.ensure_run(scene)
         name = bakes.start(session, scene, options.resume)
         _wait(session, console, lambda: not bakes.is_running(session, name), lambda: describe_job(session.jobs[name]))

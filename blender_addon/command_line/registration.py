@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import traceback
 from typing import Any
 
@@ -30,6 +31,8 @@ def execute(argv: list[str]) -> int:
         if options.command == "setup":
             COMMANDS[options.command](options, console)
             return 0
+        if (missing := _find_unopened_file()) is not None:
+            raise CommandError(f"{missing} can't be opened: Blender says above why")
         if options.folder is not None:
             bpy.context.scene.hashlight.folder = str(options.folder.absolute())
         if options.save and not bpy.data.filepath:
@@ -50,6 +53,14 @@ def execute(argv: list[str]) -> int:
     finally:
         registry.close()
     return 0
+
+
+def _find_unopened_file() -> str | None:
+    """The file that Blender was to open and did not: it goes on with the startup scene, which nobody means."""
+    words = sys.argv[1:]
+    end = min((words.index(word) for word in ("-c", "--command") if word in words), default=0)
+    named = [word for word in words[:end] if word.lower().endswith(".blend")]
+    return named[-1] if named and not bpy.data.filepath else None
 
 
 def _in_window() -> contextlib.AbstractContextManager[Any]:

@@ -72,7 +72,7 @@ def test_capture_plans_renders_and_goes_on(
     ("words", "complaint"),
     [
         (["train"], "nothing is captured there yet"),
-        (["bake"], "nothing is captured there yet"),
+        (["bake"], "there is no run to bake from: train first"),
         (["train", "--capture", "--views", "1", "--held-out", "0"], "No engine is set up yet"),
         (["train", "--engine-python", "/nowhere/python", "--capture"], "doesn't exist or can't be run"),
         (
@@ -102,6 +102,21 @@ def test_what_cannot_be_done_is_told_in_one_line(
     assert not preferences.engine_python
     assert not preferences.use_running_engine
     assert not preferences.token_file
+
+
+@pytest.mark.parametrize("option", ["-c", "--command"])
+def test_a_file_that_blender_could_not_open_is_no_reason_to_capture_the_startup_scene(
+    execute: Execute,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    option: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = ["capture", "--views", "1", "--folder", str(tmp_path / "job")]
+    monkeypatch.setattr(sys, "argv", ["blender", "-b", "/nowhere/scene.blend", option, "hashlight", *words])
+    assert execute(*words) == 1
+    assert "hashlight: /nowhere/scene.blend can't be opened" in capsys.readouterr().err
+    assert not (tmp_path / "job").exists()
 
 
 def test_ctrl_c_is_an_exit_code(
