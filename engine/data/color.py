@@ -6,26 +6,35 @@ Display-referred means: composited on a background, clamped to 0..1 and sRGB-enc
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
 from engine.link.messages import ColorSpace
 
+if TYPE_CHECKING:
+    import torch
+
+Array = TypeVar("Array", np.ndarray, "torch.Tensor")
 Background = Literal["black", "white"]
 BACKGROUNDS: dict[Background, float] = {"black": 0.0, "white": 1.0}
 
 
-def encode_srgb(linear: np.ndarray) -> np.ndarray:
-    """Linear 0..1 to sRGB 0..1 (IEC 61966-2-1), clamped; any shape, float32."""
-    linear = np.clip(np.asarray(linear, dtype=np.float32), 0.0, 1.0)
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055).astype(np.float32)
+# Where sRGB's curve goes from a line to a power (IEC 61966-2-1), in linear light and encoded.
+_LINE_END, _LINE_END_ENCODED = 0.0031308, 0.04045
 
 
-def decode_srgb(encoded: np.ndarray) -> np.ndarray:
-    """sRGB 0..1 to linear 0..1, clamped; any shape, float32."""
-    encoded = np.clip(np.asarray(encoded, dtype=np.float32), 0.0, 1.0)
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
+def encode_srgb(linear: Array) -> Array:
+    """Linear 0..1 to sRGB 0..1 (IEC 61966-2-1), clamped; any shape, float32, in memory or on a device."""
+    # Line and power each on its own part of the range, added: numpy and torch have no `where` in common.
+    power = linear.clip(_LINE_END, 1.0) ** (1 / 2.4) - _LINE_END ** (1 / 2.4)
+    return 12.92 * linear.clip(0.0, _LINE_END) + 1.055 * power
+
+
+def decode_srgb(encoded: Array) -> Array:
+    """sRGB 0..1 to linear 0..1, clamped; any shape, float32, in memory or on a device."""
+    power = ((encoded.clip(_LINE_END_ENCODED, 1.0) + 0.055) / 1.055) ** 2.4
+    return encoded.clip(0.0, _LINE_END_ENCODED) / 12.92 + (power - ((_LINE_END_ENCODED + 0.055) / 1.055) ** 2.4)
 
 
 def composite_for_display(premultiplied: np.ndarray, color_space: ColorSpace, background: Background) -> np.ndarray:

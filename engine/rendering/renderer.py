@@ -7,12 +7,12 @@ import dataclasses
 import numpy as np
 import torch
 
+from engine.data.color import decode_srgb, encode_srgb
 from engine.fields.hash_grid_field import HashGridField, SampleBatch
 from engine.fields.occupancy import OccupancyGrid
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace
-from engine.rendering.color import linear_to_srgb, srgb_to_linear
 from taichi_kernels.compositing import composite_rays
 from taichi_kernels.marching import march_rays
 from taichi_kernels.rays import generate_camera_rays
@@ -46,7 +46,7 @@ class Picture:
         if self.color_space == "srgb":
             alpha = color[..., 3:]
             straight = color[..., :3] / alpha.clamp(min=1e-6)
-            color = torch.cat([srgb_to_linear(straight.clamp(0, 1)) * alpha, alpha], dim=-1)
+            color = torch.cat([decode_srgb(straight) * alpha, alpha], dim=-1)
         return _to_host(color.clamp(0, 65504).half()), _to_host(self.depth)
 
     def to_srgb(self, background: float) -> torch.Tensor:
@@ -56,7 +56,7 @@ class Picture:
         composites in linear light and is encoded last.
         """
         color = self.color[..., :3] + (1.0 - self.color[..., 3:]) * background
-        return (linear_to_srgb(color) if self.color_space == "linear" else color).clamp(0, 1)
+        return encode_srgb(color) if self.color_space == "linear" else color.clamp(0, 1)
 
     def to_srgb8(self, background: float | None) -> np.ndarray:
         """uint8 [H, W, 3] over ``background``, or [H, W, 4] with straight alpha when that is None."""
@@ -66,7 +66,7 @@ class Picture:
             alpha = self.color[..., 3:].clamp(0, 1)
             straight = self.color[..., :3] / alpha.clamp(min=1e-6)
             if self.color_space == "linear":
-                straight = linear_to_srgb(straight)
+                straight = encode_srgb(straight)
             result = torch.cat([torch.where(alpha > 0, straight, 0.0).clamp(0, 1), alpha], dim=-1)
         return _to_host((result * 255.0 + 0.5).to(torch.uint8))
 
