@@ -4,6 +4,8 @@ Max (1995) as used by NeRF (Mildenhall et al. 2020, equation 3): w_i = T_i (1 - 
 sigma = DENSITY_SCALE exp(raw) and colour = sigmoid(raw) in sRGB fields, softplus(raw)^2 in scene-linear ones.
 """
 
+import math
+
 import taichi as ti
 import torch
 
@@ -21,6 +23,7 @@ MIN_RAW_LINEAR = -5.0
 MAX_RAW_SRGB = 8.0
 # Behind this much transmittance a training sample teaches nothing (Instant-NGP uses the same).
 TRAINING_MIN_TRANSMITTANCE = 1e-4
+_TRAINING_MAX_THICKNESS = -math.log(TRAINING_MIN_TRANSMITTANCE)
 HUBER_DELTA = 0.1
 # Slope of the sRGB curve at 1; above 1 the display curve goes on as a logarithm with it.
 _SLOPE_AT_ONE = 1.055 / 2.4
@@ -88,6 +91,60 @@ def _raw_color(raw_colors: ti.template(), i: ti.i32) -> ti.math.vec3:
 
 
 @kernel
+def _cut_rays(
+    n: ti.i32,
+    in_order: ti.template(),
+    grows: ti.template(),
+    smallest_step: ti.f32,
+    largest_step: ti.f32,
+    cone_angle: ti.f32,
+    density: ti.f32,
+    distances: ti.types.ndarray(),
+    raw_densities: ti.types.ndarray(),
+    ray_samples: ti.types.ndarray(),
+    rows: ti.types.ndarray(),
+    row_count: ti.types.ndarray(),
+):
+    ti.loop_config(serialize=in_order)
+    for ray in range(n):
+        start, count = ray_samples[ray, 0], ray_samples[ray, 1]
+        thickness = 0.0
+        reached = 0
+        while reached < count and thickness <= _TRAINING_MAX_THICKNESS:
+            i = start + reached
+            dt = weighted_step_at(distances[i], smallest_step, largest_step, cone_angle, density, grows)
+            thickness += activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * dt
+            reached += 1
+        if reached > 0:
+            first = ti.atomic_add(row_count[0], reached)
+            for k in range(reached):
+                rows[first + k] = start + k
+        ray_samples[ray, 1] = reached
+
+
+def cut_rays(
+    ray_samples: torch.Tensor,
+    distances: torch.Tensor,
+    raw_densities: torch.Tensor,
+    rows: torch.Tensor,
+    row_count: torch.Tensor,
+    *,
+    steps: StepRule,
+    in_order: bool = False,
+) -> None:
+    """End each ray where less than TRAINING_MIN_TRANSMITTANCE of the light gets through, and list the samples before.
+
+    ``ray_samples`` [n, 2] int32 (first sample, count): counts are lowered. ``distances`` [samples], ``raw_densities``
+    [samples, any] (column 0 counts). Writes ``rows`` [samples] int32: the samples that are left, ray after ray;
+    ``row_count`` [1] int32, which must be 0: how many. ``in_order``: as in ``marching.march_rays``.
+    """
+    _cut_rays(
+        ray_samples.shape[0], in_order, steps.grows, steps.smallest, steps.largest, steps.cone_angle, steps.density,
+        distances, raw_densities, ray_samples, rows, row_count,
+    )  # fmt: skip
+
+
+@kernel
 def _composite_training(
     n: ti.i32,
     linear: ti.template(),
@@ -122,11 +179,7 @@ def _composite_training(
         color = ti.math.vec3(0.0)
         line_loss = 0.0
         transmittance = 1.0
-        used = 0
         for i in range(start, start + count):
-            if transmittance < TRAINING_MIN_TRANSMITTANCE:
-                break
-            used += 1
             dt = weighted_step_at(distances[i], smallest_step, largest_step, cone_angle, density, grows)
             alpha = 1.0 - ti.exp(-activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * dt)
             weight = alpha * transmittance
@@ -155,8 +208,7 @@ def _composite_training(
         # d loss / d sigma_i = dt (T_{i+1} v_i - sum_{j > i} w_j v_j).
         behind = g.dot(color - (1.0 - transmittance) * background) + depth_weight * line_loss
         transmittance = 1.0
-        for k in range(used):
-            i = start + k
+        for i in range(start, start + count):
             sigma = activate_density(ti.cast(raw_densities[i, 0], ti.f32))
             dt = weighted_step_at(distances[i], smallest_step, largest_step, cone_angle, density, grows)
             alpha = 1.0 - ti.exp(-sigma * dt)
@@ -173,10 +225,6 @@ def _composite_training(
             grad_color = gradient_scale * weight * g * _activation_slope(_raw_color(raw_colors, i), c, linear)
             for channel in ti.static(range(3)):
                 grad_raw_colors[i, channel] = grad_color[channel]
-        for i in range(start + used, start + count):
-            grad_raw_densities[i] = 0.0
-            for channel in ti.static(range(3)):
-                grad_raw_colors[i, channel] = 0.0
 
 
 def composite_training(
@@ -203,8 +251,8 @@ def composite_training(
     (column 0 counts) and ``raw_colors`` [samples, >= 3] before activation. Loss of a ray: Huber (delta 0.1) on the
     display value of each channel, plus ``depth_weight`` times the composited squared distance to the captured surface
     in units of ``depth_tolerance`` (or a step, if that is more), at most 1 a sample: weight in front of the surface
-    costs, weight on it doesn't. Writes ``losses`` [n], ``grad_raw_densities`` [samples] and ``grad_raw_colors``
-    [samples, >= 3], both times ``gradient_scale``.
+    costs, weight on it doesn't. Writes ``losses`` [n] and, for the samples that rays have, ``grad_raw_densities``
+    [samples] and ``grad_raw_colors`` [samples, >= 3], both times ``gradient_scale``.
     """
     _composite_training(
         ray_samples.shape[0], linear, steps.grows, steps.smallest, steps.largest, steps.cone_angle, steps.density,

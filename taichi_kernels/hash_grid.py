@@ -153,6 +153,8 @@ def _encode_backward_by_point(
     n: ti.i32,
     levels: ti.i32,
     points: ti.types.ndarray(),
+    rows: ti.types.ndarray(),
+    row_count: ti.types.ndarray(),
     layout: ti.types.ndarray(),
     grad_features: ti.types.ndarray(),
     grad_table: ti.types.ndarray(),
@@ -160,10 +162,10 @@ def _encode_backward_by_point(
     for item in range(levels * n):
         level = item // n
         i = item - level * n
-        g = ti.Vector([ti.cast(grad_features[i, level * FEATURES + k], ti.f32) for k in ti.static(range(FEATURES))])
-        if g.norm_sqr() > 0.0:
+        if i < row_count[0]:
+            g = ti.Vector([ti.cast(grad_features[i, level * FEATURES + k], ti.f32) for k in ti.static(range(FEATURES))])
             resolution, offset, stride_y, stride_z, mask = _read_level(layout, level)
-            cell, f = _locate(points, i, resolution)
+            cell, f = _locate(points, rows[i], resolution)
             for corner in ti.static(range(8)):
                 row, weight = _corner(corner, cell, f, stride_y, stride_z, mask)
                 for k in ti.static(range(FEATURES)):
@@ -172,9 +174,10 @@ def _encode_backward_by_point(
 
 @kernel
 def _encode_backward_by_level(
-    n: ti.i32,
     levels: ti.i32,
     points: ti.types.ndarray(),
+    rows: ti.types.ndarray(),
+    row_count: ti.types.ndarray(),
     layout: ti.types.ndarray(),
     grad_features: _vectors(2),
     grad_table: _vectors(1),
@@ -183,9 +186,9 @@ def _encode_backward_by_level(
     ti.loop_config(block_dim=1)
     for level in range(levels):
         resolution, offset, stride_y, stride_z, mask = _read_level(layout, level)
-        for i in range(n):
+        for i in range(row_count[0]):
             g = grad_features[i, level]
-            cell, f = _locate(points, i, resolution)
+            cell, f = _locate(points, rows[i], resolution)
             for corner in ti.static(range(8)):
                 row, weight = _corner(corner, cell, f, stride_y, stride_z, mask)
                 grad_table[offset + row] = grad_table[offset + row] + weight * g
@@ -211,18 +214,27 @@ def encode(points: torch.Tensor, layout: torch.Tensor, table: torch.Tensor, feat
 
 
 def encode_backward(
-    points: torch.Tensor, layout: torch.Tensor, grad_features: torch.Tensor, grad_table: torch.Tensor
+    points: torch.Tensor,
+    rows: torch.Tensor,
+    row_count: torch.Tensor,
+    layout: torch.Tensor,
+    grad_features: torch.Tensor,
+    grad_table: torch.Tensor,
 ) -> None:
-    """Add the gradient of ``encode`` to ``grad_table`` [entries, FEATURES] f32, given d loss / d features."""
-    if not points.shape[0]:
+    """Add the gradient of ``encode`` to ``grad_table`` [entries, FEATURES] f32, given d loss / d features.
+
+    ``grad_features`` [m, levels * FEATURES] belong to the points that ``rows`` [>= m] int32 lists, of which the first
+    ``row_count`` [1] int32, at most m, count.
+    """
+    m, levels = grad_features.shape[0], layout.shape[0]
+    if not m:
         return
     if points.is_cuda and triton_kernels.available():
         from taichi_kernels.triton_kernels.hash_grid import encode_backward as encode_backward_with_vector_atomics
 
-        encode_backward_with_vector_atomics(points, layout, grad_features, grad_table)
-        return
-    n, levels = points.shape[0], layout.shape[0]
-    if points.is_cuda:
-        _encode_backward_by_point(n, levels, points, layout, grad_features, grad_table)
+        encode_backward_with_vector_atomics(points, rows, row_count, layout, grad_features, grad_table)
+    elif points.is_cuda:
+        _encode_backward_by_point(m, levels, points, rows, row_count, layout, grad_features, grad_table)
     else:
-        _encode_backward_by_level(n, levels, points, layout, grad_features.view(n, levels, FEATURES), grad_table)
+        upstream = grad_features.view(m, levels, FEATURES)
+        _encode_backward_by_level(levels, points, rows, row_count, layout, upstream, grad_table)

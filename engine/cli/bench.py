@@ -170,7 +170,11 @@ class Bench:
 
     def _rates(self, trainer: Trainer) -> dict[str, Any]:
         stats = trainer.stats()
-        return {"samples_per_step": stats.samples_per_step, "rays_per_step": stats.rays_per_step}
+        return {
+            "samples_per_step": stats.samples_per_step,
+            "taught_samples": stats.taught_samples,
+            "rays_per_step": stats.rays_per_step,
+        }
 
     def _frame_times(self, trainer: Trainer) -> dict[str, float]:
         """Median milliseconds a frame as a moving view shows it, copy to the host included; test cameras in turn."""

@@ -67,17 +67,24 @@ class FusedFieldNetworks(FieldNetworks):
         self._kernels.forward(a.features, rays_d, sample_rays, self.mirror, a.densities, a.raw_colors)
         return a.densities, a.raw_colors
 
+    def allocate_scratch(self, capacity: int) -> torch.Tensor:  # type: ignore[override]
+        """What ``backward`` writes into: d loss / d features [capacity, 32]."""
+        return torch.zeros(capacity, self.inputs, dtype=self.dtype, device=self.device)
+
     def backward(  # type: ignore[override]
         self,
         a: FusedActivations,
+        rows: torch.Tensor,
+        row_count: torch.Tensor,
         sample_rays: torch.Tensor,
         grad_raw_densities: torch.Tensor,
         grad_raw_colors: torch.Tensor,
-        grad: FusedActivations,
+        scratch: torch.Tensor,
     ) -> torch.Tensor:
-        """As FieldNetworks.backward, right after ``forward`` of the same samples."""
+        """As FieldNetworks.backward, right after ``forward`` of the same samples; nothing waits for ``row_count``, so
+        that what is returned has all of ``scratch``'s rows."""
         self._kernels.backward(
-            a.features, self._rays_d, sample_rays, self.mirror,
-            grad_raw_densities, grad_raw_colors, grad.features, self.gradients,
+            rows, row_count, a.features, self._rays_d, sample_rays, self.mirror,
+            grad_raw_densities, grad_raw_colors, scratch, self.gradients,
         )  # fmt: skip
-        return grad.features
+        return scratch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import torch
 
@@ -86,13 +87,20 @@ class HashGridField:
         return self.networks.forward(batch.activations, rays_d, batch.sample_rays)
 
     def backward(
-        self, batch: SampleBatch, grad_raw_densities: torch.Tensor, grad_raw_colors: torch.Tensor, scratch: Activations
+        self,
+        batch: SampleBatch,
+        rows: torch.Tensor,
+        row_count: torch.Tensor,
+        grad_raw_densities: torch.Tensor,
+        grad_raw_colors: torch.Tensor,
+        scratch: Any,
     ) -> None:
-        """Gradients of all parameters after ``evaluate`` of the same batch. ``scratch``: see FieldNetworks.backward."""
+        """Gradients of all parameters after ``evaluate`` of the same batch, from the samples that ``rows`` lists.
+        ``scratch``: from ``networks.allocate_scratch``; the others: see FieldNetworks.backward."""
         grad_features = self.networks.backward(
-            batch.activations, batch.sample_rays, grad_raw_densities, grad_raw_colors, scratch
+            batch.activations, rows, row_count, batch.sample_rays, grad_raw_densities, grad_raw_colors, scratch
         )
-        encode_backward(batch.points, self.layout, grad_features, self.table_gradients)
+        encode_backward(batch.points, rows, row_count, self.layout, grad_features, self.table_gradients)
 
     def step(self, rate: float, gradient_scale: float = 1.0) -> None:
         """One optimiser step with the gradients at hand, times ``gradient_scale``."""

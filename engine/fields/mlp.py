@@ -47,6 +47,14 @@ class Activations:
         )
 
 
+@dataclasses.dataclass
+class Scratch:
+    """What a backward pass needs besides: the activations of the samples that teach, and the gradients of these."""
+
+    taught: Activations
+    gradients: Activations
+
+
 class FieldNetworks:
     """Density and colour network over grid features [n, inputs]."""
 
@@ -103,21 +111,30 @@ class FieldNetworks:
         encode_directions(rays_d, sample_rays, a.color_inputs, GEOMETRY_VALUES)
         return densities, self.forward_color(a)
 
+    def allocate_scratch(self, capacity: int) -> Scratch:
+        """What ``backward`` works in, for at most ``capacity`` samples that teach."""
+        return Scratch(self.allocate(capacity), self.allocate(capacity))
+
     def backward(
         self,
         a: Activations,
+        rows: torch.Tensor,
+        row_count: torch.Tensor,
         sample_rays: torch.Tensor,
         grad_raw_densities: torch.Tensor,
         grad_raw_colors: torch.Tensor,
-        grad: Activations,
+        scratch: Scratch,
     ) -> torch.Tensor:
-        """The weights' gradients (replacing the last ones) and d loss / d features [n, inputs], which is returned.
+        """The weights' gradients (replacing the last ones) and d loss / d features, of the samples that ``rows`` lists.
 
-        ``a``: what the forward pass left; ``sample_rays``: as given to it; ``grad_raw_densities`` [n],
-        ``grad_raw_colors`` [n, 4] (three count, the fourth must be 0); ``grad``: scratch like ``a``.
+        ``a``: what the forward pass left, ``sample_rays``: as given to it; ``rows`` int32, of which the first
+        ``row_count`` [1] int32 count; ``grad_raw_densities`` [n] and ``grad_raw_colors`` [n, 4] (three count, the
+        fourth must be 0) of all samples. Returns [row_count, inputs], part of ``scratch``.
         """
+        rows = rows[: int(row_count)]
+        a, grad = _gather(a, rows, scratch.taught), scratch.gradients.first(len(rows))
+        upstream = torch.index_select(grad_raw_colors, 0, rows, out=grad.raw_colors)
         values = [a.color_inputs, *a.color_hidden]
-        upstream = grad_raw_colors
         buffers = [grad.color_inputs, *grad.color_hidden]
         for layer in reversed(range(len(values))):
             self._accumulate(2 + layer, values[layer], upstream)
@@ -126,7 +143,7 @@ class FieldNetworks:
                 _relu_backward(buffers[layer], values[layer])
             upstream = buffers[layer]
         geometry = grad.color_inputs[:, :GEOMETRY_VALUES]
-        geometry[:, 0] += grad_raw_densities
+        geometry[:, 0] += grad_raw_densities[rows]
         self._accumulate(1, a.density_hidden, geometry)
         torch.mm(geometry, self._matrices[1].t(), out=grad.density_hidden)
         _relu_backward(grad.density_hidden, a.density_hidden)
@@ -156,6 +173,16 @@ class FieldNetworks:
 def _split(flat: torch.Tensor, shapes: list[tuple[int, int]]) -> list[torch.Tensor]:
     sizes = [rows * columns for rows, columns in shapes]
     return [part.view(shape) for part, shape in zip(flat.split(sizes), shapes, strict=True)]
+
+
+def _gather(a: Activations, rows: torch.Tensor, into: Activations) -> Activations:
+    """The activations of ``rows``, but for the raw colours, which no gradient needs."""
+    result = into.first(len(rows))
+    sources = [a.features, a.density_hidden, a.color_inputs, *a.color_hidden]
+    targets = [result.features, result.density_hidden, result.color_inputs, *result.color_hidden]
+    for source, target in zip(sources, targets, strict=True):
+        torch.index_select(source, 0, rows, out=target)
+    return result
 
 
 def _relu_backward(grad: torch.Tensor, activated: torch.Tensor) -> None:

@@ -26,7 +26,7 @@ class TrainConfig:
 
     preset: str
     field: FieldConfig
-    # Samples a step; the number of rays is adjusted to fill them.
+    # Samples evaluated in a step; the number of rays is adjusted to fill them.
     samples_per_step: int
     max_rays_per_step: int
     max_samples_per_ray: int
@@ -41,6 +41,10 @@ class TrainConfig:
     final_rate_fraction: float = 0.05
     # Without a budget the rate halves each time the step count doubles past this.
     open_ended_half_step: int = 20_000
+    # Until there is detail to place, rays are marched at twice the step, with half of the samples: for so many training
+    # steps, but no longer than this part of a budget.
+    coarse_until: int = 0
+    coarse_progress: float = 0.6
     # Captured depth: how far behind the surface rays go on, and weight and unit of length of the line-of-sight loss.
     depth_margin: float = 0.06
     depth_weight: float = 0.05
@@ -89,7 +93,15 @@ class TrainConfig:
     @property
     def steps(self) -> StepRule:
         """How far apart the samples of a ray lie."""
-        smallest = float(3**0.5 / self.march_steps) / self.growth
+        return self._space_samples(self.march_steps)
+
+    @property
+    def coarse_steps(self) -> StepRule:
+        """The same for the first, coarse part of training."""
+        return self._space_samples(self.march_steps / 2)
+
+    def _space_samples(self, march_steps: float) -> StepRule:
+        smallest = float(3**0.5 / march_steps) / self.growth
         # No sample steps over a whole cell of the outermost cascade.
         largest = max(float(3**0.5 / self.occupancy_resolution), smallest)
         return StepRule(smallest, largest, self.cone_angle, self.initial_density * self.growth / DENSITY_SCALE)
@@ -134,13 +146,14 @@ PRESETS = {
         field=FieldConfig(
             levels=8, log2_table_size=19, base_resolution=16, max_resolution=2048, hidden_width=64, color_layers=2
         ),
-        samples_per_step=1 << 18,
+        samples_per_step=1 << 19,
         max_rays_per_step=1 << 17,
         max_samples_per_ray=512,
-        march_steps=512,
+        march_steps=1024,
         occupancy_resolution=128,
         occupancy_every=16,
         occupancy_decay=0.95,
+        coarse_until=6000,
     ),
 }
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from engine.data.views import View, ViewError
-from engine.fields.hash_grid_field import HashGridField
+from engine.fields.hash_grid_field import HashGridField, SampleBatch
 from engine.fields.occupancy import OccupancyGrid
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera
@@ -19,10 +19,11 @@ from engine.rendering.renderer import Renderer
 from engine.training.config import TrainConfig
 from engine.training.pixel_store import PixelStore
 from taichi_kernels import runtime
-from taichi_kernels.compositing import composite_training
+from taichi_kernels.compositing import composite_training, cut_rays
 from taichi_kernels.marching import march_rays
 from taichi_kernels.rays import sample_training_rays
 from taichi_kernels.segment_marching import SEGMENT_STEPS, march_ray_segments
+from taichi_kernels.stepping import StepRule
 
 _FIRST_RAYS = 512
 # On a GPU the host looks at the device this often: each look waits for all that was launched.
@@ -35,7 +36,8 @@ _HALF_GRADIENT_SCALE = 16.0
 
 @dataclasses.dataclass(frozen=True)
 class TrainStats:
-    """How training stands. ``loss``: mean over the rays of the last step (None before the first)."""
+    """How training stands. ``loss``: mean over the rays of the last step (None before the first). ``taught_samples``:
+    those of its samples that light gets through to."""
 
     step: int
     seconds: float
@@ -43,6 +45,7 @@ class TrainStats:
     steps_per_second: float
     rays_per_step: int
     samples_per_step: int
+    taught_samples: int
 
 
 class Trainer:
@@ -53,12 +56,12 @@ class Trainer:
         self.config, self.bounds, self.color_space, self.device = config, bounds, color_space, device
         self.cube = UnitCube(bounds, config.growth)
         self.field = HashGridField(config.scaled_field, device, config.seed)
-        self._steps, self._near_distance = config.steps, config.near_distance / config.growth
+        self._near_distance = config.near_distance / config.growth
         self._depth_margin = config.depth_margin / config.growth
         self.occupancy = OccupancyGrid(
             config.occupancy_resolution,
             config.occupancy_decay,
-            self._steps.smallest * (self._steps.density if self._steps.grows else 1.0),
+            config.steps.smallest * (config.steps.density if config.steps.grows else 1.0),
             self.cube,
             device,
             config.seed,
@@ -74,7 +77,7 @@ class Trainer:
         self._last_samples = 0
         self._recent: list[float] = []
         self._batch = self.field.allocate(config.samples_per_step)
-        self._scratch = self.field.networks.allocate(config.samples_per_step)
+        self._scratch = self.field.networks.allocate_scratch(config.samples_per_step)
         self._box = torch.from_numpy(self.cube.box()).to(device)
         rays, samples, dtype = config.max_rays_per_step, config.samples_per_step, self.field.dtype
         self._ray_ids = torch.arange(rays, dtype=torch.int32, device=device)
@@ -86,10 +89,13 @@ class Trainer:
         self._losses = torch.zeros(rays, device=device)
         self._marks: torch.Tensor | None = None
         if device == "cuda":
-            longest = self._steps.count_between(self._near_distance, self._near_distance + 3**0.5)
+            longest = config.steps.count_between(self._near_distance, self._near_distance + 3**0.5)
             segments = math.ceil((longest + 1) / SEGMENT_STEPS)
             self._marks = torch.zeros(rays, segments, dtype=torch.int32, device=device)
         self._counter = torch.zeros(1, dtype=torch.int32, device=device)
+        # The samples that teach.
+        self._rows = torch.zeros(samples, dtype=torch.int32, device=device)
+        self._row_count = torch.zeros(1, dtype=torch.int32, device=device)
         self._grad_raw_densities = torch.zeros(samples, device=device, dtype=dtype)
         self._grad_raw_colors = torch.zeros_like(self._batch.activations.raw_colors)
 
@@ -155,39 +161,40 @@ class Trainer:
         if not len(self.pixels):
             raise ViewError("no views: add at least one before training")
         started = time.perf_counter()
-        config = self.config
-        rays = self._rays
-        self._sample(rays)
-        samples = self._count_samples(rays)
-        batch, scratch = self._batch.first(samples), self._scratch.first(samples)
-        grad_raw_densities, grad_raw_colors = self._grad_raw_densities[:samples], self._grad_raw_colors[:samples]
+        config, rays, steps = self.config, self._rays, self._steps
+        batch = self._batch.first(self._batch.capacity // 2 if self._is_coarse else self._batch.capacity)
+        self._sample(batch, rays, steps)
+        samples = self._count_samples(batch, rays)
         if samples:
+            batch, ray_samples = batch.first(samples), self._ray_samples[:rays]
             raw_densities, raw_colors = self.field.evaluate(batch, self._rays_d)
             if self.step_count % _OBSERVE_EVERY == 0:
-                self.occupancy.observe(self._ray_samples[:rays], batch, raw_densities, self._steps)
-            if samples == self._batch.capacity:
-                # Samples past the last ray that fitted belong to none, or on a GPU to an earlier step: they must not
-                # teach.
-                grad_raw_densities.zero_()
-                grad_raw_colors.zero_()
+                self.occupancy.observe(ray_samples, batch, raw_densities, steps)
+            self._row_count.zero_()
+            cut_rays(
+                ray_samples, batch.distances, raw_densities, self._rows, self._row_count,
+                steps=steps, in_order=self.device == "cpu",
+            )  # fmt: skip
             composite_training(
-                self._ray_samples[:rays],
+                ray_samples,
                 self._targets,
                 batch.distances,
                 raw_densities,
                 raw_colors,
                 self._losses,
-                grad_raw_densities,
-                grad_raw_colors,
+                self._grad_raw_densities,
+                self._grad_raw_colors,
                 linear=self.color_space == "linear",
-                steps=self._steps,
+                steps=steps,
                 depth_weight=config.depth_weight,
                 depth_tolerance=config.depth_tolerance / config.growth,
                 gradient_scale=self._gradient_scale,
                 seed=config.seed,
                 step=self.step_count,
             )
-            self.field.backward(batch, grad_raw_densities, grad_raw_colors, scratch)
+            self.field.backward(
+                batch, self._rows, self._row_count, self._grad_raw_densities, self._grad_raw_colors, self._scratch
+            )
             self.field.step(self._learning_rate(), 1.0 / self._gradient_scale)
         self.step_count += 1
         if self.step_count % config.occupancy_every == 0:
@@ -200,11 +207,19 @@ class Trainer:
         """Loss and rates. Reads the device: a few times a second, not every step."""
         loss = float(self._losses[: self._last_rays].mean()) if self._last_rays else None
         rate = len(self._recent) / sum(self._recent) if self._recent else 0.0
-        return TrainStats(self.step_count, self.training_seconds, loss, rate, self._last_rays, self._last_samples)
+        return TrainStats(
+            self.step_count,
+            self.training_seconds,
+            loss,
+            rate,
+            self._last_rays,
+            self._last_samples,
+            int(self._row_count),
+        )
 
     def renderer(self) -> Renderer:
         """Renders what is learnt at the moment of each call."""
-        return Renderer(self.field, self.occupancy, self.cube, self.color_space, self._steps, self._near_distance)
+        return Renderer(self.field, self.occupancy, self.cube, self.color_space, self.config.steps, self._near_distance)
 
     def state(self) -> dict[str, torch.Tensor]:
         """All a resume needs but the views: field, optimiser, occupancy, counters."""
@@ -227,6 +242,15 @@ class Trainer:
         self._rays = int(np.clip(rays, 1, self.config.max_rays_per_step))
 
     @property
+    def _is_coarse(self) -> bool:
+        config = self.config
+        return self.step_count < config.coarse_until and (self.progress or 0.0) < config.coarse_progress
+
+    @property
+    def _steps(self) -> StepRule:
+        return self.config.coarse_steps if self._is_coarse else self.config.steps
+
+    @property
     def _gradient_scale(self) -> float:
         return _HALF_GRADIENT_SCALE if self.field.dtype == torch.float16 else 1.0
 
@@ -238,35 +262,35 @@ class Trainer:
         fall = min(max((self.progress - 1 / 3) * 1.5, 0.0), 1.0)
         return config.learning_rate * config.final_rate_fraction**fall
 
-    def _sample(self, rays: int) -> None:
+    def _sample(self, batch: SampleBatch, rays: int, steps: StepRule) -> None:
         config, pixels, occupancy = self.config, self.pixels, self.occupancy
         sample_training_rays(
             rays, len(pixels), config.seed, self.step_count, self.cube.scale, self._depth_margin,
-            self._near_distance, self._steps,
+            self._near_distance, steps,
             pixels.cameras, pixels.images, pixels.colors, pixels.depths, self._box,
             self._rays_o, self._rays_d, self._t_range, self._targets,
         )  # fmt: skip
         self._counter.zero_()
         if self._marks is None:
             march_rays(
-                self._ray_ids[:rays], config.max_samples_per_ray, self._steps,
+                self._ray_ids[:rays], config.max_samples_per_ray, steps,
                 self._rays_o, self._rays_d, self._t_range,
                 occupancy.bits, occupancy.coarse_bits, occupancy.resolution, occupancy.coarse_resolution,
-                self._counter, self._ray_samples, self._batch.points, self._batch.distances, self._batch.sample_rays,
+                self._counter, self._ray_samples, batch.points, batch.distances, batch.sample_rays,
                 occupancy.cascades, in_order=True,
             )  # fmt: skip
         else:
             march_ray_segments(
-                self._marks[:rays], config.max_samples_per_ray, self._steps,
+                self._marks[:rays], config.max_samples_per_ray, steps,
                 self._rays_o, self._rays_d, self._t_range,
                 occupancy.bits, occupancy.coarse_bits, occupancy.resolution, occupancy.coarse_resolution,
-                self._counter, self._ray_samples, self._batch.points, self._batch.distances, self._batch.sample_rays,
+                self._counter, self._ray_samples, batch.points, batch.distances, batch.sample_rays,
                 occupancy.cascades,
             )  # fmt: skip
 
-    def _count_samples(self, rays: int) -> int:
-        """Samples to evaluate, and the next step's number of rays."""
-        capacity = self._batch.capacity
+    def _count_samples(self, batch: SampleBatch, rays: int) -> int:
+        """How many samples of ``batch`` to evaluate; adjusts the next step's number of rays."""
+        capacity = batch.capacity
         self._last_rays = rays
         if self.device == "cuda" and self.step_count % _READ_EVERY and self.step_count > _READ_EVERY:
             return capacity

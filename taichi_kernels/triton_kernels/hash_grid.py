@@ -60,10 +60,11 @@ def _encode(
     tl.store(out, total.to(features.dtype.element_ty), mask=mask[:, None])
 
 
-@triton.jit(do_not_specialize=["n"])
+@triton.jit
 def _encode_backward(
-    n,
     points,
+    rows,
+    row_count,
     layout,
     grad_features,
     grad_table,
@@ -73,7 +74,7 @@ def _encode_backward(
 ):
     level = tl.program_id(1)
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    mask = i < n
+    mask = i < tl.load(row_count)
     resolution = tl.load(layout + level * 3)
     offset = tl.load(layout + level * 3 + 1)
     size = tl.load(layout + level * 3 + 2)
@@ -81,12 +82,11 @@ def _encode_backward(
     g = tl.load(
         grad_features + i[:, None] * feature_stride + level * FEATURES + k[None, :], mask=mask[:, None], other=0.0
     ).to(tl.float32)
-    # A row without any gradient (behind an opaque surface, past the last sample) costs no atomics.
-    mask = mask & (tl.sum(tl.abs(g), axis=1) > 0.0)
-    cell_x, cell_y, cell_z, fx, fy, fz = _locate(points, i, mask, resolution)
+    row = tl.load(rows + i, mask=mask, other=0)
+    cell_x, cell_y, cell_z, fx, fy, fz = _locate(points, row, mask, resolution)
     for corner in tl.static_range(8):
-        row, weight = _corner(corner, cell_x, cell_y, cell_z, fx, fy, fz, resolution + 1, size)
-        target = grad_table + (offset + row)[:, None] * FEATURES + k[None, :]
+        entry, weight = _corner(corner, cell_x, cell_y, cell_z, fx, fy, fz, resolution + 1, size)
+        target = grad_table + (offset + entry)[:, None] * FEATURES + k[None, :]
         tl.atomic_add(target, weight[:, None] * g, mask=mask[:, None], sem="relaxed")
 
 
@@ -98,11 +98,15 @@ def encode(points: torch.Tensor, layout: torch.Tensor, table: torch.Tensor, feat
 
 
 def encode_backward(
-    points: torch.Tensor, layout: torch.Tensor, grad_features: torch.Tensor, grad_table: torch.Tensor
+    points: torch.Tensor,
+    rows: torch.Tensor,
+    row_count: torch.Tensor,
+    layout: torch.Tensor,
+    grad_features: torch.Tensor,
+    grad_table: torch.Tensor,
 ) -> None:
     """As ``taichi_kernels.hash_grid.encode_backward``."""
-    n = points.shape[0]
-    grid = (triton.cdiv(n, _BLOCK), layout.shape[0])
+    grid = (triton.cdiv(grad_features.shape[0], _BLOCK), layout.shape[0])
     _encode_backward[grid](
-        n, points, layout, grad_features, grad_table, grad_features.shape[1], grad_table.shape[1], _BLOCK
+        points, rows, row_count, layout, grad_features, grad_table, grad_features.shape[1], grad_table.shape[1], _BLOCK
     )

@@ -91,9 +91,10 @@ def _add_matrix(gradients, offset: tl.constexpr, value, rows: tl.constexpr, colu
     tl.atomic_add(gradients + offset + r[:, None] * columns + c[None, :], value, sem="relaxed")
 
 
-@triton.jit(do_not_specialize=["n"])
+@triton.jit
 def _backward(
-    n,
+    rows,
+    row_count,
     features,
     rays_d,
     sample_rays,
@@ -117,19 +118,21 @@ def _backward(
     g4 = tl.zeros((_WIDTH, _WIDTH), tl.float32)
     g5 = tl.zeros((_WIDTH, 16), tl.float32)
     c_in, c_geo, c_out = tl.arange(0, _IN), tl.arange(0, _GEO), tl.arange(0, 16)
+    n = tl.load(row_count)
     for block in range(tl.program_id(0), tl.cdiv(n, BLOCK), tl.num_programs(0)):
         i = block * BLOCK + tl.arange(0, BLOCK)
         mask = i < n
+        row = tl.load(rows + i, mask=mask, other=0)
         # The forward pass again: cheaper than reading its activations back from memory.
-        x = tl.load(features + i[:, None] * _IN + c_in[None, :], mask=mask[:, None], other=0.0)
+        x = tl.load(features + row[:, None] * _IN + c_in[None, :], mask=mask[:, None], other=0.0)
         h1 = tl.maximum(tl.dot(x, w1), 0.0).to(tl.float16)
         geometry = tl.dot(h1, w2).to(tl.float16)
-        sh = _encode_directions(rays_d, sample_rays, i, mask)
+        sh = _encode_directions(rays_d, sample_rays, row, mask)
         h2 = tl.maximum(tl.dot(geometry, w3_geo) + tl.dot(sh, w3_sh), 0.0).to(tl.float16)
         h3 = tl.maximum(tl.dot(h2, w4), 0.0).to(tl.float16)
 
         d_out = tl.load(
-            grad_colors + i[:, None] * _OUT + c_out[None, :], mask=mask[:, None] & (c_out[None, :] < 3), other=0.0
+            grad_colors + row[:, None] * _OUT + c_out[None, :], mask=mask[:, None] & (c_out[None, :] < 3), other=0.0
         )
         g5 += tl.dot(tl.trans(h3), d_out)
         d3 = tl.where(h3 > 0.0, tl.dot(d_out, tl.trans(w5)), 0.0).to(tl.float16)
@@ -138,7 +141,7 @@ def _backward(
         g3_geo += tl.dot(tl.trans(geometry), d2)
         g3_sh += tl.dot(tl.trans(sh), d2)
         d_geometry = tl.dot(d2, tl.trans(w3_geo))
-        d_density = tl.load(grad_densities + i, mask=mask, other=0.0).to(tl.float32)
+        d_density = tl.load(grad_densities + row, mask=mask, other=0.0).to(tl.float32)
         d_geometry += tl.where(c_geo[None, :] == 0, d_density[:, None], 0.0)
         d_geometry = d_geometry.to(tl.float16)
         g2 += tl.dot(tl.trans(h1), d_geometry)
@@ -175,6 +178,8 @@ def forward(
 
 
 def backward(
+    rows: torch.Tensor,
+    row_count: torch.Tensor,
     features: torch.Tensor,
     rays_d: torch.Tensor,
     sample_rays: torch.Tensor,
@@ -184,11 +189,11 @@ def backward(
     grad_features: torch.Tensor,
     gradients: torch.Tensor,
 ) -> None:
-    """Add to the weights' ``gradients`` (flat, float32) and write ``grad_features`` [n, 32] float16."""
-    n = features.shape[0]
+    """Add to the weights' ``gradients`` (flat, float32) and write ``grad_features`` [>= rows, 32] float16, both of the
+    samples that ``rows`` int32 lists; the first ``row_count`` [1] int32 of them count."""
     processors = torch.cuda.get_device_properties(features.device).multi_processor_count
-    programs = min(triton.cdiv(n, _BLOCK), processors * _BACKWARD_PROGRAMS_PER_PROCESSOR)
+    programs = min(triton.cdiv(rows.shape[0], _BLOCK), processors * _BACKWARD_PROGRAMS_PER_PROCESSOR)
     _backward[(programs,)](
-        n, features, rays_d, sample_rays, weights, grad_densities, grad_colors, grad_features, gradients, _BLOCK,
-        num_warps=8,
+        rows, row_count, features, rays_d, sample_rays, weights, grad_densities, grad_colors, grad_features, gradients,
+        _BLOCK, num_warps=8,
     )  # fmt: skip

@@ -41,6 +41,27 @@ def display(x: torch.Tensor, linear: bool) -> torch.Tensor:
     return torch.where(x > 1.0, highlights, torch.where(x > 0.0031308, curve, 12.92 * x))
 
 
+def cut_rays(
+    ray_samples: torch.Tensor,
+    distances: torch.Tensor,
+    raw_densities: torch.Tensor,
+    rows: torch.Tensor,
+    row_count: torch.Tensor,
+    *,
+    steps: StepRule,
+    in_order: bool = False,
+) -> None:
+    """As the kernel; always in order."""
+    samples, is_sample = _pad(ray_samples)
+    dt = weighted_step_at(distances.double(), steps)[samples]
+    thickness = torch.where(is_sample, activate_density(raw_densities[:, 0].double()[samples]) * dt, 0.0)
+    is_reached = is_sample & (_arriving(thickness, torch.ones_like(dt[:, 0])) >= TRAINING_MIN_TRANSMITTANCE)
+    ray_samples[:, 1] = is_reached.sum(1)
+    left = samples[is_reached]
+    rows[: len(left)] = left.int()
+    row_count.fill_(len(left))
+
+
 def composite_training(
     ray_samples: torch.Tensor,
     targets: torch.Tensor,
@@ -67,7 +88,7 @@ def composite_training(
 
     before = torch.ones(n, dtype=torch.float64, device=targets.device)
     dt = weighted_step_at(distances.double(), steps)[samples]
-    weights, transmittance = _weigh(densities[samples], is_sample, dt, TRAINING_MIN_TRANSMITTANCE, before)
+    weights, transmittance = _weigh(densities[samples], is_sample, dt, 0.0, before)
     index = torch.arange(n, device=targets.device)
     background = torch.stack([uniform(seed, step, index, 8 + k) for k in range(3)], dim=1).double()
     target = targets[:n].double()

@@ -33,11 +33,17 @@ def encode(points: torch.Tensor, layout: torch.Tensor, table: torch.Tensor, feat
 
 
 def encode_backward(
-    points: torch.Tensor, layout: torch.Tensor, grad_features: torch.Tensor, grad_table: torch.Tensor
+    points: torch.Tensor,
+    rows: torch.Tensor,
+    row_count: torch.Tensor,
+    layout: torch.Tensor,
+    grad_features: torch.Tensor,
+    grad_table: torch.Tensor,
 ) -> None:
     """Add autograd's gradient of ``interpolate`` to ``grad_table``."""
+    count = int(row_count)
     table = torch.zeros_like(grad_table, dtype=torch.float64, requires_grad=True)
-    interpolate(points, layout, table).backward(grad_features.double())
+    interpolate(points[rows[:count].long()], layout, table).backward(grad_features[:count].double())
     assert table.grad is not None
     grad_table += table.grad.to(grad_table.dtype)
 

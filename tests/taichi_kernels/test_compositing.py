@@ -113,16 +113,39 @@ def test_the_twins_gradients_are_those_of_finite_differences(device: str, linear
         assert (losses[0] - losses[1]) / (2 * h) == pytest.approx(float(gradient[sample]), rel=0.02, abs=2e-4)
 
 
-def test_what_lies_behind_an_opaque_sample_teaches_nothing(device: str) -> None:
+def _cut(function: Any, samples: Samples, in_order: bool = False) -> tuple[torch.Tensor, list[int]]:
+    """What is left of ``ray_samples``, and the listed samples in ascending order."""
+    ray_samples = samples.ray_samples.clone()
+    rows = torch.full((len(samples.distances),), -1, dtype=torch.int32, device=ray_samples.device)
+    row_count = torch.zeros(1, dtype=torch.int32, device=ray_samples.device)
+    function(ray_samples, samples.distances, samples.raw_densities, rows, row_count, steps=STEPS, in_order=in_order)
+    listed = rows[: int(row_count)].tolist()
+    assert (rows[int(row_count) :] == -1).all()
+    return ray_samples, listed if in_order else sorted(listed)
+
+
+@pytest.mark.parametrize("in_order", [False, True], ids=["as they come", "in order"])
+def test_rays_are_cut_as_the_twins_are(device: str, in_order: bool) -> None:
+    samples = Samples.build(device, False, False)
+    (found, listed), (expected, expected_listed) = (
+        _cut(function, samples, in_order) for function in (compositing.cut_rays, twin.cut_rays)
+    )
+    assert torch.equal(found, expected) and listed == expected_listed
+    before, after = samples.ray_samples[:, 1].sum(), found[:, 1].sum()
+    assert before / 3 < after < before and after == len(listed)
+
+
+def test_a_ray_ends_behind_an_opaque_sample(device: str) -> None:
     samples = Samples.build(device, False, False)
     samples.raw_densities[:, 0] = -20.0
     ray = next(ray for ray, (_, count) in enumerate(samples.ray_samples.tolist()) if count > 12)
-    start, count = samples.ray_samples[ray].tolist()
+    start = int(samples.ray_samples[ray, 0])
     samples.raw_densities[start + 5, 0] = MAX_RAW
-    found = samples.train(compositing.composite_training, False)
-    colors, densities = found["grad_raw_colors"][start : start + count, :3], found["grad_raw_densities"]
-    assert colors[5].abs().min() > 1e-5
-    assert not colors[6:].any() and not densities[start + 6 : start + count].any()
+    found, listed = _cut(compositing.cut_rays, samples)
+    assert found[ray].tolist() == [start, 6]
+    others = torch.arange(RAYS, device=device) != ray
+    assert torch.equal(found[others], samples.ray_samples[others])
+    assert listed.count(start + 5) == 1 and start + 6 not in listed
 
 
 def test_a_blown_up_density_gets_a_gradient_that_brings_it_back(device: str) -> None:

@@ -74,14 +74,18 @@ def test_features_equal_the_twins(device: str, layout: GridLayout, table_dtype: 
 
 
 def test_gradient_equals_autograds(device: str, layout: GridLayout, table_dtype: torch.dtype) -> None:
-    points, rows = _points(device), layout.to_tensor(device)
+    """Of some of the points, not in their order; what lies in the arrays past their number must not count."""
+    points, levels = _points(device), layout.to_tensor(device)
+    generator = torch.Generator().manual_seed(3)
+    rows = torch.randperm(len(points), generator=generator).int().to(device)
+    row_count = torch.tensor([2 * len(points) // 3], dtype=torch.int32, device=device)
     shape = (len(points), layout.levels * FEATURES)
-    upstream = torch.randn(shape, generator=torch.Generator().manual_seed(3)).to(device, table_dtype)
+    upstream = torch.randn(shape, generator=generator).to(device, table_dtype)
     upstream[::7] = 0.0
     before = torch.ones(layout.entries, FEATURES, device=device)
     gradient, expected = before.clone(), before.clone()
-    hash_grid.encode_backward(points, rows, upstream, gradient)
-    twin.encode_backward(points, rows, upstream, expected)
+    hash_grid.encode_backward(points, rows, row_count, levels, upstream, gradient)
+    twin.encode_backward(points, rows, row_count, levels, upstream, expected)
     torch.testing.assert_close(gradient, expected, rtol=1e-3, atol=2e-3)
     assert not torch.equal(gradient, before)
 
@@ -110,5 +114,6 @@ def test_no_points_are_no_work(device: str) -> None:
     gradient = torch.zeros(layout.entries, FEATURES, device=device)
     empty = torch.zeros(0, layout.levels * FEATURES, device=device)
     hash_grid.encode(none, layout.to_tensor(device), gradient, empty)
-    hash_grid.encode_backward(none, layout.to_tensor(device), empty, gradient)
+    no_rows = torch.zeros(1, dtype=torch.int32, device=device)
+    hash_grid.encode_backward(none, no_rows[:0], no_rows, layout.to_tensor(device), empty, gradient)
     assert not gradient.any()

@@ -71,12 +71,16 @@ def test_gradients_of_all_parameters_equal_autograds(field: HashGridField, devic
     grad_colors = torch.randn(SAMPLES, 4, generator=generator).to(device, field.dtype)
     grad_colors[:, 3] = 0.0
 
+    rows = torch.randperm(SAMPLES, generator=generator).int().to(device)
+    taught = rows[: SAMPLES // 2].long()
+    row_count = torch.tensor([len(taught)], dtype=torch.int32, device=device)
+
     field.evaluate(batch, queries.rays_d)
-    field.backward(batch, grad_densities, grad_colors, field.networks.allocate(SAMPLES))
+    field.backward(batch, rows, row_count, grad_densities, grad_colors, field.networks.allocate_scratch(SAMPLES))
 
     twin = TorchField(field)
     densities, colors = twin.evaluate(queries.points, queries.rays_d[queries.sample_rays.long()])
-    ((densities * grad_densities).sum() + (colors * grad_colors[:, :3]).sum()).backward()
+    ((densities * grad_densities)[taught].sum() + (colors * grad_colors[:, :3])[taught].sum()).backward()
     for found, expected in ((field.table_gradients, twin.table.grad), (field.networks.gradients, twin.weights.grad)):
         assert expected is not None and expected.abs().max() > 0.1
         error = (found.double() - expected).norm() / expected.norm()
@@ -87,14 +91,16 @@ def test_gradients_of_all_parameters_equal_autograds(field: HashGridField, devic
 def test_a_step_goes_down_the_gradient_and_clears_it(field: HashGridField, device: str) -> None:
     queries, batch = Queries.build(device), field.allocate(SAMPLES)
     batch.points[:], batch.sample_rays[:] = queries.points, queries.sample_rays
-    scratch, errors = field.networks.allocate(SAMPLES), []
+    scratch, errors = field.networks.allocate_scratch(SAMPLES), []
+    rows = torch.arange(SAMPLES, dtype=torch.int32, device=device)
+    row_count = torch.tensor([SAMPLES], dtype=torch.int32, device=device)
     for _ in range(15):  # regression of density to 1 and colour to 0
         raw_densities, raw_colors = field.evaluate(batch, queries.rays_d)
         residual = raw_densities[:, 0] - 1.0
         errors.append(float(residual.float().square().mean() + raw_colors[:, :3].float().square().mean()))
         gradients = raw_colors.clone()
         gradients[:, 3] = 0.0
-        field.backward(batch, residual.clone(), gradients, scratch)
+        field.backward(batch, rows, row_count, residual.clone(), gradients, scratch)
         field.step(1e-2)
         assert not field.table_gradients.any()
     assert errors[-1] < 0.6 * errors[0]

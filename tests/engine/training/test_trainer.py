@@ -45,6 +45,8 @@ def test_learns_the_sphere_to_30_db(device: str, color_space: ColorSpace) -> Non
     stats = _trained(device, color_space).stats()
     assert stats.step == STEPS and stats.loss is not None and 0.0 < stats.loss < 0.3
     assert stats.steps_per_second > 0 and stats.samples_per_step > 1000
+    # Much of what is marched lies behind surfaces.
+    assert 0.1 * stats.samples_per_step < stats.taught_samples < 0.9 * stats.samples_per_step
 
 
 @pytest.mark.slow
@@ -255,6 +257,23 @@ def test_a_snapshot_of_more_rays_than_fit_is_cut(device: str) -> None:
     trainer.load_state(state)
     trainer.step()
     assert trainer.stats().rays_per_step <= trainer.config.max_rays_per_step
+
+
+def test_training_begins_with_long_steps_and_few_samples(device: str) -> None:
+    trainer = make_trainer(device, "srgb", training_views("srgb"), coarse_until=96)
+    train(trainer, 480)
+    assert trainer.stats().samples_per_step > 0.75 * trainer.config.samples_per_step
+    early = make_trainer(device, "srgb", training_views("srgb"), coarse_until=96)
+    for _ in range(96):
+        early.step()
+    assert early.stats().samples_per_step <= 0.5 * early.config.samples_per_step
+    assert psnr_of(trainer, held_out_views("srgb")) >= 30.0
+
+
+def test_a_short_budget_ends_with_short_steps(device: str) -> None:
+    """However many coarse steps the preset has."""
+    trainer = train(make_trainer(device, "srgb", training_views("srgb"), coarse_until=10_000), 160)
+    assert trainer.stats().samples_per_step > 0.75 * trainer.config.samples_per_step
 
 
 def test_samples_that_no_ray_owns_teach_nothing(device: str) -> None:
