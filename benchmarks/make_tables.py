@@ -72,13 +72,23 @@ def machines_list(results: Sequence[Result]) -> str:
 
 
 def stages_table(results: Sequence[Result]) -> str:
-    """Stage times of a training step beside the least their bytes take."""
-    rows = [
-        [_data(result), _device(result), row["stage"], f"{row['ms']:.3f}", _or_dash(row["floor_ms"], "{:.3f}")]
-        for result in results
-        for row in result["stages"]
-    ]
-    return _markdown(["data", "device", "stage", "measured, ms", "floor by bytes, ms"], rows)
+    """Stage times of a training step beside what it launches and the least that it must do."""
+    # Column: the figure's name in a row (results of older versions lack some), its form and unit.
+    columns = {
+        "measured, ms": ("ms", "{:.3f}", 1.0),
+        "on the card, ms": ("device_ms", "{:.3f}", 1.0),
+        "launches": ("launches", "{:.3g}", 1.0),
+        "bytes, MB": ("bytes", "{:.2f}", 1e-6),
+        "floor by bytes, ms": ("floor_ms", "{:.3f}", 1.0),
+        "operations, GFLOP": ("operations", "{:.4f}", 1e-9),
+        "floor by operations, ms": ("operations_floor_ms", "{:.3f}", 1.0),
+    }
+    rows = []
+    for result in results:
+        for row in result["stages"]:
+            figures = [_or_dash(row.get(name), form, scale) for name, form, scale in columns.values()]
+            rows.append([_data(result), _device(result), row["stage"], *figures])
+    return _markdown(["data", "device", "stage", *columns], rows)
 
 
 def truth_table(results: Sequence[Result]) -> str:

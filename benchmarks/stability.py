@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from benchmarks.results import describe, write_result
-from benchmarks.stages import wait
+from benchmarks.step_stages import wait
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import choose_evenly, mean_psnr

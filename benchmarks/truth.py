@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import describe, write_result
-from benchmarks.stages import wait
+from benchmarks.step_stages import wait
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.views import View

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import write_result
-from benchmarks.stages import STAGES, Stages, run_steps, stages_timed
+from benchmarks.step_stages import STAGES, Stages, run_steps, stages_timed
 from benchmarks.torch_trainer import TorchTrainer, interpolate_by_level
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import choose_evenly

@@ -44,6 +44,16 @@ def test_missing_figures_are_dashes() -> None:
     assert "| 400.0 | 262144 | - | 3.0 | - | 8.0 | 1.00 |" in make_tables.rates_table([RESULT])
 
 
+def test_stages_measured_by_older_versions_have_dashes_too() -> None:
+    stages = [{"stage": "march", "ms": 1.5, "floor_ms": None}, {"stage": "encode", "ms": 0.0961, "floor_ms": 0.01}]
+    table = make_tables.stages_table([RESULT | {"stages": stages}]).splitlines()
+    assert table[-2].endswith("| march | 1.500 | - | - | - | - | - | - |")
+    assert table[-1].endswith("| encode | 0.096 | - | - | - | 0.010 | - | - |")
+    new = {"bytes": 42.5e6, "operations": 1.25e9, "operations_floor_ms": 0.002, "launches": 1.0, "device_ms": 0.05}
+    table = make_tables.stages_table([RESULT | {"stages": [stages[1] | new]}]).splitlines()
+    assert table[-1].endswith("| encode | 0.096 | 0.050 | 1 | 42.50 | 0.010 | 1.2500 | 0.002 |")
+
+
 def test_spreads_stand_beside_their_figure() -> None:
     row = {"ms": 100.0, "ratio": 5.04, "ratio_spread": [4.9, 5.26]}
     stage = {"stage": "whole step", "ms": 20.0, "twin": row, "tuned": {"ms": 50.0, "ratio": 2.5}}
