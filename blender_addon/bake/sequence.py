@@ -12,6 +12,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ..preview.material import ensure_material, picture_node
+from ..preview.picture import note_change
 from ..preview.plane import ensure_plane
 
 
@@ -47,6 +48,7 @@ def show_sequence(scene: bpy.types.Scene, files: Sequence[Path], frame_start: in
     user.frame_offset = frame_number(files[0]) - 1  # Blender counts from 1
     user.use_cyclic = cyclic
     user.use_auto_refresh = True
+    note_change(image)
     return plane
 
 
@@ -68,6 +70,7 @@ def animate_object(obj: bpy.types.Object, matrices: Sequence[np.ndarray], frame_
         obj.location, obj.rotation_quaternion, obj.scale = location, rotation, scale
         for channel in ("location", "rotation_quaternion", "scale"):
             obj.keyframe_insert(channel, frame=frame)
+    obj.update_tag(refresh={"TIME"})  # to where it is at the scene's frame: it stands where the last key is
 
 
 def frame_number(path: Path) -> int:

@@ -17,13 +17,13 @@ def picture_node(material: bpy.types.Material) -> bpy.types.ShaderNodeTexImage:
     return material.node_tree.nodes[_PICTURE]
 
 
-def find_premultiplied_picture(plane: bpy.types.Object) -> bpy.types.Image | None:
-    """The still picture on ``plane``, if it is one of ours and its alpha is premultiplied."""
+def find_picture_node(plane: bpy.types.Object) -> bpy.types.ShaderNodeTexImage | None:
+    """The texture node that holds the picture on ``plane``, if there is one in a material of ours."""
     material = plane.active_material
-    if material is None or material.get(_ALPHA_KEY) != "premultiplied" or _PICTURE not in material.node_tree.nodes:
+    if material is None or _ALPHA_KEY not in material or _PICTURE not in material.node_tree.nodes:
         return None
-    image = picture_node(material).image
-    return image if image is not None and image.source in {"GENERATED", "FILE"} else None
+    node = picture_node(material)
+    return node if node.image is not None else None
 
 
 def ensure_material(plane: bpy.types.Object, alpha: Alpha) -> bpy.types.Material:
@@ -56,8 +56,7 @@ def build_material(name: str, alpha: Alpha) -> bpy.types.Material:
     if material.node_tree is None:  # before 5.0
         material.use_nodes = True
     material.surface_render_method = "BLENDED"  # EEVEE: no dither noise
-    # Solid shading can't show the picture: nothing where plane_drawing does, hardly anything elsewhere.
-    material.diffuse_color = (1.0, 1.0, 1.0, 0.0 if alpha == "premultiplied" else 0.1)
+    material.diffuse_color = (1.0, 1.0, 1.0, 0.0)  # Solid shading can't show the picture: plane_drawing does
     tree = material.node_tree
     tree.nodes.clear()
 

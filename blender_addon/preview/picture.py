@@ -10,7 +10,7 @@ _LARGEST_HALF = 0x7BFF  # 65504: beyond it the viewport's half-float textures tu
 _HALF_TO_FLOAT = np.float32(2.0**112)  # makes up for the two formats' different exponent bias
 
 
-# How often the image of this name was written to: who draws it by other means sees that it is time to do so again.
+# How often the image of this name was changed: who draws it by other means sees that it is time to do so again.
 revisions: dict[str, int] = {}
 
 
@@ -67,6 +67,11 @@ def write_pixels(image: bpy.types.Image, pixels: np.ndarray) -> None:
     """Fill ``image`` with [H * W * 4] float32 as ``to_blender_pixels`` makes them."""
     image.pixels.foreach_set(pixels)
     image.update()
+    note_change(image)
+
+
+def note_change(image: bpy.types.Image) -> None:
+    """What ``image`` shows has changed."""
     revisions[image.name] = revisions.get(image.name, 0) + 1
 
 

@@ -1,19 +1,21 @@
 """Shows the pictures of image planes in Solid and Wireframe shading too, where Blender shows no textures of meshes.
 
-They are drawn where the planes are, with the scene's view transform. Image sequences are left out: Blender doesn't give
-away the pixels of their frames.
+They are drawn where the planes are, with the scene's view transform: stills as they are in Blender's memory, the frames
+of a bake as they are on disk.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import bpy
 import numpy as np
 
-from .material import find_premultiplied_picture
+from .material import find_picture_node
 from .picture import revisions
 from .plane import all_planes
+from .sequence_frames import FrameReading, find_frame_file
 
 if not bpy.app.background:  # there is nothing to draw with
     from . import display_table, drawing
@@ -23,17 +25,53 @@ UPLOAD = 0.003  # seconds that a tick may spend on handing a large picture to th
 SHADINGS = {"SOLID", "WIREFRAME"}
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Picture:
-    """An image as it was at one of its revisions."""
+    """What an image shows: at one of its revisions, and if it is a sequence in one of its files."""
 
+    image: str  # its name
     revision: int
-    texture: drawing.PictureTexture
+    file: Path | None
 
 
-_shown: dict[str, _Picture] = {}  # by the image's name
-_coming: tuple[str, _Picture] | None = None
-_wanted: set[str] = set()  # images that are not shown as they are
+class _Coming:
+    """A picture on its way to the graphics card. Once ``advance`` says so it is there, or will never be: then
+    ``texture`` is None."""
+
+    def __init__(self, picture: _Picture) -> None:
+        self.picture = picture
+        self.texture: drawing.PictureTexture | None = None
+        self._reading: FrameReading | None = None
+        if picture.file is None:
+            self.texture = _make_texture(picture.image)
+        else:
+            self._reading = FrameReading(picture.file)
+            self._reading.start()
+
+    def advance(self) -> bool:
+        """Go on for ``UPLOAD`` seconds; returns whether it is over."""
+        if (reading := self._reading) is not None:
+            if reading.is_alive():
+                return False
+            self._reading = None
+            if reading.pixels is not None:
+                self.texture = drawing.PictureTexture(*reading.size, reading.pixels)
+        return self.texture is None or self.texture.upload(UPLOAD)
+
+
+@dataclass
+class _Shown:
+    """A picture that can be drawn, and where its plane last stood while it was the right one: a later picture may
+    belong elsewhere."""
+
+    picture: _Picture
+    texture: drawing.PictureTexture | None
+    square_to_world: np.ndarray | None = None  # [4, 4]
+
+
+_shown: dict[str, _Shown] = {}  # by the image's name
+_wanted: dict[str, _Picture] = {}  # those that are not shown yet, likewise
+_coming: _Coming | None = None
 _scenes: set[str] = set()  # whose tables are wanted
 _buffer = np.empty(0, np.float32)  # pixels on their way; kept, for fresh memory is slow
 _handlers: list[object] = []
@@ -46,20 +84,35 @@ def _draw() -> None:
     if space.shading.type not in SHADINGS:
         return
     for plane in all_planes(scene):
-        image = find_premultiplied_picture(plane)
-        if image is None or not plane.visible_in_viewport_get(space):
+        picture = _find_picture(plane, scene.frame_current)
+        if picture is None or not plane.visible_in_viewport_get(space):
             continue
-        picture = _shown.get(image.name)
-        if picture is None or picture.revision != revisions.get(image.name, 0):
-            _wanted.add(image.name)
+        shown = _shown.get(picture.image)
+        if shown is None or shown.picture != picture:
+            _wanted[picture.image] = picture
+        else:
+            shown.square_to_world = np.array(plane.matrix_world)
         _scenes.add(scene.name)
         table = display_table.find(scene)
-        if picture is not None and table is not None:
+        if shown is not None and shown.texture is not None and shown.square_to_world is not None and table is not None:
             view = context.region_data
             view_to_clip = np.array(view.window_matrix) @ np.array(view.view_matrix)
-            picture.texture.draw(view_to_clip @ drawing.picture_on_square(np.array(plane.matrix_world)), table)
+            shown.texture.draw(view_to_clip @ drawing.picture_on_square(shown.square_to_world), table)
     if (_wanted or _scenes) and not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=0.0)
+
+
+def _find_picture(plane: bpy.types.Object, frame: int) -> _Picture | None:
+    """What ``plane`` shows at a frame of the scene; None when that can't be drawn here."""
+    node = find_picture_node(plane)
+    if node is None:
+        return None
+    image = node.image
+    file = find_frame_file(node, frame) if image.source == "SEQUENCE" else None
+    is_ours = image.source in {"GENERATED", "FILE"} and image.alpha_mode == "CHANNEL_PACKED"
+    if file is None and not is_ours:
+        return None
+    return _Picture(image.name, revisions.get(image.name, 0), file)
 
 
 def _tick() -> float | None:
@@ -72,24 +125,26 @@ def _tick() -> float | None:
         if scene is None or display_table.is_current(scene):
             _scenes.discard(name)
     if _coming is None and _wanted:
-        _coming = _read(_wanted.pop())
-    elif _coming is not None and _coming[1].texture.upload(UPLOAD):
-        _shown[_coming[0]], _coming = _coming[1], None
+        _coming = _Coming(_wanted.popitem()[1])
+    elif _coming is not None and _coming.advance():
+        _shown[_coming.picture.image] = _Shown(_coming.picture, _coming.texture)
+        _coming = None
         for name in [name for name in _shown if name not in bpy.data.images]:
             del _shown[name]
         _redraw()
     return TICK if _coming is not None or _wanted or _scenes else None
 
 
-def _read(name: str) -> tuple[str, _Picture] | None:
+def _make_texture(name: str) -> drawing.PictureTexture | None:
+    """The still in Blender's memory; None when it is gone, unreadable, or not of our making."""
     global _buffer
     image = bpy.data.images.get(name)
     if image is None or len(image.pixels) != (size := 4 * image.size[0] * image.size[1]) or not size:
-        return None  # gone, unreadable, or not of our making
+        return None
     if len(_buffer) != size:
         _buffer = np.empty(size, np.float32)
     image.pixels.foreach_get(_buffer)
-    return name, _Picture(revisions.get(name, 0), drawing.PictureTexture(*image.size, _buffer))
+    return drawing.PictureTexture(*image.size, _buffer)
 
 
 def _redraw() -> None:

@@ -11,6 +11,8 @@ from typing import Literal
 
 import numpy as np
 
+from ..preview.srgb import decode_srgb, encode_srgb
+
 Mode = Literal["SIDE_BY_SIDE", "DIFFERENCE", "NEURAL", "TRUTH"]
 
 
@@ -25,7 +27,7 @@ def compose(neural: np.ndarray, truth: np.ndarray, mode: Mode, gain: float = 1.0
     if mode == "DIFFERENCE":
         difference = np.abs(to_display(neural) - to_display(truth)) * np.float32(gain)
         picture = np.ones(neural.shape, np.float16)
-        picture[..., :3] = _to_linear(np.minimum(difference, 1.0))
+        picture[..., :3] = decode_srgb(np.minimum(difference, 1.0))
         return picture
     return neural if mode == "NEURAL" else truth
 
@@ -39,12 +41,7 @@ def psnr(neural: np.ndarray, truth: np.ndarray) -> float:
 
 def to_display(picture: np.ndarray) -> np.ndarray:
     """sRGB values [H, W, 3] float32 in 0..1 of a picture over black."""
-    linear = np.clip(picture[..., :3].astype(np.float32), 0.0, 1.0)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-
-
-def _to_linear(values: np.ndarray) -> np.ndarray:
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    return encode_srgb(np.clip(picture[..., :3].astype(np.float32), 0.0, 1.0))
 
 
 def _require_same_size(neural: np.ndarray, truth: np.ndarray) -> None:

@@ -131,7 +131,11 @@ def test_the_plane_follows_an_animated_camera(addon: Import, small_scene: bpy.ty
     files = _write_frames(addon, tmp_path / "frames", "exr", [np.ones((HEIGHT, WIDTH, 4), np.float32)] * len(cameras))
     sequence, plane_module = addon("bake.sequence"), addon("preview.plane")
     plane = sequence.show_sequence(scene, files, frame_start=3, cyclic=False)
+    scene.frame_set(4)
     sequence.animate_object(plane, [plane_module.frustum_matrix(c, 3.0) for c in cameras], frame_start=3)
+    bpy.context.view_layer.update()
+    now = plane_module.frustum_matrix(cameras[1], 3.0)
+    np.testing.assert_allclose(np.array(plane.matrix_world), now, atol=1e-4, err_msg="it stands where it is now")
     for frame in range(3, 7):
         scene.frame_set(frame)
         corners = [world_to_camera_view(scene, camera, plane.matrix_world @ v.co) for v in plane.data.vertices]
