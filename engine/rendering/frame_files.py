@@ -10,14 +10,12 @@ from PIL import Image
 
 from engine.data.color import composite_for_display, decode_srgb, encode_srgb, to_uint8
 from engine.data.exr import read_exr, write_exr
+from engine.data.png import encode_png
 from engine.files import written_atomically
 from engine.link.geometry import Camera
 
 if TYPE_CHECKING:
     from engine.rendering.renderer import Picture
-
-# PNG's compression costs more time than the rendering; the higher levels save a few percent.
-PNG_COMPRESSION = 3
 
 
 class FrameWriter:
@@ -49,7 +47,7 @@ class FrameWriter:
             return
         pixels = picture.to_srgb8(None if self.transparent else 0.0)
         with written_atomically(self.color_path(index)) as temporary:
-            Image.fromarray(pixels).save(temporary, compress_level=PNG_COMPRESSION)
+            temporary.write_bytes(encode_png(pixels))
 
     def is_finished(self, index: int, camera: Camera) -> bool:
         """Whether a frame is there, can be read to its end and has the camera's size."""
