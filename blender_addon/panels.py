@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from .capture.operators import describe_capture, is_capturing
 from .layout import SidebarPanel, draw_words
 from .preview import live, neural_view
 from .session import registry, saved_state, status_text
@@ -21,6 +22,11 @@ class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
         layout.use_property_decorate = False
         settings = context.scene.hashlight.capture
 
+        if is_capturing():
+            share, words = describe_capture()
+            layout.progress(factor=share, text=words)
+            layout.operator("hashlight.cancel_capture", icon="CANCEL")
+            return
         layout.operator("hashlight.fit_bounds", icon="SHADING_BBOX")
         layout.prop(settings, "rig")
         column = layout.column()
@@ -48,7 +54,7 @@ class HASHLIGHT_PT_capture_rig(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return context.scene.hashlight.capture.rig in {"SPHERE", "HEMISPHERE", "RINGS"}
+        return not is_capturing() and context.scene.hashlight.capture.rig in {"SPHERE", "HEMISPHERE", "RINGS"}
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -70,6 +76,10 @@ class HASHLIGHT_PT_capture_output(SidebarPanel, bpy.types.Panel):
     bl_label = "Output"
     bl_parent_id = "HASHLIGHT_PT_capture"
     bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return not is_capturing()
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout

@@ -12,6 +12,8 @@ from engine.link.geometry import Camera
 from engine.link.messages import Split
 
 from ..folders import capture_folder
+from ..layout import is_over_our_panels, is_over_status_bar, redraw_sidebars
+from ..session.status_text import describe_seconds
 from . import bounds as capture_bounds
 from . import plan_drawing, temporary_scene
 from .errors import CaptureCancelled, CaptureError
@@ -24,9 +26,11 @@ view_listeners: list[ViewListener] = []
 
 _job: CaptureJob | None = None  # the capture under way
 _timer: bpy.types.Timer | None = None  # what drives it in a window
+_cancel_wanted = False  # the panel's button was pressed
 _stopped_at = ""  # the view at which the last capture in a window was stopped
 
-# Looking around goes on working while views are captured; edits would change the scene between two of them.
+# Looking around goes on working while views are captured, and so do our panels and the status bar, where Blender has a
+# cross that cancels renders; edits would change the scene between two views.
 _HARMLESS_EVENTS = {"MOUSEMOVE", "INBETWEEN_MOUSEMOVE", "MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE", "TRACKPADPAN"}
 _HARMLESS_EVENTS |= {"TRACKPADZOOM", "NDOF_MOTION", "TIMER_REPORT", "WINDOW_DEACTIVATE"}
 
@@ -109,11 +113,11 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         global _stopped_at
-        if event.type == "ESC" and event.value == "PRESS":
+        if _cancel_wanted or (event.type == "ESC" and event.value == "PRESS"):
             self._is_stopping = True
             self._show_progress(context)
         elif event.type != "TIMER":
-            is_allowed = self._is_stopping or event.type in _HARMLESS_EVENTS
+            is_allowed = self._is_stopping or event.type in _HARMLESS_EVENTS or _is_harmless_click(context, event)
             return {"PASS_THROUGH"} if is_allowed else {"RUNNING_MODAL"}
         try:
             if self._is_stopping:
@@ -157,7 +161,7 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         return {"FINISHED"}
 
     def _start(self, context: bpy.types.Context, in_window: bool) -> bool:
-        global _job
+        global _job, _cancel_wanted
         scene = context.scene
         try:
             self._job = CaptureJob(
@@ -166,7 +170,7 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         except ValueError as error:
             self.report({"ERROR"}, str(error))
             return False
-        _job = self._job
+        _job, _cancel_wanted = self._job, False
         return True
 
     def _end(self) -> None:
@@ -175,19 +179,49 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
 
     def _show_progress(self, context: bpy.types.Context) -> None:
         job = self._job
-        eta = f", {job.eta_seconds:.0f} s left" if job.eta_seconds is not None else ""
-        words = f"Capturing view {job.done + 1} of {job.total}{eta} — Esc stops"
+        words = f"Capturing: {describe_capture()[1]} — Esc stops"
         if self._is_stopping:
             words = f"Stopping the capture, {job.done} of {job.total} views are done"
         if words != self._shown:  # each time costs a redraw
             self._shown = words
             context.window_manager.progress_update(job.done)
             context.workspace.status_text_set(words)
+            redraw_sidebars()
 
     def _report_result(self) -> None:
         for warning in self._job.warnings:
             self.report({"WARNING"}, warning)
         self.report({"INFO"}, f"Captured {self._job.total} views into {self._job.dataset.folder}")
+
+
+class HASHLIGHT_OT_cancel_capture(bpy.types.Operator):
+    # Only of use in a window: elsewhere a capture returns when it is done.
+    bl_idname = "hashlight.cancel_capture"
+    bl_label = "Cancel Capture"
+    bl_description = "Stop after the view at hand; Esc, or the cross in the status bar, stops in the middle of it"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("Nothing is being captured")
+        return is_capturing()
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        global _cancel_wanted
+        _cancel_wanted = True
+        return {"FINISHED"}
+
+
+def _is_harmless_click(context: bpy.types.Context, event: bpy.types.Event) -> bool:
+    x, y = event.mouse_x, event.mouse_y
+    return event.type == "LEFTMOUSE" and (is_over_our_panels(context, x, y) or is_over_status_bar(context, y))
+
+
+def describe_capture() -> tuple[float, str]:
+    """The share (0..1) of the capture under way that is done, and how it stands in words."""
+    assert _job is not None
+    eta = f", {describe_seconds(_job.eta_seconds)} left" if _job.eta_seconds is not None else ""
+    return _job.done / _job.total, f"{_job.done} of {_job.total} views{eta}"
 
 
 def is_capturing() -> bool:
@@ -206,6 +240,7 @@ def _forget_job() -> CaptureJob | None:
         _timer = None
         for workspace in bpy.data.workspaces:
             workspace.status_text_set(None)
+        redraw_sidebars()
     return job
 
 
@@ -236,7 +271,12 @@ def tell_listeners(
         listener(name, split, camera, color, depth, seconds)
 
 
-CLASSES = (HASHLIGHT_OT_fit_bounds, HASHLIGHT_OT_plan_cameras, HASHLIGHT_OT_capture)
+CLASSES = (
+    HASHLIGHT_OT_fit_bounds,
+    HASHLIGHT_OT_plan_cameras,
+    HASHLIGHT_OT_capture,
+    HASHLIGHT_OT_cancel_capture,
+)
 _HANDLERS = ((bpy.app.handlers.load_pre, _before_load), (bpy.app.handlers.load_post, _after_load))
 
 

@@ -16,6 +16,7 @@ import bpy
 
 from engine.link.messages import Message
 
+from ..layout import redraw_sidebars
 from .connecting import EngineSource
 from .engine_session import EngineSession
 from .trouble import Trouble
@@ -110,22 +111,13 @@ def pump_until(done: Callable[[], bool], timeout: float) -> bool:
 
 def _tick() -> float | None:
     if pump():
-        _redraw_sidebars()
+        redraw_sidebars()
     return PUMP_INTERVAL if _session is not None or _pollers else None
 
 
 def _keep_ticking() -> None:
     if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=PUMP_INTERVAL, persistent=True)
-
-
-def _redraw_sidebars() -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                for region in area.regions:
-                    if region.type == "UI":
-                        region.tag_redraw()
 
 
 def register() -> None:

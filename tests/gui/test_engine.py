@@ -180,6 +180,36 @@ def test_the_window_is_drawn_while_a_view_is_rendered(window: Window) -> Steps:
     yield lambda: not _is_capturing(window)
 
 
+def test_the_panels_can_be_used_during_a_capture_and_cancel_it_while_the_scene_is_left_alone(window: Window) -> Steps:
+    yield from window.open_tab()
+    yield from _begin_to_paint(window, endless="train_002")
+    sphere = bpy.data.objects["Sphere"]
+    sphere.select_set(False)
+    region, sidebar = window.region(), window.region("UI")
+    yield from window.click(region.x + region.width // 2, window.window.height - region.y - region.height // 2)
+    assert not sphere.select_get(), "a click selects an object"
+    top = window.window.height - sidebar.y - sidebar.height
+    picture = window.screenshot("capture panel")[top : top + sidebar.height, sidebar.x : sidebar.x + sidebar.width]
+    progress = np.nonzero((np.abs(picture - (0.28, 0.45, 0.7)) < 0.06).all(axis=2).sum(axis=1) > 40)[0]
+    yield from window.click(sidebar.x + sidebar.width // 3, top + int(progress.mean()) + 26)  # Cancel is below it
+    PaintEngine.endless = ""
+    yield lambda: not _is_capturing(window)
+    folder = window.addon("folders").capture_folder(bpy.context.scene)
+    assert 0 < len(list((folder / "images").glob("*.exr"))) < 5, "the capture was not cancelled"
+
+
+def test_the_cross_in_the_status_bar_cancels_a_capture(window: Window) -> Steps:
+    yield from _begin_to_paint(window, endless="train_002")
+    width, height = window.window.width, window.window.height
+    for x in range(width // 2 + 80, width // 2 + 130, 6):
+        if not bpy.app.is_job_running("RENDER"):
+            break
+        yield from window.click(x, height - 12)
+    yield lambda: not _is_capturing(window)
+    with window.viewport():
+        assert bpy.ops.hashlight.capture.poll()
+
+
 def test_another_file_in_the_middle_of_a_capture(window: Window) -> Steps:
     yield from _begin_to_paint(window, endless="train_002")
     assert bpy.app.is_job_running("RENDER")
