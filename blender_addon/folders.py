@@ -8,6 +8,9 @@ from pathlib import Path
 
 import bpy
 
+# Options of path properties: from 4.5 on, Blender must be told that "//" stands for the .blend's folder there.
+RELATIVE_TO_BLEND: set[str] = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+
 _unsaved_name = ""  # the file that is open and was never saved has a folder of its own
 
 

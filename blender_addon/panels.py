@@ -27,7 +27,9 @@ class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
             layout.progress(factor=share, text=words)
             layout.operator("hashlight.cancel_capture", icon="CANCEL")
             return
-        layout.operator("hashlight.fit_bounds", icon="SHADING_BBOX")
+        row = layout.row(align=True)
+        row.operator("hashlight.fit_bounds", icon="SHADING_BBOX").selected_only = False
+        row.operator("hashlight.fit_bounds", text="To Selected").selected_only = True
         layout.prop(settings, "rig")
         column = layout.column()
         if settings.rig == "RINGS":
@@ -67,7 +69,10 @@ class HASHLIGHT_PT_capture_rig(SidebarPanel, bpy.types.Panel):
             column.prop(settings, "elevation_min", text="Elevation Lowest")
             column.prop(settings, "elevation_max", text="Highest")
         layout.prop(settings, "field_of_view")
-        layout.prop(settings, "margin")
+        layout.prop(settings, "radius")
+        row = layout.row()
+        row.active = settings.radius == 0.0
+        row.prop(settings, "margin")
         layout.prop(settings, "jitter")
         layout.prop(settings, "seed")
 

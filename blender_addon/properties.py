@@ -14,6 +14,7 @@ from .bake.settings import HASHLIGHT_PG_bake
 from .capture import plan
 from .capture.bounds import read_bounds
 from .capture.errors import CaptureError
+from .folders import RELATIVE_TO_BLEND
 from .preview import plane
 from .review.settings import HASHLIGHT_PG_review
 
@@ -119,9 +120,17 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         max=math.radians(150),
         update=_plan_again,
     )
+    radius: FloatProperty(
+        name="Radius",
+        description="Distance of the planned cameras from the middle of the bounds, 0 to fit the bounds into pictures",
+        subtype="DISTANCE",
+        default=0.0,
+        min=0.0,
+        update=_plan_again,
+    )
     margin: FloatProperty(
         name="Margin",
-        description="Room around the bounds in the picture, as a share of their size",
+        description="Room around the bounds in the picture, as a share of their size, where Radius is 0",
         subtype="FACTOR",
         default=0.05,
         min=0.0,
@@ -256,6 +265,7 @@ class HASHLIGHT_PG_scene(bpy.types.PropertyGroup):
         name="Folder",
         description="Where captures, runs and bakes are kept. Leave empty for a folder beside the .blend file",
         subtype="DIR_PATH",
+        options=RELATIVE_TO_BLEND,
     )
     former_folder: StringProperty(
         name="Former Folder",

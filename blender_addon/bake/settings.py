@@ -9,6 +9,8 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 
 from engine.link.geometry import MAX_IMAGE_SIDE
 
+from ..folders import RELATIVE_TO_BLEND
+
 
 class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
     path: EnumProperty(
@@ -161,4 +163,5 @@ class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
         name="Output",
         description="Where a folder with the frames is put. Leave empty for the bakes folder, beside the .blend file",
         subtype="DIR_PATH",
+        options=RELATIVE_TO_BLEND,
     )

@@ -20,6 +20,7 @@ from .errors import CaptureCancelled, CaptureError
 from .job import CaptureJob, ViewListener
 from .plan import GENERATED_RIGS, plan_cameras, planned_views, remove_planned_cameras
 from .plan_checks import find_plan_warnings
+from .preparation import prepare_plan
 
 # Called with every view that the Capture operator captures: (name, split, camera, color, depth, seconds).
 view_listeners: list[ViewListener] = []
@@ -71,9 +72,9 @@ class HASHLIGHT_OT_plan_cameras(bpy.types.Operator):
             if scene.hashlight.capture.rig in GENERATED_RIGS:
                 bounds = capture_bounds.read_bounds(scene, context.evaluated_depsgraph_get())
                 plan_cameras(scene, bounds)
-            else:
-                remove_planned_cameras(scene)
             views = planned_views(scene)
+            if scene.hashlight.capture.rig not in GENERATED_RIGS:
+                remove_planned_cameras(scene)
             scene.hashlight.capture.plan_warnings = "\n".join(find_plan_warnings(context))
         except CaptureError as error:
             self.report({"ERROR"}, str(error))
@@ -86,7 +87,10 @@ class HASHLIGHT_OT_plan_cameras(bpy.types.Operator):
 class HASHLIGHT_OT_capture(bpy.types.Operator):
     bl_idname = "hashlight.capture"
     bl_label = "Capture"
-    bl_description = "Render all planned views; an interrupted capture goes on where it stopped"
+    bl_description = (
+        "Render all planned views, fitting bounds and planning cameras where there are none; an interrupted capture "
+        "goes on where it stopped"
+    )
     bl_options = {"REGISTER"}
 
     _job: CaptureJob
@@ -164,6 +168,7 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         global _job, _cancel_wanted
         scene = context.scene
         try:
+            prepare_plan(context)
             self._job = CaptureJob(
                 scene, context.view_layer, capture_folder(scene), tell_listeners, in_window, _stopped_at
             )

@@ -208,6 +208,8 @@ def _camera_data(scene: bpy.types.Scene, bounds: Bounds) -> bpy.types.Camera:
 
 
 def _distance(scene: bpy.types.Scene, bounds: Bounds, directions: np.ndarray) -> float:
+    if radius := scene.hashlight.capture.radius:
+        return radius
     return rigs.fit_distance(bounds, directions, picture_slopes(scene), scene.hashlight.capture.margin)
 
 

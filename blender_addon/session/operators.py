@@ -6,6 +6,7 @@ import bpy
 from bpy.props import BoolProperty
 
 from ..capture.operators import is_capturing
+from ..capture.preparation import prepare_plan
 from ..folders import session_folder
 from ..transfer import run_files
 from . import registry, run, saved_state
@@ -149,6 +150,7 @@ class HASHLIGHT_OT_capture_and_train(bpy.types.Operator):
 
     def _run(self, context: bpy.types.Context, how: str) -> set[str]:
         try:
+            prepare_plan(context)
             session = run.ensure_engine(context.scene)
             run.open_run_for_capture(session, context.scene)
             run.train(session, context.scene)

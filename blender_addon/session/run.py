@@ -74,7 +74,7 @@ def train_on_captured(scene: bpy.types.Scene, anew: bool) -> None:
 
 def _captured_dataset(folder: Path) -> CaptureDataset:
     if not (folder / MANIFEST).is_file():
-        raise CaptureError(f"{folder}: nothing is captured there yet")
+        raise CaptureError(f"{folder}: nothing is captured there yet, so capture first")
     dataset = CaptureDataset.open(folder)
     if not any(view.is_done for view in dataset.views.values()):
         raise CaptureError(f"{folder}: no view is captured yet")

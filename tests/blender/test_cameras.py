@@ -183,6 +183,17 @@ def test_planning_again_replaces_the_cameras(addon: Import, small_scene: bpy.typ
     assert "Camera" in bpy.data.objects
 
 
+def test_the_radius_says_how_far_the_cameras_are(addon: Import, small_scene: bpy.types.Scene) -> None:
+    bpy.ops.hashlight.fit_bounds()
+    bpy.ops.hashlight.plan_cameras()
+    small_scene.hashlight.capture.radius = 7.0  # those that are planned already follow
+    bpy.context.view_layer.update()
+    center = addon("capture.bounds").bounds_object(small_scene).location
+    cameras = list(addon("roles").objects_of(small_scene, "camera"))
+    assert len(cameras) == 56
+    assert [(camera.location - center).length for camera in cameras] == pytest.approx([7.0] * 56, rel=1e-5)
+
+
 def test_names_of_scene_cameras_become_safe_file_names(addon: Import, small_scene: bpy.types.Scene) -> None:
     small_scene.hashlight.capture.rig = "SCENE_CAMERAS"
     small_scene.camera.name = "../../Kamera Ä"

@@ -296,15 +296,41 @@ def test_one_clear_error_each(addon: Import, planned_scene: bpy.types.Scene, tmp
         bpy.ops.hashlight.capture()
     scene.hashlight.capture.rig = "RINGS"
     addon("capture.plan").remove_planned_cameras(scene)
-    with pytest.raises(RuntimeError, match="use Plan Cameras first"):
-        bpy.ops.hashlight.capture()
     scene.hashlight.capture.elevation_min, scene.hashlight.capture.elevation_max = 1.0, 0.5
     with pytest.raises(RuntimeError, match="lowest elevation"):
-        bpy.ops.hashlight.plan_cameras()
+        bpy.ops.hashlight.capture()
     bpy.data.objects.remove(bpy.data.objects["Hashlight Bounds"])
     with pytest.raises(RuntimeError, match="use Fit Bounds first"):
         bpy.ops.hashlight.plan_cameras()
     assert not (tmp_path / "capture").exists()
+
+
+def test_one_button_is_enough(addon: Import, small_scene: bpy.types.Scene, tmp_path: Path) -> None:
+    settings = small_scene.hashlight
+    settings.folder = str(tmp_path)
+    settings.capture.training_views, settings.capture.held_out_views = 2, 1
+    assert bpy.ops.hashlight.capture() == {"FINISHED"}
+    assert sorted(path.name for path in (tmp_path / "capture" / "images").iterdir()) == [
+        "test_000.exr",
+        "train_000.exr",
+        "train_001.exr",
+    ]
+    bounds = addon("capture.bounds").bounds_object(small_scene)
+    bounds.location.x += 1.0
+    small_scene.hashlight.folder = str(tmp_path / "again")
+    bpy.ops.hashlight.capture()
+    manifest = json.loads((tmp_path / "again" / "capture" / "manifest.json").read_text())
+    middle = np.mean([manifest["bounds"]["minimum"], manifest["bounds"]["maximum"]], axis=0)
+    np.testing.assert_allclose(middle, bounds.location, atol=1e-5, err_msg="bounds that are there are kept")
+
+
+def test_a_rig_that_cannot_be_had_leaves_the_planned_cameras(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    bpy.data.objects.remove(planned_scene.camera)
+    for rig in ("SCENE_CAMERAS", "ANIMATION"):
+        planned_scene.hashlight.capture.rig = rig
+        with pytest.raises(RuntimeError, match="camera"):
+            bpy.ops.hashlight.plan_cameras()
+        assert addon("capture.plan").has_planned_cameras(planned_scene)
 
 
 def test_empty_views_and_cut_subjects_are_told(addon: Import, planned_scene: bpy.types.Scene, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,14 @@ def test_every_setting_has_a_name_and_a_tooltip(scene: bpy.types.Scene) -> None:
         return count
 
     assert check(scene.hashlight, "scene.hashlight") > 10
+
+
+def test_folders_may_be_relative_to_the_blend(scene: bpy.types.Scene, tmp_path: Path) -> None:
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    settings = bpy.context.scene.hashlight
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Blender warns where it was not told so
+        settings.folder = settings.bake.output = "//elsewhere"
 
 
 def test_disabling_and_enabling_again_leaves_nothing_behind(extension: str) -> None:

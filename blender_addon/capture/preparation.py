@@ -1,0 +1,26 @@
+"""What a capture needs and the scene may not have yet: bounds, and cameras planned around them."""
+
+from __future__ import annotations
+
+import bpy
+
+from .bounds import bounds_object, fit_bounds, read_bounds, show_bounds
+from .plan import GENERATED_RIGS, has_planned_cameras, plan_cameras
+
+
+def prepare_plan(context: bpy.types.Context) -> None:
+    """Fit the bounds and plan the cameras of the context's scene where there are none, as their buttons would.
+
+    What is there stays as it is. In a window that is a step of its own to undo. Raises CaptureError.
+    """
+    scene, made = context.scene, False
+    if bounds_object(scene) is None:
+        show_bounds(scene, fit_bounds(scene, context.view_layer, context.evaluated_depsgraph_get()))
+        context.view_layer.update()
+        made = True
+    if scene.hashlight.capture.rig in GENERATED_RIGS and not has_planned_cameras(scene):
+        plan_cameras(scene, read_bounds(scene, context.evaluated_depsgraph_get()))
+        context.view_layer.update()
+        made = True
+    if made and not bpy.app.background:
+        bpy.ops.ed.undo_push(message="Plan Cameras")
