@@ -8,7 +8,7 @@ from statistics import median
 import bpy
 
 from ..capture.dataset import ViewRecord
-from ..review.views import capture_settings, captured_views
+from ..review.views import known_capture
 from ..session.status_text import describe_seconds
 
 _ENGINES = {"CYCLES": "Cycles"}
@@ -27,8 +27,8 @@ def describe_render_time(scene: bpy.types.Scene, frames: int, width: int, height
     Scaled by pixels alone: so it says with how many samples the views were captured, and that the scene has another
     number now, if it has.
     """
-    per_pixel = seconds_per_pixel(list(captured_views(scene, _MAX_AGE).values()))
-    settings = capture_settings(scene, _MAX_AGE)
+    settings, views = known_capture(scene, _MAX_AGE)
+    per_pixel = seconds_per_pixel(list(views.values()))
     if per_pixel is None:
         return ""
     engine, samples = str(settings.get("engine", "")), settings.get("samples")

@@ -7,7 +7,9 @@ drawn: where its cameras are takes stepping through all frames.
 from __future__ import annotations
 
 import time
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import blf
 import bpy
@@ -40,9 +42,9 @@ class _Drawn:
 
     scene: str = ""
     looked_at: float = 0.0
-    box: list[tuple[float, ...]] | None = None
-    lines: list[tuple[float, ...]] | None = None
-    colors: list[tuple[float, ...]] | None = None
+    key: Hashable = None  # of what is drawn: it is made anew when that changes
+    box: Any = None  # gpu.types.GPUBatch
+    lines: Any = None
     labels: list[tuple[Vector, str, Split]] | None = None
 
 
@@ -75,19 +77,31 @@ def plan_to_draw(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> tupl
 
 def _look(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
     bounds, poses = plan_to_draw(scene, depsgraph)
-    _drawn.scene, _drawn.looked_at = scene.name, time.monotonic()
-    _drawn.box = _drawn.lines = _drawn.colors = _drawn.labels = None
-    if bounds is None:
-        return
-    corners = box_corners(bounds.minimum, bounds.maximum)
-    _drawn.box = [tuple(corners[index]) for edge in _BOX_EDGES for index in edge]
     try:
         slopes = picture_slopes(scene)
     except CaptureError:
+        slopes, poses = (0.0, 0.0), []
+    _drawn.scene, _drawn.looked_at = scene.name, time.monotonic()
+    box_key = None if bounds is None else (bounds.minimum.tobytes(), bounds.maximum.tobytes())
+    key = (box_key, slopes, *((pose.split, pose.camera_to_world.tobytes()) for pose in poses))
+    if key != _drawn.key:
+        _drawn.key = key
+        _make(bounds, poses, slopes)
+
+
+def _make(bounds: Bounds | None, poses: list[Pose], slopes: tuple[float, float]) -> None:
+    """Make anew what is drawn."""
+    _drawn.box = _drawn.lines = _drawn.labels = None
+    if bounds is None:
         return
-    lines = [camera_lines(pose.camera_to_world, slopes, bounds.radius * _SIZE) for pose in poses]
-    _drawn.lines = [tuple(point) for points in lines for point in points]
-    _drawn.colors = [COLORS[pose.split] for pose, points in zip(poses, lines, strict=True) for _ in points]
+    corners = box_corners(bounds.minimum, bounds.maximum).astype(np.float32)
+    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    _drawn.box = batch_for_shader(shader, "LINES", {"pos": corners[np.array(_BOX_EDGES).reshape(-1)]})
+    if poses:
+        lines = [camera_lines(pose.camera_to_world, slopes, bounds.radius * _SIZE) for pose in poses]
+        colors = np.repeat(np.array([COLORS[pose.split] for pose in poses], np.float32), len(lines[0]), axis=0)
+        attributes = {"pos": np.concatenate(lines).astype(np.float32), "color": colors}
+        _drawn.lines = batch_for_shader(gpu.shader.from_builtin("FLAT_COLOR"), "LINES", attributes)
     counts: dict[Split, int] = {"train": 0, "test": 0}
     _drawn.labels = []
     for pose in poses[:LABELS]:
@@ -107,7 +121,7 @@ def _draw_lines() -> None:
         _look(context.scene, context.view_layer.depsgraph)
     else:
         context.region.tag_redraw()  # look again a little later: what was changed just now may not be all
-    if not _drawn.box:
+    if _drawn.box is None:
         return
     depth_test, blend = gpu.state.depth_test_get(), gpu.state.blend_get()
     gpu.state.depth_test_set("LESS_EQUAL")
@@ -115,10 +129,9 @@ def _draw_lines() -> None:
     try:
         shader = gpu.shader.from_builtin("UNIFORM_COLOR")
         shader.uniform_float("color", BOX_COLOR)
-        batch_for_shader(shader, "LINES", {"pos": _drawn.box}).draw(shader)
-        if _drawn.lines:
-            shader = gpu.shader.from_builtin("FLAT_COLOR")
-            batch_for_shader(shader, "LINES", {"pos": _drawn.lines, "color": _drawn.colors}).draw(shader)
+        _drawn.box.draw(shader)
+        if _drawn.lines is not None:
+            _drawn.lines.draw(gpu.shader.from_builtin("FLAT_COLOR"))
     finally:
         gpu.state.depth_test_set(depth_test)
         gpu.state.blend_set(blend)
@@ -150,3 +163,4 @@ def unregister() -> None:
     """Undo ``register``."""
     while _handlers:
         bpy.types.SpaceView3D.draw_handler_remove(_handlers.pop(), "WINDOW")
+    _drawn.key = _drawn.box = _drawn.lines = None

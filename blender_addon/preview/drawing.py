@@ -19,7 +19,7 @@ from .display_transform import SIZE
 from .picture_shader import get_quad, get_shader
 
 # A texture can only be filled as a whole, and a large one takes longer than Blender may be kept waiting.
-STRIP_PIXELS = 1 << 18
+STRIP_PIXELS = 1 << 17
 
 
 def picture_to_camera(camera: Camera) -> np.ndarray:
@@ -43,8 +43,26 @@ def picture_on_square(square_to_world: np.ndarray) -> np.ndarray:
 
 
 def make_table_texture(table: np.ndarray) -> gpu.types.GPUTexture:
-    """A table of ``display_transform.TableBake`` for the shader."""
+    """A table of ``display_transform.bake_table`` for the shader."""
     return _texture((SIZE, SIZE, SIZE), "RGBA16F", table.reshape(-1))
+
+
+@dataclass(frozen=True)
+class DisplayTable:
+    """How scene-linear light is displayed: multiplied by ``exposure``, looked up in ``texture``, raised to
+    ``exponent``."""
+
+    texture: gpu.types.GPUTexture
+    exposure: float = 1.0
+    exponent: float = 1.0
+
+
+def warm_up() -> None:
+    """Have the graphics driver compile all that draws a picture with depth, by drawing one that can't be seen into the
+    bound viewport; only while Blender draws it. It may take the driver a tenth of a second, as one piece."""
+    picture = PictureTexture(1, 1, np.zeros(4, np.float32), np.ones(1, np.float32))
+    picture.upload(0.0)
+    picture.draw(np.eye(4), DisplayTable(make_table_texture(np.zeros((SIZE, SIZE, SIZE, 4), np.float32))))
 
 
 @dataclass(frozen=True)
@@ -86,7 +104,7 @@ class PictureTexture:
             self._pixels = self._depth = None
         return self.is_ready
 
-    def draw(self, picture_to_clip: np.ndarray, table: gpu.types.GPUTexture, standoff: float = 1.0) -> None:
+    def draw(self, picture_to_clip: np.ndarray, table: DisplayTable, standoff: float = 1.0) -> None:
         """Draw over the scene in the bound viewport; only while Blender draws it, and once the picture ``is_ready``.
 
         Args: ``picture_to_clip`` [4, 4] as in ``picture_shader``; ``standoff``, the ``z`` at which the picture
@@ -97,7 +115,9 @@ class PictureTexture:
         shader.uniform_float("picture_to_clip", Matrix(picture_to_clip))
         shader.uniform_float("standoff", standoff)
         shader.uniform_float("has_depth", float(self._has_depth))
-        shader.uniform_sampler("table", table)
+        shader.uniform_float("exposure", table.exposure)
+        shader.uniform_float("exponent", table.exponent)
+        shader.uniform_sampler("table", table.texture)
         depth_test, depth_mask, blend = gpu.state.depth_test_get(), gpu.state.depth_mask_get(), gpu.state.blend_get()
         gpu.state.depth_test_set("LESS_EQUAL")
         gpu.state.depth_mask_set(True)

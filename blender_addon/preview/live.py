@@ -5,6 +5,7 @@ Scenes are kept by name: undo and file loads invalidate anything else.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from dataclasses import dataclass
@@ -104,6 +105,13 @@ def _make_canvas(scene: bpy.types.Scene, camera: Camera) -> tuple[bpy.types.Obje
     return plane, canvas or make_image(_CANVAS, size)
 
 
+def _prepare_canvas(scene_name: str, camera: Camera) -> bool:
+    """Called by the pump, once: see that there is an image for the picture that was asked for."""
+    if (scene := bpy.data.scenes.get(scene_name)) is not None:
+        _make_canvas(scene, camera)
+    return False
+
+
 def _show(session: EngineSession, frame: PreparedFrame) -> None:
     if (scene := bpy.data.scenes.get(_asking.scene)) is not None:
         show_picture(scene, session, frame)
@@ -116,9 +124,9 @@ def _ask(session: EngineSession, scene: bpy.types.Scene, camera: Camera) -> None
     if _asking.scene != scene.name:
         _asking.scene = scene.name
         _preparation.forget()
-    _make_canvas(scene, camera)
     _asking.request = requests.ask(session, camera)
     _asking.asked_at = time.monotonic()
+    registry.poll_while(functools.partial(_prepare_canvas, scene.name, camera))
 
 
 def _on_frame(session: EngineSession, frame: Frame) -> None:

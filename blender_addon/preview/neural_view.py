@@ -31,6 +31,7 @@ if not bpy.app.background:  # there is nothing to draw with
 TICK = 0.015  # seconds; a view that moves is noticed, and its picture fetched, this soon
 REST = 0.15  # seconds without movement after which a view counts as resting
 UPLOAD = 0.003  # seconds that a tick may spend on handing a large picture to the graphics card
+FIRST_UPLOAD = 0.001  # of these where a picture has just come: that took its time, too
 RENDERING_SHARE = 1 / 3  # of the engine's time may go into sharp pictures of a resting view; training needs the rest
 
 
@@ -58,6 +59,8 @@ class _NeuralView:
     request: int = 0
     asked_at: float = 0.0
     next_at: float = 0.0
+    is_warm: bool = False  # what draws pictures is compiled
+    upload_waits: bool = False  # the last tick had no time for it
     requests: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     received: int = 0  # the newest request that was answered
     coming: _Picture | None = None
@@ -121,7 +124,7 @@ def show(session: EngineSession, frame: PreparedFrame) -> None:
     standoff = 1.0 if session.bounds is None else choose_distance(camera, session.bounds)
     texture = drawing.PictureTexture(camera.width, camera.height, frame.pixels, frame.depth)
     _current.coming = _Picture(frame.request, frame.step, camera, standoff, texture)
-    _advance_upload(_current, 0.0)
+    _advance_upload(_current, FIRST_UPLOAD)
 
 
 _preparation = Preparation(show)
@@ -165,6 +168,10 @@ def _draw() -> None:
     view = _view_being_drawn()
     if view is None:
         return
+    if not view.is_warm:  # its button was just pressed: better now than when the first picture is there
+        view.is_warm = True
+        drawing.warm_up()
+        return
     session = registry.current()
     if session is not None and (frame := requests.take_early(session, view.requests)) is not None:
         _on_frame(session, frame)
@@ -196,8 +203,11 @@ def _tick() -> float | None:
     if scene is None:
         end()
         return None
+    began = time.perf_counter()
     registry.pump()
-    _advance_upload(view, UPLOAD)
+    view.upload_waits = time.perf_counter() - began > registry.PUMP_BUDGET and not view.upload_waits
+    if not view.upload_waits:
+        _advance_upload(view, UPLOAD)
     if display_table.refresh(scene) or view.picture is not view.drawn:
         _tag_redraw(view)
     session = _session_with_views()
@@ -245,6 +255,8 @@ def _on_frame(session: EngineSession, frame: Frame) -> None:
 
 
 def _on_run(session: EngineSession, run: RunOpened) -> None:
+    if not bpy.app.background:
+        display_table.refresh(bpy.context.scene)  # takes a while, in which the engine has nothing to show yet
     if _current is not None:
         # What was asked of a former engine won't come, and a new one may count from the beginning.
         _current.asked, _current.received = None, 0

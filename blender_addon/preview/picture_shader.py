@@ -84,7 +84,8 @@ void main()
   gl_FragDepth = clamp(0.5 * clip.z / clip.w + 0.5, 0.0, 1.0);
   vec3 straight = premultiplied.rgb / premultiplied.a;
   /* Blender lays what is drawn here over the scene with display values to the power of 2.2, and takes the root last. */
-  fragment = vec4(pow(to_display(straight), vec3(2.2)) * premultiplied.a, premultiplied.a);
+  vec3 displayed = pow(to_display(straight * exposure), vec3(exponent));
+  fragment = vec4(pow(displayed, vec3(2.2)) * premultiplied.a, premultiplied.a);
 }
 """
 _FARTHEST = 1e30
@@ -92,7 +93,8 @@ _FARTHEST = 1e30
 
 @functools.cache
 def get_shader() -> gpu.types.GPUShader:
-    """With uniforms picture_to_clip, strip, standoff, has_depth (1.0 or 0.0) and samplers color, depth, table."""
+    """With uniforms picture_to_clip, strip, standoff, has_depth (1.0 or 0.0), exposure, exponent and samplers color,
+    depth, table."""
     interface = gpu.types.GPUStageInterfaceInfo("hashlight_picture")
     interface.smooth("VEC2", "place")
     info = gpu.types.GPUShaderCreateInfo()
@@ -102,6 +104,8 @@ def get_shader() -> gpu.types.GPUShader:
     info.push_constant("VEC4", "strip")
     info.push_constant("FLOAT", "standoff")
     info.push_constant("FLOAT", "has_depth")
+    info.push_constant("FLOAT", "exposure")
+    info.push_constant("FLOAT", "exponent")
     info.sampler(0, "FLOAT_2D", "color")
     info.sampler(1, "FLOAT_2D", "depth")
     info.sampler(2, "FLOAT_3D", "table")

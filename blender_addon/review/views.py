@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ..background import Task
 from ..capture.dataset import MANIFEST, CaptureDataset, Settings, ViewRecord
 from ..capture.errors import CaptureError
 from ..capture.exr import decode_exr
@@ -20,12 +22,13 @@ class _Capture:
     """A capture as its manifest was when it was last read."""
 
     key: tuple[Path, int]
-    read_at: float
     dataset: CaptureDataset
     views: dict[str, ViewRecord]
 
 
 _cached: _Capture | None = None
+_reading: Task[_Capture | None] | None = None  # for panels
+_looked: tuple[Path | None, float] = None, 0.0  # at which manifest, and when
 
 
 def has_views(scene: bpy.types.Scene) -> bool:
@@ -36,19 +39,38 @@ def has_views(scene: bpy.types.Scene) -> bool:
         return False
 
 
-def captured_views(scene: bpy.types.Scene, max_age: float = 0.0) -> dict[str, ViewRecord]:
+def captured_views(scene: bpy.types.Scene) -> dict[str, ViewRecord]:
     """The finished views of the scene's capture by name, training views first; empty when there are none.
 
-    The manifest is only read again after it has changed, and what is known for less than ``max_age`` seconds will do.
+    The manifest is only read again after it has changed.
     """
-    capture = _read_capture(scene, max_age)
+    capture = _read_capture(scene)
     return {} if capture is None else capture.views
 
 
-def capture_settings(scene: bpy.types.Scene, max_age: float = 0.0) -> Settings:
-    """What the scene's capture was rendered with, as its manifest has it; empty when there is none."""
-    capture = _read_capture(scene, max_age)
-    return {} if capture is None else capture.dataset.settings
+def known_capture(scene: bpy.types.Scene, max_age: float) -> tuple[Settings, dict[str, ViewRecord]]:
+    """What the scene's capture was rendered with and its finished views, as they were ``max_age`` seconds ago or later;
+    empty while that is not known.
+
+    For panels: where there is a window the manifest, which may be long, is read in a thread.
+    """
+    global _cached, _reading, _looked
+    try:
+        path = capture_folder(scene) / MANIFEST
+    except ValueError:
+        return {}, {}
+    if _reading is not None and not _reading.is_running:
+        _cached, _reading = _reading.result() or _cached, None
+    now = time.monotonic()
+    if _reading is None and not (_looked[0] == path and now - _looked[1] < max_age):
+        _looked = path, now
+        if bpy.app.background:
+            _cached = _read_manifest(path, _cached) or _cached
+        else:
+            _reading = Task(functools.partial(_read_manifest, path, _cached), "hashlight-manifest")
+    if _cached is None or _cached.key[0] != path:
+        return {}, {}
+    return _cached.dataset.settings, _cached.views
 
 
 def truth_path(scene: bpy.types.Scene, name: str) -> Path:
@@ -58,22 +80,29 @@ def truth_path(scene: bpy.types.Scene, name: str) -> Path:
     return _cached.dataset.image_path(name)
 
 
-def _read_capture(scene: bpy.types.Scene, max_age: float) -> _Capture | None:
+def _read_capture(scene: bpy.types.Scene) -> _Capture | None:
     global _cached
     try:
-        path = capture_folder(scene) / MANIFEST
+        capture = _read_manifest(capture_folder(scene) / MANIFEST, _cached)
+    except ValueError:
+        return None
+    _cached = capture or _cached
+    return capture
+
+
+def _read_manifest(path: Path, former: _Capture | None) -> _Capture | None:
+    """The capture whose manifest is at ``path``, if there is one; ``former`` will do if that is still true. From any
+    thread."""
+    try:
         key = path, path.stat().st_mtime_ns
-        now = time.monotonic()
-        if _cached is not None and _cached.key[0] == path and now - _cached.read_at < max_age:
-            return _cached
-        if _cached is None or _cached.key != key:
-            dataset = CaptureDataset.open(path.parent)
-            finished = [view for view in dataset.views.values() if view.is_done]
-            finished.sort(key=lambda view: (view.split != "train", view.name))
-            _cached = _Capture(key, now, dataset, {view.name: view for view in finished})
+        if former is not None and former.key == key:
+            return former
+        dataset = CaptureDataset.open(path.parent)
     except (OSError, ValueError):
         return None
-    return _cached
+    finished = [view for view in dataset.views.values() if view.is_done]
+    finished.sort(key=lambda view: (view.split != "train", view.name))
+    return _Capture(key, dataset, {view.name: view for view in finished})
 
 
 def find_view(scene: bpy.types.Scene, name: str) -> ViewRecord:

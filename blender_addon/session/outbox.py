@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from engine.link.messages import AddView
 
+from ..background import Task
+
 ViewState = Literal["waiting", "sent", "held", "refused"]
 
 MEMORY_BOUND = 256 * 1024 * 1024
+_READ_AHEAD = 4  # views that are read at a time
 
 
 @dataclass
@@ -18,6 +22,7 @@ class _Entry:
     reload: Callable[[], AddView]
     message: AddView | None
     state: ViewState = "waiting"
+    reading: Task[AddView] | None = None
 
 
 class ViewOutbox:
@@ -42,13 +47,22 @@ class ViewOutbox:
         self._entries.clear()
 
     def next_waiting(self) -> AddView | None:
-        """The oldest view still to be sent, or None. May read from disk; raises what ``reload`` raises."""
-        for entry in self._entries.values():
-            if entry.state == "waiting":
-                if entry.message is None:
-                    entry.message = entry.reload()
-                return entry.message
-        return None
+        """The oldest view still to be sent; None when there is none, or while it is read from disk, which threads do.
+        Raises what its ``reload`` raised."""
+        waiting = (entry for entry in self._entries.values() if entry.state == "waiting")
+        first = list(itertools.islice(waiting, _READ_AHEAD))
+        for entry in first:
+            if entry.message is None and entry.reading is None:
+                entry.reading = Task(entry.reload, "hashlight-read")
+        if not first:
+            return None
+        oldest = first[0]
+        if oldest.reading is not None:
+            if oldest.reading.is_running:
+                return None
+            reading, oldest.reading = oldest.reading, None
+            oldest.message = reading.result()
+        return oldest.message
 
     def mark(self, name: str, state: ViewState) -> None:
         """Note what became of a view; names never offered here are ignored."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -22,13 +23,16 @@ from .engine_session import EngineSession
 from .trouble import Trouble
 
 PUMP_INTERVAL = 0.05  # seconds between two pumps while an engine is there
+# Seconds of work after which a pump leaves the rest to the next one: Blender's window waits meanwhile.
+PUMP_BUDGET = 0.003
 
 Listener = Callable[[EngineSession, Any], None]
 Poller = Callable[[], bool]
 
 _session: EngineSession | None = None
 _listeners: dict[type[Message], list[Listener]] = {}
-_pollers: list[Poller] = []
+_pollers: deque[Poller] = deque()
+_session_waits = False  # the last pump had no time for the engine
 
 
 def current() -> EngineSession | None:
@@ -75,12 +79,23 @@ def poll_while(poller: Poller) -> None:
 def pump() -> bool:
     """Exchange messages with the engine and hand what came to the listeners. Cheap, never waits; main thread only.
 
-    Returns whether anything changed."""
+    What takes long is left to the next pump. Returns whether anything changed."""
+    global _session_waits
     had_pollers = bool(_pollers)
-    for poller in tuple(_pollers):  # one that ends may have another follow
-        if not poller():
-            _pollers.remove(poller)
-    return _pump_session() or had_pollers
+    _session_waits = not _poll() and not _session_waits
+    return (not _session_waits and _pump_session()) or had_pollers
+
+
+def _poll() -> bool:
+    """Call the pollers, the one that has waited longest first; returns whether there was time for all of them."""
+    until = time.perf_counter() + PUMP_BUDGET
+    for _ in range(len(_pollers)):
+        poller = _pollers.popleft()
+        if poller():  # it may have had another follow
+            _pollers.append(poller)
+        if time.perf_counter() > until:
+            return False
+    return True
 
 
 def _pump_session() -> bool:
