@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import read_results
-from benchmarks.window_tables import calls_table, latency_table, memory_table
+from benchmarks.window_tables import calls_table, latency_table, memory_table, stopping_table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = (REPOSITORY / "docs" / "performance.md", REPOSITORY / "README.md")
@@ -249,6 +249,7 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "serving": ("serving", serving_table),
     "window_calls": ("window", calls_table),
     "window_latency": ("window", latency_table),
+    "window_stops": ("window", stopping_table),
     "memory": ("memory", memory_table),
     "remote": ("remote", remote_table),
     "remote_codec": ("remote", remote_codec_table),

@@ -5,6 +5,9 @@
 A real engine trains on a small capture. First the view is turned again and again, each time until a picture of the
 field from there is on the screen. Then 1080p pictures arrive on the image plane and in the viewport while 1080p views
 are sent and training reports. Every function of ours that Blender calls is timed, by the clock and by the processor.
+Last, training is paused, bakes are cancelled, 1080p views are captured, and captures are stopped in the middle of a
+view: how long each takes until it is over.
+
 Prints tables; with ``keep`` they go into benchmarks/results/ as well, from where ``make_tables`` takes them.
 """
 
@@ -26,17 +29,21 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "gui"), str(ROOT)]
+import x_input  # noqa: E402
 from run_in_blender import start  # noqa: E402
 from window import Steps, Window  # noqa: E402
 
 from benchmarks.results import write_result  # noqa: E402
-from benchmarks.window_tables import calls_table, latency_table  # noqa: E402
+from benchmarks.window_tables import calls_table, latency_table, stopping_table  # noqa: E402
 
 EDGES = (1, 2, 5, 10, 20, 50)  # milliseconds
 TURNS = 20
 LIVE_FRAMES = 8
 FRAMES = 60
 VIEWS = 12
+STOPS = 5
+CAPTURED = 4
+STOPPED_SAMPLES = 1024  # of views whose capture is stopped: each would take many minutes
 HD = (1920, 1080)
 CALLS = (
     ("session.registry", "_tick", "messages"),
@@ -47,6 +54,7 @@ CALLS = (
     ("capture.plan_drawing", "_draw_numbers", "plan, numbers"),
 )
 PARTS = (("preview.live", "show_picture", "a picture onto its plane (part of messages)"),)
+RENDER_CALL = "Blender's own start of a render (part of capture)"
 
 
 class Stopwatch:
@@ -66,8 +74,8 @@ class Stopwatch:
 
         setattr(module, name, timed)
 
-    def wrap_draw(self, panel: type[bpy.types.Panel]) -> None:
-        """``wrap`` for a panel's ``draw``, whose arguments Blender counts."""
+    def wrap_panel(self, panel: type[bpy.types.Panel]) -> None:
+        """``wrap`` for a panel's ``draw`` and ``poll``, whose arguments Blender counts."""
         function = panel.draw
 
         def draw(self_: bpy.types.Panel, context: bpy.types.Context) -> None:
@@ -75,6 +83,25 @@ class Stopwatch:
                 function(self_, context)
 
         panel.draw = draw
+        if "poll" not in vars(panel):
+            return
+        ask = panel.poll
+
+        def poll(cls: type[bpy.types.Panel], context: bpy.types.Context) -> bool:
+            with self._timed("panels, whether they show"):
+                return ask(context)
+
+        panel.poll = classmethod(poll)
+
+    def wrap_modal(self, operator: type[bpy.types.Operator], label: str) -> None:
+        """``wrap`` for an operator's ``modal``, whose arguments Blender counts."""
+        function = operator.modal
+
+        def modal(self_: bpy.types.Operator, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+            with self._timed(label):
+                return function(self_, context, event)
+
+        operator.modal = modal
 
     @contextlib.contextmanager
     def _timed(self, label: str) -> Iterator[None]:
@@ -101,7 +128,9 @@ def measure(window: Window, keep: bool) -> Steps:
     plan_drawing.register()
     for panel in bpy.types.Panel.__subclasses__():
         if panel.__name__.startswith("HASHLIGHT_PT_"):
-            watch.wrap_draw(panel)
+            watch.wrap_panel(panel)
+    watch.wrap_modal(window.addon("capture.operators").HASHLIGHT_OT_capture, "capture")
+    watch.wrap(window.addon("capture.passes").PassRenderer, "begin", RENDER_CALL)
 
     window.region("UI").active_panel_category = "Hashlight"
     yield from _train(window)
@@ -110,6 +139,12 @@ def measure(window: Window, keep: bool) -> Steps:
     following = watch.take()
     yield from _live_hd(window)
     yield from _show_hd_frames(window)
+    showing = watch.take()
+    stops = {"training paused": (yield from _pause(window)), "bake cancelled": (yield from _cancel_bakes(window))}
+    watch.take()
+    yield from _capture_hd(window)
+    capturing = watch.take()
+    stops["capture stopped in the middle of a view"] = yield from _stop_captures(window)
     session = window.addon("session.registry").current()
     region = window.region()
     result = {
@@ -117,15 +152,20 @@ def measure(window: Window, keep: bool) -> Steps:
         "device_name": session.welcome.device_name,
         "blender": bpy.app.version_string,
         "viewport": [region.width, region.height],
-        "calls": {"following the view": _summarize(following), "1080p pictures": _summarize(watch.take())},
+        "calls": {
+            "following the view": _summarize(following),
+            "1080p pictures": _summarize(showing),
+            "capturing 1080p": _summarize(capturing),
+        },
         "edges_ms": EDGES,
         "redraw_ms": alone,
         "turns_ms": turns,
+        "stops_ms": stops,
     }
     if keep:
         write_result("window", result)
     with (window.out / "report.txt").open("a", encoding="utf-8") as file:
-        file.write(f"{calls_table([result])}\n\n{latency_table([result])}\n")
+        file.write(f"{calls_table([result])}\n\n{latency_table([result])}\n\n{stopping_table([result])}\n")
 
 
 def _summarize(times: dict[str, list[tuple[float, float]]]) -> list[dict[str, Any]]:
@@ -264,6 +304,79 @@ def _show_hd_frames(window: Window) -> Steps:
         yield 0.1
         neural_view._preparation.give(session, frame)
         yield 0.1
+
+
+def _pause(window: Window) -> Steps:
+    """Milliseconds from the press of Pause until the engine says that it has paused; each time."""
+    session, times = window.addon("session.registry").current(), []
+    for _ in range(STOPS):
+        yield lambda: session.is_training
+        yield 1.0
+        began = time.perf_counter()
+        bpy.ops.hashlight.pause_training()
+        yield lambda: session.status.state == "paused"
+        times.append(1e3 * (time.perf_counter() - began))
+        session.train()
+    return times
+
+
+def _cancel_bakes(window: Window) -> Steps:
+    """Milliseconds from the press of Cancel in the middle of a 1080p frame until the bake is over; each time."""
+    jobs, session = window.addon("bake.jobs"), window.addon("session.registry").current()
+    settings, times = bpy.context.scene.hashlight.bake, []
+    settings.resolution_x, settings.resolution_y = HD
+    settings.video, settings.result = "none", "FILES"
+    for number in range(STOPS):
+        settings.name = f"bake {number}"
+        bpy.ops.hashlight.bake()
+        yield lambda: jobs.last_update(session).message != "Waiting for the engine"
+        yield 1.0
+        began = time.perf_counter()
+        bpy.ops.hashlight.cancel_bake()
+        yield lambda: not jobs.is_busy()
+        assert jobs.last_update(session).state == "cancelled"
+        times.append(1e3 * (time.perf_counter() - began))
+    return times
+
+
+def _is_capturing(window: Window) -> bool:
+    return any(operator.bl_idname == "HASHLIGHT_OT_capture" for operator in window.window.modal_operators)
+
+
+def _begin_capture(window: Window, samples: int) -> None:
+    scene = bpy.context.scene
+    window.show_renders(False)
+    scene.hashlight.folder = tempfile.mkdtemp(prefix="run-")
+    scene.cycles.samples, scene.cycles.use_adaptive_sampling = samples, False
+    with window.viewport():
+        bpy.ops.hashlight.capture_and_train("INVOKE_DEFAULT")
+
+
+def _capture_hd(window: Window) -> Steps:
+    """1080p views captured, sent and learnt."""
+    capture, registry = bpy.context.scene.hashlight.capture, window.addon("session.registry")
+    capture.resolution_x, capture.resolution_y = HD
+    capture.training_views, capture.held_out_views = CAPTURED - 1, 1
+    with window.viewport():
+        bpy.ops.hashlight.plan_cameras()
+    _begin_capture(window, samples=1)
+    yield lambda: not _is_capturing(window)
+    yield lambda: registry.current().views.count("held") == CAPTURED
+
+
+def _stop_captures(window: Window) -> Steps:
+    """Milliseconds from pressing Esc in the middle of a view until the capture is over; each time."""
+    times = []
+    for _ in range(STOPS):
+        _begin_capture(window, STOPPED_SAMPLES)
+        yield lambda: bpy.app.is_job_running("RENDER")
+        yield 4.0
+        began = time.perf_counter()
+        window.press(x_input.ESCAPE)
+        yield lambda: not _is_capturing(window)
+        times.append(1e3 * (time.perf_counter() - began))
+        yield 0.5
+    return times
 
 
 start(lambda wanted: [("window_times", functools.partial(measure, keep="keep" in wanted))])
