@@ -41,6 +41,16 @@ def latency_table(results: Sequence[Result]) -> str:
     return _markdown(["device", "viewport", "from turning the view", "median, ms", "90 %, ms", "longest, ms"], rows)
 
 
+def stopping_table(results: Sequence[Result]) -> str:
+    """From the press of a key or button to the end of what it stops."""
+    rows = []
+    for result in results:
+        for name, times in result.get("stops_ms", {}).items():
+            figures = [f"{value:.0f}" for value in (statistics.median(times), max(times))]
+            rows.append([result["device_name"], name, str(len(times)), *figures])
+    return _markdown(["device", "what", "times", "median, ms", "longest, ms"], rows)
+
+
 def memory_table(results: Sequence[Result]) -> str:
     """Memory of both processes while pictures come (``preview_memory``)."""
     rows = [
