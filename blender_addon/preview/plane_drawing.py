@@ -85,7 +85,7 @@ def _draw() -> None:
         return
     for plane in all_planes(scene):
         picture = _find_picture(plane, scene.frame_current)
-        if picture is None or not plane.visible_in_viewport_get(space):
+        if picture is None or not plane.visible_get(view_layer=context.view_layer, viewport=space):
             continue
         shown = _shown.get(picture.image)
         if shown is None or shown.picture != picture:

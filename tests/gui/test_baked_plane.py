@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import board
 import bpy
+import frames
 import numpy as np
 from bpy_extras.view3d_utils import location_3d_to_region_2d
 from mathutils import Vector
@@ -150,6 +151,22 @@ def test_what_is_before_the_baked_plane_hides_it_and_what_is_behind_it_does_not(
         green = pixels[window.region().height - int(place.y), int(place.x), 1]
         assert (green > 0.2) == is_hidden, f"a cube at {part} of the way"
         bpy.data.objects.remove(bpy.context.object)
+
+
+def test_only_the_plane_that_is_to_be_shown_is(window: Window) -> Steps:
+    scene = bpy.context.scene
+    camera = board.look_through_camera(window)
+    scene.hashlight.preview.place = "FRONT"
+    prepared = window.addon("preview.preparation").prepare(board.picture(camera, COLORS[1]))
+    session = frames.session_around(board.CENTER, board.RADIUS)
+    window.addon("preview.live").show_picture(scene, session, prepared).select_set(False)
+    _show_bake(window, _boards(camera), camera, "png")
+    for shown, color in (("PREVIEW", COLORS[1]), ("BAKE", COLORS[0]), ("PREVIEW", COLORS[1])):
+        scene.hashlight.preview.shown = shown
+        yield 0.5
+        yield lambda: _is_drawn(window)
+        yield 0.5
+        assert _most_seen(window.viewport_pixels(f"only the {shown.lower()} plane")) == list(color), shown
 
 
 def test_a_frame_that_is_slow_to_read_leaves_the_former_one_where_it_belongs(window: Window) -> Steps:
