@@ -16,7 +16,7 @@ from engine.link.messages import Split
 
 from .. import roles
 from . import rigs
-from .cameras import capture_size, pixel_aspect
+from .cameras import camera_from_object, capture_size, pixel_aspect
 from .errors import CaptureError
 
 COLLECTION_NAME = "Hashlight Cameras"
@@ -39,11 +39,13 @@ class PlannedView:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pose:
-    """Where a generated rig puts a camera: ``camera_to_world`` [4, 4] float64."""
+    """Where a planned camera is: ``camera_to_world`` [4, 4] float64. ``slopes``: half the width and height of what it
+    sees one metre before it, in metres."""
 
     name: str
     split: Split
     camera_to_world: np.ndarray
+    slopes: tuple[float, float]
 
 
 def rig_poses(scene: bpy.types.Scene, bounds: Bounds) -> list[Pose]:
@@ -57,6 +59,7 @@ def rig_poses(scene: bpy.types.Scene, bounds: Bounds) -> list[Pose]:
         training, held_out = _directions(settings)
     except ValueError as error:
         raise CaptureError(f"Rig: {error}") from None
+    slopes = picture_slopes(scene)
     distance = _distance(scene, bounds, np.concatenate((training, held_out)))
     distances = rigs.jitter_distances(len(training), distance, settings.jitter, settings.seed)
     splits: tuple[tuple[Split, np.ndarray, np.ndarray], ...] = (
@@ -64,7 +67,7 @@ def rig_poses(scene: bpy.types.Scene, bounds: Bounds) -> list[Pose]:
         ("test", held_out, np.full(len(held_out), distance)),
     )
     return [
-        Pose(f"{split}_{index:03d}", split, rigs.look_at(bounds.center + direction * radius, bounds.center))
+        Pose(f"{split}_{index:03d}", split, rigs.look_at(bounds.center + direction * radius, bounds.center), slopes)
         for split, directions, radii in splits
         for index, (direction, radius) in enumerate(zip(directions, radii, strict=True))
     ]
@@ -91,17 +94,22 @@ def plan_cameras(scene: bpy.types.Scene, bounds: Bounds) -> list[bpy.types.Objec
     return planned
 
 
-def planned_poses(scene: bpy.types.Scene) -> list[Pose]:
+def planned_poses(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> list[Pose]:
     """The cameras that stand in ``scene`` for its rig, training cameras first; none for an animation, or before
-    cameras of a generated rig are planned."""
+    cameras of a generated rig are planned. Raises CaptureError."""
     rig = scene.hashlight.capture.rig
     if rig == "ANIMATION" or (rig in GENERATED_RIGS and not has_planned_cameras(scene)):
         return []
     poses = []
+    slopes: dict[str, tuple[float, float]] = {}  # of a lens: all planned cameras share one
     for view in planned_views(scene):
         assert view.camera is not None
-        matrix = np.array(scene.objects[view.camera].matrix_world.normalized())
-        poses.append(Pose(view.name, view.split, matrix))
+        camera = scene.objects[view.camera]
+        if camera.data.name not in slopes:
+            lens = camera_from_object(camera, depsgraph, *capture_size(scene), pixel_aspect(scene))
+            slopes[camera.data.name] = lens.width / 2 / lens.fx, lens.height / 2 / lens.fy
+        matrix = np.array(camera.matrix_world.normalized())
+        poses.append(Pose(view.name, view.split, matrix, slopes[camera.data.name]))
     return poses
 
 

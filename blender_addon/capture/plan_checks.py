@@ -9,7 +9,7 @@ from mathutils import Vector
 from .. import roles
 from .bounds import fit_bounds, read_bounds
 from .errors import CaptureError
-from .plan import Pose, picture_slopes, planned_poses
+from .plan import Pose, planned_poses
 
 _LOOKS = 5  # rays across and down each picture
 _CUT = 0.02  # of the box's size may stick out before that is told
@@ -21,12 +21,11 @@ def find_plan_warnings(context: bpy.types.Context) -> list[str]:
     subject. Only meshes as the viewport shows them are known. Raises CaptureError when the plan can't be read.
     """
     scene, depsgraph = context.scene, context.evaluated_depsgraph_get()
-    slopes = picture_slopes(scene)
     inside, blind = [], []
-    for pose in planned_poses(scene):
+    for pose in planned_poses(scene, depsgraph):
         if _stands_inside(scene, depsgraph, pose):
             inside.append(pose.name)
-        elif not _sees_anything(scene, depsgraph, pose, slopes):
+        elif not _sees_anything(scene, depsgraph, pose):
             blind.append(pose.name)
     warnings = []
     if inside:
@@ -54,14 +53,12 @@ def _stands_inside(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph, pose:
     return from_behind > len(_AXES) // 2
 
 
-def _sees_anything(
-    scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph, pose: Pose, slopes: tuple[float, float]
-) -> bool:
+def _sees_anything(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph, pose: Pose) -> bool:
     position, axes = Vector(pose.camera_to_world[:3, 3]), pose.camera_to_world[:3, :3]
     across = np.linspace(-0.9, 0.9, _LOOKS)
     # From the middle outwards: most cameras see something at once.
     for x, y in sorted(((x, y) for x in across for y in across), key=lambda at: at[0] ** 2 + at[1] ** 2):
-        direction = Vector(axes @ (x * slopes[0], y * slopes[1], -1.0)).normalized()
+        direction = Vector(axes @ (x * pose.slopes[0], y * pose.slopes[1], -1.0)).normalized()
         hit, _, _, _, obj, _ = scene.ray_cast(depsgraph, position, direction)
         if hit and roles.role_of(obj) is None:
             return True

@@ -22,7 +22,7 @@ from engine.link.messages import Split
 
 from .bounds import read_bounds
 from .errors import CaptureError
-from .plan import COLORS, GENERATED_RIGS, Pose, picture_slopes, planned_poses, rig_poses
+from .plan import COLORS, GENERATED_RIGS, Pose, planned_poses, rig_poses
 from .rigs import box_corners
 
 if not bpy.app.background:  # there is nothing to draw with
@@ -67,7 +67,7 @@ def plan_to_draw(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> tupl
     except CaptureError:
         return None, []
     try:
-        poses = planned_poses(scene)
+        poses = planned_poses(scene, depsgraph)
         if not poses and scene.hashlight.capture.rig in GENERATED_RIGS:
             poses = rig_poses(scene, bounds)
     except CaptureError:
@@ -77,19 +77,15 @@ def plan_to_draw(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> tupl
 
 def _look(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
     bounds, poses = plan_to_draw(scene, depsgraph)
-    try:
-        slopes = picture_slopes(scene)
-    except CaptureError:
-        slopes, poses = (0.0, 0.0), []
     _drawn.scene, _drawn.looked_at = scene.name, time.monotonic()
     box_key = None if bounds is None else (bounds.minimum.tobytes(), bounds.maximum.tobytes())
-    key = (box_key, slopes, *((pose.split, pose.camera_to_world.tobytes()) for pose in poses))
+    key = (box_key, *((pose.split, pose.slopes, pose.camera_to_world.tobytes()) for pose in poses))
     if key != _drawn.key:
         _drawn.key = key
-        _make(bounds, poses, slopes)
+        _make(bounds, poses)
 
 
-def _make(bounds: Bounds | None, poses: list[Pose], slopes: tuple[float, float]) -> None:
+def _make(bounds: Bounds | None, poses: list[Pose]) -> None:
     """Make anew what is drawn."""
     _drawn.box = _drawn.lines = _drawn.labels = None
     if bounds is None:
@@ -98,7 +94,7 @@ def _make(bounds: Bounds | None, poses: list[Pose], slopes: tuple[float, float])
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     _drawn.box = batch_for_shader(shader, "LINES", {"pos": corners[np.array(_BOX_EDGES).reshape(-1)]})
     if poses:
-        lines = [camera_lines(pose.camera_to_world, slopes, bounds.radius * _SIZE) for pose in poses]
+        lines = [camera_lines(pose.camera_to_world, pose.slopes, bounds.radius * _SIZE) for pose in poses]
         colors = np.repeat(np.array([COLORS[pose.split] for pose in poses], np.float32), len(lines[0]), axis=0)
         attributes = {"pos": np.concatenate(lines).astype(np.float32), "color": colors}
         _drawn.lines = batch_for_shader(gpu.shader.from_builtin("FLAT_COLOR"), "LINES", attributes)

@@ -194,6 +194,23 @@ def test_the_radius_says_how_far_the_cameras_are(addon: Import, small_scene: bpy
     assert [(camera.location - center).length for camera in cameras] == pytest.approx([7.0] * 56, rel=1e-5)
 
 
+def test_the_plan_knows_the_scene_cameras_own_lenses(addon: Import, small_scene: bpy.types.Scene) -> None:
+    bpy.ops.hashlight.fit_bounds()
+    settings = small_scene.hashlight.capture
+    settings.rig, settings.held_out_views = "SCENE_CAMERAS", 0
+    small_scene.camera.data.lens = 100.0  # 36 mm across
+    small_scene.camera.rotation_euler.x = math.pi / 2 + math.radians(15)  # past the subject, unless the lens is wide
+    bpy.context.view_layer.update()
+    (pose,) = addon("capture.plan").planned_poses(small_scene, bpy.context.evaluated_depsgraph_get())
+    assert pose.slopes == pytest.approx((0.18, 0.18), rel=1e-5)
+    bpy.ops.hashlight.plan_cameras()
+    assert "Seeing nothing: Camera" in settings.plan_warnings
+    small_scene.camera.data.lens = 20.0
+    bpy.context.view_layer.update()
+    bpy.ops.hashlight.plan_cameras()
+    assert "Seeing nothing" not in settings.plan_warnings
+
+
 def test_names_of_scene_cameras_become_safe_file_names(addon: Import, small_scene: bpy.types.Scene) -> None:
     small_scene.hashlight.capture.rig = "SCENE_CAMERAS"
     small_scene.camera.name = "../../Kamera Ä"

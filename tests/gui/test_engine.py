@@ -193,7 +193,7 @@ def test_the_panels_can_be_used_during_a_capture_and_cancel_it_while_the_scene_i
     top = window.window.height - sidebar.y - sidebar.height
     picture = window.screenshot("capture panel")[top : top + sidebar.height, sidebar.x : sidebar.x + sidebar.width]
     progress = np.nonzero((np.abs(picture - (0.28, 0.45, 0.7)) < 0.06).all(axis=2).sum(axis=1) > 40)[0]
-    yield from window.click(sidebar.x + sidebar.width // 3, top + int(progress.mean()) + 26)  # Cancel is below it
+    yield from window.click(sidebar.x + sidebar.width // 3, top + int(progress[0]) + 34)  # Cancel is below it
     PaintEngine.endless = ""
     yield lambda: not _is_capturing(window)
     folder = window.addon("folders").capture_folder(bpy.context.scene)

@@ -23,7 +23,7 @@ def test_a_button_of_the_panel_can_be_pressed(window: Window) -> Steps:
     sidebar = window.region("UI")
     top = window.window.height - sidebar.y - sidebar.height
     for y in range(top + 34, top + 70, 6):  # below the first panel's header
-        yield from window.click(sidebar.x + sidebar.width // 2, y)
+        yield from window.click(sidebar.x + sidebar.width // 4, y)
         if any("Bounds" in obj.name for obj in scene.objects):
             break
     assert any("Bounds" in obj.name for obj in scene.objects), "no Fit Bounds button was met"
