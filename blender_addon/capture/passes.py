@@ -66,7 +66,7 @@ class PassRenderer:
             with self._in_context():
                 outcome = bpy.ops.render.render("EXEC_DEFAULT")
         except RuntimeError as error:
-            raise ViewError(f"Camera {camera_name}: rendering failed: {str(error).strip()}") from None
+            raise ViewError(f"Camera {camera_name}: rendering failed: {_words_of(error)}") from None
         if "FINISHED" not in outcome:
             raise CaptureCancelled(f"Camera {camera_name}: rendering was cancelled")
         return self.take_pictures()
@@ -142,6 +142,12 @@ def read_exr(path: Path) -> np.ndarray:
         raise CaptureError(f"{path}: can't be read ({getattr(error, 'strerror', None) or error})") from None
     names = "RGBA" if set("RGBA") <= channels.keys() else sorted(channels)[:1]
     return np.stack([channels[name] for name in names], axis=2)
+
+
+def _words_of(error: RuntimeError) -> str:
+    """What Blender reported, each line once."""
+    lines = (line.strip().removeprefix("Error: ") for line in str(error).splitlines())
+    return "; ".join(dict.fromkeys(line for line in lines if line))
 
 
 def _take_pixels(folder: Path) -> np.ndarray:

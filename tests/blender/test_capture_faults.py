@@ -79,7 +79,8 @@ def test_a_view_that_fails_is_left_out_and_tried_again(
     paint.broken = frozenset({"train_001", "train_003"})
     names = collect(
         start(addon, planned_scene),
-        r"2 of 6 views could not be rendered, 4 are kept\. View train_001: .*out of paint at train_001",
+        r"2 of 6 views could not be rendered, 4 are kept\. View train_001: Camera train_001: "
+        r"rendering failed: out of paint at train_001\. Capture",
     )
     assert len(names) == 4
     assert not paint.broken & set(names)
