@@ -1,10 +1,10 @@
 """Take the user guide's screenshots, in a real Blender window with a real engine at work.
 
     python scripts/test_gui.py --script scripts/take_screenshots.py --screen 1280x1300 --keep FOLDER
-    python scripts/take_screenshots.py FOLDER docs/images
+    python scripts/pack_screenshots.py FOLDER docs/images
 
-The first walks from set-up to turntable on the demo's still life and leaves whole screens and what to cut from them;
-the second, outside Blender, cuts and packs them.
+Run by Blender itself: it walks from set-up to turntable on the demo's still life, and leaves whole screens in
+the folder with what to cut from them.
 """
 
 from __future__ import annotations
@@ -16,148 +16,195 @@ import sys
 import tempfile
 from pathlib import Path
 
+import addon_utils
+import bpy
+
 ROOT = Path(__file__).resolve().parents[1]
-MAX_BYTES = 200_000
+sys.path[:0] = [str(ROOT / "tests" / "gui"), str(ROOT / "examples" / "still_life")]
+import x_input  # noqa: E402
+from run_in_blender import start  # noqa: E402
+from scene import build_scene  # noqa: E402
+from window import ADDON, Steps, Window  # noqa: E402
+
 WHEEL_DOWN = 5
+COMPARE_SCROLL = 10  # turns of the wheel that bring the panel of comparisons into sight
+TO_THE_END = 60
+BAKED_FRAME = 9
 
 
-def pack(screens: Path, target: Path) -> None:
-    """Cut the pictures that ``screens``/cuts.json names, with few colours, as PNG of at most ``MAX_BYTES``."""
-    from PIL import Image
+class Tour:
+    """The steps of the user guide, one after another; each is a generator as the window tests have them."""
 
-    target.mkdir(parents=True, exist_ok=True)
-    for name, box in json.loads((screens / "cuts.json").read_text("utf-8")).items():
-        picture = Image.open(screens / f"{name}.png").convert("RGB").crop(box)
-        path = target / f"{name}.png"
-        for colors in (256, 128, 64, 32):
-            picture.quantize(colors, dither=Image.Dither.NONE).save(path, optimize=True)
-            if path.stat().st_size <= MAX_BYTES:
-                break
-        print(f"{path}: {picture.width}x{picture.height}, {path.stat().st_size:,} bytes")
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self._registry = window.addon("session.registry")
+        self._cuts: dict[str, list[int]] = {}
 
+    def walk(self) -> Steps:
+        """All of it."""
+        self._build_scene()
+        yield from self._window.open_tab()
+        yield from self._set_up()
+        yield from self._plan()
+        yield from self._capture_and_train()
+        yield from self._look_around()
+        yield from self._review()
+        yield from self._bake()
+        yield from self._connect()
 
-def walk(window):  # noqa: ANN001, ANN201
-    """The steps of the user guide, one after another, as the window tests have them."""
-    import addon_utils
-    import bpy
-    import x_input
-    from window import ADDON
+    def _build_scene(self) -> None:
+        with contextlib.suppress(TypeError):  # Debian's Blender has no denoiser, which is what is set last
+            build_scene()
+        scene, window = bpy.context.scene, self._window
+        scene.cycles.use_denoising = False
+        scene.cycles.samples = 8
+        scene.hashlight.folder = tempfile.mkdtemp(prefix="run-")
+        settings = scene.hashlight.capture
+        settings.training_views, settings.held_out_views = 24, 4
+        settings.resolution_x = settings.resolution_y = 144
+        scene.hashlight.training.seconds, scene.hashlight.training.evaluate_every = 180.0, 15.0
+        window.view.view_location, window.view.view_distance = (0.0, 0.0, 0.5), 9.0
+        window.space.shading.type = "SOLID"
+        window.space.shading.color_type = "MATERIAL"
+        window.space.overlay.show_relationship_lines = False
 
-    cuts: dict[str, list[int]] = {}
+    def _set_up(self) -> Steps:
+        python = os.environ.pop("HASHLIGHT_ENGINE_PYTHON")
+        bpy.context.preferences.system.use_online_access = True
+        self._window.area.tag_redraw()
+        yield 1.0
+        left, top, right, _ = self._sidebar()
+        self._take("setup", [left, top, right, top + 220])
+        os.environ["HASHLIGHT_ENGINE_PYTHON"] = python
 
-    def sidebar() -> list[int]:
-        region = window.region("UI")
-        top = window.window.height - region.y - region.height
-        return [region.x, top, region.x + region.width, top + region.height]
+    def _plan(self) -> Steps:
+        with self._window.viewport():
+            bpy.ops.hashlight.fit_bounds()
+            bpy.ops.hashlight.plan_cameras()
+        bpy.ops.object.select_all(action="DESELECT")
+        self._window.area.tag_redraw()
+        yield 1.0
+        self._take("plan", self._area())
 
-    def viewport() -> list[int]:
-        area = window.area
+    def _capture_and_train(self) -> Steps:
+        window, registry = self._window, self._registry
+        with window.viewport():
+            bpy.ops.hashlight.capture_and_train("INVOKE_DEFAULT")
+        capture = window.addon("capture.operators")
+        window.show_renders(False)
+        for views in (4, 8, 12, 16):
+            yield lambda views=views: capture._job is None or capture._job.done >= views
+        yield lambda: registry.current().status is not None and registry.current().status.step > 0
+        yield 0.5
+        self._take("capture", [0, 0, window.window.width, window.window.height])
+        yield lambda: capture._job is None
+        for seconds in (60.0, 120.0):  # each within the patience of a test
+            yield lambda seconds=seconds: registry.current().status.seconds >= seconds
+        yield lambda: registry.current().is_trained
+
+    def _look_around(self) -> Steps:
+        """The neural view where the objects were, and all that the panel says of it."""
+        window, scene = self._window, bpy.context.scene
+        scene.hashlight.capture.show_plan = False
+        window.view.view_distance = 4.2
+        with window.viewport():
+            bpy.ops.hashlight.neural_view()
+        neural_view = window.addon("preview.neural_view")
+        yield lambda: neural_view.describe(window.space).startswith("Sharp")
+        for obj in scene.objects:
+            if obj.type == "MESH" and "Plane" not in obj.name:
+                obj.hide_set(True)
+        yield 2.0
+        self._take("neural-view", self._area())
+        self._take("train", self._sidebar())
+        with window.viewport():
+            bpy.ops.hashlight.neural_view()
+
+    def _review(self) -> Steps:
+        """The worst view beside what was captured, seen through its camera."""
+        window, scene = self._window, bpy.context.scene
+        bpy.context.preferences.system.use_region_overlap = False  # the panels stand beside the pictures
+        for name in ("show_extras", "show_floor", "show_axis_x", "show_axis_y", "show_cursor"):
+            setattr(window.space.overlay, name, False)
+        yield 0.5
+        worst = window.addon("review.scores").worst_views(self._registry.current().evaluations[-1], 1)[0][0]
+        with window.viewport():
+            bpy.ops.hashlight.look_through_view(view=worst)
+            bpy.ops.view3d.view_center_camera()
+        yield from self._scroll(COMPARE_SCROLL)
+        yield lambda: "PSNR" in window.addon("review.comparison").describe(scene)
+        yield 2.0
+        self._take("compare", self._area())
+        with window.viewport():
+            bpy.ops.hashlight.look_away()
+
+    def _bake(self) -> Steps:
+        """A turntable while it is rendered, and on its plane."""
+        window, scene = self._window, bpy.context.scene
+        settings = scene.hashlight.bake
+        settings.frames, settings.resolution_x, settings.resolution_y = 24, 320, 320
+        with window.viewport():
+            bpy.ops.hashlight.bake()
+        yield lambda: any(job.done >= 2 for job in self._registry.current().jobs.values())
+        yield from self._scroll(TO_THE_END)
+        left, _, right, bottom = self._sidebar()
+        self._take("bake", [left, bottom - 620, right, bottom])
+        yield lambda: all(job.state != "running" for job in self._registry.current().jobs.values())
+        scene.frame_end = settings.frames
+        scene.frame_set(BAKED_FRAME)
+        window.view.view_perspective = "CAMERA"
+        with window.viewport():
+            bpy.ops.view3d.view_center_camera()
+        yield 3.0
+        left, top, right, _ = self._area()
+        self._take("baked-plane", [left, top, right, window.window.height])
+
+    def _connect(self) -> Steps:
+        """The preferences for an engine elsewhere."""
+        window = self._window
+        preferences = window.addon("preferences").get_preferences()
+        preferences.use_running_engine = True
+        preferences.use_tls = False
+        window.area.ui_type = "PREFERENCES"
+        bpy.context.preferences.active_section = "ADDONS"
+        bpy.context.window_manager.addon_search = "Hashlight"
+        for module in addon_utils.modules():
+            if module.__name__ == ADDON:
+                addon_utils.module_bl_info(module)["show_expanded"] = True
+        yield 1.5
+        area = next(area for area in window.window.screen.areas if area.type == "PREFERENCES")
         top = window.window.height - area.y - area.height
-        return [area.x, top, area.x + area.width, top + area.height]
+        self._take("remote", [area.x, top, area.x + area.width, top + 520])
+        area.type = "VIEW_3D"
+        preferences.use_running_engine = False
+        yield 0.3
 
-    def take(name: str, box: list[int]) -> None:
-        window.screenshot(name)
-        cuts[name] = box
-        (window.out / "cuts.json").write_text(json.dumps(cuts), "utf-8")
+    def _sidebar(self) -> list[int]:
+        return self._box(self._window.region("UI"))
 
-    sys.path.insert(0, str(ROOT / "examples" / "still_life"))
-    from scene import build_scene
+    def _area(self) -> list[int]:
+        return self._box(self._window.area)
 
-    with contextlib.suppress(TypeError):  # Debian's Blender has no denoiser, which is what is set last
-        build_scene()
-    scene = bpy.context.scene
-    scene.cycles.use_denoising = False
-    scene.cycles.samples = 12
-    scene.hashlight.folder = tempfile.mkdtemp(prefix="run-")
-    settings = scene.hashlight.capture
-    settings.training_views, settings.held_out_views = 24, 4
-    settings.resolution_x = settings.resolution_y = 128
-    scene.hashlight.training.seconds, scene.hashlight.training.evaluate_every = 60.0, 8.0
-    window.view.view_location, window.view.view_distance = (0.0, 0.0, 0.5), 9.0
-    window.space.shading.type = "SOLID"
-    window.space.shading.color_type = "MATERIAL"
-    window.space.overlay.show_relationship_lines = False
-    yield from window.open_tab()
+    def _box(self, part: bpy.types.Region | bpy.types.Area) -> list[int]:
+        """Left, top, right and bottom on the screen."""
+        top = self._window.window.height - part.y - part.height
+        return [part.x, top, part.x + part.width, top + part.height]
 
-    python = os.environ.pop("HASHLIGHT_ENGINE_PYTHON")
-    bpy.context.preferences.system.use_online_access = True
-    window.area.tag_redraw()
-    yield 1.0
-    left, top, right, _ = sidebar()
-    take("setup", [left, top, right, top + 220])
-    os.environ["HASHLIGHT_ENGINE_PYTHON"] = python
+    def _scroll(self, steps: int) -> Steps:
+        """Turn the wheel over the sidebar, down."""
+        left, top, right, bottom = self._sidebar()
+        self._window.point_at((left + right) // 2, (top + bottom) // 2)
+        for _ in range(steps):
+            x_input.send(x_input.BUTTON_PRESS, WHEEL_DOWN)
+            x_input.send(x_input.BUTTON_RELEASE, WHEEL_DOWN)
+        self._window.point_at(left - 100, top + 100)  # nothing there has a tooltip
+        yield 1.0
 
-    with window.viewport():
-        bpy.ops.hashlight.fit_bounds()
-        bpy.ops.hashlight.plan_cameras()
-    bpy.ops.object.select_all(action="DESELECT")
-    window.area.tag_redraw()
-    yield 1.0
-    take("plan", viewport())
-
-    registry = window.addon("session.registry")
-    with window.viewport():
-        bpy.ops.hashlight.capture_and_train("INVOKE_DEFAULT")
-    capture = window.addon("capture.operators")
-    window.show_renders(False)
-    yield lambda: capture._job is None or capture._job.done >= 16
-    yield lambda: registry.current().status is not None and registry.current().status.step > 0
-    yield 0.5
-    take("capture", [0, 0, window.window.width, window.window.height])
-    yield lambda: capture._job is None
-    yield lambda: len(registry.current().evaluations) >= 3
-    settings.show_plan = False
-    window.view.view_distance = 4.2
-    with window.viewport():
-        bpy.ops.hashlight.neural_view()
-    neural_view = window.addon("preview.neural_view")
-    yield lambda: neural_view.describe(window.space).startswith("Sharp")
-    for obj in scene.objects:
-        if obj.type == "MESH" and "Plane" not in obj.name:
-            obj.hide_set(True)
-    yield 2.0
-    take("neural-view", viewport())
-    take("train", sidebar())
-    with window.viewport():
-        bpy.ops.hashlight.neural_view()
-        bpy.ops.hashlight.pause_training()
-        scene.hashlight.bake.frames = 24
-        scene.hashlight.bake.resolution_x = scene.hashlight.bake.resolution_y = 240
-        bpy.ops.hashlight.bake()
-    yield lambda: any(job.done >= 2 for job in registry.current().jobs.values())
-    left, top, right, bottom = sidebar()
-    window.point_at((left + right) // 2, (top + bottom) // 2)
-    for _ in range(60):
-        x_input.send(x_input.BUTTON_PRESS, WHEEL_DOWN)
-        x_input.send(x_input.BUTTON_RELEASE, WHEEL_DOWN)
-    yield 1.0
-    take("bake", [left, bottom - 620, right, bottom])
-    yield lambda: all(job.state != "running" for job in registry.current().jobs.values())
-    yield 2.0
-
-    preferences = window.addon("preferences").get_preferences()
-    preferences.use_running_engine = True
-    preferences.use_tls = False
-    window.area.ui_type = "PREFERENCES"
-    bpy.context.preferences.active_section = "ADDONS"
-    bpy.context.window_manager.addon_search = "Hashlight"
-    for module in addon_utils.modules():
-        if module.__name__ == ADDON:
-            addon_utils.module_bl_info(module)["show_expanded"] = True
-    yield 1.5
-    area = next(area for area in window.window.screen.areas if area.type == "PREFERENCES")
-    top = window.window.height - area.y - area.height
-    take("remote", [area.x, top, area.x + area.width, top + 520])
-    area.type = "VIEW_3D"
-    preferences.use_running_engine = False
-    yield 0.3
+    def _take(self, name: str, box: list[int]) -> None:
+        self._window.screenshot(name)
+        self._cuts[name] = box
+        (self._window.out / "cuts.json").write_text(json.dumps(self._cuts), "utf-8")
 
 
 if __name__ == "__main__":
-    if "bpy" in sys.modules:
-        sys.path.insert(0, str(ROOT / "tests" / "gui"))
-        from run_in_blender import start
-
-        start(lambda _wanted: [("screenshots", walk)])
-    else:
-        pack(Path(sys.argv[1]), Path(sys.argv[2]))
+    start(lambda _wanted: [("screenshots", lambda window: Tour(window).walk())])
