@@ -6,16 +6,19 @@ of a bake as they are on disk.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 import numpy as np
 
+from ..background import Task
 from .material import find_picture_node
 from .picture import revisions
 from .plane import all_planes
-from .sequence_frames import FrameReading, find_frame_file
+from .sequence_frames import find_frame_file, read_frame
 
 if not bpy.app.background:  # there is nothing to draw with
     from . import display_table, drawing
@@ -41,21 +44,21 @@ class _Coming:
     def __init__(self, picture: _Picture) -> None:
         self.picture = picture
         self.texture: drawing.PictureTexture | None = None
-        self._reading: FrameReading | None = None
+        self._reading: Task[tuple[tuple[int, int], np.ndarray]] | None = None
         if picture.file is None:
             self.texture = _make_texture(picture.image)
         else:
-            self._reading = FrameReading(picture.file)
-            self._reading.start()
+            self._reading = Task(functools.partial(read_frame, picture.file), "hashlight-read-frame")
 
     def advance(self) -> bool:
         """Go on for ``UPLOAD`` seconds; returns whether it is over."""
-        if (reading := self._reading) is not None:
-            if reading.is_alive():
+        if self._reading is not None:
+            if self._reading.is_running:
                 return False
+            with contextlib.suppress(OSError, ValueError):  # it is missing or no good: Blender's own shadings show that
+                size, pixels = self._reading.result()
+                self.texture = drawing.PictureTexture(*size, pixels)
             self._reading = None
-            if reading.pixels is not None:
-                self.texture = drawing.PictureTexture(*reading.size, reading.pixels)
         return self.texture is None or self.texture.upload(UPLOAD)
 
 

@@ -1,10 +1,8 @@
-"""The frames of image sequences on planes, read from disk in threads: Blender doesn't give away their pixels."""
+"""The frames of image sequences on planes, read from disk: Blender doesn't give away their pixels."""
 
 from __future__ import annotations
 
-import contextlib
 import re
-import threading
 from pathlib import Path
 
 import bpy
@@ -33,24 +31,10 @@ def find_frame_file(node: bpy.types.ShaderNodeTexImage, frame: int) -> Path | No
     return path.with_name(stem + path.suffix)
 
 
-class FrameReading(threading.Thread):
-    """Reads one frame: afterwards ``size`` and ``pixels`` are what ``read_frame`` returns, or ``pixels`` is None for a
-    file that is missing or can't be read."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(name="hashlight-read-frame", daemon=True)
-        self.size = (0, 0)
-        self.pixels: np.ndarray | None = None
-        self._path = path
-
-    def run(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            self.size, self.pixels = read_frame(self._path)
-
-
 def read_frame(path: Path) -> tuple[tuple[int, int], np.ndarray]:
     """Width and height of a bake's frame, and its pixels: [H * W * 4] float32 premultiplied scene-linear, rows from the
-    bottom up. EXR files are so, PNG files have sRGB with straight alpha. Raises OSError, ValueError."""
+    bottom up. EXR files are so, PNG files have sRGB with straight alpha. From any thread. Raises OSError, ValueError.
+    """
     content = path.read_bytes()
     if path.suffix.lower() == ".exr":
         channels = decode_exr(content)

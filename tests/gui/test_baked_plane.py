@@ -175,17 +175,17 @@ def test_a_frame_that_is_slow_to_read_leaves_the_former_one_where_it_belongs(win
     pose = camera.camera_to_world.copy()  # from which the board looks as the second frame does from the camera
     distance = window.addon("preview.plane").choose_distance(camera, board.bounds())
     pose[:3, 3] += 0.5 * board.DISTANCE / distance * pose[:3, 0]
-    reading = window.addon("preview.sequence_frames")
+    drawing = window.addon("preview.plane_drawing")
     _show_bake(window, _boards(camera), camera, "png", shift=(0.0, 0.5, 1.0))
     yield 0.3
     yield lambda: _is_drawn(window)
-    read = reading.read_frame
+    read = drawing.read_frame
 
     def read_slowly(path: Path) -> object:
         time.sleep(4.0)
         return read(path)
 
-    reading.read_frame = read_slowly
+    drawing.read_frame = read_slowly
     try:
         scene.frame_set(scene.frame_start + 1)
         yield 1.0
@@ -194,7 +194,7 @@ def test_a_frame_that_is_slow_to_read_leaves_the_former_one_where_it_belongs(win
         assert _most_seen(pixels) == list(COLORS[0])
         yield lambda: _is_drawn(window)
     finally:
-        reading.read_frame = read
+        drawing.read_frame = read
     yield 0.5
     pixels = board.check_in_place(window, "baked later frame", dataclasses.replace(camera, camera_to_world=pose))
     assert _most_seen(pixels) == list(COLORS[1])
