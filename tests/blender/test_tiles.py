@@ -23,11 +23,16 @@ def cycles_scene(small_scene: bpy.types.Scene) -> bpy.types.Scene:
 def test_a_slow_view_makes_tiles_smaller_and_a_quick_one_larger(addon: Import, cycles_scene: bpy.types.Scene) -> None:
     tiles = addon("capture.tiles")
     cycles_scene.cycles.tile_size = 1024
-    tiles.adapt_tiles(cycles_scene, 600.0)
+    tiles.adapt_tiles(cycles_scene, 200.0)
     slow = cycles_scene.cycles.tile_size
-    assert slow**2 * 600.0 / (1920 * 1080) == pytest.approx(tiles.TILE_SECONDS, rel=0.5)
+    assert slow**2 * 200.0 / (1920 * 1080) == pytest.approx(tiles.TILE_SECONDS, rel=0.5)
     tiles.adapt_tiles(cycles_scene, 6.0)
     assert cycles_scene.cycles.tile_size > 4 * slow
+
+
+def test_a_very_slow_view_is_not_cut_into_thousands_of_tiles(addon: Import, cycles_scene: bpy.types.Scene) -> None:
+    addon("capture.tiles").adapt_tiles(cycles_scene, 100_000.0)
+    assert 500 < 1920 * 1080 / cycles_scene.cycles.tile_size**2 < 1000
 
 
 def test_tiles_that_are_about_right_stay(addon: Import, cycles_scene: bpy.types.Scene) -> None:
