@@ -194,17 +194,24 @@ def _encode_backward_by_level(
                 grad_table[offset + row] = grad_table[offset + row] + weight * g
 
 
-def encode(points: torch.Tensor, layout: torch.Tensor, table: torch.Tensor, features: torch.Tensor) -> None:
+def encode(
+    points: torch.Tensor,
+    layout: torch.Tensor,
+    table: torch.Tensor,
+    features: torch.Tensor,
+    count: torch.Tensor | None = None,
+) -> None:
     """Interpolate the table at ``points`` [n, 3] (unit cube, f32) into ``features`` [n, levels * FEATURES].
 
-    ``layout`` [levels, 3] int32 from GridLayout.to_tensor; ``table`` [entries, FEATURES] f32, on CUDA also f16.
+    ``layout`` [levels, 3] int32 from GridLayout.to_tensor; ``table`` [entries, FEATURES] f32, on CUDA also f16. Rows
+    from ``count`` [1] int32 on may be left as they are, if that is given.
     """
     if not points.shape[0]:
         return
     if points.is_cuda and triton_kernels.available():
         from taichi_kernels.triton_kernels.hash_grid import encode as encode_with_vector_reads
 
-        encode_with_vector_reads(points, layout, table, features)
+        encode_with_vector_reads(points, layout, table, features, count)
         return
     n, levels = points.shape[0], layout.shape[0]
     if points.is_cuda:

@@ -210,8 +210,9 @@ def march_rays(
 ) -> None:
     """Pack up to ``max_samples`` samples of each ray in ``ray_ids`` [n] int32 into the sample arrays.
 
-    ``t_range`` [rays, 2] is advanced past the samples taken. ``counter`` [1] int32 must be 0; afterwards it holds the
-    samples *wanted*, which may exceed the capacity (the length of ``points``): a ray that did not fit gets none.
+    ``t_range`` [rays, 2] is advanced past the samples taken, to the next one if there is any. ``counter`` [1] int32
+    must be 0; afterwards it holds the samples *wanted*, which may exceed the capacity (the length of ``points``): a ray
+    that did not fit gets none.
     ``bits`` and ``coarse_bits`` hold ``cascades`` grids one after the other, the innermost first, of ``resolution`` and
     ``coarse_resolution`` cells a side. Writes ``ray_samples`` [n, 2] int32 (first sample, count), ``points``
     [capacity, 3] in the unit cube, ``distances`` [capacity] along the ray, ``sample_rays`` [capacity] int32 (the ray

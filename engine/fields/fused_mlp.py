@@ -60,11 +60,11 @@ class FusedFieldNetworks(FieldNetworks):
         return a.densities
 
     def forward(  # type: ignore[override]
-        self, a: FusedActivations, rays_d: torch.Tensor, sample_rays: torch.Tensor
+        self, a: FusedActivations, rays_d: torch.Tensor, sample_rays: torch.Tensor, count: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """As FieldNetworks.forward."""
         self._rays_d = rays_d
-        self._kernels.forward(a.features, rays_d, sample_rays, self.mirror, a.densities, a.raw_colors)
+        self._kernels.forward(a.features, rays_d, sample_rays, self.mirror, a.densities, a.raw_colors, count)
         return a.densities, a.raw_colors
 
     def allocate_scratch(self, capacity: int) -> torch.Tensor:  # type: ignore[override]

@@ -81,10 +81,15 @@ class HashGridField:
         encode(batch.points, self.layout, self.table_mirror, batch.activations.features)
         return self.networks.forward_density(batch.activations)
 
-    def evaluate(self, batch: SampleBatch, rays_d: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Raw densities [n, any] (column 0 counts) and raw colours [n, 4] (three count) along ``rays_d`` [rays, 3]."""
-        encode(batch.points, self.layout, self.table_mirror, batch.activations.features)
-        return self.networks.forward(batch.activations, rays_d, batch.sample_rays)
+    def evaluate(
+        self, batch: SampleBatch, rays_d: torch.Tensor, count: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Raw densities [n, any] (column 0 counts) and raw colours [n, 4] (three count) along ``rays_d`` [rays, 3].
+
+        ``count`` [1] int32, if given, tells how many of the samples matter, without anybody waiting for it.
+        """
+        encode(batch.points, self.layout, self.table_mirror, batch.activations.features, count)
+        return self.networks.forward(batch.activations, rays_d, batch.sample_rays, count)
 
     def backward(
         self,

@@ -101,11 +101,12 @@ class FieldNetworks:
         return torch.mm(value, self._matrices[-1], out=a.raw_colors)
 
     def forward(
-        self, a: Activations, rays_d: torch.Tensor, sample_rays: torch.Tensor
+        self, a: Activations, rays_d: torch.Tensor, sample_rays: torch.Tensor, count: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Raw densities [n, any] (column 0 counts) and raw colours [n, 4] (three count) of ``a.features``.
 
-        ``rays_d`` [rays, 3] unit directions, looked up by ``sample_rays`` [n] int32.
+        ``rays_d`` [rays, 3] unit directions, looked up by ``sample_rays`` [n] int32. Samples from ``count`` [1] int32
+        on may be left as they are, if that is given.
         """
         densities = self.forward_density(a)
         encode_directions(rays_d, sample_rays, a.color_inputs, GEOMETRY_VALUES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 import torch
@@ -21,10 +22,9 @@ from taichi_kernels.stepping import StepRule
 # Rays a chunk and samples a round: what fits a CPU's cache, and what fills a GPU.
 _CHUNK_RAYS = {"cpu": 1 << 14, "cuda": 1 << 21}
 _ROUND_SAMPLES = {"cpu": 1 << 16, "cuda": 1 << 22}
-# Samples a ray takes in its first round; twice as many in each one after. Most rays meet a surface at once and stop;
-# what the others need grows, and so does the share of a round that is overhead.
-_FIRST_SAMPLES = 4
-_MAX_SAMPLES = 64
+# Samples a ray takes in one round after another, the last over and over. Most rays meet a surface within a few and
+# stop: what they take past it is wasted, but on a GPU so is a round's time for its launches. The few left take many.
+_ROUNDS = {"cpu": (4, 8, 16, 32, 64), "cuda": (8, 8, 16, 64, 256)}
 # Where a ray of a moving view stops: nobody sees the last hundredth of its light.
 MOVING_TRANSMITTANCE = 0.01
 # Alpha below which a pixel has no depth.
@@ -136,24 +136,30 @@ class Renderer:
         rays_o, rays_d = torch.empty(n, 3, device=device), torch.empty(n, 3, device=device)
         t_range, cosines = torch.empty(n, 2, device=device), torch.empty(n, device=device)
         generate_camera_rays(first, n, camera.width, self._near_distance, row, box, rays_o, rays_d, t_range, cosines)
-        alive = (t_range[:, 0] < t_range[:, 1]).nonzero().view(-1).int()
         ray_samples = torch.empty(n, 2, dtype=torch.int32, device=device)
         counters = torch.zeros(2, dtype=torch.int32, device=device)
         batch = self._reserve()
-        wanted = _FIRST_SAMPLES
-        while alive.shape[0]:
-            per_ray = max(1, min(wanted, batch.capacity // alive.shape[0]))
-            wanted = min(2 * per_ray, _MAX_SAMPLES)
-            counters.zero_()
+
+        def march(rays: torch.Tensor, per_ray: int) -> None:
             march_rays(
-                alive, per_ray, self._steps, rays_o, rays_d, t_range,
+                rays, per_ray, self._steps, rays_o, rays_d, t_range,
                 occupancy.bits, occupancy.coarse_bits, occupancy.resolution, occupancy.coarse_resolution,
                 counters[:1], ray_samples, batch.points, batch.distances, batch.sample_rays, occupancy.cascades,
             )  # fmt: skip
-            samples = batch.first(int(counters[0]))
+
+        # To the first sample of each ray: many meet nothing, and those that are left share a round's samples.
+        march(torch.arange(n, dtype=torch.int32, device=device), 0)
+        alive = (t_range[:, 0] < t_range[:, 1]).nonzero().view(-1).int()
+        rounds = itertools.chain(_ROUNDS[device], itertools.repeat(_ROUNDS[device][-1]))
+        while alive.shape[0]:
+            per_ray = max(1, min(next(rounds), batch.capacity // alive.shape[0]))
+            counters.zero_()
+            march(alive, per_ray)
+            # A GPU knows by itself how many samples there are; a CPU must not work on more.
+            samples = batch.first(per_ray * alive.shape[0] if device == "cuda" else int(counters[0]))
             if not samples.capacity:
                 break
-            raw_densities, raw_colors = self._field.evaluate(samples, rays_d)
+            raw_densities, raw_colors = self._field.evaluate(samples, rays_d, counters[:1])
             next_alive = torch.empty_like(alive)
             composite_rays(
                 alive, ray_samples, samples.distances, raw_densities, raw_colors, t_range, color, depth,

@@ -12,7 +12,6 @@ from taichi_kernels.stepping import StepRule
 
 # instant-ngp's limit too: an aabb_scale of 128.
 MAX_CASCADES = 8
-_CELLS_PER_PIXEL = 2
 
 
 class ConfigError(ValueError):
@@ -49,9 +48,10 @@ class TrainConfig:
     depth_margin: float = 0.06
     depth_weight: float = 0.05
     depth_tolerance: float = 0.02
-    # Pixels that the bounds' longest edge spans in a typical view (see geometry.pixels_across), 0 when not known. Cells
-    # much finer than pixels learn nothing but grain.
+    # Pixels that the bounds' longest edge spans in a typical view (see geometry.pixels_across), 0 when not known, and
+    # how many cells of the finest level to a pixel. Cells much finer than pixels learn nothing but grain.
     pixels_across: float = 0.0
+    cells_per_pixel: float = 2.0
     # Cubes of occupancy, each twice as large as the one before: 1 where there is nothing outside the bounds.
     cascades: int = 1
     # How fast steps grow with the distance from the camera, and how near to it rays begin.
@@ -67,7 +67,7 @@ class TrainConfig:
         for name in ("samples_per_step", "max_rays_per_step", "max_samples_per_ray", "march_steps", "occupancy_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}: {getattr(self, name)} is not a positive number")
-        for name in ("learning_rate", "final_rate_fraction", "depth_margin", "depth_tolerance"):
+        for name in ("learning_rate", "final_rate_fraction", "depth_margin", "depth_tolerance", "cells_per_pixel"):
             if not getattr(self, name) > 0.0:
                 raise ConfigError(f"{name}: {getattr(self, name)} is not a positive number")
         field = self.field
@@ -111,7 +111,7 @@ class TrainConfig:
         """The field's size over the whole unit cube: as fine in the bounds as ``field`` says and the views show."""
         finest = self.field.max_resolution
         if self.pixels_across:
-            finest = min(finest, max(round(_CELLS_PER_PIXEL * self.pixels_across), 2 * self.field.base_resolution))
+            finest = min(finest, max(round(self.cells_per_pixel * self.pixels_across), 2 * self.field.base_resolution))
         return dataclasses.replace(self.field, max_resolution=finest * self.growth)
 
     def to_json(self) -> dict[str, Any]:
@@ -154,6 +154,7 @@ PRESETS = {
         occupancy_every=16,
         occupancy_decay=0.95,
         coarse_until=6000,
+        cells_per_pixel=1.5,
     ),
 }
 
@@ -168,7 +169,15 @@ _SEVERAL_CASCADES: dict[str, dict[str, Any]] = {
         "occupancy_resolution": 64,
         "occupancy_decay": 0.8,
     },
-    "gpu": {"cone_angle": 1 / 256, "near_distance": 0.1, "max_samples_per_ray": 1024, "occupancy_decay": 0.8},
+    # Few views see the same corner of a room: a finer field fits their grain.
+    "gpu": {
+        "field.log2_table_size": 20,
+        "cells_per_pixel": 1.0,
+        "cone_angle": 1 / 256,
+        "near_distance": 0.2,
+        "max_samples_per_ray": 1024,
+        "occupancy_decay": 0.8,
+    },
 }
 
 

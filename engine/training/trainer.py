@@ -167,7 +167,7 @@ class Trainer:
         samples = self._count_samples(batch, rays)
         if samples:
             batch, ray_samples = batch.first(samples), self._ray_samples[:rays]
-            raw_densities, raw_colors = self.field.evaluate(batch, self._rays_d)
+            raw_densities, raw_colors = self.field.evaluate(batch, self._rays_d, self._counter)
             if self.step_count % _OBSERVE_EVERY == 0:
                 self.occupancy.observe(ray_samples, batch, raw_densities, steps)
             self._row_count.zero_()

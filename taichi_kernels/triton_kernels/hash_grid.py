@@ -40,8 +40,21 @@ def _corner(corner: tl.constexpr, cell_x, cell_y, cell_z, fx, fy, fz, side, size
 
 @triton.jit(do_not_specialize=["n"])
 def _encode(
-    n, points, layout, table, features, feature_stride: tl.constexpr, FEATURES: tl.constexpr, BLOCK: tl.constexpr
+    n,
+    count,
+    points,
+    layout,
+    table,
+    features,
+    feature_stride: tl.constexpr,
+    FEATURES: tl.constexpr,
+    BLOCK: tl.constexpr,
+    HAS_COUNT: tl.constexpr,
 ):
+    if HAS_COUNT:
+        n = tl.minimum(n, tl.load(count))
+    if tl.program_id(0) * BLOCK >= n:
+        return
     # Level-major: all points read one level's table before the next, so that it stays in cache.
     level = tl.program_id(1)
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -90,11 +103,19 @@ def _encode_backward(
         tl.atomic_add(target, weight[:, None] * g, mask=mask[:, None], sem="relaxed")
 
 
-def encode(points: torch.Tensor, layout: torch.Tensor, table: torch.Tensor, features: torch.Tensor) -> None:
-    """As ``taichi_kernels.hash_grid.encode``."""
+def encode(
+    points: torch.Tensor,
+    layout: torch.Tensor,
+    table: torch.Tensor,
+    features: torch.Tensor,
+    count: torch.Tensor | None = None,
+) -> None:
+    """As ``taichi_kernels.hash_grid.encode``; of the first ``count`` [1] int32 points alone, if that is given."""
     n = points.shape[0]
     grid = (triton.cdiv(n, _BLOCK), layout.shape[0])
-    _encode[grid](n, points, layout, table, features, features.shape[1], table.shape[1], _BLOCK)
+    _encode[grid](
+        n, count, points, layout, table, features, features.shape[1], table.shape[1], _BLOCK, count is not None
+    )
 
 
 def encode_backward(

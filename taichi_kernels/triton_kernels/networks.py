@@ -64,8 +64,22 @@ def _encode_directions(rays_d, sample_rays, i, mask):
 
 @triton.jit(do_not_specialize=["n"])
 def _forward(
-    n, features, rays_d, sample_rays, weights, densities, colors, WITH_COLOR: tl.constexpr, BLOCK: tl.constexpr
+    n,
+    count,
+    features,
+    rays_d,
+    sample_rays,
+    weights,
+    densities,
+    colors,
+    WITH_COLOR: tl.constexpr,
+    BLOCK: tl.constexpr,
+    HAS_COUNT: tl.constexpr,
 ):
+    if HAS_COUNT:
+        n = tl.minimum(n, tl.load(count))
+    if tl.program_id(0) * BLOCK >= n:
+        return
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = i < n
     c_in, c_geo = tl.arange(0, _IN), tl.arange(0, _GEO)
@@ -165,16 +179,19 @@ def forward(
     weights: torch.Tensor,
     densities: torch.Tensor,
     colors: torch.Tensor,
+    count: torch.Tensor | None = None,
 ) -> None:
     """Raw ``densities`` [n, 1] and, given ``rays_d`` [rays, 3] (float32, unit length), raw ``colors`` [n, 4] (three
     count). The others are float16.
 
-    ``features`` [n, 32]; ``sample_rays`` [n] int32; ``weights`` flat.
+    ``features`` [n, 32]; ``sample_rays`` [n] int32; ``weights`` flat. Of the first ``count`` [1] int32 samples alone,
+    if that is given.
     """
     n = features.shape[0]
     _forward[(triton.cdiv(n, _BLOCK),)](
-        n, features, rays_d, sample_rays, weights, densities, colors, rays_d is not None, _BLOCK, num_warps=8
-    )
+        n, count, features, rays_d, sample_rays, weights, densities, colors, rays_d is not None, _BLOCK,
+        count is not None, num_warps=8,
+    )  # fmt: skip
 
 
 def backward(

@@ -41,6 +41,6 @@ def test_a_bad_setting_is_named(key: str, value: Any) -> None:
 
 
 def test_cells_are_no_finer_than_pixels_can_show() -> None:
-    coarse = choose_preset("gpu", "cpu", {"pixels_across": 100.0})
-    assert coarse.scaled_field.max_resolution == 200
+    coarse = choose_preset("gpu", "cpu", {"pixels_across": 100.0, "cells_per_pixel": 2.5})
+    assert coarse.scaled_field.max_resolution == 250
     assert choose_preset("gpu", "cpu", {"pixels_across": 1e6}).scaled_field == choose_preset("gpu", "cpu").field
