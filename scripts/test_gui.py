@@ -23,10 +23,11 @@ from pathlib import Path
 
 from build_extension import build_extension
 from gui_blender import NoBlenderError, WindowBlender, find_blender
+from gui_watch import SIGN_OF_LIFE, Outcome, follow
 
 ROOT = Path(__file__).resolve().parents[1]
 SCREEN = "1280x800"
-TIME_LIMIT = 900.0  # seconds for all tests together
+TIME_LIMIT = 900.0  # seconds for all tests together, a second try included
 
 
 @contextlib.contextmanager
@@ -64,10 +65,10 @@ def run_in_window(
     out: Path,
     screen: str = SCREEN,
     limit: float = TIME_LIMIT,
-) -> int | None:
-    """Run ``script`` in a Blender with a window; its exit code, None when it took longer than ``limit`` seconds.
+) -> Outcome:
+    """Run ``script`` in a Blender with a window, for ``limit`` seconds at most.
 
-    Blender's own output goes to ``out``/blender.log and, as it comes, to ours.
+    Blender's own output goes to ``out``/blender.log, what the script reports to ours as it comes.
     """
     out.mkdir(parents=True, exist_ok=True)
     zip_file = build_extension()
@@ -89,26 +90,10 @@ def run_in_window(
         log = (out / "blender.log").open("w", encoding="utf-8")
         command = blender.command(program)
         with log, running(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=ROOT) as process:
-            code = _follow(process, out, limit)
+            outcome = follow(process, out, limit)
         for trace in Path(user).glob("*.crash.txt"):
             shutil.copy(trace, out)
-        return code
-
-
-def _follow(process: subprocess.Popen[str], out: Path, limit: float) -> int | None:
-    """Show what the script reports until Blender ends."""
-    deadline = time.monotonic() + limit
-    report, shown = out / "report.txt", 0
-    while True:
-        code = process.poll()
-        if report.is_file():
-            text = report.read_text("utf-8")
-            sys.stdout.write(text[shown:])
-            sys.stdout.flush()
-            shown = len(text)
-        if code is not None or time.monotonic() > deadline:
-            return code
-        time.sleep(0.2)
+        return outcome
 
 
 def main() -> int:
@@ -130,28 +115,45 @@ def main() -> int:
         return int(options.strict)
     with tempfile.TemporaryDirectory(prefix="hashlight-gui-out-") as temporary:
         out = (options.keep or Path(temporary)).absolute()
-        for former in ("report.txt", "results.json"):
+        for former in ("report.txt", "results.json", SIGN_OF_LIFE):
             (out / former).unlink(missing_ok=True)
         script = (options.script or ROOT / "tests" / "gui" / "run_in_blender.py").absolute()
         try:
-            code = run_in_window(blender, script, options.names, out, options.screen)
+            outcome = run_twice_at_most(blender, script, options.names, out, options.screen)
         except NoBlenderError as reason:
             print(f"Window tests NOT RUN: {reason}")
             return int(options.strict)
-        return _summarize(out, code) if options.script is None else int(code != 0)
+        return _summarize(out, outcome) if options.script is None else int(outcome.code != 0)
 
 
-def _summarize(out: Path, code: int | None) -> int:
+def run_twice_at_most(blender: WindowBlender, script: Path, arguments: list[str], out: Path, screen: str) -> Outcome:
+    """``run_in_window``, and once more when the window died: tests that are done are not run again."""
+    began = time.monotonic()
+    outcome = run_in_window(blender, script, arguments, out, screen)
+    if not outcome.is_display_fault:
+        return outcome
+    (out / "blender.log").replace(out / "blender-first.log")
+    done = len(_read_results(out))
+    print(
+        f"{outcome.words}. No check failed by that; {done} tests were done. TRYING ONCE MORE with the others",
+        flush=True,
+    )
+    return run_in_window(blender, script, arguments, out, screen, TIME_LIMIT - (time.monotonic() - began))
+
+
+def _read_results(out: Path) -> dict[str, str]:
     path = out / "results.json"
-    results = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def _summarize(out: Path, outcome: Outcome) -> int:
+    results = _read_results(out)
     failed = [name for name, words in results.items() if words != "passed"]
-    if code is None:
-        print(f"Blender was stopped after {TIME_LIMIT:.0f} s")
-    elif code != 0 or not results:
-        print(f"Blender ended with {code}; its last words:")
+    if outcome.code != 0 or outcome.words or not results:
+        print(f"{outcome.words or f'Blender ended with {outcome.code}'}; its last words:")
         print("\n".join((out / "blender.log").read_text("utf-8", errors="replace").splitlines()[-20:]))
     print(f"{len(results) - len(failed)} passed, {len(failed)} failed in a Blender window")
-    return int(bool(failed) or code != 0 or not results)
+    return int(bool(failed) or outcome.code != 0 or bool(outcome.words) or not results)
 
 
 if __name__ == "__main__":
