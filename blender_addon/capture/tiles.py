@@ -46,8 +46,8 @@ def adapt_tiles(scene: bpy.types.Scene, view_seconds: float) -> None:
 
 
 def tile_side(pixel_seconds: float, pixels: int) -> int:
-    """The side, in pixels, of a tile that takes ``TILE_SECONDS``; of a longer one where so many ``pixels`` would else be
-    cut into too many tiles."""
+    """The side, in pixels, of a tile that takes ``TILE_SECONDS``, or of a longer one where a picture of so many
+    ``pixels`` would be cut into too many of them."""
     side = max(math.sqrt(TILE_SECONDS / max(pixel_seconds, 1e-12)), math.sqrt(pixels / _MOST))
     return min(max(math.ceil(side / 8) * 8, _SMALLEST), _LARGEST)
 
