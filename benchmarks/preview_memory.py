@@ -20,7 +20,7 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 SMALL, LARGE = (96, 64), (1920, 1080)
-ROUNDS = 10  # measurements while small pictures come
+ROUNDS, LARGE_ROUNDS = 10, 4  # measurements while small and large pictures come
 PATIENCE = 120.0
 MEGABYTE = 1 << 20
 
@@ -56,7 +56,7 @@ def main() -> int:
     print("\n| pictures so far | Blender, MB | engine, MB |\n|---|---|---|")
     for row in rows:
         print(f"| {row['pictures']} | {row['blender_mb']:.0f} | {row['engine_mb']:.0f} |")
-    write_result("memory", {"dataset": "preview", "device_name": name, "rows": rows})
+    write_result("memory", {"dataset": "preview", "device_name": name, "large_rows": 1 + LARGE_ROUNDS, "rows": rows})
     return 0
 
 
@@ -108,10 +108,12 @@ def _show_many(
         for _ in range(frames // ROUNDS):
             show(SMALL)
         note(f"{100 + done * (frames // ROUNDS)} of 96x64")
-    for part in (5, large):
+    shown = 0
+    for part in (5, *[large // LARGE_ROUNDS] * LARGE_ROUNDS):
         for _ in range(part):
             show(LARGE)
-        note(f"and {part} more of 1920x1080")
+        shown += part
+        note(f"and {shown} of 1920x1080")
     return rows
 
 

@@ -56,7 +56,7 @@ def memory_table(results: Sequence[Result]) -> str:
     rows = [
         [result["device_name"], row["pictures"], f"{row['blender_mb']:.0f}", f"{row['engine_mb']:.0f}"]
         for result in results
-        for row in (result["rows"][0], *result["rows"][-3:])
+        for row in (result["rows"][0], *result["rows"][-1 - result["large_rows"] :])
     ]
     return _markdown(["device", "pictures", "Blender, MB", "engine, MB"], rows)
 
