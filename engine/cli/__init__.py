@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import keyword
 import os
 import sys
 import time
 from collections.abc import Sequence
+from types import ModuleType
 
 from engine import __version__
 
 COMMANDS = {
     "demo": "the whole job on a scene of its own: capture, train, preview, bake, report",
     "serve": "run the engine for Blender, on this machine or for another one",
+    "import": "turn a dataset into a capture folder, for Blender",
     "train": "train a radiance field from a dataset",
     "eval": "score a run on views it wasn't trained on",
     "render": "render a turntable or a camera path from a run",
@@ -41,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.started = started
     _share_cores()
     try:
-        return int(importlib.import_module(f"engine.cli.{options.command}").run(options))
+        return int(_module_of(options.command).run(options))
     except KeyboardInterrupt:
         print(f"\nhashlight {options.command}: stopped", file=sys.stderr)
         return 130
@@ -61,6 +64,11 @@ def _share_cores() -> None:
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # GNU's: a spin of some microseconds is worth it on idle cores
+
+
+def _module_of(command: str) -> ModuleType:
+    """The module of a command. Python doesn't take a word of its own for a module's name: that gets an underscore."""
+    return importlib.import_module(f"engine.cli.{command}{'_' if keyword.iskeyword(command) else ''}")
 
 
 def _find_command(arguments: Sequence[str]) -> str | None:
@@ -84,7 +92,7 @@ def _build_parser(command: str | None) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name == command:
-            module = importlib.import_module(f"engine.cli.{name}")
+            module = _module_of(name)
             module.add_arguments(subparser)
             subparser.epilog = getattr(module, "EXAMPLES", None)
     return parser

@@ -8,27 +8,32 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from engine.data.dataset import Dataset, DatasetError
 from engine.data.exr import write_exr
+from engine.data.png import encode_png
 from engine.data.views import View
 from engine.files import written_atomically
 
+Progress = Callable[[int, int], None]
+ENCODING_THREADS = 8
 
-def save_dataset(folder: Path, dataset: Dataset) -> None:
+
+def save_dataset(folder: Path, dataset: Dataset, progress: Progress | None = None) -> None:
     """Write ``dataset`` into ``folder``, pictures first, so that the JSON files never name one that isn't there.
 
-    Raises DatasetError that names the file that couldn't be written.
+    ``progress`` is called with (views written, views in all) after each view. Raises DatasetError that names the file
+    that couldn't be written.
     """
     try:
         for sub in ("images", "depth"):
             (folder / sub).mkdir(parents=True, exist_ok=True)
-        for view in dataset.views:
-            _write_pictures(folder, view)
+        _write_views(folder, dataset.views, progress)
         for split, views in (("train", dataset.train), ("test", dataset.test)):
             values = {
                 "color_space": dataset.color_space,
@@ -42,13 +47,28 @@ def save_dataset(folder: Path, dataset: Dataset) -> None:
         raise DatasetError(f"{error.filename or folder}: can't be written ({error.strerror or error})") from None
 
 
+def _write_views(folder: Path, views: list[View], progress: Progress | None) -> None:
+    """Write all pictures on a few threads: packing them releases the interpreter lock."""
+    workers = min(ENCODING_THREADS, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers, thread_name_prefix="encode") as pool:
+        pending = [pool.submit(_write_pictures, folder, view) for view in views]
+        try:
+            for done, future in enumerate(pending, 1):
+                future.result()
+                if progress is not None:
+                    progress(done, len(pending))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
 def _write_pictures(folder: Path, view: View) -> None:
     path = folder / _image_path(view)
     if view.color_space == "linear":
         write_exr(path, {"RGBA": view.color})
     else:
         with written_atomically(path) as temporary:
-            Image.fromarray(view.color).save(temporary)
+            temporary.write_bytes(encode_png(view.color))
     if view.depth is not None:
         write_exr(folder / f"depth/{view.name}.exr", {"V": view.depth})
 

@@ -33,6 +33,7 @@ __all__ = ["Dataset", "DatasetError", "load_dataset"]
 
 Progress = Callable[[int, int], None]
 DECODING_THREADS = 8
+HAS_OWN_SPLIT = "the dataset has a test split of its own, so no views were held out"
 
 
 def load_dataset(path: Path, holdout: int | None = None, progress: Progress | None = None) -> Dataset:
@@ -89,7 +90,7 @@ def _split_frames(
         ]
     if any(split == "test" for _, split in frames):
         if holdout is not None:
-            warnings.append("the dataset has a test split of its own, so no views were held out")
+            warnings.append(HAS_OWN_SPLIT)
     elif holdout is not None:
         frames = [(frame, "test" if index % holdout == 0 else "train") for index, (frame, _) in enumerate(frames)]
     if all(split == "test" for _, split in frames):

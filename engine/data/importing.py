@@ -1,0 +1,115 @@
+"""Turn a dataset of any format into a capture folder, from which Blender trains as from a capture of its own.
+
+Pictures are stored again, losslessly, as captures store theirs: Blender's Python reads EXR and PNG by numpy alone, so
+it must find the kinds that are quick to read in that way, and knows nothing of JPEG or WebP.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.data.capture_folder import save_dataset
+from engine.data.dataset import Dataset, DatasetError
+from engine.data.formats import HAS_OWN_SPLIT, load_dataset
+from engine.data.views import View
+from engine.files import written_atomically
+
+MANIFEST = "manifest.json"
+FORMAT = 1  # of the manifest; the add-on reads it
+
+# (what is done, views that it is done for, views in all)
+StageProgress = Callable[[str, int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class ImportedDataset:
+    """What was imported: numbers of views, and sentences for the user about what was assumed or looks wrong."""
+
+    folder: Path
+    train_views: int
+    test_views: int
+    warnings: list[str]
+
+
+def import_dataset(
+    path: Path, folder: Path, holdout: int | None = None, progress: StageProgress | None = None
+) -> ImportedDataset:
+    """Read the dataset at ``path`` and write it as a capture into ``folder``, which appears whole or not at all.
+
+    Args:
+        path: as for ``load_dataset``.
+        folder: where the capture goes; must be empty or not there yet.
+        holdout: where there is no test split, every ``holdout``-th view becomes one.
+
+    Raises:
+        DatasetError: names the file, and the view or field, at fault.
+    """
+    path, folder = Path(path).absolute(), Path(folder).absolute()
+    _require_free(folder)
+    tell = progress or (lambda stage, done, total: None)
+    dataset = load_dataset(path, holdout, lambda done, total: tell("Reading", done, total))
+    try:
+        scratch = folder.with_name(f".{folder.name}.importing-{os.getpid()}")
+        shutil.rmtree(scratch, ignore_errors=True)  # another process of this number may have died over it
+        scratch.mkdir(parents=True)
+        try:
+            save_dataset(scratch, dataset, lambda done, total: tell("Writing", done, total))
+            _write_manifest(scratch / MANIFEST, dataset, holdout)
+            _put_in_place(scratch, folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except OSError as error:
+        raise DatasetError(f"{error.filename or folder}: can't be written ({error.strerror or error})") from None
+    warnings = [warning for warning in dataset.warnings if warning != HAS_OWN_SPLIT]
+    return ImportedDataset(folder, len(dataset.train), len(dataset.test), warnings)
+
+
+def _require_free(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    if folder.exists():
+        raise DatasetError(f"{folder}: something is there already: choose another folder")
+
+
+def _put_in_place(scratch: Path, folder: Path) -> None:
+    """Rename; whatever has come to be in ``folder`` meanwhile stays."""
+    with contextlib.suppress(FileNotFoundError):
+        folder.rmdir()  # only an empty one goes, and not every system renames onto it
+    scratch.rename(folder)
+
+
+def _write_manifest(path: Path, dataset: Dataset, holdout: int | None) -> None:
+    manifest = {
+        "format": FORMAT,
+        "settings": {
+            "imported_from": str(dataset.path),
+            "holdout": holdout or 0,
+            "color_space": dataset.color_space,
+            "depth": any(view.depth is not None for view in dataset.views),
+            **dataset.train_settings(),
+        },
+        "bounds": dataset.bounds.to_json(),
+        "views": [_describe(view) for view in dataset.views],
+    }
+    with written_atomically(path) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+
+
+def _describe(view: View) -> dict[str, Any]:
+    return {
+        "name": view.name,
+        "split": view.split,
+        "camera": view.camera.to_json(),
+        "source": view.name,
+        "frame": None,
+        "render_seconds": 0.0,  # it is there, and nothing was rendered for it
+        "depth": view.depth is not None,
+        "done": True,
+    }
