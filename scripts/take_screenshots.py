@@ -57,12 +57,12 @@ class Tour:
             build_scene()
         scene, window = bpy.context.scene, self._window
         scene.cycles.use_denoising = False
-        scene.cycles.samples = 8
+        scene.cycles.samples = 16
         scene.hashlight.folder = tempfile.mkdtemp(prefix="run-")
         settings = scene.hashlight.capture
         settings.training_views, settings.held_out_views = 24, 4
         settings.resolution_x = settings.resolution_y = 144
-        scene.hashlight.training.seconds, scene.hashlight.training.evaluate_every = 180.0, 15.0
+        scene.hashlight.training.seconds, scene.hashlight.training.evaluate_every = 90.0, 10.0
         window.view.view_location, window.view.view_distance = (0.0, 0.0, 0.5), 9.0
         window.space.shading.type = "SOLID"
         window.space.shading.color_type = "MATERIAL"
@@ -92,14 +92,13 @@ class Tour:
             bpy.ops.hashlight.capture_and_train("INVOKE_DEFAULT")
         capture = window.addon("capture.operators")
         window.show_renders(False)
-        for views in (4, 8, 12, 16):
+        for views in (4, 8, 12, 16):  # each within the patience of a test
             yield lambda views=views: capture._job is None or capture._job.done >= views
         yield lambda: registry.current().status is not None and registry.current().status.step > 0
         yield 0.5
         self._take("capture", [0, 0, window.window.width, window.window.height])
         yield lambda: capture._job is None
-        for seconds in (60.0, 120.0):  # each within the patience of a test
-            yield lambda seconds=seconds: registry.current().status.seconds >= seconds
+        yield lambda: registry.current().status.seconds >= 45.0
         yield lambda: registry.current().is_trained
 
     def _look_around(self) -> Steps:
@@ -197,6 +196,7 @@ class Tour:
         for _ in range(steps):
             x_input.send(x_input.BUTTON_PRESS, WHEEL_DOWN)
             x_input.send(x_input.BUTTON_RELEASE, WHEEL_DOWN)
+            yield 0.05
         self._window.point_at(left - 100, top + 100)  # nothing there has a tooltip
         yield 1.0
 
