@@ -225,6 +225,8 @@ class CaptureJob:
             self._renderer.scene.frame_set(record.frame)
         if self._in_window:
             self._renderer.begin(record.source)
+            yield
+            self._renderer.go_on()
             while self._renderer.is_rendering:
                 yield
             self._renderer.finish()

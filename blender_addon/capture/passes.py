@@ -7,6 +7,7 @@ writes each pass to a single-layer EXR, which is read back as raw numbers: by Py
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from .exr import decode_exr
 
 # Engines fill the depth of empty pixels with 1e10 or more.
 NOTHING_BEYOND = 1e9
+_PATIENCE = 1.0  # seconds for Blender's main loop to come round
 HALF_MAX = float(np.finfo(np.float16).max)
 
 
@@ -32,6 +34,7 @@ class PassRenderer:
         self._color_folder = scratch / "color"
         self._depth_folder = scratch / "depth" if use_depth else None
         self._is_cancelled = False
+        self._may_go_on = threading.Event()
         scene = self.scene
         tree = compat.new_compositor(scene)
         with self._in_context():  # a new node belongs to the context's scene
@@ -74,17 +77,27 @@ class PassRenderer:
     def begin(self, camera_name: str) -> None:
         """Begin what ``render`` does, beside Blender's window, which stays usable; Esc cancels it.
 
+        Call ``go_on`` when Blender's main loop has come round once. Its scene is in no window, and so Blender takes the
+        graphics context away from the render there and then. A short render would end at that very moment, and give
+        the context back as well: that ends Blender (4.3; GLXBadContext on Linux). So the render waits for it.
+
         When ``is_rendering`` no longer holds, call ``finish``, then ``take_pictures``. Raises CaptureError, ViewError.
         """
         self._aim(camera_name)
         self._is_cancelled = False
+        self._may_go_on.clear()
         bpy.app.handlers.render_cancel.append(self._note_cancelled)
+        bpy.app.handlers.render_pre.append(self._wait_for_main_loop)
         # As a job, Blender takes the scene from the argument only, and its frame from the context.
         with self._in_context(), _without_render_window():
             outcome = bpy.ops.render.render("INVOKE_DEFAULT", scene=self._scene_name)
         if "RUNNING_MODAL" not in outcome:
             self.forget_job()
             raise CaptureError("Blender is rendering something else: wait for its end, then capture again")
+
+    def go_on(self) -> None:
+        """Blender's main loop has come round since ``begin``."""
+        self._may_go_on.set()
 
     @property
     def is_rendering(self) -> bool:
@@ -115,10 +128,16 @@ class PassRenderer:
     def _note_cancelled(self, *_: object) -> None:
         self._is_cancelled = True
 
+    def _wait_for_main_loop(self, *_: object) -> None:
+        """Called in the render's own thread."""
+        self._may_go_on.wait(_PATIENCE)
+
     def forget_job(self) -> None:
         """No longer listen to what ``begin`` began."""
+        self._may_go_on.set()
         with contextlib.suppress(ValueError):  # another file was loaded
             bpy.app.handlers.render_cancel.remove(self._note_cancelled)
+            bpy.app.handlers.render_pre.remove(self._wait_for_main_loop)
 
 
 @contextlib.contextmanager

@@ -60,7 +60,8 @@ class DisplayTable:
 def warm_up() -> None:
     """Have the graphics driver compile all that draws a picture with depth, by drawing one that can't be seen into the
     bound viewport; only while Blender draws it. It may take the driver a tenth of a second, as one piece."""
-    picture = PictureTexture(1, 1, np.zeros(4, np.float32), np.ones(1, np.float32))
+    side = 3  # not a power of two: drivers may have code of its own for these
+    picture = PictureTexture(side, side, np.zeros(4 * side**2, np.float32), np.ones(side**2, np.float32))
     picture.upload(0.0)
     picture.draw(np.eye(4), DisplayTable(make_table_texture(np.zeros((SIZE, SIZE, SIZE, 4), np.float32))))
 

@@ -11,7 +11,7 @@ import bpy.utils.previews
 
 from .chart import Color, draw_chart
 
-_SIZE = 256
+_SIZE = 160
 _REFRESH = 1.0  # seconds after which a chart whose points have changed is drawn again
 _PAUSE = 0.1  # seconds between two charts
 
