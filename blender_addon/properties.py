@@ -9,6 +9,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from engine.link.geometry import MAX_IMAGE_SIDE
+from engine.link.presets import AUTO, PRESETS
 
 from .bake.settings import HASHLIGHT_PG_bake
 from .capture import plan
@@ -25,6 +26,9 @@ RIGS = (
     ("SCENE_CAMERAS", "Scene Cameras", "The cameras that are in the scene already"),
     ("ANIMATION", "Animation", "The active camera along its animation"),
 )
+
+_PRESET_LABELS = {AUTO: "Automatic", "cpu": "CPU", "gpu": "GPU"}
+PRESET_ITEMS = tuple((name, _PRESET_LABELS.get(name, name.title()), words) for name, words in PRESETS.items())
 
 
 def _plan_again(settings: HASHLIGHT_PG_capture, context: bpy.types.Context) -> None:
@@ -200,10 +204,11 @@ class HASHLIGHT_PG_training(bpy.types.PropertyGroup):
         soft_max=600.0,
         subtype="TIME_ABSOLUTE",
     )
-    preset: StringProperty(
+    preset: EnumProperty(
         name="Preset",
-        description="The engine's set of training parameters; auto picks one for the device",
-        default="auto",
+        description="The engine's set of training parameters",
+        items=PRESET_ITEMS,
+        default=AUTO,
     )
     seed: IntProperty(name="Seed", description="Makes training repeatable", default=0, min=0)
 

@@ -7,12 +7,14 @@ import re
 from pathlib import Path
 
 from engine.link.geometry import MAX_IMAGE_SIDE
+from engine.link.presets import PRESETS
 
 PROGRAM = "blender -b FILE.blend --command hashlight"
 _EPILOG = """\
 examples:
   blender -b scene.blend --command hashlight capture --rig HEMISPHERE --views 60 --size 800x800
   blender -b scene.blend --command hashlight train --capture --seconds 300 --save
+  blender -b scene.blend --command hashlight preview --output preview.png
   blender -b scene.blend --command hashlight bake --frames 120 --size 1080x1080 --format exr
 
 Options that are not given stay as the .blend and the preferences have them. An interrupted capture goes on when it is
@@ -31,7 +33,13 @@ def parse(argv: list[str]) -> argparse.Namespace:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_capture(commands.add_parser("capture", help="render all planned views", description="Render all views."))
+    _add_plan(commands.add_parser("plan", help="plan the cameras", description="Plan, and tell what is wrong with it."))
     _add_train(commands.add_parser("train", help="train on the captured views", description="Train, and save the run."))
+    _add_evaluate(commands.add_parser("evaluate", help="score the held-out views", description="Score a run."))
+    _add_preview(
+        commands.add_parser("preview", help="a picture of the field from the scene camera", description="Look.")
+    )
+    _add_compare(commands.add_parser("compare", help="a captured view beside the field's", description="Compare."))
     _add_bake(commands.add_parser("bake", help="bake a turntable or the camera's animation", description="Bake."))
     _add_setup(commands.add_parser("setup", help="install the engine", description="Install the engine, and check it."))
     return parser.parse_args(argv)
@@ -42,12 +50,44 @@ def _add_capture(parser: argparse.ArgumentParser) -> None:
     _add_rig(parser)
 
 
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    _add_common(parser)
+    _add_rig(parser)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    _add_common(parser)
+    _add_engine(parser)
+
+
+def _add_preview(parser: argparse.ArgumentParser) -> None:
+    _add_common(parser)
+    _add_engine(parser)
+    _add_picture(parser, "preview.png")
+    parser.add_argument("--percentage", type=_percentage, metavar="N", help="of the render resolution")
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    _add_common(parser)
+    _add_engine(parser)
+    _add_picture(parser, "compare-VIEW.png")
+    parser.add_argument("--view", help="the captured view's name, like test_000")
+    modes = ("SIDE_BY_SIDE", "DIFFERENCE", "NEURAL", "TRUTH")
+    parser.add_argument("--mode", type=str.upper, choices=modes, help="how the two pictures are set against each other")
+    parser.add_argument("--gain", type=_positive, metavar="X", help="multiplies differences")
+
+
+def _add_picture(parser: argparse.ArgumentParser, name: str) -> None:
+    words = f"a .png in the scene's view transform or a scene-linear .exr (default: {name} in the session folder)"
+    parser.add_argument("--output", type=Path, metavar="FILE", help=words)
+
+
 def _add_train(parser: argparse.ArgumentParser) -> None:
     _add_common(parser)
     _add_engine(parser)
     parser.add_argument("--seconds", type=_positive, metavar="S", help="training time to plan for")
     parser.add_argument("--evaluate-every", type=_positive, metavar="S", help="seconds between scores")
-    parser.add_argument("--preset", help="the engine's set of training parameters")
+    parser.add_argument("--preset", choices=tuple(PRESETS), help="the engine's set of training parameters")
     parser.add_argument("--seed", type=_whole, help="makes training repeatable")
     parser.add_argument("--anew", action="store_true", help="forget what was learnt before")
     parser.add_argument("--capture", action="store_true", help="capture, too, and train on each view as it is rendered")
@@ -64,6 +104,7 @@ def _add_bake(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("png", "exr"), help="what the frames are written as")
     parser.add_argument("--video", choices=("mp4", "webp", "none"), help="what is made of the frames as well")
     parser.add_argument("--levels", type=_count, metavar="N", help="turns of the turntable, one above the other")
+    parser.add_argument("--radius", type=_length, metavar="M", help="the turntable's, in metres; 0 fits the bounds")
     parser.add_argument("--samples", type=_count, metavar="N", help="rays for each pixel, up to 64")
     parser.add_argument("--transparent", action=argparse.BooleanOptionalAction, help="keep what is empty transparent")
     parser.add_argument("--depth", action=argparse.BooleanOptionalAction, help="write depth pictures as well")
@@ -90,7 +131,9 @@ def _add_rig(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     parser.add_argument("--views", type=_count, metavar="N", help="training views of a sphere or hemisphere")
     parser.add_argument("--held-out", type=_whole, metavar="N", help="held-out views")
     parser.add_argument("--capture-size", "--size", type=_size, metavar="WxH", help="size of the views")
+    parser.add_argument("--radius", type=_length, metavar="M", help="of the rig, in metres; 0 fits the bounds")
     parser.add_argument("--fit", action="store_true", help="fit the bounds anew, and plan anew")
+    parser.add_argument("--fit-selected", action="store_true", help="the same, to the selected objects alone")
     parser.add_argument("--plan", action="store_true", help="plan the cameras anew")
 
 
@@ -105,13 +148,30 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--ca-file", type=Path, metavar="FILE", help="the certificate to trust (PEM)")
 
 
+def _length(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0.0 <= number <= 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a length in metres")
+    return number
+
+
+def _percentage(text: str) -> int:
+    number = _count(text)
+    if number > 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than 100")
+    return number
+
+
 def _positive(text: str) -> float:
     try:
         number = float(text)
     except ValueError:
         number = 0.0
     if not 0.0 < number <= 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
     return number
 
 

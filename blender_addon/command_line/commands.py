@@ -1,4 +1,4 @@
-"""capture, train, bake, setup: each does what the panels' buttons do, and waits for the end of it."""
+"""capture, plan, train, bake, setup: each does what the panels' buttons do, and waits for the end of it."""
 
 from __future__ import annotations
 
@@ -14,23 +14,20 @@ from ..bake import jobs as bakes
 from ..capture.bounds import bounds_object, fit_bounds, read_bounds, show_bounds
 from ..capture.job import CaptureJob, ViewListener
 from ..capture.operators import tell_listeners
-from ..capture.plan import GENERATED_RIGS, plan_cameras
+from ..capture.plan import GENERATED_RIGS, plan_cameras, planned_views
+from ..capture.plan_checks import find_plan_warnings
 from ..engine_setup import jobs as setup
 from ..folders import capture_folder, session_folder
-from ..preferences import get_preferences
 from ..roles import objects_of
-from ..session import registry, run, saved_state
+from ..session import registry, run
 from ..session.engine_session import EngineSession
 from ..session.status_text import describe_job, describe_progress, describe_seconds
 from ..transfer import run_files
 from .console import Console
 from .engine_options import chosen_engine
-
-_PUMP_SECONDS = 0.02
-
-
-class CommandError(ValueError):
-    """The command can't be carried out; in words."""
+from .pictures import compare, preview
+from .scores import describe_scores, evaluate, score
+from .waiting import PUMP_SECONDS, CommandError, open_run, wait
 
 
 def capture(options: argparse.Namespace, console: Console) -> None:
@@ -39,6 +36,19 @@ def capture(options: argparse.Namespace, console: Console) -> None:
     _plan(scene, options)
     _render_views(scene, console)
     console.result(str(capture_folder(scene)))
+
+
+def plan(options: argparse.Namespace, console: Console) -> None:
+    """Plan the cameras, and tell what is wrong with the plan. Raises CaptureError."""
+    scene = bpy.context.scene
+    _plan(scene, options)
+    views = planned_views(scene)
+    for warning in find_plan_warnings(bpy.context):
+        console.warn(warning)
+    training = sum(view.split == "train" for view in views)
+    bounds = read_bounds(scene, bpy.context.evaluated_depsgraph_get())
+    size = " x ".join(f"{high - low:.2f}" for low, high in zip(bounds.minimum, bounds.maximum, strict=True))
+    console.result(f"{training} training and {len(views) - training} held-out views of bounds of {size} m")
 
 
 def train(options: argparse.Namespace, console: Console) -> None:
@@ -52,17 +62,16 @@ def train(options: argparse.Namespace, console: Console) -> None:
         raise CommandError("the scene's training has no end: give --seconds")
     with chosen_engine(options):
         session = _begin_to_train(scene, options, console)
-        _wait(session, console, lambda: _is_trained(session), lambda: _describe_training(session))
+        wait(session, console, lambda: _is_trained(session), lambda: _describe_training(session))
         status = session.progress_made
-        _score(session, console)
+        _score_if_due(session, console)
         former = session.snapshot
         run_files.save_snapshot(session, session_folder(scene) / run.RUN)
-        _wait(session, console, lambda: _is_saved(session, former), lambda: "Saving")
+        wait(session, console, lambda: _is_saved(session, former), lambda: "Saving")
     if status is not None:
         console.result(f"{status.step} steps in {describe_seconds(status.seconds)}")
     if session.evaluations:
-        last = session.evaluations[-1]
-        console.result(f"PSNR {last.psnr:.2f} dB, SSIM {last.ssim:.3f} on {len(last.views)} held-out views")
+        console.result(describe_scores(session.evaluations[-1]))
     console.result(session.snapshot.path if session.snapshot is not None else str(session_folder(scene)))
 
 
@@ -72,7 +81,7 @@ def bake(options: argparse.Namespace, console: Console) -> None:
     settings = scene.hashlight.bake
     wanted = {"path": options.path, "name": options.name, "frames": options.frames, "image_format": options.format}
     wanted |= {"video": options.video, "samples": options.samples, "levels": options.levels, "result": options.result}
-    wanted |= {"use_depth": options.depth, "transparent": options.transparent}
+    wanted |= {"use_depth": options.depth, "transparent": options.transparent, "radius": options.radius}
     if options.output is not None:
         wanted["output"] = str(options.output.absolute())
     if options.size is not None:
@@ -81,14 +90,10 @@ def bake(options: argparse.Namespace, console: Console) -> None:
         if value is not None:
             setattr(settings, name, value)
     with chosen_engine(options):
-        if not (saved_state.has_saved_run(scene) or get_preferences().use_running_engine):
-            raise CommandError("there is no run to bake from: train first")
-        session = run.ensure_run(scene)
+        session = open_run(scene, "to bake from")
         name = bakes.start(session, scene, options.resume)
-        _wait(session, console, lambda: not bakes.is_running(session, name), lambda: describe_job(session.jobs[name]))
+        wait(session, console, lambda: _is_baked(session, name), lambda: describe_job(session.jobs[name]))
     update = session.jobs[name]
-    if update.state != "done":
-        raise CommandError(describe_job(update))
     delivery = bakes.last_delivery()
     if delivery is not None and delivery.state == "failed":
         raise CommandError(f"the frames could not be brought here: {delivery.error}")
@@ -105,7 +110,7 @@ def set_up(options: argparse.Namespace, console: Console) -> None:
     while setup.is_busy() or (installation.state == "done" and setup.check() is None):
         registry.pump()
         console.progress(installation.progress if installation.state == "running" else "Checking")
-        time.sleep(_PUMP_SECONDS)
+        time.sleep(PUMP_SECONDS)
     if installation.error is not None:
         raise CommandError("\n".join((str(installation.error), installation.error.hint, *installation.error.lines)))
     check = setup.check()
@@ -121,6 +126,7 @@ def _plan(scene: bpy.types.Scene, options: argparse.Namespace) -> None:
     """Set the scene's rig as the options say, fit bounds and plan cameras where that is wanted or still to be done."""
     settings = scene.hashlight.capture
     wanted = {"rig": options.rig, "training_views": options.views, "held_out_views": options.held_out}
+    wanted["radius"] = options.radius
     if options.capture_size is not None:
         wanted["use_scene_resolution"] = False
         wanted["resolution_x"], wanted["resolution_y"] = options.capture_size
@@ -128,8 +134,8 @@ def _plan(scene: bpy.types.Scene, options: argparse.Namespace) -> None:
     for name, value in given.items():
         setattr(settings, name, value)
     depsgraph = bpy.context.evaluated_depsgraph_get()
-    if options.fit or bounds_object(scene) is None:
-        show_bounds(scene, fit_bounds(scene, bpy.context.view_layer, depsgraph))
+    if options.fit or options.fit_selected or bounds_object(scene) is None:
+        show_bounds(scene, fit_bounds(scene, bpy.context.view_layer, depsgraph, options.fit_selected))
         given["bounds"] = True
     has_cameras = any(True for _ in objects_of(scene, "camera"))
     if settings.rig in GENERATED_RIGS and (options.plan or given or not has_cameras):
@@ -170,23 +176,27 @@ def _is_trained(session: EngineSession) -> bool:
     return session.is_trained and not session.views.count("waiting", "sent")
 
 
+def _is_baked(session: EngineSession, name: str) -> bool:
+    """Whether every frame is there. Raises CommandError when the bake has failed."""
+    if bakes.is_running(session, name):
+        return False
+    if session.jobs[name].state != "done":
+        raise CommandError(describe_job(session.jobs[name]))
+    return True
+
+
 def _is_saved(session: EngineSession, former: SnapshotSaved | None) -> bool:
     """Whether the run was saved after ``former``, and is here."""
     return session.snapshot is not former and not run_files.is_fetching()
 
 
-def _score(session: EngineSession, console: Console) -> None:
-    """Have the held-out views scored as the field is now, unless the engine has done so by itself."""
+def _score_if_due(session: EngineSession, console: Console) -> None:
+    """Have the held-out views scored as the field is now, unless there are none or the engine has done so by itself."""
     status = session.progress_made
     if status is None or not status.test_views:
         return
-
-    def is_scored() -> bool:
-        return bool(session.evaluations) and session.evaluations[-1].step >= status.step
-
-    if not is_scored():
-        session.evaluate()
-    _wait(session, console, is_scored, lambda: "Scoring the held-out views")
+    if not session.evaluations or session.evaluations[-1].step < status.step:
+        score(session, console)
 
 
 def _describe_training(session: EngineSession) -> str:
@@ -200,26 +210,13 @@ def _describe_training(session: EngineSession) -> str:
     return words
 
 
-def _wait(session: EngineSession, console: Console, is_done: Callable[[], bool], describe: Callable[[], str]) -> None:
-    """Pump until ``is_done()``. Raises CommandError when the engine is lost or refuses."""
-    told = None
-    while not is_done():
-        trouble = session.trouble
-        if trouble is not None and trouble is not told:
-            told = trouble
-            words = f"{trouble.message} {trouble.hint}".strip()
-            if trouble.regarding not in session.views:  # one view less is no reason to stop
-                raise CommandError(words)
-            console.warn(words)
-        registry.pump()
-        console.progress(describe())
-        time.sleep(_PUMP_SECONDS)
-    console.progress(describe(), is_last=True)
-
-
 COMMANDS: dict[str, Callable[[argparse.Namespace, Console], None]] = {
     "capture": capture,
+    "plan": plan,
     "train": train,
+    "evaluate": evaluate,
+    "preview": preview,
+    "compare": compare,
     "bake": bake,
     "setup": set_up,
 }

@@ -156,7 +156,8 @@ def _on_status(session: EngineSession, status: Status) -> None:
 
 
 def _on_run(session: EngineSession, run: RunOpened) -> None:
-    _asking.request = 0  # a picture that was under way died with the former engine
+    if session.has_lost(_asking.request):
+        _asking.request = 0
     _asking.shown = None
 
 

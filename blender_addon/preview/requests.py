@@ -51,7 +51,8 @@ def _on_frame(session: EngineSession, frame: Frame) -> None:
 
 def _on_run(session: EngineSession, run: RunOpened) -> None:
     global _request
-    _request = 0  # a picture that was under way died with the former engine
+    if session.has_lost(_request):
+        _request = 0
 
 
 def register() -> None:

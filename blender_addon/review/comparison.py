@@ -100,6 +100,11 @@ def describe(scene: bpy.types.Scene) -> str:
     return f"{_current.view}: PSNR {_current.psnr:.2f} dB at step {_current.step:,}"
 
 
+def is_shown(view: str) -> bool:
+    """Whether captured view ``view`` is the one compared, and its comparison is on the plane."""
+    return _current is not None and _current.view == view and _current.psnr is not None
+
+
 def compose_again(scene: bpy.types.Scene) -> None:
     """Show the same two pictures in another way, as the settings are now."""
     if _current is not None and _current.scene == scene.name and _current.neural is not None:
@@ -175,7 +180,8 @@ def _on_status(session: EngineSession, status: Status) -> None:
 
 def _on_run(session: EngineSession, run: RunOpened) -> None:
     if _current is not None:
-        _current.request = 0  # a picture that was under way died with the former engine
+        if session.has_lost(_current.request):
+            _current.request = 0
         _current.step = -1
 
 

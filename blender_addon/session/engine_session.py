@@ -57,6 +57,7 @@ class EngineSession:
         self._mirror = EngineMirror()
         self._outgoing = Outgoing(self._engine, self.views, self._note_trouble)
         self._last_request = 0
+        self._last_lost_request = 0
 
     # --- the engine itself ---------------------------------------------------------------------------------------
 
@@ -126,6 +127,7 @@ class EngineSession:
         if not run.resume:
             self.views.clear()
         self._outgoing.clear()
+        self._last_lost_request = self._last_request
         self.trouble = None
         if self.phase == "ready":
             self._outgoing.append(run)
@@ -152,6 +154,10 @@ class EngineSession:
         request = RequestFrame(request=self._last_request, camera=camera, quality=quality, depth=depth, exact=exact)
         self._queue(request)
         return self._last_request
+
+    def has_lost(self, request: int) -> bool:
+        """Whether the picture of this id won't come: it was asked of a former engine, or of a former run."""
+        return request <= self._last_lost_request
 
     def evaluate(self) -> None:
         """Have the held-out views scored now; the result is appended to ``evaluations``."""
@@ -304,3 +310,4 @@ class EngineSession:
         """What was on its way, and what only the engine knew, is gone with it."""
         self._mirror.forget_engine()
         self._outgoing.clear()
+        self._last_lost_request = self._last_request

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 
 from engine.link.geometry import MAX_IMAGE_SIDE
+from engine.link.presets import AUTO, PRESETS
 
 
 def positive_seconds(text: str) -> float:
@@ -66,6 +67,11 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="where to compute; auto takes an NVIDIA GPU if there is one (auto)",
     )
+
+
+def add_preset(parser: argparse.ArgumentParser) -> None:
+    """``--preset``."""
+    parser.add_argument("--preset", choices=tuple(PRESETS), default=AUTO, help="settings; auto: by device")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

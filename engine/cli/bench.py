@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.arguments import add_device, add_holdout, picture_size, positive_seconds, whole_number
+from engine.cli.arguments import add_device, add_holdout, add_preset, picture_size, positive_seconds, whole_number
 
 if TYPE_CHECKING:
     from engine.data.views import View
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
     add_device(parser)
-    parser.add_argument("--preset", choices=("auto", "cpu", "gpu"), default="auto", help="settings; auto: by device")
+    add_preset(parser)
     parser.add_argument("--seed", type=whole_number(0, 2**31 - 1), default=0, metavar="N", help="first seed (0)")
     parser.add_argument("--seeds", type=whole_number(1, 100), default=1, metavar="N", help="repeat with N seeds (1)")
     parser.add_argument("--views", type=whole_number(1, 100_000), metavar="N", help="train on N views, chosen evenly")

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.arguments import add_device, add_holdout, positive_seconds, whole_number
+from engine.cli.arguments import add_device, add_holdout, add_preset, positive_seconds, whole_number
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     budget.add_argument("--steps", type=whole_number(1, 100_000_000), metavar="N", help="training steps in all")
     add_device(parser)
-    parser.add_argument("--preset", choices=("auto", "cpu", "gpu"), default="auto", help="settings; auto: by device")
+    add_preset(parser)
     add_holdout(parser, "without a test split: hold out every K-th view, so that there is a score")
     parser.add_argument("--seed", type=whole_number(0, 2**31 - 1), default=0, metavar="N", help="random seed (0)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import os
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +23,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDON = "bl_ext.user_default.hashlight"
+SERVED_TOKEN = "correct-horse-battery"
 
 # bpy reads this while it is imported, so it must be set before any test module is.
 _user_resources = tempfile.TemporaryDirectory(prefix="hashlight-blender-user-", ignore_cleanup_errors=True)
@@ -152,3 +156,30 @@ def capture_and_train(
         return session
 
     return capture_and_train
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., int]]:
+    """Starts ``hashlight serve`` and returns its port; its token, SERVED_TOKEN, is in ``tmp_path``/token.txt too.
+
+    ``patch`` is Python to run in the engine first."""
+    python = os.environ.get("HASHLIGHT_ENGINE_PYTHON") or sys.executable
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: object, patch: str = "") -> int:
+        token, ready = tmp_path / "token.txt", tmp_path / f"ready-{len(processes)}.json"
+        token.write_text(f"{SERVED_TOKEN}\n")
+        options = ["--root", tmp_path / "elsewhere", "--token-file", token, "--ready-file", ready, "--port", 0]
+        code = f"import sys\n{patch}\nfrom engine.cli import main\nsys.exit(main(sys.argv[1:]))"
+        command = [python, "-P", "-c", code, "serve", "--device", "cpu", *map(str, (*options, *arguments))]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path)
+        processes.append(process)
+        deadline = time.monotonic() + 120.0
+        while not ready.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return int(json.loads(ready.read_text())["port"])
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()

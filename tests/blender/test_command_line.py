@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import bpy
+import numpy as np
 import pytest
 
 Import = Callable[[str], ModuleType]
@@ -32,6 +33,10 @@ def execute(addon: Import, small_scene: bpy.types.Scene, monkeypatch: pytest.Mon
         (["--help"], 0),
         (["capture", "--help"], 0),
         (["train", "--help"], 0),
+        (["plan", "--help"], 0),
+        (["evaluate", "--help"], 0),
+        (["preview", "--help"], 0),
+        (["compare", "--help"], 0),
         (["bake", "--help"], 0),
         (["setup", "--help"], 0),
         ([], 2),
@@ -40,6 +45,10 @@ def execute(addon: Import, small_scene: bpy.types.Scene, monkeypatch: pytest.Mon
         (["capture", "--views", "x"], 2),
         (["capture", "--size", "0x10"], 2),
         (["train", "--seconds", "nan"], 2),
+        (["train", "--preset", "gup"], 2),
+        (["plan", "--radius", "-1"], 2),
+        (["preview", "--percentage", "101"], 2),
+        (["compare", "--mode", "blend"], 2),
         (["bake", "--format", "gif"], 2),
     ],
 )
@@ -68,11 +77,36 @@ def test_capture_plans_renders_and_goes_on(
     assert "views" not in capsys.readouterr().err
 
 
+def test_plan_fits_to_what_is_selected_sets_the_radius_and_tells_what_is_wrong(
+    addon: Import, execute: Execute, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for obj in bpy.context.scene.objects:
+        obj.select_set(obj.name == "Ball")
+    assert execute("plan", "--fit-selected", "--views", 3, "--held-out", 1, "--radius", 2.5) == 0
+    out, err = capsys.readouterr()
+    assert "3 training and 1 held-out views of bounds of 0." in out
+    assert "lie outside the bounds" in err, "the cube is not selected"
+    assert "Inside a mesh" not in err
+    bounds = addon("capture.bounds").read_bounds(bpy.context.scene, bpy.context.evaluated_depsgraph_get())
+    assert np.allclose(bounds.center, (0.9, 0.2, 0.4), atol=0.02)
+    cameras = list(addon("roles").objects_of(bpy.context.scene, "camera"))
+    assert len(cameras) == 4
+    distances = [np.linalg.norm(np.array(camera.matrix_world.translation) - bounds.center) for camera in cameras]
+    assert np.allclose(distances, 2.5, atol=1e-4)
+
+    assert execute("plan", "--radius", 0.2) == 0
+    assert "hashlight: warning: Inside a mesh" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
         (["train"], "nothing is captured there yet"),
         (["bake"], "there is no run to bake from: train first"),
+        (["evaluate"], "there is no run to score: train first"),
+        (["preview"], "there is no run to show: train first"),
+        (["compare", "--view", "train_000"], "there is no run to compare with: train first"),
+        (["preview", "--output", "picture.jpg"], "a picture is a .png or an .exr file"),
         (["train", "--capture", "--views", "1", "--held-out", "0"], "No engine is set up yet"),
         (["train", "--engine-python", "/nowhere/python", "--capture"], "doesn't exist or can't be run"),
         (
@@ -157,3 +191,73 @@ def test_train_while_capturing_then_bake_in_another_call(
     assert execute("train", "--seconds", 1, *engine) == 0
     later = json.loads((tmp_path / "scene.hashlight" / "run" / "run.json").read_text())
     assert later["step"] > info["step"]
+
+
+def _read_picture(path: Path, is_data: bool = False) -> np.ndarray:
+    """[H, W, 4] as the file has it, last row first."""
+    image = bpy.data.images.load(str(path))
+    if is_data:
+        image.colorspace_settings.name = "Non-Color"
+    image.alpha_mode = "CHANNEL_PACKED"
+    return np.array(image.pixels).reshape(image.size[1], image.size[0], 4)
+
+
+@pytest.mark.slow
+def test_scores_pictures_and_bakes_of_an_engine_that_runs_already(
+    execute: Execute, serve: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    engine = ["--host", "127.0.0.1", "--port", serve(), "--token-file", tmp_path / "token.txt"]
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    scene = bpy.context.scene
+    scene.view_settings.view_transform = "Standard"
+    rig = ["--views", 4, "--held-out", 2, "--size", "24x24"]
+    assert execute("train", "--capture", "--seconds", 3, *rig, *engine) == 0
+    capsys.readouterr()
+
+    assert execute("evaluate", *engine) == 0
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert sorted(line.partition(":")[0] for line in lines[:2]) == ["test_000", "test_001"]
+    scores = [float(line.split("PSNR ")[1].split(" dB")[0]) for line in lines]
+    assert scores[0] <= scores[1]
+    assert abs(np.mean(scores[:2]) - scores[2]) < 0.011
+
+    assert execute("preview", "--output", tmp_path / "look.exr", "--percentage", 50, *engine) == 0
+    assert execute("preview", "--output", tmp_path / "look.png", *engine) == 0
+    assert str(tmp_path / "look.png") in capsys.readouterr().out
+    linear, displayed = _read_picture(tmp_path / "look.exr"), _read_picture(tmp_path / "look.png", is_data=True)
+    assert linear.shape == displayed.shape == (24, 24, 4)
+    assert linear[..., 3].max() > 0.5, "the subject is seen"
+    assert linear[0, 0, 3] < 0.5, "and what is beside it is not"
+    solid = linear[..., 3] > 0.99
+    light = np.clip(linear[solid][:, :3], 0.0, 1.0)
+    encoded = np.where(light < 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    assert np.abs(displayed[solid][:, :3] - encoded).max() < 0.01
+
+    picture = tmp_path / "compared.png"
+    words = ["--view", "test_001", "--mode", "side_by_side", "--output", picture]
+    assert execute("compare", *words, *engine) == 0
+    assert "test_001: PSNR" in capsys.readouterr().out
+    assert _read_picture(picture).shape == (24, 48, 4)
+    assert execute("compare", "--view", "test_009", *engine) == 1
+    assert "test_009" in capsys.readouterr().err
+
+    assert execute("bake", "--frames", 3, "--size", "16x16", "--video", "none", "--result", "strip", *engine) == 0
+    frames = [Path(line) for line in capsys.readouterr().out.split()]
+    assert [frame.name for frame in frames] == [f"frame_{number:04d}.png" for number in (1, 2, 3)]
+    editor = scene.sequence_editor
+    (strip,) = editor.strips if hasattr(editor, "strips") else editor.sequences
+    assert [element.filename for element in strip.elements] == [frame.name for frame in frames]
+    assert strip.frame_final_duration == 3
+
+    frames[1].unlink()
+    times = [frames[0].stat().st_mtime_ns, frames[2].stat().st_mtime_ns]
+    assert execute("bake", "--frames", 3, "--size", "16x16", "--video", "none", "--resume", *engine) == 0
+    assert frames[1].is_file()
+    assert [frames[0].stat().st_mtime_ns, frames[2].stat().st_mtime_ns] == times
+
+    blocked = frames[0].parents[1] / "blocked"
+    blocked.write_text("no folder")
+    capsys.readouterr()
+    assert execute("bake", "--name", "blocked", "--frames", 2, "--size", "16x16", *engine) == 1
+    err = capsys.readouterr().err
+    assert err.count("blocked") == 1, err

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import socket
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -20,33 +16,7 @@ import pytest
 Import = Callable[[str], ModuleType]
 Serve = Callable[..., int]
 
-PATIENCE = 120.0
-TOKEN = "correct-horse-battery"
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Starts ``hashlight serve`` and returns its port; ``patch`` is Python to run in the engine first."""
-    python = os.environ.get("HASHLIGHT_ENGINE_PYTHON") or sys.executable
-    processes: list[subprocess.Popen[bytes]] = []
-
-    def start(*arguments: object, patch: str = "") -> int:
-        token, ready = tmp_path / "token.txt", tmp_path / f"ready-{len(processes)}.json"
-        token.write_text(f"{TOKEN}\n")
-        options = ["--root", tmp_path / "elsewhere", "--token-file", token, "--ready-file", ready, "--port", 0]
-        code = f"import sys\n{patch}\nfrom engine.cli import main\nsys.exit(main(sys.argv[1:]))"
-        command = [python, "-P", "-c", code, "serve", "--device", "cpu", *map(str, (*options, *arguments))]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path)
-        processes.append(process)
-        deadline = time.monotonic() + PATIENCE
-        while not ready.exists() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return int(json.loads(ready.read_text())["port"])
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.wait()
+TOKEN = "correct-horse-battery"  # of the fixture that serves
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.training.config import ConfigError, TrainConfig, choose_preset
+from engine.link import presets
+from engine.training.config import PRESETS, ConfigError, TrainConfig, choose_preset
 
 
 def test_the_device_chooses_the_preset() -> None:
@@ -44,3 +45,9 @@ def test_cells_are_no_finer_than_pixels_can_show() -> None:
     coarse = choose_preset("gpu", "cpu", {"pixels_across": 100.0, "cells_per_pixel": 2.5})
     assert coarse.scaled_field.max_resolution == 250
     assert choose_preset("gpu", "cpu", {"pixels_across": 1e6}).scaled_field == choose_preset("gpu", "cpu").field
+
+
+def test_the_names_that_others_offer_are_those_of_the_presets() -> None:
+    assert set(presets.PRESETS) == {presets.AUTO, *PRESETS}
+    for name in presets.PRESETS:
+        assert choose_preset(name, "cpu").preset == ("cpu" if name == presets.AUTO else name)

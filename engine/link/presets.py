@@ -1,0 +1,12 @@
+"""The names under which training settings are asked for; ``engine.training.config`` has what they stand for."""
+
+from __future__ import annotations
+
+AUTO = "auto"  # by the engine's device
+
+# With words for those who choose.
+PRESETS = {
+    AUTO: "By the device that the engine computes on",
+    "cpu": "A small field that a processor trains in a minute or two; on a graphics card it needs little memory",
+    "gpu": "A large field with finer detail, for a graphics card; far too slow on a processor",
+}
