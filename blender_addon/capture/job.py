@@ -207,7 +207,7 @@ class CaptureJob:
                 yield from self._beside_window(functools.partial(self._store, record, color, depth, seconds))
                 self._rendered += 1
                 if self._in_window:
-                    adapt_tiles(self._renderer.scene, seconds)
+                    adapt_tiles(self._renderer.scene, record.camera.width * record.camera.height, seconds)
             else:
                 color, depth = yield from self._beside_window(functools.partial(self._read, record))
                 seconds = record.render_seconds or 0.0

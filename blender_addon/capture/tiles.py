@@ -30,12 +30,11 @@ def guess_tiles(scene: bpy.types.Scene) -> None:
     scene.cycles.tile_size = tile_side(max(scene.cycles.samples, 1) / rate, _count_pixels(scene))
 
 
-def adapt_tiles(scene: bpy.types.Scene, view_seconds: float) -> None:
-    """Tiles for the next views of ``scene``, now that one has taken ``view_seconds``."""
+def adapt_tiles(scene: bpy.types.Scene, pixels: int, seconds: float) -> None:
+    """Tiles for the next views of ``scene``, now that one of so many ``pixels`` has taken ``seconds``."""
     if scene.render.engine != "CYCLES":
         return
-    pixels = _count_pixels(scene)
-    pixel_seconds = view_seconds / pixels
+    pixel_seconds = seconds / pixels
     now = min(scene.cycles.tile_size**2, pixels) * pixel_seconds
     wanted = tile_side(pixel_seconds, pixels)
     is_slow = now > _FAR_OFF * TILE_SECONDS and wanted < scene.cycles.tile_size

@@ -23,22 +23,22 @@ def cycles_scene(small_scene: bpy.types.Scene) -> bpy.types.Scene:
 def test_a_slow_view_makes_tiles_smaller_and_a_quick_one_larger(addon: Import, cycles_scene: bpy.types.Scene) -> None:
     tiles = addon("capture.tiles")
     cycles_scene.cycles.tile_size = 1024
-    tiles.adapt_tiles(cycles_scene, 200.0)
+    tiles.adapt_tiles(cycles_scene, 1920 * 1080, 200.0)
     slow = cycles_scene.cycles.tile_size
     assert slow**2 * 200.0 / (1920 * 1080) == pytest.approx(tiles.TILE_SECONDS, rel=0.5)
-    tiles.adapt_tiles(cycles_scene, 6.0)
+    tiles.adapt_tiles(cycles_scene, 1920 * 1080, 6.0)
     assert cycles_scene.cycles.tile_size > 4 * slow
 
 
 def test_a_very_slow_view_is_not_cut_into_thousands_of_tiles(addon: Import, cycles_scene: bpy.types.Scene) -> None:
-    addon("capture.tiles").adapt_tiles(cycles_scene, 100_000.0)
+    addon("capture.tiles").adapt_tiles(cycles_scene, 1920 * 1080, 100_000.0)
     assert 500 < 1920 * 1080 / cycles_scene.cycles.tile_size**2 < 1000
 
 
 def test_tiles_that_are_about_right_stay(addon: Import, cycles_scene: bpy.types.Scene) -> None:
     tiles = addon("capture.tiles")
     cycles_scene.cycles.tile_size = 128
-    tiles.adapt_tiles(cycles_scene, tiles.TILE_SECONDS * 1.5 * 1920 * 1080 / 128**2)
+    tiles.adapt_tiles(cycles_scene, 1920 * 1080, tiles.TILE_SECONDS * 1.5 * 1920 * 1080 / 128**2)
     assert cycles_scene.cycles.tile_size == 128
 
 
@@ -46,7 +46,7 @@ def test_a_view_of_one_tile_stays_one(addon: Import, cycles_scene: bpy.types.Sce
     tiles = addon("capture.tiles")
     cycles_scene.render.resolution_x = cycles_scene.render.resolution_y = 160
     cycles_scene.cycles.tile_size = 2048
-    tiles.adapt_tiles(cycles_scene, 0.6)
+    tiles.adapt_tiles(cycles_scene, 160 * 160, 0.6)
     assert cycles_scene.cycles.tile_size == 2048
 
 
