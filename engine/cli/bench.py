@@ -81,10 +81,13 @@ def run(options: argparse.Namespace) -> int:
     shown = dataclasses.replace(dataset, train=train)
     config = choose_preset(options.preset, device, shown.train_settings())
     bench = Bench(config, dataset.bounds, train, test, device)
-    result = _describe(options, train, test, config.preset, device) | bench.measure(options)
+    description = _describe(options, train, test, config.preset, device)
+    for figures in bench.measure(options):
+        result = description | figures
+        if options.json is not None:
+            write_json(options.json, result)
     _print_table(result)
     if options.json is not None:
-        write_json(options.json, result)
         print(f"Written to {options.json}")
     return 0
 
@@ -97,8 +100,9 @@ class Bench:
     ) -> None:
         self.config, self.bounds, self.train, self.test, self.device = config, bounds, train, test, device
 
-    def measure(self, options: argparse.Namespace) -> dict[str, Any]:
-        """All figures: of the first seed in full, and the median and spread where there are more seeds."""
+    def measure(self, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+        """All figures: medians over seeds and their spread, the rest of the last one. Anew after each seed, so that a
+        measurement cut short has not been for nothing."""
         startup_seconds = self._start_up(options.started)
         runs = []
         last: Trainer | None = None
@@ -113,14 +117,14 @@ class Bench:
                 points += curve
                 _say(f"  {curve[-1]['psnr_black']:.2f} dB on black after {curve[-1]['step']:.0f} steps")
             runs.append({"seed": seed, "budgets": trained, "seconds_to_34db": time_to_reach(points, GOAL_DB)})
-        assert last is not None
-        return (
-            _summarise(runs, options.budgets)
-            | self._rates(last)
-            | {"curve": curve, "startup_seconds": startup_seconds}
-            | {"frame_ms": {} if options.no_frames else self._frame_times(last)}
-            | {"peak_gpu_memory_bytes": self._peak_memory()}
-        )
+            assert last is not None  # there is a budget at least
+            yield (
+                _summarise(runs, options.budgets)
+                | self._rates(last)
+                | {"seeds": len(runs), "curve": curve, "startup_seconds": startup_seconds}
+                | {"frame_ms": {} if options.no_frames else self._frame_times(last)}
+                | {"peak_gpu_memory_bytes": self._peak_memory()}
+            )
 
     def _start_up(self, started: float) -> float:
         """Seconds from the command's start to its first step: all imported, the dataset read, its views on the device,
@@ -278,7 +282,6 @@ def _describe(
         "test_views": len(test),
         "preset": preset,
         "seed": options.seed,
-        "seeds": options.seeds,
     }
 
 
