@@ -13,6 +13,8 @@ from .capture import operators as capture_operators
 from .command_line import registration as command_line
 from .engine_setup import operators as setup_operators
 from .engine_setup import panel as setup_panel
+from .importing import operators as import_operators
+from .importing import panel as import_panel
 from .preview import operators as preview_operators
 from .review import operators as review_operators
 from .review import panel as review_panel
@@ -27,6 +29,7 @@ MODULES: tuple[ModuleType, ...] = (
     setup_operators,
     capture_operators,
     session_operators,
+    import_operators,
     deliveries,
     run_files,
     preview_operators,
@@ -34,6 +37,7 @@ MODULES: tuple[ModuleType, ...] = (
     bake_operators,
     setup_panel,
     panels,
+    import_panel,
     review_panel,
     bake_panel,
     command_line,

@@ -3,7 +3,8 @@
 ``transforms_train.json`` and ``transforms_test.json`` list the finished views with their intrinsics.
 ``images/NAME.exr`` is half RGBA, scene-linear, premultiplied; ``depth/NAME.exr`` one 32-bit channel V, planar z in
 metres, +inf where there is nothing. ``manifest.json`` is the plan. Every file is there whole or not at all, and nothing
-is ever deleted.
+is ever deleted. A dataset that the engine imported lies in such a folder, too: its pictures may be ``images/NAME.png``,
+8-bit sRGB with straight alpha, and its cameras may have lens distortion.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from engine.link.geometry import Bounds, Camera, GeometryError
-from engine.link.messages import Split
+from engine.link.messages import ColorSpace, Split
 
+from ..preview.png import decode_png
 from .errors import CaptureError
 from .exr import write_atomically, write_exr
 from .passes import read_exr
@@ -31,7 +33,8 @@ Settings = Mapping[str, str | int | float | bool]
 
 @dataclasses.dataclass
 class ViewRecord:
-    """One planned view. ``frame`` None: the frame does not matter; ``render_seconds`` None: not captured yet."""
+    """One planned view. ``frame`` None: the frame does not matter; ``render_seconds`` None: not captured yet; ``depth``
+    None: whether there is depth is the same for all views."""
 
     name: str
     split: Split
@@ -39,6 +42,7 @@ class ViewRecord:
     source: str
     frame: int | None = None
     render_seconds: float | None = None
+    depth: bool | None = None
 
     @property
     def is_done(self) -> bool:
@@ -53,7 +57,7 @@ class ViewRecord:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ViewRecord:
         """Read what ``to_json`` wrote. Raises KeyError, TypeError or GeometryError."""
-        fields = {field.name: values[field.name] for field in dataclasses.fields(cls)}
+        fields = {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
         return cls(**(fields | {"camera": Camera.from_json(values["camera"])}))
 
 
@@ -88,9 +92,19 @@ class CaptureDataset:
         dataset.views = {view.name: view for view in views}
         return dataset
 
+    @property
+    def color_space(self) -> ColorSpace:
+        """What the pictures are: scene-linear EXR, or sRGB PNG."""
+        return "srgb" if self.settings.get("color_space") == "srgb" else "linear"
+
+    @property
+    def imported_from(self) -> str:
+        """The dataset that this is a copy of; "" for a capture of Blender's."""
+        return str(self.settings.get("imported_from", ""))
+
     def image_path(self, name: str) -> Path:
         """Where the colour of view ``name`` is."""
-        return self.folder / "images" / f"{name}.exr"
+        return self.folder / "images" / f"{name}.{'exr' if self.color_space == 'linear' else 'png'}"
 
     def depth_path(self, name: str) -> Path:
         """Where the depth of view ``name`` is."""
@@ -109,17 +123,19 @@ class CaptureDataset:
         self._write_json()
 
     def read(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """The pictures of a finished view, as they were written; from any thread. Raises CaptureError that names a file
-        which is no good."""
-        camera = self.views[name].camera
-        color = self._read_picture(self.image_path(name), camera).astype(np.float16, copy=False)
-        if not self.settings.get("depth"):
+        """The pictures of a finished view, as they were written: colour [H, W, 4], float16 or for sRGB uint8, and
+        depth. From any thread. Raises CaptureError that names a file which is no good."""
+        view = self.views[name]
+        color = self._read_picture(self.image_path(name), view.camera)
+        if self.color_space == "linear":
+            color = color.astype(np.float16, copy=False)
+        if not (self.settings.get("depth") if view.depth is None else view.depth):
             return color, None
-        return color, self._read_picture(self.depth_path(name), camera)[..., 0].astype(np.float32)
+        return color, self._read_picture(self.depth_path(name), view.camera)[..., 0].astype(np.float32)
 
     @staticmethod
     def _read_picture(path: Path, camera: Camera) -> np.ndarray:
-        pixels = read_exr(path)
+        pixels = read_exr(path) if path.suffix == ".exr" else read_png(path)
         if pixels.shape[:2] != (camera.height, camera.width):
             size = f"{pixels.shape[1]}x{pixels.shape[0]}"
             raise CaptureError(f"{path}: is {size} pixels, its camera says {camera.width}x{camera.height}")
@@ -131,6 +147,10 @@ class CaptureDataset:
         if not path.is_file():
             return
         former_settings, _, former_views = _read_manifest(path)
+        if source := former_settings.get("imported_from"):
+            raise CaptureError(
+                f"{self.folder} holds the dataset imported from {source}: choose another folder to capture into"
+            )
         for key in sorted({*former_settings, *self.settings}):
             before, now = former_settings.get(key), self.settings.get(key)
             if before != now:
@@ -186,6 +206,15 @@ class CaptureDataset:
             "cx": camera.cx,
             "cy": camera.cy,
         }
+
+
+def read_png(path: Path) -> np.ndarray:
+    """A picture of an imported dataset: [H, W, 4] uint8 sRGB, straight alpha. From any thread. Raises CaptureError."""
+    try:
+        pixels = decode_png(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CaptureError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    return pixels if pixels.shape[2] == 4 else np.dstack((pixels, np.full(pixels.shape[:2], 255, np.uint8)))
 
 
 def _read_manifest(path: Path) -> tuple[dict[str, Any], Bounds, list[ViewRecord]]:

@@ -15,6 +15,7 @@ examples:
   blender -b scene.blend --command hashlight capture --rig HEMISPHERE --views 60 --size 800x800
   blender -b scene.blend --command hashlight train --capture --seconds 300 --save
   blender -b scene.blend --command hashlight preview --output preview.png
+  blender -b scene.blend --command hashlight train --dataset photos --seconds 300 --save
   blender -b scene.blend --command hashlight bake --frames 120 --size 1080x1080 --format exr
 
 Options that are not given stay as the .blend and the preferences have them. An interrupted capture goes on when it is
@@ -40,6 +41,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         commands.add_parser("preview", help="a picture of the field from the scene camera", description="Look.")
     )
     _add_compare(commands.add_parser("compare", help="a captured view beside the field's", description="Compare."))
+    _add_import(commands.add_parser("import", help="import a dataset's views and cameras", description="Import."))
     _add_bake(commands.add_parser("bake", help="bake a turntable or the camera's animation", description="Bake."))
     _add_setup(commands.add_parser("setup", help="install the engine", description="Install the engine, and check it."))
     return parser.parse_args(argv)
@@ -90,8 +92,23 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=tuple(PRESETS), help="the engine's set of training parameters")
     parser.add_argument("--seed", type=_whole, help="makes training repeatable")
     parser.add_argument("--anew", action="store_true", help="forget what was learnt before")
-    parser.add_argument("--capture", action="store_true", help="capture, too, and train on each view as it is rendered")
+    views = parser.add_mutually_exclusive_group()
+    views.add_argument("--capture", action="store_true", help="capture, too, and train on each view as it is rendered")
+    views.add_argument("--dataset", type=Path, metavar="PATH", help="import this dataset first, as import does")
+    _add_holdout(parser)
     _add_rig(parser.add_argument_group("with --capture"))
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", type=Path, metavar="PATH", help="a folder with transforms.json, or such a file")
+    _add_common(parser)
+    _add_holdout(parser)
+    _add_engine_python(parser)
+
+
+def _add_holdout(parser: argparse.ArgumentParser) -> None:
+    words = "where a dataset holds no views out itself, do so with every K-th (default: 8; 0 for none)"
+    parser.add_argument("--holdout", type=_whole, metavar="K", default=8, help=words)
 
 
 def _add_bake(parser: argparse.ArgumentParser) -> None:
@@ -139,7 +156,7 @@ def _add_rig(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the engine")
-    group.add_argument("--engine-python", type=Path, metavar="FILE", help="the Python that the engine is installed in")
+    _add_engine_python(group)
     group.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where it computes")
     group.add_argument("--host", help="use an engine that runs there, started with 'hashlight serve'")
     group.add_argument("--port", type=_count, help="its port")
@@ -163,6 +180,10 @@ def _percentage(text: str) -> int:
     if number > 100:
         raise argparse.ArgumentTypeError(f"{text!r} is more than 100")
     return number
+
+
+def _add_engine_python(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    parser.add_argument("--engine-python", type=Path, metavar="FILE", help="the Python that the engine is installed in")
 
 
 def _positive(text: str) -> float:

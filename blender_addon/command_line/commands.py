@@ -15,7 +15,6 @@ from ..capture.bounds import bounds_object, fit_bounds, read_bounds, show_bounds
 from ..capture.job import CaptureJob, ViewListener
 from ..capture.operators import tell_listeners
 from ..capture.plan import GENERATED_RIGS, plan_cameras, planned_views
-from ..capture.plan_checks import find_plan_warnings
 from ..engine_setup import jobs as setup
 from ..folders import capture_folder, session_folder
 from ..roles import objects_of
@@ -24,6 +23,7 @@ from ..session.engine_session import EngineSession
 from ..session.status_text import describe_job, describe_progress, describe_seconds
 from ..transfer import run_files
 from .console import Console
+from .datasets import import_dataset, import_into
 from .engine_options import chosen_engine
 from .pictures import compare, preview
 from .scores import describe_scores, evaluate, score
@@ -42,9 +42,10 @@ def plan(options: argparse.Namespace, console: Console) -> None:
     """Plan the cameras, and tell what is wrong with the plan. Raises CaptureError."""
     scene = bpy.context.scene
     _plan(scene, options)
-    views = planned_views(scene)
-    for warning in find_plan_warnings(bpy.context):
+    bpy.ops.hashlight.plan_cameras()
+    for warning in scene.hashlight.capture.plan_warnings.splitlines():
         console.warn(warning)
+    views = planned_views(scene)
     training = sum(view.split == "train" for view in views)
     bounds = read_bounds(scene, bpy.context.evaluated_depsgraph_get())
     size = " x ".join(f"{high - low:.2f}" for low, high in zip(bounds.minimum, bounds.maximum, strict=True))
@@ -156,6 +157,8 @@ def _render_views(scene: bpy.types.Scene, console: Console, on_view: ViewListene
 
 
 def _begin_to_train(scene: bpy.types.Scene, options: argparse.Namespace, console: Console) -> EngineSession:
+    if options.dataset is not None:
+        import_into(scene, options, console)
     if not options.capture:
         run.train_on_captured(scene, options.anew)
         session = registry.current()
@@ -213,6 +216,7 @@ def _describe_training(session: EngineSession) -> str:
 COMMANDS: dict[str, Callable[[argparse.Namespace, Console], None]] = {
     "capture": capture,
     "plan": plan,
+    "import": import_dataset,
     "train": train,
     "evaluate": evaluate,
     "preview": preview,

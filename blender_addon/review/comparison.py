@@ -16,7 +16,7 @@ import numpy as np
 from mathutils import Matrix
 
 from engine.link.geometry import Bounds, Camera
-from engine.link.messages import Frame, RunOpened, Status
+from engine.link.messages import ColorSpace, Frame, RunOpened, Status
 
 from ..preview import requests
 from ..preview.material import ensure_material, picture_node
@@ -26,7 +26,7 @@ from ..session import registry
 from ..session.engine_session import EngineSession
 from ..session.trouble import Trouble
 from .pictures import Mode, compose, psnr
-from .views import find_view, read_truth, truth_path
+from .views import find_truth, find_view, read_truth
 
 RENDERING_SHARE = 1 / 3  # of the engine's time may go into a comparison that keeps up; training needs the rest
 
@@ -39,6 +39,7 @@ class _Comparison:
     view: str
     camera: Camera
     truth_path: Path
+    color_space: ColorSpace
     bounds: Bounds
     request: int = 0  # 0: none under way
     asked_at: float = 0.0
@@ -72,8 +73,8 @@ class _Work:
         try:
             if self.truth is None:
                 self.truth = read_truth(self.comparison.truth_path)
-            self.psnr = psnr(self.neural, self.truth)
-            self.picture = compose(self.neural, self.truth, self.mode, self.gain)
+            self.psnr = psnr(self.neural, self.truth, self.comparison.color_space)
+            self.picture = compose(self.neural, self.truth, self.mode, self.gain, self.comparison.color_space)
         except (ValueError, MemoryError) as error:
             self.error = str(error) or type(error).__name__
 
@@ -87,7 +88,8 @@ def begin(session: EngineSession, scene: bpy.types.Scene, name: str) -> None:
     global _current
     view = find_view(scene, name)
     assert session.bounds is not None  # it has a run
-    _current = _Comparison(scene.name, name, view.camera, truth_path(scene, name), session.bounds)
+    path, color_space = find_truth(scene, name)
+    _current = _Comparison(scene.name, name, view.camera, path, color_space, session.bounds)
     _ask(session, _current)
 
 

@@ -10,11 +10,14 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from engine.link.messages import ColorSpace
+
 from ..background import Task
-from ..capture.dataset import MANIFEST, CaptureDataset, Settings, ViewRecord
+from ..capture.dataset import MANIFEST, CaptureDataset, Settings, ViewRecord, read_png
 from ..capture.errors import CaptureError
 from ..capture.exr import decode_exr
 from ..folders import capture_folder
+from ..preview.srgb import decode_srgb
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ _looked: tuple[Path | None, float] = None, 0.0  # at which manifest, and when
 def has_views(scene: bpy.types.Scene) -> bool:
     """Whether any view is captured. Cheap: for panels, which are drawn again and again during a capture."""
     try:
-        return next((capture_folder(scene) / "images").glob("*.exr"), None) is not None
+        images = capture_folder(scene) / "images"
+        return any(next(images.glob(kind), None) is not None for kind in ("*.exr", "*.png"))
     except (OSError, ValueError):
         return False
 
@@ -73,11 +77,12 @@ def known_capture(scene: bpy.types.Scene, max_age: float) -> tuple[Settings, dic
     return _cached.dataset.settings, _cached.views
 
 
-def truth_path(scene: bpy.types.Scene, name: str) -> Path:
-    """Where the captured picture of view ``name`` is. Raises CaptureError when there is no such view."""
+def find_truth(scene: bpy.types.Scene, name: str) -> tuple[Path, ColorSpace]:
+    """Where the captured picture of view ``name`` is, and what it holds. Raises CaptureError when there is no such
+    view."""
     find_view(scene, name)
     assert _cached is not None
-    return _cached.dataset.image_path(name)
+    return _cached.dataset.image_path(name), _cached.dataset.color_space
 
 
 def _read_capture(scene: bpy.types.Scene) -> _Capture | None:
@@ -124,6 +129,8 @@ def neighbour(scene: bpy.types.Scene, name: str, step: int) -> str:
 
 def read_truth(path: Path) -> np.ndarray:
     """A captured picture: [H, W, 4] float16, scene-linear, premultiplied. Any thread. Raises CaptureError naming it."""
+    if path.suffix == ".png":
+        return _to_linear(read_png(path))
     try:
         channels = decode_exr(path.read_bytes())
         return np.stack([channels[name].astype(np.float16) for name in "RGBA"], axis=2)
@@ -133,3 +140,10 @@ def read_truth(path: Path) -> np.ndarray:
         raise CaptureError(f"{path}: has no channel {error.args[0]}") from None
     except ValueError as error:
         raise CaptureError(f"{path}: {error}") from None
+
+
+def _to_linear(color: np.ndarray) -> np.ndarray:
+    """Scene-linear premultiplied [H, W, 4] float16 of sRGB [H, W, 4] uint8 with straight alpha."""
+    linear = decode_srgb(np.arange(256, dtype=np.float32) / 255)[color[..., :3]]
+    alpha = color[..., 3:].astype(np.float32) / 255
+    return np.concatenate((linear * alpha, alpha), axis=2).astype(np.float16)

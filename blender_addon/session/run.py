@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
 
 from engine.link.geometry import Bounds, Camera, pixels_across
-from engine.link.messages import AddView, OpenRun, Split
+from engine.link.messages import AddView, ColorSpace, OpenRun, Split
 
 from ..capture.bounds import read_bounds
 from ..capture.dataset import MANIFEST, CaptureDataset
@@ -26,9 +27,11 @@ RUN = "run"  # the run's folder inside the session's
 
 # What to train with instead when memory doesn't do.
 _SMALLER_PRESETS = {"gpu": "cpu"}
+_IMPORTED_SETTINGS = ("cascades", "pixels_across")  # in the manifest of an imported dataset
 _PRESETS_OF_DEVICES = {"cuda": "gpu", "cpu": "cpu"}
 
 _captures: Path | None = None  # the capture folder whose views belong to the session's run
+_imported: Path | None = None  # the one that was imported, with no run of its own yet
 
 
 def ensure_engine(scene: bpy.types.Scene) -> EngineSession:
@@ -57,11 +60,11 @@ def ensure_run(scene: bpy.types.Scene, anew: bool = False) -> EngineSession:
     """
     session = None if anew else session_of(scene)
     if session is None:
-        dataset = _captured_dataset(capture_folder(scene))
-        camera = next(iter(dataset.views.values())).camera
-        session = ensure_engine(scene)
         folder = capture_folder(scene)
-        _open(session, scene, folder, dataset.bounds, camera, resume=not anew)
+        dataset = _captured_dataset(folder)
+        session = ensure_engine(scene)
+        resume = not anew and folder != _imported
+        _open(session, scene, folder, dataset.bounds, _settings_for(dataset), resume, dataset.color_space)
         offer_captured_views(session, folder)
     session.start()
     return session
@@ -70,6 +73,14 @@ def ensure_run(scene: bpy.types.Scene, anew: bool = False) -> EngineSession:
 def train_on_captured(scene: bpy.types.Scene, anew: bool) -> None:
     """Train the scene's run, going on where it stood unless ``anew``. Raises what ``ensure_run`` raises."""
     train(ensure_run(scene, anew), scene)
+
+
+def begin_with_import(folder: Path) -> None:
+    """A dataset was imported into ``folder``: a run that is open for it, or left by others, is not of these views."""
+    global _captures, _imported
+    _imported = folder
+    if _captures == folder:
+        _captures = None
 
 
 def _captured_dataset(folder: Path) -> CaptureDataset:
@@ -89,13 +100,16 @@ def open_run_for_capture(session: EngineSession, scene: bpy.types.Scene) -> None
     """
     folder = capture_folder(scene)
     bounds = read_bounds(scene, bpy.context.evaluated_depsgraph_get())
+    former = CaptureDataset.open(folder) if (folder / MANIFEST).is_file() else None
+    if former is not None and former.imported_from:
+        raise CaptureError(
+            f"{folder} holds the dataset imported from {former.imported_from}: use Train, or choose another folder in "
+            "Capture > Output > Folder"
+        )
     if session.bounds is not None and folder == _captures and _same(session.bounds, bounds):
         return
-    resume = False
-    if (folder / MANIFEST).is_file():
-        former = CaptureDataset.open(folder)
-        resume = _same(former.bounds, bounds) and any(view.is_done for view in former.views.values())
-    _open(session, scene, folder, bounds, first_planned_camera(scene), resume)
+    resume = former is not None and _same(former.bounds, bounds) and any(view.is_done for view in former.views.values())
+    _open(session, scene, folder, bounds, _settings_seen_by(first_planned_camera(scene), bounds), resume)
 
 
 def train(session: EngineSession, scene: bpy.types.Scene) -> None:
@@ -122,23 +136,42 @@ def smaller_preset(session: EngineSession, scene: bpy.types.Scene) -> str | None
     return _SMALLER_PRESETS.get(preset)
 
 
+def _settings_for(dataset: CaptureDataset) -> dict[str, Any]:
+    """The training settings that follow from captured or imported views."""
+    if dataset.imported_from:
+        return {name: dataset.settings[name] for name in _IMPORTED_SETTINGS if name in dataset.settings}
+    return _settings_seen_by(next(iter(dataset.views.values())).camera, dataset.bounds)
+
+
+def _settings_seen_by(camera: Camera, bounds: Bounds) -> dict[str, Any]:
+    """The training settings by which the field's finest cells fit the pictures of ``camera``, a typical one."""
+    return {"pixels_across": pixels_across(camera, bounds)}
+
+
 def _open(
-    session: EngineSession, scene: bpy.types.Scene, folder: Path, bounds: Bounds, camera: Camera, resume: bool
+    session: EngineSession,
+    scene: bpy.types.Scene,
+    folder: Path,
+    bounds: Bounds,
+    overrides: dict[str, Any],
+    resume: bool,
+    color_space: ColorSpace = "linear",
 ) -> None:
-    """Open the run; ``camera`` is a typical one, by which the field's finest cells fit the pictures."""
-    global _captures
+    """Open the run; ``overrides`` are what its views ask for."""
+    global _captures, _imported
     settings = scene.hashlight.training
     session.open_run(
         OpenRun(
             run=f"{session.source.subfolder}{RUN}",
             bounds=bounds,
+            color_space=color_space,
             preset=settings.preset.strip() or "auto",
             seed=settings.seed,
             resume=resume,
-            overrides={"pixels_across": pixels_across(camera, bounds)},
+            overrides=overrides,
         )
     )
-    _captures = folder
+    _captures, _imported = folder, None if folder == _imported else _imported
 
 
 def _same(one: Bounds, other: Bounds) -> bool:

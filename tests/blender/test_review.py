@@ -232,7 +232,7 @@ def test_any_captured_view_is_compared_with_its_truth(addon: Import, engine_scen
     for name in ("train_002", "test_000"):
         assert bpy.ops.hashlight.look_through_view(view=name) == {"FINISHED"}
         _wait(addon, lambda name=name: "PSNR" in addon("review.comparison").describe(scene), "the comparison")
-        truth = addon("capture.passes").read_exr(addon("review.views").truth_path(scene, name))
+        truth = addon("capture.passes").read_exr(addon("review.views").find_truth(scene, name)[0])
         shown = _shown(addon, scene)
         assert shown.shape == (48, 96, 4)
         np.testing.assert_array_equal(shown[:, 48:], truth)

@@ -1,0 +1,1 @@
+"""Datasets of other programs, brought into the session folder, with their cameras in the scene."""

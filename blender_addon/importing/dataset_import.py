@@ -1,0 +1,147 @@
+"""One dataset on its way into a capture folder: the engine's ``hashlight import`` in a child process. No ``bpy``."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Literal
+
+from ..capture.dataset import MANIFEST, CaptureDataset
+from ..engine_setup.child import Cancelled, ChildRunner
+
+State = Literal["running", "done", "failed", "cancelled"]
+
+_STAGES = ("Reading", "Writing")  # as the engine calls them; about as long as each other
+_TELLING_SECONDS = 0.5  # before that, how long the rest takes is anybody's guess
+_ALREADY_THERE = "It was imported before: the views are as they were then. To import it anew, choose another folder"
+
+
+class ImportFailed(ValueError):
+    """The dataset can't be imported; the message names the file or field at fault."""
+
+
+class DatasetImport:
+    """An import that a thread waits for; it is over when ``state`` is no longer "running".
+
+    ``dataset`` is what is in the capture folder then; ``warnings`` are for the user, and so is ``error``.
+    """
+
+    def __init__(self, python: str | Path, source: Path, folder: Path, holdout: int) -> None:
+        """Begin to bring the dataset at ``source`` into ``folder``, of which nobody else makes use.
+
+        ``python``: the engine's. ``holdout``: every n-th view is held out where the dataset names none, 0 for none.
+        """
+        self.source, self.folder = source, folder
+        self.state: State = "running"
+        self.error = ""
+        self.was_there = False  # from an earlier time
+        self.warnings: list[str] = []
+        self.dataset: CaptureDataset | None = None
+        self._python, self._holdout = str(python), holdout
+        self._stage, self._done, self._total = _STAGES[0], 0, 0
+        self._result: dict[str, object] = {}
+        self._runner = ChildRunner()
+        self._began = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="hashlight-import", daemon=True)
+        self._thread.start()
+
+    @property
+    def share(self) -> float:
+        """How much of the work is done, 0..1."""
+        if self._total == 0:
+            return 0.0
+        return (_STAGES.index(self._stage) + self._done / self._total) / len(_STAGES)
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """How long the rest takes if it goes on like this; None while that can't be said."""
+        passed, share = time.monotonic() - self._began, self.share
+        return passed / share * (1 - share) if share > 0 and passed > _TELLING_SECONDS else None
+
+    @property
+    def words(self) -> str:
+        """What is being done."""
+        return f"{self._stage} {self._done} of {self._total} views" if self._total else "Starting"
+
+    def cancel(self) -> None:
+        """Give up. What was made so far is removed in the background."""
+        self._runner.cancel()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end; returns whether it came."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    # --- the thread ---------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        state: State = "failed"
+        try:
+            if self._is_there():
+                self.was_there = True
+                self.warnings.append(_ALREADY_THERE)
+            else:
+                self._import()
+            self.dataset = CaptureDataset.open(self.folder)
+            state = "done"
+        except Cancelled:
+            state = "cancelled"
+        except ValueError as error:
+            self.error = str(error)
+        except OSError as error:
+            self.error = f"{error.filename or self._python}: {error.strerror or error}"
+        except Exception as error:  # a silent death would look like work without an end
+            self.error = f"{type(error).__name__}: {error}"
+        self.state = state  # last: whoever sees it sees the rest
+
+    def _is_there(self) -> bool:
+        """Whether this very dataset was imported into the folder before. Raises ImportFailed when another capture is
+        there."""
+        if not (self.folder / MANIFEST).is_file():
+            return False
+        present = CaptureDataset.open(self.folder)
+        if present.imported_from != str(self.source):
+            what = f"the dataset imported from {present.imported_from}" if present.imported_from else "a capture"
+        elif present.settings.get("holdout") != self._holdout:
+            what = "this dataset with another number of views held out"
+        else:
+            return True
+        raise ImportFailed(f"{self.folder} holds {what}: choose another folder in Capture > Output > Folder")
+
+    def _import(self) -> None:
+        command = [self._python, "-P", "-m", "engine", "import", self.source, "--out", self.folder, "--json"]
+        if self._holdout:
+            command += ["--holdout", str(self._holdout)]
+        try:
+            with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+                code = self._runner.run(command, self._note_line, self.folder.parent, errors=errors)
+                if code != 0:
+                    errors.seek(0)
+                    raise ImportFailed(_last_words(errors.read()) or f"the import ended with exit code {code}")
+        finally:
+            self._clear_away()
+        self.warnings += [str(words) for words in self._result.get("warnings", ())]
+
+    def _note_line(self, line: str) -> None:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            values = json.loads(line)
+            if "stage" not in values:
+                self._result = values
+            elif values["stage"] in _STAGES:
+                self._stage, self._done, self._total = values["stage"], int(values["done"]), int(values["total"])
+
+    def _clear_away(self) -> None:
+        """Remove what a killed child left half-made."""
+        for scratch in self.folder.parent.glob(f".{self.folder.name}.importing-*"):
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _last_words(text: str) -> str:
+    """What the child said last, without its own name."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1].removeprefix("hashlight import: ") if lines else ""

@@ -1,0 +1,156 @@
+"""The import that is under way, or was last. The one pump watches it, and puts what came of it into the scene."""
+
+from __future__ import annotations
+
+import atexit
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bpy
+
+from ..capture.bounds import show_bounds
+from ..capture.dataset import MANIFEST
+from ..folder_lock import FolderLock
+from ..folders import capture_folder
+from ..session import registry, run
+from ..session.source import engine_python
+from ..session.status_text import describe_seconds
+from .cameras import create_cameras, find_camera_warnings, set_render_settings
+from .dataset_import import DatasetImport, ImportFailed
+
+_END_PATIENCE = 5.0  # seconds for a cancelled import to clear away what it made
+
+
+@dataclass
+class _Import:
+    """An import for a scene, which is kept by name: undo makes references invalid."""
+
+    work: DatasetImport
+    scene: str
+    sets_render_settings: bool
+    lock: FolderLock
+    is_over: bool = False
+    report: list[str] = field(default_factory=list)
+
+
+_current: _Import | None = None
+
+
+def is_importing() -> bool:
+    """Whether an import is under way."""
+    return _current is not None and not _current.is_over
+
+
+def start(scene: bpy.types.Scene, source: Path, holdout: int, sets_render_settings: bool) -> None:
+    """Begin to import the dataset at ``source``, a folder or a JSON file, as the capture of ``scene``; pumping sees it
+    through.
+
+    ``holdout``: every n-th view is held out where the dataset names none, 0 for none. ``sets_render_settings``: the
+    scene gets the pictures' resolution. Raises ImportFailed, NoEngineError, FolderError or ValueError, in words.
+    """
+    global _current
+    if is_importing():
+        raise ImportFailed("A dataset is being imported already")
+    source = source.absolute()
+    if not source.exists():
+        raise ImportFailed(f"{source}: no such folder or file")
+    if holdout == 1:
+        raise ImportFailed("Hold Out Every: 1 would leave no views to train on, 0 holds none out")
+    python = engine_python()
+    folder = capture_folder(scene)
+    if not (folder / MANIFEST).is_file() and (folder.parent / run.RUN / "run.json").is_file():
+        raise ImportFailed(
+            f"{folder.parent} holds a run of other views: choose another folder in Capture > Output > Folder"
+        )
+    lock = FolderLock(folder.parent)
+    _current = _Import(DatasetImport(python, source, folder, holdout), scene.name, sets_render_settings, lock)
+    registry.poll_while(_watch)
+
+
+def cancel() -> None:
+    """Give up the import that is under way."""
+    if _current is not None:
+        _current.work.cancel()
+
+
+def describe() -> tuple[float, str]:
+    """How far the import under way has come: a share, and words."""
+    assert _current is not None
+    work = _current.work
+    eta = work.eta_seconds
+    return work.share, work.words + (f", {describe_seconds(eta)} left" if eta is not None else "")
+
+
+def outcome(scene: bpy.types.Scene) -> tuple[str, str, list[str]]:
+    """What became of the last import into ``scene``: its state, or "" when there was none; in words; warnings."""
+    if _current is None or not _current.is_over or _current.scene != scene.name:
+        return "", "", []
+    work = _current.work
+    if work.state == "cancelled":
+        return work.state, "The import was cancelled", []
+    if work.state == "failed" or work.dataset is None:
+        return "failed", work.error, []
+    views = work.dataset.views.values()
+    training = sum(view.split == "train" for view in views)
+    return work.state, f"{training} training and {len(views) - training} held-out views", _current.report
+
+
+def _watch() -> bool:
+    """Called by the pump. Returns whether to be called again."""
+    current = _current
+    if current is None or current.is_over:
+        return False
+    if current.work.state == "running":
+        return True
+    current.is_over = True
+    current.lock.release()
+    scene = bpy.data.scenes.get(current.scene)
+    if current.work.state == "done" and scene is not None:
+        _put_into_scene(scene, current)
+    return False
+
+
+def _put_into_scene(scene: bpy.types.Scene, current: _Import) -> None:
+    work = current.work
+    assert work.dataset is not None
+    views = list(work.dataset.views.values())
+    if current.sets_render_settings:
+        set_render_settings(scene, views)
+    source = work.source if work.source.is_dir() else work.source.parent
+    create_cameras(scene, source.name or "Dataset", views, work.dataset.bounds)
+    show_bounds(scene, work.dataset.bounds)
+    current.report = find_camera_warnings(scene, views) + work.warnings
+    if not work.was_there:
+        run.begin_with_import(work.folder)
+        for name in ("step", "seconds", "psnr"):
+            scene.hashlight.run.property_unset(name)
+    if not bpy.app.background:
+        bpy.ops.ed.undo_push(message="Import Dataset")
+
+
+def _end() -> None:
+    """Leave nothing under way behind when Blender ends, another file is loaded, or the extension goes."""
+    global _current
+    current, _current = _current, None
+    if current is not None and not current.is_over:
+        current.work.cancel()
+        current.work.join(_END_PATIENCE)
+        current.lock.release()
+
+
+@bpy.app.handlers.persistent
+def _before_load(*_: object) -> None:
+    _end()
+
+
+def register() -> None:
+    """Make sure that no import outlives its file or Blender."""
+    atexit.register(_end)
+    bpy.app.handlers.load_pre.append(_before_load)
+
+
+def unregister() -> None:
+    """Cancel what is under way."""
+    bpy.app.handlers.load_pre.remove(_before_load)
+    atexit.unregister(_end)
+    _end()

@@ -1,0 +1,103 @@
+"""Import a dataset, cancel that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, IntProperty, StringProperty
+
+from ..capture.operators import is_capturing
+from . import imports
+
+
+class HASHLIGHT_OT_import_dataset(bpy.types.Operator):
+    # Returns at once, in the background too: pump until nothing is imported any more.
+    bl_idname = "hashlight.import_dataset"
+    bl_label = "Import Dataset"
+    bl_description = (
+        "Import the pictures and cameras of a dataset to train on: a folder with transforms.json, as NeRF-synthetic, "
+        "instant-ngp, nerfstudio and Hashlight itself write it, or such a file"
+    )
+    bl_options = {"REGISTER"}
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN"})
+    filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
+    filter_folder: BoolProperty(default=True, options={"HIDDEN"})
+    holdout: IntProperty(
+        name="Hold Out Every",
+        description="Where the dataset holds out no views itself, every n-th is kept apart to measure the field on, "
+        "0 for none",
+        default=8,
+        min=0,
+        soft_max=50,
+        max=10_000,
+    )
+    use_render_settings: BoolProperty(
+        name="Set Resolution",
+        description="Set the scene's render resolution and pixel aspect to those of the pictures, so that looking "
+        "through a camera shows just what its picture does",
+        default=True,
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("A capture or an import is under way")
+        return not (is_capturing() or imports.is_importing())
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(self, "holdout")
+        layout.prop(self, "use_render_settings")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        source = Path(bpy.path.abspath(self.filepath))
+        try:
+            imports.start(context.scene, source, self.holdout, self.use_render_settings)
+        except ValueError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class HASHLIGHT_OT_cancel_import(bpy.types.Operator):
+    """Give up importing; the scene and its folder stay as they were"""
+
+    bl_idname = "hashlight.cancel_import"
+    bl_label = "Cancel"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("Nothing is being imported")
+        return imports.is_importing()
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        imports.cancel()
+        return {"FINISHED"}
+
+
+def _draw_menu_item(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
+    menu.layout.operator_context = "INVOKE_DEFAULT"
+    menu.layout.operator("hashlight.import_dataset", text="Hashlight Dataset (transforms.json)")
+
+
+CLASSES = (HASHLIGHT_OT_import_dataset, HASHLIGHT_OT_cancel_import)
+
+
+def register() -> None:
+    """Add the importer to Blender's menu, and have no import outlive its file."""
+    imports.register()
+    bpy.types.TOPBAR_MT_file_import.append(_draw_menu_item)
+
+
+def unregister() -> None:
+    """Undo ``register``."""
+    bpy.types.TOPBAR_MT_file_import.remove(_draw_menu_item)
+    imports.unregister()
