@@ -16,6 +16,7 @@ from ..capture.dataset import ViewRecord
 from ..capture.plan import COLORS
 
 _PARTS: dict[Split, str] = {"train": "Training", "test": "Held-Out"}
+_TAGS: dict[Split, str] = {"train": "COLOR_05", "test": "COLOR_02"}  # blue and orange, as a plan is drawn
 _SQUARE_ENOUGH = 1e-4  # of a pixel's sides: half a pixel at the edge of the largest pictures
 _DISPLAY_SIZE = 0.1  # of the bounds' radius
 
@@ -36,6 +37,7 @@ def create_cameras(
         if not records:
             continue
         child = bpy.data.collections.new(f"{name} {part}")
+        child.color_tag = _TAGS[split]
         collection.children.link(child)
         for record in records:
             camera = record.camera

@@ -119,6 +119,7 @@ def _put_into_scene(scene: bpy.types.Scene, current: _Import) -> None:
     source = work.source if work.source.is_dir() else work.source.parent
     create_cameras(scene, source.name or "Dataset", views, work.dataset.bounds)
     show_bounds(scene, work.dataset.bounds)
+    scene.hashlight.capture.show_plan = False  # there is nothing to capture, and its cameras would hide the others
     current.report = find_camera_warnings(scene, views) + work.warnings
     if not work.was_there:
         run.begin_with_import(work.folder)

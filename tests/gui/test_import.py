@@ -59,6 +59,7 @@ def test_a_dataset_is_imported_beside_the_window_and_undone(window: Window) -> S
     assert (state, words) == ("done", "21 training and 3 held-out views")
     assert any("no lens distortion" in warning for warning in warnings)
     assert len(bpy.data.collections["discs"].all_objects) == VIEWS
+    assert not bpy.context.scene.hashlight.capture.show_plan
 
     with window.viewport():
         bpy.ops.ed.undo()
