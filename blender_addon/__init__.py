@@ -9,6 +9,7 @@ import bpy
 from . import panels, preferences, properties
 from .bake import operators as bake_operators
 from .bake import panel as bake_panel
+from .capture import bounds_gizmo
 from .capture import operators as capture_operators
 from .command_line import registration as command_line
 from .engine_setup import operators as setup_operators
@@ -28,6 +29,7 @@ MODULES: tuple[ModuleType, ...] = (
     properties,
     setup_operators,
     capture_operators,
+    bounds_gizmo,
     session_operators,
     import_operators,
     deliveries,

@@ -28,6 +28,13 @@ def redraw_sidebars() -> None:
                         region.tag_redraw()
 
 
+def is_tab_shown(area: bpy.types.Area | None) -> bool:
+    """Whether the sidebar of a 3D viewport is open with our tab in front."""
+    if area is None or area.type != "VIEW_3D" or not area.spaces.active.show_region_ui:
+        return False
+    return any(region.type == "UI" and region.active_panel_category == CATEGORY for region in area.regions)
+
+
 def is_over_our_panels(context: bpy.types.Context, x: int, y: int) -> bool:
     """Whether pixel ``x``, ``y`` of the window, counted from the bottom left, is in a sidebar that shows our tab, or
     where the tabs are chosen."""

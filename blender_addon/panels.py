@@ -26,6 +26,7 @@ class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
             share, words = describe_capture()
             layout.progress(factor=share, text=words)
             layout.operator("hashlight.cancel_capture", icon="CANCEL")
+            _draw_warnings(layout, context, settings.plan_warnings)
             return
         row = layout.row(align=True)
         row.operator("hashlight.fit_bounds", icon="SHADING_BBOX").selected_only = False
@@ -43,10 +44,15 @@ class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("hashlight.plan_cameras", icon="OUTLINER_OB_CAMERA")
         row.prop(settings, "show_plan", text="", icon="HIDE_OFF" if settings.show_plan else "HIDE_ON")
-        for warning in settings.plan_warnings.splitlines():
-            draw_words(layout, context, warning, icon="ERROR")
+        _draw_warnings(layout, context, settings.plan_warnings)
         layout.operator("hashlight.capture", icon="RENDER_STILL")
         layout.operator("hashlight.capture_and_train", icon="RENDER_ANIMATION")
+        _draw_warnings(layout, context, settings.capture_warnings)
+
+
+def _draw_warnings(layout: bpy.types.UILayout, context: bpy.types.Context, warnings: str) -> None:
+    for warning in warnings.splitlines():
+        draw_words(layout, context, warning, icon="ERROR")
 
 
 class HASHLIGHT_PT_capture_rig(SidebarPanel, bpy.types.Panel):

@@ -12,7 +12,7 @@ from engine.link.geometry import MAX_IMAGE_SIDE
 from engine.link.presets import AUTO, PRESETS
 
 from .bake.settings import HASHLIGHT_PG_bake
-from .capture import plan
+from .capture import plan, plan_watch
 from .capture.bounds import read_bounds
 from .capture.errors import CaptureError
 from .folders import RELATIVE_TO_BLEND
@@ -33,7 +33,9 @@ PRESET_ITEMS = tuple((name, _PRESET_LABELS.get(name, name.title()), words) for n
 
 def _plan_again(settings: HASHLIGHT_PG_capture, context: bpy.types.Context) -> None:
     """Cameras that are planned already follow the settings; what was found out about them is old."""
-    settings.plan_warnings = ""
+    if bpy.app.background:
+        settings.plan_warnings = ""
+    plan_watch.check_soon()
     scene = settings.id_data
     if settings.rig not in plan.GENERATED_RIGS or not plan.has_planned_cameras(scene):
         return
@@ -50,7 +52,10 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         default=True,
     )
     plan_warnings: StringProperty(
-        name="Warnings", description="What Plan Cameras found to be wrong, a line each", options={"HIDDEN"}
+        name="Warnings", description="What is wrong with the plan as it stands, a line each", options={"HIDDEN"}
+    )
+    capture_warnings: StringProperty(
+        name="Capture Warnings", description="What the last capture found to be wrong, a line each", options={"HIDDEN"}
     )
     rig: EnumProperty(
         name="Rig",
@@ -96,6 +101,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         min=1,
         max=10_000,
         soft_max=100,
+        update=_plan_again,
     )
     elevation_min: FloatProperty(
         name="Lowest Elevation",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import bpy
 import numpy as np
 
@@ -35,3 +37,24 @@ def share_outside_bounds(camera: Camera, alpha: np.ndarray, depth: np.ndarray, b
     slack = 1e-3 * bounds.size
     inside = ((world >= bounds.minimum - slack) & (world <= bounds.maximum + slack)).all(axis=1)
     return float(1.0 - inside.mean())
+
+
+def sum_up_views(empty: list[str], cut: Mapping[str, float], total: int) -> list[str]:
+    """A line about views that show nothing, and one about those of which the bounds cut off the given share (0..1);
+    none where there are no such views. ``total``: views of the capture."""
+    lines = []
+    if cut:
+        worst = max(cut, key=lambda name: cut[name])
+        lines.append(
+            f"The bounds cut off part of the subject in {len(cut)} of {total} views, most in {worst} "
+            f"({cut[worst]:.0%} of what it shows): enlarge them"
+        )
+    if empty:
+        lines.append(f"{len(empty)} of {total} views show nothing: {list_names(empty)}")
+    return lines
+
+
+def list_names(names: Sequence[str]) -> str:
+    """The first few of ``names``, and how many more there are."""
+    shown = ", ".join(names[:4])
+    return shown if len(names) <= 4 else f"{shown} and {len(names) - 4} more"

@@ -22,11 +22,12 @@ from ..background import Task
 from ..folder_lock import FolderLock
 from .bounds import read_bounds
 from .cameras import camera_from_object, capture_size, pixel_aspect
-from .checks import find_scene_warnings, share_outside_bounds
+from .checks import find_scene_warnings, share_outside_bounds, sum_up_views
 from .dataset import CaptureDataset, Settings, ViewRecord
 from .errors import CaptureError, ViewError
 from .passes import PassRenderer
 from .plan import GENERATED_RIGS, PlannedView, planned_views
+from .poses import pose_of
 from .rigs import spread_order
 from .temporary_scene import TemporaryScene
 from .tiles import adapt_tiles, guess_tiles
@@ -91,7 +92,9 @@ class CaptureJob:
         self._task: Task[object] | None = None  # what is done beside the window just now
         self._subject_seen = False
         self.done = 0
-        self.warnings: list[str] = find_scene_warnings(scene)
+        self._told = find_scene_warnings(scene)
+        self._empty_views: list[str] = []
+        self._cut_views: dict[str, float] = {}  # which share of what they show is outside the bounds
         width, height = capture_size(scene)
         use_depth = scene.hashlight.capture.use_depth
         plan = planned_views(scene)
@@ -108,6 +111,7 @@ class CaptureJob:
             if in_window:
                 guess_tiles(self._renderer.scene)
             records = self._evaluate(plan, view_layer.name, (width, height))
+            self.poses = [pose_of(record.name, record.split, record.camera) for record in records]
             if scene.hashlight.capture.rig not in GENERATED_RIGS:
                 records = _spread(records)
             stack.callback(FolderLock(folder.parent).release)
@@ -123,6 +127,15 @@ class CaptureJob:
     def total(self) -> int:
         """How many views there are, finished ones included."""
         return len(self._queue)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is wrong as far as is known by now, a line for each kind of thing."""
+        return [*self._told, *sum_up_views(self._empty_views, self._cut_views, self.total)]
+
+    def warn(self, words: str) -> None:
+        """Have ``words`` among the warnings."""
+        self._told.append(words)
 
     @property
     def eta_seconds(self) -> float | None:
@@ -283,13 +296,13 @@ class CaptureJob:
 
     def _check(self, record: ViewRecord, color: np.ndarray, depth: np.ndarray | None) -> None:
         if not (color[..., 3] > 0).any():
-            self.warnings.append(f"View {record.name} is empty")
+            self._empty_views.append(record.name)
             return
         self._subject_seen = True
         if depth is not None:
             outside = share_outside_bounds(record.camera, color[..., 3], depth, self.bounds)
             if outside > CUT_SHARE:
-                self.warnings.append(f"The bounds cut off {outside:.0%} of what view {record.name} shows: enlarge them")
+                self._cut_views[record.name] = outside
 
 
 def first_planned_camera(scene: bpy.types.Scene) -> Camera:

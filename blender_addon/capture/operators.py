@@ -15,12 +15,12 @@ from ..folders import capture_folder
 from ..layout import is_over_our_panels, is_over_status_bar, redraw_sidebars
 from ..session.status_text import describe_seconds
 from . import bounds as capture_bounds
-from . import plan_drawing, temporary_scene
+from . import plan_drawing, plan_watch, poses, temporary_scene
 from .errors import CaptureCancelled, CaptureError
 from .job import CaptureJob, ViewListener
 from .plan import GENERATED_RIGS, plan_cameras, planned_views, remove_planned_cameras
-from .plan_checks import find_plan_warnings
 from .preparation import prepare_plan
+from .render_reports import last_words
 
 # Called with every view that the Capture operator captures: (name, split, camera, color, depth, seconds).
 view_listeners: list[ViewListener] = []
@@ -34,6 +34,8 @@ _stopped_at = ""  # the view at which the last capture in a window was stopped
 # cross that cancels renders; edits would change the scene between two views.
 _HARMLESS_EVENTS = {"MOUSEMOVE", "INBETWEEN_MOUSEMOVE", "MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE", "TRACKPADPAN"}
 _HARMLESS_EVENTS |= {"TRACKPADZOOM", "NDOF_MOTION", "TIMER_REPORT", "WINDOW_DEACTIVATE"}
+
+_BEGINNING = "Capturing"  # what is reported first begins with it
 
 
 class HASHLIGHT_OT_fit_bounds(bpy.types.Operator):
@@ -75,7 +77,7 @@ class HASHLIGHT_OT_plan_cameras(bpy.types.Operator):
             views = planned_views(scene)
             if scene.hashlight.capture.rig not in GENERATED_RIGS:
                 remove_planned_cameras(scene)
-            scene.hashlight.capture.plan_warnings = "\n".join(find_plan_warnings(context))
+            plan_watch.check(context, step_frames=True)
         except CaptureError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -94,6 +96,7 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
     bl_options = {"REGISTER"}
 
     _job: CaptureJob
+    _scene_name = ""
     _is_stopping = False
     _shown = ""  # in the status bar
 
@@ -113,6 +116,7 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         _timer = manager.event_timer_add(0.01, window=context.window)
         manager.modal_handler_add(self)
         self._show_progress(context)
+        self.report({"INFO"}, f"{_BEGINNING} {self._job.total} views")
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -134,13 +138,19 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
             self._report_result()
             return {"FINISHED"}
         except CaptureCancelled:
-            self._end()
             # A renderer that fails ends its job in the same way as Esc does: the same view must not come first again.
             _stopped_at = self._job.current_name
+            words = "" if self._is_stopping else last_words(context, _BEGINNING)
+            if words:
+                self._job.warn(f"View {_stopped_at} could not be rendered: {words}")
+            self._end()
             count = f"{self._job.done} of {self._job.total} are done"
-            self.report({"WARNING"}, f"Capture stopped at view {_stopped_at}, {count}: run it to go on")
+            why = f" ({words})" if words else ""
+            self.report({"WARNING"}, f"Capture stopped at view {_stopped_at}{why}, {count}: run it to go on")
             return {"CANCELLED"}
         except Exception as error:
+            if isinstance(error, CaptureError):
+                self._job.warn(str(error))
             self._end()
             if not isinstance(error, CaptureError):
                 raise
@@ -161,6 +171,7 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
             return {"CANCELLED"}
         finally:
             _forget_job()
+            self._keep_warnings()
         self._report_result()
         return {"FINISHED"}
 
@@ -168,19 +179,30 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         global _job, _cancel_wanted
         scene = context.scene
         try:
+            scene.hashlight.capture.capture_warnings = ""
             prepare_plan(context)
             self._job = CaptureJob(
                 scene, context.view_layer, capture_folder(scene), tell_listeners, in_window, _stopped_at
             )
+            if scene.hashlight.capture.rig == "ANIMATION":
+                poses.keep_animation(scene, self._job.poses)
+                plan_watch.check(context)
         except ValueError as error:
             self.report({"ERROR"}, str(error))
             return False
         _job, _cancel_wanted = self._job, False
+        self._scene_name = scene.name
         return True
 
     def _end(self) -> None:
         self._job.close()
         _forget_job()
+        self._keep_warnings()
+
+    def _keep_warnings(self) -> None:
+        """Show what was found in the panel, however the capture ended."""
+        if (scene := bpy.data.scenes.get(self._scene_name)) is not None:
+            scene.hashlight.capture.capture_warnings = "\n".join(self._job.warnings)
 
     def _show_progress(self, context: bpy.types.Context) -> None:
         job = self._job
@@ -286,8 +308,9 @@ _HANDLERS = ((bpy.app.handlers.load_pre, _before_load), (bpy.app.handlers.load_p
 
 
 def register() -> None:
-    """Draw the plan, and follow the loading of files."""
+    """Draw the plan and keep it true, and follow the loading of files."""
     plan_drawing.register()
+    plan_watch.register()
     for handlers, handler in _HANDLERS:
         handlers.append(handler)
 
@@ -299,4 +322,5 @@ def unregister() -> None:
         bpy.app.timers.register(functools.partial(_close_when_idle, job))
     for handlers, handler in _HANDLERS:
         handlers.remove(handler)
+    plan_watch.unregister()
     plan_drawing.unregister()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import re
 from collections.abc import Iterable
@@ -16,13 +17,17 @@ from engine.link.messages import Split
 
 from .. import roles
 from . import rigs
-from .cameras import camera_from_object, capture_size, pixel_aspect
+from .cameras import capture_size, pixel_aspect
 from .errors import CaptureError
 
 COLLECTION_NAME = "Hashlight Cameras"
 GENERATED_RIGS = {"SPHERE", "HEMISPHERE", "RINGS"}
 
 _SPLIT_KEY = "hashlight_split"
+_POSE_KEY = "hashlight_pose"  # of a planned camera: its name among the rig's poses
+_BOUNDS_KEY = "hashlight_bounds"  # of the cameras' collection: the bounds they were planned for
+_POSE_KEY = "hashlight_pose"  # of a planned camera: its name among the rig's poses
+_BOUNDS_KEY = "hashlight_bounds"  # of the cameras' collection: the bounds they were planned for
 COLORS: dict[Split, tuple[float, float, float, float]] = {"train": (0.1, 0.5, 1.0, 1.0), "test": (1.0, 0.5, 0.1, 1.0)}
 
 
@@ -66,11 +71,11 @@ def rig_poses(scene: bpy.types.Scene, bounds: Bounds) -> list[Pose]:
         ("train", training, distances),
         ("test", held_out, np.full(len(held_out), distance)),
     )
-    return [
-        Pose(f"{split}_{index:03d}", split, rigs.look_at(bounds.center + direction * radius, bounds.center), slopes)
-        for split, directions, radii in splits
-        for index, (direction, radius) in enumerate(zip(directions, radii, strict=True))
-    ]
+    poses = []
+    for split, directions, radii in splits:
+        matrices = rigs.look_at(bounds.center + directions * radii[:, None], bounds.center)
+        poses.extend(Pose(f"{split}_{index:03d}", split, matrix, slopes) for index, matrix in enumerate(matrices))
+    return poses
 
 
 def plan_cameras(scene: bpy.types.Scene, bounds: Bounds) -> list[bpy.types.Object]:
@@ -78,39 +83,42 @@ def plan_cameras(scene: bpy.types.Scene, bounds: Bounds) -> list[bpy.types.Objec
     poses = rig_poses(scene, bounds)
     remove_planned_cameras(scene)
     collection = _camera_collection(scene)
-    data = _camera_data(scene, bounds)
-    farthest = 0.0
+    data = _camera_data(scene)
     planned = []
     for pose in poses:
         camera = bpy.data.objects.new(pose.name, data)
         camera.matrix_world = Matrix(pose.camera_to_world)
         camera.color = COLORS[pose.split]
         camera[_SPLIT_KEY] = pose.split
+        camera[_POSE_KEY] = pose.name
         roles.mark(camera, "camera")
         collection.objects.link(camera)
         planned.append(camera)
-        farthest = max(farthest, float(np.linalg.norm(pose.camera_to_world[:3, 3] - bounds.center)))
-    data.clip_end = max(data.clip_end, 4.0 * farthest)
+    _fit_camera_data(data, bounds, poses)
+    collection[_BOUNDS_KEY] = _numbers(bounds)
     return planned
 
 
-def planned_poses(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> list[Pose]:
-    """The cameras that stand in ``scene`` for its rig, training cameras first; none for an animation, or before
-    cameras of a generated rig are planned. Raises CaptureError."""
-    rig = scene.hashlight.capture.rig
-    if rig == "ANIMATION" or (rig in GENERATED_RIGS and not has_planned_cameras(scene)):
-        return []
-    poses = []
-    slopes: dict[str, tuple[float, float]] = {}  # of a lens: all planned cameras share one
-    for view in planned_views(scene):
-        assert view.camera is not None
-        camera = scene.objects[view.camera]
-        if camera.data.name not in slopes:
-            lens = camera_from_object(camera, depsgraph, *capture_size(scene), pixel_aspect(scene))
-            slopes[camera.data.name] = lens.width / 2 / lens.fx, lens.height / 2 / lens.fy
-        matrix = np.array(camera.matrix_world.normalized())
-        poses.append(Pose(view.name, view.split, matrix, slopes[camera.data.name]))
-    return poses
+def follow_bounds(scene: bpy.types.Scene, bounds: Bounds) -> bool:
+    """Move the planned cameras to where ``rig_poses`` has them now, if ``bounds`` are not those they were planned
+    for; whether they were not. Cameras that were removed by hand stay away. Raises CaptureError."""
+    if scene.hashlight.capture.rig not in GENERATED_RIGS:
+        return False
+    collection = _find_camera_collection(scene)
+    former = None if collection is None else collection.get(_BOUNDS_KEY)
+    if former is None or np.allclose(former, _numbers(bounds), rtol=1e-6, atol=1e-6 * bounds.radius):
+        return False
+    poses = rig_poses(scene, bounds)
+    matrices = {pose.name: pose.camera_to_world for pose in poses}
+    lenses = set()
+    for camera in roles.objects_of(scene, "camera"):
+        if (matrix := matrices.get(camera.get(_POSE_KEY, ""))) is not None:
+            camera.matrix_world = Matrix(matrix)
+            lenses.add(camera.data)
+    for data in lenses:
+        _fit_camera_data(data, bounds, poses)
+    collection[_BOUNDS_KEY] = _numbers(bounds)
+    return True
 
 
 def has_planned_cameras(scene: bpy.types.Scene) -> bool:
@@ -183,36 +191,66 @@ def _directions(settings: bpy.types.PropertyGroup) -> tuple[np.ndarray, np.ndarr
         low, high = -math.pi / 2, math.pi / 2
     elif settings.rig == "HEMISPHERE":
         low = max(low, 0.0)
-    if settings.rig == "RINGS":
-        training = rigs.ring_directions(settings.ring_levels, settings.ring_count, low, high)
+    rings = (settings.ring_levels, settings.ring_count) if settings.rig == "RINGS" else None
+    return _spread_directions(
+        rings, settings.training_views, settings.held_out_views, low, high, settings.jitter, settings.seed
+    )
+
+
+@functools.lru_cache(maxsize=4)  # while the bounds are dragged they stay the same
+def _spread_directions(
+    rings: tuple[int, int] | None, count: int, held_out: int, low: float, high: float, jitter: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    if rings is not None:
+        training = rigs.ring_directions(*rings, low, high)
     else:
-        training = rigs.fibonacci_directions(settings.training_views, low, high)
-    training = rigs.jitter_directions(training, settings.jitter, settings.seed, low, high)
-    held_out = rigs.held_out_directions(settings.held_out_views, training, low, high)
-    return training[rigs.spread_order(training)], held_out
+        training = rigs.fibonacci_directions(count, low, high)
+    training = rigs.jitter_directions(training, jitter, seed, low, high)
+    return training[rigs.spread_order(training)], rigs.held_out_directions(held_out, training, low, high)
 
 
 def _camera_collection(scene: bpy.types.Scene) -> bpy.types.Collection:
     """The collection of planned cameras in ``scene``; each scene has its own."""
-    for collection in scene.collection.children:
-        if roles.role_of(collection) == "cameras":
-            return collection
+    if (found := _find_camera_collection(scene)) is not None:
+        return found
     collection = bpy.data.collections.new(COLLECTION_NAME)
     roles.mark(collection, "cameras")
     scene.collection.children.link(collection)
     return collection
 
 
-def _camera_data(scene: bpy.types.Scene, bounds: Bounds) -> bpy.types.Camera:
+def _find_camera_collection(scene: bpy.types.Scene) -> bpy.types.Collection | None:
+    return next((child for child in scene.collection.children if roles.role_of(child) == "cameras"), None)
+
+
+def _numbers(bounds: Bounds) -> list[float]:
+    return [*bounds.minimum.tolist(), *bounds.maximum.tolist()]
+
+
+def _find_camera_collection(scene: bpy.types.Scene) -> bpy.types.Collection | None:
+    return next((child for child in scene.collection.children if roles.role_of(child) == "cameras"), None)
+
+
+def _numbers(bounds: Bounds) -> list[float]:
+    return [*bounds.minimum.tolist(), *bounds.maximum.tolist()]
+
+
+def _camera_data(scene: bpy.types.Scene) -> bpy.types.Camera:
     """What all planned cameras share: the opening angle along the shorter side of the picture."""
     width, height = _picture_shape(scene)
     data = bpy.data.cameras.new(COLLECTION_NAME)
     data.sensor_fit = "HORIZONTAL" if width < height else "VERTICAL"
     data.sensor_width = data.sensor_height = 36.0
     data.angle = scene.hashlight.capture.field_of_view
-    data.clip_start = min(data.clip_start, bounds.radius * 0.01)
-    data.display_size = bounds.radius * 0.1
     return data
+
+
+def _fit_camera_data(data: bpy.types.Camera, bounds: Bounds, poses: list[Pose]) -> None:
+    """Have cameras at ``poses`` see all of ``bounds`` and be drawn in proportion to them."""
+    farthest = max(float(np.linalg.norm(pose.camera_to_world[:3, 3] - bounds.center)) for pose in poses)
+    data.clip_start = min(data.clip_start, bounds.radius * 0.01)
+    data.clip_end = max(data.clip_end, 4.0 * farthest)
+    data.display_size = bounds.radius * 0.1
 
 
 def _distance(scene: bpy.types.Scene, bounds: Bounds, directions: np.ndarray) -> float:

@@ -1,70 +1,168 @@
-"""What may be wrong with planned cameras, found by casting rays before anything is rendered."""
+"""What may be wrong with planned cameras, told from arrays before anything is rendered. No Blender: it may take a while
+and is done in a thread."""
 
 from __future__ import annotations
 
-import bpy
 import numpy as np
-from mathutils import Vector
 
-from .. import roles
-from .bounds import fit_bounds, read_bounds
-from .errors import CaptureError
-from .plan import Pose, planned_poses
+from engine.link.geometry import Bounds
 
-_LOOKS = 5  # rays across and down each picture
+from .checks import list_names
+from .plan import Pose
+from .surroundings import Geometry, Surroundings
+
 _CUT = 0.02  # of the box's size may stick out before that is told
-_AXES = [Vector(axis) for axis in ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))]
+_SAMPLES = 4000  # points on a surface by which it is known whether a camera sees some of it
+_LOOKS = 7  # rays across and down a picture in which no such point is
+_PLACES = 500  # of a surface that is there many times, to look at
+_AXES = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
 
 
-def find_plan_warnings(context: bpy.types.Context) -> list[str]:
-    """Words about the context's scene: planned cameras that stand inside a mesh or see nothing, bounds that cut the
-    subject. Only meshes as the viewport shows them are known. Raises CaptureError when the plan can't be read.
-    """
-    scene, depsgraph = context.scene, context.evaluated_depsgraph_get()
-    inside, blind = [], []
-    for pose in planned_poses(scene, depsgraph):
-        if _stands_inside(scene, depsgraph, pose):
-            inside.append(pose.name)
-        elif not _sees_anything(scene, depsgraph, pose):
-            blind.append(pose.name)
+def find_plan_warnings(surroundings: Surroundings, poses: list[Pose], bounds: Bounds | None) -> list[str]:
+    """Words about cameras at ``poses`` that stand inside a mesh or see nothing, and ``bounds`` that cut the subject."""
+    everything = [geometry for geometry in surroundings.geometry.values() if len(geometry.points)]
+    triangles = {id(geometry): _triangles(geometry) for geometry in everything}
     warnings = []
-    if inside:
-        warnings.append(f"Inside a mesh: {_list(inside)}")
-    if blind:
-        warnings.append(f"Seeing nothing: {_list(blind)}")
-    try:
-        bounds = read_bounds(scene, depsgraph)
-        everything = fit_bounds(scene, context.view_layer, depsgraph)
-    except CaptureError:
-        return warnings
-    slack = _CUT * bounds.size
-    if (everything.minimum < bounds.minimum - slack).any() or (everything.maximum > bounds.maximum + slack).any():
+    inside = np.zeros(len(poses), bool)
+    seeing = np.zeros(len(poses), bool)
+    positions = np.array([pose.camera_to_world[:3, 3] for pose in poses]).reshape(-1, 3)
+    for geometry in everything:
+        corners = triangles[id(geometry)]
+        inside |= _stand_inside(geometry, corners, positions)
+        seeing |= _see(_samples(geometry, corners), poses, seeing)
+    for index in np.flatnonzero(~seeing & ~inside):  # what is far larger than the picture may have no sample in it
+        seeing[index] = any(_fills(geometry, triangles[id(geometry)], poses[index]) for geometry in everything)
+    if inside.any():
+        warnings.append(f"Inside a mesh: {_list(poses, inside)}")
+    blind = ~seeing & ~inside
+    if blind.any() and surroundings.is_whole:
+        warnings.append(f"Seeing nothing: {_list(poses, blind)}")
+    if bounds is not None and any(_sticks_out(geometry, bounds) for geometry in everything):
         warnings.append("Parts of the scene lie outside the bounds")
     return warnings
 
 
-def _stands_inside(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph, pose: Pose) -> bool:
-    """Whether whatever way one looks from there, most faces are seen from behind."""
-    position = Vector(pose.camera_to_world[:3, 3])
-    from_behind = 0
-    for axis in _AXES:
-        hit, _, normal, _, obj, _ = scene.ray_cast(depsgraph, position, axis)
-        from_behind += bool(hit and roles.role_of(obj) is None and normal.dot(axis) > 0.0)
-    return from_behind > len(_AXES) // 2
+def _triangles(geometry: Geometry) -> np.ndarray:
+    """Corners [t, 3] of the surface's triangles, each face cut into a fan; none where its faces aren't known."""
+    corners, starts = geometry.corners, geometry.starts
+    if corners is None:
+        return np.zeros((0, 3), np.int32)
+    if isinstance(starts, int):
+        faces = corners.reshape(-1, starts)
+        fans = [faces[:, (0, k, k + 1)] for k in range(1, starts - 1)]
+        return np.concatenate(fans)
+    sizes = np.diff(np.append(starts, len(corners)))
+    counts = sizes - 2  # triangles of each face
+    first = np.repeat(starts, counts)
+    second = first + 1 + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return corners[np.stack((first, second, second + 1), axis=1)]
 
 
-def _sees_anything(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph, pose: Pose) -> bool:
-    position, axes = Vector(pose.camera_to_world[:3, 3]), pose.camera_to_world[:3, :3]
+def _samples(geometry: Geometry, triangles: np.ndarray) -> np.ndarray:
+    """Points [n, 3] in world space spread over the surface, wherever it stands."""
+    points = geometry.points.astype(np.float64)
+    random = np.random.default_rng(0)
+    if len(triangles):
+        a, b, c = (points[triangles[:, corner]] for corner in range(3))
+        areas = np.cumsum(np.linalg.norm(np.cross(b - a, c - a), axis=1))
+        if areas[-1] > 0.0:
+            picked = np.searchsorted(areas, random.random(_SAMPLES) * areas[-1])
+            u, v = random.random((2, _SAMPLES, 1))
+            u, v = np.where(u + v > 1.0, 1.0 - u, u), np.where(u + v > 1.0, 1.0 - v, v)
+            on_faces = a[picked] + u * (b[picked] - a[picked]) + v * (c[picked] - a[picked])
+            points = np.concatenate((points[:: max(len(points) // 500, 1)], on_faces))
+    points = points[:: max(len(points) // (_SAMPLES + 500), 1)]
+    places = geometry.matrices[:: max(len(geometry.matrices) // _PLACES, 1)]
+    if len(places) > 1:
+        points = points[:: max(len(points) * len(places) // (20 * _SAMPLES), 1)]
+    return np.concatenate([points @ matrix[:3, :3].T + matrix[:3, 3] for matrix in places])
+
+
+def _see(points: np.ndarray, poses: list[Pose], known: np.ndarray) -> np.ndarray:
+    """Which cameras [p] have one of ``points`` [n, 3] in their picture, those that are ``known`` to left out."""
+    seeing = np.zeros(len(poses), bool)
+    for index, pose in enumerate(poses):
+        if not known[index]:
+            local = (points - pose.camera_to_world[:3, 3]) @ pose.camera_to_world[:3, :3]
+            depth = -local[:, 2]
+            is_across = np.abs(local[:, 0]) < pose.slopes[0] * depth
+            seeing[index] = (is_across & (np.abs(local[:, 1]) < pose.slopes[1] * depth)).any()
+    return seeing
+
+
+def _fills(geometry: Geometry, triangles: np.ndarray, pose: Pose) -> bool:
+    """Whether a surface is hit by rays through the camera's picture."""
     across = np.linspace(-0.9, 0.9, _LOOKS)
-    # From the middle outwards: most cameras see something at once.
-    for x, y in sorted(((x, y) for x in across for y in across), key=lambda at: at[0] ** 2 + at[1] ** 2):
-        direction = Vector(axes @ (x * pose.slopes[0], y * pose.slopes[1], -1.0)).normalized()
-        hit, _, _, _, obj, _ = scene.ray_cast(depsgraph, position, direction)
-        if hit and roles.role_of(obj) is None:
+    x, y = (axis.reshape(-1) for axis in np.meshgrid(across * pose.slopes[0], across * pose.slopes[1]))
+    rays = np.stack((x, y, np.full(len(x), -1.0)), axis=1)
+    for matrix in geometry.matrices[:: max(len(geometry.matrices) // _PLACES, 1)]:
+        to_camera = np.linalg.inv(pose.camera_to_world) @ matrix
+        points = geometry.points @ to_camera[:3, :3].T + to_camera[:3, 3]
+        sides = [sign * points[:, axis] > -points[:, 2] * pose.slopes[axis] for axis in (0, 1) for sign in (1, -1)]
+        outside = np.stack((*sides, points[:, 2] > 0.0), axis=1)[
+            triangles
+        ]  # which planes of the view, corner by corner
+        corners = points[triangles[~outside.all(axis=1).any(axis=1)]]
+        for part in np.array_split(corners, len(corners) // 10_000 + 1):
+            a, b, c = part[:, 0], part[:, 1], part[:, 2]
+            weights = np.stack([rays @ np.cross(one, other).T for one, other in ((b, c), (c, a), (a, b))])
+            is_through = (weights > 0.0).all(axis=0) | (weights < 0.0).all(axis=0)
+            volumes = np.einsum("ij,ij->i", a, np.cross(b, c))
+            if (is_through & (volumes * weights.sum(axis=0) > 0.0)).any():
+                return True
+    return False
+
+
+def _stand_inside(geometry: Geometry, triangles: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Which of ``positions`` [p, 3] in world space have faces that turn their backs to them on most sides [p]."""
+    result = np.zeros(len(positions), bool)
+    if geometry.is_box or len(triangles) == 0 or len(positions) == 0:
+        return result
+    low, high = geometry.points.min(axis=0), geometry.points.max(axis=0)
+    for matrix in geometry.matrices:
+        if abs(np.linalg.det(matrix[:3, :3])) < 1e-12:
+            continue
+        inverse = np.linalg.inv(matrix)
+        local = positions @ inverse[:3, :3].T + inverse[:3, 3]
+        # What is mirrored shows the same face: Blender turns its normals round.
+        for index in np.flatnonzero(((local > low) & (local < high)).all(axis=1) & ~result):
+            result[index] = _count_backs(geometry.points[triangles], local[index]) > 3
+    return result
+
+
+def _count_backs(corners: np.ndarray, position: np.ndarray) -> int:
+    """In how many of the six directions along the axes the nearest of triangles ``corners`` [t, 3, 3] is seen from
+    behind."""
+    count = 0
+    for axis, first, second in _AXES:
+        flat = corners[..., (first, second)] - position[[first, second]]
+        near = np.flatnonzero((flat.min(axis=1) <= 0.0).all(axis=1) & (flat.max(axis=1) >= 0.0).all(axis=1))
+        a, b, c = (flat[near, corner].astype(np.float64) for corner in range(3))
+        weights = np.stack((_cross(b, c), _cross(c, a), _cross(a, b)), axis=1)
+        area = weights.sum(axis=1)  # positive: the front faces up the axis
+        is_hit = (area != 0.0) & (((weights >= 0.0).all(axis=1)) | ((weights <= 0.0).all(axis=1)))
+        heights = corners[near, :, axis] - position[axis]
+        along = (weights[is_hit] * heights[is_hit]).sum(axis=1) / area[is_hit]
+        for sign in (1.0, -1.0):
+            ahead = np.where(sign * along > 0.0, sign * along, np.inf)
+            if len(ahead) and np.isfinite(ahead.min()):
+                count += sign * area[is_hit][ahead.argmin()] > 0.0
+    return count
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+
+
+def _sticks_out(geometry: Geometry, bounds: Bounds) -> bool:
+    slack = _CUT * bounds.size
+    low, high = bounds.minimum - slack, bounds.maximum + slack
+    for matrix in geometry.matrices:
+        points = geometry.points @ matrix[:3, :3].T + matrix[:3, 3]
+        if (points.min(axis=0) < low).any() or (points.max(axis=0) > high).any():
             return True
     return False
 
 
-def _list(names: list[str]) -> str:
-    shown = ", ".join(names[:4])
-    return shown if len(names) <= 4 else f"{shown} and {len(names) - 4} more"
+def _list(poses: list[Pose], wanted: np.ndarray) -> str:
+    return list_names([pose.name for pose, is_wanted in zip(poses, wanted, strict=True) if is_wanted])

@@ -1,7 +1,7 @@
 """Draws the plan into the 3D viewports: the bounds, and every camera with its number, training and held-out apart.
 
-What is drawn follows the settings while they are dragged, before anything is made of them. The animation rig is not
-drawn: where its cameras are takes stepping through all frames.
+What is drawn follows the settings while they are dragged, before anything is made of them. The cameras of an animation
+are drawn once Plan Cameras has stepped through its frames.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from engine.link.messages import Split
 
 from .bounds import read_bounds
 from .errors import CaptureError
-from .plan import COLORS, GENERATED_RIGS, Pose, planned_poses, rig_poses
+from .plan import COLORS, GENERATED_RIGS, Pose, rig_poses
+from .poses import planned_poses
 from .rigs import box_corners
 
 if not bpy.app.background:  # there is nothing to draw with
@@ -73,6 +74,11 @@ def plan_to_draw(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> tupl
     except CaptureError:
         poses = []
     return bounds, poses
+
+
+def look_again() -> None:
+    """Have the plan looked at anew the next time it is drawn."""
+    _drawn.looked_at = 0.0
 
 
 def _look(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:

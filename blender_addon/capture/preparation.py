@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import bpy
 
+from . import plan_watch
 from .bounds import bounds_object, fit_bounds, read_bounds, show_bounds
 from .plan import GENERATED_RIGS, has_planned_cameras, plan_cameras
 
 
 def prepare_plan(context: bpy.types.Context) -> None:
-    """Fit the bounds and plan the cameras of the context's scene where there are none, as their buttons would.
+    """Fit the bounds and plan the cameras of the context's scene where there are none, as their buttons would, and see
+    what is wrong with the plan.
 
-    What is there stays as it is. In a window that is a step of its own to undo. Raises CaptureError.
+    What is there stays as it is, but planned cameras follow bounds that were moved. In a window that is a step of its
+    own to undo. Raises CaptureError.
     """
     scene, made = context.scene, False
     if bounds_object(scene) is None:
@@ -22,5 +25,8 @@ def prepare_plan(context: bpy.types.Context) -> None:
         plan_cameras(scene, read_bounds(scene, context.evaluated_depsgraph_get()))
         context.view_layer.update()
         made = True
+    else:
+        plan_watch.follow(scene, context.evaluated_depsgraph_get())
+    plan_watch.check(context)
     if made and not bpy.app.background:
         bpy.ops.ed.undo_push(message="Plan Cameras")

@@ -128,12 +128,12 @@ def fit_distance(bounds: Bounds, directions: np.ndarray, tan_half_fov: tuple[flo
     """
     reach = (box_corners(bounds.minimum, bounds.maximum) - bounds.center) * (1.0 + margin)
     smallest = bounds.radius * (1.0 + margin) * 1.05  # outside the box, whatever the opening angle
-    for direction in directions:
-        pose = look_at(direction, np.zeros(3))
-        sideways, upwards, towards = (np.abs(reach @ pose[:3, 0]), np.abs(reach @ pose[:3, 1]), reach @ pose[:3, 2])
-        needed = np.maximum(sideways / tan_half_fov[0], upwards / tan_half_fov[1]) + towards
-        smallest = max(smallest, float(needed.max()))
-    return smallest
+    if len(directions) == 0:
+        return smallest
+    local = reach @ look_at(directions, np.zeros(3))[:, :3, :3]
+    sideways, upwards, towards = np.abs(local[..., 0]), np.abs(local[..., 1]), local[..., 2]
+    needed = np.maximum(sideways / tan_half_fov[0], upwards / tan_half_fov[1]) + towards
+    return max(smallest, float(needed.max()))
 
 
 def box_corners(minimum: np.ndarray, maximum: np.ndarray) -> np.ndarray:
@@ -143,22 +143,24 @@ def box_corners(minimum: np.ndarray, maximum: np.ndarray) -> np.ndarray:
 
 
 def look_at(position: Sequence[float] | np.ndarray, target: Sequence[float] | np.ndarray) -> np.ndarray:
-    """``camera_to_world`` [4, 4] of a camera at ``position`` that looks at ``target``: -Z forward, +Y up, no roll.
+    """``camera_to_world`` [..., 4, 4] of cameras at ``position`` [..., 3] that look at ``target`` [3]: -Z forward, +Y
+    up, no roll.
 
     Straight above or below the target, where "up" says nothing, the top of the picture points along world +Y. Raises
-    ValueError when both are the same point.
+    ValueError when a camera is at the target.
     """
     position, target = np.asarray(position, dtype=np.float64), np.asarray(target, dtype=np.float64)
     backward = position - target
-    length = np.linalg.norm(backward)
-    if length == 0.0:
+    length = np.linalg.norm(backward, axis=-1, keepdims=True)
+    if (length == 0.0).any():
         raise ValueError("a camera can't look at the point it stands in")
     backward = backward / length
-    up = np.array([0.0, 0.0, 1.0]) if abs(backward[2]) < 1.0 - 1e-9 else np.array([0.0, 1.0, 0.0])
-    right = np.cross(up, backward)
-    right /= np.linalg.norm(right)
-    pose = np.eye(4)
-    pose[:3, 0], pose[:3, 1], pose[:3, 2], pose[:3, 3] = right, np.cross(backward, right), backward, position
+    is_steep = np.abs(backward[..., 2:]) >= 1.0 - 1e-9
+    right = np.cross(np.where(is_steep, (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)), backward)
+    right /= np.linalg.norm(right, axis=-1, keepdims=True)
+    pose = np.zeros((*position.shape[:-1], 4, 4))
+    pose[..., :3, 0], pose[..., :3, 1], pose[..., :3, 2] = right, np.cross(backward, right), backward
+    pose[..., :3, 3], pose[..., 3, 3] = position, 1.0
     return pose
 
 

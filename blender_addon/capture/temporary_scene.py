@@ -55,6 +55,11 @@ class TemporaryScene:
         self._is_open = False
 
 
+def is_there() -> bool:
+    """Whether a capture is under way, or a file was saved in the middle of one."""
+    return any(scene.get(_MARK) for scene in bpy.data.scenes)
+
+
 def remove_leftovers() -> None:
     """Remove the copies from a file that was saved in the middle of a capture."""
     for scene in [scene for scene in bpy.data.scenes if scene.get(_MARK)]:

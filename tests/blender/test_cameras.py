@@ -201,7 +201,7 @@ def test_the_plan_knows_the_scene_cameras_own_lenses(addon: Import, small_scene:
     small_scene.camera.data.lens = 100.0  # 36 mm across
     small_scene.camera.rotation_euler.x = math.pi / 2 + math.radians(15)  # past the subject, unless the lens is wide
     bpy.context.view_layer.update()
-    (pose,) = addon("capture.plan").planned_poses(small_scene, bpy.context.evaluated_depsgraph_get())
+    (pose,) = addon("capture.poses").planned_poses(small_scene, bpy.context.evaluated_depsgraph_get())
     assert pose.slopes == pytest.approx((0.18, 0.18), rel=1e-5)
     bpy.ops.hashlight.plan_cameras()
     assert "Seeing nothing: Camera" in settings.plan_warnings
