@@ -110,7 +110,9 @@ def describe(space: bpy.types.SpaceView3D) -> str:
     if _current.view is None:
         return "Needs a perspective view"
     if _current.picture is None:
-        return "Waiting for the engine's first picture"
+        session = registry.current()
+        is_coming = session is not None and session.phase in ("starting", "ready")
+        return "Waiting for the engine's first picture" if is_coming else "Needs the engine: start it"
     camera = _current.picture.camera
     size = f"{camera.width} x {camera.height}"
     return f"Sharp, {size}" if _is_sharp(_current) else f"Coarse, {size}"

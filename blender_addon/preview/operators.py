@@ -8,9 +8,8 @@ from ..session import run, saved_state
 from . import live, neural_view, plane_drawing
 
 
-def _has_run(context: bpy.types.Context) -> bool:
-    scene = context.scene
-    return scene.camera is not None and (run.session_of(scene) is not None or saved_state.has_saved_run(scene))
+def _has_run(scene: bpy.types.Scene) -> bool:
+    return run.session_of(scene) is not None or saved_state.has_saved_run(scene)
 
 
 class HASHLIGHT_OT_preview(bpy.types.Operator):
@@ -24,7 +23,7 @@ class HASHLIGHT_OT_preview(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("Needs a scene camera and a run: capture and train first")
-        return _has_run(context)
+        return context.scene.camera is not None and _has_run(context.scene)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
@@ -47,7 +46,7 @@ class HASHLIGHT_OT_preview_live(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("Needs a scene camera and a run: capture and train first")
-        return live.is_live() or _has_run(context)
+        return live.is_live() or (context.scene.camera is not None and _has_run(context.scene))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         if live.is_live():
@@ -74,13 +73,21 @@ class HASHLIGHT_OT_neural_view(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("Needs a 3D viewport in a window")
-        return not bpy.app.background and context.area is not None and context.area.type == "VIEW_3D"
+        if bpy.app.background or context.area is None or context.area.type != "VIEW_3D":
+            return False
+        cls.poll_message_set("Needs a run: capture and train first")
+        return neural_view.is_on(context.area) or _has_run(context.scene)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         if neural_view.is_on(context.area):
             neural_view.end()
-        else:
-            neural_view.begin(context.area, context.scene)
+            return {"FINISHED"}
+        try:
+            run.ensure_run(context.scene)
+        except ValueError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        neural_view.begin(context.area, context.scene)
         return {"FINISHED"}
 
 

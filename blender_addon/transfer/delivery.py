@@ -56,7 +56,11 @@ class Delivery(ABC):
 
 
 class Copying(Delivery):
-    """Files that this computer can read: each given as where it is and where it is to be."""
+    """Files that this computer can read: each given as where it is and where it is to be.
+
+    Where both are on one drive, the file is in two folders and on the drive once: its writer replaces files and never
+    changes them. Elsewhere it is copied.
+    """
 
     def __init__(self, files: Sequence[tuple[Path, Path]]) -> None:
         super().__init__(len(files))
@@ -71,12 +75,20 @@ class Copying(Delivery):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 temporary = temporary_name(target)
                 try:
-                    shutil.copy2(source, temporary)
+                    _link_or_copy(source, temporary)
                     temporary.replace(target)
                 finally:
                     with contextlib.suppress(OSError):
                         temporary.unlink(missing_ok=True)
             self.done += 1
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another drive, or one that knows no links
+        shutil.copy2(source, target)
 
 
 def is_there(path: Path, size: int, modified: int) -> bool:

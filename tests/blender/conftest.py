@@ -42,6 +42,7 @@ def _hide_development_install() -> None:
 
 
 import bpy  # noqa: E402
+from drawn_words import words_drawn_by  # noqa: E402
 
 
 def _load_build_script() -> ModuleType:
@@ -140,6 +141,12 @@ def wait(addon: Callable[[str], ModuleType]) -> Callable[..., None]:
         assert registry.pump_until(done, timeout), f"{what} did not come: {registry.current().trouble}"
 
     return wait
+
+
+@pytest.fixture
+def drawn(addon: Callable[[str], ModuleType]) -> Callable[[str], str]:
+    """``drawn("HASHLIGHT_PT_engine")``: the words that this panel draws now."""
+    return lambda name: words_drawn_by(getattr(bpy.types, name), bpy.context)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 
 Import = Callable[[str], ModuleType]
 Serve = Callable[..., int]
+Drawn = Callable[[str], str]
 
 TOKEN = "correct-horse-battery"  # of the fixture that serves
 
@@ -82,43 +83,48 @@ def test_another_machine_needs_online_access(remote: Any) -> None:
         bpy.ops.hashlight.start_engine()
 
 
-def test_a_wrong_token_is_told_in_words(addon: Import, remote: Any, serve: Serve) -> None:
+def test_a_wrong_token_is_told_in_the_panel(addon: Import, remote: Any, serve: Serve, drawn: Drawn) -> None:
     remote.port, remote.token = serve(), "wrong"
     session = _connect(addon)
     assert session.phase == "lost"
-    assert session.trouble.message == "The engine refused: wrong token"
-    assert "token that the engine was started with" in session.trouble.hint
     assert session.trouble.code == "token"
+    words = drawn("HASHLIGHT_PT_engine")
+    assert words.startswith("Lost Start The engine refused: wrong token ")
+    assert "token that the engine was started with" in words
 
 
 @pytest.mark.parametrize(("protocol", "older"), [(99, "client"), (0, "engine")])
-def test_a_version_mismatch_is_told_in_words(
-    addon: Import, remote: Any, serve: Serve, protocol: int, older: str
+def test_a_version_mismatch_is_told_in_the_panel(
+    addon: Import, remote: Any, serve: Serve, drawn: Drawn, protocol: int, older: str
 ) -> None:
     remote.port = serve(patch=f"import engine.link.messages; engine.link.messages.PROTOCOL = {protocol}")
     session = _connect(addon)
     assert session.phase == "lost"
-    assert f"the {older} is too old" in session.trouble.message
-    assert "set up the engine again" in session.trouble.hint
+    words = drawn("HASHLIGHT_PT_engine")
+    assert f"the {older} is too old" in words
+    assert "set up the engine again" in words
 
 
-def test_a_host_that_refuses_is_told_in_words(addon: Import, remote: Any) -> None:
+def test_a_host_that_refuses_is_told_in_the_panel(addon: Import, remote: Any, drawn: Drawn) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         remote.port = unused.getsockname()[1]
     session = _connect(addon)
     assert session.phase == "lost"
-    assert f"no engine listens at 127.0.0.1:{remote.port}" in session.trouble.message
-    assert "the address and the port" in session.trouble.hint
+    words = drawn("HASHLIGHT_PT_engine")
+    assert f"no engine listens at 127.0.0.1:{remote.port}" in words
+    assert "the address and the port" in words
 
 
-def test_a_host_that_says_nothing_is_told_in_words(addon: Import, remote: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_that_says_nothing_is_told_in_the_panel(
+    addon: Import, remote: Any, drawn: Drawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(addon("session.connecting"), "CONNECT_TIMEOUT", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         remote.port = silent.getsockname()[1]
         session = _connect(addon)
         assert session.phase == "lost"
-        assert "did not answer within 1 s" in session.trouble.message
+        assert "did not answer within 1 s" in drawn("HASHLIGHT_PT_engine")
 
 
 def test_a_name_that_nobody_knows_is_told_in_words(addon: Import, remote: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -34,7 +35,15 @@ def _names(folder: Path) -> list[str]:
 # --- copying ----------------------------------------------------------------------------------------------------------
 
 
-def test_files_are_copied_whole_and_only_where_they_changed(addon: Import, tmp_path: Path) -> None:
+@pytest.mark.parametrize("knows_links", [True, False])
+def test_files_come_whole_and_only_where_they_changed(
+    addon: Import, tmp_path: Path, knows_links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "another drive")
+
+    if not knows_links:
+        monkeypatch.setattr(os, "link", refuse)
     copying = addon("transfer.delivery").Copying
     source, target = tmp_path / "from", tmp_path / "to" / "deep"
     source.mkdir()
@@ -48,8 +57,11 @@ def test_files_are_copied_whole_and_only_where_they_changed(addon: Import, tmp_p
         return _drive(delivery)
 
     assert (copy().state, copy().done) == ("done", 2)
+    assert (target / "a.png").samefile(source / "a.png") == knows_links, "a drive keeps it once"
     kept = (target / "a.png").stat().st_ino
-    (source / "b.png").write_bytes(b"new")
+    (source / "new").write_bytes(b"new")
+    (source / "new").replace(source / "b.png")  # as the engine writes
+    assert (target / "b.png").read_bytes() == b"b.png" * 1000
     assert copy().state == "done"
     assert (target / "b.png").read_bytes() == b"new"
     assert (target / "a.png").stat().st_ino == kept
@@ -307,9 +319,7 @@ def test_losing_the_engine_in_the_middle_of_a_fetch_is_told(
 
 
 @pytest.mark.slow
-def test_a_bake_here_is_copied_to_where_the_user_said(
-    addon: Import, engine_scene: bpy.types.Scene, tmp_path: Path
-) -> None:
+def test_a_bake_here_is_also_where_the_user_said(addon: Import, engine_scene: bpy.types.Scene, tmp_path: Path) -> None:
     bpy.ops.hashlight.capture_and_train()
     session, jobs = addon("session.registry").current(), addon("bake.jobs")
     _wait(addon, lambda: session.views.count("held") == 6 and session.status.step > 3, "training")
@@ -322,5 +332,7 @@ def test_a_bake_here_is_copied_to_where_the_user_said(
     assert session.trouble is None
     wanted = [f"depth_000{n}.exr" for n in (1, 2, 3)] + [f"frame_000{n}.exr" for n in (1, 2, 3)]
     assert _names(tmp_path / "mine" / "turntable") == wanted
+    kept = tmp_path / "session" / "bakes" / "turntable"
+    assert all((tmp_path / "mine" / "turntable" / name).samefile(kept / name) for name in wanted)
     assert addon("capture.passes").read_exr(tmp_path / "mine" / "turntable" / "frame_0002.exr").shape == (20, 40, 4)
     assert engine_scene.camera.name == "Hashlight Turntable"

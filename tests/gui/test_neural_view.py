@@ -22,11 +22,11 @@ TOLERANCE = 2.0
 
 
 def _begin(window: Window) -> Camera:
-    """Turn the neural view on as its button does; the viewport's camera."""
+    """Turn the neural view on as its button does where there is a run; the viewport's camera."""
     window.view.view_location = (0.0, 0.0, 0.0)
     window.view.view_distance = 6.0
     with window.viewport():
-        bpy.ops.hashlight.neural_view()
+        window.addon("preview.neural_view").begin(window.area, bpy.context.scene)
         return window.addon("preview.view_camera").camera_of_region(window.region(), window.view)
 
 
