@@ -3,6 +3,8 @@
 On a Debian-like Linux, as root, ``debootstrap`` makes ``build/gui-blender``: a small system with Debian's own Blender,
 Xvfb, software OpenGL and ImageMagick. Commands run in it under ``chroot``, in mount and process namespaces of their
 own, so that nothing they mount or start outlives them.
+
+    python3 scripts/gui_blender.py      finds or makes it now, for a later run of the window tests
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ VARIABLE = "HASHLIGHT_BLENDER"
 SUITE = "trixie"
 PACKAGES = ("blender", "imagemagick", "libgl1-mesa-dri", "python3-numpy", "xvfb")
 NEEDED_COMMANDS = ("Xvfb", "import")
-SETUP_SECONDS = 200.0  # for each of two commands
+SETUP_SECONDS = 300.0  # for each of two commands
 
 
 class NoBlenderError(RuntimeError):
@@ -105,3 +107,16 @@ def _make_system(folder: Path) -> Path:
                 raise NoBlenderError(f"{command[0]} failed: see {log}")
     ready.touch()
     return folder
+
+
+def main() -> int:
+    """The command line: have a Blender ready; without one, say why."""
+    try:
+        print(f"Blender for the window tests: {find_blender()}")
+    except NoBlenderError as reason:
+        print(f"No Blender for the window tests: {reason}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -83,6 +83,14 @@ def test_the_neural_view_follows_and_an_engines_death_is_told(window: Window) ->
         bpy.ops.hashlight.start_engine()
     yield lambda: registry.current().run is not None and not registry.current().views.count("waiting", "sent")
     assert registry.current().views.count("held") == 9
+
+    with window.viewport():
+        bpy.ops.hashlight.neural_view()
+        registry.close()
+        bpy.ops.hashlight.neural_view()
+    yield lambda: neural_view.describe(window.space) == "Waiting for the engine's first picture"
+    yield lambda: neural_view.describe(window.space).startswith(("Coarse", "Sharp"))
+    assert registry.current().run is not None, "the saved run is gone on with"
     bpy.ops.wm.read_homefile(use_factory_startup=True)
     assert not neural_view.is_on()
     yield 1.0
@@ -137,10 +145,14 @@ class PaintEngine(bpy.types.RenderEngine):
     bl_label = "Paint"
     bl_use_postprocess = True
     endless = ""
+    failing = ""
     is_at_it = False
 
     def render(self, depsgraph: bpy.types.Depsgraph) -> None:
         camera = depsgraph.scene.camera.name
+        if camera == self.failing:
+            self.report({"ERROR"}, "System is out of GPU memory")
+            return
         while camera == self.endless and not self.test_break():
             PaintEngine.is_at_it = True
             time.sleep(0.02)
@@ -151,7 +163,7 @@ class PaintEngine(bpy.types.RenderEngine):
 
 
 def _begin_to_paint(window: Window, endless: str) -> Steps:
-    """Capture with the engine above, up to the endless view."""
+    """Capture with the engine above, up to the endless view if there is one."""
     if not PaintEngine.is_registered:
         bpy.utils.register_class(PaintEngine)
     PaintEngine.endless, PaintEngine.is_at_it = endless, False
@@ -160,7 +172,8 @@ def _begin_to_paint(window: Window, endless: str) -> Steps:
     scene.render.engine, scene.hashlight.capture.use_depth = PaintEngine.bl_idname, False
     with window.viewport():
         bpy.ops.hashlight.capture("INVOKE_DEFAULT")
-    yield lambda: PaintEngine.is_at_it
+    if endless:
+        yield lambda: PaintEngine.is_at_it
 
 
 def test_the_window_is_drawn_while_a_view_is_rendered(window: Window) -> Steps:
@@ -178,6 +191,7 @@ def test_the_window_is_drawn_while_a_view_is_rendered(window: Window) -> Steps:
     assert len(drawn) >= 3
     window.press(x_input.ESCAPE)
     yield lambda: not _is_capturing(window)
+    assert not bpy.context.scene.hashlight.capture.capture_warnings, "Esc is no failure"
 
 
 def test_the_panels_can_be_used_during_a_capture_and_cancel_it_while_the_scene_is_left_alone(window: Window) -> Steps:
@@ -257,7 +271,9 @@ def test_undo_in_the_middle_of_a_capture_breaks_nothing(window: Window) -> Steps
 def test_the_neural_view_survives_undo(window: Window) -> Steps:
     neural_view = window.addon("preview.neural_view")
     with window.viewport():
-        bpy.ops.hashlight.neural_view()
+        assert not bpy.ops.hashlight.neural_view.poll(), "there is no run"
+    neural_view.begin(window.area, bpy.context.scene)
+    yield lambda: neural_view.describe(window.space) == "Needs the engine: start it"
     bpy.ops.ed.undo_push(message="one")
     bpy.ops.mesh.primitive_cube_add()
     bpy.ops.ed.undo_push(message="two")
@@ -269,3 +285,21 @@ def test_the_neural_view_survives_undo(window: Window) -> Steps:
     with window.viewport():
         bpy.ops.hashlight.neural_view()
     assert not neural_view.is_on()
+
+
+def test_a_render_that_fails_is_no_esc_and_the_panel_says_what_it_reported(window: Window) -> Steps:
+    PaintEngine.failing = "train_001"
+    yield from _begin_to_paint(window, endless="")
+    yield lambda: not _is_capturing(window)
+    PaintEngine.failing = ""
+    settings = bpy.context.scene.hashlight.capture
+    assert settings.capture_warnings == "View train_001 could not be rendered: System is out of GPU memory"
+    assert all(area.type != "INFO" for area in window.window.screen.areas), "the editors are as they were"
+    yield from window.open_tab()
+    window.screenshot("render failed")
+    with window.viewport():
+        assert bpy.ops.hashlight.capture("INVOKE_DEFAULT") == {"RUNNING_MODAL"}
+    yield lambda: not _is_capturing(window)
+    folder = window.addon("folders").capture_folder(bpy.context.scene)
+    assert len(list((folder / "images").glob("*.exr"))) == 5, "the same button goes on"
+    assert settings.capture_warnings == ""
