@@ -130,7 +130,7 @@ def train(session: EngineSession, scene: bpy.types.Scene) -> None:
 def smaller_preset(session: EngineSession, scene: bpy.types.Scene) -> str | None:
     """The preset that needs less memory than that of the run, or of the one that could not be opened; None when there
     is none."""
-    preset = session.run.preset if session.run is not None else scene.hashlight.training.preset.strip() or "auto"
+    preset = session.run.preset if session.run is not None else scene.hashlight.training.preset
     if preset == "auto" and session.welcome is not None:
         preset = _PRESETS_OF_DEVICES.get(session.welcome.device, preset)
     return _SMALLER_PRESETS.get(preset)
@@ -165,7 +165,7 @@ def _open(
             run=f"{session.source.subfolder}{RUN}",
             bounds=bounds,
             color_space=color_space,
-            preset=settings.preset.strip() or "auto",
+            preset=settings.preset,
             seed=settings.seed,
             resume=resume,
             overrides=overrides,

@@ -11,8 +11,8 @@ MAX_PSNR = 100.0  # dB; errors below 1e-5 are float32's own, and a mean over vie
 
 
 def psnr(image: np.ndarray, truth: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB of two float images [H, W, 3] in 0..1; at most ``MAX_PSNR``, also where they are the
-    same, as a view in which nothing is to be seen soon is."""
+    """Peak signal-to-noise ratio in dB of two float images [H, W, 3] in 0..1; at most ``MAX_PSNR``, also where they are
+    the same, as a view in which nothing is to be seen soon is."""
     _require_same_shape(image, truth)
     error = float(np.mean((image.astype(np.float64) - truth.astype(np.float64)) ** 2))
     return -10.0 * math.log10(max(error, 10.0 ** (-MAX_PSNR / 10.0)))
