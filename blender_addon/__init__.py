@@ -6,7 +6,7 @@ from types import ModuleType
 
 import bpy
 
-from . import panels, preferences, properties
+from . import panels, preferences, properties, write_lock
 from .bake import operators as bake_operators
 from .bake import panel as bake_panel
 from .capture import bounds_gizmo
@@ -27,6 +27,7 @@ from .transfer import deliveries, run_files
 MODULES: tuple[ModuleType, ...] = (
     preferences,
     properties,
+    write_lock,
     setup_operators,
     capture_operators,
     bounds_gizmo,

@@ -14,6 +14,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from .. import write_lock
 from . import compat
 from .errors import CaptureCancelled, CaptureError, ViewError
 from .exr import decode_exr
@@ -94,6 +95,7 @@ class PassRenderer:
         if "RUNNING_MODAL" not in outcome:
             self.forget_job()
             raise CaptureError("Blender is rendering something else: wait for its end, then capture again")
+        write_lock.watch_render()
 
     def go_on(self) -> None:
         """Blender's main loop has come round since ``begin``."""

@@ -17,6 +17,7 @@ import bpy
 
 from engine.link.messages import Message
 
+from .. import write_lock
 from ..layout import redraw_sidebars
 from .connecting import EngineSource
 from .engine_session import EngineSession
@@ -81,6 +82,8 @@ def pump() -> bool:
 
     What takes long is left to the next pump. Returns whether anything changed."""
     global _session_waits
+    if not write_lock.unlock():
+        return False
     had_pollers = bool(_pollers)
     _session_waits = not _poll() and not _session_waits
     return (not _session_waits and _pump_session()) or had_pollers

@@ -24,6 +24,7 @@ from window import Steps, Window  # noqa: E402
 Test = Callable[[Window], Steps]
 
 PATIENCE = 120.0  # seconds for a condition to come true
+LOCK_PATIENCE = 10.0  # seconds for Blender to let timers change its data
 TICK = 0.02
 
 
@@ -42,6 +43,7 @@ class Runner:
         self._steps = self._run_all(zip_file, tests)
         self._condition: Callable[[], object] | None = None
         self._since = 0.0
+        self._locked_since: float | None = None
 
     def tick(self) -> float | None:
         """The timer: go on with the tests if what they wait for is there."""
@@ -49,10 +51,13 @@ class Runner:
             self._signed_at = time.monotonic()
             self._sign_of_life.write_text(f"{self._signed_at}\n", "utf-8")
         try:
+            if self._must_wait():
+                return TICK
             if self._condition is not None:
                 if not self._condition():
                     if time.monotonic() - self._since < PATIENCE:
                         return TICK
+                    self._condition = None
                     return self._advance(TimeoutError(f"waited {PATIENCE:.0f} s in vain"))
                 self._condition = None
             return self._advance(None)
@@ -62,6 +67,20 @@ class Runner:
         except BaseException:
             self._say(traceback.format_exc())
             os._exit(3)
+
+    def _must_wait(self) -> bool:
+        """Whether timers may not change Blender's data: for a moment, or it is the add-on's fault."""
+        try:
+            bpy.data.scenes[0].frame_current = "never a frame"  # refused in any case
+        except TypeError:
+            self._locked_since = None
+            return False
+        except AttributeError as error:
+            if self._locked_since is None:
+                self._locked_since = time.monotonic()
+            if time.monotonic() - self._locked_since > LOCK_PATIENCE:
+                raise RuntimeError("Blender does not let timers write any more") from error
+        return True
 
     def _advance(self, error: Exception | None) -> float:
         step = next(self._steps) if error is None else self._steps.throw(error)

@@ -4,46 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import time
 
 import bpy
 import numpy as np
 import x_input
+from captures import PaintEngine, begin_to_paint, is_capturing, prepare
 from window import ADDON, Steps, Window
-
-
-def _prepare(window: Window, views: int, samples: int = 1) -> Steps:
-    scene = bpy.context.scene
-    scene.hashlight.folder = tempfile.mkdtemp(prefix="run-")
-    window.show_renders(False)
-    scene.render.engine = "CYCLES"
-    scene.cycles.samples, scene.cycles.use_denoising = samples, False
-    bpy.ops.mesh.primitive_uv_sphere_add(radius=1.0)
-    scene.collection.objects.link(bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN")))
-    settings = scene.hashlight.capture
-    settings.resolution_x = settings.resolution_y = 48
-    settings.training_views, settings.held_out_views = views, 1
-    scene.hashlight.training.seconds = 0.0
-    scene.hashlight.training.evaluate_every = 0.0
-    window.view.view_location, window.view.view_distance = (0.0, 0.0, 0.0), 5.0
-    with window.viewport():
-        bpy.ops.hashlight.fit_bounds()
-        bpy.ops.hashlight.plan_cameras()
-    yield 0.3
-
-
-def _is_capturing(window: Window) -> bool:
-    return any(operator.bl_idname == "HASHLIGHT_OT_capture" for operator in window.window.modal_operators)
 
 
 def test_the_neural_view_follows_and_an_engines_death_is_told(window: Window) -> Steps:
     neural_view, registry = window.addon("preview.neural_view"), window.addon("session.registry")
-    yield from _prepare(window, views=8)
+    yield from prepare(window, views=8)
     with window.viewport():
         assert bpy.ops.hashlight.capture_and_train("INVOKE_DEFAULT") == {"FINISHED"}
-    assert _is_capturing(window)
-    yield lambda: not _is_capturing(window)
+    assert is_capturing(window)
+    yield lambda: not is_capturing(window)
     yield lambda: registry.current().status is not None and registry.current().status.step > 20
     with window.viewport():
         bpy.ops.hashlight.neural_view()
@@ -110,7 +86,7 @@ def _settings_of(scene: bpy.types.Scene) -> tuple[object, ...]:
 
 
 def test_escape_ends_a_capture_in_the_middle_of_a_view_that_would_take_minutes(window: Window) -> Steps:
-    yield from _prepare(window, views=6, samples=1)
+    yield from prepare(window, views=6, samples=1)
     scene = bpy.context.scene
     before = _settings_of(scene)
     folder = window.addon("folders").capture_folder(scene)
@@ -120,64 +96,26 @@ def test_escape_ends_a_capture_in_the_middle_of_a_view_that_would_take_minutes(w
     copy = bpy.data.scenes["Hashlight Capture"]
     _make_slow(copy)
     yield 3.0
-    assert _is_capturing(window) and bpy.app.is_job_running("RENDER")
+    assert is_capturing(window) and bpy.app.is_job_running("RENDER")
     done = len(list((folder / "images").glob("*.exr")))
     assert done < 7
     window.screenshot("capturing")
     window.press(x_input.ESCAPE)
     asked = time.monotonic()
-    yield lambda: not _is_capturing(window)
+    yield lambda: not is_capturing(window)
     (window.out / "escape.txt").write_text(f"{time.monotonic() - asked:.3f} s from Esc to the end\n", "utf-8")
     assert before == _settings_of(bpy.context.scene)
     assert len(list((folder / "images").glob("*.exr"))) == done
 
     with window.viewport():
         assert bpy.ops.hashlight.capture("INVOKE_DEFAULT") == {"RUNNING_MODAL"}
-    yield lambda: not _is_capturing(window)
+    yield lambda: not is_capturing(window)
     assert len(list((folder / "images").glob("*.exr"))) == 7, "the same button goes on"
     assert before == _settings_of(bpy.context.scene)
 
 
-class PaintEngine(bpy.types.RenderEngine):
-    """Paints views grey at once, except that it takes for ever at one camera."""
-
-    bl_idname = "HASHLIGHT_TEST_PAINT"
-    bl_label = "Paint"
-    bl_use_postprocess = True
-    endless = ""
-    failing = ""
-    is_at_it = False
-
-    def render(self, depsgraph: bpy.types.Depsgraph) -> None:
-        camera = depsgraph.scene.camera.name
-        if camera == self.failing:
-            self.report({"ERROR"}, "System is out of GPU memory")
-            return
-        while camera == self.endless and not self.test_break():
-            PaintEngine.is_at_it = True
-            time.sleep(0.02)
-        width, height = depsgraph.scene.render.resolution_x, depsgraph.scene.render.resolution_y
-        result = self.begin_result(0, 0, width, height)
-        result.layers[0].passes["Combined"].rect.foreach_set(np.full(width * height * 4, 1.0, np.float32))
-        self.end_result(result)
-
-
-def _begin_to_paint(window: Window, endless: str) -> Steps:
-    """Capture with the engine above, up to the endless view if there is one."""
-    if not PaintEngine.is_registered:
-        bpy.utils.register_class(PaintEngine)
-    PaintEngine.endless, PaintEngine.is_at_it = endless, False
-    yield from _prepare(window, views=4)
-    scene = bpy.context.scene
-    scene.render.engine, scene.hashlight.capture.use_depth = PaintEngine.bl_idname, False
-    with window.viewport():
-        bpy.ops.hashlight.capture("INVOKE_DEFAULT")
-    if endless:
-        yield lambda: PaintEngine.is_at_it
-
-
 def test_the_window_is_drawn_while_a_view_is_rendered(window: Window) -> Steps:
-    yield from _begin_to_paint(window, endless="train_002")
+    yield from begin_to_paint(window, endless="train_002")
     drawn = []
     handler = bpy.types.SpaceView3D.draw_handler_add(lambda: drawn.append(True), (), "WINDOW", "POST_PIXEL")
     try:
@@ -190,13 +128,13 @@ def test_the_window_is_drawn_while_a_view_is_rendered(window: Window) -> Steps:
     assert bpy.app.is_job_running("RENDER")
     assert len(drawn) >= 3
     window.press(x_input.ESCAPE)
-    yield lambda: not _is_capturing(window)
+    yield lambda: not is_capturing(window)
     assert not bpy.context.scene.hashlight.capture.capture_warnings, "Esc is no failure"
 
 
 def test_the_panels_can_be_used_during_a_capture_and_cancel_it_while_the_scene_is_left_alone(window: Window) -> Steps:
     yield from window.open_tab()
-    yield from _begin_to_paint(window, endless="train_002")
+    yield from begin_to_paint(window, endless="train_002")
     sphere = bpy.data.objects["Sphere"]
     sphere.select_set(False)
     region, sidebar = window.region(), window.region("UI")
@@ -207,31 +145,31 @@ def test_the_panels_can_be_used_during_a_capture_and_cancel_it_while_the_scene_i
     progress = np.nonzero((np.abs(picture - (0.28, 0.45, 0.7)) < 0.06).all(axis=2).sum(axis=1) > 40)[0]
     yield from window.click(sidebar.x + sidebar.width // 3, top + int(progress[0]) + 34)  # Cancel is below it
     PaintEngine.endless = ""
-    yield lambda: not _is_capturing(window)
+    yield lambda: not is_capturing(window)
     folder = window.addon("folders").capture_folder(bpy.context.scene)
     assert 0 < len(list((folder / "images").glob("*.exr"))) < 5, "the capture was not cancelled"
 
 
 def test_the_cross_in_the_status_bar_cancels_a_capture(window: Window) -> Steps:
-    yield from _begin_to_paint(window, endless="train_002")
+    yield from begin_to_paint(window, endless="train_002")
     width, height = window.window.width, window.window.height
     for x in range(width // 2 + 80, width // 2 + 130, 6):
         if not bpy.app.is_job_running("RENDER"):
             break
         yield from window.click(x, height - 12)
-    yield lambda: not _is_capturing(window)
+    yield lambda: not is_capturing(window)
     with window.viewport():
         assert bpy.ops.hashlight.capture.poll()
 
 
 def test_another_file_in_the_middle_of_a_capture(window: Window) -> Steps:
-    yield from _begin_to_paint(window, endless="train_002")
+    yield from begin_to_paint(window, endless="train_002")
     assert bpy.app.is_job_running("RENDER")
     bpy.ops.wm.read_homefile(use_factory_startup=True)
     yield 1.0
     assert not bpy.app.is_job_running("RENDER")
     assert [scene.name for scene in bpy.data.scenes] == ["Scene"]
-    assert not _is_capturing(window)
+    assert not is_capturing(window)
     with window.viewport():
         assert bpy.ops.hashlight.capture.poll()
 
@@ -239,7 +177,7 @@ def test_another_file_in_the_middle_of_a_capture(window: Window) -> Steps:
 def test_disabling_the_extension_in_the_middle_of_a_capture(window: Window) -> Steps:
     import addon_utils
 
-    yield from _begin_to_paint(window, endless="train_002")
+    yield from begin_to_paint(window, endless="train_002")
     assert bpy.app.is_job_running("RENDER")
     addon_utils.disable(ADDON, default_set=True)
     yield 0.5
@@ -253,7 +191,7 @@ def test_disabling_the_extension_in_the_middle_of_a_capture(window: Window) -> S
 
 
 def test_undo_in_the_middle_of_a_capture_breaks_nothing(window: Window) -> Steps:
-    yield from _prepare(window, views=6)
+    yield from prepare(window, views=6)
     bpy.ops.ed.undo_push(message="before")
     bpy.ops.mesh.primitive_cube_add(location=(5.0, 0.0, 0.0))
     bpy.ops.ed.undo_push(message="cube")
@@ -262,7 +200,7 @@ def test_undo_in_the_middle_of_a_capture_breaks_nothing(window: Window) -> Steps
     yield 1.5
     with window.viewport():
         bpy.ops.ed.undo()
-    yield lambda: not _is_capturing(window)
+    yield lambda: not is_capturing(window)
     yield 0.5
     assert len(bpy.data.scenes) == 1
     window.screenshot("after undo")
@@ -289,8 +227,8 @@ def test_the_neural_view_survives_undo(window: Window) -> Steps:
 
 def test_a_render_that_fails_is_no_esc_and_the_panel_says_what_it_reported(window: Window) -> Steps:
     PaintEngine.failing = "train_001"
-    yield from _begin_to_paint(window, endless="")
-    yield lambda: not _is_capturing(window)
+    yield from begin_to_paint(window, endless="")
+    yield lambda: not is_capturing(window)
     PaintEngine.failing = ""
     settings = bpy.context.scene.hashlight.capture
     assert settings.capture_warnings == "View train_001 could not be rendered: System is out of GPU memory"
@@ -299,7 +237,7 @@ def test_a_render_that_fails_is_no_esc_and_the_panel_says_what_it_reported(windo
     window.screenshot("render failed")
     with window.viewport():
         assert bpy.ops.hashlight.capture("INVOKE_DEFAULT") == {"RUNNING_MODAL"}
-    yield lambda: not _is_capturing(window)
+    yield lambda: not is_capturing(window)
     folder = window.addon("folders").capture_folder(bpy.context.scene)
     assert len(list((folder / "images").glob("*.exr"))) == 5, "the same button goes on"
     assert settings.capture_warnings == ""

@@ -1,0 +1,77 @@
+"""Captures for tests in a window: a small scene, and a renderer that takes as long as a test wants."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+
+import bpy
+import numpy as np
+from window import Steps, Window
+
+
+def prepare(window: Window, views: int, samples: int = 1) -> Steps:
+    scene = bpy.context.scene
+    scene.hashlight.folder = tempfile.mkdtemp(prefix="run-")
+    window.show_renders(False)
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples, scene.cycles.use_denoising = samples, False
+    bpy.ops.mesh.primitive_uv_sphere_add(radius=1.0)
+    scene.collection.objects.link(bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN")))
+    settings = scene.hashlight.capture
+    settings.resolution_x = settings.resolution_y = 48
+    settings.training_views, settings.held_out_views = views, 1
+    scene.hashlight.training.seconds = 0.0
+    scene.hashlight.training.evaluate_every = 0.0
+    window.view.view_location, window.view.view_distance = (0.0, 0.0, 0.0), 5.0
+    with window.viewport():
+        bpy.ops.hashlight.fit_bounds()
+        bpy.ops.hashlight.plan_cameras()
+    yield 0.3
+
+
+def is_capturing(window: Window) -> bool:
+    return any(operator.bl_idname == "HASHLIGHT_OT_capture" for operator in window.window.modal_operators)
+
+
+class PaintEngine(bpy.types.RenderEngine):
+    """Paints views grey at once, except that it takes for ever at one camera, and then some time to mind Esc."""
+
+    bl_idname = "HASHLIGHT_TEST_PAINT"
+    bl_label = "Paint"
+    bl_use_postprocess = True
+    endless = ""
+    failing = ""
+    is_at_it = False  # at the endless view
+    is_painting = False
+    deaf_seconds = 0.0
+
+    def render(self, depsgraph: bpy.types.Depsgraph) -> None:
+        camera = depsgraph.scene.camera.name
+        if camera == self.failing:
+            self.report({"ERROR"}, "System is out of GPU memory")
+            return
+        while camera == self.endless and not self.test_break():
+            PaintEngine.is_at_it = True
+            time.sleep(0.02)
+        if camera == self.endless:
+            time.sleep(self.deaf_seconds)
+        width, height = depsgraph.scene.render.resolution_x, depsgraph.scene.render.resolution_y
+        result = self.begin_result(0, 0, width, height)
+        result.layers[0].passes["Combined"].rect.foreach_set(np.full(width * height * 4, 1.0, np.float32))
+        self.end_result(result)
+        PaintEngine.is_painting = False
+
+
+def begin_to_paint(window: Window, endless: str, deaf_seconds: float = 0.0) -> Steps:
+    """Capture with the engine above, up to the endless view if there is one."""
+    if not PaintEngine.is_registered:
+        bpy.utils.register_class(PaintEngine)
+    PaintEngine.endless, PaintEngine.is_at_it, PaintEngine.deaf_seconds = endless, False, deaf_seconds
+    yield from prepare(window, views=4)
+    scene = bpy.context.scene
+    scene.render.engine, scene.hashlight.capture.use_depth = PaintEngine.bl_idname, False
+    with window.viewport():
+        bpy.ops.hashlight.capture("INVOKE_DEFAULT")
+    if endless:
+        yield lambda: PaintEngine.is_at_it
