@@ -18,6 +18,8 @@ BOUNDS_NAME = "Hashlight Bounds"
 # Room around the geometry, as a share of the box's diagonal: a surface must not lie in the face of the box.
 PADDING = 0.01
 
+_names: dict[str, str] = {}  # of the bounds' object, where it was last, by the scene's name: this is asked for often
+
 
 def fit_bounds(
     scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, depsgraph: bpy.types.Depsgraph, selected_only: bool = False
@@ -76,7 +78,12 @@ def move_bounds(obj: bpy.types.Object, bounds: Bounds) -> None:
 
 def bounds_object(scene: bpy.types.Scene) -> bpy.types.Object | None:
     """The object that shows the bounds in ``scene``."""
-    return next(roles.objects_of(scene, "bounds"), None)
+    obj = scene.objects.get(_names.get(scene.name, ""))
+    if obj is None or roles.role_of(obj) != "bounds":
+        obj = next(roles.objects_of(scene, "bounds"), None)
+        if obj is not None:
+            _names[scene.name] = obj.name
+    return obj
 
 
 def read_bounds(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> Bounds:

@@ -109,7 +109,7 @@ def follow_bounds(scene: bpy.types.Scene, bounds: Bounds) -> bool:
     if former is None or np.allclose(former, _numbers(bounds), rtol=1e-6, atol=1e-6 * bounds.radius):
         return False
     poses = rig_poses(scene, bounds)
-    matrices = {pose.name: pose.camera_to_world for pose in poses}
+    matrices = {pose.name: pose.camera_to_world.tolist() for pose in poses}
     lenses = set()
     for camera in roles.objects_of(scene, "camera"):
         if (matrix := matrices.get(camera.get(_POSE_KEY, ""))) is not None:
@@ -247,7 +247,8 @@ def _camera_data(scene: bpy.types.Scene) -> bpy.types.Camera:
 
 def _fit_camera_data(data: bpy.types.Camera, bounds: Bounds, poses: list[Pose]) -> None:
     """Have cameras at ``poses`` see all of ``bounds`` and be drawn in proportion to them."""
-    farthest = max(float(np.linalg.norm(pose.camera_to_world[:3, 3] - bounds.center)) for pose in poses)
+    positions = np.array([pose.camera_to_world[:3, 3] for pose in poses])
+    farthest = float(np.linalg.norm(positions - bounds.center, axis=1).max())
     data.clip_start = min(data.clip_start, bounds.radius * 0.01)
     data.clip_end = max(data.clip_end, 4.0 * farthest)
     data.display_size = bounds.radius * 0.1

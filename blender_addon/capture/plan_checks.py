@@ -21,17 +21,15 @@ _AXES = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
 def find_plan_warnings(surroundings: Surroundings, poses: list[Pose], bounds: Bounds | None) -> list[str]:
     """Words about cameras at ``poses`` that stand inside a mesh or see nothing, and ``bounds`` that cut the subject."""
     everything = [geometry for geometry in surroundings.geometry.values() if len(geometry.points)]
-    triangles = {id(geometry): _triangles(geometry) for geometry in everything}
     warnings = []
     inside = np.zeros(len(poses), bool)
     seeing = np.zeros(len(poses), bool)
     positions = np.array([pose.camera_to_world[:3, 3] for pose in poses]).reshape(-1, 3)
     for geometry in everything:
-        corners = triangles[id(geometry)]
-        inside |= _stand_inside(geometry, corners, positions)
-        seeing |= _see(_samples(geometry, corners), poses, seeing)
+        inside |= _stand_inside(geometry, positions)
+        seeing |= _see(_samples(geometry), poses, seeing)
     for index in np.flatnonzero(~seeing & ~inside):  # what is far larger than the picture may have no sample in it
-        seeing[index] = any(_fills(geometry, triangles[id(geometry)], poses[index]) for geometry in everything)
+        seeing[index] = any(_fills(geometry, poses[index]) for geometry in everything)
     if inside.any():
         warnings.append(f"Inside a mesh: {_list(poses, inside)}")
     blind = ~seeing & ~inside
@@ -42,13 +40,18 @@ def find_plan_warnings(surroundings: Surroundings, poses: list[Pose], bounds: Bo
     return warnings
 
 
-def _triangles(geometry: Geometry) -> np.ndarray:
-    """Corners [t, 3] of the surface's triangles, each face cut into a fan; none where its faces aren't known."""
+def _triangles(geometry: Geometry, most_faces: int | None = None) -> np.ndarray:
+    """Corners [t, 3] of the surface's triangles, each face cut into a fan; none where its faces aren't known.
+
+    ``most_faces``: of about so many of its faces alone, evenly among all, where all have as many corners.
+    """
     corners, starts = geometry.corners, geometry.starts
     if corners is None:
         return np.zeros((0, 3), np.int32)
     if isinstance(starts, int):
         faces = corners.reshape(-1, starts)
+        if most_faces is not None:
+            faces = faces[:: max(len(faces) // most_faces, 1)]
         fans = [faces[:, (0, k, k + 1)] for k in range(1, starts - 1)]
         return np.concatenate(fans)
     sizes = np.diff(np.append(starts, len(corners)))
@@ -58,8 +61,10 @@ def _triangles(geometry: Geometry) -> np.ndarray:
     return corners[np.stack((first, second, second + 1), axis=1)]
 
 
-def _samples(geometry: Geometry, triangles: np.ndarray) -> np.ndarray:
+def _samples(geometry: Geometry) -> np.ndarray:
     """Points [n, 3] in world space spread over the surface, wherever it stands."""
+    # Of a few faces: numpy keeps Python's lock while it gathers corners, and Blender's window would wait for it.
+    triangles = _triangles(geometry, most_faces=5 * _SAMPLES)
     points = geometry.points.astype(np.float64)
     random = np.random.default_rng(0)
     if len(triangles):
@@ -90,8 +95,9 @@ def _see(points: np.ndarray, poses: list[Pose], known: np.ndarray) -> np.ndarray
     return seeing
 
 
-def _fills(geometry: Geometry, triangles: np.ndarray, pose: Pose) -> bool:
+def _fills(geometry: Geometry, pose: Pose) -> bool:
     """Whether a surface is hit by rays through the camera's picture."""
+    triangles = _triangles(geometry)
     across = np.linspace(-0.9, 0.9, _LOOKS)
     x, y = (axis.reshape(-1) for axis in np.meshgrid(across * pose.slopes[0], across * pose.slopes[1]))
     rays = np.stack((x, y, np.full(len(x), -1.0)), axis=1)
@@ -113,12 +119,13 @@ def _fills(geometry: Geometry, triangles: np.ndarray, pose: Pose) -> bool:
     return False
 
 
-def _stand_inside(geometry: Geometry, triangles: np.ndarray, positions: np.ndarray) -> np.ndarray:
+def _stand_inside(geometry: Geometry, positions: np.ndarray) -> np.ndarray:
     """Which of ``positions`` [p, 3] in world space have faces that turn their backs to them on most sides [p]."""
     result = np.zeros(len(positions), bool)
-    if geometry.is_box or len(triangles) == 0 or len(positions) == 0:
+    if geometry.is_box or geometry.corners is None or len(positions) == 0:
         return result
     low, high = geometry.points.min(axis=0), geometry.points.max(axis=0)
+    corners: np.ndarray | None = None  # of its triangles, once they are needed
     for matrix in geometry.matrices:
         if abs(np.linalg.det(matrix[:3, :3])) < 1e-12:
             continue
@@ -126,7 +133,8 @@ def _stand_inside(geometry: Geometry, triangles: np.ndarray, positions: np.ndarr
         local = positions @ inverse[:3, :3].T + inverse[:3, 3]
         # What is mirrored shows the same face: Blender turns its normals round.
         for index in np.flatnonzero(((local > low) & (local < high)).all(axis=1) & ~result):
-            result[index] = _count_backs(geometry.points[triangles], local[index]) > 3
+            corners = geometry.points[_triangles(geometry)] if corners is None else corners
+            result[index] = _count_backs(corners, local[index]) > 3
     return result
 
 

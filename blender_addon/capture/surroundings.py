@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from .rigs import box_corners
 # faces, if any, come as instances of a mesh.
 _BOXED_TYPES = {"CURVES", "POINTCLOUD", "VOLUME", "GPENCIL", "GREASEPENCIL"}
 
+_SLOW = 0.008  # seconds for getting to where the last turn ended, after which there is no further turn
 _MOST_INSTANCES = 3000  # to look at: those that were looked at before have to be stepped over again in every turn
 _MOST_UNEVEN_FACES = 50_000  # of a mesh with faces of several kinds: Blender takes 0.1 us for where each begins
 _BOX_FACES = np.array([(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)])
@@ -57,16 +59,24 @@ class Surroundings:
         self._next = 0
 
     def gather(self, view_layer: bpy.types.ViewLayer, depsgraph: bpy.types.Depsgraph, seconds: float) -> bool:
-        """Go on for about ``seconds``; whether that was all. The scene must not have changed since the first call."""
-        deadline = time.perf_counter() + seconds
+        """Go on for about ``seconds``; whether that was all. The scene must not have changed since the first call.
+
+        Where there are so many instances that only going on takes long, the rest is left out.
+        """
+        began, deadline = time.perf_counter(), math.inf
         for visible in visible_objects(view_layer, depsgraph, first=self._next):
             if visible.number >= _MOST_INSTANCES:
                 self.is_whole = False
                 return True
+            if deadline == math.inf:
+                reached = time.perf_counter()
+                deadline = reached + seconds
+                is_slow = reached - began > _SLOW  # Blender lists all instances before it gives the first
             self._add(visible.obj, visible.matrix)
             self._next = visible.number + 1
             if time.perf_counter() > deadline:
-                return False
+                self.is_whole &= not is_slow
+                return is_slow
         return True
 
     def _add(self, obj: bpy.types.Object, matrix: np.ndarray) -> None:

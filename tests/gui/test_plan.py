@@ -84,18 +84,56 @@ def test_cameras_inside_a_mesh_or_blind_are_told(window: Window) -> Steps:
     with window.viewport():
         bpy.ops.hashlight.plan_cameras()
     settings = bpy.context.scene.hashlight.capture
+    yield 1.5
     assert settings.plan_warnings == ""
     place = bpy.data.objects["train_003"].location.copy()
     bpy.ops.mesh.primitive_uv_sphere_add(radius=0.5, location=place)
-    bpy.context.view_layer.update()
-    with window.viewport():
-        bpy.ops.hashlight.plan_cameras()
-    assert "Inside a mesh: train_003" in settings.plan_warnings, settings.plan_warnings
+    bpy.ops.object.select_all(action="DESELECT")
+    yield lambda: "Inside a mesh: train_003" in settings.plan_warnings
     assert "outside the bounds" in settings.plan_warnings
-    bpy.ops.object.select_all(action="SELECT")
+    yield from window.open_tab()
+    window.screenshot("plan warnings")
     for obj in [obj for obj in bpy.data.objects if obj.type == "MESH"]:
         bpy.data.objects.remove(obj)
+    yield lambda: settings.plan_warnings.startswith("Seeing nothing: ")
+    bpy.ops.mesh.primitive_cube_add(size=2.0)
+    yield lambda: settings.plan_warnings == ""
+    settings.radius = 0.5
+    yield lambda: settings.plan_warnings.startswith("Inside a mesh: ")
+
+
+def test_the_cameras_of_an_animation_are_drawn_once_its_frames_were_stepped_through(window: Window) -> Steps:
+    yield from _prepare(window)
+    scene = bpy.context.scene
+    bpy.ops.object.camera_add(rotation=(np.pi / 2, 0.0, 0.0))
+    scene.camera = bpy.context.object
+    bpy.ops.object.select_all(action="DESELECT")
+    bpy.context.view_layer.objects.active = None
+    for frame, x in ((1, -1.5), (40, 1.5)):
+        scene.camera.location = x, -6.0, 0.0
+        scene.camera.keyframe_insert("location", frame=frame)
+    window.space.overlay.show_extras = False
+    settings, scene.frame_end = scene.hashlight.capture, 40
+    settings.rig, settings.frame_step, settings.held_out_views = "ANIMATION", 5, 2
+    scene.frame_set(3)
+    yield 0.8
+    before = window.viewport_pixels("plan animation unknown")
+    drawing = window.addon("capture.plan_drawing")
+    assert drawing.plan_to_draw(scene, bpy.context.view_layer.depsgraph)[1] == []
     with window.viewport():
         bpy.ops.hashlight.plan_cameras()
-    assert "Seeing nothing: " in settings.plan_warnings
-    yield 0.2
+    yield lambda: len(drawing.plan_to_draw(scene, bpy.context.view_layer.depsgraph)[1]) == 8
+    assert scene.frame_current == 3
+    yield 0.8
+    after = window.viewport_pixels("plan animation")
+    for color, least in ((BLUE, 4), (ORANGE, 2)):
+        assert _count_drawn(window, after, color) >= least > _count_drawn(window, before, color)
+    yield 1.0
+    assert settings.plan_warnings == ""
+    scene.frame_set(20)
+    yield 1.0
+    assert len(drawing.plan_to_draw(scene, bpy.context.view_layer.depsgraph)[1]) == 8, "scrubbing is no change"
+    scene.frame_end = 30
+    window.area.tag_redraw()
+    yield 0.8
+    assert drawing.plan_to_draw(scene, bpy.context.view_layer.depsgraph)[1] == []
