@@ -157,8 +157,8 @@ def test_colours_match_the_scene_beside_it(window: Window) -> Steps:
             _show(window, frames.make_frame(camera, depth, color))
             yield lambda: _is_drawn(window)
             # The field's side changes at once, the scene's as soon as Cycles has rendered it: until then they differ.
-            for _ in range(15):
-                yield 0.7
+            for _ in range(35):
+                yield 0.3
                 pixels = window.viewport_pixels(f"colour {transform} {exposure} {color[0]}")
                 rows = slice(camera.height // 2 - 20, camera.height // 2 + 20)
                 scene_side = pixels[rows, middle - 60 : middle - 20].mean(axis=(0, 1))
