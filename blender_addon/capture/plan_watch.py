@@ -14,7 +14,7 @@ import time
 
 import bpy
 
-from .. import roles
+from .. import roles, write_lock
 from ..background import Task
 from ..layout import redraw_sidebars
 from . import plan_drawing, poses, temporary_scene
@@ -92,7 +92,7 @@ def _follow_now() -> None:
 def _tick() -> float | None:
     scene, view_layer = bpy.context.scene, bpy.context.view_layer
     depsgraph = view_layer.depsgraph
-    if depsgraph is None:
+    if depsgraph is None or not write_lock.unlock():
         return _WAIT
     if _watch.due is not None and (rest := _watch.due - time.monotonic()) > 0:
         return rest
