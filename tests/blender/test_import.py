@@ -61,7 +61,11 @@ def pose_of(index: int, count: int) -> np.ndarray:
 def picture_of_ball(pose: np.ndarray, lens: dict[str, float]) -> np.ndarray:
     """A ball around the origin, coloured by where its surface is: [H, W, 4] uint8 sRGB, straight alpha."""
     y, x = np.mgrid[: int(lens["h"]), : int(lens["w"])] + 0.5
-    local = np.stack(((x - lens["cx"]) / lens["fl_x"], -(y - lens["cy"]) / lens["fl_y"], -np.ones_like(x)), axis=-1)
+    distorted = np.stack(((x - lens["cx"]) / lens["fl_x"], (y - lens["cy"]) / lens["fl_y"]), axis=-1)
+    straight = distorted
+    for _ in range(30):
+        straight = distorted / (1.0 + lens.get("k1", 0.0) * (straight**2).sum(-1, keepdims=True))
+    local = np.dstack((straight[..., 0], -straight[..., 1], -np.ones_like(x)))
     rays, eye = local @ pose[:3, :3].T, pose[:3, 3]
     a, b, c = (rays**2).sum(-1), rays @ eye, eye @ eye - RADIUS**2
     root = b * b - a * c
@@ -71,7 +75,7 @@ def picture_of_ball(pose: np.ndarray, lens: dict[str, float]) -> np.ndarray:
     return (picture * 255 + 0.5).astype(np.uint8)
 
 
-def write_dataset(folder: Path, count: int = 6, **extra: Any) -> Path:
+def write_dataset(folder: Path, count: int = 6, lens: dict[str, float] = LENS, **extra: Any) -> Path:
     """A ``transforms.json`` with PNG pictures of the ball; pixels are not square, and the lens is shifted."""
     from engine.data.png import encode_png
 
@@ -79,9 +83,9 @@ def write_dataset(folder: Path, count: int = 6, **extra: Any) -> Path:
     frames = []
     for index in range(count):
         pose = pose_of(index, count)
-        (folder / f"shot_{index}.png").write_bytes(encode_png(picture_of_ball(pose, LENS)))
+        (folder / f"shot_{index}.png").write_bytes(encode_png(picture_of_ball(pose, lens)))
         frames.append({"file_path": f"shot_{index}.png", "transform_matrix": pose.tolist()})
-    values = LENS | {"aabb": BOX, "frames": frames} | extra
+    values = lens | {"aabb": BOX, "frames": frames} | extra
     (folder / "transforms.json").write_text(json.dumps(values))
     return folder
 
@@ -181,7 +185,8 @@ def test_trains_on_it_previews_and_compares(
     wait: Callable[..., None],
     tmp_path: Path,
 ) -> None:
-    assert import_dataset(write_dataset(tmp_path / "ball", count=12), holdout=4)[0] == "done"
+    source = write_dataset(tmp_path / "ball", count=12, lens=LENS | {"k1": -0.4})
+    assert import_dataset(source, holdout=4)[0] == "done"
     session_scene.hashlight.training.seconds = 6.0
     assert bpy.ops.hashlight.train() == {"FINISHED"}
     session = addon("session.registry").current()
