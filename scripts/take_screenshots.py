@@ -82,9 +82,12 @@ class Tour:
             bpy.ops.hashlight.fit_bounds()
             bpy.ops.hashlight.plan_cameras()
         bpy.ops.object.select_all(action="DESELECT")
+        self._window.space.show_gizmo = True  # arrows on the bounds
+        self._window.space.show_gizmo_navigate = False
         self._window.area.tag_redraw()
-        yield 1.0
+        yield 1.5
         self._take("plan", self._area())
+        self._window.space.show_gizmo = False
 
     def _capture_and_train(self) -> Steps:
         window, registry = self._window, self._registry
