@@ -24,6 +24,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ADDON = "bl_ext.user_default.hashlight"
 SERVED_TOKEN = "correct-horse-battery"
+ENGINE_PYTHON = os.environ.get("HASHLIGHT_ENGINE_PYTHON") or sys.executable  # some tests unset it
 
 # bpy reads this while it is imported, so it must be set before any test module is.
 _user_resources = tempfile.TemporaryDirectory(prefix="hashlight-blender-user-", ignore_cleanup_errors=True)
@@ -170,7 +171,6 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., int]]:
     """Starts ``hashlight serve`` and returns its port; its token, SERVED_TOKEN, is in ``tmp_path``/token.txt too.
 
     ``patch`` is Python to run in the engine first."""
-    python = os.environ.get("HASHLIGHT_ENGINE_PYTHON") or sys.executable
     processes: list[subprocess.Popen[bytes]] = []
 
     def start(*arguments: object, patch: str = "") -> int:
@@ -178,7 +178,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., int]]:
         token.write_text(f"{SERVED_TOKEN}\n")
         options = ["--root", tmp_path / "elsewhere", "--token-file", token, "--ready-file", ready, "--port", 0]
         code = f"import sys\n{patch}\nfrom engine.cli import main\nsys.exit(main(sys.argv[1:]))"
-        command = [python, "-P", "-c", code, "serve", "--device", "cpu", *map(str, (*options, *arguments))]
+        command = [ENGINE_PYTHON, "-P", "-c", code, "serve", "--device", "cpu", *map(str, (*options, *arguments))]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path)
         processes.append(process)
         deadline = time.monotonic() + 120.0
