@@ -15,7 +15,7 @@ from ..folders import capture_folder
 from ..layout import is_over_our_panels, is_over_status_bar, redraw_sidebars
 from ..session.status_text import describe_seconds
 from . import bounds as capture_bounds
-from . import plan_drawing, plan_watch, poses, temporary_scene
+from . import escape_watch, plan_drawing, plan_watch, poses, temporary_scene
 from .errors import CaptureCancelled, CaptureError
 from .job import CaptureJob, ViewListener
 from .plan import GENERATED_RIGS, plan_cameras, planned_views, remove_planned_cameras
@@ -121,7 +121,7 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         global _stopped_at
-        if _cancel_wanted or (event.type == "ESC" and event.value == "PRESS"):
+        if _cancel_wanted or escape_watch.is_pressed() or (event.type == "ESC" and event.value == "PRESS"):
             self._is_stopping = True
             self._show_progress(context)
         elif event.type != "TIMER":
@@ -191,6 +191,7 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return False
         _job, _cancel_wanted = self._job, False
+        escape_watch.forget()
         self._scene_name = scene.name
         return True
 
@@ -303,6 +304,7 @@ CLASSES = (
     HASHLIGHT_OT_plan_cameras,
     HASHLIGHT_OT_capture,
     HASHLIGHT_OT_cancel_capture,
+    escape_watch.HASHLIGHT_OT_watch_escape,
 )
 _HANDLERS = ((bpy.app.handlers.load_pre, _before_load), (bpy.app.handlers.load_post, _after_load))
 

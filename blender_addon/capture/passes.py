@@ -15,7 +15,7 @@ import bpy
 import numpy as np
 
 from .. import write_lock
-from . import compat
+from . import compat, escape_watch
 from .errors import CaptureCancelled, CaptureError, ViewError
 from .exr import decode_exr
 
@@ -96,6 +96,7 @@ class PassRenderer:
             self.forget_job()
             raise CaptureError("Blender is rendering something else: wait for its end, then capture again")
         write_lock.watch_render()
+        escape_watch.begin()
 
     def go_on(self) -> None:
         """Blender's main loop has come round since ``begin``."""

@@ -1,0 +1,71 @@
+"""What Blender's window still does while a capture is under way, and right after it was stopped."""
+
+from __future__ import annotations
+
+import time
+
+import bpy
+import x_input
+from captures import PaintEngine, begin_to_paint, is_capturing
+from window import Steps, Window
+
+
+def test_blender_is_the_users_again_as_soon_as_escape_is_pressed(window: Window) -> Steps:
+    deaf_seconds = 20.0
+    yield from begin_to_paint(window, endless="train_002", deaf_seconds=deaf_seconds)
+    sphere = bpy.data.objects["Sphere"]
+    sphere.select_set(False)
+    window.press(x_input.ESCAPE)
+    asked = time.monotonic()
+    yield 0.5
+    region = window.region()
+    yield from window.click(region.x + region.width // 2, window.window.height - region.y - region.height // 2)
+    yield lambda: sphere.select_get()
+    (window.out / "escape answered.txt").write_text(f"{time.monotonic() - asked:.3f} s\n", "utf-8")
+    assert is_capturing(window) and bpy.app.is_job_running("RENDER"), "the renderer was to take its time"
+    window.screenshot("capture stopping")
+    yield lambda: not is_capturing(window)
+    with window.viewport():
+        assert bpy.ops.hashlight.capture.poll()
+
+
+class BusyPanel(bpy.types.Panel):
+    """Takes to be drawn until the render that was begun calls its engine, as a long panel on a busy machine may."""
+
+    bl_idname = "HASHLIGHT_TEST_PT_busy"
+    bl_label = "Busy"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Hashlight"
+    overlaps = 0
+
+    def draw(self, context: bpy.types.Context) -> None:
+        until = time.monotonic() + 2.0
+        if not bpy.app.is_job_running("RENDER") or PaintEngine.is_painting:
+            return
+        while not PaintEngine.is_painting and time.monotonic() < until:
+            time.sleep(0.005)
+        BusyPanel.overlaps += PaintEngine.is_painting
+
+
+def test_timers_may_change_blenders_data_after_views_that_began_while_a_panel_was_drawn(window: Window) -> Steps:
+    """Blender would leave Python without that right: see the add-on's write_lock."""
+    yield from window.open_tab()
+    BusyPanel.overlaps = 0
+    bpy.utils.register_class(BusyPanel)
+
+    def redraw() -> float:
+        window.region("UI").tag_redraw()
+        return 0.01
+
+    bpy.app.timers.register(redraw)
+    try:
+        yield from begin_to_paint(window, endless="train_002")
+        PaintEngine.endless = ""
+        yield lambda: not is_capturing(window)
+    finally:
+        bpy.app.timers.unregister(redraw)
+        bpy.utils.unregister_class(BusyPanel)
+    assert BusyPanel.overlaps > 0, "no view began while the panel was drawn"
+    bpy.context.scene.frame_current = 7
+    assert bpy.ops.mesh.primitive_cube_add() == {"FINISHED"}
