@@ -180,7 +180,7 @@ class TorchTrainer:
         if (surface > 0.0).any():
             offset = ((distances[samples] - surface) / config.depth_tolerance) ** 2
             line_loss = (weights * offset.clamp(max=1.0)).sum(1)
-            losses = losses + config.depth_weight * torch.where(surface[:, 0] > 0.0, line_loss, 0.0)
+            losses = losses + config.depth_weight_at(self.step_count) * torch.where(surface[:, 0] > 0.0, line_loss, 0.0)
         losses = torch.where(counts > 0, losses, 0.0)
         losses.sum().backward()
         self.loss = float(losses.detach().mean())

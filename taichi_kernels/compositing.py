@@ -155,6 +155,7 @@ def _composite_training(
     density: ti.f32,
     depth_weight: ti.f32,
     depth_tolerance: ti.f32,
+    full_distance: ti.f32,
     gradient_scale: ti.f32,
     seed: ti.i32,
     step: ti.i32,
@@ -221,8 +222,12 @@ def _composite_training(
                 v += depth_weight * ti.min(offset * offset, 1.0)
             behind -= weight * v
             grad_sigma = dt * (transmittance * v - behind)
-            grad_raw_densities[i] = gradient_scale * grad_sigma * sigma
-            grad_color = gradient_scale * weight * g * _activation_slope(_raw_color(raw_colors, i), c, linear)
+            scale = gradient_scale
+            if ti.static(grows):
+                share = ti.min(distances[i] / full_distance, 1.0)
+                scale *= share * share
+            grad_raw_densities[i] = scale * grad_sigma * sigma
+            grad_color = scale * weight * g * _activation_slope(_raw_color(raw_colors, i), c, linear)
             for channel in ti.static(range(3)):
                 grad_raw_colors[i, channel] = grad_color[channel]
 
@@ -241,6 +246,7 @@ def composite_training(
     steps: StepRule,
     depth_weight: float,
     depth_tolerance: float,
+    full_distance: float,
     gradient_scale: float,
     seed: int,
     step: int,
@@ -251,12 +257,15 @@ def composite_training(
     (column 0 counts) and ``raw_colors`` [samples, >= 3] before activation. Loss of a ray: Huber (delta 0.1) on the
     display value of each channel, plus ``depth_weight`` times the composited squared distance to the captured surface
     in units of ``depth_tolerance`` (or a step, if that is more), at most 1 a sample: weight in front of the surface
-    costs, weight on it doesn't. Writes ``losses`` [n] and, for the samples that rays have, ``grad_raw_densities``
-    [samples] and ``grad_raw_colors`` [samples, >= 3], both times ``gradient_scale``.
+    costs, weight on it doesn't. Where steps grow, gradients of samples nearer to the camera than ``full_distance`` are
+    lessened by the square of their share of it (Philip and Deschaintre 2023): a camera's rays lie that much denser
+    there, and would rather fill the air before it than find what it shows. Writes ``losses`` [n] and, for the samples
+    that rays have, ``grad_raw_densities`` [samples] and ``grad_raw_colors`` [samples, >= 3], both times
+    ``gradient_scale``.
     """
     _composite_training(
         ray_samples.shape[0], linear, steps.grows, steps.smallest, steps.largest, steps.cone_angle, steps.density,
-        depth_weight, depth_tolerance, gradient_scale, seed, step,
+        depth_weight, depth_tolerance, full_distance, gradient_scale, seed, step,
         ray_samples, targets, distances, raw_densities, raw_colors, losses, grad_raw_densities, grad_raw_colors,
     )  # fmt: skip
 

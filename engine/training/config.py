@@ -12,6 +12,13 @@ from taichi_kernels.stepping import StepRule
 
 # instant-ngp's limit too: an aabb_scale of 128.
 MAX_CASCADES = 8
+_LASTING_DEPTH = 0.1
+_COUNTS = (
+    "samples_per_step", "max_rays_per_step", "max_samples_per_ray", "march_steps", "occupancy_every", "depth_half_life",
+)  # fmt: skip
+_POSITIVE = (
+    "learning_rate", "final_rate_fraction", "depth_margin", "depth_tolerance", "cells_per_pixel", "full_distance",
+)  # fmt: skip
 
 
 class ConfigError(ValueError):
@@ -45,8 +52,11 @@ class TrainConfig:
     coarse_until: int = 0
     coarse_progress: float = 0.6
     # Captured depth: how far behind the surface rays go on, and weight and unit of length of the line-of-sight loss.
+    # The weight halves every so many steps, down to a tenth: at once it puts surfaces where they are, later it would
+    # hold them harder than antialiased pictures allow.
     depth_margin: float = 0.06
     depth_weight: float = 0.05
+    depth_half_life: int = 400
     depth_tolerance: float = 0.02
     # Pixels that the bounds' longest edge spans in a typical view (see geometry.pixels_across), 0 when not known, and
     # how many cells of the finest level to a pixel. Cells much finer than pixels learn nothing but grain.
@@ -54,9 +64,11 @@ class TrainConfig:
     cells_per_pixel: float = 2.0
     # Cubes of occupancy, each twice as large as the one before: 1 where there is nothing outside the bounds.
     cascades: int = 1
-    # How fast steps grow with the distance from the camera, and how near to it rays begin.
+    # How fast steps grow with the distance from the camera, how near to it rays begin, and from where on samples teach
+    # in full (see composite_training).
     cone_angle: float = 0.0
     near_distance: float = 0.0
+    full_distance: float = 1.0
     # Of an untrained field, with several cascades: optical thickness of the bounds' longest edge.
     initial_density: float = 1.0
     seed: int = 0
@@ -64,10 +76,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if not 1 <= self.cascades <= MAX_CASCADES:
             raise ConfigError(f"cascades: {self.cascades} is outside 1..{MAX_CASCADES}")
-        for name in ("samples_per_step", "max_rays_per_step", "max_samples_per_ray", "march_steps", "occupancy_every"):
+        for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}: {getattr(self, name)} is not a positive number")
-        for name in ("learning_rate", "final_rate_fraction", "depth_margin", "depth_tolerance", "cells_per_pixel"):
+        for name in _POSITIVE:
             if not getattr(self, name) > 0.0:
                 raise ConfigError(f"{name}: {getattr(self, name)} is not a positive number")
         field = self.field
@@ -89,6 +101,10 @@ class TrainConfig:
     def growth(self) -> int:
         """How many times as large as the bounds' longest edge the unit cube is."""
         return int(2 ** (self.cascades - 1))
+
+    def depth_weight_at(self, step: int) -> float:
+        """The line-of-sight loss's weight in a training step."""
+        return self.depth_weight * max(0.5 ** (step / self.depth_half_life), _LASTING_DEPTH)
 
     @property
     def steps(self) -> StepRule:
@@ -174,7 +190,7 @@ _SEVERAL_CASCADES: dict[str, dict[str, Any]] = {
         "field.log2_table_size": 20,
         "cells_per_pixel": 1.0,
         "cone_angle": 1 / 256,
-        "near_distance": 0.2,
+        "near_distance": 0.1,
         "max_samples_per_ray": 1024,
         "occupancy_decay": 0.8,
     },

@@ -76,6 +76,7 @@ def composite_training(
     steps: StepRule,
     depth_weight: float,
     depth_tolerance: float,
+    full_distance: float,
     gradient_scale: float,
     seed: int,
     step: int,
@@ -110,8 +111,11 @@ def composite_training(
     loss.sum().backward()
     assert densities.grad is not None and colors.grad is not None
     owned = samples[is_sample]
-    grad_raw_densities[owned] = (gradient_scale * densities.grad[owned]).to(grad_raw_densities.dtype)
-    grad_raw_colors[owned, :3] = (gradient_scale * colors.grad[owned]).to(grad_raw_colors.dtype)
+    scale = torch.full_like(densities.grad[owned], gradient_scale)
+    if steps.grows:
+        scale *= (distances[owned].double() / full_distance).clamp(max=1.0) ** 2
+    grad_raw_densities[owned] = (scale * densities.grad[owned]).to(grad_raw_densities.dtype)
+    grad_raw_colors[owned, :3] = (scale[:, None] * colors.grad[owned]).to(grad_raw_colors.dtype)
 
 
 def composite_rays(

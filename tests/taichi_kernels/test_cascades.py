@@ -196,7 +196,7 @@ def test_compositing_with_growing_steps_equals_the_twins(device: str, with_depth
         result = [torch.zeros(RAYS, device=device), torch.zeros(total, device=device), torch.zeros_like(raw_colors)]
         module.composite_training(
             out["ray_samples"], targets, out["distances"], raw_densities, raw_colors, *result, linear=False,
-            steps=STEPS, depth_weight=0.3, depth_tolerance=0.001, gradient_scale=1.0, seed=0, step=1,
+            steps=STEPS, depth_weight=0.3, depth_tolerance=0.001, full_distance=0.3, gradient_scale=1.0, seed=0, step=1,
         )  # fmt: skip
         results.append(result)
     for found, expected in zip(*results, strict=True):

@@ -69,7 +69,7 @@ class Samples:
         function(
             self.ray_samples, self.targets, self.distances, self.raw_densities, self.raw_colors, **out,
             linear=linear, steps=STEPS, depth_weight=depth_weight, depth_tolerance=0.05,
-            gradient_scale=scale, seed=3, step=17,
+            full_distance=1.0, gradient_scale=scale, seed=3, step=17,
         )  # fmt: skip
         return out
 
@@ -159,8 +159,8 @@ def test_a_blown_up_density_gets_a_gradient_that_brings_it_back(device: str) -> 
     compositing.composite_training(
         samples.ray_samples, samples.targets, samples.distances, samples.raw_densities, samples.raw_colors,
         torch.zeros(RAYS, device=device), gradients, torch.zeros_like(samples.raw_colors),
-        linear=False, steps=StepRule.constant(thin), depth_weight=0.0, depth_tolerance=0.05, gradient_scale=1.0,
-        seed=3, step=17,
+        linear=False, steps=StepRule.constant(thin), depth_weight=0.0, depth_tolerance=0.05,
+        full_distance=1.0, gradient_scale=1.0, seed=3, step=17,
     )  # fmt: skip
     assert gradients.abs().max() > 0.0
 

@@ -59,6 +59,17 @@ def test_a_room_is_trained_beyond_the_bounds_and_resumes(device: str) -> None:
     assert psnr_of(other, [view]) == pytest.approx(psnr_of(trainer, [view]), abs=1e-3)
 
 
+@pytest.mark.slow
+def test_a_room_is_learnt_from_photographs(device: str) -> None:
+    """From held-out places: a field that fills the air before each camera fits the others' pictures as well."""
+    views = [_photograph(index, 48, 2.0) for index in range(48)]
+    trainer = Trainer(_config(), sphere_bounds(), "srgb", device)
+    for index, view in enumerate(views):
+        if index % 6 != 3:
+            trainer.add_view(view)
+    assert psnr_of(train(trainer, 300), views[3::6]) >= 24.0
+
+
 def test_settings_of_several_cascades_are_chosen_and_may_be_overridden() -> None:
     bounded, room = choose_preset("gpu", "cuda"), choose_preset("gpu", "cuda", {"cascades": 4})
     assert not bounded.steps.grows and room.steps.grows and room.near_distance > 0

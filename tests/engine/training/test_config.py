@@ -51,3 +51,9 @@ def test_the_names_that_others_offer_are_those_of_the_presets() -> None:
     assert set(presets.PRESETS) == {presets.AUTO, *PRESETS}
     for name in presets.PRESETS:
         assert choose_preset(name, "cpu").preset == ("cpu" if name == presets.AUTO else name)
+
+
+def test_captured_depth_counts_most_at_the_beginning() -> None:
+    config = choose_preset("gpu", "cpu", {"depth_weight": 0.08, "depth_half_life": 100})
+    assert config.depth_weight_at(0) == 0.08 and config.depth_weight_at(100) == pytest.approx(0.04)
+    assert config.depth_weight_at(10_000) == pytest.approx(0.008)
