@@ -109,18 +109,20 @@ class TrainConfig:
     @property
     def steps(self) -> StepRule:
         """How far apart the samples of a ray lie."""
-        return self._space_samples(self.march_steps)
+        return self._space_samples(1.0)
 
     @property
     def coarse_steps(self) -> StepRule:
         """The same for the first, coarse part of training."""
-        return self._space_samples(self.march_steps / 2)
+        return self._space_samples(2.0)
 
-    def _space_samples(self, march_steps: float) -> StepRule:
-        smallest = float(3**0.5 / march_steps) / self.growth
+    def _space_samples(self, stretch: float) -> StepRule:
+        smallest = stretch * float(3**0.5 / self.march_steps) / self.growth
         # No sample steps over a whole cell of the outermost cascade.
         largest = max(float(3**0.5 / self.occupancy_resolution), smallest)
-        return StepRule(smallest, largest, self.cone_angle, self.initial_density * self.growth / DENSITY_SCALE)
+        return StepRule(
+            smallest, largest, stretch * self.cone_angle, self.initial_density * self.growth / DENSITY_SCALE
+        )
 
     @property
     def scaled_field(self) -> FieldConfig:
