@@ -48,6 +48,7 @@ class PaintEngine(bpy.types.RenderEngine):
 
     def render(self, depsgraph: bpy.types.Depsgraph) -> None:
         camera = depsgraph.scene.camera.name
+        PaintEngine.is_painting = True
         if camera == self.failing:
             self.report({"ERROR"}, "System is out of GPU memory")
             return
