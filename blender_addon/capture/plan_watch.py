@@ -83,10 +83,13 @@ def _follow_soon() -> None:
         bpy.app.timers.register(_follow_now, first_interval=0.0)
 
 
-def _follow_now() -> None:
+def _follow_now() -> float | None:
+    if not write_lock.unlock():
+        return _WAIT
     depsgraph = bpy.context.view_layer.depsgraph
     if depsgraph is not None and not temporary_scene.is_there():
         follow(bpy.context.scene, depsgraph)
+    return None
 
 
 def _tick() -> float | None:

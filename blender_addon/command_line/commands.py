@@ -11,6 +11,7 @@ import bpy
 from engine.link.messages import SnapshotSaved
 
 from ..bake import jobs as bakes
+from ..capture import plan_watch
 from ..capture.bounds import bounds_object, fit_bounds, read_bounds, show_bounds
 from ..capture.job import CaptureJob, ViewListener
 from ..capture.operators import tell_listeners
@@ -146,6 +147,9 @@ def _plan(scene: bpy.types.Scene, options: argparse.Namespace) -> None:
 
 
 def _render_views(scene: bpy.types.Scene, console: Console, on_view: ViewListener | None = None) -> None:
+    plan_watch.check(bpy.context)
+    for warning in scene.hashlight.capture.plan_warnings.splitlines():
+        console.warn(warning)
     with CaptureJob(scene, bpy.context.view_layer, capture_folder(scene), on_view) as job:
         try:
             for _view in job:
