@@ -21,9 +21,18 @@ class HASHLIGHT_OT_import_dataset(bpy.types.Operator):
     )
     bl_options = {"REGISTER"}
 
-    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN"})
-    filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
-    filter_folder: BoolProperty(default=True, options={"HIDDEN"})
+    filepath: StringProperty(
+        name="File Path",
+        description="The dataset: its folder, or its transforms.json",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
+    filter_glob: StringProperty(
+        name="Filter", description="Which files the browser lists", default="*.json", options={"HIDDEN"}
+    )
+    filter_folder: BoolProperty(
+        name="Filter Folders", description="Whether the browser lists folders", default=True, options={"HIDDEN"}
+    )
     holdout: IntProperty(
         name="Hold Out Every",
         description="Where the dataset holds out no views itself, every n-th is kept apart to measure the field on, "
