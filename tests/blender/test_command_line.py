@@ -77,6 +77,16 @@ def test_capture_plans_renders_and_goes_on(
     assert "views" not in capsys.readouterr().err
 
 
+def test_capture_tells_what_is_wrong_with_the_plan_first(
+    execute: Execute, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    bpy.ops.hashlight.fit_bounds()
+    bpy.ops.mesh.primitive_cube_add(location=(0.0, 0.0, 9.0))
+    assert execute("capture", "--views", 2, "--held-out", 0, "--size", "16x12", "--folder", tmp_path / "job") == 0
+    err = capsys.readouterr().err
+    assert 0 <= err.find("warning: Parts of the scene lie outside the bounds") < err.find("2 of 2 views")
+
+
 def test_plan_fits_to_what_is_selected_sets_the_radius_and_tells_what_is_wrong(
     addon: Import, execute: Execute, capsys: pytest.CaptureFixture[str]
 ) -> None:
