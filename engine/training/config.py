@@ -180,10 +180,11 @@ PRESETS = {
 # With several cascades a ray crosses a whole room, not a carved subject.
 _SEVERAL_CASCADES: dict[str, dict[str, Any]] = {
     "cpu": {
-        "cone_angle": 1 / 128,
+        "samples_per_step": 24_576,
+        "cone_angle": 1 / 32,
         "near_distance": 0.1,
         "max_samples_per_ray": 512,
-        "march_steps": 192,
+        "march_steps": 96,
         "occupancy_resolution": 64,
         "occupancy_decay": 0.8,
     },
