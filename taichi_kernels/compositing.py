@@ -1,7 +1,6 @@
 """Volume rendering along packed samples: for training with loss and hand-written gradients, and for pictures.
 
-Max (1995) as used by NeRF (Mildenhall et al. 2020, equation 3): w_i = T_i (1 - exp(-sigma_i dt)), with
-sigma = DENSITY_SCALE exp(raw) and colour = sigmoid(raw) in sRGB fields, softplus(raw)^2 in scene-linear ones.
+Max (1995) as used by NeRF (Mildenhall et al. 2020, equation 3): w_i = T_i (1 - exp(-sigma_i dt)).
 """
 
 import math
@@ -9,62 +8,17 @@ import math
 import taichi as ti
 import torch
 
+from taichi_kernels.activations import activate_color, activate_density, activation_slope, read_color
 from taichi_kernels.launch import kernel
 from taichi_kernels.random_numbers import uniform
 from taichi_kernels.stepping import StepRule, step_at, weighted_step_at
 
-# Density of an untrained field, in units of one over the unit cube's side: thin enough to see through the cube's empty
-# parts, thick enough that surfaces form within a few hundred steps.
-DENSITY_SCALE = 16.0
-MAX_RAW = 12.0
-# Past these a raw colour stays where it is while its gradient passes, so that what was learnt as black can come back:
-# less than half of a step of eight bits from black (and, in sRGB, from white).
-MIN_RAW_LINEAR = -5.0
-MAX_RAW_SRGB = 8.0
 # Behind this much transmittance a training sample teaches nothing (Instant-NGP uses the same).
 TRAINING_MIN_TRANSMITTANCE = 1e-4
 _TRAINING_MAX_THICKNESS = -math.log(TRAINING_MIN_TRANSMITTANCE)
 HUBER_DELTA = 0.1
 # Slope of the sRGB curve at 1; above 1 the display curve goes on as a logarithm with it.
 _SLOPE_AT_ONE = 1.055 / 2.4
-
-
-@ti.func
-def activate_density(raw: ti.f32) -> ti.f32:
-    """Density per unit-cube length."""
-    return DENSITY_SCALE * ti.exp(ti.min(raw, MAX_RAW))
-
-
-@ti.func
-def _limit_color(raw: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
-    limited = raw
-    if ti.static(linear):
-        limited = ti.max(raw, MIN_RAW_LINEAR)
-    else:
-        limited = ti.math.clamp(raw, -MAX_RAW_SRGB, MAX_RAW_SRGB)
-    return limited
-
-
-@ti.func
-def _activate_color(unlimited: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
-    raw = _limit_color(unlimited, linear)
-    color = raw
-    if ti.static(linear):
-        # The square undoes most of the display curve, so that dark and bright learn at one pace.
-        root = ti.max(raw, 0.0) + ti.log(1.0 + ti.exp(-ti.abs(raw)))
-        color = root * root
-    else:
-        color = 1.0 / (1.0 + ti.exp(-raw))
-    return color
-
-
-@ti.func
-def _activation_slope(raw: ti.math.vec3, color: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
-    """d color / d raw, where ``color`` is what ``raw`` activates to."""
-    slope = color * (1.0 - color)
-    if ti.static(linear):
-        slope = 2.0 * ti.sqrt(color) / (1.0 + ti.exp(-_limit_color(raw, linear)))
-    return slope
 
 
 @ti.func
@@ -81,13 +35,6 @@ def _display(x: ti.f32, linear: ti.template()):
         else:
             value, slope = 12.92 * x, 12.92
     return value, slope
-
-
-@ti.func
-def _raw_color(raw_colors: ti.template(), i: ti.i32) -> ti.math.vec3:
-    return ti.math.vec3(
-        ti.cast(raw_colors[i, 0], ti.f32), ti.cast(raw_colors[i, 1], ti.f32), ti.cast(raw_colors[i, 2], ti.f32)
-    )
 
 
 @kernel
@@ -184,7 +131,7 @@ def _composite_training(
             dt = weighted_step_at(distances[i], smallest_step, largest_step, cone_angle, density, grows)
             alpha = 1.0 - ti.exp(-activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * dt)
             weight = alpha * transmittance
-            color += weight * _activate_color(_raw_color(raw_colors, i), linear)
+            color += weight * activate_color(read_color(raw_colors, i), linear)
             if surface > 0.0:
                 offset = (distances[i] - surface) / margin
                 line_loss += weight * ti.min(offset * offset, 1.0)
@@ -215,7 +162,7 @@ def _composite_training(
             alpha = 1.0 - ti.exp(-sigma * dt)
             weight = alpha * transmittance
             transmittance *= 1.0 - alpha
-            c = _activate_color(_raw_color(raw_colors, i), linear)
+            c = activate_color(read_color(raw_colors, i), linear)
             v = g.dot(c - background)
             if surface > 0.0:
                 offset = (distances[i] - surface) / margin
@@ -227,7 +174,7 @@ def _composite_training(
                 share = ti.min(distances[i] / full_distance, 1.0)
                 scale *= share * share
             grad_raw_densities[i] = scale * grad_sigma * sigma
-            grad_color = scale * weight * g * _activation_slope(_raw_color(raw_colors, i), c, linear)
+            grad_color = scale * weight * g * activation_slope(read_color(raw_colors, i), c, linear)
             for channel in ti.static(range(3)):
                 grad_raw_colors[i, channel] = grad_color[channel]
 
@@ -304,7 +251,7 @@ def _composite_rays(
             thickness = activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * dt
             alpha = 1.0 - ti.exp(-thickness)
             weight = alpha * transmittance
-            color += weight * _activate_color(_raw_color(raw_colors, i), linear)
+            color += weight * activate_color(read_color(raw_colors, i), linear)
             if depth <= 0.0:
                 depth -= weight * distances[i]
                 to_half = ti.log(2.0 * transmittance)

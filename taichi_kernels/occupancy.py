@@ -13,7 +13,8 @@ import math
 import taichi as ti
 import torch
 
-from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE, activate_density
+from taichi_kernels.activations import activate_density
+from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE
 from taichi_kernels.launch import kernel
 from taichi_kernels.marching import enter_cascade, find_cascade
 from taichi_kernels.random_numbers import uniform

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.fields.hash_grid_field import FieldConfig
-from taichi_kernels.compositing import DENSITY_SCALE
+from taichi_kernels.activations import DENSITY_SCALE
 from taichi_kernels.stepping import StepRule
 
 # instant-ngp's limit too: an aabb_scale of 128.

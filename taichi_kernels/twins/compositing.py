@@ -7,14 +7,8 @@ from __future__ import annotations
 
 import torch
 
-from taichi_kernels.compositing import (
-    DENSITY_SCALE,
-    HUBER_DELTA,
-    MAX_RAW,
-    MAX_RAW_SRGB,
-    MIN_RAW_LINEAR,
-    TRAINING_MIN_TRANSMITTANCE,
-)
+from taichi_kernels.activations import DENSITY_SCALE, MAX_RAW, MAX_RAW_SRGB, MIN_RAW_LINEAR
+from taichi_kernels.compositing import HUBER_DELTA, TRAINING_MIN_TRANSMITTANCE
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins.random_numbers import uniform
 from taichi_kernels.twins.stepping import step_at, weighted_step_at

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from taichi_kernels import compositing
-from taichi_kernels.compositing import MAX_RAW, TRAINING_MIN_TRANSMITTANCE
+from taichi_kernels.activations import DENSITY_SCALE, MAX_RAW
+from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE
 from taichi_kernels.rays import UNKNOWN_DEPTH
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins import compositing as twin
@@ -251,7 +252,7 @@ def test_depth_is_where_half_of_the_light_is_absorbed(device: str) -> None:
     n, veil, wall = 8, 2, 6
     distances = torch.arange(n, dtype=torch.float32, device=device) * 0.1 + 1.0
     raw = torch.full((n, 1), -100.0, device=device)
-    raw[veil] = math.log(-math.log(0.6) / 0.1 / compositing.DENSITY_SCALE)
+    raw[veil] = math.log(-math.log(0.6) / 0.1 / DENSITY_SCALE)
     raw[wall] = 10.0
     colors, depths = torch.zeros(1, 4, device=device), torch.zeros(1, device=device)
     number, alive = (torch.zeros(1, dtype=torch.int32, device=device) for _ in range(2))

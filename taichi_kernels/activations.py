@@ -1,0 +1,60 @@
+"""What a field's raw outputs mean: density = DENSITY_SCALE exp(raw), and colour = sigmoid(raw) in sRGB fields,
+softplus(raw)^2 in scene-linear ones."""
+
+import taichi as ti
+
+# Density of an untrained field, in units of one over the unit cube's side: thin enough to see through the cube's empty
+# parts, thick enough that surfaces form within a few hundred steps.
+DENSITY_SCALE = 16.0
+MAX_RAW = 12.0
+# Past these a raw colour stays where it is while its gradient passes, so that what was learnt as black can come back:
+# less than half of a step of eight bits from black (and, in sRGB, from white).
+MIN_RAW_LINEAR = -5.0
+MAX_RAW_SRGB = 8.0
+
+
+@ti.func
+def activate_density(raw: ti.f32) -> ti.f32:
+    """Density per unit-cube length."""
+    return DENSITY_SCALE * ti.exp(ti.min(raw, MAX_RAW))
+
+
+@ti.func
+def _limit_color(raw: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
+    limited = raw
+    if ti.static(linear):
+        limited = ti.max(raw, MIN_RAW_LINEAR)
+    else:
+        limited = ti.math.clamp(raw, -MAX_RAW_SRGB, MAX_RAW_SRGB)
+    return limited
+
+
+@ti.func
+def activate_color(unlimited: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
+    """Colour in the field's own colour space."""
+    raw = _limit_color(unlimited, linear)
+    color = raw
+    if ti.static(linear):
+        # The square undoes most of the display curve, so that dark and bright learn at one pace.
+        root = ti.max(raw, 0.0) + ti.log(1.0 + ti.exp(-ti.abs(raw)))
+        color = root * root
+    else:
+        color = 1.0 / (1.0 + ti.exp(-raw))
+    return color
+
+
+@ti.func
+def activation_slope(raw: ti.math.vec3, color: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
+    """d color / d raw, where ``color`` is what ``raw`` activates to."""
+    slope = color * (1.0 - color)
+    if ti.static(linear):
+        slope = 2.0 * ti.sqrt(color) / (1.0 + ti.exp(-_limit_color(raw, linear)))
+    return slope
+
+
+@ti.func
+def read_color(raw_colors: ti.template(), i: ti.i32) -> ti.math.vec3:
+    """A sample's raw colour, whatever its dtype."""
+    return ti.math.vec3(
+        ti.cast(raw_colors[i, 0], ti.f32), ti.cast(raw_colors[i, 1], ti.f32), ti.cast(raw_colors[i, 2], ti.f32)
+    )
