@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
 
-from engine.link.geometry import Bounds, Camera
 from engine.link.messages import JobUpdate, StartBake
 
 from ..capture.errors import CaptureError
@@ -21,27 +18,7 @@ from ..transfer.deliveries import deliver, is_remote
 from ..transfer.delivery import Delivery
 from . import results
 from .paths import animation_cameras, turntable_cameras
-
-
-@dataclass
-class Bake:
-    """What a finished bake needs to be shown; the scene by name, for undo invalidates anything else.
-
-    ``output``: its folder under the engine's root. ``folder``: where the user wants the files, None for where the
-    engine writes them.
-    """
-
-    name: str
-    scene: str
-    cameras: Sequence[Camera]
-    bounds: Bounds
-    follows_camera: bool
-    frame_start: int
-    result: results.Result
-    output: str
-    folder: Path | None
-    delivery: Delivery | None = field(default=None)
-
+from .results import Bake
 
 _bakes: dict[str, Bake] = {}
 _last_job = ""

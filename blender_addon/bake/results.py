@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import bpy
 import numpy as np
+
+from engine.link.geometry import Bounds, Camera
 
 from ..capture.cameras import pixel_aspect
 from ..capture.errors import CaptureError
 from ..preview.live import preview_camera
 from ..preview.plane import choose_distance, fit_aspect, frustum_matrix
+from ..transfer.delivery import Delivery
 from .compositing import composite_by_depth, follow_path
 from .sequence import animate_object, frame_files, show_sequence
 from .strip import show_strip
 
-if TYPE_CHECKING:
-    from .jobs import Bake
-
 Result = Literal["PLANE", "COMPOSITE", "STRIP", "FILES"]
+
+
+@dataclass
+class Bake:
+    """What a finished bake needs to be shown; the scene by name, for undo invalidates anything else.
+
+    ``output``: its folder under the engine's root. ``folder``: where the user wants the files, None for where the
+    engine writes them.
+    """
+
+    name: str
+    scene: str
+    cameras: Sequence[Camera]
+    bounds: Bounds
+    follows_camera: bool
+    frame_start: int
+    result: Result
+    output: str
+    folder: Path | None
+    delivery: Delivery | None = field(default=None)
 
 
 def check(scene: bpy.types.Scene) -> None:
