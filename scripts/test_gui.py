@@ -27,7 +27,7 @@ from gui_watch import SIGN_OF_LIFE, Outcome, follow
 
 ROOT = Path(__file__).resolve().parents[1]
 SCREEN = "1280x800"
-TIME_LIMIT = 900.0  # seconds for all tests together, a second try included
+TIME_LIMIT = 1800.0  # seconds for all tests together, a second try included
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from .exr import decode_exr
 
 # Engines fill the depth of empty pixels with 1e10 or more.
 NOTHING_BEYOND = 1e9
-_PATIENCE = 1.0  # seconds for Blender's main loop to come round
+_PATIENCE = 3.0  # seconds for Blender's main loop to come round
 HALF_MAX = float(np.finfo(np.float16).max)
 
 

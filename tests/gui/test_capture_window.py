@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import bpy
@@ -30,22 +31,32 @@ def test_blender_is_the_users_again_as_soon_as_escape_is_pressed(window: Window)
 
 
 class BusyPanel(bpy.types.Panel):
-    """Takes to be drawn until the render that was begun calls its engine, as a long panel on a busy machine may."""
+    """Takes to be drawn until a render that is about to call its engine has done so, as on a busy machine it may."""
 
     bl_idname = "HASHLIGHT_TEST_PT_busy"
     bl_label = "Busy"
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Hashlight"
+    render_waits, is_drawn = threading.Event(), threading.Event()
     overlaps = 0
 
     def draw(self, context: bpy.types.Context) -> None:
-        until = time.monotonic() + 2.0
-        if not bpy.app.is_job_running("RENDER") or PaintEngine.is_painting:
+        if not self.render_waits.is_set():
             return
+        self.render_waits.clear()
+        self.is_drawn.set()
+        until = time.monotonic() + 2.0
         while not PaintEngine.is_painting and time.monotonic() < until:
-            time.sleep(0.005)
+            time.sleep(0.001)
         BusyPanel.overlaps += PaintEngine.is_painting
+
+    @classmethod
+    def wait(cls) -> None:
+        """Have a render's thread wait until this is being drawn."""
+        cls.is_drawn.clear()
+        cls.render_waits.set()
+        cls.is_drawn.wait(5.0)
 
 
 def test_timers_may_change_blenders_data_after_views_that_began_while_a_panel_was_drawn(window: Window) -> Steps:
@@ -53,17 +64,25 @@ def test_timers_may_change_blenders_data_after_views_that_began_while_a_panel_wa
     yield from window.open_tab()
     BusyPanel.overlaps = 0
     bpy.utils.register_class(BusyPanel)
+    renderer = window.addon("capture.passes").PassRenderer
+    wait_for_main_loop = renderer._wait_for_main_loop
+
+    def wait_for_both(self: object, *_: object) -> None:
+        wait_for_main_loop(self)
+        BusyPanel.wait()
 
     def redraw() -> float:
         window.region("UI").tag_redraw()
         return 0.01
 
+    renderer._wait_for_main_loop = wait_for_both
     bpy.app.timers.register(redraw)
     try:
         yield from begin_to_paint(window, endless="train_002")
         PaintEngine.endless = ""
         yield lambda: not is_capturing(window)
     finally:
+        renderer._wait_for_main_loop = wait_for_main_loop
         bpy.app.timers.unregister(redraw)
         bpy.utils.unregister_class(BusyPanel)
     assert BusyPanel.overlaps > 0, "no view began while the panel was drawn"
