@@ -4,14 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint test-gui test-matrix bench extension clean
+.PHONY: demo test test-engine test-addon lint test-gui test-matrix bench extension clean
 
 demo: $(STAMP)
 	$(BIN)/hashlight demo --out demo
 
-# The add-on's tests run in a process of their own: Blender and torch don't share one.
+# The add-on's tests run in a process of their own, beside the others: Blender and torch don't share one.
 test: lint
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-engine test-addon
+
+test-engine: $(STAMP)
 	$(BIN)/python -m pytest tests --ignore=tests/blender
+
+test-addon: $(STAMP)
 	$(BIN)/python -m pytest tests/blender
 
 lint: $(STAMP)
