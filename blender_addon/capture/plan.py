@@ -26,8 +26,6 @@ GENERATED_RIGS = {"SPHERE", "HEMISPHERE", "RINGS"}
 _SPLIT_KEY = "hashlight_split"
 _POSE_KEY = "hashlight_pose"  # of a planned camera: its name among the rig's poses
 _BOUNDS_KEY = "hashlight_bounds"  # of the cameras' collection: the bounds they were planned for
-_POSE_KEY = "hashlight_pose"  # of a planned camera: its name among the rig's poses
-_BOUNDS_KEY = "hashlight_bounds"  # of the cameras' collection: the bounds they were planned for
 COLORS: dict[Split, tuple[float, float, float, float]] = {"train": (0.1, 0.5, 1.0, 1.0), "test": (1.0, 0.5, 0.1, 1.0)}
 
 
@@ -217,14 +215,6 @@ def _camera_collection(scene: bpy.types.Scene) -> bpy.types.Collection:
     roles.mark(collection, "cameras")
     scene.collection.children.link(collection)
     return collection
-
-
-def _find_camera_collection(scene: bpy.types.Scene) -> bpy.types.Collection | None:
-    return next((child for child in scene.collection.children if roles.role_of(child) == "cameras"), None)
-
-
-def _numbers(bounds: Bounds) -> list[float]:
-    return [*bounds.minimum.tolist(), *bounds.maximum.tolist()]
 
 
 def _find_camera_collection(scene: bpy.types.Scene) -> bpy.types.Collection | None:
