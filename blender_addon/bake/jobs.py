@@ -162,12 +162,15 @@ def _finish(session: EngineSession, bake: Bake, update: JobUpdate) -> None:
         session.trouble = Trouble(f"Bake {bake.name} is done, but can't be shown: {error}", regarding=bake.name)
 
 
+_LISTENERS = ((JobUpdate, _on_update),)
+
+
 def register() -> None:
     """Listen to the engine."""
-    registry.listen(JobUpdate, _on_update)
+    registry.listen(_LISTENERS)
 
 
 def unregister() -> None:
     """Undo ``register``."""
-    registry.stop_listening(JobUpdate, _on_update)
+    registry.stop_listening(_LISTENERS)
     _bakes.clear()

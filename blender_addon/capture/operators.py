@@ -11,6 +11,7 @@ from bpy.props import BoolProperty
 from engine.link.geometry import Camera
 from engine.link.messages import Split
 
+from .. import app_handlers
 from ..folders import capture_folder
 from ..layout import is_over_our_panels, is_over_status_bar, redraw_sidebars
 from ..session.status_text import describe_seconds
@@ -272,13 +273,11 @@ def _forget_job() -> CaptureJob | None:
     return job
 
 
-@bpy.app.handlers.persistent
 def _before_load(*_: object) -> None:
     if (job := _forget_job()) is not None:
         job.abandon()
 
 
-@bpy.app.handlers.persistent
 def _after_load(*_: object) -> None:
     temporary_scene.remove_leftovers()
 
@@ -313,8 +312,7 @@ def register() -> None:
     """Draw the plan and keep it true, and follow the loading of files."""
     plan_drawing.register()
     plan_watch.register()
-    for handlers, handler in _HANDLERS:
-        handlers.append(handler)
+    app_handlers.add(_HANDLERS)
 
 
 def unregister() -> None:
@@ -322,7 +320,6 @@ def unregister() -> None:
     job = _forget_job()
     if job is not None and _close_when_idle(job) is not None:
         bpy.app.timers.register(functools.partial(_close_when_idle, job))
-    for handlers, handler in _HANDLERS:
-        handlers.remove(handler)
+    app_handlers.remove(_HANDLERS)
     plan_watch.unregister()
     plan_drawing.unregister()

@@ -14,7 +14,7 @@ import time
 
 import bpy
 
-from .. import roles, write_lock
+from .. import app_handlers, roles, write_lock
 from ..background import Task
 from ..layout import redraw_sidebars
 from . import plan_drawing, poses, temporary_scene
@@ -166,7 +166,6 @@ def _redraw() -> None:
                 area.tag_redraw()
 
 
-@bpy.app.handlers.persistent
 def _after_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
     # Other frames are no change: Blender lists nothing for them.
     if temporary_scene.is_there():
@@ -202,14 +201,12 @@ def _decides_animation(scene: bpy.types.Scene, item: bpy.types.ID) -> bool:
     return item.name in names
 
 
-@bpy.app.handlers.persistent
 def _after_undo(*_: object) -> None:
     poses.forget_all()
     _follow_soon()
     check_soon()
 
 
-@bpy.app.handlers.persistent
 def _before_load(*_: object) -> None:
     global _watch
     _watch = _Watch()
@@ -226,14 +223,12 @@ _HANDLERS = (
 
 def register() -> None:
     """Watch the scene from now on."""
-    for handlers, handler in _HANDLERS:
-        handlers.append(handler)
+    app_handlers.add(_HANDLERS)
 
 
 def unregister() -> None:
     """Undo ``register``."""
-    for handlers, handler in _HANDLERS:
-        handlers.remove(handler)
+    app_handlers.remove(_HANDLERS)
     for timer in (_tick, _follow_now):
         if bpy.app.timers.is_registered(timer):
             bpy.app.timers.unregister(timer)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import bpy
 
+from .. import app_handlers
 from ..capture.bounds import show_bounds
 from ..capture.dataset import MANIFEST
 from ..folder_lock import FolderLock
@@ -139,19 +140,21 @@ def _end() -> None:
         current.lock.release()
 
 
-@bpy.app.handlers.persistent
 def _before_load(*_: object) -> None:
     _end()
+
+
+_HANDLERS = ((bpy.app.handlers.load_pre, _before_load),)
 
 
 def register() -> None:
     """Make sure that no import outlives its file or Blender."""
     atexit.register(_end)
-    bpy.app.handlers.load_pre.append(_before_load)
+    app_handlers.add(_HANDLERS)
 
 
 def unregister() -> None:
     """Cancel what is under way."""
-    bpy.app.handlers.load_pre.remove(_before_load)
+    app_handlers.remove(_HANDLERS)
     atexit.unregister(_end)
     _end()

@@ -16,6 +16,7 @@ from mathutils import Matrix
 from engine.link.geometry import Camera
 from engine.link.messages import Frame, RunOpened, Status
 
+from .. import app_handlers
 from ..capture.cameras import scene_camera
 from ..capture.errors import CaptureError
 from ..session import registry
@@ -161,14 +162,12 @@ def _on_run(session: EngineSession, run: RunOpened) -> None:
     _asking.shown = None
 
 
-@bpy.app.handlers.persistent
 def _before_load(*_: object) -> None:
     end()
     _asking.request = 0
     _preparation.forget()
 
 
-@bpy.app.handlers.persistent
 def _before_save(*_: object) -> None:
     """Keep the pictures inside the .blend, which then opens as it is."""
     kinds: tuple[Kind, ...] = ("preview", "comparison")
@@ -186,17 +185,13 @@ _HANDLERS = ((bpy.app.handlers.load_pre, _before_load), (bpy.app.handlers.save_p
 def register() -> None:
     """Listen to the engine and to Blender."""
     requests.register()
-    for message_type, listener in _LISTENERS:
-        registry.listen(message_type, listener)
-    for handlers, handler in _HANDLERS:
-        handlers.append(handler)
+    registry.listen(_LISTENERS)
+    app_handlers.add(_HANDLERS)
 
 
 def unregister() -> None:
     """Undo ``register``."""
     end()
-    for message_type, listener in _LISTENERS:
-        registry.stop_listening(message_type, listener)
+    registry.stop_listening(_LISTENERS)
     requests.unregister()
-    for handlers, handler in _HANDLERS:
-        handlers.remove(handler)
+    app_handlers.remove(_HANDLERS)

@@ -18,6 +18,7 @@ import numpy as np
 from engine.link.geometry import Camera
 from engine.link.messages import Frame, Quality, RunOpened
 
+from .. import app_handlers
 from ..session import registry
 from ..session.engine_session import EngineSession
 from . import requests
@@ -272,24 +273,25 @@ def _tag_redraw(view: _NeuralView) -> None:
                 area.tag_redraw()
 
 
-@bpy.app.handlers.persistent
 def _before_load(*_: object) -> None:
     end()
 
 
+_LISTENERS = ((Frame, _on_frame), (RunOpened, _on_run))
+_HANDLERS = ((bpy.app.handlers.load_pre, _before_load),)
+
+
 def register() -> None:
     """Listen to the engine and to Blender."""
-    registry.listen(Frame, _on_frame)
-    registry.listen(RunOpened, _on_run)
-    bpy.app.handlers.load_pre.append(_before_load)
+    registry.listen(_LISTENERS)
+    app_handlers.add(_HANDLERS)
 
 
 def unregister() -> None:
     """Undo ``register``."""
     end()
-    registry.stop_listening(Frame, _on_frame)
-    registry.stop_listening(RunOpened, _on_run)
-    bpy.app.handlers.load_pre.remove(_before_load)
+    registry.stop_listening(_LISTENERS)
+    app_handlers.remove(_HANDLERS)
     if not bpy.app.background:
         display_table.forget()
         picture_shader.forget()

@@ -14,6 +14,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from .. import app_handlers
 from ..background import Task
 from .material import find_picture_node
 from .picture import revisions
@@ -77,7 +78,7 @@ _wanted: dict[str, _Picture] = {}  # those that are not shown yet, likewise
 _coming: _Coming | None = None
 _scenes: set[str] = set()  # whose tables are wanted
 _buffer = np.empty(0, np.float32)  # pixels on their way; kept, for fresh memory is slow
-_handlers: list[object] = []
+_draw_handlers: list[object] = []
 
 
 def _draw() -> None:
@@ -157,7 +158,6 @@ def _redraw() -> None:
                 area.tag_redraw()
 
 
-@bpy.app.handlers.persistent
 def _forget(*_: object) -> None:
     """Other files have other images of the same names."""
     global _coming
@@ -168,21 +168,24 @@ def _forget(*_: object) -> None:
     _coming = None
 
 
+_HANDLERS = ((bpy.app.handlers.load_post, _forget),)
+
+
 def register() -> None:
     """Draw from now on, where there is a window."""
     if bpy.app.background:
         return
-    _handlers.append(bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW"))
-    bpy.app.handlers.load_post.append(_forget)
+    _draw_handlers.append(bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW"))
+    app_handlers.add(_HANDLERS)
 
 
 def unregister() -> None:
     """Undo ``register``."""
     if bpy.app.background:
         return
-    while _handlers:
-        bpy.types.SpaceView3D.draw_handler_remove(_handlers.pop(), "WINDOW")
-    bpy.app.handlers.load_post.remove(_forget)
+    while _draw_handlers:
+        bpy.types.SpaceView3D.draw_handler_remove(_draw_handlers.pop(), "WINDOW")
+    app_handlers.remove(_HANDLERS)
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     _forget()

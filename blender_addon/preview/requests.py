@@ -55,13 +55,14 @@ def _on_run(session: EngineSession, run: RunOpened) -> None:
         _request = 0
 
 
+_LISTENERS = ((Frame, _on_frame), (RunOpened, _on_run))
+
+
 def register() -> None:
     """Listen to the engine, before those who ask do."""
-    registry.listen(Frame, _on_frame)
-    registry.listen(RunOpened, _on_run)
+    registry.listen(_LISTENERS)
 
 
 def unregister() -> None:
     """Undo ``register``."""
-    registry.stop_listening(Frame, _on_frame)
-    registry.stop_listening(RunOpened, _on_run)
+    registry.stop_listening(_LISTENERS)

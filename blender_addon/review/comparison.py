@@ -18,6 +18,7 @@ from mathutils import Matrix
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace, Frame, RunOpened, Status
 
+from .. import app_handlers
 from ..preview import requests
 from ..preview.material import ensure_material, picture_node
 from ..preview.picture import update_image
@@ -187,25 +188,23 @@ def _on_run(session: EngineSession, run: RunOpened) -> None:
         _current.step = -1
 
 
-@bpy.app.handlers.persistent
 def _before_load(*_: object) -> None:
     global _current
     _current = None
 
 
 _LISTENERS = ((Frame, _on_frame), (Status, _on_status), (RunOpened, _on_run))
+_HANDLERS = ((bpy.app.handlers.load_pre, _before_load),)
 
 
 def register() -> None:
     """Listen to the engine and to Blender."""
-    for message_type, listener in _LISTENERS:
-        registry.listen(message_type, listener)
-    bpy.app.handlers.load_pre.append(_before_load)
+    registry.listen(_LISTENERS)
+    app_handlers.add(_HANDLERS)
 
 
 def unregister() -> None:
     """Undo ``register``."""
-    for message_type, listener in _LISTENERS:
-        registry.stop_listening(message_type, listener)
-    bpy.app.handlers.load_pre.remove(_before_load)
+    registry.stop_listening(_LISTENERS)
+    app_handlers.remove(_HANDLERS)
     _before_load()

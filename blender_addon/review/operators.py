@@ -5,6 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import IntProperty, StringProperty
 
+from engine.link.messages import RunOpened, Status
+
 from ..session import registry, run, saved_state
 from . import chart_icons, comparison, scores, viewpoint
 from .views import find_view, has_views, neighbour
@@ -129,20 +131,18 @@ CLASSES = (
     HASHLIGHT_OT_look_away,
 )
 
-_LISTENERS = ((scores.Status, scores.note_status), (scores.RunOpened, scores.note_run))
+_LISTENERS = ((Status, scores.note_status), (RunOpened, scores.note_run))
 
 
 def register() -> None:
     """Listen to the engine, and make room for charts."""
     chart_icons.register()
     comparison.register()
-    for message_type, listener in _LISTENERS:
-        registry.listen(message_type, listener)
+    registry.listen(_LISTENERS)
 
 
 def unregister() -> None:
     """Undo ``register``."""
-    for message_type, listener in _LISTENERS:
-        registry.stop_listening(message_type, listener)
+    registry.stop_listening(_LISTENERS)
     comparison.unregister()
     chart_icons.unregister()

@@ -10,7 +10,7 @@ import atexit
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import bpy
@@ -61,14 +61,16 @@ def close() -> None:
         session.close()
 
 
-def listen(message_type: type[Message], listener: Listener) -> None:
-    """Have ``listener(session, message)`` called by the pump for every message of one type."""
-    _listeners.setdefault(message_type, []).append(listener)
+def listen(listeners: Iterable[tuple[type[Message], Listener]]) -> None:
+    """Have each ``listener(session, message)`` called by the pump for every message of its type."""
+    for message_type, listener in listeners:
+        _listeners.setdefault(message_type, []).append(listener)
 
 
-def stop_listening(message_type: type[Message], listener: Listener) -> None:
+def stop_listening(listeners: Iterable[tuple[type[Message], Listener]]) -> None:
     """Undo ``listen``."""
-    _listeners[message_type].remove(listener)
+    for message_type, listener in listeners:
+        _listeners[message_type].remove(listener)
 
 
 def poll_while(poller: Poller) -> None:

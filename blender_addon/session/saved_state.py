@@ -10,6 +10,7 @@ from pathlib import Path
 
 import bpy
 
+from .. import app_handlers
 from ..folder_lock import is_held
 from ..folders import folder_beside_blend, forget_unsaved, session_folder, unsaved_root
 from ..transfer import run_files
@@ -71,13 +72,11 @@ def _remember(scene: bpy.types.Scene) -> None:
             run_files.save_snapshot(session, session_folder(scene) / run.RUN)
 
 
-@bpy.app.handlers.persistent
 def _before_save(*_: object) -> None:
     for scene in bpy.data.scenes:
         _remember(scene)
 
 
-@bpy.app.handlers.persistent
 def _after_save(*_: object) -> None:
     if bpy.data.filepath:  # else only a copy was saved
         forget_unsaved()
@@ -85,7 +84,6 @@ def _after_save(*_: object) -> None:
         settle_folder(scene)
 
 
-@bpy.app.handlers.persistent
 def _after_load(*_: object) -> None:
     forget_unsaved()
     for scene in bpy.data.scenes:
@@ -101,11 +99,9 @@ _HANDLERS = (
 
 def register() -> None:
     """Follow saving and loading."""
-    for handlers, handler in _HANDLERS:
-        handlers.append(handler)
+    app_handlers.add(_HANDLERS)
 
 
 def unregister() -> None:
     """Undo ``register``."""
-    for handlers, handler in _HANDLERS:
-        handlers.remove(handler)
+    app_handlers.remove(_HANDLERS)

@@ -80,15 +80,16 @@ def _on_problem(session: EngineSession, problem: Problem) -> None:
             entry.delivery.refuse(problem)
 
 
+_LISTENERS = ((FileChunk, _on_chunk), (Problem, _on_problem))
+
+
 def register() -> None:
     """Listen to the engine."""
-    registry.listen(FileChunk, _on_chunk)
-    registry.listen(Problem, _on_problem)
+    registry.listen(_LISTENERS)
 
 
 def unregister() -> None:
     """Undo ``register``; what is under way is given up."""
     cancel_all()
     _under_way.clear()
-    registry.stop_listening(FileChunk, _on_chunk)
-    registry.stop_listening(Problem, _on_problem)
+    registry.stop_listening(_LISTENERS)

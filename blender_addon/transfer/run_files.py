@@ -114,14 +114,17 @@ def _end(fetch: _Fetch, error: str) -> None:
         fetch.session.trouble = None  # an attempt that came too late, and was made again
 
 
+_LISTENERS = ((SnapshotSaved, _on_snapshot),)
+
+
 def register() -> None:
     """Listen to the engine."""
-    registry.listen(SnapshotSaved, _on_snapshot)
+    registry.listen(_LISTENERS)
 
 
 def unregister() -> None:
     """Undo ``register``."""
     global _current
-    registry.stop_listening(SnapshotSaved, _on_snapshot)
+    registry.stop_listening(_LISTENERS)
     _waiting.clear()
     _current = None

@@ -27,12 +27,7 @@ class Record:
         self.status: Status | None = None
         self.frames = 0
         self.stages: dict[str, float] = {}
-        for message_type, note in (
-            (Evaluation, self._note_evaluation),
-            (Status, self._note_status),
-            (Frame, self._note_frame),
-        ):
-            registry.listen(message_type, note)
+        registry.listen(((Evaluation, self._note_evaluation), (Status, self._note_status), (Frame, self._note_frame)))
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
