@@ -200,11 +200,11 @@ def _budget_adam(rows: int, active: int, has_mirror: bool, item: int) -> Budget:
     """Adam with one second moment a row: all gradients are read, and for rows that have one, moments and parameters
     are read and written, the gradient is zeroed and the mirror written.
 
-    Operations: the square of a gradient tells whether there is one (2 a value); second moment and rate (8), then first
-    moment (4) and parameter (2) a value.
+    Operations: the square of a gradient tells whether there is one (2 a value); second moment and rate (8), then decay
+    (3), its square (2), first moment (3) and parameter (2) a value.
     """
     state = 2 * (FEATURES + 1) * _F32 + 2 * FEATURES * _F32 + FEATURES * _F32 + has_mirror * FEATURES * item
-    return Budget(rows * FEATURES * _F32 + active * state, rows * FEATURES * 2 + active * (8 + FEATURES * 6))
+    return Budget(rows * FEATURES * _F32 + active * state, rows * FEATURES * 2 + active * (8 + FEATURES * 10))
 
 
 def _count_with_gradient(

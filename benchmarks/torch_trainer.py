@@ -100,7 +100,8 @@ class TorchTrainer:
         color, z = pixels.colors[pixel].float(), pixels.depths[pixel]
         is_known = (has_depth != 0) & (z > 0.0) & (z < 1e9) & (color[:, 3] > 0.999)
         surface = torch.where(is_known, z * trainer.cube.scale / cosines, UNKNOWN_DEPTH)
-        far = torch.where(is_known, torch.minimum(far, surface + trainer._depth_margin), far)
+        margin = trainer.config.depth_margin_at(self.step_count)
+        far = torch.where(is_known, torch.minimum(far, surface + margin), far)
         start = near.clamp(min=trainer._near_distance) + jitter * trainer._steps.smallest
         targets = torch.cat([color, surface[:, None]], dim=1)
         return origins, directions, torch.stack([start, far], dim=1), targets
@@ -198,11 +199,11 @@ class TorchTrainer:
 
     def update_table(self, rate: float) -> None:
         """Adam on the table's rows that have a gradient."""
-        self.table = _adam_step(self.table, self.table_moments, rate)
+        self.table = _adam_step(self.table, self.table_moments, rate, self._trainer.config.weight_decay)
 
     def update_weights(self, rate: float) -> None:
         """Adam on the networks' weights."""
-        self.weights = _adam_step(self.weights, self.weights_moments, rate)
+        self.weights = _adam_step(self.weights, self.weights_moments, rate, self._trainer.config.weight_decay)
 
     @torch.no_grad()
     def refresh_occupancy(self) -> None:
@@ -253,15 +254,16 @@ def interpolate_by_level(points: torch.Tensor, layout: torch.Tensor, table: torc
 
 
 @torch.no_grad()
-def _adam_step(parameters: torch.Tensor, moments: torch.Tensor, rate: float) -> torch.Tensor:
+def _adam_step(parameters: torch.Tensor, moments: torch.Tensor, rate: float, weight_decay: float) -> torch.Tensor:
     """One step on the rows of four that have a gradient, in place; returns the parameters without it."""
     assert parameters.grad is not None
     gradients = parameters.grad.view(-1, FEATURES)
     parameters = parameters.detach()
     first, second = moments[:, :-1], moments[:, -1]
-    square = gradients.square().mean(1)
     # Over all rows with weights of 0: half the time of gathering the rows that have a gradient.
-    is_active = (square > 0.0).float()
+    is_active = (gradients != 0.0).any(1).float()
+    gradients.add_(parameters.view(-1, FEATURES), alpha=weight_decay)
+    square = gradients.square().mean(1)
     second.lerp_(square, is_active * (1.0 - _BETA2))
     first.lerp_(gradients, (is_active * (1.0 - _BETA1))[:, None])
     rates = rate * is_active / (second.sqrt() + _EPSILON)

@@ -18,6 +18,7 @@ def _adam_step(
     beta2: ti.f32,
     epsilon: ti.f32,
     gradient_scale: ti.f32,
+    weight_decay: ti.f32,
     parameters: ti.types.ndarray(),
     gradients: ti.types.ndarray(),
     moments: ti.types.ndarray(),
@@ -32,11 +33,16 @@ def _adam_step(
             for k in ti.static(range(columns)):
                 gradients[row, k] = 0.0
         elif square > 0.0:
-            v = beta2 * moments[row, columns] + (1.0 - beta2) * square * (gradient_scale * gradient_scale / columns)
+            square = 0.0
+            for k in ti.static(range(columns)):
+                gradient = gradient_scale * gradients[row, k] + weight_decay * parameters[row, k]
+                gradients[row, k] = gradient
+                square += gradient * gradient
+            v = beta2 * moments[row, columns] + (1.0 - beta2) * square / columns
             moments[row, columns] = v
             scaled_rate = rate / (ti.sqrt(v) + epsilon)
             for k in ti.static(range(columns)):
-                m = beta1 * moments[row, k] + (1.0 - beta1) * gradient_scale * gradients[row, k]
+                m = beta1 * moments[row, k] + (1.0 - beta1) * gradients[row, k]
                 gradients[row, k] = 0.0
                 moments[row, k] = m
                 value = parameters[row, k] - scaled_rate * m
@@ -51,11 +57,13 @@ def adam_step(
     mirror: torch.Tensor,
     rate: float,
     gradient_scale: float = 1.0,
+    weight_decay: float = 0.0,
     beta1: float = 0.9,
     beta2: float = 0.99,
     epsilon: float = 1e-15,
 ) -> None:
-    """One Adam step (Kingma and Ba 2015) on the rows of ``parameters`` [rows, columns] f32 whose gradient isn't zero.
+    """One Adam step (Kingma and Ba 2015) on the rows of ``parameters`` [rows, columns] f32 whose gradient isn't zero,
+    with the gradient of ``weight_decay`` / 2 times the row's square added to ``gradient_scale`` times ``gradients``.
 
     Rows without a gradient, or with one that isn't finite, keep their moments (as Instant-NGP does: a hash entry nobody
     saw should not drift), and the gradient is zeroed on the way. The second moment is one number a row, of the mean
@@ -65,6 +73,6 @@ def adam_step(
     step's m / sqrt(v) is 0.1 / sqrt(0.01) = 1 already, which is what the correction is for.
     """
     _adam_step(
-        parameters.shape[0], parameters.shape[1], rate, beta1, beta2, epsilon, gradient_scale,
+        parameters.shape[0], parameters.shape[1], rate, beta1, beta2, epsilon, gradient_scale, weight_decay,
         parameters, gradients, moments, mirror,
     )  # fmt: skip

@@ -107,10 +107,12 @@ class HashGridField:
         )
         encode_backward(batch.points, rows, row_count, self.layout, grad_features, self.table_gradients)
 
-    def step(self, rate: float, gradient_scale: float = 1.0) -> None:
-        """One optimiser step with the gradients at hand, times ``gradient_scale``."""
-        adam_step(self.table, self.table_gradients, self.table_moments, self.table_mirror, rate, gradient_scale)
-        self.networks.step(rate, gradient_scale)
+    def step(self, rate: float, gradient_scale: float = 1.0, weight_decay: float = 0.0) -> None:
+        """One optimiser step with the gradients at hand, times ``gradient_scale`` (see adam_step)."""
+        adam_step(
+            self.table, self.table_gradients, self.table_moments, self.table_mirror, rate, gradient_scale, weight_decay
+        )
+        self.networks.step(rate, gradient_scale, weight_decay)
 
     def state(self) -> dict[str, torch.Tensor]:
         """Parameters and optimiser state by name, on the device, not copied."""

@@ -151,7 +151,7 @@ class FieldNetworks:
         self._accumulate(0, a.features, grad.density_hidden)
         return torch.mm(grad.density_hidden, self._matrices[0].t(), out=grad.features)
 
-    def step(self, rate: float, gradient_scale: float) -> None:
+    def step(self, rate: float, gradient_scale: float, weight_decay: float) -> None:
         """One Adam step on all weights."""
         adam_step(
             self.weights.view(-1, _ADAM_COLUMNS),
@@ -160,6 +160,7 @@ class FieldNetworks:
             self.mirror.view(-1, _ADAM_COLUMNS),
             rate,
             gradient_scale,
+            weight_decay,
         )
 
     def _accumulate(self, index: int, value: torch.Tensor, upstream: torch.Tensor) -> None:

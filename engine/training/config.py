@@ -12,7 +12,7 @@ from taichi_kernels.stepping import StepRule
 
 # instant-ngp's limit too: an aabb_scale of 128.
 MAX_CASCADES = 8
-_LASTING_DEPTH = 0.1
+_LASTING_TRUST = 0.1
 _COUNTS = (
     "samples_per_step", "max_rays_per_step", "max_samples_per_ray", "march_steps", "occupancy_every", "depth_half_life",
 )  # fmt: skip
@@ -47,13 +47,16 @@ class TrainConfig:
     final_rate_fraction: float = 0.05
     # Without a budget the rate halves each time the step count doubles past this.
     open_ended_half_step: int = 20_000
+    # Of the table and the networks, added to the gradient (see adam_step): what no ray insists on fades, where views
+    # would otherwise be learnt by heart. Half a decibel after a minute on a GPU, as much in the first second.
+    weight_decay: float = 1e-3
     # Until there is detail to place, rays are marched at twice the step, with half of the samples: for so many training
     # steps, but no longer than this part of a budget.
     coarse_until: int = 0
     coarse_progress: float = 0.6
     # Captured depth: how far behind the surface rays go on, and weight and unit of length of the line-of-sight loss.
-    # The weight halves every so many steps, down to a tenth: at once it puts surfaces where they are, later it would
-    # hold them harder than antialiased pictures allow.
+    # The trust in it halves every so many steps, down to a tenth, so that the weight shrinks and that distance grows:
+    # at once depth puts surfaces where they are, later it would hold them harder than antialiased pictures allow.
     depth_margin: float = 0.06
     depth_weight: float = 0.05
     depth_half_life: int = 400
@@ -104,7 +107,14 @@ class TrainConfig:
 
     def depth_weight_at(self, step: int) -> float:
         """The line-of-sight loss's weight in a training step."""
-        return self.depth_weight * max(0.5 ** (step / self.depth_half_life), _LASTING_DEPTH)
+        return self.depth_weight * self._trust_depth(step)
+
+    def depth_margin_at(self, step: int) -> float:
+        """How far behind a captured surface a training step's rays go on, in unit-cube lengths."""
+        return self.depth_margin / self._trust_depth(step) / self.growth
+
+    def _trust_depth(self, step: int) -> float:
+        return max(0.5 ** (step / self.depth_half_life), _LASTING_TRUST)
 
     @property
     def steps(self) -> StepRule:

@@ -57,7 +57,6 @@ class Trainer:
         self.cube = UnitCube(bounds, config.growth)
         self.field = HashGridField(config.scaled_field, device, config.seed)
         self._near_distance = config.near_distance / config.growth
-        self._depth_margin = config.depth_margin / config.growth
         self.occupancy = OccupancyGrid(
             config.occupancy_resolution,
             config.occupancy_decay,
@@ -196,7 +195,7 @@ class Trainer:
             self.field.backward(
                 batch, self._rows, self._row_count, self._grad_raw_densities, self._grad_raw_colors, self._scratch
             )
-            self.field.step(self._learning_rate(), 1.0 / self._gradient_scale)
+            self.field.step(self._learning_rate(), 1.0 / self._gradient_scale, config.weight_decay)
         self.step_count += 1
         if self.step_count % config.occupancy_every == 0:
             self.occupancy.refresh(self.field, self._batch, self.step_count)
@@ -266,8 +265,8 @@ class Trainer:
     def _sample(self, batch: SampleBatch, rays: int, steps: StepRule) -> None:
         config, pixels, occupancy = self.config, self.pixels, self.occupancy
         sample_training_rays(
-            rays, len(pixels), config.seed, self.step_count, self.cube.scale, self._depth_margin,
-            self._near_distance, steps,
+            rays, len(pixels), config.seed, self.step_count, self.cube.scale,
+            config.depth_margin_at(self.step_count), self._near_distance, steps,
             pixels.cameras, pixels.images, pixels.colors, pixels.depths, self._box,
             self._rays_o, self._rays_d, self._t_range, self._targets,
         )  # fmt: skip

@@ -24,13 +24,21 @@ def test_many_steps_equal_the_twins(device: str) -> None:
         gradients[torch.rand(ROWS, generator=generator).to(device) < 0.4] = 0.0
         expected = gradients.clone()
         rate = 1e-2 / (step + 1)
-        adam.adam_step(ours[0], gradients, ours[1], ours[2], rate, 1 / 16)
-        twin.adam_step(theirs[0], expected, theirs[1], theirs[2], rate, 1 / 16)
+        adam.adam_step(ours[0], gradients, ours[1], ours[2], rate, 1 / 16, 0.3)
+        twin.adam_step(theirs[0], expected, theirs[1], theirs[2], rate, 1 / 16, 0.3)
         assert not gradients.any()
         for kernel, expectation in zip(ours, theirs, strict=True):
             torch.testing.assert_close(
                 kernel, expectation, rtol=2e-3 if kernel.dtype == torch.float16 else 1e-5, atol=1e-6
             )
+
+
+def test_the_decay_is_the_gradient_of_half_the_square(device: str) -> None:
+    # It pulls against the gradient: where they are equal, nothing moves.
+    parameters = torch.tensor([[2.0] * COLUMNS, [-4.0] * COLUMNS], device=device)
+    gradients = torch.tensor([[-0.5] * COLUMNS, [1.0] * COLUMNS], device=device)
+    adam.adam_step(parameters, gradients, torch.zeros(2, COLUMNS + 1, device=device), parameters, 0.1, 0.5, 0.125)
+    torch.testing.assert_close(parameters, torch.tensor([[2.0] * COLUMNS, [-4.0] * COLUMNS], device=device))
 
 
 def test_rows_without_gradient_stay_as_they_are(device: str) -> None:

@@ -54,6 +54,8 @@ def test_the_names_that_others_offer_are_those_of_the_presets() -> None:
 
 
 def test_captured_depth_counts_most_at_the_beginning() -> None:
-    config = choose_preset("gpu", "cpu", {"depth_weight": 0.08, "depth_half_life": 100})
+    config = choose_preset("gpu", "cpu", {"depth_weight": 0.08, "depth_margin": 0.05, "depth_half_life": 100})
     assert config.depth_weight_at(0) == 0.08 and config.depth_weight_at(100) == pytest.approx(0.04)
     assert config.depth_weight_at(10_000) == pytest.approx(0.008)
+    # While it counts for less, rays look farther behind the surface.
+    assert config.depth_margin_at(0) == 0.05 and config.depth_margin_at(10_000) == pytest.approx(0.5)
