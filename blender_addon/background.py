@@ -25,6 +25,11 @@ class Task(Generic[T]):
         """Whether it is still at it."""
         return self._thread.is_alive()
 
+    @property
+    def error(self) -> BaseException | None:
+        """What the function raised; None if it returned, or is still at it."""
+        return None if self.is_running else self._error
+
     def result(self) -> T:
         """What the function returned, waiting for it if need be; raises what it raised."""
         self._thread.join()

@@ -111,7 +111,7 @@ def set_up(options: argparse.Namespace, console: Console) -> None:
     assert installation is not None
     while setup.is_busy() or (installation.state == "done" and setup.check() is None):
         registry.pump()
-        console.progress(installation.progress if installation.state == "running" else "Checking")
+        console.progress(installation.progress if installation.is_running else "Checking")
         time.sleep(PUMP_SECONDS)
     if installation.error is not None:
         raise CommandError("\n".join((str(installation.error), installation.error.hint, *installation.error.lines)))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import tempfile
-import threading
 from pathlib import Path
 from typing import Literal
 
-from .child import Cancelled, ChildRunner
+from ..child_job import ChildJob
 
 Grade = Literal["ok", "warn", "fail"]
 
@@ -24,50 +23,37 @@ class Finding:
     advice: str = ""
 
 
-class EngineCheck:
-    """One check under way in a thread; it is over when ``is_running`` is False.
-
-    ``findings`` are what the doctor said; ``error``, in words, is why it could not say anything.
-    """
+class EngineCheck(ChildJob):
+    """One check under way. ``findings`` are what the doctor said; ``error``, in words, is why it could not say
+    anything."""
 
     def __init__(self, python: str | Path, folder: Path) -> None:
         self.python = str(python)
-        self.is_running = True
         self.findings: tuple[Finding, ...] = ()
-        self.error = ""
-        self._runner = ChildRunner()
-        self._thread = threading.Thread(target=self._run, args=(folder,), name="hashlight-check", daemon=True)
-        self._thread.start()
+        self._folder = folder
+        super().__init__("hashlight-check")
 
     @property
     def is_good(self) -> bool:
         """Whether everything that is needed works."""
-        return not self.is_running and not self.error and all(finding.grade != "fail" for finding in self.findings)
+        return self.state == "done" and all(finding.grade != "fail" for finding in self.findings)
 
-    def cancel(self) -> None:
-        """Give up."""
-        self._runner.cancel()
+    @property
+    def error(self) -> str:
+        """Why there are no findings; "" when there are, or while it is under way."""
+        if self.state == "cancelled":
+            return "The check was cancelled"
+        return f"{self.python} can't be checked: {self.failure}" if self.failure is not None else ""
 
-    def join(self, timeout: float) -> bool:
-        """Wait for the end; returns whether it came."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+    def _work(self) -> None:
+        self.findings = self._ask_doctor()
 
-    def _run(self, folder: Path) -> None:
-        try:
-            self.findings = self._ask_doctor(folder)
-        except Cancelled:
-            self.error = "The check was cancelled"
-        except Exception as error:
-            self.error = f"{self.python} can't be checked: {error}"
-        self.is_running = False  # last: whoever sees it sees the rest
-
-    def _ask_doctor(self, folder: Path) -> tuple[Finding, ...]:
+    def _ask_doctor(self) -> tuple[Finding, ...]:
         lines: list[str] = []
-        folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
             command = [self.python, "-P", "-m", "engine", "doctor", "--json"]
-            code = self._runner.run(command, lines.append, folder, errors=errors)
+            code = self._runner.run(command, lines.append, self._folder, errors=errors)
             try:
                 report = json.loads("\n".join(lines))
                 return tuple(Finding(**finding) for finding in report["findings"])

@@ -1,23 +1,19 @@
 """Making the engine's environment: find a Python, make a virtual environment, install the bundled wheel. No ``bpy``.
 
-A thread does the work in child processes; whoever shows it reads ``state`` and ``progress`` now and then.
+Whoever shows it reads ``state`` and ``progress`` now and then.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import shutil
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
-from .child import Cancelled, ChildRunner
+from ..child_job import ChildJob, describe_failure
 from .environment import EngineHome, Environment, hash_file, python_in
-
-State = Literal["running", "done", "failed", "cancelled"]
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)  # Taichi's wheels end there
 _QUOTED_LINES = 10
@@ -58,58 +54,42 @@ class InstallationError(Exception):
         self.hint, self.lines = hint, lines
 
 
-class Installation:
-    """One set-up under way. It is over when ``state`` is no longer "running"."""
+class Installation(ChildJob):
+    """One set-up under way; cancelled, it leaves an engine that was there before as it was. ``environment`` is what it
+    has made."""
 
     def __init__(self, home: EngineHome, recipe: Recipe) -> None:
-        self.state: State = "running"
         self.progress = "Beginning"
-        self.error: InstallationError | None = None
         self.environment: Environment | None = None
         self._home, self._recipe = home, recipe
-        self._runner = ChildRunner()
         self._last_lines: deque[str] = deque(maxlen=_QUOTED_LINES)
         self._log: Callable[[str], object] = lambda text: None
         self._began = time.monotonic()
         self._ended: float | None = None
-        self._thread = threading.Thread(target=self._run, name="hashlight-set-up", daemon=True)
-        self._thread.start()
+        super().__init__("hashlight-set-up")
 
     @property
     def seconds(self) -> float:
         """How long it has taken so far, or took."""
         return (self._ended or time.monotonic()) - self._began
 
-    def cancel(self) -> None:
-        """Give up. What was made so far is removed in the background; an engine that was there before stays."""
-        self._runner.cancel()
-
-    def join(self, timeout: float) -> bool:
-        """Wait for the end; returns whether it came."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+    @property
+    def error(self) -> InstallationError | None:
+        """Why it failed; None unless it has."""
+        if self.failure is None or isinstance(self.failure, InstallationError):
+            return self.failure
+        return InstallationError(describe_failure(self.failure))
 
     # --- the thread ---------------------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        state: State = "failed"
+    def _work(self) -> None:
         try:
             self._home.folder.mkdir(parents=True, exist_ok=True)
             with self._home.log.open("w", encoding="utf-8") as log:
                 self._log = log.write
                 self.environment = self._install()
-            state = "done"
-        except Cancelled:
-            state = "cancelled"
-        except InstallationError as error:
-            self.error = error
-        except OSError as error:
-            place = f"{error.filename}: " if error.filename else ""
-            self.error = InstallationError(f"{place}{error.strerror or error}")
-        except Exception as error:  # a silent death would look like work without an end
-            self.error = InstallationError(f"{type(error).__name__}: {error}")
-        self._ended = time.monotonic()
-        self.state = state  # last: whoever sees it sees the rest
+        finally:
+            self._ended = time.monotonic()
 
     def _install(self) -> Environment:
         recipe = self._recipe

@@ -34,9 +34,7 @@ def check() -> EngineCheck | None:
 
 def is_busy() -> bool:
     """Whether a set-up or a check is under way."""
-    return (_installation is not None and _installation.state == "running") or (
-        _check is not None and _check.is_running
-    )
+    return any(job is not None and job.is_running for job in (_installation, _check))
 
 
 def set_up(python: str = "", torch_index: str = "") -> Installation:
@@ -67,14 +65,13 @@ def start_check(python: str | Path) -> EngineCheck:
 
 def cancel() -> None:
     """Give up what is under way."""
-    if _installation is not None:
-        _installation.cancel()
-    if _check is not None:
-        _check.cancel()
+    for job in (_installation, _check):
+        if job is not None:
+            job.cancel()
 
 
 def _watch_installation() -> bool:
-    if _installation is None or _installation.state == "running":
+    if _installation is None or _installation.is_running:
         return _installation is not None
     if _installation.environment is not None:
         start_check(_installation.environment.python)

@@ -26,7 +26,7 @@ class HASHLIGHT_PT_setup(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         installation, check = jobs.installation(), jobs.check()
-        if installation is not None and installation.state == "running":
+        if installation is not None and installation.is_running:
             _draw_progress(layout, installation)
             return
         missing = _describe_missing()

@@ -6,15 +6,11 @@ import contextlib
 import json
 import shutil
 import tempfile
-import threading
 import time
 from pathlib import Path
-from typing import Literal
 
 from ..capture.dataset import MANIFEST, CaptureDataset
-from ..engine_setup.child import Cancelled, ChildRunner
-
-State = Literal["running", "done", "failed", "cancelled"]
+from ..child_job import ChildJob, describe_failure
 
 _STAGES = ("Reading", "Writing")  # as the engine calls them; about as long as each other
 _TELLING_SECONDS = 0.5  # before that, how long the rest takes is anybody's guess
@@ -25,11 +21,9 @@ class ImportFailed(ValueError):
     """The dataset can't be imported; the message names the file or field at fault."""
 
 
-class DatasetImport:
-    """An import that a thread waits for; it is over when ``state`` is no longer "running".
-
-    ``dataset`` is what is in the capture folder then; ``warnings`` are for the user, and so is ``error``.
-    """
+class DatasetImport(ChildJob):
+    """An import under way. ``dataset`` is what is in the capture folder when it is done; ``warnings`` are for the user,
+    and so is ``error``."""
 
     def __init__(self, python: str | Path, source: Path, folder: Path, holdout: int) -> None:
         """Begin to bring the dataset at ``source`` into ``folder``, of which nobody else makes use.
@@ -37,18 +31,21 @@ class DatasetImport:
         ``python``: the engine's. ``holdout``: every n-th view is held out where the dataset names none, 0 for none.
         """
         self.source, self.folder = source, folder
-        self.state: State = "running"
-        self.error = ""
         self.was_there = False  # from an earlier time
         self.warnings: list[str] = []
         self.dataset: CaptureDataset | None = None
         self._python, self._holdout = str(python), holdout
         self._stage, self._done, self._total = _STAGES[0], 0, 0
         self._result: dict[str, object] = {}
-        self._runner = ChildRunner()
         self._began = time.monotonic()
-        self._thread = threading.Thread(target=self._run, name="hashlight-import", daemon=True)
-        self._thread.start()
+        super().__init__("hashlight-import")
+
+    @property
+    def error(self) -> str:
+        """Why it failed, in words; "" unless it has."""
+        if self.failure is None:
+            return ""
+        return str(self.failure) if isinstance(self.failure, ValueError) else describe_failure(self.failure)
 
     @property
     def share(self) -> float:
@@ -68,36 +65,15 @@ class DatasetImport:
         """What is being done."""
         return f"{self._stage} {self._done} of {self._total} views" if self._total else "Starting"
 
-    def cancel(self) -> None:
-        """Give up. What was made so far is removed in the background."""
-        self._runner.cancel()
-
-    def join(self, timeout: float) -> bool:
-        """Wait for the end; returns whether it came."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
-
     # --- the thread ---------------------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        state: State = "failed"
-        try:
-            if self._is_there():
-                self.was_there = True
-                self.warnings.append(_ALREADY_THERE)
-            else:
-                self._import()
-            self.dataset = CaptureDataset.open(self.folder)
-            state = "done"
-        except Cancelled:
-            state = "cancelled"
-        except ValueError as error:
-            self.error = str(error)
-        except OSError as error:
-            self.error = f"{error.filename or self._python}: {error.strerror or error}"
-        except Exception as error:  # a silent death would look like work without an end
-            self.error = f"{type(error).__name__}: {error}"
-        self.state = state  # last: whoever sees it sees the rest
+    def _work(self) -> None:
+        if self._is_there():
+            self.was_there = True
+            self.warnings.append(_ALREADY_THERE)
+        else:
+            self._import()
+        self.dataset = CaptureDataset.open(self.folder)
 
     def _is_there(self) -> bool:
         """Whether this very dataset was imported into the folder before. Raises ImportFailed when another capture is

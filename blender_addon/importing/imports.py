@@ -101,7 +101,7 @@ def _watch() -> bool:
     current = _current
     if current is None or current.is_over:
         return False
-    if current.work.state == "running":
+    if current.work.is_running:
         return True
     current.is_over = True
     current.lock.release()
