@@ -8,8 +8,8 @@ from statistics import median
 import bpy
 
 from ..capture.dataset import ViewRecord
+from ..durations import describe_seconds
 from ..review.views import known_capture
-from ..session.status_text import describe_seconds
 
 _ENGINES = {"CYCLES": "Cycles"}
 _MAX_AGE = 10.0  # seconds: a capture that goes on changes little

@@ -12,9 +12,9 @@ from engine.link.geometry import Camera
 from engine.link.messages import Split
 
 from .. import app_handlers
+from ..durations import describe_rest
 from ..folders import capture_folder
 from ..layout import is_over_our_panels, is_over_status_bar, redraw_sidebars
-from ..session.status_text import describe_seconds
 from . import bounds as capture_bounds
 from . import escape_watch, plan_drawing, plan_watch, poses, temporary_scene
 from .errors import CaptureCancelled, CaptureError
@@ -249,8 +249,7 @@ def _is_harmless_click(context: bpy.types.Context, event: bpy.types.Event) -> bo
 def describe_capture() -> tuple[float, str]:
     """The share (0..1) of the capture under way that is done, and how it stands in words."""
     assert _job is not None
-    eta = f", {describe_seconds(_job.eta_seconds)} left" if _job.eta_seconds is not None else ""
-    return _job.done / _job.total, f"{_job.done} of {_job.total} views{eta}"
+    return _job.done / _job.total, f"{_job.done} of {_job.total} views{describe_rest(_job.eta_seconds)}"
 
 
 def is_capturing() -> bool:

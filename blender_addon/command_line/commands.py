@@ -16,12 +16,13 @@ from ..capture.bounds import bounds_object, fit_bounds, read_bounds, show_bounds
 from ..capture.job import CaptureJob, ViewListener
 from ..capture.operators import tell_listeners
 from ..capture.plan import GENERATED_RIGS, plan_cameras, planned_views
+from ..durations import describe_rest, describe_seconds
 from ..engine_setup import jobs as setup
 from ..folders import capture_folder, session_folder
 from ..roles import objects_of
 from ..session import registry, run
 from ..session.engine_session import EngineSession
-from ..session.status_text import describe_job, describe_progress, describe_seconds
+from ..session.status_text import describe_job, describe_progress
 from ..transfer import run_files
 from .console import Console
 from .datasets import import_dataset, import_into
@@ -153,8 +154,8 @@ def _render_views(scene: bpy.types.Scene, console: Console, on_view: ViewListene
     with CaptureJob(scene, bpy.context.view_layer, capture_folder(scene), on_view) as job:
         try:
             for _view in job:
-                eta = f", {describe_seconds(job.eta_seconds)} left" if job.eta_seconds is not None else ""
-                console.progress(f"{job.done} of {job.total} views{eta}", is_last=job.done == job.total)
+                words = f"{job.done} of {job.total} views{describe_rest(job.eta_seconds)}"
+                console.progress(words, is_last=job.done == job.total)
         finally:
             for warning in job.warnings:
                 console.warn(warning)

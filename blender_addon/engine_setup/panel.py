@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import bpy
 
+from ..durations import describe_seconds
 from ..layout import SidebarPanel, draw_words
 from ..preferences import get_preferences
 from ..session.source import engine_python
-from ..session.status_text import describe_seconds
 from . import jobs
 from .check import EngineCheck
 from .installation import Installation

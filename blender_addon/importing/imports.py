@@ -11,11 +11,11 @@ import bpy
 from .. import app_handlers
 from ..capture.bounds import show_bounds
 from ..capture.dataset import MANIFEST
+from ..durations import describe_rest
 from ..folder_lock import FolderLock
 from ..folders import capture_folder
 from ..session import registry, run
 from ..session.source import engine_python
-from ..session.status_text import describe_seconds
 from .cameras import create_cameras, find_camera_warnings, set_render_settings
 from .dataset_import import DatasetImport, ImportFailed
 
@@ -78,8 +78,7 @@ def describe() -> tuple[float, str]:
     """How far the import under way has come: a share, and words."""
     assert _current is not None
     work = _current.work
-    eta = work.eta_seconds
-    return work.share, work.words + (f", {describe_seconds(eta)} left" if eta is not None else "")
+    return work.share, work.words + describe_rest(work.eta_seconds)
 
 
 def outcome(scene: bpy.types.Scene) -> tuple[str, str, list[str]]:

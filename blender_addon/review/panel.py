@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import bpy
 
+from ..durations import describe_seconds
 from ..layout import SidebarPanel
 from ..session import registry
-from ..session.status_text import describe_seconds
 from . import comparison, scores, viewpoint
 from .chart_icons import chart_icon
 from .views import has_views

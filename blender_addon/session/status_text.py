@@ -6,6 +6,7 @@ import bpy
 
 from engine.link.messages import JobUpdate, Status
 
+from ..durations import describe_rest, describe_seconds
 from .engine_session import EngineSession
 
 SILENCE_PATIENCE = 10.0  # seconds; compiling for a graphics card can take some, too
@@ -41,10 +42,7 @@ def describe_silence(session: EngineSession) -> str:
 
 def describe_progress(status: Status) -> str:
     """What the training's progress bar says."""
-    words = _TRAINING[status.state]
-    if status.state == "training" and status.eta_seconds is not None:
-        words += f", {describe_seconds(status.eta_seconds)} left"
-    return words
+    return _TRAINING[status.state] + (describe_rest(status.eta_seconds) if status.state == "training" else "")
 
 
 def describe_training(session: EngineSession) -> list[str]:
@@ -77,19 +75,8 @@ def describe_saved_run(saved: bpy.types.PropertyGroup) -> str:
 def describe_job(update: JobUpdate) -> str:
     """How a bake stands."""
     if update.state == "running":
-        eta = f", {describe_seconds(update.eta_seconds)} left" if update.eta_seconds is not None else ""
-        return f"{update.done} of {update.total} frames{eta}"
+        return f"{update.done} of {update.total} frames{describe_rest(update.eta_seconds)}"
     if update.state == "done":
         return f"{update.total} frames done"
     words = {"cancelled": "Cancelled", "failed": "Failed"}[update.state]
     return f"{words} after {update.done} of {update.total} frames" + (f": {update.message}" if update.message else "")
-
-
-def describe_seconds(seconds: float) -> str:
-    """``7 s``, ``2 min 5 s``, ``1 h 2 min``."""
-    total = round(seconds)
-    if total < 60:
-        return f"{total} s"
-    if total < 3600:
-        return f"{total // 60} min {total % 60} s"
-    return f"{total // 3600} h {total % 3600 // 60} min"
