@@ -6,20 +6,23 @@ from types import ModuleType
 
 import bpy
 
-from . import panels, preferences, properties, write_lock
+from . import preferences, properties, write_lock
 from .bake import operators as bake_operators
 from .bake import panel as bake_panel
 from .capture import bounds_gizmo
 from .capture import operators as capture_operators
+from .capture import panel as capture_panel
 from .command_line import registration as command_line
 from .engine_setup import operators as setup_operators
 from .engine_setup import panel as setup_panel
 from .importing import operators as import_operators
 from .importing import panel as import_panel
 from .preview import operators as preview_operators
+from .preview import panel as preview_panel
 from .review import operators as review_operators
 from .review import panel as review_panel
 from .session import operators as session_operators
+from .session import panel as session_panel
 from .transfer import deliveries, run_files
 
 # Registered in this order, unregistered in reverse. Each module offers CLASSES, and register()/unregister() where
@@ -39,7 +42,9 @@ MODULES: tuple[ModuleType, ...] = (
     review_operators,
     bake_operators,
     setup_panel,
-    panels,
+    capture_panel,
+    session_panel,
+    preview_panel,
     import_panel,
     review_panel,
     bake_panel,

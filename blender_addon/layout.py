@@ -18,6 +18,13 @@ class SidebarPanel:
     bl_category = CATEGORY
 
 
+def lay_out_settings(panel: bpy.types.Panel | bpy.types.Operator) -> bpy.types.UILayout:
+    """The layout of ``panel`` for settings: their names stand to the left, and none can be animated."""
+    panel.layout.use_property_split = True
+    panel.layout.use_property_decorate = False
+    return panel.layout
+
+
 def redraw_sidebars() -> None:
     """Have the sidebars of all 3D viewports drawn again."""
     for window in bpy.context.window_manager.windows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..layout import SidebarPanel, draw_words
+from ..layout import SidebarPanel, draw_words, lay_out_settings
 from ..session import registry, status_text
 from . import jobs
 from .estimate import describe_render_time
@@ -16,9 +16,7 @@ class HASHLIGHT_PT_bake(SidebarPanel, bpy.types.Panel):
     bl_order = 4
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = lay_out_settings(self)
         scene = context.scene
         settings = scene.hashlight.bake
 
@@ -69,9 +67,7 @@ class HASHLIGHT_PT_bake_output(SidebarPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = lay_out_settings(self)
         settings = context.scene.hashlight.bake
 
         if settings.path == "TURNTABLE":

@@ -8,6 +8,7 @@ import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from ..capture.operators import is_capturing
+from ..layout import lay_out_settings
 from . import imports
 
 
@@ -59,9 +60,7 @@ class HASHLIGHT_OT_import_dataset(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = lay_out_settings(self)
         layout.prop(self, "holdout")
         layout.prop(self, "use_render_settings")
 

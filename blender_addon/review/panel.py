@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..durations import describe_seconds
-from ..layout import SidebarPanel
+from ..layout import SidebarPanel, lay_out_settings
 from ..session import registry
 from . import comparison, scores, viewpoint
 from .chart_icons import chart_icon
@@ -75,9 +75,7 @@ class HASHLIGHT_PT_compare(SidebarPanel, bpy.types.Panel):
         return has_views(context.scene)
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = lay_out_settings(self)
         settings = context.scene.hashlight.review
 
         row = layout.row(align=True)

@@ -116,7 +116,8 @@ def _click_the_worst_view(window: Window) -> Steps:
 @contextlib.contextmanager
 def _only(window: Window, *names: str) -> Iterator[None]:
     """No other panel of ours is there, so that these are in sight without scrolling."""
-    modules = [window.addon(name) for name in ("engine_setup.panel", "panels", "review.panel", "bake.panel")]
+    names_of_parts = ("engine_setup", "capture", "session", "preview", "review", "bake")
+    modules = [window.addon(f"{part}.panel") for part in names_of_parts]
     others = [cls for module in modules for cls in module.CLASSES if cls.__name__ not in names]
     for cls in reversed(others):
         bpy.utils.unregister_class(cls)
