@@ -9,7 +9,7 @@ import bpy
 from . import preferences, properties, write_lock
 from .bake import operators as bake_operators
 from .bake import panel as bake_panel
-from .capture import bounds_gizmo
+from .capture import bounds_gizmo, plan_operators
 from .capture import operators as capture_operators
 from .capture import panel as capture_panel
 from .command_line import registration as command_line
@@ -32,6 +32,7 @@ MODULES: tuple[ModuleType, ...] = (
     properties,
     write_lock,
     setup_operators,
+    plan_operators,
     capture_operators,
     bounds_gizmo,
     session_operators,

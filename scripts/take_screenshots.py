@@ -93,14 +93,14 @@ class Tour:
         window, registry = self._window, self._registry
         with window.viewport():
             bpy.ops.hashlight.capture_and_train("INVOKE_DEFAULT")
-        capture = window.addon("capture.operators")
+        captures = window.addon("capture.under_way")
         window.show_renders(False)
         for views in (4, 8, 12, 16):  # each within the patience of a test
-            yield lambda views=views: capture._job is None or capture._job.done >= views
+            yield lambda views=views: (job := captures.current()) is None or job.done >= views
         yield lambda: registry.current().status is not None and registry.current().status.step > 0
         yield 0.5
         self._take("capture", [0, 0, window.window.width, window.window.height])
-        yield lambda: capture._job is None
+        yield lambda: not captures.is_capturing()
         yield lambda: registry.current().status.seconds >= 45.0
         yield lambda: registry.current().is_trained
 

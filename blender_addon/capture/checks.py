@@ -2,15 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import bpy
 import numpy as np
 
 from engine.link.geometry import Bounds, Camera
 
+# Above this share of a picture's subject outside the bounds, they cut it.
+_CUT_SHARE = 0.02
 
-def find_scene_warnings(scene: bpy.types.Scene) -> list[str]:
+
+class Findings:
+    """What is found wrong with a capture, its views one by one as they come."""
+
+    def __init__(self, scene: bpy.types.Scene, bounds: Bounds) -> None:
+        self.told = _find_scene_warnings(scene)  # in words, of the capture as a whole
+        self.is_subject_seen = False  # in any view
+        self._bounds = bounds
+        self._empty: list[str] = []
+        self._cut: dict[str, float] = {}  # which share of what they show is outside the bounds
+
+    def check_view(self, name: str, camera: Camera, color: np.ndarray, depth: np.ndarray | None) -> None:
+        """Look at a view: ``color`` [H, W, 4], ``depth`` [H, W] planar z or None. From any thread."""
+        if is_empty(color):
+            self._empty.append(name)
+            return
+        self.is_subject_seen = True
+        if depth is not None:
+            outside = share_outside_bounds(camera, color[..., 3], depth, self._bounds)
+            if outside > _CUT_SHARE:
+                self._cut[name] = outside
+
+    def in_words(self, total: int) -> list[str]:
+        """A line for each kind of thing, of a capture of ``total`` views."""
+        lines = list(self.told)
+        if self._cut:
+            worst = max(self._cut, key=lambda name: self._cut[name])
+            lines.append(
+                f"The bounds cut off part of the subject in {len(self._cut)} of {total} views, most in {worst} "
+                f"({self._cut[worst]:.0%} of what it shows): enlarge them"
+            )
+        if self._empty:
+            lines.append(f"{len(self._empty)} of {total} views show nothing: {list_names(self._empty)}")
+        return lines
+
+
+def _find_scene_warnings(scene: bpy.types.Scene) -> list[str]:
     """Words about settings of ``scene`` that a static, sharp field can't learn. They are left as they are."""
     warnings = []
     if scene.render.use_motion_blur:
@@ -19,6 +57,11 @@ def find_scene_warnings(scene: bpy.types.Scene) -> list[str]:
     if blurred and scene.hashlight.capture.rig in {"SCENE_CAMERAS", "ANIMATION"}:
         warnings.append(f"Depth of field is on in {', '.join(blurred)}: views that disagree in focus train badly")
     return warnings
+
+
+def is_empty(color: np.ndarray) -> bool:
+    """Whether a picture [H, W, 4] shows nothing at all."""
+    return not (color[..., 3] > 0).any()
 
 
 def share_outside_bounds(camera: Camera, alpha: np.ndarray, depth: np.ndarray, bounds: Bounds) -> float:
@@ -37,21 +80,6 @@ def share_outside_bounds(camera: Camera, alpha: np.ndarray, depth: np.ndarray, b
     slack = 1e-3 * bounds.size
     inside = ((world >= bounds.minimum - slack) & (world <= bounds.maximum + slack)).all(axis=1)
     return float(1.0 - inside.mean())
-
-
-def sum_up_views(empty: list[str], cut: Mapping[str, float], total: int) -> list[str]:
-    """A line about views that show nothing, and one about those of which the bounds cut off the given share (0..1);
-    none where there are no such views. ``total``: views of the capture."""
-    lines = []
-    if cut:
-        worst = max(cut, key=lambda name: cut[name])
-        lines.append(
-            f"The bounds cut off part of the subject in {len(cut)} of {total} views, most in {worst} "
-            f"({cut[worst]:.0%} of what it shows): enlarge them"
-        )
-    if empty:
-        lines.append(f"{len(empty)} of {total} views show nothing: {list_names(empty)}")
-    return lines
 
 
 def list_names(names: Sequence[str]) -> str:

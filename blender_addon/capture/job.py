@@ -21,23 +21,20 @@ from .. import roles
 from ..background import Task
 from ..folder_lock import FolderLock
 from .bounds import read_bounds
-from .cameras import camera_from_object, capture_size, pixel_aspect
-from .checks import find_scene_warnings, share_outside_bounds, sum_up_views
+from .cameras import capture_size
+from .checks import Findings, is_empty
 from .dataset import CaptureDataset, Settings, ViewRecord
 from .errors import CaptureError, ViewError
 from .passes import PassRenderer
 from .plan import GENERATED_RIGS, PlannedView, planned_views
-from .poses import pose_of
-from .rigs import spread_order
+from .poses import camera_of_view, pose_of
 from .temporary_scene import TemporaryScene
 from .tiles import adapt_tiles, guess_tiles
+from .view_order import order_views, spread_views
 
 Pixels = tuple[np.ndarray, np.ndarray | None]
 T = TypeVar("T")
 ViewListener = Callable[[str, Split, Camera, np.ndarray, np.ndarray | None, float], None]
-
-# Above this share of a picture's subject outside the bounds, they cut it.
-CUT_SHARE = 0.02
 
 # So many views in a row that can't be rendered are no accident: the others couldn't be either.
 MAX_FAILURES_IN_A_ROW = 3
@@ -90,17 +87,14 @@ class CaptureJob:
         self._began = time.monotonic()
         self._rendered = 0
         self._task: Task[object] | None = None  # what is done beside the window just now
-        self._subject_seen = False
         self.done = 0
-        self._told = find_scene_warnings(scene)
-        self._empty_views: list[str] = []
-        self._cut_views: dict[str, float] = {}  # which share of what they show is outside the bounds
         width, height = capture_size(scene)
         use_depth = scene.hashlight.capture.use_depth
         plan = planned_views(scene)
         view_layer.update()
         self.bounds: Bounds = read_bounds(scene, view_layer.depsgraph)
-        settings = capture_settings(scene, view_layer)
+        self._findings = Findings(scene, self.bounds)
+        settings = _settings_of(scene, view_layer)
         with contextlib.ExitStack() as stack:
             self._copy = TemporaryScene(scene, view_layer, width, height, use_depth)
             stack.callback(self._copy.close)
@@ -113,13 +107,11 @@ class CaptureJob:
             records = self._evaluate(plan, view_layer.name, (width, height))
             self.poses = [pose_of(record.name, record.split, record.camera) for record in records]
             if scene.hashlight.capture.rig not in GENERATED_RIGS:
-                records = _spread(records)
+                records = spread_views(records)
             stack.callback(FolderLock(folder.parent).release)
             self.dataset = CaptureDataset(folder, settings, self.bounds, records)
             self._cleanup = stack.pop_all()
-        finished = [record for record in records if record.is_done]
-        missing = _interleave([record for record in records if not record.is_done])
-        self._queue = finished + sorted(missing, key=lambda record: record.name == leave_for_last)
+        self._queue = order_views(records, leave_for_last)
         self.current_name = ""  # the view at hand
         self._views = self._capture()
 
@@ -131,11 +123,11 @@ class CaptureJob:
     @property
     def warnings(self) -> list[str]:
         """What is wrong as far as is known by now, a line for each kind of thing."""
-        return [*self._told, *sum_up_views(self._empty_views, self._cut_views, self.total)]
+        return self._findings.in_words(self.total)
 
     def warn(self, words: str) -> None:
         """Have ``words`` among the warnings."""
-        self._told.append(words)
+        self._findings.told.append(words)
 
     @property
     def eta_seconds(self) -> float | None:
@@ -192,9 +184,8 @@ class CaptureJob:
                 scene.frame_set(view.frame)
             view_layer = scene.view_layers[view_layer_name]
             view_layer.update()
-            source = bpy.data.objects[view.camera] if view.camera is not None else scene.camera
-            camera = camera_from_object(source, view_layer.depsgraph, *size, pixel_aspect(scene))
-            records.append(ViewRecord(view.name, view.split, camera, source.name, view.frame))
+            source, camera = camera_of_view(view, scene, view_layer, size)
+            records.append(ViewRecord(view.name, view.split, camera, source, view.frame))
         return records
 
     def _capture(self) -> Iterator[CapturedView | None]:
@@ -228,7 +219,7 @@ class CaptureJob:
                 self._on_view(record.name, record.split, record.camera, color, depth, seconds)
             yield CapturedView(record.name, record.split, record.camera, color, depth, seconds, is_new)
         self._tell_failures()
-        if not self._subject_seen:
+        if not self._findings.is_subject_seen:
             raise CaptureError(f"All {self.total} views are empty: nothing that renders is in front of the cameras")
 
     def _render(self, record: ViewRecord) -> Generator[None, None, Pixels]:
@@ -274,15 +265,15 @@ class CaptureJob:
     def _take_pictures(self) -> tuple[Pixels, bool]:
         """What was rendered, and whether it is empty."""
         color, depth = self._renderer.take_pictures()
-        return (color, depth), not (color[..., 3] > 0).any()
+        return (color, depth), is_empty(color)
 
     def _store(self, record: ViewRecord, color: np.ndarray, depth: np.ndarray | None, seconds: float) -> None:
         self.dataset.write(record.name, color, depth, seconds)
-        self._check(record, color, depth)
+        self._findings.check_view(record.name, record.camera, color, depth)
 
     def _read(self, record: ViewRecord) -> Pixels:
         color, depth = self.dataset.read(record.name)
-        self._check(record, color, depth)
+        self._findings.check_view(record.name, record.camera, color, depth)
         return color, depth
 
     def _tell_failures(self) -> None:
@@ -294,27 +285,8 @@ class CaptureJob:
                 f"View {name}: {words}. Capture again to try once more"
             )
 
-    def _check(self, record: ViewRecord, color: np.ndarray, depth: np.ndarray | None) -> None:
-        if not (color[..., 3] > 0).any():
-            self._empty_views.append(record.name)
-            return
-        self._subject_seen = True
-        if depth is not None:
-            outside = share_outside_bounds(record.camera, color[..., 3], depth, self.bounds)
-            if outside > CUT_SHARE:
-                self._cut_views[record.name] = outside
 
-
-def first_planned_camera(scene: bpy.types.Scene) -> Camera:
-    """The first camera of the plan, as a capture would have it now. Raises CaptureError when there is no plan."""
-    view = planned_views(scene)[0]
-    view_layer = scene.view_layers[0]
-    view_layer.update()
-    source = bpy.data.objects[view.camera] if view.camera is not None else scene.camera
-    return camera_from_object(source, view_layer.depsgraph, *capture_size(scene), pixel_aspect(scene))
-
-
-def capture_settings(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> Settings:
+def _settings_of(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> Settings:
     """All that decides how pictures look, besides cameras: a capture is resumed only if these are the same."""
     engine = scene.render.engine
     samples = scene.cycles.samples if engine == "CYCLES" else scene.eevee.taa_render_samples
@@ -328,24 +300,3 @@ def capture_settings(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) ->
         "height": height,
         "depth": scene.hashlight.capture.use_depth,
     }
-
-
-def _spread(records: list[ViewRecord]) -> list[ViewRecord]:
-    """``records`` in an order in which any first ones cover the subject evenly, within each split."""
-    ordered = []
-    for split in ("train", "test"):
-        members = [record for record in records if record.split == split]
-        if members:
-            order = spread_order(np.stack([record.camera.position for record in members]))
-            ordered.extend(members[index] for index in order)
-    return ordered
-
-
-def _interleave(records: list[ViewRecord]) -> list[ViewRecord]:
-    """Held-out views evenly among the training views, each split in its own order: scores are wanted early, too."""
-    place: dict[str, float] = {}
-    for split in ("train", "test"):
-        members = [record for record in records if record.split == split]
-        for index, record in enumerate(members):
-            place[record.name] = (index + (1 if split == "test" else 0)) / len(members)
-    return sorted(records, key=lambda record: place[record.name])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..layout import SidebarPanel, draw_words, lay_out_settings
-from .operators import describe_capture, is_capturing
+from .under_way import describe_capture, is_capturing
 
 
 class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):

@@ -14,7 +14,7 @@ from engine.link.messages import Split
 
 from .cameras import camera_from_object, capture_size, pixel_aspect
 from .errors import CaptureError
-from .plan import GENERATED_RIGS, Pose, has_planned_cameras, planned_views
+from .plan import GENERATED_RIGS, PlannedView, Pose, has_planned_cameras, planned_views
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +106,22 @@ def planned_poses(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> lis
         matrix = np.array(camera.matrix_world.normalized())
         poses.append(Pose(view.name, view.split, matrix, slopes[camera.data.name]))
     return poses
+
+
+def first_planned_camera(scene: bpy.types.Scene) -> Camera:
+    """The first camera of the plan, as a capture would have it now. Raises CaptureError when there is no plan."""
+    view_layer = scene.view_layers[0]
+    view_layer.update()
+    return camera_of_view(planned_views(scene)[0], scene, view_layer, capture_size(scene))[1]
+
+
+def camera_of_view(
+    view: PlannedView, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, size: tuple[int, int]
+) -> tuple[str, Camera]:
+    """The name of the object that ``view`` is seen through, and its camera for pictures of ``size``, as ``scene`` is
+    evaluated now. Raises CaptureError when it can't be captured with."""
+    source = bpy.data.objects[view.camera] if view.camera is not None else scene.camera
+    return source.name, camera_from_object(source, view_layer.depsgraph, *size, pixel_aspect(scene))
 
 
 def _key(scene: bpy.types.Scene) -> Hashable:

@@ -14,8 +14,8 @@ from ..bake import jobs as bakes
 from ..capture import plan_watch
 from ..capture.bounds import bounds_object, fit_bounds, read_bounds, show_bounds
 from ..capture.job import CaptureJob, ViewListener
-from ..capture.operators import tell_listeners
 from ..capture.plan import GENERATED_RIGS, plan_cameras, planned_views
+from ..capture.under_way import tell_listeners
 from ..durations import describe_rest, describe_seconds
 from ..engine_setup import jobs as setup
 from ..folders import capture_folder, session_folder

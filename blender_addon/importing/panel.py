@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..capture.operators import is_capturing
+from ..capture.under_way import is_capturing
 from ..layout import SidebarPanel, draw_words
 from . import imports
 

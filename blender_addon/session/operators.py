@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty
 
-from ..capture.operators import is_capturing
 from ..capture.preparation import prepare_plan
+from ..capture.under_way import is_capturing
 from ..folders import session_folder
 from ..transfer import run_files
 from . import registry, run, saved_state

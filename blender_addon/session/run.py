@@ -15,8 +15,8 @@ from engine.link.messages import AddView, ColorSpace, OpenRun, Split
 from ..capture.bounds import read_bounds
 from ..capture.dataset import MANIFEST, CaptureDataset
 from ..capture.errors import CaptureError
-from ..capture.job import first_planned_camera
-from ..capture.operators import view_listeners
+from ..capture.poses import first_planned_camera
+from ..capture.under_way import view_listeners
 from ..folders import capture_folder
 from . import registry
 from .captured import offer_captured_views, read_view

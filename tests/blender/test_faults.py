@@ -42,7 +42,7 @@ def kill(session: Any, wait: Wait) -> None:
 
 
 def test_killed_in_the_middle_of_a_capture(addon: Import, engine_scene: bpy.types.Scene, wait: Wait) -> None:
-    registry, listeners = addon("session.registry"), addon("capture.operators").view_listeners
+    registry, listeners = addon("session.registry"), addon("capture.under_way").view_listeners
     seen = []
 
     def kill_after_the_second(name: str, *_: object) -> None:

@@ -93,7 +93,7 @@ def test_capture_train_preview_evaluate_and_bake(addon: Import, engine_scene: bp
 @pytest.mark.slow
 def test_views_that_come_after_the_planned_time_are_learnt_too(addon: Import, engine_scene: bpy.types.Scene) -> None:
     planned = engine_scene.hashlight.training.seconds = 0.2
-    registry, listeners = addon("session.registry"), addon("capture.operators").view_listeners
+    registry, listeners = addon("session.registry"), addon("capture.under_way").view_listeners
 
     def use_up_the_time(*_view: object) -> None:
         assert registry.pump_until(lambda: registry.current().is_trained, 60.0)
