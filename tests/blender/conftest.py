@@ -117,6 +117,17 @@ def small_scene(scene: bpy.types.Scene) -> bpy.types.Scene:
 
 
 @pytest.fixture
+def planned_scene(small_scene: bpy.types.Scene, tmp_path: Path) -> bpy.types.Scene:
+    """The small scene with bounds and 3 + 1 planned cameras, and a folder of its own."""
+    settings = small_scene.hashlight
+    settings.folder = str(tmp_path)
+    settings.capture.training_views, settings.capture.held_out_views = 3, 1
+    assert bpy.ops.hashlight.fit_bounds() == {"FINISHED"}
+    assert bpy.ops.hashlight.plan_cameras() == {"FINISHED"}
+    return small_scene
+
+
+@pytest.fixture
 def engine_scene(
     addon: Callable[[str], ModuleType], small_scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[bpy.types.Scene]:

@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from capture_jobs import start_capture
 
 Import = Callable[[str], ModuleType]
 
@@ -47,19 +48,10 @@ def paint() -> Iterator[type[PaintEngine]]:
 
 
 @pytest.fixture
-def planned_scene(small_scene: bpy.types.Scene, tmp_path: Path) -> bpy.types.Scene:
-    """The small scene with 5 + 1 planned cameras, and a folder of its own."""
-    settings = small_scene.hashlight
-    settings.folder = str(tmp_path)
-    settings.capture.training_views, settings.capture.held_out_views = 5, 1
-    bpy.ops.hashlight.fit_bounds()
-    bpy.ops.hashlight.plan_cameras()
-    return small_scene
-
-
-def start(addon: Import, scene: bpy.types.Scene) -> Any:
-    folder = addon("folders").capture_folder(scene)
-    return addon("capture.job").CaptureJob(scene, bpy.context.view_layer, folder)
+def planned_scene(planned_scene: bpy.types.Scene) -> bpy.types.Scene:
+    """With 5 + 1 planned cameras."""
+    planned_scene.hashlight.capture.training_views = 5
+    return planned_scene
 
 
 def collect(job: Any, words: str) -> list[str]:
@@ -78,7 +70,7 @@ def test_a_view_that_fails_is_left_out_and_tried_again(
     planned_scene.hashlight.capture.use_depth = False
     paint.broken = frozenset({"train_001", "train_003"})
     names = collect(
-        start(addon, planned_scene),
+        start_capture(addon, planned_scene),
         r"2 of 6 views could not be rendered, 4 are kept\. View train_001: Camera train_001: "
         r"rendering failed: out of paint at train_001\. Capture",
     )
@@ -88,17 +80,15 @@ def test_a_view_that_fails_is_left_out_and_tried_again(
     assert all((dataset.read(name)[0][..., 3] == 1.0).all() for name in names), "a view after a failure is empty"
 
     paint.broken = frozenset()
-    with start(addon, planned_scene) as job:
+    with start_capture(addon, planned_scene) as job:
         assert {view.name for view in job if view.is_new} == {"train_001", "train_003"}
 
 
 def test_a_view_that_stopped_the_last_capture_comes_last(addon: Import, planned_scene: bpy.types.Scene) -> None:
-    with start(addon, planned_scene) as job:
+    with start_capture(addon, planned_scene) as job:
         usual = [next(job).name, *(view.name for view in job)]
     planned_scene.hashlight.folder += "again"
-    folder = addon("folders").capture_folder(planned_scene)
-    layer = bpy.context.view_layer
-    with addon("capture.job").CaptureJob(planned_scene, layer, folder, leave_for_last=usual[1]) as job:
+    with start_capture(addon, planned_scene, leave_for_last=usual[1]) as job:
         assert [view.name for view in job] == [usual[0], *usual[2:], usual[1]]
 
 
@@ -108,12 +98,12 @@ def test_when_nothing_can_be_rendered_it_gives_up_soon(
     planned_scene.render.engine = paint.bl_idname
     planned_scene.hashlight.capture.use_depth = False
     paint.broken = frozenset(obj.name for obj in planned_scene.objects)
-    assert collect(start(addon, planned_scene), r"3 of 6 views could not be rendered, 0 are kept") == []
+    assert collect(start_capture(addon, planned_scene), r"3 of 6 views could not be rendered, 0 are kept") == []
     assert "Hashlight Capture" not in bpy.data.scenes
 
 
 def test_a_planned_camera_that_is_deleted_costs_its_view_only(addon: Import, planned_scene: bpy.types.Scene) -> None:
-    job = start(addon, planned_scene)
+    job = start_capture(addon, planned_scene)
     first = next(job).name
     gone = next(name for name in ("train_003", "train_002") if name != first)
     bpy.data.objects.remove(bpy.data.objects[gone])
@@ -124,7 +114,7 @@ def test_a_planned_camera_that_is_deleted_costs_its_view_only(addon: Import, pla
 def test_objects_deleted_during_a_capture_end_it_before_a_wrong_view_is_kept(
     addon: Import, planned_scene: bpy.types.Scene
 ) -> None:
-    job = start(addon, planned_scene)
+    job = start_capture(addon, planned_scene)
     first = next(job)
     cube = bpy.data.objects["Cube"].data
     cube.use_fake_user = True
@@ -137,14 +127,14 @@ def test_objects_deleted_during_a_capture_end_it_before_a_wrong_view_is_kept(
     cube_again = bpy.data.objects.new("Cube", cube)  # as undo brings it back
     cube_again.location = (0.0, 0.0, 0.5)
     planned_scene.collection.objects.link(cube_again)
-    with start(addon, planned_scene) as job:
+    with start_capture(addon, planned_scene) as job:
         assert [view.is_new for view in job] == [False, True, True, True, True, True]
 
 
 def test_a_file_saved_in_the_middle_of_a_capture_opens_clean(
     addon: Import, planned_scene: bpy.types.Scene, tmp_path: Path
 ) -> None:
-    with start(addon, planned_scene) as job:
+    with start_capture(addon, planned_scene) as job:
         next(job)
         bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "middle.blend"), copy=True)
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "middle.blend"))

@@ -12,6 +12,7 @@ from typing import Any
 
 import bpy
 import pytest
+from capture_jobs import start_capture
 
 Import = Callable[[str], ModuleType]
 Wait = Callable[..., None]
@@ -58,7 +59,7 @@ def test_a_full_disk_ends_the_capture_and_loses_nothing(
     disk = mount("size=1m")
     plan(small_scene, disk)
     folder = addon("folders").capture_folder(small_scene)
-    job = addon("capture.job").CaptureJob(small_scene, bpy.context.view_layer, folder)
+    job = start_capture(addon, small_scene)
     first = next(job)
     ballast = fill(disk, leave=4096)
     with pytest.raises(ValueError, match=r"can't be written \(No space left on device\)"):
@@ -66,7 +67,7 @@ def test_a_full_disk_ends_the_capture_and_loses_nothing(
     assert "Hashlight Capture" not in bpy.data.scenes
     assert not list(folder.rglob("*.part"))
     ballast.unlink()
-    with addon("capture.job").CaptureJob(small_scene, bpy.context.view_layer, folder) as job:
+    with start_capture(addon, small_scene) as job:
         views = list(job)
     assert [view.name for view in views if not view.is_new] == [first.name]
     assert len(views) == 4
@@ -146,7 +147,6 @@ def test_two_blenders_do_not_work_in_the_same_folder(
 ) -> None:
     plan(small_scene, tmp_path / "session")
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
-    folder = addon("folders").capture_folder(bpy.context.scene)
 
     def ask_the_other() -> str:
         command = [sys.executable, "-c", OTHER_BLENDER, str(tmp_path / "scene.blend")]
@@ -155,7 +155,7 @@ def test_two_blenders_do_not_work_in_the_same_folder(
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    with addon("capture.job").CaptureJob(bpy.context.scene, bpy.context.view_layer, folder) as job:
+    with start_capture(addon, bpy.context.scene) as job:
         next(job)
         words = ask_the_other()
         assert f"{tmp_path / 'session'}: another Blender works there" in words

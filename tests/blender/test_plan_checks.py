@@ -14,14 +14,11 @@ Import = Callable[[str], ModuleType]
 
 
 @pytest.fixture
-def planned_scene(small_scene: bpy.types.Scene) -> bpy.types.Scene:
-    """The small scene with bounds and 5 + 1 planned cameras."""
-    settings = small_scene.hashlight.capture
-    settings.training_views, settings.held_out_views = 5, 1
-    bpy.ops.hashlight.fit_bounds()
-    bpy.ops.hashlight.plan_cameras()
+def planned_scene(planned_scene: bpy.types.Scene) -> bpy.types.Scene:
+    """With 5 + 1 planned cameras."""
+    planned_scene.hashlight.capture.training_views = 5
     bpy.context.view_layer.update()
-    return small_scene
+    return planned_scene
 
 
 def warnings(scene: bpy.types.Scene) -> str:
