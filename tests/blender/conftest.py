@@ -6,6 +6,7 @@ what users get: the add-on as ``bl_ext.user_default.hashlight`` and ``engine.lin
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import json
@@ -44,6 +45,7 @@ def _hide_development_install() -> None:
 
 import bpy  # noqa: E402
 from drawn_words import words_drawn_by  # noqa: E402
+from pumping import wait_for  # noqa: E402
 
 
 def _load_build_script() -> ModuleType:
@@ -147,12 +149,7 @@ def engine_scene(
 @pytest.fixture
 def wait(addon: Callable[[str], ModuleType]) -> Callable[..., None]:
     """``wait(done, "what for", timeout)``: pumps until ``done()`` holds."""
-
-    def wait(done: Callable[[], bool], what: str, timeout: float = 120.0) -> None:
-        registry = addon("session.registry")
-        assert registry.pump_until(done, timeout), f"{what} did not come: {registry.current().trouble}"
-
-    return wait
+    return functools.partial(wait_for, addon)
 
 
 @pytest.fixture

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import bpy
 import numpy as np
 import pytest
+from pumping import wait_for
 
 Import = Callable[[str], ModuleType]
-
-PATIENCE = 120.0
 
 
 def _picture(seed: int, height: int = 6, width: int = 8) -> np.ndarray:
@@ -201,11 +199,6 @@ def test_a_chart_follows_its_points(addon: Import) -> None:
 # --- with an engine ---------------------------------------------------------------------------------------------------
 
 
-def _wait(addon: Import, done: Callable[[], Any], what: str) -> None:
-    registry = addon("session.registry")
-    assert registry.pump_until(lambda: bool(done()), PATIENCE), f"{what} did not come: {registry.current().trouble}"
-
-
 def _shown(addon: Import, scene: bpy.types.Scene) -> np.ndarray | None:
     """The comparison plane's picture, [H, W, 4], first row on top."""
     plane = addon("preview.plane").find_plane(scene, "comparison")
@@ -224,14 +217,14 @@ def test_any_captured_view_is_compared_with_its_truth(addon: Import, engine_scen
         bpy.ops.hashlight.compare_view()
     bpy.ops.hashlight.capture_and_train()
     session = addon("session.registry").current()
-    _wait(addon, lambda: session.views.count("held") == 6 and session.status.step > 0, "training")
+    wait_for(addon, lambda: session.views.count("held") == 6 and session.status.step > 0, "training")
     bpy.ops.hashlight.pause_training()
-    _wait(addon, lambda: session.status.state == "paused", "the pause")
+    wait_for(addon, lambda: session.status.state == "paused", "the pause")
     views = addon("review.views").captured_views(scene)
     assert [view.split for view in views.values()] == ["train"] * 5 + ["test"]
     for name in ("train_002", "test_000"):
         assert bpy.ops.hashlight.look_through_view(view=name) == {"FINISHED"}
-        _wait(addon, lambda name=name: "PSNR" in addon("review.comparison").describe(scene), "the comparison")
+        wait_for(addon, lambda name=name: "PSNR" in addon("review.comparison").describe(scene), "the comparison")
         truth = addon("capture.passes").read_exr(addon("review.views").find_truth(scene, name)[0])
         shown = _shown(addon, scene)
         assert shown.shape == (48, 96, 4)
@@ -244,13 +237,13 @@ def test_any_captured_view_is_compared_with_its_truth(addon: Import, engine_scen
     assert scene.hashlight.review.view == "test_000"
 
     scene.hashlight.review.mode = "DIFFERENCE"
-    _wait(addon, lambda: _shown(addon, scene).shape == (48, 48, 4), "the difference")
+    wait_for(addon, lambda: _shown(addon, scene).shape == (48, 48, 4), "the difference")
     pictures = addon("review.pictures")
     wanted = pictures.compose(session.frame.color, truth.astype(np.float16), "DIFFERENCE", 4.0)
     np.testing.assert_array_equal(_shown(addon, scene), wanted.astype(np.float32))
 
     bpy.ops.hashlight.evaluate()
-    _wait(addon, lambda: session.evaluations, "scores")
+    wait_for(addon, lambda: session.evaluations, "scores")
     worst = addon("review.scores").worst_views(session.evaluations[-1], 5)
     assert [name for name, *_ in worst] == ["test_000"]
     measured = pictures.psnr(session.frame.color, truth.astype(np.float16))
@@ -268,9 +261,9 @@ def test_a_comparison_keeps_up_with_training(addon: Import, engine_scene: bpy.ty
     session, comparison = addon("session.registry").current(), addon("review.comparison")
     scene.hashlight.review.keep_up = True
     bpy.ops.hashlight.compare_view(view="train_000")
-    _wait(addon, lambda: "PSNR" in comparison.describe(scene), "the comparison")
+    wait_for(addon, lambda: "PSNR" in comparison.describe(scene), "the comparison")
     first = session.frame.step
-    _wait(addon, lambda: session.frame.step > first, "a later picture")
+    wait_for(addon, lambda: session.frame.step > first, "a later picture")
     assert session.frame.camera.to_json() == addon("review.views").find_view(scene, "train_000").camera.to_json()
     assert len(addon("review.scores").loss_history.points) > 1
 

@@ -11,15 +11,9 @@ from types import ModuleType
 import bpy
 import numpy as np
 import pytest
+from pumping import wait_for
 
 Import = Callable[[str], ModuleType]
-
-PATIENCE = 120.0
-
-
-def _wait(addon: Import, done: Callable[[], bool], what: str, timeout: float = PATIENCE) -> None:
-    registry = addon("session.registry")
-    assert registry.pump_until(done, timeout), f"{what} did not come: {registry.current().trouble}"
 
 
 @pytest.fixture
@@ -99,9 +93,9 @@ def test_a_file_saved_while_training_and_opened_again_goes_on_and_bakes(
     assert bpy.ops.hashlight.capture_and_train() == {"FINISHED"}
     session = registry.current()
     before = _folder(addon)
-    _wait(addon, lambda: session.status is not None and session.status.state == "finished", "the end of training")
+    wait_for(addon, lambda: session.status is not None and session.status.state == "finished", "the end of training")
     bpy.ops.hashlight.preview()
-    _wait(addon, lambda: session.frame is not None, "a picture")
+    wait_for(addon, lambda: session.frame is not None, "a picture")
     shown = session.frame.color.astype(np.float32)
 
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
@@ -127,12 +121,12 @@ def test_a_file_saved_while_training_and_opened_again_goes_on_and_bakes(
     settings.frames, settings.resolution_x, settings.resolution_y, settings.video = 2, 32, 32, "none"
     assert bpy.ops.hashlight.bake() == {"FINISHED"}
     session = registry.current()
-    _wait(addon, lambda: session.jobs["turntable"].state == "done", "the turntable")
+    wait_for(addon, lambda: session.jobs["turntable"].state == "done", "the turntable")
     assert len(list((folder / "bakes" / "turntable").glob("frame_*.png"))) == 2
     assert session.run.step == trained
-    _wait(addon, lambda: session.progress_made is not None, "the engine's word")
+    wait_for(addon, lambda: session.progress_made is not None, "the engine's word")
     assert session.progress_made.step == trained  # baked, not trained
 
     bpy.ops.hashlight.train()
-    _wait(addon, lambda: session.status.step > trained, "more training, though the planned time was used up")
-    _wait(addon, lambda: session.views.count("held") == 3, "the views, sent again")
+    wait_for(addon, lambda: session.status.step > trained, "more training, though the planned time was used up")
+    wait_for(addon, lambda: session.views.count("held") == 3, "the views, sent again")

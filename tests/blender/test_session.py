@@ -17,15 +17,9 @@ from types import ModuleType
 import bpy
 import numpy as np
 import pytest
+from pumping import PATIENCE, wait_for
 
 Import = Callable[[str], ModuleType]
-
-PATIENCE = 120.0  # seconds: a first start imports torch and compiles kernels
-
-
-def _wait(addon: Import, done: Callable[[], bool], what: str, timeout: float = PATIENCE) -> None:
-    registry = addon("session.registry")
-    assert registry.pump_until(done, timeout), f"{what} did not come: {registry.current().trouble}"
 
 
 def _is_alive(pid: int) -> bool:
@@ -40,8 +34,8 @@ def _capture_and_train(addon: Import) -> ModuleType:
     """Capture everything and wait until the engine holds and has trained on it; returns the session."""
     assert bpy.ops.hashlight.capture_and_train() == {"FINISHED"}
     session = addon("session.registry").current()
-    _wait(addon, lambda: session.views.count("held") == 6, "the engine's word that it holds all views")
-    _wait(addon, lambda: session.status is not None and session.status.step > 0, "training")
+    wait_for(addon, lambda: session.views.count("held") == 6, "the engine's word that it holds all views")
+    wait_for(addon, lambda: session.status is not None and session.status.step > 0, "training")
     return session
 
 
@@ -55,7 +49,7 @@ def test_capture_train_preview_evaluate_and_bake(addon: Import, engine_scene: bp
     assert session.status.test_views == 1
 
     assert bpy.ops.hashlight.preview() == {"FINISHED"}
-    _wait(addon, lambda: session.frame is not None, "a picture")
+    wait_for(addon, lambda: session.frame is not None, "a picture")
     plane = addon("preview.plane").find_plane(scene, "preview")
     image = addon("preview.material").picture_node(plane.active_material).image
     pixels = np.empty(48 * 48 * 4, np.float32)
@@ -64,22 +58,22 @@ def test_capture_train_preview_evaluate_and_bake(addon: Import, engine_scene: bp
 
     first = session.frame.request
     bpy.ops.hashlight.preview_live()
-    _wait(addon, lambda: session.frame.request >= first + 3, "one live picture after another")
+    wait_for(addon, lambda: session.frame.request >= first + 3, "one live picture after another")
     bpy.ops.hashlight.preview_live()
     assert session.frame.step > 0
 
     bpy.ops.hashlight.evaluate()
-    _wait(addon, lambda: bool(session.evaluations), "an evaluation")
+    wait_for(addon, lambda: bool(session.evaluations), "an evaluation")
     assert 5.0 < session.evaluations[-1].psnr < 60.0
 
     bpy.ops.hashlight.save_snapshot()
-    _wait(addon, lambda: session.snapshot is not None, "a snapshot")
+    wait_for(addon, lambda: session.snapshot is not None, "a snapshot")
     assert (tmp_path / "session" / "run" / "run.json").is_file()
 
     settings = scene.hashlight.bake
     settings.frames, settings.resolution_x, settings.resolution_y = 4, 48, 32
     assert bpy.ops.hashlight.bake() == {"FINISHED"}
-    _wait(addon, lambda: session.jobs["turntable"].state != "running", "the turntable")
+    wait_for(addon, lambda: session.jobs["turntable"].state != "running", "the turntable")
     assert session.jobs["turntable"].state == "done", session.jobs["turntable"].message
     folder = tmp_path / "session" / "bakes" / "turntable"
     assert len(list(folder.glob("frame_*.png"))) == 4
@@ -113,22 +107,22 @@ def test_a_killed_engine_is_told_in_words_and_goes_on_from_its_snapshot(
 ) -> None:
     session = _capture_and_train(addon)
     bpy.ops.hashlight.preview()
-    _wait(addon, lambda: session.frame is not None, "a picture")
+    wait_for(addon, lambda: session.frame is not None, "a picture")
     bpy.ops.hashlight.save_snapshot()
-    _wait(addon, lambda: session.snapshot is not None, "a snapshot")
+    wait_for(addon, lambda: session.snapshot is not None, "a snapshot")
     saved = session.snapshot.step
 
     os.kill(session.engine_pid, signal.SIGKILL)
-    _wait(addon, lambda: session.phase == "lost", "the loss", 10.0)
+    wait_for(addon, lambda: session.phase == "lost", "the loss", 10.0)
     assert "killed" in session.trouble.message
     assert "Start the engine again" in session.trouble.hint
     assert session.frame is not None  # the last picture stays
 
     assert bpy.ops.hashlight.start_engine() == {"FINISHED"}
-    _wait(addon, lambda: session.run is not None, "the run")
+    wait_for(addon, lambda: session.run is not None, "the run")
     assert session.run.step >= saved
-    _wait(addon, lambda: session.views.count("held") == 6, "every view, sent again from disk")
-    _wait(addon, lambda: session.status is not None and session.status.step > session.run.step, "more training")
+    wait_for(addon, lambda: session.views.count("held") == 6, "every view, sent again from disk")
+    wait_for(addon, lambda: session.status is not None and session.status.step > session.run.step, "more training")
     assert session.status.train_views == 5
     assert session.trouble is None
 
@@ -139,7 +133,7 @@ def test_disabling_the_extension_ends_the_engine(addon: Import, extension: str, 
 
     bpy.ops.hashlight.start_engine()
     session = addon("session.registry").current()
-    _wait(addon, lambda: session.phase == "ready", "the engine")
+    wait_for(addon, lambda: session.phase == "ready", "the engine")
     pid = session.engine_pid
     assert _is_alive(pid)
     try:
@@ -153,10 +147,10 @@ def test_disabling_the_extension_ends_the_engine(addon: Import, extension: str, 
 def test_stopping_while_starting_leaves_no_process(addon: Import, engine_scene: bpy.types.Scene) -> None:
     bpy.ops.hashlight.start_engine()
     session = addon("session.registry").current()
-    _wait(addon, lambda: session.engine_pid is not None, "the process")
+    wait_for(addon, lambda: session.engine_pid is not None, "the process")
     pid = session.engine_pid
     bpy.ops.hashlight.stop_engine()
-    _wait(addon, lambda: session.phase == "stopped", "the end", 30.0)
+    wait_for(addon, lambda: session.phase == "stopped", "the end", 30.0)
     assert not _is_alive(pid)
 
 
@@ -165,12 +159,12 @@ def test_what_was_captured_before_can_be_trained_on_later(addon: Import, engine_
     bpy.ops.hashlight.capture()
     assert bpy.ops.hashlight.train() == {"FINISHED"}
     session = addon("session.registry").current()
-    _wait(addon, lambda: session.status is not None and session.status.step > 0, "training")
-    _wait(addon, lambda: session.views.count("held") == 6, "all views")
+    wait_for(addon, lambda: session.status is not None and session.status.step > 0, "training")
+    wait_for(addon, lambda: session.views.count("held") == 6, "all views")
     bpy.ops.hashlight.pause_training()
-    _wait(addon, lambda: session.status.state == "paused", "the pause")
+    wait_for(addon, lambda: session.status.state == "paused", "the pause")
     bpy.ops.hashlight.train()
-    _wait(addon, lambda: session.status.state == "training", "training again")
+    wait_for(addon, lambda: session.status.state == "training", "training again")
 
 
 def test_a_python_without_the_engine_is_named_in_words(
@@ -182,7 +176,7 @@ def test_a_python_without_the_engine_is_named_in_words(
     monkeypatch.setenv("HASHLIGHT_ENGINE_PYTHON", str(python))
     bpy.ops.hashlight.start_engine()
     session = addon("session.registry").current()
-    _wait(addon, lambda: session.phase == "lost", "the failure", 30.0)
+    wait_for(addon, lambda: session.phase == "lost", "the failure", 30.0)
     assert "has no engine package" in session.trouble.message
 
 
@@ -199,7 +193,7 @@ def test_nobody_listening_is_told_in_words(addon: Import, engine_scene: bpy.type
     registry, connecting = addon("session.registry"), addon("session.connecting")
     session = registry.obtain(connecting.RunningEngine("127.0.0.1", 9, "token"))
     session.start()
-    _wait(addon, lambda: session.phase == "lost", "the refusal", 20.0)
+    wait_for(addon, lambda: session.phase == "lost", "the refusal", 20.0)
     assert "127.0.0.1:9" in session.trouble.message
     assert session.trouble.hint
 
@@ -221,22 +215,22 @@ def test_a_cancelled_bake_keeps_its_frames_and_resumes(
 ) -> None:
     session = _capture_and_train(addon)
     bpy.ops.hashlight.pause_training()
-    _wait(addon, lambda: session.status.state == "paused", "the pause")
+    wait_for(addon, lambda: session.status.state == "paused", "the pause")
     settings = engine_scene.hashlight.bake
     settings.frames, settings.resolution_x, settings.resolution_y, settings.video = 40, 64, 64, "none"
 
     bpy.ops.hashlight.bake()
     with pytest.raises(RuntimeError):  # one at a time
         bpy.ops.hashlight.bake()
-    _wait(addon, lambda: session.jobs["turntable"].done >= 3, "some frames")
+    wait_for(addon, lambda: session.jobs["turntable"].done >= 3, "some frames")
     bpy.ops.hashlight.cancel_bake()
-    _wait(addon, lambda: session.jobs["turntable"].state == "cancelled", "the end")
+    wait_for(addon, lambda: session.jobs["turntable"].state == "cancelled", "the end")
     folder = tmp_path / "session" / "bakes" / "turntable"
     kept = {path: path.stat().st_mtime_ns for path in folder.glob("frame_*.png")}
     assert 3 <= len(kept) < 40
 
     bpy.ops.hashlight.bake(resume=True)
-    _wait(addon, lambda: session.jobs["turntable"].state == "done", "the whole turntable")
+    wait_for(addon, lambda: session.jobs["turntable"].state == "done", "the whole turntable")
     assert len(list(folder.glob("frame_*.png"))) == 40
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
@@ -246,19 +240,19 @@ def test_the_engine_outlives_undo_and_another_file(addon: Import, engine_scene: 
     session = _capture_and_train(addon)
     live = addon("preview.live")
     bpy.ops.hashlight.preview_live()
-    _wait(addon, lambda: session.frame is not None, "a picture")
+    wait_for(addon, lambda: session.frame is not None, "a picture")
     bpy.ops.ed.undo_push(message="before")
     engine_scene.camera.location.x += 1.0
     bpy.ops.ed.undo_push(message="after")
     bpy.ops.ed.undo()
     number = session.frame.request
-    _wait(addon, lambda: session.frame.request > number, "a picture after the undo")
+    wait_for(addon, lambda: session.frame.request > number, "a picture after the undo")
     assert session.trouble is None
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     assert not live.is_live()
     step = session.status.step
-    _wait(addon, lambda: session.status.step > step, "training while another file is open")
+    wait_for(addon, lambda: session.status.step > step, "training while another file is open")
     assert session.trouble is None
 
 
@@ -277,7 +271,7 @@ def test_an_engine_started_elsewhere_is_used_and_left_running(
         preferences.token = "wrong"
         bpy.ops.hashlight.start_engine()
         session = addon("session.registry").current()
-        _wait(addon, lambda: session.phase == "lost", "the refusal", 20.0)
+        wait_for(addon, lambda: session.phase == "lost", "the refusal", 20.0)
         assert "token" in session.trouble.message
 
         preferences.token = address.token
@@ -285,12 +279,12 @@ def test_an_engine_started_elsewhere_is_used_and_left_running(
         engine_scene.hashlight.bake.frames = 2
         engine_scene.hashlight.bake.resolution_x = engine_scene.hashlight.bake.resolution_y = 32
         bpy.ops.hashlight.bake()
-        _wait(addon, lambda: session.jobs["turntable"].state == "done", "the turntable")
+        wait_for(addon, lambda: session.jobs["turntable"].state == "done", "the turntable")
         assert (tmp_path / "elsewhere" / "session" / "bakes" / "turntable" / "frame_0002.png").is_file()
         assert addon("preview.plane").find_plane(engine_scene, "bake") is not None
 
         bpy.ops.hashlight.stop_engine()
-        _wait(addon, lambda: session.phase == "stopped", "the parting")
+        wait_for(addon, lambda: session.phase == "stopped", "the parting")
         assert process.is_running
     finally:
         preferences.use_running_engine = False

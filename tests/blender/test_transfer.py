@@ -14,10 +14,9 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from pumping import PATIENCE, wait_for
 
 Import = Callable[[str], ModuleType]
-
-PATIENCE = 120.0
 
 
 def _drive(delivery: Any, timeout: float = 30.0) -> Any:
@@ -243,11 +242,6 @@ def far_scene(addon: Import, engine_scene: bpy.types.Scene, tmp_path: Path) -> I
         process.stop(10.0)
 
 
-def _wait(addon: Import, done: Callable[[], Any], what: str) -> None:
-    registry = addon("session.registry")
-    assert registry.pump_until(lambda: bool(done()), PATIENCE), f"{what} did not come: {registry.current().trouble}"
-
-
 @pytest.mark.slow
 def test_frames_and_snapshots_of_an_engine_elsewhere_are_fetched(
     addon: Import, far_scene: bpy.types.Scene, tmp_path: Path
@@ -255,7 +249,7 @@ def test_frames_and_snapshots_of_an_engine_elsewhere_are_fetched(
     scene = far_scene
     bpy.ops.hashlight.capture_and_train()
     session, jobs = addon("session.registry").current(), addon("bake.jobs")
-    _wait(addon, lambda: session.views.count("held") == 6 and session.status.step > 3, "training")
+    wait_for(addon, lambda: session.views.count("held") == 6 and session.status.step > 3, "training")
     assert addon("transfer.deliveries").is_remote(session)
 
     settings = scene.hashlight.bake
@@ -264,7 +258,7 @@ def test_frames_and_snapshots_of_an_engine_elsewhere_are_fetched(
     bpy.ops.hashlight.bake()
     with pytest.raises(RuntimeError, match="no other bake"):
         bpy.ops.hashlight.bake()
-    _wait(addon, lambda: not jobs.is_busy(), "the frames")
+    wait_for(addon, lambda: not jobs.is_busy(), "the frames")
     here, there = (
         tmp_path / "session" / "bakes" / "turntable",
         tmp_path / "elsewhere" / "session" / "bakes" / "turntable",
@@ -282,7 +276,7 @@ def test_frames_and_snapshots_of_an_engine_elsewhere_are_fetched(
     settings.output = str(tmp_path / "mine")
     settings.result = "STRIP"
     bpy.ops.hashlight.bake(resume=True)
-    _wait(
+    wait_for(
         addon,
         lambda: not jobs.is_busy() and (tmp_path / "mine" / "turntable" / "turntable.webp").is_file(),
         "the files",
@@ -292,7 +286,7 @@ def test_frames_and_snapshots_of_an_engine_elsewhere_are_fetched(
 
     bpy.ops.hashlight.save_snapshot()
     run_files = addon("transfer.run_files")
-    _wait(addon, lambda: not run_files.is_fetching() and session.snapshot is not None, "the run")
+    wait_for(addon, lambda: not run_files.is_fetching() and session.snapshot is not None, "the run")
     assert session.trouble is None
     folder = tmp_path / "session" / "run"
     info = json.loads((folder / "run.json").read_text())
@@ -306,14 +300,14 @@ def test_losing_the_engine_in_the_middle_of_a_fetch_is_told(
 ) -> None:
     bpy.ops.hashlight.start_engine()
     session = addon("session.registry").current()
-    _wait(addon, lambda: session.phase == "ready", "the engine")
+    wait_for(addon, lambda: session.phase == "ready", "the engine")
     (tmp_path / "elsewhere" / "big.mp4").write_bytes(_content(64 << 20))
     ended: list[Any] = []
     delivery = addon("transfer.deliveries").deliver(session, [("big.mp4", tmp_path / "here.mp4")], ended.append)
     for _ in range(3):
         addon("session.registry").pump()
     bpy.ops.hashlight.stop_engine()
-    _wait(addon, lambda: ended, "the end")
+    wait_for(addon, lambda: ended, "the end")
     assert delivery.state == "failed" and "connection" in delivery.error
     assert not (tmp_path / "here.mp4").exists()
 
@@ -322,13 +316,13 @@ def test_losing_the_engine_in_the_middle_of_a_fetch_is_told(
 def test_a_bake_here_is_also_where_the_user_said(addon: Import, engine_scene: bpy.types.Scene, tmp_path: Path) -> None:
     bpy.ops.hashlight.capture_and_train()
     session, jobs = addon("session.registry").current(), addon("bake.jobs")
-    _wait(addon, lambda: session.views.count("held") == 6 and session.status.step > 3, "training")
+    wait_for(addon, lambda: session.views.count("held") == 6 and session.status.step > 3, "training")
     settings = engine_scene.hashlight.bake
     settings.frames, settings.resolution_x, settings.resolution_y, settings.video = 3, 32, 24, "none"
     settings.output, settings.result, settings.image_format = str(tmp_path / "mine"), "COMPOSITE", "exr"
     engine_scene.render.resolution_x, engine_scene.render.resolution_y = 40, 20
     bpy.ops.hashlight.bake()
-    _wait(addon, lambda: not jobs.is_busy(), "the frames")
+    wait_for(addon, lambda: not jobs.is_busy(), "the frames")
     assert session.trouble is None
     wanted = [f"depth_000{n}.exr" for n in (1, 2, 3)] + [f"frame_000{n}.exr" for n in (1, 2, 3)]
     assert _names(tmp_path / "mine" / "turntable") == wanted
