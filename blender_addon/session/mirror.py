@@ -16,6 +16,8 @@ from engine.link.messages import (
     ViewAdded,
 )
 
+_BEFORE_TRAINING = ("idle", "warming up")
+
 
 class EngineMirror:
     """The engine's state: ``run`` (the one that is open), ``status``, ``evaluations`` (one a step), ``jobs`` by name,
@@ -37,7 +39,9 @@ class EngineMirror:
             case RunOpened():
                 self.run = message
             case Status():
-                self.status = message
+                # Before a run is open, one that has got further is about the run before, which goes on until then.
+                is_current = self.run is not None or message.state in _BEFORE_TRAINING
+                self.status = message if is_current else None
             case Frame():
                 self.frame = message
             case Evaluation():
@@ -69,8 +73,8 @@ class EngineMirror:
     @property
     def progress_made(self) -> Status | None:
         """How far the run has come; None while the engine hasn't opened it yet."""
-        is_known = self.run is not None and self.status is not None and self.status.state not in ("idle", "warming up")
-        return self.status if is_known else None
+        is_open = self.run is not None and self.status is not None
+        return self.status if is_open and self.status.state not in _BEFORE_TRAINING else None
 
     def _fail(self, job: str, words: str) -> None:
         update = self.jobs.get(job)
