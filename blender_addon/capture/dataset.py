@@ -20,9 +20,9 @@ import numpy as np
 from engine.link.geometry import Bounds, Camera, GeometryError
 from engine.link.messages import ColorSpace, Split
 
-from ..preview.png import decode_png
+from ..picture_files.exr import write_atomically, write_exr
+from ..picture_files.png import decode_png
 from .errors import CaptureError
-from .exr import write_atomically, write_exr
 from .passes import read_exr
 
 MANIFEST = "manifest.json"

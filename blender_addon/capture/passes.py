@@ -15,9 +15,9 @@ import bpy
 import numpy as np
 
 from .. import write_lock
+from ..picture_files.exr import decode_exr
 from . import compat, escape_watch
 from .errors import CaptureCancelled, CaptureError, ViewError
-from .exr import decode_exr
 
 # Engines fill the depth of empty pixels with 1e10 or more.
 NOTHING_BEYOND = 1e9

@@ -8,10 +8,10 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ..capture.exr import decode_exr
+from ..picture_files.exr import decode_exr
+from ..picture_files.png import decode_png
+from ..picture_files.srgb import decode_srgb
 from .picture import to_blender_pixels
-from .png import decode_png
-from .srgb import decode_srgb
 
 _UNIT = (np.arange(256) / 255.0).astype(np.float32)
 _LINEAR = decode_srgb(_UNIT).astype(np.float32)

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.link.messages import ColorSpace
 
-from ..preview.srgb import decode_srgb, encode_srgb
+from ..picture_files.srgb import decode_srgb, encode_srgb
 
 Mode = Literal["SIDE_BY_SIDE", "DIFFERENCE", "NEURAL", "TRUTH"]
 

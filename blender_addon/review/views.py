@@ -15,9 +15,9 @@ from engine.link.messages import ColorSpace
 from ..background import Task
 from ..capture.dataset import MANIFEST, CaptureDataset, Settings, ViewRecord, read_png
 from ..capture.errors import CaptureError
-from ..capture.exr import decode_exr
 from ..folders import capture_folder
-from ..preview.srgb import decode_srgb
+from ..picture_files.exr import decode_exr
+from ..picture_files.srgb import decode_srgb
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def _write_frames(addon: Import, folder: Path, image_format: str, colors: list[n
         path = folder / f"frame_{number:04d}.{image_format}"
         if image_format == "exr":
             channels = {name: color[..., i].astype(np.float16) for i, name in enumerate("RGBA")}
-            addon("capture.exr").write_exr(path, channels)
+            addon("picture_files.exr").write_exr(path, channels)
         else:
             rgb, alpha = color[..., :3], color[..., 3:]
             straight = np.divide(rgb, alpha, out=np.zeros_like(rgb), where=alpha > 0)

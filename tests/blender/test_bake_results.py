@@ -63,7 +63,7 @@ def box_scene(small_scene: bpy.types.Scene) -> bpy.types.Scene:
 
 def _write_frame(addon: Import, folder: Path, number: int, color: np.ndarray, depth: np.ndarray, kind: str) -> None:
     folder.mkdir(exist_ok=True)
-    exr = addon("capture.exr")
+    exr = addon("picture_files.exr")
     exr.write_exr(folder / f"depth_{number:04d}.exr", {"V": depth.astype(np.float32)})
     if kind == "exr":
         channels = {name: color[..., i].astype(np.float16) for i, name in enumerate("RGBA")}

@@ -26,7 +26,7 @@ def _picture(seed: int, height: int = 6, width: int = 8) -> np.ndarray:
 @pytest.mark.parametrize("kind", [np.float16, np.float32])
 @pytest.mark.parametrize("shape", [(1, 1), (16, 5), (37, 53)])
 def test_exr_files_are_read_back_to_the_bit(addon: Import, kind: type, shape: tuple[int, int]) -> None:
-    exr = addon("capture.exr")
+    exr = addon("picture_files.exr")
     random = np.random.default_rng(0)
     noise = random.random(shape).astype(kind)
     noise[0, 0] = np.inf
@@ -46,13 +46,13 @@ def test_exr_files_that_blender_writes_are_read(addon: Import, scene: bpy.types.
     settings.file_format, settings.color_mode, settings.color_depth = "OPEN_EXR", "RGBA", "16"
     settings.exr_codec = "ZIP"
     image.save_render(str(tmp_path / "picture.exr"), scene=scene)
-    channels = addon("capture.exr").decode_exr((tmp_path / "picture.exr").read_bytes())
+    channels = addon("picture_files.exr").decode_exr((tmp_path / "picture.exr").read_bytes())
     np.testing.assert_allclose(np.stack([channels[name] for name in "RGBA"], axis=2), pixels, atol=1e-3)
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "empty"])
 def test_a_damaged_exr_file_is_one_clear_error(addon: Import, tmp_path: Path, damage: str) -> None:
-    exr = addon("capture.exr")
+    exr = addon("picture_files.exr")
     content = exr.encode_exr({name: np.ones((40, 40), np.float16) for name in "RGBA"})
     path = tmp_path / "broken.exr"
     path.write_bytes({"cut": content[: len(content) // 2], "text": b"no picture at all", "empty": b""}[damage])

@@ -55,7 +55,7 @@ def test_a_png_is_read_whatever_its_rows_are_differences_to(
     addon: Import, channels: int, kinds: list[int], size: tuple[int, int]
 ) -> None:
     picture = _picture(*size, channels)
-    found = addon("preview.png").decode_png(_encode(picture, kinds))
+    found = addon("picture_files.png").decode_png(_encode(picture, kinds))
     np.testing.assert_array_equal(found, picture)
 
 
@@ -64,7 +64,7 @@ def test_a_png_is_read_whatever_its_rows_are_differences_to(
 )
 def test_what_is_no_whole_png_is_refused(addon: Import, harm: Callable[[bytes], bytes]) -> None:
     with pytest.raises(ValueError, match="can't be read as PNG"):
-        addon("preview.png").decode_png(harm(_encode(_picture(9, 14, 4), [2])))
+        addon("picture_files.png").decode_png(harm(_encode(_picture(9, 14, 4), [2])))
 
 
 def _save(path: Path, picture: np.ndarray, file_format: str) -> np.ndarray:
@@ -98,7 +98,7 @@ def test_an_exr_frame_is_taken_as_it_is(addon: Import, tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     color = rng.uniform(0.0, 3.0, (20, 31, 4)).astype(np.float16)
     channels = {name: color[..., i] for i, name in enumerate("RGBA")}
-    addon("capture.exr").write_exr(tmp_path / "frame_0001.exr", channels | {"Z": np.ones((20, 31), np.float32)})
+    addon("picture_files.exr").write_exr(tmp_path / "frame_0001.exr", channels | {"Z": np.ones((20, 31), np.float32)})
     size, pixels = addon("preview.sequence_frames").read_frame(tmp_path / "frame_0001.exr")
     assert size == (31, 20)
     np.testing.assert_array_equal(pixels.reshape(20, 31, 4)[::-1], color)

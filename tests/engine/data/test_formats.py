@@ -205,7 +205,7 @@ class TestCaptureFolder:
             np.testing.assert_array_equal(ours.depth, theirs.depth)
 
     def test_pictures_as_blender_writes_them(self, tmp_path: Path) -> None:
-        script = Path(__file__).parents[3] / "blender_addon" / "capture" / "exr.py"  # its package needs Blender
+        script = Path(__file__).parents[3] / "blender_addon" / "picture_files" / "exr.py"  # its package needs Blender
         spec = importlib.util.spec_from_file_location("addon_exr", script)
         assert spec is not None and spec.loader is not None
         addon_exr = importlib.util.module_from_spec(spec)
