@@ -98,15 +98,14 @@ def truth_table(results: Sequence[Result]) -> str:
             _data(result),
             _device(result),
             row["truth"],
-            _or_dash(row["seconds_to_target"], "{:.1f}"),
-            *(f"{score['psnr']:.2f}" for score in row["scores"]),
+            _or_dash(row["seconds_to_target"], "{:.2g}"),
+            ", ".join(f"{score['psnr']:.2f} ({score['seconds']:g})" for score in row["scores"]),
+            _or_dash(row.get("depth_error"), "{:.2%}"),
         ]
         for result in results
         for row in result["runs"]
     ]
-    head = ["data", "device", "truth", "30 dB after, s"]
-    budgets = [f"PSNR after {score['seconds']:g} s, dB" for score in results[0]["runs"][0]["scores"]] if results else []
-    return _markdown([*head, *budgets], rows)
+    return _markdown(["data", "device", "truth", "30 dB after, s", "PSNR, dB (after, s)", "depth error"], rows)
 
 
 def twins_table(results: Sequence[Result]) -> str:
