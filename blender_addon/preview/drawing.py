@@ -6,6 +6,7 @@ viewport, and in any other it stays where it belongs. Needs a window: ``gpu`` dr
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import dataclass
 
@@ -16,10 +17,14 @@ from mathutils import Matrix
 from engine.link.geometry import Camera
 
 from .display_transform import SIZE
+from .picture_shader import forget as forget_shader
 from .picture_shader import get_quad, get_shader
 
 # A texture can only be filled as a whole, and a large one takes longer than Blender may be kept waiting.
-STRIP_PIXELS = 1 << 17
+STRIP_PIXELS = 1 << 16
+_SIDE = 3  # of textures that only stand for others; no power of two: drivers may have code of its own for these
+
+_is_warm = False
 
 
 def picture_to_camera(camera: Camera) -> np.ndarray:
@@ -58,12 +63,31 @@ class DisplayTable:
 
 
 def warm_up() -> None:
-    """Have the graphics driver compile all that draws a picture with depth, by drawing one that can't be seen into the
-    bound viewport; only while Blender draws it. It may take the driver a tenth of a second, as one piece."""
-    side = 3  # not a power of two: drivers may have code of its own for these
-    picture = PictureTexture(side, side, np.zeros(4 * side**2, np.float32), np.ones(side**2, np.float32))
+    """Have the graphics driver compile all that draws pictures, by drawing one that can't be seen into the bound
+    viewport; the first time alone, and only while Blender draws it. It may take the driver a tenth of a second, as one
+    piece."""
+    global _is_warm
+    if _is_warm:
+        return
+    _is_warm = True  # also where it fails: then pictures do, too, and say so
+    picture = PictureTexture(_SIDE, _SIDE, np.zeros(4 * _SIDE**2, np.float32))
     picture.upload(0.0)
     picture.draw(np.eye(4), DisplayTable(make_table_texture(np.zeros((SIZE, SIZE, SIZE, 4), np.float32))))
+
+
+def forget() -> None:
+    """Free what all pictures share; what is drawn next makes it anew."""
+    global _is_warm
+    _is_warm = False
+    _no_depth.cache_clear()
+    forget_shader()
+
+
+@functools.cache
+def _no_depth() -> gpu.types.GPUTexture:
+    """What stands for the depth of a flat picture, which nobody reads: of the format that depth has, or a driver might
+    compile the shader once more."""
+    return _texture((_SIDE, _SIDE), "R32F", np.ones(_SIDE**2, np.float32))
 
 
 @dataclass(frozen=True)
@@ -143,7 +167,7 @@ class PictureTexture:
         texels = slice(first * self.width, end * self.width)
         # Full floats, so that the driver need not convert them on the main thread.
         color = _texture(size, "RGBA32F", self._pixels[4 * texels.start : 4 * texels.stop])
-        depth = color if self._depth is None else _texture(size, "R32F", self._depth[texels])
+        depth = _no_depth() if self._depth is None else _texture(size, "R32F", self._depth[texels])
         self._strips.append(
             _Strip((bottom / self.height, top / self.height, float(first), float(self.height)), color, depth)
         )

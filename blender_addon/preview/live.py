@@ -5,6 +5,7 @@ Scenes are kept by name: undo and file loads invalidate anything else.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import time
@@ -22,7 +23,7 @@ from ..capture.errors import CaptureError
 from ..session import registry
 from ..session.engine_session import EngineSession
 from . import requests
-from .material import ensure_material, picture_node
+from .material import ensure_material, find_picture_node, picture_node
 from .picture import has_size, make_image, replace_image, write_pixels
 from .plane import Kind, choose_distance, ensure_plane, find_plane, frustum_matrix
 from .preparation import Preparation, PreparedFrame
@@ -57,6 +58,8 @@ def begin(scene: bpy.types.Scene) -> None:
     _asking.live = True
     _asking.scene = scene.name
     _asking.next_at = 0.0
+    with contextlib.suppress(CaptureError):  # no camera just now
+        _ensure_canvas(scene, preview_camera(scene))
 
 
 def end() -> None:
@@ -66,7 +69,9 @@ def end() -> None:
 
 def request_picture(session: EngineSession, scene: bpy.types.Scene) -> None:
     """Ask for a picture of the scene camera as it stands now. Raises CaptureError when it can't be rendered from."""
-    _ask(session, scene, preview_camera(scene))
+    camera = preview_camera(scene)
+    _ensure_canvas(scene, camera)
+    _ask(session, scene, camera)
 
 
 def preview_camera(scene: bpy.types.Scene) -> Camera:
@@ -78,8 +83,9 @@ def preview_camera(scene: bpy.types.Scene) -> Camera:
 
 def show_picture(scene: bpy.types.Scene, session: EngineSession, frame: PreparedFrame) -> bpy.types.Object:
     """Put a frame onto the scene's preview plane, in the frustum of the camera that it was rendered from."""
-    plane, canvas = _make_canvas(scene, frame.camera)
-    node = picture_node(plane.active_material)
+    canvas = _ensure_canvas(scene, frame.camera)
+    plane = ensure_plane(scene, "preview")
+    node = picture_node(ensure_material(plane, "premultiplied"))
     if node.image is None:
         node.image, canvas.name = canvas, plane.name
     elif node.image != canvas:
@@ -91,25 +97,25 @@ def show_picture(scene: bpy.types.Scene, session: EngineSession, frame: Prepared
     return plane
 
 
-def _make_canvas(scene: bpy.types.Scene, camera: Camera) -> tuple[bpy.types.Object, bpy.types.Image]:
-    """The preview plane, and an image for a picture of ``camera``: the one it shows, or one for later while the size of
-    that differs. A large one takes a while to make, so this is best done before the picture is there."""
-    plane = ensure_plane(scene, "preview")
-    shown = picture_node(ensure_material(plane, "premultiplied")).image
+def _ensure_canvas(scene: bpy.types.Scene, camera: Camera) -> bpy.types.Image:
+    """An image for a picture of ``camera``: the one on the preview plane, or one for later while the size of that
+    differs. Blender takes a while to make a large one, so it had better be there before the picture is."""
+    plane = find_plane(scene, "preview")
+    node = None if plane is None else find_picture_node(plane)
     size = (camera.width, camera.height)
-    if has_size(shown, size):
-        return plane, shown
+    if node is not None and has_size(node.image, size):
+        return node.image
     canvas = bpy.data.images.get(_CANVAS)
     if canvas is not None and not has_size(canvas, size):
         bpy.data.images.remove(canvas)
         canvas = None
-    return plane, canvas or make_image(_CANVAS, size)
+    return canvas or make_image(_CANVAS, size)
 
 
 def _prepare_canvas(scene_name: str, camera: Camera) -> bool:
     """Called by the pump, once: see that there is an image for the picture that was asked for."""
     if (scene := bpy.data.scenes.get(scene_name)) is not None:
-        _make_canvas(scene, camera)
+        _ensure_canvas(scene, camera)
     return False
 
 

@@ -27,11 +27,11 @@ from .preparation import Preparation, PreparedFrame
 from .view_camera import camera_of_region, is_same_view
 
 if not bpy.app.background:  # there is nothing to draw with
-    from . import display_table, drawing, picture_shader
+    from . import display_table, drawing
 
 TICK = 0.015  # seconds; a view that moves is noticed, and its picture fetched, this soon
 REST = 0.15  # seconds without movement after which a view counts as resting
-UPLOAD = 0.003  # seconds that a tick may spend on handing a large picture to the graphics card
+UPLOAD = 0.003  # seconds that a tick may spend on handing a large picture to the graphics card, the pump included
 FIRST_UPLOAD = 0.001  # of these where a picture has just come: that took its time, too
 RENDERING_SHARE = 1 / 3  # of the engine's time may go into sharp pictures of a resting view; training needs the rest
 
@@ -60,8 +60,6 @@ class _NeuralView:
     request: int = 0
     asked_at: float = 0.0
     next_at: float = 0.0
-    is_warm: bool = False  # what draws pictures is compiled
-    upload_waits: bool = False  # the last tick had no time for it
     requests: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     received: int = 0  # the newest request that was answered
     coming: _Picture | None = None
@@ -171,10 +169,6 @@ def _draw() -> None:
     view = _view_being_drawn()
     if view is None:
         return
-    if not view.is_warm:  # its button was just pressed: better now than when the first picture is there
-        view.is_warm = True
-        drawing.warm_up()
-        return
     session = registry.current()
     if session is not None and (frame := requests.take_early(session, view.requests)) is not None:
         _on_frame(session, frame)
@@ -208,9 +202,7 @@ def _tick() -> float | None:
         return None
     began = time.perf_counter()
     registry.pump()
-    view.upload_waits = time.perf_counter() - began > registry.PUMP_BUDGET and not view.upload_waits
-    if not view.upload_waits:
-        _advance_upload(view, UPLOAD)
+    _advance_upload(view, UPLOAD - (time.perf_counter() - began))
     if display_table.refresh(scene) or view.picture is not view.drawn:
         _tag_redraw(view)
     session = _session_with_views()
@@ -294,4 +286,4 @@ def unregister() -> None:
     app_handlers.remove(_HANDLERS)
     if not bpy.app.background:
         display_table.forget()
-        picture_shader.forget()
+        drawing.forget()

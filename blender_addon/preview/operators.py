@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..session import run, saved_state
-from . import live, neural_view, plane_drawing
+from . import live, neural_view, pixel_memory, plane_drawing
 
 
 def _has_run(scene: bpy.types.Scene) -> bool:
@@ -106,3 +106,4 @@ def unregister() -> None:
     plane_drawing.unregister()
     neural_view.unregister()
     live.unregister()
+    pixel_memory.forget()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
+from . import pixel_memory
+
 _ROWS_AT_ONCE = 32  # a block that stays in the processor's cache
 _LARGEST_HALF = 0x7BFF  # 65504: beyond it the viewport's half-float textures turn black
 _HALF_TO_FLOAT = np.float32(2.0**112)  # makes up for the two formats' different exponent bias
@@ -12,6 +14,7 @@ _HALF_TO_FLOAT = np.float32(2.0**112)  # makes up for the two formats' different
 
 # How often the image of this name was changed: who draws it by other means sees that it is time to do so again.
 revisions: dict[str, int] = {}
+_written: tuple[str, np.ndarray] | None = None  # the image that was filled last, and with what, until that is read
 
 
 def to_blender_pixels(color: np.ndarray) -> np.ndarray:
@@ -24,8 +27,9 @@ def to_blender_pixels(color: np.ndarray) -> np.ndarray:
     """
     height = color.shape[0]
     halves = color.view(np.int16)
-    bits = np.empty(color.shape, np.uint32)
-    floats = bits.view(np.float32)
+    pixels = pixel_memory.borrow(color.size)
+    floats = pixels.reshape(color.shape)
+    bits = floats.view(np.uint32)
     for start in range(0, height, _ROWS_AT_ONCE):
         source = halves[start : start + _ROWS_AT_ONCE]
         target = slice(height - start - len(source), height - start)
@@ -33,7 +37,7 @@ def to_blender_pixels(color: np.ndarray) -> np.ndarray:
         bits[target][::-1] = np.clip(source, 0, _LARGEST_HALF)
         np.left_shift(bits[target], 13, out=bits[target])
         np.multiply(floats[target], _HALF_TO_FLOAT, out=floats[target])
-    return floats.reshape(-1)
+    return pixels
 
 
 def update_image(image: bpy.types.Image | None, name: str, color: np.ndarray) -> bpy.types.Image:
@@ -65,14 +69,38 @@ def make_image(name: str, size: tuple[int, int]) -> bpy.types.Image:
 
 def write_pixels(image: bpy.types.Image, pixels: np.ndarray) -> None:
     """Fill ``image`` with [H * W * 4] float32 as ``to_blender_pixels`` makes them."""
+    global _written
     image.pixels.foreach_set(pixels)
     image.update()
     note_change(image)
+    if not bpy.app.background:
+        _written = image.name, pixels
+
+
+def read_pixels(image: bpy.types.Image) -> np.ndarray:
+    """What ``image`` holds, [H * W * 4] float32; not to be changed. What was put into it just now is not copied."""
+    global _written
+    written, _written = _written, None
+    if written is not None and written[0] == image.name and written[1].size == len(image.pixels):
+        return written[1]
+    pixels = pixel_memory.borrow(len(image.pixels))
+    image.pixels.foreach_get(pixels)
+    return pixels
 
 
 def note_change(image: bpy.types.Image) -> None:
     """What ``image`` shows has changed."""
+    global _written
     revisions[image.name] = revisions.get(image.name, 0) + 1
+    if _written is not None and _written[0] == image.name:
+        _written = None
+
+
+def forget_changes() -> None:
+    """Other images have the same names now."""
+    global _written
+    revisions.clear()
+    _written = None
 
 
 def replace_image(former: bpy.types.Image, image: bpy.types.Image) -> None:

@@ -14,10 +14,14 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from engine.link.messages import RunOpened
+
 from .. import app_handlers
 from ..background import Task
+from ..session import registry
+from ..session.engine_session import EngineSession
 from .material import find_picture_node
-from .picture import revisions
+from .picture import forget_changes, read_pixels, revisions
 from .plane import all_planes
 from .sequence_frames import find_frame_file, read_frame
 
@@ -77,7 +81,6 @@ _shown: dict[str, _Shown] = {}  # by the image's name
 _wanted: dict[str, _Picture] = {}  # those that are not shown yet, likewise
 _coming: _Coming | None = None
 _scenes: set[str] = set()  # whose tables are wanted
-_buffer = np.empty(0, np.float32)  # pixels on their way; kept, for fresh memory is slow
 _draw_handlers: list[object] = []
 
 
@@ -85,6 +88,8 @@ def _draw() -> None:
     """Called by Blender when a viewport's scene is drawn."""
     context = bpy.context
     space, scene = context.space_data, context.scene
+    if registry.current() is not None:  # its engine takes longer to start: better now than with the first picture
+        drawing.warm_up()
     if space.shading.type not in SHADINGS:
         return
     for plane in all_planes(scene):
@@ -141,14 +146,10 @@ def _tick() -> float | None:
 
 def _make_texture(name: str) -> drawing.PictureTexture | None:
     """The still in Blender's memory; None when it is gone, unreadable, or not of our making."""
-    global _buffer
     image = bpy.data.images.get(name)
     if image is None or len(image.pixels) != (size := 4 * image.size[0] * image.size[1]) or not size:
         return None
-    if len(_buffer) != size:
-        _buffer = np.empty(size, np.float32)
-    image.pixels.foreach_get(_buffer)
-    return drawing.PictureTexture(*image.size, _buffer)
+    return drawing.PictureTexture(*image.size, read_pixels(image))
 
 
 def _redraw() -> None:
@@ -164,10 +165,15 @@ def _forget(*_: object) -> None:
     _shown.clear()
     _wanted.clear()
     _scenes.clear()
-    revisions.clear()
+    forget_changes()
     _coming = None
 
 
+def _on_run(session: EngineSession, run: RunOpened) -> None:
+    _redraw()  # a viewport that nobody moves gets ready for pictures, too
+
+
+_LISTENERS = ((RunOpened, _on_run),)
 _HANDLERS = ((bpy.app.handlers.load_post, _forget),)
 
 
@@ -176,6 +182,7 @@ def register() -> None:
     if bpy.app.background:
         return
     _draw_handlers.append(bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW"))
+    registry.listen(_LISTENERS)
     app_handlers.add(_HANDLERS)
 
 
@@ -185,6 +192,7 @@ def unregister() -> None:
         return
     while _draw_handlers:
         bpy.types.SpaceView3D.draw_handler_remove(_draw_handlers.pop(), "WINDOW")
+    registry.stop_listening(_LISTENERS)
     app_handlers.remove(_HANDLERS)
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)

@@ -17,6 +17,7 @@ from engine.link.messages import Frame
 
 from ..session import registry
 from ..session.engine_session import EngineSession
+from . import pixel_memory
 from .picture import to_blender_pixels
 
 # Pictures up to this size are prepared at once: 2 ms, less than the redraw that a thread's end would have to wait for.
@@ -37,7 +38,10 @@ class PreparedFrame:
 
 def prepare(frame: Frame) -> PreparedFrame:
     """``frame`` in Blender's terms; in any thread."""
-    depth = None if frame.depth is None else np.ascontiguousarray(frame.depth[::-1]).reshape(-1)
+    depth = None
+    if frame.depth is not None:
+        depth = pixel_memory.borrow(frame.depth.size)
+        np.copyto(depth.reshape(frame.depth.shape), frame.depth[::-1])
     return PreparedFrame(frame.request, frame.step, frame.camera, to_blender_pixels(frame.color), depth)
 
 

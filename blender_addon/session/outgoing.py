@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ from .outbox import ViewOutbox
 from .trouble import Trouble
 
 SEND_AHEAD = 64 * 1024 * 1024  # bytes of views handed to the network before the next one waits
+SEND_BUDGET = 0.002  # seconds of one call after which no further view is begun: Blender's window waits meanwhile
 
 
 class Outgoing:
@@ -64,7 +66,8 @@ class Outgoing:
             self._messages.popleft()
 
     def _send_views(self) -> None:
-        while self._engine.pending_bytes < SEND_AHEAD:
+        until = time.perf_counter() + SEND_BUDGET
+        while self._engine.pending_bytes < SEND_AHEAD and time.perf_counter() < until:
             view = self._next_view()
             if view is None:
                 return

@@ -258,3 +258,18 @@ def test_captures_never_see_a_plane(addon: Import, small_scene: bpy.types.Scene,
 
 def _depsgraph() -> bpy.types.Depsgraph:
     return bpy.context.evaluated_depsgraph_get()
+
+
+def test_a_pictures_memory_is_used_again_once_no_part_of_it_is_needed(addon: Import) -> None:
+    memory = addon("preview.pixel_memory")
+    memory.forget()
+    first, second = memory.borrow(1000), memory.borrow(1000)
+    first[:], second[:] = 1.0, 2.0
+    part = first.reshape(10, 100)[3:5].view(np.uint32)[:, 7:]
+    kept, address = part.copy(), second.ctypes.data
+    del first, second
+    again = memory.borrow(900)  # a smaller one fits, too
+    assert again.ctypes.data == address
+    again[:] = 3.0
+    memory.borrow(1000)[:] = 4.0
+    np.testing.assert_array_equal(part, kept)
