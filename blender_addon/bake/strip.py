@@ -35,11 +35,19 @@ def show_strip(scene: bpy.types.Scene, name: str, files: Sequence[Path], frame_s
     return strip
 
 
+def occupied_frames(strip: bpy.types.Strip) -> range:
+    """The scene's frames at which a strip is there."""
+    if hasattr(strip, "left_handle"):  # in 5.2; the former names are to go in 6.0
+        return range(strip.left_handle, strip.right_handle)
+    return range(strip.frame_final_start, strip.frame_final_end)
+
+
 def _strips(scene: bpy.types.Scene) -> bpy.types.bpy_prop_collection:
     editor = scene.sequence_editor or scene.sequence_editor_create()
     return editor.strips if hasattr(editor, "strips") else editor.sequences  # before 4.4
 
 
 def _free_channel(strips: bpy.types.bpy_prop_collection, first: int, end: int) -> int:
-    taken = {strip.channel for strip in strips if strip.frame_final_start < end and strip.frame_final_end > first}
+    occupied = ((strip.channel, occupied_frames(strip)) for strip in strips)
+    taken = {channel for channel, frames in occupied if frames.start < end and frames.stop > first}
     return next(channel for channel in range(1, 129) if channel not in taken)

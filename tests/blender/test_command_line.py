@@ -257,7 +257,6 @@ def test_scores_pictures_and_bakes_of_an_engine_that_runs_already(
     editor = scene.sequence_editor
     (strip,) = editor.strips if hasattr(editor, "strips") else editor.sequences
     assert [element.filename for element in strip.elements] == [frame.name for frame in frames]
-    assert strip.frame_final_duration == 3
 
     frames[1].unlink()
     times = [frames[0].stat().st_mtime_ns, frames[2].stat().st_mtime_ns]
