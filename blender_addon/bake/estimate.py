@@ -7,7 +7,8 @@ from statistics import median
 
 import bpy
 
-from ..capture.dataset import ViewRecord
+from engine.link.capture_format import ViewRecord
+
 from ..durations import describe_seconds
 from ..review.views import known_capture
 

@@ -1,22 +1,31 @@
-"""The captured dataset on disk, which other programs read too, and the manifest by which a capture is resumed.
+"""The captured dataset on disk (``engine.link.capture_format``), and the manifest by which a capture is resumed.
 
-``transforms_train.json`` and ``transforms_test.json`` list the finished views with their intrinsics.
-``images/NAME.exr`` is half RGBA, scene-linear, premultiplied; ``depth/NAME.exr`` one 32-bit channel V, planar z in
-metres, +inf where there is nothing. ``manifest.json`` is the plan. Every file is there whole or not at all, and nothing
-is ever deleted. A dataset that the engine imported lies in such a folder, too: its pictures may be ``images/NAME.png``,
-8-bit sRGB with straight alpha, and its cameras may have lens distortion.
+Every file is there whole or not at all, and nothing is ever deleted. A dataset that the engine imported lies in such a
+folder, too: its pictures may be sRGB, and its cameras may have lens distortion.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from engine.link.capture_format import (
+    FOLDERS,
+    FORMAT,
+    MANIFEST,
+    Settings,
+    ViewRecord,
+    depth_file,
+    describe_frame,
+    describe_manifest,
+    describe_transforms,
+    image_file,
+    transforms_file,
+)
 from engine.link.geometry import Bounds, Camera, GeometryError
 from engine.link.messages import ColorSpace, Split
 
@@ -24,41 +33,6 @@ from ..picture_files.exr import write_atomically, write_exr
 from ..picture_files.png import decode_png
 from .errors import CaptureError
 from .passes import read_exr
-
-MANIFEST = "manifest.json"
-FORMAT = 1
-
-Settings = Mapping[str, str | int | float | bool]
-
-
-@dataclasses.dataclass
-class ViewRecord:
-    """One planned view. ``frame`` None: the frame does not matter; ``render_seconds`` None: not captured yet; ``depth``
-    None: whether there is depth is the same for all views."""
-
-    name: str
-    split: Split
-    camera: Camera
-    source: str
-    frame: int | None = None
-    render_seconds: float | None = None
-    depth: bool | None = None
-
-    @property
-    def is_done(self) -> bool:
-        """Whether its pictures are on disk."""
-        return self.render_seconds is not None
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON-ready dict."""
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return values | {"camera": self.camera.to_json(), "done": self.is_done}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> ViewRecord:
-        """Read what ``to_json`` wrote. Raises KeyError, TypeError or GeometryError."""
-        fields = {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
-        return cls(**(fields | {"camera": Camera.from_json(values["camera"])}))
 
 
 class CaptureDataset:
@@ -77,7 +51,7 @@ class CaptureDataset:
         self._adopt_finished()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for name in ("images", "depth"):
+            for name in FOLDERS:
                 (self.folder / name).mkdir(exist_ok=True)
         except OSError as error:
             raise _unwritable(self.folder, error) from None
@@ -104,11 +78,11 @@ class CaptureDataset:
 
     def image_path(self, name: str) -> Path:
         """Where the colour of view ``name`` is."""
-        return self.folder / "images" / f"{name}.{'exr' if self.color_space == 'linear' else 'png'}"
+        return self.folder / image_file(name, self.color_space)
 
     def depth_path(self, name: str) -> Path:
         """Where the depth of view ``name`` is."""
-        return self.folder / "depth" / f"{name}.exr"
+        return self.folder / depth_file(name)
 
     def write(self, name: str, color: np.ndarray, depth: np.ndarray | None, render_seconds: float) -> None:
         """Store a finished view: ``color`` [H, W, 4] float16, ``depth`` [H, W] float32. From any thread. Raises
@@ -172,40 +146,18 @@ class CaptureDataset:
                     view.render_seconds = former.render_seconds
 
     def _write_json(self) -> None:
-        manifest = {
-            "format": FORMAT,
-            "settings": self.settings,
-            "bounds": self.bounds.to_json(),
-            "views": [view.to_json() for view in self.views.values()],
-        }
-        files = {MANIFEST: manifest}
-        for split in ("train", "test"):
+        files = {MANIFEST: describe_manifest(self.settings, self.bounds, self.views.values())}
+        splits: tuple[Split, ...] = ("train", "test")
+        for split in splits:
             finished = [view for view in self.views.values() if view.split == split and view.is_done]
-            files[f"transforms_{split}.json"] = {
-                "color_space": "linear",
-                "aabb": [self.bounds.minimum.tolist(), self.bounds.maximum.tolist()],
-                "frames": [self._frame(view) for view in finished],
-            }
+            has_depth = bool(self.settings.get("depth"))
+            frames = [describe_frame(view.name, view.camera, self.color_space, has_depth) for view in finished]
+            files[transforms_file(split)] = describe_transforms(self.color_space, self.bounds, frames)
         for name, content in files.items():
             try:
                 write_atomically(self.folder / name, json.dumps(content, indent=1).encode())
             except OSError as error:
                 raise _unwritable(self.folder / name, error) from None
-
-    def _frame(self, view: ViewRecord) -> dict[str, Any]:
-        camera = view.camera
-        frame: dict[str, Any] = {"file_path": f"images/{view.name}.exr"}
-        if self.settings.get("depth"):
-            frame["depth_file_path"] = f"depth/{view.name}.exr"
-        return frame | {
-            "transform_matrix": camera.camera_to_world.tolist(),
-            "w": camera.width,
-            "h": camera.height,
-            "fl_x": camera.fx,
-            "fl_y": camera.fy,
-            "cx": camera.cx,
-            "cy": camera.cy,
-        }
 
 
 def read_png(path: Path) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import TypeVar
 import bpy
 import numpy as np
 
+from engine.link.capture_format import Settings, ViewRecord
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import Split
 
@@ -23,7 +24,7 @@ from ..folder_lock import FolderLock
 from .bounds import read_bounds
 from .cameras import capture_size
 from .checks import Findings, is_empty
-from .dataset import CaptureDataset, Settings, ViewRecord
+from .dataset import CaptureDataset
 from .errors import CaptureError, ViewError
 from .passes import PassRenderer
 from .plan import GENERATED_RIGS, PlannedView, planned_views

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from .dataset import ViewRecord
+from engine.link.capture_format import ViewRecord
+
 from .rigs import spread_order
 
 

@@ -8,11 +8,11 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from engine.link.capture_format import ViewRecord
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import Split
 
 from ..capture.cameras import pixel_aspect, render_size, set_lens
-from ..capture.dataset import ViewRecord
 from ..capture.plan import COLORS
 
 _PARTS: dict[Split, str] = {"train": "Training", "test": "Held-Out"}

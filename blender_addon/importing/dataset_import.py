@@ -9,7 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from ..capture.dataset import MANIFEST, CaptureDataset
+from engine.link.capture_format import MANIFEST
+
+from ..capture.dataset import CaptureDataset
 from ..child_job import ChildJob, describe_failure
 
 _STAGES = ("Reading", "Writing")  # as the engine calls them; about as long as each other

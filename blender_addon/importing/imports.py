@@ -8,9 +8,10 @@ from pathlib import Path
 
 import bpy
 
+from engine.link.capture_format import MANIFEST
+
 from .. import app_handlers
 from ..capture.bounds import show_bounds
-from ..capture.dataset import MANIFEST
 from ..durations import describe_rest
 from ..folder_lock import FolderLock
 from ..folders import capture_folder

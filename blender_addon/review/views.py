@@ -10,10 +10,11 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from engine.link.capture_format import MANIFEST, Settings, ViewRecord
 from engine.link.messages import ColorSpace
 
 from ..background import Task
-from ..capture.dataset import MANIFEST, CaptureDataset, Settings, ViewRecord, read_png
+from ..capture.dataset import CaptureDataset, read_png
 from ..capture.errors import CaptureError
 from ..folders import capture_folder
 from ..picture_files.exr import decode_exr

@@ -9,11 +9,12 @@ from typing import Any
 import bpy
 import numpy as np
 
+from engine.link.capture_format import MANIFEST
 from engine.link.geometry import Bounds, Camera, pixels_across
 from engine.link.messages import AddView, ColorSpace, OpenRun, Split
 
 from ..capture.bounds import read_bounds
-from ..capture.dataset import MANIFEST, CaptureDataset
+from ..capture.dataset import CaptureDataset
 from ..capture.errors import CaptureError
 from ..capture.poses import first_planned_camera
 from ..capture.under_way import view_listeners

@@ -13,16 +13,13 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from engine.data.capture_folder import save_dataset
 from engine.data.dataset import Dataset, DatasetError
 from engine.data.formats import HAS_OWN_SPLIT, load_dataset
 from engine.data.views import View
 from engine.files import written_atomically
-
-MANIFEST = "manifest.json"
-FORMAT = 1  # of the manifest; the add-on reads it
+from engine.link.capture_format import MANIFEST, ViewRecord, describe_manifest
 
 # (what is done, views that it is done for, views in all)
 StageProgress = Callable[[str, int, int], None]
@@ -86,30 +83,18 @@ def _put_in_place(scratch: Path, folder: Path) -> None:
 
 
 def _write_manifest(path: Path, dataset: Dataset, holdout: int | None) -> None:
-    manifest = {
-        "format": FORMAT,
-        "settings": {
-            "imported_from": str(dataset.path),
-            "holdout": holdout or 0,
-            "color_space": dataset.color_space,
-            "depth": any(view.depth is not None for view in dataset.views),
-            **dataset.train_settings(),
-        },
-        "bounds": dataset.bounds.to_json(),
-        "views": [_describe(view) for view in dataset.views],
+    settings = {
+        "imported_from": str(dataset.path),
+        "holdout": holdout or 0,
+        "color_space": dataset.color_space,
+        "depth": any(view.depth is not None for view in dataset.views),
+        **dataset.train_settings(),
     }
+    manifest = describe_manifest(settings, dataset.bounds, map(_record, dataset.views))
     with written_atomically(path) as temporary:
         temporary.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
-def _describe(view: View) -> dict[str, Any]:
-    return {
-        "name": view.name,
-        "split": view.split,
-        "camera": view.camera.to_json(),
-        "source": view.name,
-        "frame": None,
-        "render_seconds": 0.0,  # it is there, and nothing was rendered for it
-        "depth": view.depth is not None,
-        "done": True,
-    }
+def _record(view: View) -> ViewRecord:
+    seconds = 0.0  # it is there, and nothing was rendered for it
+    return ViewRecord(view.name, view.split, view.camera, view.name, None, seconds, view.depth is not None)

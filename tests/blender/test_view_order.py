@@ -17,6 +17,7 @@ def records(addon: Import) -> Callable[..., list[Any]]:
     """``records(training, held_out)``: that many views on a straight line, one metre from each other."""
 
     def records(training: int, held_out: int) -> list[Any]:
+        from engine.link.capture_format import ViewRecord
         from engine.link.geometry import Camera
 
         made = []
@@ -25,7 +26,7 @@ def records(addon: Import) -> Callable[..., list[Any]]:
                 pose = np.eye(4)
                 pose[0, 3] = index
                 camera = Camera(pose, width=8, height=8, fx=8.0, fy=8.0, cx=4.0, cy=4.0)
-                made.append(addon("capture.dataset").ViewRecord(f"{split}_{index}", split, camera, "Camera"))
+                made.append(ViewRecord(f"{split}_{index}", split, camera, "Camera"))
         return made
 
     return records

@@ -1,0 +1,110 @@
+"""The capture folder, which both programs write: what its files are called, and what is in its JSON files.
+
+``manifest.json`` lists every planned view, ``transforms_train.json`` and ``transforms_test.json`` the finished ones
+with their intrinsics, as instant-ngp's and nerfstudio's readers understand them, too. ``images/NAME.exr`` is half RGBA,
+scene-linear, premultiplied, ``images/NAME.png`` 8-bit sRGB with straight alpha; ``depth/NAME.exr`` has one 32-bit
+channel V, planar z in metres, +inf where there is nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from engine.link.geometry import Bounds, Camera
+from engine.link.messages import ColorSpace, Split
+
+MANIFEST = "manifest.json"
+FORMAT = 1  # of the manifest
+FOLDERS = ("images", "depth")
+
+Settings = Mapping[str, str | int | float | bool]
+
+
+@dataclasses.dataclass
+class ViewRecord:
+    """One view of the manifest. ``source``: what it was seen through; ``frame`` None: the frame does not matter;
+    ``render_seconds`` None: not captured yet; ``depth`` None: whether there is depth is the same for all views."""
+
+    name: str
+    split: Split
+    camera: Camera
+    source: str
+    frame: int | None = None
+    render_seconds: float | None = None
+    depth: bool | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its pictures are on disk."""
+        return self.render_seconds is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dict."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return values | {"camera": self.camera.to_json(), "done": self.is_done}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> ViewRecord:
+        """Read what ``to_json`` wrote. Raises KeyError, TypeError or GeometryError."""
+        fields = {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
+        return cls(**(fields | {"camera": Camera.from_json(values["camera"])}))
+
+
+def image_file(view: str, color_space: ColorSpace) -> str:
+    """Where in the folder the colour of ``view`` is."""
+    return f"images/{view}.{'exr' if color_space == 'linear' else 'png'}"
+
+
+def depth_file(view: str) -> str:
+    """Where in the folder the depth of ``view`` is."""
+    return f"depth/{view}.exr"
+
+
+def transforms_file(split: Split) -> str:
+    """Where in the folder the finished views of ``split`` are listed."""
+    return f"transforms_{split}.json"
+
+
+def describe_manifest(settings: Settings, bounds: Bounds, views: Iterable[ViewRecord]) -> dict[str, Any]:
+    """What the manifest says. ``settings``: all that decides how pictures look, or where they were imported from."""
+    return {
+        "format": FORMAT,
+        "settings": dict(settings),
+        "bounds": bounds.to_json(),
+        "views": [view.to_json() for view in views],
+    }
+
+
+def describe_transforms(
+    color_space: ColorSpace, bounds: Bounds, frames: Iterable[Mapping[str, Any]], cascades: int = 1
+) -> dict[str, Any]:
+    """What a list of finished views says, each as ``describe_frame`` has it. ``cascades``: how many cubes, each twice
+    as large as the one before, hold what there is."""
+    values: dict[str, Any] = {
+        "color_space": color_space,
+        "aabb": [bounds.minimum.tolist(), bounds.maximum.tolist()],
+    }
+    if cascades > 1:
+        values["aabb_scale"] = 2 ** (cascades - 1)
+    return values | {"frames": list(frames)}
+
+
+def describe_frame(view: str, camera: Camera, color_space: ColorSpace, has_depth: bool) -> dict[str, Any]:
+    """A view as it is listed among the finished ones."""
+    frame: dict[str, Any] = {"file_path": image_file(view, color_space)}
+    if has_depth:
+        frame["depth_file_path"] = depth_file(view)
+    frame |= {
+        "transform_matrix": camera.camera_to_world.tolist(),
+        "w": camera.width,
+        "h": camera.height,
+        "fl_x": camera.fx,
+        "fl_y": camera.fy,
+        "cx": camera.cx,
+        "cy": camera.cy,
+    }
+    if camera.is_distorted:
+        frame |= {name: getattr(camera, name) for name in ("k1", "k2", "p1", "p2")}
+    return frame
