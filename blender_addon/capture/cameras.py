@@ -30,9 +30,16 @@ def camera_from_object(
     projection = np.array(
         obj.calc_matrix_camera(depsgraph, x=width, y=height, scale_x=pixel_aspect[0], scale_y=pixel_aspect[1])
     )
+    pose = np.array(evaluated.matrix_world.normalized())  # a camera's scale doesn't show in its pictures
+    return camera_from_projection(pose, projection, width, height)
+
+
+def camera_from_projection(pose: np.ndarray, projection: np.ndarray, width: int, height: int) -> Camera:
+    """The pinhole that OpenGL's ``projection`` matrix [4, 4] makes of what ``pose`` (camera to world, [4, 4]) sees.
+    Raises GeometryError."""
     # Rows 0 and 1 take a camera-space point to -1..1 across the picture once divided by -z; pixels run down, +Y up.
     return Camera(
-        camera_to_world=np.array(evaluated.matrix_world.normalized()),  # a camera's scale doesn't show in its pictures
+        camera_to_world=pose,
         width=width,
         height=height,
         fx=projection[0, 0] * width / 2,

@@ -7,6 +7,8 @@ import numpy as np
 
 from engine.link.geometry import Camera, GeometryError
 
+from ..capture.cameras import camera_from_projection
+
 
 def camera_from_view(view_matrix: np.ndarray, window_matrix: np.ndarray, width: int, height: int) -> Camera | None:
     """The camera that sees what a viewport shows on ``width`` x ``height`` pixels.
@@ -18,15 +20,8 @@ def camera_from_view(view_matrix: np.ndarray, window_matrix: np.ndarray, width: 
     if projection[3, 3] != 0.0:
         return None
     try:
-        return Camera(
-            camera_to_world=np.linalg.inv(np.array(view_matrix, dtype=np.float64)),
-            width=width,
-            height=height,
-            fx=projection[0, 0] * width / 2,
-            fy=projection[1, 1] * height / 2,
-            cx=(1.0 - projection[0, 2]) * width / 2,
-            cy=(1.0 + projection[1, 2]) * height / 2,
-        )
+        pose = np.linalg.inv(np.array(view_matrix, dtype=np.float64))
+        return camera_from_projection(pose, projection, width, height)
     except (GeometryError, np.linalg.LinAlgError):
         return None
 
