@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -90,3 +91,24 @@ def write_json(path: Path, values: object) -> Path:
     """Write ``values`` as JSON, NaN allowed, as broken files hold it."""
     path.write_text(json.dumps(values), encoding="utf-8")
     return path
+
+
+def write_transforms(folder: Path, count: int = 4, **extra: Any) -> dict[str, Any]:
+    """A single transforms.json with global intrinsics and PNG pictures of the sphere; returns what was written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    frames = []
+    for index in range(count):
+        view = sphere_view(index, count, "srgb")
+        Image.fromarray(view.color).save(folder / f"{index:04d}.png")
+        frames.append({"file_path": f"{index:04d}.png", "transform_matrix": view.camera.camera_to_world.tolist()})
+    camera = orbit_camera(0, count)
+    values = {"fl_x": camera.fx, "fl_y": camera.fy, "cx": 12.5, "cy": 11.0, "w": 24, "h": 24, "frames": frames} | extra
+    write_json(folder / "transforms.json", values)
+    return values
+
+
+def edit_first_frame(path: Path, **changes: Any) -> None:
+    """Change fields of the first frame of a transforms file."""
+    values = json.loads(path.read_text())
+    values["frames"][0] |= changes
+    write_json(path, values)

@@ -1,0 +1,74 @@
+"""Hashlight's own capture folder: written, and read as any dataset."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.data.capture_folder import save_dataset
+from engine.data.exr import write_exr
+from engine.data.formats import DatasetError, load_dataset
+from tests.engine.data.scenes import (
+    sphere_dataset,
+)
+
+
+@pytest.mark.parametrize("color_space", ["linear", "srgb"])
+def test_comes_back_as_it_was_written(tmp_path: Path, color_space: Any) -> None:
+    written = sphere_dataset(color_space=color_space)
+    save_dataset(tmp_path, written)
+    read = load_dataset(tmp_path)
+    assert read.color_space == color_space and read.warnings == []
+    assert read.bounds.to_json() == written.bounds.to_json()
+    assert [view.name for view in read.test] == [view.name for view in written.test]
+    for ours, theirs in zip(read.views, written.views, strict=True):
+        assert ours.camera.to_json() == theirs.camera.to_json() and ours.split == theirs.split
+        np.testing.assert_array_equal(ours.color, theirs.color)
+        np.testing.assert_array_equal(ours.depth, theirs.depth)
+
+
+def test_pictures_as_blender_writes_them(tmp_path: Path) -> None:
+    script = Path(__file__).parents[3] / "blender_addon" / "picture_files" / "exr.py"  # its package needs Blender
+    spec = importlib.util.spec_from_file_location("addon_exr", script)
+    assert spec is not None and spec.loader is not None
+    addon_exr = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(addon_exr)
+    written = sphere_dataset()
+    save_dataset(tmp_path, written)
+    view = written.train[1]
+    planes = {channel: view.color[..., index] for index, channel in enumerate("RGBA")}
+    addon_exr.write_exr(tmp_path / "images/view_001.exr", planes)
+    addon_exr.write_exr(tmp_path / "depth/view_001.exr", {"V": view.depth})
+    read = load_dataset(tmp_path).train[1]
+    np.testing.assert_array_equal(read.color, view.color)
+    np.testing.assert_array_equal(read.depth, view.depth)
+
+
+def test_without_held_out_views(tmp_path: Path) -> None:
+    save_dataset(tmp_path, sphere_dataset(held_out=0))
+    dataset = load_dataset(tmp_path)
+    assert len(dataset.train) == 6 and dataset.test == []
+
+
+def test_blenders_far_value_means_nothing_there(tmp_path: Path) -> None:
+    save_dataset(tmp_path, sphere_dataset())
+    write_exr(tmp_path / "depth/view_000.exr", {"V": np.full((24, 24), 1e10, np.float32)})
+    depth = load_dataset(tmp_path).train[0].depth
+    assert depth is not None and np.isinf(depth).all()
+
+
+def test_bright_float_pictures_are_clamped_to_half(tmp_path: Path) -> None:
+    save_dataset(tmp_path, sphere_dataset())
+    write_exr(tmp_path / "images/view_000.exr", {"RGB": np.full((24, 24, 3), 1e6, np.float32)})
+    color = load_dataset(tmp_path).train[0].color
+    assert color.dtype == np.float16 and color[0, 0].tolist() == [65504, 65504, 65504, 1]
+
+
+def test_unwritable_folder(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(DatasetError, match="taken"):
+        save_dataset(tmp_path / "taken", sphere_dataset())
