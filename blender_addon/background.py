@@ -46,3 +46,11 @@ class Task(Generic[T]):
             self._result = self._work()
         except BaseException as error:  # handed to whoever asks for the result
             self._error = error
+
+
+def describe_failure(error: BaseException) -> str:
+    """In words what went wrong in a task, where nobody foresaw it: the file at fault, or the kind of exception."""
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or error}"
+    return f"{type(error).__name__}: {error}"

@@ -6,12 +6,11 @@ No ``bpy``: whoever shows a job looks at it now and then.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
+
+from engine.link.messages import JobState
 
 from .background import Task
 from .child_process import Cancelled, ChildRunner
-
-State = Literal["running", "done", "failed", "cancelled"]
 
 
 class ChildJob(ABC):
@@ -27,7 +26,7 @@ class ChildJob(ABC):
         """Do all of it, in the thread, with commands that ``_runner`` runs. What it raises is ``failure``."""
 
     @property
-    def state(self) -> State:
+    def state(self) -> JobState:
         """How it stands."""
         if self._task.is_running:
             return "running"
@@ -53,11 +52,3 @@ class ChildJob(ABC):
         """Wait for the end, ``timeout`` seconds at most; returns whether it came."""
         self._task.wait(timeout)
         return not self._task.is_running
-
-
-def describe_failure(error: BaseException) -> str:
-    """In words what went wrong in a job that nobody foresaw: the file at fault, or the kind of exception."""
-    if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror or error}"
-    return f"{type(error).__name__}: {error}"

@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from ..child_job import ChildJob, describe_failure
+from ..background import describe_failure
+from ..child_job import ChildJob
 from .environment import EngineHome, Environment, hash_file, python_in
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)  # Taichi's wheels end there

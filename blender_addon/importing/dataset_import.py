@@ -11,8 +11,9 @@ from pathlib import Path
 
 from engine.link.capture_format import MANIFEST
 
+from ..background import describe_failure
 from ..capture.dataset import CaptureDataset
-from ..child_job import ChildJob, describe_failure
+from ..child_job import ChildJob
 
 _STAGES = ("Reading", "Writing")  # as the engine calls them; about as long as each other
 _TELLING_SECONDS = 0.5  # before that, how long the rest takes is anybody's guess

@@ -13,10 +13,12 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+
+from engine.link.messages import JobState
+
+from ..background import Task, describe_failure
 
 _SAME_TIME = 10_000_000  # nanoseconds: not every file system keeps a time as it was set
-State = Literal["running", "done", "failed", "cancelled"]
 
 
 class Delivery(ABC):
@@ -25,14 +27,14 @@ class Delivery(ABC):
     def __init__(self, total: int) -> None:
         self.total = total
         self.done = 0
-        self.state: State = "running"
+        self.state: JobState = "running"
         self.error = ""
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="hashlight-delivery", daemon=True)
+        self._task: Task[None] | None = None
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._task = Task(self._deliver, "hashlight-delivery")
 
     def cancel(self) -> None:
         """Give up; files that are whole stay."""
@@ -40,15 +42,11 @@ class Delivery(ABC):
 
     def poll(self) -> bool:
         """Note how it stands, without waiting; returns whether it goes on."""
-        if self.state == "running" and not self._thread.is_alive():
+        if self.state == "running" and self._task is not None and not self._task.is_running:
+            if self._task.error is not None:
+                self.error = describe_failure(self._task.error)
             self.state = "failed" if self.error else "done" if self.done == self.total else "cancelled"
         return self.state == "running"
-
-    def _run(self) -> None:
-        try:
-            self._deliver()
-        except OSError as error:
-            self.error = f"{error.filename or 'file'}: {error.strerror or error}"
 
     @abstractmethod
     def _deliver(self) -> None:
