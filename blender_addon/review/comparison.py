@@ -6,9 +6,9 @@ undo and file loads invalidate anything else.
 
 from __future__ import annotations
 
-import threading
+import functools
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
@@ -19,6 +19,7 @@ from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace, Frame, RunOpened, Status
 
 from .. import app_handlers
+from ..background import Task, describe_failure
 from ..preview import requests
 from ..preview.material import ensure_material, picture_node
 from ..preview.picture import update_image
@@ -51,33 +52,21 @@ class _Comparison:
     psnr: float | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class _Composed:
+    """What a thread has made of a neural picture and the captured one."""
+
+    truth: np.ndarray
+    psnr: float
+    picture: np.ndarray
+
+
 @dataclass
 class _Work:
-    """What the thread is to do, and has done; ``picture`` or ``error`` is there once it has ended."""
+    """The newest pictures on their way to the plane."""
 
     comparison: _Comparison
-    neural: np.ndarray
-    mode: Mode
-    gain: float
-    truth: np.ndarray | None = None
-    psnr: float | None = None
-    picture: np.ndarray | None = None
-    error: str = ""
-    thread: threading.Thread = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.truth = self.comparison.truth
-        self.thread = threading.Thread(target=self._run, name="hashlight-compare", daemon=True)
-        self.thread.start()
-
-    def _run(self) -> None:
-        try:
-            if self.truth is None:
-                self.truth = read_truth(self.comparison.truth_path)
-            self.psnr = psnr(self.neural, self.truth, self.comparison.color_space)
-            self.picture = compose(self.neural, self.truth, self.mode, self.gain, self.comparison.color_space)
-        except (ValueError, MemoryError) as error:
-            self.error = str(error) or type(error).__name__
+    task: Task[_Composed]
 
 
 _current: _Comparison | None = None
@@ -123,26 +112,38 @@ def _start_work(scene: bpy.types.Scene, comparison: _Comparison, neural: np.ndar
     global _work
     settings = scene.hashlight.review
     is_polled = _work is not None
-    _work = _Work(comparison, neural, settings.mode, settings.gain)
+    work = functools.partial(_compose, comparison, neural, settings.mode, settings.gain)
+    _work = _Work(comparison, Task(work, "hashlight-compare"))
     if not is_polled:
         registry.poll_while(_take_result)
+
+
+def _compose(comparison: _Comparison, neural: np.ndarray, mode: Mode, gain: float) -> _Composed:
+    """From any thread. Raises CaptureError when the captured picture can't be read."""
+    truth = comparison.truth if comparison.truth is not None else read_truth(comparison.truth_path)
+    color_space = comparison.color_space
+    return _Composed(truth, psnr(neural, truth, color_space), compose(neural, truth, mode, gain, color_space))
 
 
 def _take_result() -> bool:
     """Called by the pump: show what the thread has made. Returns whether to be called again."""
     global _work
     work = _work
-    if work is not None and work.thread.is_alive():
+    if work is not None and work.task.is_running:
         return True
     _work = None
-    if work is not None and work.comparison is _current:
-        scene = bpy.data.scenes.get(work.comparison.scene)
-        session = registry.current()
-        if work.error and session is not None:
-            session.trouble = Trouble(f"View {work.comparison.view} can't be compared: {work.error}", code="view")
-        elif scene is not None and work.picture is not None:
-            work.comparison.truth, work.comparison.psnr = work.truth, work.psnr
-            show_comparison(scene, work.comparison.camera, work.comparison.bounds, work.picture)
+    if work is None or work.comparison is not _current:
+        return False
+    comparison, error = work.comparison, work.task.error
+    session, scene = registry.current(), bpy.data.scenes.get(comparison.scene)
+    if error is not None:
+        if session is not None:
+            words = str(error) if isinstance(error, ValueError) else describe_failure(error)
+            session.trouble = Trouble(f"View {comparison.view} can't be compared: {words}", code="view")
+    elif scene is not None:
+        composed = work.task.result()
+        comparison.truth, comparison.psnr = composed.truth, composed.psnr
+        show_comparison(scene, comparison.camera, comparison.bounds, composed.picture)
     return False
 
 
