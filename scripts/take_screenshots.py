@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -50,6 +51,8 @@ class Tour:
         yield from self._look_around()
         yield from self._review()
         yield from self._bake()
+        captured = self._window.addon("folders").capture_folder(bpy.context.scene)
+        yield from self._import(captured)
         yield from self._connect()
 
     def _build_scene(self) -> None:
@@ -95,14 +98,20 @@ class Tour:
             bpy.ops.hashlight.capture_and_train("INVOKE_DEFAULT")
         captures = window.addon("capture.under_way")
         window.show_renders(False)
-        for views in (4, 8, 12, 16):  # each within the patience of a test
-            yield lambda views=views: (job := captures.current()) is None or job.done >= views
+        yield from self._wait_for_views(4, 8, 12, 16)
         yield lambda: registry.current().status is not None and registry.current().status.step > 0
         yield 0.5
         self._take("capture", [0, 0, window.window.width, window.window.height])
+        yield from self._wait_for_views(20, 24)
         yield lambda: not captures.is_capturing()
         yield lambda: registry.current().status.seconds >= 45.0
         yield lambda: registry.current().is_trained
+
+    def _wait_for_views(self, *counts: int) -> Steps:
+        """Wait until so many views are captured, each count within the patience of a test."""
+        captures = self._window.addon("capture.under_way")
+        for count in counts:
+            yield lambda count=count: (job := captures.current()) is None or job.done >= count
 
     def _look_around(self) -> Steps:
         """The neural view where the objects were, and all that the panel says of it."""
@@ -160,6 +169,35 @@ class Tour:
         yield 3.0
         left, top, right, _ = self._area()
         self._take("baked-plane", [left, top, right, window.window.height])
+
+    def _import(self, captured: Path) -> Steps:
+        """A dataset in a scene of its own: its cameras around what was learnt from its pictures."""
+        window = self._window
+        dataset = Path(tempfile.mkdtemp(prefix="datasets-")) / "still-life"
+        shutil.copytree(captured, dataset)
+        yield from window.start_anew()
+        yield from window.open_tab()
+        scene = bpy.context.scene
+        scene.hashlight.folder = tempfile.mkdtemp(prefix="run-")
+        scene.hashlight.training.seconds, scene.hashlight.training.evaluate_every = 60.0, 0.0
+        window.view.view_location, window.view.view_distance = (0.0, 0.0, 1.0), 7.5
+        imports = window.addon("importing.imports")
+        with window.viewport():
+            bpy.ops.hashlight.import_dataset(filepath=str(dataset))
+        yield lambda: not imports.is_importing()
+        with window.viewport():
+            bpy.ops.hashlight.train()
+        registry = self._registry
+        yield lambda: registry.current().status is not None and registry.current().status.step > 0
+        yield lambda: registry.current().is_trained
+        with window.viewport():
+            bpy.ops.hashlight.neural_view()
+        neural_view = window.addon("preview.neural_view")
+        yield lambda: neural_view.describe(window.space).startswith("Sharp")
+        yield 1.0
+        self._take("import", [0, 0, window.window.width, 985])  # down to the end of training
+        with window.viewport():
+            bpy.ops.hashlight.neural_view()
 
     def _connect(self) -> Steps:
         """The preferences for an engine elsewhere."""

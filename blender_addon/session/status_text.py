@@ -58,7 +58,7 @@ def describe_training(session: EngineSession) -> list[str]:
     lines.append(views)
     if session.evaluations:
         last = session.evaluations[-1]
-        lines.append(f"PSNR {last.psnr:.2f} dB, SSIM {last.ssim:.3f} after {describe_seconds(last.seconds)}")
+        lines.append(f"PSNR {last.psnr:.2f} dB, SSIM {last.ssim:.3f} at {describe_seconds(last.seconds)}")
     return lines
 
 
