@@ -10,19 +10,22 @@ Result = dict[str, Any]
 
 
 def calls_table(results: Sequence[Result]) -> str:
-    """How long Blender's main thread was kept, by function: a histogram of calls."""
+    """How long Blender's main thread was kept, by function: first calls apart, of the others a histogram."""
     if not results:
         return ""
     edges = results[0]["edges_ms"]
-    head = ["while", "what", "calls", "median, ms", "longest, ms", "longest, CPU ms", "first, CPU ms"]
-    head += [*(f"< {edge}" for edge in edges), f">= {edges[-1]}"]
+    head = ["while", "what", "calls", "first, CPU ms", "median, CPU ms", "longest, CPU ms", ">= 10 ms of CPU"]
+    head += ["median, ms", "longest, ms", *(f"< {edge}" for edge in edges), f">= {edges[-1]}"]
     rows = []
     for result in results:
         for title, calls in result["calls"].items():
             for row in calls:
-                names = ("median_ms", "longest_ms", "longest_cpu_ms", "first_cpu_ms")
-                figures = [f"{row[name]:.1f}" for name in names]
-                rows.append([title, row["name"], str(row["calls"]), *figures, *map(str, row["counts"])])
+                texts = {name: f"{value:.1f}" for name, value in row.items() if name.endswith("_ms")}
+                texts |= {name: str(row[name]) for name in ("calls", "too_long_cpu") if name in row}
+                names = ("calls", "first_cpu_ms", "median_cpu_ms", "longest_cpu_ms", "too_long_cpu")
+                figures = [texts.get(name, "") for name in (*names, "median_ms", "longest_ms")]
+                counts = map(str, row.get("counts", [""] * (len(edges) + 1)))
+                rows.append([title, row["name"], *figures, *counts])
     return _markdown(head, rows)
 
 

@@ -37,6 +37,7 @@ from benchmarks.results import write_result  # noqa: E402
 from benchmarks.window_tables import calls_table, latency_table, stopping_table  # noqa: E402
 
 EDGES = (1, 2, 5, 10, 20, 50)  # milliseconds
+TOO_LONG = 10.0  # milliseconds of computing
 TURNS = 20
 LIVE_FRAMES = 8
 FRAMES = 60
@@ -52,7 +53,12 @@ CALLS = (
     ("preview.neural_view", "_draw", "neural view, drawing"),
     ("capture.plan_drawing", "_draw_lines", "plan, lines"),
     ("capture.plan_drawing", "_draw_numbers", "plan, numbers"),
+    ("capture.plan_watch", "_tick", "plan, check"),
+    ("preview.plane_drawing", "_tick", "plane in Solid shading, timer"),
+    ("preview.plane_drawing", "_draw", "plane in Solid shading, drawing"),
+    ("write_lock", "_watch", "write lock, timer"),
 )
+BUTTONS = ("HASHLIGHT_OT_preview_live", "HASHLIGHT_OT_neural_view")
 PARTS = (("preview.live", "show_picture", "a picture onto its plane (part of messages)"),)
 CAPTURE = "capture, all else"
 RENDER_CALL = "Blender's own start of a render, for each view"
@@ -106,6 +112,16 @@ class Stopwatch:
 
         operator.modal = modal
 
+    def wrap_button(self, operator: type[bpy.types.Operator]) -> None:
+        """``wrap`` for an operator's ``execute``, likewise."""
+        function = operator.execute
+
+        def execute(self_: bpy.types.Operator, context: bpy.types.Context) -> set[str]:
+            with self._timed(f"button {operator.bl_label}"):
+                return function(self_, context)
+
+        operator.execute = execute
+
     @contextlib.contextmanager
     def _timed(self, label: str) -> Iterator[None]:
         if label != RENDER_CALL:
@@ -130,11 +146,15 @@ class Stopwatch:
 def measure(window: Window, keep: bool) -> Steps:
     """All of it, in one Blender."""
     watch = Stopwatch()
-    plan_drawing = window.addon("capture.plan_drawing")
-    plan_drawing.unregister()
-    for module, name, label in CALLS + PARTS:
-        watch.wrap(window.addon(module), name, label)
-    plan_drawing.register()
+    drawing = [window.addon(name) for name in ("capture.plan_drawing", "preview.plane_drawing")]
+    for module in drawing:
+        module.unregister()
+    for path, name, label in CALLS + PARTS:
+        watch.wrap(window.addon(path), name, label)
+    for module in drawing:
+        module.register()
+    for name in BUTTONS:
+        watch.wrap_button(getattr(window.addon("preview.operators"), name))
     for panel in bpy.types.Panel.__subclasses__():
         if panel.__name__.startswith("HASHLIGHT_PT_"):
             watch.wrap_panel(panel)
@@ -143,6 +163,8 @@ def measure(window: Window, keep: bool) -> Steps:
 
     window.region("UI").active_panel_category = "Hashlight"
     yield from _train(window)
+    beginning = watch.take()
+    device_name = window.addon("session.registry").current().welcome.device_name
     alone = yield from _redraw(window)
     turns = yield from _turn(window)
     following = watch.take()
@@ -154,14 +176,14 @@ def measure(window: Window, keep: bool) -> Steps:
     yield from _capture_hd(window)
     capturing = watch.take()
     stops["capture stopped in the middle of a view"] = yield from _stop_captures(window)
-    session = window.addon("session.registry").current()
     region = window.region()
     result = {
         "dataset": "blender",
-        "device_name": session.welcome.device_name,
+        "device_name": device_name,
         "blender": bpy.app.version_string,
         "viewport": [region.width, region.height],
         "calls": {
+            "planning, first capture, engine's start": _summarize(beginning),
             "following the view": _summarize(following),
             "1080p pictures": _summarize(showing),
             "capturing 1080p": _summarize(capturing),
@@ -184,9 +206,11 @@ def _summarize(times: dict[str, list[tuple[float, float]]]) -> list[dict[str, An
         clock, cpu = np.array(spans).T
         row = {"name": label, "calls": len(spans), "first_ms": clock[0], "first_cpu_ms": cpu[0]}
         if len(spans) > 1:
-            row |= {"median_ms": np.median(clock[1:]), "longest_ms": clock[1:].max(), "longest_cpu_ms": cpu[1:].max()}
+            row |= {"median_ms": np.median(clock[1:]), "longest_ms": clock[1:].max()}
+            row |= {"median_cpu_ms": np.median(cpu[1:]), "longest_cpu_ms": cpu[1:].max()}
+            row["too_long_cpu"] = int((cpu[1:] >= TOO_LONG).sum())
             row["counts"] = np.histogram(clock[1:], bins=[0.0, *EDGES, np.inf])[0].tolist()
-            rows.append(row)
+        rows.append(row)
     return rows
 
 

@@ -22,7 +22,7 @@ from .picture_shader import get_quad, get_shader
 
 # A texture can only be filled as a whole, and a large one takes longer than Blender may be kept waiting.
 STRIP_PIXELS = 1 << 16
-_SIDE = 3  # of textures that only stand for others; no power of two: drivers may have code of its own for these
+_SIDE = 3  # of textures that only stand for others; no power of two, as in ``cut_into_strips``
 
 _is_warm = False
 
@@ -45,6 +45,21 @@ def picture_on_square(square_to_world: np.ndarray) -> np.ndarray:
     result[:, :2] = square_to_world[:, :2]
     result[:, 2] = square_to_world[:, 3] - 0.5 * (square_to_world[:, 0] + square_to_world[:, 1])
     return result
+
+
+def cut_into_strips(width: int, height: int) -> np.ndarray:
+    """The rows [n + 1] at which the strips of a picture of this size begin and end, from the bottom up.
+
+    No texture is to be as high as a power of two: software drivers have code of their own for these, and would compile
+    the shader again while the first picture waits.
+    """
+    fewest = min(-(-width * height // STRIP_PIXELS), height)
+    for count in range(fewest, min(fewest + 8, height) + 1):
+        edges = np.linspace(0, height, count + 1).astype(int)
+        rows = np.minimum(edges[1:] + 1, height) - np.maximum(edges[:-1] - 1, 0)  # with those to blend with
+        if np.all(rows & (rows - 1)):
+            return edges
+    return np.linspace(0, height, fewest + 1).astype(int)
 
 
 def make_table_texture(table: np.ndarray) -> gpu.types.GPUTexture:
@@ -110,13 +125,13 @@ class PictureTexture:
         self._pixels: np.ndarray | None = pixels
         self._depth = depth
         self._has_depth = depth is not None
+        self._edges = cut_into_strips(width, height).tolist()
         self._strips: list[_Strip] = []
-        self._uploaded = 0  # rows
 
     @property
     def is_ready(self) -> bool:
         """Whether all of it is where it can be drawn from."""
-        return self._uploaded == self.height
+        return len(self._strips) == len(self._edges) - 1
 
     def upload(self, seconds: float) -> bool:
         """Go on with the upload for about so long, by one strip at least; returns ``is_ready``."""
@@ -160,8 +175,7 @@ class PictureTexture:
 
     def _upload_strip(self) -> None:
         assert self._pixels is not None
-        bottom = self._uploaded
-        top = min(bottom + max(1, STRIP_PIXELS // self.width), self.height)
+        bottom, top = self._edges[len(self._strips) :][:2]
         first, end = max(bottom - 1, 0), min(top + 1, self.height)
         size = (self.width, end - first)
         texels = slice(first * self.width, end * self.width)
@@ -171,7 +185,6 @@ class PictureTexture:
         self._strips.append(
             _Strip((bottom / self.height, top / self.height, float(first), float(self.height)), color, depth)
         )
-        self._uploaded = top
 
 
 def _texture(size: tuple[int, ...], kind: str, values: np.ndarray) -> gpu.types.GPUTexture:

@@ -273,3 +273,17 @@ def test_a_pictures_memory_is_used_again_once_no_part_of_it_is_needed(addon: Imp
     again[:] = 3.0
     memory.borrow(1000)[:] = 4.0
     np.testing.assert_array_equal(part, kept)
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (1057, 692), (480, 320), (100, 512), (7000, 3), (1, 1)])
+def test_a_picture_is_cut_into_small_strips_without_gaps(addon: Import, size: tuple[int, int]) -> None:
+    drawing = addon("preview.drawing")
+    width, height = size
+    edges = drawing.cut_into_strips(width, height)
+    assert edges[0] == 0
+    assert edges[-1] == height
+    rows = np.diff(edges)
+    assert rows.min() >= 1
+    assert rows.max() <= drawing.STRIP_PIXELS // width + 1
+    textures = [min(top + 1, height) - max(bottom - 1, 0) for bottom, top in itertools.pairwise(edges)]
+    assert height < 8 or not any(rows & (rows - 1) == 0 for rows in textures), "a power of two"
