@@ -68,3 +68,14 @@ def test_what_is_before_the_plane_hides_it_in_solid_shading(window: Window) -> S
     bpy.ops.mesh.primitive_cube_add(size=0.5, location=towards)
     yield 1.0
     assert seen()[1] > 0.2, "the cube should be seen here"
+
+
+def test_a_saved_picture_is_seen_in_solid_shading_when_its_file_is_opened(window: Window) -> Steps:
+    camera = _show_board(window)
+    path = str(window.out / "board.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    yield 0.5  # a file that was just loaded has no window to change things in yet
+    yield lambda: _is_drawn(window)
+    yield 1.0
+    board.check_in_place(window, "board opened", camera)
