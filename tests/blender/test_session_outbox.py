@@ -132,3 +132,23 @@ def test_words_about_views_that_were_never_offered_are_ignored(addon: Import) ->
     outbox.mark("stranger", "held")
     assert len(outbox) == 0
     assert "stranger" not in outbox
+
+
+def test_many_views_are_sent_over_several_calls(addon: Import, put: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    outgoing = addon("session.outgoing")
+    monkeypatch.setattr(outgoing, "SEND_BUDGET", 0.05)
+    outbox, sent = addon("session.outbox").ViewOutbox(), []
+
+    class SlowLink:
+        pending_bytes = 0
+
+        def send(self, view: Any) -> None:
+            time.sleep(0.06)
+            sent.append(view.name)
+
+    for name in "abc":
+        put(outbox, name)
+    waiting = outgoing.Outgoing(SlowLink(), outbox, lambda trouble: None)
+    for expected in ("a", "ab", "abc", "abc"):
+        waiting.send(is_run_open=True)
+        assert "".join(sent) == expected
