@@ -234,7 +234,14 @@ class Worker:
             former.announce()  # a client that came back: everything is still here
             return
         self.status = Status(state="warming up", message=f"opening {request.run}")
-        session = Session(request, self._root, self.device, self._post)
+        try:
+            session = Session(request, self._root, self.device, self._post)
+        except Exception:
+            if former is not None:
+                # Its client has turned away from it, and could no longer pause it.
+                former.pause()
+                self._attempt(former.save_if_changed, former.name)
+            raise
         if former is not None:
             self._attempt(former.close, former.name)
         self._session = session

@@ -222,6 +222,17 @@ def test_bad_settings_are_named_and_leave_the_open_run_alone(client: EngineClien
     assert len(open_run(client, "sphere", resume=True).views) == 8
 
 
+def test_a_run_that_cannot_be_opened_leaves_the_former_one_saved_and_paused(client: EngineClient) -> None:
+    open_run(client, "left behind")
+    client.send(add_view(0))
+    client.send(Train(running=True))
+    client.wait_for(Status, PATIENCE, lambda status: status.state == "training" and status.step > 3)
+    expect_problem(client, OpenRun(run="x", bounds=sphere_bounds(), preset="fast"), "config")
+    saved = client.wait_for(SnapshotSaved, PATIENCE)
+    paused = client.wait_for(Status, PATIENCE, lambda status: status.state == "paused")
+    assert Path(saved.path).parent.name == "left behind" and paused.step == saved.step > 3
+
+
 @pytest.mark.parametrize("side", [0, 100_000])
 def test_impossible_sizes_are_refused_by_the_engine_too(client: EngineClient, side: int, address: Address) -> None:
     client.close()
