@@ -26,7 +26,7 @@ class HASHLIGHT_OT_set_up_engine(bpy.types.Operator):
         description="What the engine is to compute on",
         items=(
             ("cpu", "CPU", "The processor; works everywhere"),
-            ("cuda", "CUDA", "An NVIDIA graphics card: much faster. On Windows, Torch Index must say where its torch is"),
+            ("cuda", "CUDA", "An NVIDIA graphics card: much faster. On Windows, Torch Index says where its torch is"),
         ),
         default="cpu",
         options={"SKIP_SAVE"},
