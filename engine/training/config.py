@@ -55,8 +55,8 @@ class TrainConfig:
     coarse_until: int = 0
     coarse_progress: float = 0.6
     # Captured depth: how far behind the surface rays go on, and weight and unit of length of the line-of-sight loss.
-    # The trust in it halves every so many steps, down to a tenth, so that the weight shrinks and that distance grows:
-    # at once depth puts surfaces where they are, later it would hold them harder than antialiased pictures allow.
+    # The weight halves every so many steps, down to a tenth, and when it is there, that distance becomes ten times as
+    # long: at once depth puts surfaces where they are, later it would hold them harder than antialiased pictures allow.
     depth_margin: float = 0.06
     depth_weight: float = 0.05
     depth_half_life: int = 400
@@ -111,7 +111,9 @@ class TrainConfig:
 
     def depth_margin_at(self, step: int) -> float:
         """How far behind a captured surface a training step's rays go on, in unit-cube lengths."""
-        return self.depth_margin / self._trust_depth(step) / self.growth
+        trust = self._trust_depth(step)
+        margin = self.depth_margin / trust if trust == _LASTING_TRUST else self.depth_margin
+        return margin / self.growth
 
     def _trust_depth(self, step: int) -> float:
         return max(0.5 ** (step / self.depth_half_life), _LASTING_TRUST)

@@ -57,5 +57,6 @@ def test_captured_depth_counts_most_at_the_beginning() -> None:
     config = choose_preset("gpu", "cpu", {"depth_weight": 0.08, "depth_margin": 0.05, "depth_half_life": 100})
     assert config.depth_weight_at(0) == 0.08 and config.depth_weight_at(100) == pytest.approx(0.04)
     assert config.depth_weight_at(10_000) == pytest.approx(0.008)
-    # While it counts for less, rays look farther behind the surface.
-    assert config.depth_margin_at(0) == 0.05 and config.depth_margin_at(10_000) == pytest.approx(0.5)
+    # Then rays look farther behind the surface, too.
+    assert config.depth_margin_at(0) == config.depth_margin_at(300) == 0.05
+    assert config.depth_margin_at(400) == config.depth_margin_at(10_000) == pytest.approx(0.5)
