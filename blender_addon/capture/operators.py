@@ -1,6 +1,8 @@
-"""Capture, cancel that."""
+"""Capture, stop that."""
 
 from __future__ import annotations
+
+import time
 
 import bpy
 
@@ -34,7 +36,7 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
     _job: CaptureJob
     _scene_name = ""
     _is_stopping = False
-    _shown = ""  # in the status bar
+    _shown: tuple[str, bool, int] = ("", False, 0)
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -53,7 +55,7 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         global _stopped_at
-        if under_way.is_stop_wanted() or escape_watch.is_pressed() or (event.type == "ESC" and event.value == "PRESS"):
+        if escape_watch.is_pressed() or (event.type == "ESC" and event.value == "PRESS"):
             self._is_stopping = True
             self._show_progress(context)
         elif event.type != "TIMER":
@@ -64,7 +66,11 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
                 if self._job.is_busy:  # the renderer takes a moment, in which Blender is all the user's
                     return {"PASS_THROUGH"}
                 raise CaptureCancelled
-            self._job.advance()
+            is_view_done = self._job.advance() is not None
+            if is_view_done and under_way.is_stop_wanted() and self._job.done < self._job.total:
+                self._end()
+                self.report({"WARNING"}, f"Capture stopped, {self._count()}: run it to go on")
+                return {"CANCELLED"}
         except StopIteration:
             self._end()
             self._report_result()
@@ -76,9 +82,8 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
             if words:
                 self._job.warn(f"View {_stopped_at} could not be rendered: {words}")
             self._end()
-            count = f"{self._job.done} of {self._job.total} are done"
             why = f" ({words})" if words else ""
-            self.report({"WARNING"}, f"Capture stopped at view {_stopped_at}{why}, {count}: run it to go on")
+            self.report({"WARNING"}, f"Capture stopped at view {_stopped_at}{why}, {self._count()}: run it to go on")
             return {"CANCELLED"}
         except Exception as error:
             if isinstance(error, CaptureError):
@@ -136,15 +141,20 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
             scene.hashlight.capture.capture_warnings = "\n".join(self._job.warnings)
 
     def _show_progress(self, context: bpy.types.Context) -> None:
-        job = self._job
         words = f"Capturing: {under_way.describe_capture()[1]} — Esc stops"
         if self._is_stopping:
-            words = f"Stopping the capture, {job.done} of {job.total} views are done"
-        if words != self._shown:  # each time costs a redraw
-            self._shown = words
-            context.window_manager.progress_update(job.done)
+            words = f"Stopping the capture, {self._count()}"
+        elif under_way.is_stop_wanted():
+            words = f"Stopping after this view, {self._count()} — Esc stops at once"
+        shown = words, bpy.app.is_job_running("RENDER"), int(time.monotonic())
+        if shown != self._shown:  # each time costs a redraw; the view's own progress stands in the panel
+            self._shown = shown
+            context.window_manager.progress_update(self._job.done)
             context.workspace.status_text_set(words)
             redraw_sidebars()
+
+    def _count(self) -> str:
+        return f"{self._job.done} of {self._job.total} views are done"
 
     def _report_result(self) -> None:
         for warning in self._job.warnings:
@@ -152,11 +162,11 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         self.report({"INFO"}, f"Captured {self._job.total} views into {self._job.dataset.folder}")
 
 
-class HASHLIGHT_OT_cancel_capture(bpy.types.Operator):
+class HASHLIGHT_OT_stop_capture(bpy.types.Operator):
     # Only of use in a window: elsewhere a capture returns when it is done.
-    bl_idname = "hashlight.cancel_capture"
-    bl_label = "Cancel Capture"
-    bl_description = "Stop after the view at hand; Esc, or the cross in the status bar, stops in the middle of it"
+    bl_idname = "hashlight.stop_capture"
+    bl_label = "Stop After This View"
+    bl_description = "Stop when the view at hand is done; the cross beside its progress, or Esc, stops in the middle of it"
     bl_options = {"REGISTER"}
 
     @classmethod
@@ -174,5 +184,5 @@ def _is_harmless_click(context: bpy.types.Context, event: bpy.types.Event) -> bo
     return event.type == "LEFTMOUSE" and (is_over_our_panels(context, x, y) or is_over_status_bar(context, y))
 
 
-CLASSES = (HASHLIGHT_OT_capture, HASHLIGHT_OT_cancel_capture, escape_watch.HASHLIGHT_OT_watch_escape)
+CLASSES = (HASHLIGHT_OT_capture, HASHLIGHT_OT_stop_capture, escape_watch.HASHLIGHT_OT_watch_escape)
 register, unregister = under_way.register, under_way.unregister

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..layout import SidebarPanel, draw_words, lay_out_settings
-from .under_way import describe_capture, is_capturing
+from .under_way import describe_capture, is_capturing, is_stop_wanted
 
 
 class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
@@ -19,7 +19,14 @@ class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
         if is_capturing():
             share, words = describe_capture()
             layout.progress(factor=share, text=words)
-            layout.operator("hashlight.cancel_capture", icon="CANCEL")
+            row = layout.row()
+            if bpy.app.is_job_running("RENDER"):
+                row.template_running_jobs()  # with a cross that stops in the middle of the view
+            else:
+                row.label(text="Storing the view", icon="SCENE")
+            row = layout.row()
+            row.enabled = not is_stop_wanted()
+            row.operator("hashlight.stop_capture", icon="PAUSE")
             _draw_warnings(layout, context, settings.plan_warnings)
             return
         row = layout.row(align=True)

@@ -75,6 +75,7 @@ def _set_up(scene: bpy.types.Scene, view_layer_name: str, width: int, height: in
     render.use_sequencer = False
     render.use_compositing = True
     render.use_stamp = False
+    render.use_lock_interface = False  # nothing can be edited meanwhile anyway, and the window stays usable
     render.film_transparent = True
     render.use_persistent_data = True  # only the camera moves from view to view
     compat.use_cpu_compositor(scene)

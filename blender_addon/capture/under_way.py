@@ -67,7 +67,7 @@ def end() -> CaptureJob | None:
 
 
 def ask_to_stop() -> None:
-    """Have the capture in the window stop after the view at hand."""
+    """Have the capture in the window stop when the view at hand is done."""
     global _is_stop_wanted
     _is_stop_wanted = True
 

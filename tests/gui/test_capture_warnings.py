@@ -28,7 +28,7 @@ def test_warnings_of_the_plan_and_of_a_stopped_capture_stay_in_the_panel(window:
     assert capture.is_capturing(), "the plan's warnings are there before the capture is over"
     window.screenshot("capture plan warnings")
     yield lambda: capture.describe_capture()[0] > 0.05
-    bpy.ops.hashlight.cancel_capture()
+    bpy.ops.hashlight.stop_capture()
     yield lambda: not capture.is_capturing()
     assert settings.capture_warnings.startswith("The bounds cut off part of the subject in ")
     assert "\n" not in settings.capture_warnings

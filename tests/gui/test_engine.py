@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
 import bpy
 import numpy as np
 import x_input
 from captures import PaintEngine, begin_to_paint, is_capturing, prepare
 from window import ADDON, Steps, Window
+
+ROW = 26  # pixels from row to row of a panel
 
 
 def test_the_neural_view_follows_and_an_engines_death_is_told(window: Window) -> Steps:
@@ -132,22 +135,57 @@ def test_the_window_is_drawn_while_a_view_is_rendered(window: Window) -> Steps:
     assert not bpy.context.scene.hashlight.capture.capture_warnings, "Esc is no failure"
 
 
-def test_the_panels_can_be_used_during_a_capture_and_cancel_it_while_the_scene_is_left_alone(window: Window) -> Steps:
+def _count_views() -> int:
+    folder = bpy.path.abspath(bpy.context.scene.hashlight.folder)
+    return len(list(Path(folder).glob("**/images/*.exr")))
+
+
+def _panel_rows(window: Window, name: str) -> tuple[int, int, int]:
+    """Where the capture's progress stands in the sidebar: the left and right end of the panel's rows, and the row of
+    pixels of its middle, in pixels of the screen. The view's own progress is a row below it, then the button."""
+    sidebar = window.region("UI")
+    top = window.window.height - sidebar.y - sidebar.height
+    picture = window.screenshot(name)[top : top + sidebar.height, sidebar.x : sidebar.x + sidebar.width]
+    is_blue = (np.abs(picture - (0.28, 0.45, 0.7)) < 0.06).all(axis=2).sum(axis=1) > 40
+    return sidebar.x, sidebar.x + sidebar.width, top + int(np.nonzero(is_blue)[0][0]) + 8
+
+
+def test_the_panels_can_be_used_during_a_capture_and_stop_it_while_the_scene_is_left_alone(window: Window) -> Steps:
     yield from window.open_tab()
     yield from begin_to_paint(window, endless="train_002")
+    before = _count_views()
     sphere = bpy.data.objects["Sphere"]
     sphere.select_set(False)
-    region, sidebar = window.region(), window.region("UI")
+    region = window.region()
     yield from window.click(region.x + region.width // 2, window.window.height - region.y - region.height // 2)
     assert not sphere.select_get(), "a click selects an object"
-    top = window.window.height - sidebar.y - sidebar.height
-    picture = window.screenshot("capture panel")[top : top + sidebar.height, sidebar.x : sidebar.x + sidebar.width]
-    progress = np.nonzero((np.abs(picture - (0.28, 0.45, 0.7)) < 0.06).all(axis=2).sum(axis=1) > 40)[0]
-    yield from window.click(sidebar.x + sidebar.width // 3, top + int(progress[0]) + 34)  # Cancel is below it
+    left, right, progress = _panel_rows(window, "capture panel")
+    yield from window.click((2 * left + right) // 3, progress + 2 * ROW)
+    assert is_capturing(window) and bpy.app.is_job_running("RENDER"), "the view at hand is not kept"
+    window.screenshot("capture panel stopping")
     PaintEngine.endless = ""
     yield lambda: not is_capturing(window)
-    folder = window.addon("folders").capture_folder(bpy.context.scene)
-    assert 0 < len(list((folder / "images").glob("*.exr"))) < 5, "the capture was not cancelled"
+    assert _count_views() == before + 1
+
+
+def test_the_cross_in_the_panel_cancels_a_capture_in_the_middle_of_a_view(window: Window) -> Steps:
+    bpy.context.scene.render.use_lock_interface = True  # which would take the cross away
+    yield from window.open_tab()
+    yield from begin_to_paint(window, endless="train_002")
+    before = _count_views()
+    yield 1.5
+    left, right, progress = _panel_rows(window, "capture cross")
+    for x in range(right - 24, (left + right) // 2, -6):
+        if not bpy.app.is_job_running("RENDER"):
+            break
+        yield from window.click(x, progress + ROW)
+    asked = time.monotonic()
+    yield lambda: not is_capturing(window)
+    (window.out / "cross.txt").write_text(f"{time.monotonic() - asked:.3f} s from the click to the end\n", "utf-8")
+    assert _count_views() == before
+    assert bpy.context.scene.render.use_lock_interface
+    with window.viewport():
+        assert bpy.ops.hashlight.capture.poll()
 
 
 def test_the_cross_in_the_status_bar_cancels_a_capture(window: Window) -> Steps:
