@@ -166,7 +166,7 @@ class HASHLIGHT_OT_stop_capture(bpy.types.Operator):
     # Only of use in a window: elsewhere a capture returns when it is done.
     bl_idname = "hashlight.stop_capture"
     bl_label = "Stop After This View"
-    bl_description = "Stop when the view at hand is done; the cross beside its progress, or Esc, stops in the middle of it"
+    bl_description = "Stop when this view is done; the cross beside its progress, or Esc, stops in the middle of it"
     bl_options = {"REGISTER"}
 
     @classmethod
