@@ -37,9 +37,16 @@ def main() -> int:
         print("|---|---|---|---|---|")
         for width, height in SIZES:
             color = np.random.default_rng(0).random((height, width, 4)).astype(np.float16)
-            image = picture.update_image(None, "Benchmark", color)
+            image = picture.update_image(None, "Benchmark", (width, height), picture.to_blender_pixels(color))
             cells = []
-            for work in (lambda: picture.to_blender_pixels(color), lambda: picture.update_image(image, "", color)):  # noqa: B023
+
+            def convert() -> np.ndarray:
+                return picture.to_blender_pixels(color)  # noqa: B023
+
+            def update() -> None:
+                picture.update_image(image, "", (width, height), convert())  # noqa: B023
+
+            for work in (convert, update):
                 seconds = sorted(_time(work) for _ in range(REPEATS))
                 cells += [f"{1e3 * seconds[0]:.1f}", f"{1e3 * seconds[REPEATS // 2]:.1f}"]
             print(f"| {width}x{height} | {' | '.join(cells)} |")

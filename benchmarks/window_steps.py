@@ -206,9 +206,11 @@ def capture_hd(window: Window) -> Steps:
     yield lambda: registry.current().views.count("held") == CAPTURED
 
 
-def time_stopped_captures(window: Window) -> Steps:
-    """Milliseconds from pressing Esc in the middle of a view until the capture is over; each time."""
-    times = []
+def time_stopped_captures(window: Window, size: tuple[int, int]) -> Steps:
+    """Milliseconds from pressing Esc in the middle of a view of this width and height until the capture is over; each
+    time."""
+    capture, times = bpy.context.scene.hashlight.capture, []
+    capture.resolution_x, capture.resolution_y = size
     for _ in range(STOPS):
         _begin_capture(window, STOPPED_SAMPLES)
         yield lambda: bpy.app.is_job_running("RENDER")

@@ -32,6 +32,7 @@ from benchmarks.window_stopwatch import CAPTURE, RENDER_CALL, Stopwatch  # noqa:
 from benchmarks.window_tables import calls_table, latency_table, stopping_table  # noqa: E402
 
 EDGES = (1, 2, 5, 10, 20, 50)  # milliseconds
+STOPPED_SIZES = ((800, 800), steps.HD)
 TOO_LONG = 10.0  # milliseconds of computing
 CALLS = (
     ("session.registry", "_tick", "messages"),
@@ -84,7 +85,9 @@ def measure(window: Window, keep: bool) -> Steps:
     watch.take()
     yield from steps.capture_hd(window)
     capturing = watch.take()
-    stops["capture stopped in the middle of a view"] = yield from steps.time_stopped_captures(window)
+    for size in STOPPED_SIZES:
+        what = f"capture stopped in the middle of a view of {size[0]}x{size[1]}"
+        stops[what] = yield from steps.time_stopped_captures(window, size)
     region = window.region()
     result = {
         "dataset": "blender",

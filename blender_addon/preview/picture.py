@@ -40,14 +40,16 @@ def to_blender_pixels(color: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def update_image(image: bpy.types.Image | None, name: str, color: np.ndarray) -> bpy.types.Image:
-    """Put a picture [H, W, 4] float16, as in ``to_blender_pixels``, into ``image``, or into a new one called ``name``
-    when there is none of the right size. Returns the image that holds it now; the former one is gone."""
-    size = (color.shape[1], color.shape[0])
+def update_image(
+    image: bpy.types.Image | None, name: str, size: tuple[int, int], pixels: np.ndarray
+) -> bpy.types.Image:
+    """Put ``pixels``, as ``to_blender_pixels`` makes them of a picture of this width and height, into ``image``, or
+    into a new one called ``name`` when that is of another size. Returns the image that holds them now; the former one
+    is gone."""
     target = image if has_size(image, size) else make_image(name, size)
     if image is not None and image != target:
         replace_image(image, target)
-    write_pixels(target, to_blender_pixels(color))
+    write_pixels(target, pixels)
     return target
 
 

@@ -22,7 +22,7 @@ from .. import app_handlers
 from ..background import Task, describe_failure
 from ..preview import requests
 from ..preview.material import ensure_material, picture_node
-from ..preview.picture import update_image
+from ..preview.picture import to_blender_pixels, update_image
 from ..preview.plane import choose_distance, ensure_plane, fit_aspect, frustum_matrix
 from ..session import registry
 from ..session.engine_session import EngineSession
@@ -54,11 +54,13 @@ class _Comparison:
 
 @dataclass(frozen=True, eq=False)
 class _Composed:
-    """What a thread has made of a neural picture and the captured one."""
+    """What a thread has made of a neural picture and the captured one: ``pixels`` as Blender keeps a picture of this
+    width and height."""
 
     truth: np.ndarray
     psnr: float
-    picture: np.ndarray
+    size: tuple[int, int]
+    pixels: np.ndarray
 
 
 @dataclass
@@ -122,7 +124,8 @@ def _compose(comparison: _Comparison, neural: np.ndarray, mode: Mode, gain: floa
     """From any thread. Raises CaptureError when the captured picture can't be read."""
     truth = comparison.truth if comparison.truth is not None else read_truth(comparison.truth_path)
     color_space = comparison.color_space
-    return _Composed(truth, psnr(neural, truth, color_space), compose(neural, truth, mode, gain, color_space))
+    score, picture = psnr(neural, truth, color_space), compose(neural, truth, mode, gain, color_space)
+    return _Composed(truth, score, (picture.shape[1], picture.shape[0]), to_blender_pixels(picture))
 
 
 def _take_result() -> bool:
@@ -143,17 +146,20 @@ def _take_result() -> bool:
     elif scene is not None:
         composed = work.task.result()
         comparison.truth, comparison.psnr = composed.truth, composed.psnr
-        show_comparison(scene, comparison.camera, comparison.bounds, composed.picture)
+        show_comparison(scene, comparison.camera, comparison.bounds, composed.size, composed.pixels)
     return False
 
 
-def show_comparison(scene: bpy.types.Scene, camera: Camera, bounds: Bounds, picture: np.ndarray) -> bpy.types.Object:
-    """Put a picture of ``pictures.compose`` onto the scene's comparison plane, inside the frustum of ``camera``."""
+def show_comparison(
+    scene: bpy.types.Scene, camera: Camera, bounds: Bounds, size: tuple[int, int], pixels: np.ndarray
+) -> bpy.types.Object:
+    """Put ``pixels``, those of a picture by ``pictures.compose`` as ``to_blender_pixels`` makes them, onto the scene's
+    comparison plane, inside the frustum of ``camera``. ``size``: the picture's width and height."""
     plane = ensure_plane(scene, "comparison")
     node = picture_node(ensure_material(plane, "premultiplied"))
-    node.image = update_image(node.image, plane.name, picture)
+    node.image = update_image(node.image, plane.name, size, pixels)
     distance = choose_distance(camera, bounds, scene.hashlight.preview.place)
-    metric_aspect = (picture.shape[1] / camera.fx) / (picture.shape[0] / camera.fy)
+    metric_aspect = (size[0] / camera.fx) / (size[1] / camera.fy)
     plane.matrix_world = Matrix(fit_aspect(frustum_matrix(camera, distance), metric_aspect))
     return plane
 

@@ -40,7 +40,8 @@ def _show(addon: Import, scene: bpy.types.Scene, color: np.ndarray, distance: fl
     camera = live.preview_camera(scene)
     plane = plane_module.ensure_plane(scene, "preview")
     node = addon("preview.material").picture_node(addon("preview.material").ensure_material(plane, "premultiplied"))
-    node.image = addon("preview.picture").update_image(node.image, plane.name, color)
+    picture, size = addon("preview.picture"), (color.shape[1], color.shape[0])
+    node.image = picture.update_image(node.image, plane.name, size, picture.to_blender_pixels(color))
     plane.matrix_world = Matrix(plane_module.frustum_matrix(camera, distance))
     return plane
 

@@ -34,7 +34,8 @@ def test_looking_through_a_view_shows_both_pictures_in_its_frame(window: Window)
     truth[:] = (0.0, 1.0, 0.0, 1.0)
     both = window.addon("review.pictures").compose(neural, truth, "SIDE_BY_SIDE")
     bounds = Bounds([-1, -1, -1], [1, 1, 1])
-    comparison.show_comparison(scene, camera, bounds, both)
+    pixels = window.addon("preview.picture").to_blender_pixels(both)
+    comparison.show_comparison(scene, camera, bounds, (2 * SIZE, SIZE), pixels)
     scene.hashlight.preview.shown = "COMPARISON"
     window.space.overlay.show_overlays = False
     window.space.show_region_ui = False
