@@ -23,6 +23,8 @@ from .review import operators as review_operators
 from .review import panel as review_panel
 from .session import operators as session_operators
 from .session import panel as session_panel
+from .training import operators as training_operators
+from .training import panel as training_panel
 from .transfer import deliveries, run_files
 
 # Registered in this order, unregistered in reverse. Each module offers CLASSES, and register()/unregister() where
@@ -36,6 +38,7 @@ MODULES: tuple[ModuleType, ...] = (
     capture_operators,
     bounds_gizmo,
     session_operators,
+    training_operators,
     import_operators,
     deliveries,
     run_files,
@@ -45,6 +48,7 @@ MODULES: tuple[ModuleType, ...] = (
     setup_panel,
     capture_panel,
     session_panel,
+    training_panel,
     preview_panel,
     import_panel,
     review_panel,

@@ -10,7 +10,7 @@ from .capture.settings import HASHLIGHT_PG_capture
 from .folders import RELATIVE_TO_BLEND
 from .preview.settings import HASHLIGHT_PG_preview
 from .review.settings import HASHLIGHT_PG_review
-from .session.settings import HASHLIGHT_PG_run, HASHLIGHT_PG_training
+from .training.settings import HASHLIGHT_PG_run, HASHLIGHT_PG_training
 
 
 class HASHLIGHT_PG_scene(bpy.types.PropertyGroup):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty
 
-from ..session import registry, run, saved_state
+from ..session import registry
+from ..training import run, saved_state
 from . import jobs
 
 

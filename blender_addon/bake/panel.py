@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 
 from ..layout import SidebarPanel, draw_words, lay_out_settings
-from ..session import registry, status_text
-from . import jobs
+from ..session import registry
+from . import jobs, status_text
 from .estimate import describe_render_time
 from .paths import bake_size, frame_count
 

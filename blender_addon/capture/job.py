@@ -26,6 +26,7 @@ from .cameras import capture_size
 from .checks import Findings, is_empty
 from .dataset import CaptureDataset
 from .errors import CaptureError, ViewError
+from .failures import Failures
 from .passes import PassRenderer
 from .plan import GENERATED_RIGS, PlannedView, planned_views
 from .poses import camera_of_view, pose_of
@@ -36,9 +37,6 @@ from .view_order import order_views, spread_views
 Pixels = tuple[np.ndarray, np.ndarray | None]
 T = TypeVar("T")
 ViewListener = Callable[[str, Split, Camera, np.ndarray, np.ndarray | None, float], None]
-
-# So many views in a row that can't be rendered are no accident: the others couldn't be either.
-MAX_FAILURES_IN_A_ROW = 3
 
 _STORING_PATIENCE = 5.0  # seconds to wait for a view that is being stored when the capture ends under it
 
@@ -84,7 +82,7 @@ class CaptureJob:
         self._on_view = on_view
         self._in_window = in_window
         self._objects = {obj.name for obj in scene.objects if roles.role_of(obj) is None}
-        self._failures: dict[str, str] = {}
+        self._failures = Failures()
         self._began = time.monotonic()
         self._rendered = 0
         self._task: Task[object] | None = None  # what is done beside the window just now
@@ -190,7 +188,6 @@ class CaptureJob:
         return records
 
     def _capture(self) -> Iterator[CapturedView | None]:
-        failed_in_a_row = 0
         for record in self._queue:
             self.current_name = record.name
             is_new = not record.is_done
@@ -199,14 +196,13 @@ class CaptureJob:
                 try:
                     color, depth = yield from self._render(record)
                 except ViewError as error:
-                    self._failures[record.name] = str(error)
+                    self._failures.note_failure(record.name, error)
                     # A renderer that failed once may keep that, and give empty pictures without a word from now on.
                     self._renderer.scene.render.use_persistent_data = False
-                    failed_in_a_row += 1
-                    if failed_in_a_row == MAX_FAILURES_IN_A_ROW:
+                    if self._failures.are_no_accident:
                         break
                     continue
-                failed_in_a_row = 0
+                self._failures.note_success()
                 self._renderer.scene.render.use_persistent_data = True
                 seconds = time.monotonic() - began
                 yield from self._beside_window(functools.partial(self._store, record, color, depth, seconds))
@@ -219,7 +215,7 @@ class CaptureJob:
             if self._on_view is not None:
                 self._on_view(record.name, record.split, record.camera, color, depth, seconds)
             yield CapturedView(record.name, record.split, record.camera, color, depth, seconds, is_new)
-        self._tell_failures()
+        self._failures.raise_any(self.done, self.total)
         if not self._findings.is_subject_seen:
             raise CaptureError(f"All {self.total} views are empty: nothing that renders is in front of the cameras")
 
@@ -276,15 +272,6 @@ class CaptureJob:
         color, depth = self.dataset.read(record.name)
         self._findings.check_view(record.name, record.camera, color, depth)
         return color, depth
-
-    def _tell_failures(self) -> None:
-        """Raise a CaptureError if there are views that could not be rendered."""
-        if self._failures:
-            name, words = next(iter(self._failures.items()))
-            raise CaptureError(
-                f"{len(self._failures)} of {self.total} views could not be rendered, {self.done} are kept. "
-                f"View {name}: {words}. Capture again to try once more"
-            )
 
 
 def _settings_of(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> Settings:

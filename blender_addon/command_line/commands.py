@@ -11,6 +11,7 @@ import bpy
 from engine.link.messages import SnapshotSaved
 
 from ..bake import jobs as bakes
+from ..bake.status_text import describe_job
 from ..capture import plan_watch
 from ..capture.bounds import bounds_object, fit_bounds, read_bounds, show_bounds
 from ..capture.job import CaptureJob, ViewListener
@@ -20,9 +21,11 @@ from ..durations import describe_rest, describe_seconds
 from ..engine_setup import jobs as setup
 from ..folders import capture_folder, session_folder
 from ..roles import objects_of
-from ..session import registry, run
+from ..session import registry
 from ..session.engine_session import EngineSession
-from ..session.status_text import describe_job, describe_progress
+from ..session.source import ensure_engine
+from ..training import run
+from ..training.status_text import describe_progress
 from ..transfer import run_files
 from .console import Console
 from .datasets import import_dataset, import_into
@@ -170,7 +173,7 @@ def _begin_to_train(scene: bpy.types.Scene, options: argparse.Namespace, console
         assert session is not None
         return session
     _plan(scene, options)
-    session = run.ensure_engine(scene)
+    session = ensure_engine(scene)
     run.open_run_for_capture(session, scene)
     run.train(session, scene)
     _render_views(scene, console, tell_listeners)

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import bpy
 
 from ..preferences import get_preferences
-from ..session import registry, run, saved_state
+from ..session import registry
 from ..session.engine_session import EngineSession
+from ..training import run, saved_state
 from .console import Console
 
 PUMP_SECONDS = 0.02

@@ -15,8 +15,9 @@ from ..capture.bounds import show_bounds
 from ..durations import describe_rest
 from ..folder_lock import FolderLock
 from ..folders import capture_folder
-from ..session import registry, run
+from ..session import registry
 from ..session.source import engine_python
+from ..training import run
 from .cameras import create_cameras, find_camera_warnings, set_render_settings
 from .dataset_import import DatasetImport, ImportFailed
 

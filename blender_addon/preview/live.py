@@ -163,7 +163,7 @@ def _on_status(session: EngineSession, status: Status) -> None:
 
 
 def _on_run(session: EngineSession, run: RunOpened) -> None:
-    if session.has_lost(_asking.request):
+    if session.frame_requests.has_lost(_asking.request):
         _asking.request = 0
     _asking.shown = None
 

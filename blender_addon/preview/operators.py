@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..session import run, saved_state
+from ..training import run, saved_state
 from . import live, neural_view, pixel_memory, plane_drawing
 
 

@@ -25,7 +25,7 @@ def ask(
     From an engine on another computer it comes compressed at a loss that hardly shows, unless it is to be ``exact``.
     """
     global _request, _asked_at
-    _request = session.request_frame(camera, quality=quality, depth=depth, exact=exact)
+    _request = session.frame_requests.ask(camera, quality=quality, depth=depth, exact=exact)
     _asked_at = time.monotonic()
     return _request
 
@@ -37,7 +37,7 @@ def is_under_way() -> bool:
 
 def take_early(session: EngineSession, wanted: Container[int]) -> Frame | None:
     """A picture for one of the requests ``wanted`` that is there already, before the pump would hand it out."""
-    frame = session.take_frame(wanted)
+    frame = session.frame_requests.take(wanted)
     if frame is not None:
         _on_frame(session, frame)
     return frame
@@ -51,7 +51,7 @@ def _on_frame(session: EngineSession, frame: Frame) -> None:
 
 def _on_run(session: EngineSession, run: RunOpened) -> None:
     global _request
-    if session.has_lost(_request):
+    if session.frame_requests.has_lost(_request):
         _request = 0
 
 

@@ -190,7 +190,7 @@ def _on_status(session: EngineSession, status: Status) -> None:
 
 def _on_run(session: EngineSession, run: RunOpened) -> None:
     if _current is not None:
-        if session.has_lost(_current.request):
+        if session.frame_requests.has_lost(_current.request):
             _current.request = 0
         _current.step = -1
 

@@ -7,7 +7,8 @@ from bpy.props import IntProperty, StringProperty
 
 from engine.link.messages import RunOpened, Status
 
-from ..session import registry, run, saved_state
+from ..session import registry
+from ..training import run, saved_state
 from . import chart_icons, comparison, scores, viewpoint
 from .views import find_view, has_views, neighbour
 

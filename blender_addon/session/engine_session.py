@@ -5,9 +5,9 @@ No ``bpy`` here. Nothing waits: calls only queue, and ``pump`` moves messages bo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 
-from engine.link.geometry import Bounds, Camera
+from engine.link.geometry import Bounds
 from engine.link.messages import (
     AddView,
     CancelJob,
@@ -19,7 +19,6 @@ from engine.link.messages import (
     Message,
     OpenRun,
     Problem,
-    Quality,
     RequestFrame,
     RunOpened,
     SaveSnapshot,
@@ -33,6 +32,7 @@ from engine.link.messages import (
 
 from .attachment import STOP_PATIENCE, Attachment, Phase
 from .connecting import EngineSource
+from .frame_requests import FrameRequests
 from .mirror import EngineMirror
 from .outbox import ViewOutbox
 from .outgoing import Outgoing
@@ -43,8 +43,9 @@ from .wishes import Wishes
 class EngineSession:
     """An engine, what is wanted of it, and what it last said.
 
-    ``views``: the captured views and whether the engine has them. ``trouble``: the last problem, until something is
-    started again; listeners that meet one set it, all else is read-only for others.
+    ``views``: the captured views and whether the engine has them. ``frame_requests``: the pictures asked of it.
+    ``trouble``: the last problem, until something is started again; listeners that meet one set it, all else is
+    read-only for others.
     """
 
     def __init__(self, source: EngineSource, former: EngineSession | None = None) -> None:
@@ -56,8 +57,7 @@ class EngineSession:
         self._wishes = Wishes()
         self._mirror = EngineMirror()
         self._outgoing = Outgoing(self._engine, self.views, self._note_trouble)
-        self._last_request = 0
-        self._last_lost_request = 0
+        self.frame_requests = FrameRequests(self._engine, self._mirror, self._queue)
 
     # --- the engine itself ---------------------------------------------------------------------------------------
 
@@ -127,7 +127,7 @@ class EngineSession:
         if not run.resume:
             self.views.clear()
         self._outgoing.clear()
-        self._last_lost_request = self._last_request
+        self.frame_requests.lose()
         self.trouble = None
         if self.phase == "ready":
             self._outgoing.append(run)
@@ -145,19 +145,6 @@ class EngineSession:
         """Pause training; its budget stays."""
         if self._wishes.pause():
             self._queue(self._wishes.training)
-
-    def request_frame(
-        self, camera: Camera, *, quality: Quality = "final", depth: bool = False, exact: bool = True
-    ) -> int:
-        """Ask for a picture; the newest request wins. Returns the id that the frame will bear."""
-        self._last_request += 1
-        request = RequestFrame(request=self._last_request, camera=camera, quality=quality, depth=depth, exact=exact)
-        self._queue(request)
-        return self._last_request
-
-    def has_lost(self, request: int) -> bool:
-        """Whether the picture of this id won't come: it was asked of a former engine, or of a former run."""
-        return request <= self._last_lost_request
 
     def evaluate(self) -> None:
         """Have the held-out views scored now; the result is appended to ``evaluations``."""
@@ -271,16 +258,6 @@ class EngineSession:
         if self._engine.is_open:
             self._outgoing.send_messages(self.run is not None)
 
-    def take_frame(self, requests: Container[int]) -> Frame | None:
-        """A picture for one of ``requests`` that has come, before the pump takes it in; None when there is none."""
-        if self.run is None:
-            return None
-        frame = self._engine.take(lambda message: isinstance(message, Frame) and message.request in requests)
-        if not isinstance(frame, Frame):
-            return None
-        self._mirror.note(frame)
-        return frame
-
     def _note(self, message: Message) -> None:
         if not self._mirror.note(message):
             return
@@ -310,4 +287,4 @@ class EngineSession:
         """What was on its way, and what only the engine knew, is gone with it."""
         self._mirror.forget_engine()
         self._outgoing.clear()
-        self._last_lost_request = self._last_request
+        self.frame_requests.lose()

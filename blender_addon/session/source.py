@@ -1,4 +1,4 @@
-"""Which engine the user's preferences name."""
+"""Which engine the user's preferences name, and having it started."""
 
 from __future__ import annotations
 
@@ -11,10 +11,19 @@ import bpy
 from ..engine_setup.bundle import own_environment
 from ..folders import session_folder
 from ..preferences import HASHLIGHT_preferences, get_preferences
+from . import registry
 from .connecting import EngineSource, LocalEngine, RunningEngine
+from .engine_session import EngineSession
 
 PYTHON_VARIABLE = "HASHLIGHT_ENGINE_PYTHON"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def ensure_engine(scene: bpy.types.Scene) -> EngineSession:
+    """The session of the engine that ``scene`` uses, started if need be. Raises ValueError in words."""
+    session = registry.obtain(engine_source(scene))
+    session.start()
+    return session
 
 
 def engine_source(scene: bpy.types.Scene) -> EngineSource:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import bpy
-
-from engine.link.messages import JobUpdate, Status
-
-from ..durations import describe_rest, describe_seconds
+from ..durations import describe_seconds
 from .engine_session import EngineSession
 
 SILENCE_PATIENCE = 10.0  # seconds; compiling for a graphics card can take some, too
@@ -18,7 +14,6 @@ _PHASES = {
     "stopping": "Saving and stopping…",
     "lost": "Lost",
 }
-_TRAINING = {"idle": "Idle", "warming up": "Warming up", "training": "Training", "paused": "Paused", "finished": "Done"}
 
 
 def describe_engine(session: EngineSession | None) -> str:
@@ -38,45 +33,3 @@ def describe_silence(session: EngineSession) -> str:
         f"The engine has not answered for {describe_seconds(session.silent_seconds)}. It may be busy, or the computer "
         "is. Restart ends it; training then goes on from the last snapshot"
     )
-
-
-def describe_progress(status: Status) -> str:
-    """What the training's progress bar says."""
-    return _TRAINING[status.state] + (describe_rest(status.eta_seconds) if status.state == "training" else "")
-
-
-def describe_training(session: EngineSession) -> list[str]:
-    """How training stands: a few short lines."""
-    status = session.status
-    if status is None:
-        return []
-    lines = [status.message] if status.message else []
-    lines.append(f"Step {status.step:,} in {describe_seconds(status.seconds)}, {status.steps_per_second:.0f} a second")
-    views = f"{status.train_views} training, {status.test_views} held-out views"
-    if waiting := session.views.count("waiting", "sent"):
-        views += f", {waiting} on the way"
-    lines.append(views)
-    if session.evaluations:
-        last = session.evaluations[-1]
-        lines.append(f"PSNR {last.psnr:.2f} dB, SSIM {last.ssim:.3f} at {describe_seconds(last.seconds)}")
-    return lines
-
-
-def describe_saved_run(saved: bpy.types.PropertyGroup) -> str:
-    """How the run stood that a .blend remembers (``scene.hashlight.run``)."""
-    words = "There is a saved run"
-    if saved.step:
-        words += f": {saved.step:,} steps in {describe_seconds(saved.seconds)}"
-    if saved.psnr:
-        words += f", PSNR {saved.psnr:.2f} dB"
-    return f"{words}. Train goes on with it, Preview and Bake use it as it is"
-
-
-def describe_job(update: JobUpdate) -> str:
-    """How a bake stands."""
-    if update.state == "running":
-        return f"{update.done} of {update.total} frames{describe_rest(update.eta_seconds)}"
-    if update.state == "done":
-        return f"{update.total} frames done"
-    words = {"cancelled": "Cancelled", "failed": "Failed"}[update.state]
-    return f"{words} after {update.done} of {update.total} frames" + (f": {update.message}" if update.message else "")

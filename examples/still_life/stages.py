@@ -85,7 +85,7 @@ def configure(scene: bpy.types.Scene, options: argparse.Namespace) -> None:
 
 def warm_up(scene: bpy.types.Scene, stop: StopRequest) -> None:
     """Open the run before there are views, so that the engine has compiled its kernels when the first one comes."""
-    addon_module("session.run").open_run_for_capture(session(), scene)
+    addon_module("training.run").open_run_for_capture(session(), scene)
     wait(lambda: session().status is not None and session().status.state == "paused", stop, ENGINE_START_TIMEOUT)
 
 

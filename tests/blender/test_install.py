@@ -45,7 +45,7 @@ def test_the_link_comes_from_the_bundled_wheel(addon: Callable[[str], ModuleType
 
 
 def test_nothing_heavy_is_imported(addon: Callable[[str], ModuleType]) -> None:
-    addon("session.panel")
+    addon("training.panel")
     assert not {"torch", "taichi", "engine.service", "engine.training"} & set(sys.modules)
 
 

@@ -88,7 +88,7 @@ def test_another_files_captures_are_left_alone(addon: Import, unsaved_scene: bpy
 def test_a_file_saved_while_training_and_opened_again_goes_on_and_bakes(
     addon: Import, unsaved_scene: bpy.types.Scene, tmp_path: Path
 ) -> None:
-    registry, run = addon("session.registry"), addon("session.run")
+    registry, run = addon("session.registry"), addon("training.run")
     unsaved_scene.hashlight.training.seconds = 1.0
     assert bpy.ops.hashlight.capture_and_train() == {"FINISHED"}
     session = registry.current()
@@ -110,7 +110,7 @@ def test_a_file_saved_while_training_and_opened_again_goes_on_and_bakes(
     assert _folder(addon) == folder
     assert (folder / "run" / "run.json").is_file()
     assert scene.hashlight.run.step == trained
-    assert f"{trained:,} steps" in addon("session.status_text").describe_saved_run(scene.hashlight.run)
+    assert f"{trained:,} steps" in addon("training.status_text").describe_saved_run(scene.hashlight.run)
     plane = addon("preview.plane").find_plane(scene, "preview")
     image = addon("preview.material").picture_node(plane.active_material).image
     pixels = np.empty(48 * 48 * 4, np.float32)

@@ -85,23 +85,6 @@ def test_capture_train_preview_evaluate_and_bake(addon: Import, engine_scene: bp
 
 
 @pytest.mark.slow
-def test_views_that_come_after_the_planned_time_are_learnt_too(addon: Import, engine_scene: bpy.types.Scene) -> None:
-    planned = engine_scene.hashlight.training.seconds = 0.2
-    registry, listeners = addon("session.registry"), addon("capture.under_way").view_listeners
-
-    def use_up_the_time(*_view: object) -> None:
-        assert registry.pump_until(lambda: registry.current().is_trained, 60.0)
-
-    listeners.append(use_up_the_time)
-    try:
-        session = _capture_and_train(addon)
-    finally:
-        listeners.remove(use_up_the_time)
-    assert session.status.train_views == 5
-    assert session.status.seconds >= 4 * planned
-
-
-@pytest.mark.slow
 def test_a_killed_engine_is_told_in_words_and_goes_on_from_its_snapshot(
     addon: Import, engine_scene: bpy.types.Scene
 ) -> None:
@@ -152,19 +135,6 @@ def test_stopping_while_starting_leaves_no_process(addon: Import, engine_scene: 
     bpy.ops.hashlight.stop_engine()
     wait_for(addon, lambda: session.phase == "stopped", "the end", 30.0)
     assert not _is_alive(pid)
-
-
-@pytest.mark.slow
-def test_what_was_captured_before_can_be_trained_on_later(addon: Import, engine_scene: bpy.types.Scene) -> None:
-    bpy.ops.hashlight.capture()
-    assert bpy.ops.hashlight.train() == {"FINISHED"}
-    session = addon("session.registry").current()
-    wait_for(addon, lambda: session.status is not None and session.status.step > 0, "training")
-    wait_for(addon, lambda: session.views.count("held") == 6, "all views")
-    bpy.ops.hashlight.pause_training()
-    wait_for(addon, lambda: session.status.state == "paused", "the pause")
-    bpy.ops.hashlight.train()
-    wait_for(addon, lambda: session.status.state == "training", "training again")
 
 
 def test_a_python_without_the_engine_is_named_in_words(

@@ -1,4 +1,4 @@
-"""From a scene's settings to a run: which engine, which bounds, which views."""
+"""From a scene's settings to a run: which bounds, which views, trained for how long."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from ..capture.errors import CaptureError
 from ..capture.poses import first_planned_camera
 from ..capture.under_way import view_listeners
 from ..folders import capture_folder
-from . import registry
+from ..session import registry
+from ..session.engine_session import EngineSession
+from ..session.source import ensure_engine
 from .captured import offer_captured_views, read_view
-from .engine_session import EngineSession
-from .source import engine_source
 
 RUN = "run"  # the run's folder inside the session's
 
@@ -33,13 +33,6 @@ _PRESETS_OF_DEVICES = {"cuda": "gpu", "cpu": "cpu"}
 
 _captures: Path | None = None  # the capture folder whose views belong to the session's run
 _imported: Path | None = None  # the one that was imported, with no run of its own yet
-
-
-def ensure_engine(scene: bpy.types.Scene) -> EngineSession:
-    """The session of the engine that ``scene`` uses, started if need be. Raises ValueError in words."""
-    session = registry.obtain(engine_source(scene))
-    session.start()
-    return session
 
 
 def session_of(scene: bpy.types.Scene) -> EngineSession | None:
@@ -197,11 +190,9 @@ def _on_captured_view(
 
 def register() -> None:
     """Listen to captures."""
-    registry.register()
     view_listeners.append(_on_captured_view)
 
 
 def unregister() -> None:
     """Undo ``register``."""
     view_listeners.remove(_on_captured_view)
-    registry.unregister()

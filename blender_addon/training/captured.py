@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.link.messages import AddView
 
 from ..capture.dataset import CaptureDataset
-from .engine_session import EngineSession
+from ..session.engine_session import EngineSession
 
 
 def offer_captured_views(session: EngineSession, folder: Path) -> int:

@@ -1,0 +1,17 @@
+"""How a bake stands in words, as panels show it."""
+
+from __future__ import annotations
+
+from engine.link.messages import JobUpdate
+
+from ..durations import describe_rest
+
+
+def describe_job(update: JobUpdate) -> str:
+    """How a bake stands."""
+    if update.state == "running":
+        return f"{update.done} of {update.total} frames{describe_rest(update.eta_seconds)}"
+    if update.state == "done":
+        return f"{update.total} frames done"
+    words = {"cancelled": "Cancelled", "failed": "Failed"}[update.state]
+    return f"{words} after {update.done} of {update.total} frames" + (f": {update.message}" if update.message else "")

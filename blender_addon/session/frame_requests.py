@@ -1,0 +1,46 @@
+"""Pictures asked of the engine: the ids that they bear, and which of them won't come. No ``bpy``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+
+from engine.link.geometry import Camera
+from engine.link.messages import Frame, Message, Quality, RequestFrame
+
+from .attachment import Attachment
+from .mirror import EngineMirror
+
+
+class FrameRequests:
+    """What is asked goes out through ``queue``; what comes is noted in ``mirror``, by whichever way it is taken in."""
+
+    def __init__(self, engine: Attachment, mirror: EngineMirror, queue: Callable[[Message], None]) -> None:
+        self._engine = engine
+        self._mirror = mirror
+        self._queue = queue
+        self._last = 0
+        self._last_lost = 0
+
+    def ask(self, camera: Camera, *, quality: Quality = "final", depth: bool = False, exact: bool = True) -> int:
+        """Ask for a picture; the newest request wins. Returns the id that the frame will bear."""
+        self._last += 1
+        self._queue(RequestFrame(request=self._last, camera=camera, quality=quality, depth=depth, exact=exact))
+        return self._last
+
+    def take(self, requests: Container[int]) -> Frame | None:
+        """A picture for one of ``requests`` that has come, before the pump takes it in; None when there is none."""
+        if self._mirror.run is None:
+            return None
+        frame = self._engine.take(lambda message: isinstance(message, Frame) and message.request in requests)
+        if not isinstance(frame, Frame):
+            return None
+        self._mirror.note(frame)
+        return frame
+
+    def lose(self) -> None:
+        """No picture asked for so far will come: the engine is a new one, or the run is."""
+        self._last_lost = self._last
+
+    def has_lost(self, request: int) -> bool:
+        """Whether the picture of this id won't come: it was asked of a former engine, or of a former run."""
+        return request <= self._last_lost
