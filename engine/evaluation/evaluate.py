@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,7 +63,13 @@ def score_view(renderer: Renderer, view: View, background: Background, keep_imag
     """Render ``view``'s camera and compare with its picture (see the module's text for how)."""
     started = time.perf_counter()
     prediction = renderer.render(view.camera).to_srgb(BACKGROUNDS[background]).cpu().numpy()
-    render_seconds = time.perf_counter() - started
+    return score_picture(view, prediction, background, keep_images, time.perf_counter() - started)
+
+
+def score_picture(
+    view: View, prediction: np.ndarray, background: Background, keep_images: bool = True, render_seconds: float = 0.0
+) -> ViewScore:
+    """Compare ``prediction``, [H, W, 3] float32 sRGB on ``background``, with ``view``'s own picture."""
     truth = truth_on(view, background)
     return ViewScore(
         view.name,
@@ -90,19 +96,11 @@ def mean_psnr(renderer: Renderer, views: Sequence[View]) -> dict[Background, flo
     return {background: total / len(views) for background, total in totals.items()}
 
 
-def iterate_scores(
-    renderer: Renderer, views: Sequence[View], background: Background, keep_images: bool = True
-) -> Iterator[ViewScore]:
-    """Score one view per ``next()``, so that a caller can do other work between them."""
-    for view in views:
-        yield score_view(renderer, view, background, keep_images)
-
-
 def evaluate(renderer: Renderer, views: Sequence[View], background: Background, keep_images: bool = True) -> Scores:
     """Score all ``views``, at least one. Without ``keep_images`` only the figures are kept."""
     if not views:
         raise ValueError("there are no views to score")
-    return Scores(background, list(iterate_scores(renderer, views, background, keep_images)))
+    return Scores(background, [score_view(renderer, view, background, keep_images) for view in views])
 
 
 def choose_evenly(views: Sequence[View], count: int) -> list[View]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
+from engine.data.color import BACKGROUNDS, Background
 from engine.data.views import View
-from engine.evaluation.evaluate import Scores, ViewScore, iterate_scores
+from engine.evaluation.evaluate import Scores, ViewScore, score_picture
+from engine.link.geometry import Camera
 from engine.link.messages import JobState, JobUpdate, Message, StartBake
 from engine.rendering.bake import Bake
+from engine.rendering.bands import Bands
 from engine.rendering.renderer import Renderer
 
 Post = Callable[[Message], None]
+_BACKGROUND: Background = "black"
 
 
 class Job(Protocol):
@@ -31,23 +37,35 @@ class Job(Protocol):
 
 
 class EvaluationJob:
-    """Scores the held-out views on black, one view a piece, and hands all scores to ``finish``."""
+    """Scores the held-out views on black, rendering a band of one a piece, and hands all scores to ``finish``."""
 
     name = "evaluation"
 
     def __init__(self, renderer: Renderer, views: Sequence[View], finish: Callable[[Scores], None]) -> None:
-        self._count = len(views)
-        self._steps = iterate_scores(renderer, views, "black", keep_images=False)
-        self._scores: list[ViewScore] = []
-        self._finish = finish
+        self._renderer, self._views, self._finish = renderer, views, finish
+        self._bands = Bands(renderer.device)
+        self._steps = self._run()
 
     def advance(self) -> bool:
-        """Score one view."""
-        self._scores.append(next(self._steps))
-        if len(self._scores) < self._count:
-            return True
-        self._finish(Scores("black", self._scores))
-        return False
+        """Render a band of a view; with the last one of all, hand over the scores."""
+        return next(self._steps)
+
+    def _run(self) -> Iterator[bool]:
+        scores: list[ViewScore] = []
+        for view in self._views:
+            bands: list[np.ndarray] = []
+            for band in self._bands.render(view.camera, self._render_band):
+                if bands:
+                    yield True
+                bands.append(band)
+            scores.append(score_picture(view, np.concatenate(bands), _BACKGROUND, keep_images=False))
+            if len(scores) < len(self._views):
+                yield True
+        self._finish(Scores(_BACKGROUND, scores))
+        yield False
+
+    def _render_band(self, band: Camera) -> np.ndarray:
+        return self._renderer.render(band).to_srgb(BACKGROUNDS[_BACKGROUND]).cpu().numpy()
 
     def cancel(self) -> None:
         """Drop the scores so far."""

@@ -1,7 +1,8 @@
 """The device thread: the one place where torch and Taichi run.
 
 In each round it does what the client told it, then renders the newest frame request, then one piece of the job at hand,
-then one training step. Without any of these it sleeps.
+then one training step. Without any of these it sleeps. A final picture, which may take seconds, makes way for whatever
+would have to wait for it.
 """
 
 from __future__ import annotations
@@ -145,6 +146,7 @@ class Worker:
             if isinstance(command, Shutdown):
                 return False
             self._attempt(functools.partial(self._carry_out, command), _name_subject(command))
+            self._publish()
         if (request := self._next_frame_request()) is not None:
             self._attempt(functools.partial(self._render, request), "frame")
         if self._hold_seconds() > 0.0:
@@ -200,12 +202,12 @@ class Worker:
             return request
 
     def _is_in_a_hurry(self) -> bool:
-        """Whether a final picture should be given up: a view has begun to move, or the end has come."""
-        request = self._frame_request
-        if request is not None and request.quality == "moving":
-            return True
+        """Whether a final picture should make way: a view has begun to move, or something is waited for."""
         with self._changed:
-            return any(isinstance(command, Shutdown) for command in self._commands)
+            request = self._frame_request
+            is_moving = request is not None and request.quality == "moving"
+            # Views come all the time while they are captured; all else is a button that someone pressed.
+            return is_moving or any(not isinstance(command, AddView) for command in self._commands)
 
     def _carry_out(self, command: Message) -> None:
         if isinstance(command, OpenRun):
@@ -258,6 +260,10 @@ class Worker:
             self._final_from = now + _TRAINING_SHARE * (now - started)
         if frame is not None:
             self._post(frame)
+            return
+        with self._changed:
+            if self._frame_request is None:  # begin it again when that is done
+                self._frame_request = request
 
     def _require_session(self, what: str) -> Session:
         if self._session is None:

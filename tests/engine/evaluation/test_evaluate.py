@@ -12,7 +12,7 @@ import pytest
 
 from engine.data.color import encode_srgb
 from engine.evaluation.curve import draw_curve, nice_ticks
-from engine.evaluation.evaluate import choose_evenly, evaluate, iterate_scores, mean_psnr, truth_on
+from engine.evaluation.evaluate import choose_evenly, evaluate, mean_psnr, score_view, truth_on
 from engine.evaluation.report import HistoryPoint, error_picture, write_report
 from tests.engine.data.scenes import sphere_view
 from tests.engine.rendering.sphere_renderer import SphereRenderer
@@ -29,7 +29,7 @@ def test_a_perfect_renderer_scores_to_the_rounding_of_the_truth(color_space: Any
 
 def test_linear_fields_are_compared_after_srgb_encoding() -> None:
     view = sphere_view(0, 3, "linear")
-    (score,) = iterate_scores(SphereRenderer("linear", brightness=0.5), [view], "black")
+    score = score_view(SphereRenderer("linear", brightness=0.5), view, "black")
     truth = np.clip(view.color[..., :3].astype(np.float64), 0, 1)
     error = encode_srgb(0.5 * truth).astype(np.float64) - encode_srgb(truth)
     assert score.psnr == pytest.approx(-10 * math.log10((error**2).mean()), abs=0.02)

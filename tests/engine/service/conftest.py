@@ -1,4 +1,4 @@
-"""A running engine and clients for it."""
+"""A running engine, clients for it, and a renderer without either."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import pytest
 
 from engine.link.client import EngineClient
 from engine.link.launcher import Address, EngineProcess
+from engine.rendering.renderer import Renderer
+from engine.training.config import choose_preset
+from engine.training.trainer import Trainer
 from tests.device import TEST_DEVICE
+from tests.scenes import sphere_bounds, sphere_views
 
 # A field so small that a step takes milliseconds.
 TINY = {
@@ -40,6 +44,16 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]
 @pytest.fixture(scope="module")
 def address(process: EngineProcess) -> Address:
     return process.wait_ready()
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Renderer:
+    """That of a field which has hardly learnt anything."""
+    trainer = Trainer(choose_preset("auto", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE)
+    trainer.add_view(sphere_views(1, 16)[0])
+    for _ in range(5):
+        trainer.step()
+    return trainer.renderer()
 
 
 @pytest.fixture

@@ -7,22 +7,10 @@ import pytest
 from engine.link.messages import RequestFrame
 from engine.rendering.renderer import Renderer
 from engine.service.frames import MAX_FRAME_PIXELS, FrameError, FrameRenderer, check_size, fit
-from engine.training.config import choose_preset
-from engine.training.trainer import Trainer
 from tests.device import TEST_DEVICE
-from tests.engine.service.conftest import TINY
-from tests.scenes import sphere_bounds, sphere_cameras, sphere_views
+from tests.scenes import sphere_cameras
 
 CAMERA = sphere_cameras(3, 40)[0].resized(40, 30)
-
-
-@pytest.fixture(scope="module")
-def renderer() -> Renderer:
-    trainer = Trainer(choose_preset("auto", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE)
-    trainer.add_view(sphere_views(1, 16)[0])
-    for _ in range(5):
-        trainer.step()
-    return trainer.renderer()
 
 
 def test_fit_keeps_the_view_and_the_budget() -> None:

@@ -131,25 +131,6 @@ def test_pixels_are_the_same_with_and_without_the_ring(client: EngineClient, con
     np.testing.assert_array_equal(frames[0].depth, frames[1].depth)
 
 
-def test_of_many_requests_the_latest_is_answered(client: EngineClient) -> None:
-    for number in range(1, 31):
-        client.send(RequestFrame(request=number, camera=CAMERA.resized(64, 64)))
-    frames = 0
-    while client.wait_for(Frame, PATIENCE).request < 30:
-        frames += 1
-    assert frames < 29
-
-
-def test_a_moving_view_is_rendered_smaller_and_names_its_camera(client: EngineClient) -> None:
-    wanted = CAMERA.resized(3200, 2400)
-    client.send(RequestFrame(request=1, camera=wanted, quality="moving", depth=False))
-    frame = client.wait_for(Frame, PATIENCE)
-    assert frame.depth is None and frame.color.shape[:2] == (frame.camera.height, frame.camera.width)
-    assert frame.camera.width < 1600
-    assert frame.camera.width / frame.camera.height == pytest.approx(4 / 3, rel=0.05)
-    assert frame.camera.fx / frame.camera.width == pytest.approx(wanted.fx / wanted.width)
-
-
 def test_held_out_views_are_scored(client: EngineClient) -> None:
     client.send(Evaluate())
     evaluation = client.wait_for(Evaluation, PATIENCE)

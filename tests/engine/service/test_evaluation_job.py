@@ -1,0 +1,27 @@
+"""Held-out views are scored in pieces, as if each were rendered at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.evaluation.evaluate import Scores, evaluate
+from engine.rendering.renderer import Renderer
+from engine.service.jobs import EvaluationJob
+from tests.device import TEST_DEVICE
+from tests.scenes import sphere_views
+
+
+def test_views_are_scored_a_band_at_a_time(renderer: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.rendering.bands._MIN_PIXELS", 32)
+    monkeypatch.setattr("engine.rendering.bands._MAX_PIXELS", {TEST_DEVICE: 32 * 8})
+    views = sphere_views(3, 32)[:2]
+    told: list[Scores] = []
+    job = EvaluationJob(renderer, views, told.append)
+    pieces = 1
+    while job.advance():
+        assert not told
+        pieces += 1
+    assert pieces >= 2 * 4, "a view of 32 rows takes 8 of them at a time"
+    whole = evaluate(renderer, views, "black")
+    assert [view.name for view in told[0].views] == [view.name for view in views]
+    assert told[0].psnr == pytest.approx(whole.psnr, abs=1e-3) and told[0].ssim == pytest.approx(whole.ssim, abs=1e-4)
