@@ -58,6 +58,7 @@ class _NeuralView:
     asked: Camera | None = None
     quality: Quality = "moving"
     request: int = 0
+    sharp_since: int = 0  # the first request for a sharp picture since the view rests; 0 while it moves
     asked_at: float = 0.0
     next_at: float = 0.0
     requests: deque[int] = field(default_factory=lambda: deque(maxlen=64))
@@ -138,15 +139,15 @@ def _advance_upload(view: _NeuralView, seconds: float) -> None:
 
 
 def _is_sharp(view: _NeuralView) -> bool:
-    return view.quality == "final" and view.picture is not None and view.picture.request == view.request
+    return view.picture is not None and 0 < view.sharp_since <= view.picture.request
 
 
 def _view_being_drawn() -> _NeuralView | None:
-    """The neural view, if it is its viewport that Blender draws just now."""
+    """The neural view, if it is its viewport that Blender draws just now: of a quad view the part that turns."""
     view, context = _current, bpy.context
     if view is None or context.area.as_pointer() != view.area or context.scene.name != view.scene:
         return None
-    return view
+    return view if context.region_data == context.space_data.region_3d else None
 
 
 def _before_drawing() -> None:
@@ -235,6 +236,10 @@ def _ask(view: _NeuralView, session: EngineSession, quality: Quality) -> None:
     view.asked, view.quality, view.asked_at = view.view, quality, time.monotonic()
     view.request = requests.ask(session, view.view, quality, depth=True)
     view.requests.append(view.request)
+    if quality == "moving":
+        view.sharp_since = 0
+    elif view.sharp_since == 0:
+        view.sharp_since = view.request
     view.next_at = 0.0
 
 

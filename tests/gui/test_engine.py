@@ -28,6 +28,14 @@ def test_the_neural_view_follows_and_an_engines_death_is_told(window: Window) ->
         bpy.ops.hashlight.neural_view()
     yield lambda: neural_view.describe(window.space).startswith("Coarse")
     yield lambda: neural_view.describe(window.space).startswith("Sharp")
+    step, words = neural_view._current.picture.step, set()
+
+    def is_newer() -> bool:
+        words.add(neural_view.describe(window.space))
+        return neural_view._current.picture.step > step
+
+    yield is_newer
+    assert len(words) == 1, f"a view at rest stays sharp while newer pictures come: {words}"
     bpy.data.objects["Sphere"].hide_set(True)
     yield 0.5
     pixels = window.viewport_pixels("neural sharp")
