@@ -149,9 +149,9 @@ class HASHLIGHT_OT_save_snapshot(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Needs an engine with a run")
-        session = registry.current()
-        return session is not None and session.phase in ("starting", "ready") and session.bounds is not None
+        cls.poll_message_set("Needs an engine with this file's run")
+        session = run.session_of(context.scene)
+        return session is not None and session.phase in ("starting", "ready")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:

@@ -7,7 +7,7 @@ import bpy
 from ..layout import SidebarPanel, draw_words, lay_out_settings
 from ..session import registry
 from ..transfer import run_files
-from . import saved_state, status_text
+from . import run, saved_state, status_text
 
 
 class HASHLIGHT_PT_train(SidebarPanel, bpy.types.Panel):
@@ -38,8 +38,12 @@ class HASHLIGHT_PT_train(SidebarPanel, bpy.types.Panel):
             return
         if session.status.progress is not None:
             layout.progress(factor=session.status.progress, text=status_text.describe_progress(session.status))
+        if session.status.message:
+            draw_words(layout, context, session.status.message)
         for line in status_text.describe_training(session):
             layout.label(text=line)
+        if run.session_of(context.scene) is None:
+            draw_words(layout, context, "This is the run of another file, or of another folder", icon="INFO")
         row = layout.row(align=True)
         row.operator("hashlight.evaluate")
         row.operator("hashlight.save_snapshot")

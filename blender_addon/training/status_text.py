@@ -18,16 +18,14 @@ def describe_progress(status: Status) -> str:
 
 
 def describe_training(session: EngineSession) -> list[str]:
-    """How training stands: a few short lines."""
+    """How training stands: a few lines, short enough for a sidebar as wide as it is at first."""
     status = session.status
     if status is None:
         return []
-    lines = [status.message] if status.message else []
-    lines.append(f"Step {status.step:,} in {describe_seconds(status.seconds)}, {status.steps_per_second:.0f} a second")
-    views = f"{status.train_views} training, {status.test_views} held-out views"
+    lines = [f"Step {status.step:,} in {describe_seconds(status.seconds)}, {status.steps_per_second:.0f}/s"]
+    lines.append(f"{status.train_views} training, {status.test_views} held-out views")
     if waiting := session.views.count("waiting", "sent"):
-        views += f", {waiting} on the way"
-    lines.append(views)
+        lines.append(f"{waiting} views on the way")
     if session.evaluations:
         last = session.evaluations[-1]
         lines.append(f"PSNR {last.psnr:.2f} dB, SSIM {last.ssim:.3f} at {describe_seconds(last.seconds)}")

@@ -206,7 +206,9 @@ def test_a_cancelled_bake_keeps_its_frames_and_resumes(
 
 
 @pytest.mark.slow
-def test_the_engine_outlives_undo_and_another_file(addon: Import, engine_scene: bpy.types.Scene) -> None:
+def test_the_engine_outlives_undo_and_another_file(
+    addon: Import, engine_scene: bpy.types.Scene, drawn: Callable[[str], str]
+) -> None:
     session = _capture_and_train(addon)
     live = addon("preview.live")
     bpy.ops.hashlight.preview_live()
@@ -218,9 +220,13 @@ def test_the_engine_outlives_undo_and_another_file(addon: Import, engine_scene: 
     number = session.frame.request
     wait_for(addon, lambda: session.frame.request > number, "a picture after the undo")
     assert session.trouble is None
+    assert bpy.ops.hashlight.save_snapshot.poll()
+    assert "another file" not in drawn("HASHLIGHT_PT_train")
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     assert not live.is_live()
+    assert not bpy.ops.hashlight.save_snapshot.poll(), "it would go into this file's folder"
+    assert "the run of another file" in drawn("HASHLIGHT_PT_train")
     step = session.status.step
     wait_for(addon, lambda: session.status.step > step, "training while another file is open")
     assert session.trouble is None

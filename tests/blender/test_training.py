@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import bpy
@@ -11,6 +12,21 @@ import pytest
 from pumping import wait_for
 
 Import = Callable[[str], ModuleType]
+
+
+def test_the_lines_on_training_fit_a_narrow_sidebar(addon: Import) -> None:
+    from engine.link.messages import Status
+
+    status = Status(state="training", step=1_234_567, seconds=3599.0, steps_per_second=1298.0, loss=0.01)
+    session = SimpleNamespace(
+        status=dataclasses.replace(status, train_views=999, test_views=100),
+        views=SimpleNamespace(count=lambda *_states: 1000),
+        evaluations=[SimpleNamespace(psnr=31.4, ssim=0.959, seconds=3599.0)],
+    )
+    lines = addon("training.status_text").describe_training(session)
+    assert lines[0] == "Step 1,234,567 in 59 min 59 s, 1298/s"
+    assert lines[2] == "1000 views on the way"
+    assert max(map(len, lines)) <= 41, lines  # what a sidebar holds that nobody has widened
 
 
 @pytest.mark.slow
