@@ -40,7 +40,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
     show_plan: BoolProperty(
         name="Show Plan",
         description="Draw the bounds and the cameras to capture with into the viewport: blue for training, orange for "
-        "held-out views, numbered in the order of capture",
+        "held-out views, each numbered in order",
         default=True,
     )
     plan_warnings: StringProperty(
