@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -67,7 +68,7 @@ def save_run(folder: Path, trainer: Trainer, extra: Mapping[str, Any]) -> Path:
     snapshot = folder / f"snapshot-{trainer.step_count:08d}-{secrets.token_hex(4)}.safetensors"
     part = snapshot.with_name(snapshot.name + ".part")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_run_folder(folder)
         save_file({name: _to_plain(tensor) for name, tensor in trainer.state().items()}, part)
         _sync(part)
         info = dict(extra) | _describe(trainer) | {"snapshot": _fingerprint(part) | {"file": snapshot.name}}
@@ -79,12 +80,27 @@ def save_run(folder: Path, trainer: Trainer, extra: Mapping[str, Any]) -> Path:
         run_part.replace(folder / RUN_FILE)
     except (OSError, SafetensorError) as error:
         _remove(part, snapshot)
-        raise RunError(f"{folder}: the run can't be written: {error}") from error
+        raise _cant_write(folder, error) from error
     except (TypeError, ValueError) as error:
         _remove(part, snapshot)
         raise RunError(f"{folder / RUN_FILE}: not JSON: {error}") from error
     _remove(*(path for path in _own_files(folder) if path != snapshot))
     return snapshot
+
+
+def make_run_folder(folder: Path) -> None:
+    """Make the folder of a run, which may be there already, and see that it can be written into. Raises RunError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _cant_write(folder, error) from error
+
+
+def _cant_write(folder: Path, error: Exception) -> RunError:
+    reason = "it is a file" if folder.is_file() else getattr(error, "strerror", None) or error
+    return RunError(f"{folder}: the run can't be written ({reason}): make room, or name another folder")
 
 
 def load_run(folder: Path, device: str) -> Run:
@@ -120,8 +136,10 @@ def read_info(folder: Path) -> dict[str, Any]:
         info = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"{folder}: there is no run here ({RUN_FILE} is missing)") from None
+    except NotADirectoryError:
+        raise RunError(f"{folder}: there is no run here (it is a file, and a run is a folder)") from None
     except OSError as error:
-        raise RunError(f"{path}: can't be read: {error}") from error
+        raise RunError(f"{path}: can't be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path}: cut off or not JSON: {error}") from None
     if not isinstance(info, dict) or not isinstance(info.get("format"), int):

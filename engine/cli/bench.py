@@ -63,11 +63,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure. Returns the exit code."""
+    from engine.cli.preload import preloading
+
+    with preloading():
+        return _measure(options)
+
+
+def _measure(options: argparse.Namespace) -> int:
     from engine.cli.datasets import load_with_progress, shrink_all
     from engine.cli.output import write_json
-    from engine.cli.preload import preload
 
-    preload()
     dataset = load_with_progress(options.dataset, options.holdout)
     from engine.evaluation.evaluate import choose_evenly
     from engine.training.config import choose_preset

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import threading
+from collections.abc import Iterator
 
 
-def preload() -> None:
+@contextlib.contextmanager
+def preloading() -> Iterator[None]:
     """Begin to import torch, Taichi and, for CUDA, Triton, and to wake the GPU, in a thread. Whoever needs one of them
-    imports it as ever, and waits if need be."""
+    imports it as ever, and waits if need be.
+
+    The end of the context waits for the thread, in case the command ends early: a process that ends while Taichi is
+    being imported is aborted, whatever its exit code was to be.
+    """
     # No backends of other packages: looking for them means reading about every package that is installed.
     os.environ.setdefault("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")
     # Importing makes a million objects that stay; looking for rubbish among them again and again takes a while.
     gc.set_threshold(50_000, 20, 20)
-    threading.Thread(target=_import_all, name="hashlight-preload", daemon=True).start()
+    thread = threading.Thread(target=_import_all, name="hashlight-preload", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def _import_all() -> None:

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import engine
+from engine.cli.arguments import whole_number
 from engine.link.launcher import TOKEN_VARIABLE
 from engine.link.tls import server_context
 
 _GRACE_SECONDS = 30.0  # to save the run after the parent has gone
+_MAKE_TOKEN = "it must hold a secret in one line, such as `openssl rand -hex 24` prints"
 
 
 EXAMPLES = f"""\
@@ -37,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this computer)"
     )
-    parser.add_argument("--port", type=int, default=7868, help="port, 0 for any free one (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=whole_number(0, 65535), default=7868, help="port, 0 for any free one (default: %(default)s)"
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
     parser.add_argument(
         "--root", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs and outputs (default: ./runs)"
@@ -60,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     """Serve until told to shut down. Raises ServeError, ServerError, TlsError."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s: %(message)s")
     logging.getLogger("hashlight.websocket").setLevel(logging.CRITICAL)  # its tracebacks of broken handshakes
-    token, tls = _find_token(options), _make_tls(options)
+    tls, token = _make_tls(options), _find_token(options)
     asyncio.run(_serve(options, _make_root(options.root), token, tls))
     return 0
 
@@ -97,10 +101,13 @@ def _find_token(options: argparse.Namespace) -> str:
     if options.token_file is not None:
         try:
             token = options.token_file.read_text(encoding="utf-8").strip()
-        except (OSError, ValueError) as error:
-            raise ServeError(f"--token-file: {options.token_file} can't be read: {error}") from error
+        except OSError as error:
+            reason = error.strerror or error
+            raise ServeError(f"--token-file: {options.token_file} can't be read: {reason}; {_MAKE_TOKEN}") from error
+        except ValueError as error:
+            raise ServeError(f"--token-file: {options.token_file} is not text; {_MAKE_TOKEN}") from error
         if not token:
-            raise ServeError(f"--token-file: {options.token_file} is empty")
+            raise ServeError(f"--token-file: {options.token_file} is empty; {_MAKE_TOKEN}")
     if not token:
         if not _is_loopback(options.host):
             raise ServeError(
@@ -132,7 +139,8 @@ def _make_root(root: Path) -> Path:
         root.mkdir(parents=True, exist_ok=True)
         return root.resolve()
     except OSError as error:
-        raise ServeError(f"--root: {root} can't be used: {error.strerror or error}") from error
+        reason = "it is a file" if root.is_file() else error.strerror or error
+        raise ServeError(f"--root: {root} can't be used: {reason}; name a folder to write into") from error
 
 
 def _write_ready_file(path: Path, ready: dict[str, Any]) -> None:

@@ -56,20 +56,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train. Returns the exit code; 130 when Ctrl-C ended it early, with the run saved."""
-    from engine.cli.datasets import load_with_progress
-    from engine.cli.preload import preload
+    from engine.cli.preload import preloading
     from engine.run_folder import is_run
 
     if is_run(options.out) and not options.resume:
         raise TrainError(f"{options.out} already holds a run: add --resume to go on with it, or choose another --out")
     if options.resume and not is_run(options.out):
         raise TrainError(f"{options.out} holds no run to resume: leave --resume out to start one")
-    preload()
+    with preloading():
+        return _train(options)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from engine.cli.datasets import load_with_progress
+
     dataset = load_with_progress(options.dataset, options.holdout)
     print("Loading torch and Taichi ...", file=sys.stderr, flush=True)
+    from engine.runs import make_run_folder
     from taichi_kernels.runtime import choose_device
 
     device = choose_device(options.device)
+    make_run_folder(options.out)  # what can't be written is told before the training rather than after it
     training = Training(options, dataset, device)
     if training.train():
         training.save()

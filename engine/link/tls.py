@@ -21,6 +21,9 @@ def client_context(ca_file: str | Path | None = None) -> ssl.SSLContext:
 
 def server_context(certificate: str | Path, key: str | Path) -> ssl.SSLContext:
     """Presents ``certificate`` (PEM, with its chain), whose private key is in ``key``. Raises TlsError."""
+    for path in (certificate, key):
+        if not Path(path).exists():
+            raise TlsError(f"{path}: can't be used for TLS (no such file)")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:

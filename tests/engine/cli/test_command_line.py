@@ -58,6 +58,7 @@ def test_without_a_command_it_shows_help_and_fails(capsys: pytest.CaptureFixture
         ["render", "run", "--turntable", "--out", "x.mp4", "--size", "100000x100000"],
         ["render", "run", "--turntable", "--out", "x.mp4", "--frames", "0"],
         ["bench", "data", "--budgets", "1,,5"],
+        ["serve", "--port", "99999"],
     ],
 )
 def test_bad_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,6 +88,12 @@ def test_errors_are_one_line_and_exit_with_1(
     line = error_line(capsys)
     assert line.startswith(f"hashlight {arguments[0]}: ") and words in line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["eval", str(tmp_path / "file"), "--device", TEST_DEVICE]) == 1
+    assert "file: there is no run here (it is a file" in error_line(capsys)
 
 
 def test_a_run_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

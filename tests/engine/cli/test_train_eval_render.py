@@ -47,6 +47,15 @@ def test_training_leaves_a_run_with_its_history(trained: Path, dataset: Path) ->
     assert info["history"][-1]["psnr"] > 16
 
 
+def test_what_cannot_be_written_is_told_before_training(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["train", str(dataset), "--out", str(tmp_path / "file"), "--steps", "5", "--device", TEST_DEVICE]) == 1
+    words = capsys.readouterr().err
+    assert "file: the run can't be written (it is a file): " in words and "Preparing" not in words
+
+
 def test_resume_goes_on_from_the_last_step(trained: Path, dataset: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert main(["train", str(dataset), "--out", str(run), "--steps", "5", *ON_DEVICE]) == 0

@@ -75,8 +75,13 @@ def test_a_port_in_use_is_one_clear_error(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["--host", "0.0.0.0", "--port", "0"], "--host: to listen on 0.0.0.0, beyond this computer, a token is needed"),
-        (["--token-file", "missing.txt"], "--token-file: missing.txt can't be read"),
-        (["--root", __file__], "--root: "),
+        (
+            ["--token-file", "missing.txt"],
+            "--token-file: missing.txt can't be read: No such file or directory; it must",
+        ),
+        (["--token-file", sys.executable], "is not text; it must hold a secret in one line"),
+        (["--tls-cert", __file__, "--tls-key", "gone.pem"], "serve: gone.pem: can't be used for TLS (no such file)"),
+        (["--root", __file__], "can't be used: it is a file; name a folder"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_named(tmp_path: Path, arguments: list[str], words: str) -> None:
