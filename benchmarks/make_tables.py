@@ -176,8 +176,7 @@ def startup_table(results: Sequence[Result]) -> str:
         "device",
         "caches",
         "first step after, s",
-        "imports, s",
-        "reading data, s",
+        "imports and reading data, s",
         "views, s",
         "kernels, s",
     ]
@@ -312,6 +311,7 @@ def _or_dash(value: float | None, form: str, scale: float = 1.0) -> str:
 
 def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
+    assert all(len(line) == len(head) for line in lines), f"a row has not a cell for each of {head}"
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
