@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.link.geometry import MAX_IMAGE_SIDE
@@ -33,17 +34,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _add_capture(commands.add_parser("capture", help="render all planned views", description="Render all views."))
-    _add_plan(commands.add_parser("plan", help="plan the cameras", description="Plan, and tell what is wrong with it."))
-    _add_train(commands.add_parser("train", help="train on the captured views", description="Train, and save the run."))
-    _add_evaluate(commands.add_parser("evaluate", help="score the held-out views", description="Score a run."))
-    _add_preview(
-        commands.add_parser("preview", help="a picture of the field from the scene camera", description="Look.")
-    )
-    _add_compare(commands.add_parser("compare", help="a captured view beside the field's", description="Compare."))
-    _add_import(commands.add_parser("import", help="import a dataset's views and cameras", description="Import."))
-    _add_bake(commands.add_parser("bake", help="bake a turntable or the camera's animation", description="Bake."))
-    _add_setup(commands.add_parser("setup", help="install the engine", description="Install the engine, and check it."))
+    for name, (words, add_arguments) in _COMMANDS.items():
+        add_arguments(commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}."))
     return parser.parse_args(argv)
 
 
@@ -211,3 +203,16 @@ def _size(text: str) -> tuple[int, int]:
     if match is None or not all(1 <= int(side) <= MAX_IMAGE_SIDE for side in match.groups()):
         raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, like 800x800")
     return int(match[1]), int(match[2])
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "capture": ("render all planned views", _add_capture),
+    "plan": ("plan the cameras, and tell what is wrong with the plan", _add_plan),
+    "train": ("train on the captured views, and save the run", _add_train),
+    "evaluate": ("score the held-out views", _add_evaluate),
+    "preview": ("write a picture of the field from the scene camera", _add_preview),
+    "compare": ("write a captured view beside its neural picture", _add_compare),
+    "import": ("import a dataset's views and cameras", _add_import),
+    "bake": ("bake a turntable or the camera's animation", _add_bake),
+    "setup": ("install the engine, and check it", _add_setup),
+}
