@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.cli.bench import time_to_reach
+from engine.cli.training_benchmark import time_to_reach
 from engine.cli.datasets import shrink
 from tests.engine.data.scenes import sphere_view
 
