@@ -12,6 +12,7 @@ import numpy as np
 
 from engine.link.geometry import Bounds, Camera
 
+from .. import undo_steps
 from ..capture.cameras import pixel_aspect
 from ..capture.errors import CaptureError
 from ..preview.live import preview_camera
@@ -75,6 +76,8 @@ def show(scene: bpy.types.Scene, bake: Bake, files: Sequence[Path]) -> None:
         scene.hashlight.preview.shown = "NONE"  # a plane would be rendered, too
     elif bake.result == "STRIP":
         show_strip(scene, bake.name, frames, bake.frame_start)
+    if bake.result != "FILES":
+        undo_steps.push("Bake")
 
 
 def _plane_matrices(scene: bpy.types.Scene, bake: Bake) -> list[np.ndarray]:

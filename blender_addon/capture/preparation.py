@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from .. import undo_steps
 from . import plan_watch
 from .bounds import bounds_object, fit_bounds, read_bounds, show_bounds
 from .plan import GENERATED_RIGS, has_planned_cameras, plan_cameras
@@ -28,5 +29,5 @@ def prepare_plan(context: bpy.types.Context) -> None:
     else:
         plan_watch.follow(scene, context.evaluated_depsgraph_get())
     plan_watch.check(context)
-    if made and not bpy.app.background:
-        bpy.ops.ed.undo_push(message="Plan Cameras")
+    if made:
+        undo_steps.push("Plan Cameras")

@@ -10,7 +10,7 @@ import bpy
 
 from engine.link.capture_format import MANIFEST
 
-from .. import app_handlers
+from .. import app_handlers, undo_steps
 from ..capture.bounds import show_bounds
 from ..durations import describe_rest
 from ..folder_lock import FolderLock
@@ -127,8 +127,7 @@ def _put_into_scene(scene: bpy.types.Scene, current: _Import) -> None:
         run.begin_with_import(work.folder)
         for name in ("step", "seconds", "psnr"):
             scene.hashlight.run.property_unset(name)
-    if not bpy.app.background:
-        bpy.ops.ed.undo_push(message="Import Dataset")
+    undo_steps.push("Import Dataset")
 
 
 def _end() -> None:

@@ -17,7 +17,7 @@ from mathutils import Matrix
 from engine.link.geometry import Camera
 from engine.link.messages import Frame, RunOpened, Status
 
-from .. import app_handlers
+from .. import app_handlers, undo_steps
 from ..capture.cameras import scene_camera
 from ..capture.errors import CaptureError
 from ..session import registry
@@ -83,7 +83,7 @@ def preview_camera(scene: bpy.types.Scene) -> Camera:
 
 def show_picture(scene: bpy.types.Scene, session: EngineSession, frame: PreparedFrame) -> bpy.types.Object:
     """Put a frame onto the scene's preview plane, in the frustum of the camera that it was rendered from."""
-    canvas = _ensure_canvas(scene, frame.camera)
+    canvas, is_new = _ensure_canvas(scene, frame.camera), find_plane(scene, "preview") is None
     plane = ensure_plane(scene, "preview")
     node = picture_node(ensure_material(plane, "premultiplied"))
     if node.image is None:
@@ -94,6 +94,8 @@ def show_picture(scene: bpy.types.Scene, session: EngineSession, frame: Prepared
     if session.bounds is not None:
         distance = choose_distance(frame.camera, session.bounds, scene.hashlight.preview.place)
         plane.matrix_world = Matrix(frustum_matrix(frame.camera, distance))
+    if is_new:
+        undo_steps.push("Preview")
     return plane
 
 

@@ -18,12 +18,12 @@ from mathutils import Matrix
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace, Frame, RunOpened, Status
 
-from .. import app_handlers
+from .. import app_handlers, undo_steps
 from ..background import Task, describe_failure
 from ..preview import requests
 from ..preview.material import ensure_material, picture_node
 from ..preview.picture import to_blender_pixels, update_image
-from ..preview.plane import choose_distance, ensure_plane, fit_aspect, frustum_matrix
+from ..preview.plane import choose_distance, ensure_plane, find_plane, fit_aspect, frustum_matrix
 from ..session import registry
 from ..session.engine_session import EngineSession
 from ..session.trouble import Trouble
@@ -50,6 +50,7 @@ class _Comparison:
     neural: np.ndarray | None = None
     truth: np.ndarray | None = None
     psnr: float | None = None
+    has_failed: bool = False  # the last try; why is among the engine's troubles
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +90,8 @@ def describe(scene: bpy.types.Scene) -> str:
     """What is compared, in words; empty when nothing is."""
     if _current is None or _current.scene != scene.name:
         return ""
+    if _current.has_failed:
+        return f"{_current.view} can't be compared: the Engine panel says why"
     if _current.psnr is None:
         return f"{_current.view}: waiting for the engine"
     return f"{_current.view}: PSNR {_current.psnr:.2f} dB at step {_current.step:,}"
@@ -139,6 +142,7 @@ def _take_result() -> bool:
         return False
     comparison, error = work.comparison, work.task.error
     session, scene = registry.current(), bpy.data.scenes.get(comparison.scene)
+    comparison.has_failed = error is not None
     if error is not None:
         if session is not None:
             words = str(error) if isinstance(error, ValueError) else describe_failure(error)
@@ -155,12 +159,15 @@ def show_comparison(
 ) -> bpy.types.Object:
     """Put ``pixels``, those of a picture by ``pictures.compose`` as ``to_blender_pixels`` makes them, onto the scene's
     comparison plane, inside the frustum of ``camera``. ``size``: the picture's width and height."""
+    is_new = find_plane(scene, "comparison") is None
     plane = ensure_plane(scene, "comparison")
     node = picture_node(ensure_material(plane, "premultiplied"))
     node.image = update_image(node.image, plane.name, size, pixels)
     distance = choose_distance(camera, bounds, scene.hashlight.preview.place)
     metric_aspect = (size[0] / camera.fx) / (size[1] / camera.fy)
     plane.matrix_world = Matrix(fit_aspect(frustum_matrix(camera, distance), metric_aspect))
+    if is_new:
+        undo_steps.push("Compare")
     return plane
 
 

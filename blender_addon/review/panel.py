@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..durations import describe_seconds
-from ..layout import SidebarPanel, lay_out_settings
+from ..layout import SidebarPanel, draw_words, lay_out_settings
 from ..session import registry
 from . import comparison, scores, viewpoint
 from .chart_icons import chart_icon
@@ -93,7 +93,7 @@ class HASHLIGHT_PT_compare(SidebarPanel, bpy.types.Panel):
         else:
             row.operator("hashlight.look_through_view", icon="VIEW_CAMERA")
         if words := comparison.describe(context.scene):
-            layout.label(text=words)
+            draw_words(layout, context, words)
 
 
 CLASSES = (HASHLIGHT_PT_quality, HASHLIGHT_PT_compare)

@@ -7,7 +7,7 @@ from mathutils import Matrix
 
 from engine.link.geometry import Camera
 
-from .. import roles
+from .. import roles, undo_steps
 from ..capture.cameras import set_lens
 
 NAME = "Hashlight View"
@@ -20,12 +20,15 @@ def place_viewer(scene: bpy.types.Scene, camera: Camera) -> bpy.types.Object:
     none; captures never use it, and it is no camera of the scene's.
     """
     viewer = next(roles.objects_of(scene, "viewer"), None)
+    is_new = viewer is None
     if viewer is None:
         viewer = bpy.data.objects.new(NAME, bpy.data.cameras.new(NAME))
         roles.mark(viewer, "viewer")
         scene.collection.objects.link(viewer)
     viewer.matrix_world = Matrix(camera.camera_to_world)
     set_lens(viewer.data, scene, camera)
+    if is_new:
+        undo_steps.push("Look Through")
     return viewer
 
 

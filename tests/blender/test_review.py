@@ -268,6 +268,21 @@ def test_a_comparison_keeps_up_with_training(addon: Import, engine_scene: bpy.ty
     assert len(addon("review.scores").loss_history.points) > 1
 
 
+@pytest.mark.slow
+def test_a_view_whose_picture_is_gone_is_told_and_not_waited_for(
+    addon: Import, engine_scene: bpy.types.Scene, drawn: Callable[[str], str]
+) -> None:
+    bpy.ops.hashlight.capture_and_train()
+    session = addon("session.registry").current()
+    wait_for(addon, lambda: session.status is not None and session.status.step > 0, "training")
+    addon("review.views").find_truth(engine_scene, "train_001")[0].unlink()
+    bpy.ops.hashlight.compare_view(view="train_001")
+    wait_for(addon, lambda: session.trouble is not None, "the trouble")
+    assert "View train_001 can't be compared" in drawn("HASHLIGHT_PT_engine")
+    assert "train_001.exr: can't be read (No such file or directory)" in session.trouble.message
+    assert "train_001 can't be compared: the Engine panel says why" in drawn("HASHLIGHT_PT_compare")
+
+
 def test_a_view_that_is_not_there_is_one_clear_error(addon: Import, small_scene: bpy.types.Scene) -> None:
     with pytest.raises(addon("capture.errors").CaptureError, match="no captured view 'nowhere'"):
         addon("review.views").find_view(small_scene, "nowhere")

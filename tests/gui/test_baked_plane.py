@@ -171,6 +171,38 @@ def test_only_the_plane_that_is_to_be_shown_is(window: Window) -> Steps:
         assert _most_seen(window.viewport_pixels(f"only the {shown.lower()} plane")) == list(color), shown
 
 
+def test_undoing_what_was_done_after_a_bake_leaves_its_plane(window: Window) -> Steps:
+    scene = bpy.context.scene
+    camera = board.look_through_camera(window)
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.ed.undo_push(message="Cube")
+    results = window.addon("bake.results")
+    bake = results.Bake(
+        name="turntable",
+        scene=scene.name,
+        cameras=[camera],
+        bounds=board.bounds(),
+        follows_camera=False,
+        frame_start=1,
+        result="PLANE",
+        output="",
+        folder=None,
+    )
+    results.show(scene, bake, [_write(window, window.out / "frame_0001.png", board.picture(camera).color)])
+    bpy.data.objects["Cube"].location.x = 3.0
+    bpy.ops.ed.undo_push(message="Move")
+    with window.viewport():
+        bpy.ops.ed.undo()
+    yield 0.5
+    assert bpy.data.objects["Cube"].location.x == 0.0
+    assert window.addon("preview.plane").find_plane(bpy.context.scene, "bake") is not None
+    with window.viewport():
+        bpy.ops.ed.undo()
+    yield 0.5
+    assert window.addon("preview.plane").find_plane(bpy.context.scene, "bake") is None, "the bake is a step of its own"
+    assert "Cube" in bpy.data.objects
+
+
 def test_a_frame_that_is_slow_to_read_leaves_the_former_one_where_it_belongs(window: Window) -> Steps:
     scene = bpy.context.scene
     camera = board.look_through_camera(window)

@@ -79,3 +79,19 @@ def test_a_saved_picture_is_seen_in_solid_shading_when_its_file_is_opened(window
     yield lambda: _is_drawn(window)
     yield 1.0
     board.check_in_place(window, "board opened", camera)
+
+
+def test_undoing_what_was_done_after_the_first_picture_leaves_its_plane(window: Window) -> Steps:
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.ed.undo_push(message="Cube")
+    _show_board(window)
+    _show_board(window)  # only the first picture is a step of its own
+    bpy.data.objects["Cube"].location.x = 3.0
+    bpy.ops.ed.undo_push(message="Move")
+    find_plane = window.addon("preview.plane").find_plane
+    for is_there in (True, False):
+        with window.viewport():
+            bpy.ops.ed.undo()
+        yield 0.5
+        assert (find_plane(bpy.context.scene, "preview") is not None) == is_there
+        assert bpy.data.objects["Cube"].location.x == 0.0

@@ -54,6 +54,13 @@ def test_looking_through_a_view_shows_both_pictures_in_its_frame(window: Window)
     width = columns[1].max() - columns[0].min() + 1
     assert abs(width - 2 * len(rows)) < 6, "two squares side by side"
 
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.ed.undo_push(message="Cube")
+    with window.viewport():
+        bpy.ops.ed.undo()
+    yield 0.5
+    assert viewpoint.is_looking_through(window.area), "undoing a later step leaves the view's camera"
+    scene = bpy.context.scene
     with window.viewport():
         assert bpy.ops.hashlight.look_away.poll()
         bpy.ops.hashlight.look_away()
