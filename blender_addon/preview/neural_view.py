@@ -2,7 +2,8 @@
 
 While the view moves coarse pictures follow it, and once it rests it sharpens; so does a resting one while training
 goes on. A picture is only ever drawn where its own camera saw it. Orthographic views are no pinhole cameras and stay
-without. One viewport at a time has the neural view; it and its scene are kept by address and name.
+without. One viewport at a time has the neural view: kept by the address of its space, which stays the same when its
+area is maximized. Its scene is kept by name.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class _Picture:
 class _NeuralView:
     """What is shown where, and what was asked for."""
 
-    area: int
+    space: int
     scene: str
     view: Camera | None = None  # as drawn last; None while it is orthographic
     moved_at: float = 0.0
@@ -74,14 +75,14 @@ _current: _NeuralView | None = None
 
 def is_on(area: bpy.types.Area | None = None) -> bool:
     """Whether any viewport, or the one in ``area``, has the neural view."""
-    return _current is not None and (area is None or area.as_pointer() == _current.area)
+    return _current is not None and (area is None or area.spaces.active.as_pointer() == _current.space)
 
 
 def begin(area: bpy.types.Area, scene: bpy.types.Scene) -> None:
     """Show the neural view in ``area``, a 3D viewport, and nowhere else."""
     global _current
     end()
-    _current = _NeuralView(area.as_pointer(), scene.name)
+    _current = _NeuralView(area.spaces.active.as_pointer(), scene.name)
     add = bpy.types.SpaceView3D.draw_handler_add
     _current.handlers += (add(_before_drawing, (), "WINDOW", "PRE_VIEW"), add(_draw, (), "WINDOW", "POST_VIEW"))
     bpy.app.timers.register(_tick, first_interval=0.0, persistent=True)
@@ -145,7 +146,7 @@ def _is_sharp(view: _NeuralView) -> bool:
 def _view_being_drawn() -> _NeuralView | None:
     """The neural view, if it is its viewport that Blender draws just now: of a quad view the part that turns."""
     view, context = _current, bpy.context
-    if view is None or context.area.as_pointer() != view.area or context.scene.name != view.scene:
+    if view is None or context.space_data.as_pointer() != view.space or context.scene.name != view.scene:
         return None
     return view if context.region_data == context.space_data.region_3d else None
 
@@ -266,7 +267,7 @@ def _on_run(session: EngineSession, run: RunOpened) -> None:
 def _tag_redraw(view: _NeuralView) -> None:
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.as_pointer() == view.area:
+            if area.spaces.active.as_pointer() == view.space:
                 area.tag_redraw()
 
 

@@ -136,6 +136,21 @@ def test_of_a_quad_view_the_part_that_turns_shows_the_field(window: Window) -> S
     yield 0.3
 
 
+def test_a_viewport_that_is_maximized_keeps_the_neural_view(window: Window) -> Steps:
+    bpy.context.scene.view_settings.view_transform = "Standard"
+    neural_view = window.addon("preview.neural_view")
+    _begin(window)
+    yield 0.5
+    _show_ball(window, _view_camera(window))
+    yield lambda: _is_drawn(window)
+    for name in ("maximized", "restored"):
+        with window.viewport():
+            bpy.ops.screen.screen_full_area()
+        yield 1.0
+        assert neural_view.is_on(window.area), name
+        assert _is_magenta(window.viewport_pixels(f"neural view {name}")).sum() > 5000, name
+
+
 def test_a_picture_stays_at_the_pose_it_was_rendered_from(window: Window) -> Steps:
     bpy.context.scene.view_settings.view_transform = "Standard"
     _begin(window)
