@@ -37,7 +37,7 @@ def wait(session: EngineSession, console: Console, is_done: Callable[[], bool], 
         trouble = session.trouble
         if trouble is not None and trouble is not told:
             told = trouble
-            words = f"{trouble.message} {trouble.hint}".strip()
+            words = ". ".join(part.rstrip(".") for part in (trouble.message, trouble.hint) if part)
             if trouble.regarding not in session.views:  # one view less is no reason to stop
                 raise CommandError(words)
             console.warn(words)

@@ -14,6 +14,7 @@ from engine.link.capture_format import MANIFEST, Settings, ViewRecord
 from engine.link.messages import ColorSpace
 
 from ..background import Task
+from ..capture.checks import list_names
 from ..capture.dataset import CaptureDataset, read_png
 from ..capture.errors import CaptureError
 from ..folders import capture_folder
@@ -113,10 +114,11 @@ def _read_manifest(path: Path, former: _Capture | None) -> _Capture | None:
 
 def find_view(scene: bpy.types.Scene, name: str) -> ViewRecord:
     """The captured view called ``name``. Raises CaptureError when there is none."""
-    view = captured_views(scene).get(name)
-    if view is None:
-        raise CaptureError(f"There is no captured view {name!r}" if name else "No captured view is chosen")
-    return view
+    views = captured_views(scene)
+    if name not in views:
+        there = f": there are {list_names(list(views))}" if views else ", nor any other"
+        raise CaptureError(f"There is no captured view {name!r}{there}" if name else "No captured view is chosen")
+    return views[name]
 
 
 def neighbour(scene: bpy.types.Scene, name: str, step: int) -> str:
