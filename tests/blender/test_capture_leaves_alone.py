@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 import bpy
+import numpy as np
 import pytest
 from capture_jobs import start_capture
 
@@ -21,6 +22,22 @@ def test_our_planes_are_never_captured(addon: Import, planned_scene: bpy.types.S
         view = next(job)
     assert (view.color[..., 3] == 0).any()
     assert not plane.hide_render
+
+
+def test_nothing_but_color_and_depth_is_rendered(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    layer = bpy.context.view_layer
+    layer.use_pass_combined = False
+    layer.use_pass_normal = layer.use_pass_cryptomatte_object = layer.cycles.denoising_store_passes = True
+    layer.aovs.add().name = "roughness"
+    with start_capture(addon, planned_scene) as job:
+        copy = bpy.data.scenes["Hashlight Capture"].view_layers[layer.name]
+        on = {name for name in dir(copy) if name.startswith("use_pass_") and getattr(copy, name)}
+        assert on == {"use_pass_combined", "use_pass_z"}
+        assert not copy.cycles.denoising_store_passes and not copy.aovs
+        view = next(job)
+    assert (view.color[..., 3] == 1).any() and np.isfinite(view.depth).any()
+    assert layer.use_pass_normal and layer.use_pass_cryptomatte_object and layer.cycles.denoising_store_passes
+    assert not layer.use_pass_combined and [aov.name for aov in layer.aovs] == ["roughness"]
 
 
 # Not settings, or (paint tools in 4.2) not to be read without a crash.

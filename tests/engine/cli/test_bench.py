@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.cli.training_benchmark import time_to_reach
 from engine.cli.datasets import shrink
+from engine.cli.training_benchmark import time_to_reach
 from tests.engine.data.scenes import sphere_view
 
 
