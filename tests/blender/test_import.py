@@ -143,11 +143,13 @@ def test_trains_on_it_previews_and_compares(
 ) -> None:
     source = write_dataset(tmp_path / "ball", count=12, lens=LENS | {"k1": -0.4})
     assert import_dataset(source, holdout=4)[0] == "done"
-    session_scene.hashlight.training.seconds = 6.0
+    session_scene.hashlight.training.seconds = 0.0
     assert bpy.ops.hashlight.train() == {"FINISHED"}
     session = addon("session.registry").current()
     wait(lambda: session.views.count("held") == 12, "the engine's word that it holds all views")
-    wait(lambda: session.is_trained, "the end of training")
+    wait(lambda: session.status is not None and session.status.step > 200, "two hundred steps")
+    assert bpy.ops.hashlight.pause_training() == {"FINISHED"}
+    wait(lambda: not session.is_training, "the pause")
     assert session.trouble is None
 
     assert bpy.ops.hashlight.evaluate() == {"FINISHED"}
