@@ -37,6 +37,10 @@ class RunError(Exception):
     """A run folder that can't be read or written; the message names the file and the fault."""
 
 
+class RunWriteError(RunError):
+    """A run that can't be written; the message names the folder, the reason and what to do."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Run:
     """A run read back: ``trainer`` as it was but without its views, ``info`` the contents of run.json."""
@@ -98,9 +102,9 @@ def make_run_folder(folder: Path) -> None:
         raise _cant_write(folder, error) from error
 
 
-def _cant_write(folder: Path, error: Exception) -> RunError:
+def _cant_write(folder: Path, error: Exception) -> RunWriteError:
     reason = "it is a file" if folder.is_file() else getattr(error, "strerror", None) or error
-    return RunError(f"{folder}: the run can't be written ({reason}): make room, or name another folder")
+    return RunWriteError(f"{folder}: the run can't be written ({reason}): make room, or name another folder")
 
 
 def load_run(folder: Path, device: str) -> Run:

@@ -21,6 +21,7 @@ from engine.link.launcher import TOKEN_VARIABLE
 from engine.link.tls import server_context
 
 _GRACE_SECONDS = 30.0  # to save the run after the parent has gone
+_SHORTEST_TOKEN = 16  # characters
 _MAKE_TOKEN = "it must hold a secret in one line, such as `openssl rand -hex 24` prints"
 
 
@@ -116,6 +117,11 @@ def _find_token(options: argparse.Namespace) -> str:
             )
         token = secrets.token_urlsafe(24)
         print(f"token: {token}", flush=True)
+    if len(token) < _SHORTEST_TOKEN and not _is_loopback(options.host):
+        raise ServeError(
+            f"--token-file: a token of {len(token)} characters is soon guessed, and {options.host} can be reached from "
+            f"other computers: {_MAKE_TOKEN}"
+        )
     return token
 
 

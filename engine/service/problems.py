@@ -7,14 +7,16 @@ import torch
 from engine.data.views import ViewError
 from engine.link.messages import Problem
 from engine.rendering.bake import BakeError
-from engine.runs import RunError
+from engine.runs import RunError, RunWriteError
 from engine.service.frames import FrameError
 from engine.service.paths import PathError
 from engine.service.session import SessionError
 from engine.training.config import ConfigError
 
+# The first that an exception is one of.
 _CODES: dict[type[Exception], tuple[str, str]] = {
     ViewError: ("view", "Capture the view again."),
+    RunWriteError: ("run", ""),
     RunError: ("run", "Choose another run, or start a new one."),
     BakeError: ("bake", ""),
     PathError: ("path", "Paths are relative to the folder the engine was started with."),

@@ -121,16 +121,15 @@ class Session:
         counts = {"train_views": self._count("train"), "test_views": self._count("test")}
         self._post(ViewAdded(name=view.name, **counts))
 
-    def train(self, message: Train) -> None:
-        """Start or pause training; a pause saves the run."""
+    def train(self, message: Train) -> bool:
+        """Start or pause training; returns whether it was paused, and the run should be saved. Raises SessionError."""
         try:
             self._trainer.set_budget(message.seconds, message.steps)
         except ValueError as error:
             raise SessionError(str(error), "Train") from error
         self._evaluate_every = message.evaluate_every
         was_running, self._is_running = self._is_running, message.running and not self._trainer.is_finished
-        if was_running and not self._is_running:
-            self.save_if_changed()
+        return was_running and not self._is_running
 
     def render(self, request: RequestFrame, is_outdated: Callable[[], bool]) -> Frame | None:
         """The frame for ``request``; see FrameRenderer."""

@@ -218,7 +218,9 @@ class Worker:
             case AddView():
                 session.add_view(command)
             case Train():
-                session.train(command)
+                if session.train(command):
+                    self._publish()  # nobody need wait for the disk to know of it
+                    session.save_if_changed()
             case Evaluate():
                 session.evaluate()
             case StartBake():

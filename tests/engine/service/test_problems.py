@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine.data.views import ViewError
-from engine.runs import RunError
+from engine.runs import RunError, RunWriteError
 from engine.service.problems import describe
 from engine.service.session import SessionError
 
@@ -37,6 +37,11 @@ def test_running_out_of_memory_comes_with_a_hint(error: Exception) -> None:
 def test_every_kind_has_its_code_and_keeps_its_words(error: Exception, code: str) -> None:
     problem = describe(error, "a")
     assert problem.code == code and str(error) in problem.message and problem.regarding == "a"
+
+
+def test_only_a_run_that_cannot_be_read_makes_one_think_of_another() -> None:
+    assert "another run" in describe(RunError("run: cut off"), "a").hint
+    assert not describe(RunWriteError("run: no room: make room"), "a").hint
 
 
 def test_an_error_may_name_what_it_regards() -> None:

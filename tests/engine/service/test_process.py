@@ -80,12 +80,14 @@ def test_a_port_in_use_is_one_clear_error(tmp_path: Path) -> None:
             "--token-file: missing.txt can't be read: No such file or directory; it must",
         ),
         (["--token-file", sys.executable], "is not text; it must hold a secret in one line"),
+        (["--host", "0.0.0.0", "--token-file", "{tmp_path}/short.txt"], "a token of 3 characters is soon guessed"),
         (["--tls-cert", __file__, "--tls-key", "gone.pem"], "serve: gone.pem: can't be used for TLS (no such file)"),
         (["--root", __file__], "can't be used: it is a file; name a folder"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_named(tmp_path: Path, arguments: list[str], words: str) -> None:
-    result = serve("--root", tmp_path, *arguments)
+    (tmp_path / "short.txt").write_text("x y")
+    result = serve("--root", tmp_path, *(argument.format(tmp_path=tmp_path) for argument in arguments))
     assert result.returncode == 1 and words in result.stderr and "Traceback" not in result.stderr
 
 
