@@ -13,5 +13,6 @@ def describe_job(update: JobUpdate) -> str:
         return f"{update.done} of {update.total} frames{describe_rest(update.eta_seconds)}"
     if update.state == "done":
         return f"{update.total} frames done"
-    words = {"cancelled": "Cancelled", "failed": "Failed"}[update.state]
-    return f"{words} after {update.done} of {update.total} frames" + (f": {update.message}" if update.message else "")
+    if update.state == "cancelled":
+        return f"Cancelled after {update.done} of {update.total} frames"
+    return f"Failed after {update.done} of {update.total} frames" + (f": {update.message}" if update.message else "")

@@ -91,7 +91,7 @@ def describe(scene: bpy.types.Scene) -> str:
     if _current is None or _current.scene != scene.name:
         return ""
     if _current.has_failed:
-        return f"{_current.view} can't be compared: the Engine panel says why"
+        return f"{_current.view}: failed, see Engine"
     if _current.psnr is None:
         return f"{_current.view}: waiting for the engine"
     return f"{_current.view}: PSNR {_current.psnr:.2f} dB at step {_current.step:,}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..durations import describe_seconds
-from ..layout import SidebarPanel, draw_words, lay_out_settings
+from ..layout import SidebarPanel, lay_out_settings
 from ..session import registry
 from . import comparison, scores, viewpoint
 from .chart_icons import chart_icon
@@ -38,6 +38,8 @@ class HASHLIGHT_PT_quality(SidebarPanel, bpy.types.Panel):
                 self._draw_chart(row, name, points, color, form)
         if len(loss) > 1:
             self._draw_chart(row, "Loss", loss, _LOSS_COLOR, "{:.1g}")
+        seconds = loss[-1][0] if loss else evaluations[-1].seconds
+        self.layout.label(text=f"Over {describe_seconds(seconds)} of training")
         if evaluations:
             self._draw_worst(evaluations[-1])
 
@@ -54,7 +56,6 @@ class HASHLIGHT_PT_quality(SidebarPanel, bpy.types.Panel):
         column.label(text=name)
         column.template_icon(icon_value=chart_icon(name, points, color), scale=4.5)
         column.label(text=f"{form.format(min(values))} to {form.format(max(values))}")
-        column.label(text=f"in {describe_seconds(points[-1][0])}")
 
     def _draw_worst(self, evaluation: scores.Evaluation) -> None:
         column = self.layout.column(align=True)
@@ -93,7 +94,7 @@ class HASHLIGHT_PT_compare(SidebarPanel, bpy.types.Panel):
         else:
             row.operator("hashlight.look_through_view", icon="VIEW_CAMERA")
         if words := comparison.describe(context.scene):
-            draw_words(layout, context, words)
+            layout.label(text=words)
 
 
 CLASSES = (HASHLIGHT_PT_quality, HASHLIGHT_PT_compare)

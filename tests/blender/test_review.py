@@ -280,7 +280,7 @@ def test_a_view_whose_picture_is_gone_is_told_and_not_waited_for(
     wait_for(addon, lambda: session.trouble is not None, "the trouble")
     assert "View train_001 can't be compared" in drawn("HASHLIGHT_PT_engine")
     assert "train_001.exr: can't be read (No such file or directory)" in session.trouble.message
-    assert "train_001 can't be compared: the Engine panel says why" in drawn("HASHLIGHT_PT_compare")
+    assert "train_001: failed, see Engine" in drawn("HASHLIGHT_PT_compare")
 
 
 def test_a_view_that_is_not_there_is_one_clear_error(addon: Import, small_scene: bpy.types.Scene) -> None:

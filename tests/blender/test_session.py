@@ -195,6 +195,8 @@ def test_a_cancelled_bake_keeps_its_frames_and_resumes(
     wait_for(addon, lambda: session.jobs["turntable"].done >= 3, "some frames")
     bpy.ops.hashlight.cancel_bake()
     wait_for(addon, lambda: session.jobs["turntable"].state == "cancelled", "the end")
+    done = session.jobs["turntable"].done
+    assert addon("bake.status_text").describe_job(session.jobs["turntable"]) == f"Cancelled after {done} of 40 frames"
     folder = tmp_path / "session" / "bakes" / "turntable"
     kept = {path: path.stat().st_mtime_ns for path in folder.glob("frame_*.png")}
     assert 3 <= len(kept) < 40
