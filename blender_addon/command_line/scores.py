@@ -40,7 +40,8 @@ def score(session: EngineSession, console: Console) -> None:
 
 def describe_scores(scores: Evaluation) -> str:
     """The means, in words."""
-    return f"PSNR {scores.psnr:.2f} dB, SSIM {scores.ssim:.3f} on {len(scores.views)} held-out views"
+    views = "one held-out view" if len(scores.views) == 1 else f"{len(scores.views)} held-out views"
+    return f"PSNR {scores.psnr:.2f} dB, SSIM {scores.ssim:.3f} on {views}"
 
 
 def _is_complete(session: EngineSession) -> bool:
