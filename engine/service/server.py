@@ -19,13 +19,10 @@ import engine
 from engine.link import codec
 from engine.link.conversation import PING_INTERVAL, PING_TIMEOUT
 from engine.link.errors import LinkError
-from engine.link.message_queue import LinkBusy, MessageQueue
 from engine.link.messages import (
     CLIENT_MESSAGES,
     PROTOCOL,
     FetchFile,
-    FileChunk,
-    Frame,
     Hello,
     Message,
     Problem,
@@ -33,6 +30,7 @@ from engine.link.messages import (
     Welcome,
 )
 from engine.link.ring import RingWriter
+from engine.service.client import Client
 from engine.service.paths import PathError, read_chunk
 from engine.service.worker import Worker
 
@@ -41,7 +39,6 @@ log = logging.getLogger("hashlight.server")
 HELLO_SECONDS = 10.0
 STATUS_SECONDS = 0.2
 _MAX_HELLO_BYTES = 1 << 16
-_MAX_OUTGOING_BYTES = 512 << 20
 _MAX_WAITING_CHUNKS = 16 << 20
 _FULL_POLL_SECONDS = 0.01
 _CLOSE_SECONDS = 1.0
@@ -51,32 +48,12 @@ class ServerError(Exception):
     """The server can't start; in words."""
 
 
-class _Client:
-    """The client in control: its connection and what waits to be sent to it."""
-
-    def __init__(self, connection: ServerConnection, hello: Hello) -> None:
-        self.connection = connection
-        self.name = hello.client
-        self.same_host = hello.same_host
-        self.outgoing = MessageQueue(_MAX_OUTGOING_BYTES)
-        self.wake = asyncio.Event()
-
-    def post(self, message: Message) -> None:
-        """Queue ``message``; a client that takes nothing any more is hung up on."""
-        try:
-            self.outgoing.put(message)
-        except LinkBusy:
-            log.warning("%s takes no messages any more: hanging up", self.name)
-            self.connection.transport.abort()
-        self.wake.set()
-
-
 class Server:
     """Serves one controlling client at a time; training goes on without one."""
 
     def __init__(self, root: Path, device: str, token: str) -> None:
         self._root, self._token = root, token
-        self._client: _Client | None = None
+        self._client: Client | None = None
         self._ring = RingWriter()
         self._worker = Worker(root, device, self._post_from_worker, self._note_ready, self._note_end)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -135,7 +112,7 @@ class Server:
             client = await self._admit(connection)
             if client is None:
                 return
-            sender = asyncio.ensure_future(self._send_queued(client))
+            sender = asyncio.ensure_future(client.send_queued())
             try:
                 await self._receive_all(client)
             finally:
@@ -147,7 +124,7 @@ class Server:
         except ConnectionClosed:
             pass
 
-    async def _admit(self, connection: ServerConnection) -> _Client | None:
+    async def _admit(self, connection: ServerConnection) -> Client | None:
         """The handshake: the new client in control, or None after telling it why not."""
         try:
             data = await asyncio.wait_for(connection.recv(), HELLO_SECONDS)
@@ -175,8 +152,8 @@ class Server:
             return await self._welcome(connection, hello)
         return None
 
-    async def _welcome(self, connection: ServerConnection, hello: Hello) -> _Client:
-        client = self._client = _Client(connection, hello)
+    async def _welcome(self, connection: ServerConnection, hello: Hello) -> Client:
+        client = self._client = Client(connection, hello, self._ring)
         connection.protocol.max_message_size = codec.MAX_MESSAGE_BYTES + codec.MAX_HEADER_BYTES
         log.info("%s %s is connected", hello.client, hello.version)
         client.post(
@@ -196,7 +173,7 @@ class Server:
         await connection.send(codec.encode(Problem(code=code, message=words, hint=hint, fatal=True)))
         await connection.close(1008, code)
 
-    async def _receive_all(self, client: _Client) -> None:
+    async def _receive_all(self, client: Client) -> None:
         while True:
             data = await client.connection.recv()
             try:
@@ -215,7 +192,7 @@ class Server:
                 await asyncio.sleep(_FULL_POLL_SECONDS)
             self._worker.submit(message)
 
-    async def _send_file(self, client: _Client, request: FetchFile) -> None:
+    async def _send_file(self, client: Client, request: FetchFile) -> None:
         """Answer without the device thread, which may be busy for long; no faster than the client takes it."""
         while client.outgoing.pending_bytes > _MAX_WAITING_CHUNKS:
             await asyncio.sleep(_FULL_POLL_SECONDS)
@@ -224,26 +201,6 @@ class Server:
         except (PathError, OSError) as error:
             words = str(error) if isinstance(error, PathError) else f"{request.path}: {error.strerror or error}"
             client.post(Problem(code="file", message=words, regarding=request.path))
-
-    async def _send_queued(self, client: _Client) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            while True:
-                client.wake.clear()
-                while (message := client.outgoing.pop()) is not None:
-                    await self._send(client, message)
-                await client.wake.wait()
-
-    async def _send(self, client: _Client, message: Message) -> None:
-        is_plain = client.same_host or isinstance(message, FileChunk)  # files are compressed as they are
-        is_preview = isinstance(message, Frame) and not message.exact
-        packing: codec.Packing = "raw" if is_plain else "preview" if is_preview else "zlib"
-        ring = self._ring if client.same_host and isinstance(message, Frame) else None
-        try:
-            data = await asyncio.to_thread(codec.encode, message, packing, ring)
-        except LinkError as error:
-            log.error("%s can't be sent: %s", type(message).__name__, error)
-            data = codec.encode(Problem(code="frame", message=f"{type(message).__name__} can't be sent: {error}"))
-        await client.connection.send(data)
 
     async def _send_status(self) -> None:
         while True:
@@ -254,7 +211,7 @@ class Server:
     async def _drain(self) -> None:
         """Let the client have the last messages."""
         for _ in range(int(_CLOSE_SECONDS / _FULL_POLL_SECONDS)):
-            if self._client is None or not self._client.outgoing.pending_bytes:
+            if self._client is None or not self._client.has_unsent:
                 break
             await asyncio.sleep(_FULL_POLL_SECONDS)
 
