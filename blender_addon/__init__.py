@@ -6,7 +6,7 @@ from types import ModuleType
 
 import bpy
 
-from . import preferences, properties, write_lock
+from . import preferences, properties, undo_steps, write_lock
 from .bake import operators as bake_operators
 from .bake import panel as bake_panel
 from .capture import bounds_gizmo, plan_operators
@@ -33,6 +33,7 @@ MODULES: tuple[ModuleType, ...] = (
     preferences,
     properties,
     write_lock,
+    undo_steps,
     setup_operators,
     plan_operators,
     capture_operators,

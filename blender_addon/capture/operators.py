@@ -6,6 +6,7 @@ import time
 
 import bpy
 
+from .. import undo_steps
 from ..folders import capture_folder
 from ..layout import is_over_our_panels, is_over_status_bar, redraw_sidebars
 from . import escape_watch, plan_watch, poses, under_way
@@ -107,8 +108,7 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         finally:
-            under_way.end()
-            self._keep_warnings()
+            self._end()
         self._report_result()
         return {"FINISHED"}
 
@@ -134,6 +134,7 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         self._job.close()
         under_way.end()
         self._keep_warnings()
+        undo_steps.push_due()
 
     def _keep_warnings(self) -> None:
         """Show what was found in the panel, however the capture ended."""

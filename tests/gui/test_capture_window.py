@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import bpy
+import frames
+import numpy as np
 import x_input
 from captures import PaintEngine, begin_to_paint, is_capturing
 from window import Steps, Window
@@ -88,3 +91,66 @@ def test_timers_may_change_blenders_data_after_views_that_began_while_a_panel_wa
     assert BusyPanel.overlaps > 0, "no view began while the panel was drawn"
     bpy.context.scene.frame_current = 7
     assert bpy.ops.mesh.primitive_cube_add() == {"FINISHED"}
+
+
+def _show_plane(window: Window) -> None:
+    """What the first picture from the engine does."""
+    camera = window.addon("preview.view_camera").camera_of_region(window.region(), window.view).resized(48, 32)
+    frame = frames.make_frame(camera, np.full((32, 48), 5.0), (1.0, 0.0, 1.0))
+    prepared = window.addon("preview.preparation").prepare(frame)
+    session = frames.session_around(np.zeros(3), 1.0)
+    window.addon("preview.live").show_picture(bpy.context.scene, session, prepared)
+
+
+def _undo(window: Window) -> Steps:
+    with window.viewport():
+        bpy.ops.ed.undo()
+    yield 0.5
+
+
+def _check_plane_is_a_step(window: Window, end_capture: Callable[[], None]) -> Steps:
+    """A plane made while a view is rendered must outlast what is undone after the capture, and can itself be undone."""
+    yield from begin_to_paint(window, endless="train_002")
+    assert window.addon("capture.temporary_scene").is_there(), "the plane was to come during the capture"
+    _show_plane(window)
+    end_capture()
+    yield lambda: not is_capturing(window)
+    bpy.data.objects["Sphere"].location.x = 3.0
+    bpy.ops.ed.undo_push(message="Move")
+    yield from _undo(window)
+    find_plane = window.addon("preview.plane").find_plane
+    assert bpy.data.objects["Sphere"].location.x == 0.0
+    assert find_plane(bpy.context.scene, "preview") is not None, "the plane went with a later step"
+    yield from _undo(window)
+    assert find_plane(bpy.context.scene, "preview") is None, "the plane is no step of its own"
+
+
+def test_a_plane_made_during_a_capture_is_a_step_to_undo_when_that_is_finished(window: Window) -> Steps:
+    def finish() -> None:
+        PaintEngine.endless = ""
+
+    yield from _check_plane_is_a_step(window, finish)
+
+
+def test_a_plane_made_during_a_capture_is_a_step_to_undo_when_that_is_stopped(window: Window) -> Steps:
+    yield from _check_plane_is_a_step(window, lambda: window.press(x_input.ESCAPE))
+
+
+def test_a_plane_made_during_a_capture_is_a_step_to_undo_when_that_ends_by_an_error(window: Window) -> Steps:
+    def fail() -> None:
+        bpy.data.objects.remove(bpy.data.objects["Sun"])
+        PaintEngine.endless = ""
+
+    yield from _check_plane_is_a_step(window, fail)
+
+
+def test_a_step_that_a_capture_delayed_is_forgotten_with_its_file(window: Window) -> Steps:
+    yield from begin_to_paint(window, endless="train_002")
+    _show_plane(window)
+    PaintEngine.endless = ""
+    yield from window.start_anew()
+    bpy.ops.mesh.primitive_monkey_add()
+    bpy.ops.ed.undo_push(message="Monkey")
+    window.addon("undo_steps").push_due()  # as the next capture does when it ends
+    yield from _undo(window)
+    assert "Suzanne" not in bpy.data.objects, "a step was made for another file's plane"
