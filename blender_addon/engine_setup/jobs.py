@@ -70,6 +70,12 @@ def cancel() -> None:
             job.cancel()
 
 
+def put_away() -> None:
+    """Let go of what the last set-up and check found, for panels to show it no longer. Nothing may be under way."""
+    global _installation, _check
+    _installation = _check = None
+
+
 def _watch_installation() -> bool:
     if _installation is None or _installation.is_running:
         return _installation is not None

@@ -90,6 +90,23 @@ class HASHLIGHT_OT_check_engine(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class HASHLIGHT_OT_put_set_up_away(bpy.types.Operator):
+    """Show what the last set-up and check found no longer. Check, in the preferences too, looks again"""
+
+    bl_idname = "hashlight.put_set_up_away"
+    bl_label = "Put Away"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("A set-up or a check is under way")
+        return not jobs.is_busy()
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        jobs.put_away()
+        return {"FINISHED"}
+
+
 class HASHLIGHT_OT_open_set_up_log(bpy.types.Operator):
     """Show everything that the last set-up printed"""
 
@@ -129,6 +146,7 @@ CLASSES = (
     HASHLIGHT_OT_set_up_engine,
     HASHLIGHT_OT_cancel_set_up,
     HASHLIGHT_OT_check_engine,
+    HASHLIGHT_OT_put_set_up_away,
     HASHLIGHT_OT_open_set_up_log,
 )
 register, unregister = jobs.register, jobs.unregister

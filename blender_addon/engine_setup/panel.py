@@ -30,7 +30,10 @@ class HASHLIGHT_PT_setup(SidebarPanel, bpy.types.Panel):
             _draw_progress(layout, installation)
             return
         missing = _describe_missing()
-        if installation is not None and (missing is not None or installation.state == "done"):
+        has_outcome = installation is not None and (missing is not None or installation.state == "done")
+        if (has_outcome or check is not None) and not jobs.is_busy():
+            _draw_head(layout, check)
+        if has_outcome:
             _draw_outcome(layout, context, installation)
         if check is not None:
             _draw_check(layout, context, check)
@@ -74,6 +77,18 @@ def _draw_progress(layout: bpy.types.UILayout, installation: Installation) -> No
     row = layout.row(align=True)
     row.operator("hashlight.open_set_up_log", icon="TEXT")
     row.operator("hashlight.cancel_set_up", icon="CANCEL")
+
+
+def _draw_head(layout: bpy.types.UILayout, check: EngineCheck | None) -> None:
+    """What is below, in a word or two, and the cross that puts it away."""
+    row = layout.row()
+    if check is None:
+        row.label(text="Last set-up")
+    elif check.is_good:
+        row.label(text="The engine works", icon="CHECKMARK")
+    else:
+        row.label(text="Last check")
+    row.operator("hashlight.put_set_up_away", text="", icon="X", emboss=False)
 
 
 def _draw_outcome(layout: bpy.types.UILayout, context: bpy.types.Context, installation: Installation) -> None:

@@ -263,6 +263,32 @@ def test_what_is_no_index_is_refused(without_engine: Any, addon: Import) -> None
         bpy.ops.hashlight.set_up_engine()
 
 
+def test_what_a_check_found_is_shown_until_it_is_put_away(
+    without_engine: Any, addon: Import, drawn: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if sys.platform == "win32":
+        pytest.skip("the stand-in for an engine's Python is a shell script")
+    assert "No engine is set up yet" in drawn("HASHLIGHT_PT_setup")
+    assert "Put Away" not in drawn("HASHLIGHT_PT_setup"), "what is missing stays in sight"
+    python = tmp_path / "python-with-engine"
+    python.write_text(f"#!/bin/sh\nsleep 0.3\necho '{json.dumps(REPORT)}'\n")
+    python.chmod(0o755)
+    monkeypatch.setenv("HASHLIGHT_ENGINE_PYTHON", str(python))
+    assert drawn("HASHLIGHT_PT_setup") == "", "an engine that is there needs no panel"
+
+    bpy.ops.hashlight.check_engine()
+    assert "Checking…" in drawn("HASHLIGHT_PT_setup")
+    with pytest.raises(RuntimeError, match="under way"):
+        bpy.ops.hashlight.put_set_up_away()
+    assert addon("session.registry").pump_until(lambda: not without_engine.is_busy(), 20.0)
+    words = drawn("HASHLIGHT_PT_setup")
+    assert all(part in words for part in ("The engine works", "Put Away", "torch: slow", "wait"))
+    bpy.ops.hashlight.put_set_up_away()
+    assert drawn("HASHLIGHT_PT_setup") == ""
+    bpy.ops.hashlight.check_engine()
+    assert "Checking…" in drawn("HASHLIGHT_PT_setup"), "it can be looked at again"
+
+
 @pytest.mark.slow
 def test_the_button_sets_up_checks_and_the_engine_is_found(
     without_engine: Any, addon: Import, recipe: Any, monkeypatch: pytest.MonkeyPatch
