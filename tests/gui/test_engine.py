@@ -10,7 +10,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import x_input
-from captures import PaintEngine, begin_to_paint, is_capturing, prepare
+from captures import PaintEngine, begin_to_paint, is_capturing, make_slow, prepare
 from window import ADDON, Steps, Window
 
 ROW = 26  # pixels from row to row of a panel
@@ -83,14 +83,6 @@ def test_the_neural_view_follows_and_an_engines_death_is_told(window: Window) ->
     yield 1.0
 
 
-def _make_slow(scene: bpy.types.Scene) -> None:
-    """Views that take many minutes each, a tile a second: kept off the screen, Cycles minds Esc between tiles only."""
-    settings = scene.hashlight.capture
-    settings.resolution_x = settings.resolution_y = scene.render.resolution_x = scene.render.resolution_y = 2000
-    scene.cycles.samples, scene.cycles.use_adaptive_sampling = 128, False
-    scene.cycles.use_auto_tile, scene.cycles.tile_size = True, 64
-
-
 def _settings_of(scene: bpy.types.Scene) -> tuple[object, ...]:
     display = bpy.context.preferences.view.render_display_type
     return scene.render.resolution_x, scene.render.film_transparent, scene.camera, len(bpy.data.scenes), display
@@ -105,7 +97,7 @@ def test_escape_ends_a_capture_in_the_middle_of_a_view_that_would_take_minutes(w
         assert bpy.ops.hashlight.capture("INVOKE_DEFAULT") == {"RUNNING_MODAL"}
     yield lambda: len(list((folder / "images").glob("*.exr"))) >= 2
     copy = bpy.data.scenes["Hashlight Capture"]
-    _make_slow(copy)
+    make_slow(copy)
     yield 3.0
     assert is_capturing(window) and bpy.app.is_job_running("RENDER")
     done = len(list((folder / "images").glob("*.exr")))
