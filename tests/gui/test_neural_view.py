@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import bpy
 import frames
 import numpy as np
-from mathutils import Matrix, Vector
+import shining
+from mathutils import Vector
 from window import Steps, Window
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 CENTER, RADIUS = np.array([0.0, 0.0, 0.0]), 1.0
 MAGENTA = (1.0, 0.0, 1.0)
-# Of 255: what is drawn over the scene is stored in 8 bits, which are 1.5 apart at the darkest colour tested here; half
-# of that, a rounding of the screen's own bits, and the dither of the scene beside it.
-TOLERANCE = 2.0
 EEVEE_SECONDS = 60.0  # for shaders to be compiled in software
 
 
@@ -174,17 +172,13 @@ def test_a_picture_stays_at_the_pose_it_was_rendered_from(window: Window) -> Ste
 
 def test_colours_match_the_scene_beside_it(window: Window) -> Steps:
     scene = bpy.context.scene
-    scene.render.engine = "CYCLES"
-    scene.cycles.preview_samples = 1
-    scene.world = None
-    for name in ("show_floor", "show_axis_x", "show_axis_y", "show_cursor", "show_object_origins"):
-        setattr(window.space.overlay, name, False)
-    window.space.shading.type = "RENDERED"
-    window.space.shading.use_scene_world_render = True
+    shining.show_nothing_else(window.space)
     _begin(window)
     yield 1.0
     camera = _view_camera(window)
-    plane = _emissive_plane(camera)
+    matrix = camera.camera_to_world @ np.diag([50.0, 50.0, 1.0, 1.0])
+    matrix[:3, 3] -= 6.0 * matrix[:3, 2]
+    plane = shining.add_plane(matrix, shining.COLORS[0])
     part = _visible_part(window)
     columns = slice(part[1].start, part[1].stop)
     middle = (columns.start + columns.stop) // 2
@@ -197,40 +191,21 @@ def test_colours_match_the_scene_beside_it(window: Window) -> Steps:
     is_field = _is_magenta(window.viewport_pixels("colour sides")[camera.height // 2])
     assert is_field[middle : columns.stop].all() and not is_field[columns.start : middle - 1].any()
     worst: dict[str, float] = {}
-    looks = (("Standard", 0.0, 1.0), ("AgX", 0.0, 1.0), ("Filmic", 0.0, 1.0), ("AgX", 1.0, 0.8))
-    for transform, exposure, gamma in looks:
-        scene.view_settings.view_transform = transform
-        scene.view_settings.exposure, scene.view_settings.gamma = exposure, gamma
-        for color in ((0.02, 0.02, 0.02), (0.18, 0.18, 0.18), (0.8, 0.2, 0.05), (0.1, 0.5, 0.9), (4.0, 3.0, 1.0)):
-            plane.active_material.node_tree.nodes["Emission"].inputs["Color"].default_value = (*color, 1.0)
+    for look in shining.LOOKS:
+        shining.set_look(look)
+        for color in shining.COLORS:
+            shining.set_color(plane, color)
             _show(window, frames.make_frame(camera, depth, color))
             yield lambda: _is_drawn(window)
             # The field's side changes at once, the scene's as soon as Cycles has rendered it: until then they differ.
             for _ in range(35):
                 yield 0.3
-                pixels = window.viewport_pixels(f"colour {transform} {exposure} {color[0]}")
+                pixels = window.viewport_pixels(f"colour {look} {color[0]}")
                 rows = slice(camera.height // 2 - 20, camera.height // 2 + 20)
                 scene_side = pixels[rows, middle - 60 : middle - 20].mean(axis=(0, 1))
                 field_side = pixels[rows, middle + 20 : middle + 60].mean(axis=(0, 1))
                 difference = float(np.abs(scene_side - field_side).max() * 255)
-                if difference <= TOLERANCE:
+                if difference <= shining.TOLERANCE:
                     break
-            worst[f"{transform} {exposure} {gamma} {color}"] = difference
-    assert max(worst.values()) <= TOLERANCE, worst
-
-
-def _emissive_plane(camera: Camera) -> bpy.types.Object:
-    """A large plane across the view that shines in one colour."""
-    bpy.ops.mesh.primitive_plane_add(size=50.0)
-    plane = bpy.context.object
-    matrix = camera.camera_to_world.copy()
-    matrix[:3, 3] -= 6.0 * matrix[:3, 2]
-    plane.matrix_world = Matrix(matrix)
-    material = bpy.data.materials.new("Shine")
-    material.use_nodes = True
-    nodes = material.node_tree.nodes
-    nodes.clear()
-    emission, output = nodes.new("ShaderNodeEmission"), nodes.new("ShaderNodeOutputMaterial")
-    material.node_tree.links.new(emission.outputs[0], output.inputs[0])
-    plane.data.materials.append(material)
-    return plane
+            worst[f"{look} {color}"] = difference
+    assert max(worst.values()) <= shining.TOLERANCE, worst

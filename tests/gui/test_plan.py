@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import bpy
 import numpy as np
 from bpy_extras.view3d_utils import location_3d_to_region_2d
 from window import Steps, Window
 
+DIGITS_LEFT, DIGITS_BOTTOM = 90, 60  # where there is nothing else in the viewport
 BLUE, ORANGE = np.array([0.1, 0.5, 1.0]), np.array([1.0, 0.5, 0.1])
 
 
@@ -64,6 +67,80 @@ def test_the_plan_is_drawn_and_follows_the_settings(window: Window) -> Steps:
     yield 0.6
     hidden = window.viewport_pixels("plan hidden")
     assert _has_hue(hidden[70:, 70:700], BLUE).sum() < 20
+
+
+def _draw_digits(window: Window, texts: Sequence[str]) -> Callable[[], None]:
+    """Draw texts as large as the plan's numbers into the viewport's lower left, one above the other; ends it."""
+    import blf
+
+    def draw() -> None:
+        blf.size(0, 11.0 * bpy.context.preferences.system.ui_scale)
+        blf.color(0, 1.0, 1.0, 1.0, 1.0)
+        for row, text in enumerate(texts):
+            blf.position(0, DIGITS_LEFT + 4.0, DIGITS_BOTTOM + 20.0 * row + 4.0, 0.0)
+            blf.draw(0, text)
+
+    handler = bpy.types.SpaceView3D.draw_handler_add(draw, (), "WINDOW", "POST_PIXEL")
+    return lambda: bpy.types.SpaceView3D.draw_handler_remove(handler, "WINDOW")
+
+
+def _crop(ink: np.ndarray) -> np.ndarray:
+    """The part of a picture [H, W] of some writing, 0..1, that is written on."""
+    rows, columns = (np.flatnonzero((ink > 0.25).any(axis=axis)) for axis in (1, 0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if len(rows) else ink[:0, :0]
+
+
+def _likeness(one: np.ndarray, other: np.ndarray) -> float:
+    """How much two cropped writings share, 0..1."""
+    size = np.maximum(one.shape, other.shape)
+    one, other = (np.pad(ink, [(0, size[axis] - ink.shape[axis]) for axis in (0, 1)]) for ink in (one, other))
+    return float(np.minimum(one, other).sum() / max(np.maximum(one, other).sum(), 1e-6))
+
+
+def test_every_camera_has_its_number_beside_it_in_the_colour_of_its_split(window: Window) -> Steps:
+    yield from _prepare(window)
+    bpy.data.objects["Cube"].hide_set(True)  # numbers are read by how they differ from what is behind them
+    yield 0.6
+    drawing, region = window.addon("capture.plan_drawing"), window.region()
+    texts = [str(number) for number in range(12)]
+    numbers = window.viewport_pixels("plan numbers")
+    labels, drawing._drawn.labels = drawing._drawn.labels, []  # the cameras alone, and the digits to read by
+    end_digits = _draw_digits(window, texts)
+    try:
+        window.area.tag_redraw()
+        yield 0.6
+        without = window.viewport_pixels("plan without numbers")
+    finally:
+        end_digits()
+        drawing._drawn.labels = labels
+    ink = np.abs(numbers - without).max(axis=2)
+    ink /= ink.max()
+    digits = []
+    for row in range(len(texts)):
+        bottom = region.height - DIGITS_BOTTOM - 20 * row
+        digits.append(_crop(ink[bottom - 18 : bottom, DIGITS_LEFT : DIGITS_LEFT + 24]))
+
+    _, poses = drawing.plan_to_draw(bpy.context.scene, bpy.context.view_layer.depsgraph)
+    places = [location_3d_to_region_2d(region, window.view, pose.camera_to_world[:3, 3]) for pose in poses]
+    read: dict[str, list[tuple[str, str]]] = {"train": [], "test": []}
+    counts = {"train": 0, "test": 0}
+    for pose, place in zip(poses, places, strict=True):
+        wanted = str(counts[pose.split])
+        counts[pose.split] += 1
+        if any(0.0 < abs(place.x - other.x) < 34.0 and abs(place.y - other.y) < 22.0 for other in places):
+            continue  # one number on the other
+        x, y = round(place.x), region.height - round(place.y)
+        if not (70 < x < region.width - window.region("UI").width - 40 and 70 < y < region.height - 10):
+            continue
+        part = slice(y - 16, y), slice(x + 3, x + 25)
+        likeness = [_likeness(_crop(ink[part]), digit) for digit in digits]
+        read[pose.split].append((wanted, texts[int(np.argmax(likeness))]))
+        color, other = (BLUE, ORANGE) if pose.split == "train" else (ORANGE, BLUE)
+        is_written = ink[part] > 0.25
+        assert (_has_hue(numbers[part], color) & is_written).any(), f"{pose.split} {wanted} has no number"
+        assert not (_has_hue(numbers[part], other) & is_written).any(), f"{pose.split} {wanted} has another's colour"
+    assert len(read["train"]) >= 7 and len(read["test"]) >= 2, read
+    assert all(wanted == seen for pairs in read.values() for wanted, seen in pairs), read
 
 
 def test_planned_cameras_follow_the_settings(window: Window) -> Steps:
