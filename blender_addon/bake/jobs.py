@@ -9,6 +9,7 @@ import bpy
 
 from engine.link.messages import JobUpdate, StartBake
 
+from .. import app_handlers
 from ..capture.errors import CaptureError
 from ..folders import session_folder
 from ..session import registry
@@ -22,6 +23,7 @@ from .results import Bake
 
 _bakes: dict[str, Bake] = {}
 _last_job = ""
+_former_file = ""  # the .blend that was open before the one that is being opened
 
 
 def start(session: EngineSession, scene: bpy.types.Scene, resume: bool) -> str:
@@ -70,8 +72,10 @@ def start(session: EngineSession, scene: bpy.types.Scene, resume: bool) -> str:
 
 
 def last_update(session: EngineSession) -> JobUpdate | None:
-    """How the bake that was started last stands with the engine."""
-    return session.jobs.get(_last_job)
+    """How the bake that was started last stands with the engine; None when it was another file's, and has ended."""
+    update, bake = session.jobs.get(_last_job), _bakes.get(_last_job)
+    is_of_this_file = bake is not None and bake.scene is not None
+    return update if update is not None and (is_of_this_file or update.state == "running") else None
 
 
 def last_delivery() -> Delivery | None:
@@ -132,7 +136,7 @@ def _on_update(session: EngineSession, update: JobUpdate) -> None:
     bake = _bakes.get(update.job)
     if bake is None or update.state not in ("done", "cancelled"):
         return
-    scene = bpy.data.scenes.get(bake.scene)
+    scene = _scene_of(bake)
     if is_remote(session) and bake.folder is None and scene is not None:
         bake.folder = session_folder(scene) / "bakes" / bake.name
     is_wanted = update.state == "done" or is_remote(session)
@@ -153,7 +157,7 @@ def _on_delivered(session: EngineSession, bake: Bake, update: JobUpdate, deliver
 
 def _finish(session: EngineSession, bake: Bake, update: JobUpdate) -> None:
     """Show what is done, if the scene is still there."""
-    scene = bpy.data.scenes.get(bake.scene)
+    scene = _scene_of(bake)
     if scene is None or update.state != "done":
         return
     try:
@@ -162,15 +166,36 @@ def _finish(session: EngineSession, bake: Bake, update: JobUpdate) -> None:
         session.trouble = Trouble(f"Bake {bake.name} is done, but can't be shown: {error}", regarding=bake.name)
 
 
+def _scene_of(bake: Bake) -> bpy.types.Scene | None:
+    """The scene that a bake is of, if it is still there."""
+    return None if bake.scene is None else bpy.data.scenes.get(bake.scene)
+
+
+def _before_load(*_: object) -> None:
+    global _former_file
+    _former_file = bpy.data.filepath
+
+
+def _after_load(*_: object) -> None:
+    """Scenes of other files bear the same names: what was baked must not be shown in them."""
+    if bpy.data.filepath and bpy.data.filepath == _former_file:  # the same one, read again
+        return
+    for bake in _bakes.values():
+        bake.scene = None
+
+
 _LISTENERS = ((JobUpdate, _on_update),)
+_HANDLERS = ((bpy.app.handlers.load_pre, _before_load), (bpy.app.handlers.load_post, _after_load))
 
 
 def register() -> None:
-    """Listen to the engine."""
+    """Listen to the engine, and follow which file is open."""
     registry.listen(_LISTENERS)
+    app_handlers.add(_HANDLERS)
 
 
 def unregister() -> None:
     """Undo ``register``."""
+    app_handlers.remove(_HANDLERS)
     registry.stop_listening(_LISTENERS)
     _bakes.clear()

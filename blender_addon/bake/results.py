@@ -27,14 +27,15 @@ Result = Literal["PLANE", "COMPOSITE", "STRIP", "FILES"]
 
 @dataclass
 class Bake:
-    """What a finished bake needs to be shown; the scene by name, for undo invalidates anything else.
+    """What a finished bake needs to be shown; the scene by name, for undo invalidates anything else, and None once
+    another file is open.
 
     ``output``: its folder under the engine's root. ``folder``: where the user wants the files, None for where the
     engine writes them.
     """
 
     name: str
-    scene: str
+    scene: str | None
     cameras: Sequence[Camera]
     bounds: Bounds
     follows_camera: bool

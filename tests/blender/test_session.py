@@ -235,6 +235,35 @@ def test_the_engine_outlives_undo_and_another_file(
 
 
 @pytest.mark.slow
+def test_a_bake_is_told_of_and_shown_in_its_own_file_only(
+    addon: Import, engine_scene: bpy.types.Scene, drawn: Callable[[str], str], tmp_path: Path
+) -> None:
+    session, find_plane = _capture_and_train(addon), addon("preview.plane").find_plane
+    bpy.ops.hashlight.pause_training()
+    settings = engine_scene.hashlight.bake
+    settings.frames, settings.resolution_x, settings.resolution_y, settings.video = 3, 16, 16, "none"
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    bpy.ops.hashlight.bake()
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
+    wait_for(addon, lambda: session.jobs["turntable"].state == "done", "the turntable")
+    assert "3 frames done" in drawn("HASHLIGHT_PT_bake"), "the same file, read again"
+    assert find_plane(bpy.context.scene, "bake") is not None
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert "frames done" not in drawn("HASHLIGHT_PT_bake")
+
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
+    bpy.context.scene.hashlight.bake.frames = 40
+    bpy.ops.hashlight.bake()
+    wait_for(addon, lambda: session.jobs["turntable"].done > 0, "a frame")
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert session.jobs["turntable"].state == "running"
+    assert "Cancel Bake" in drawn("HASHLIGHT_PT_bake"), "it can be stopped from any file"
+    wait_for(addon, lambda: session.jobs["turntable"].state == "done", "the second turntable")
+    assert "frames done" not in drawn("HASHLIGHT_PT_bake")
+    assert find_plane(bpy.context.scene, "bake") is None, "its scene bears the same name"
+
+
+@pytest.mark.slow
 def test_an_engine_started_elsewhere_is_used_and_left_running(
     addon: Import, engine_scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
