@@ -119,8 +119,8 @@ def _check_plane_is_a_step(window: Window, end_capture: Callable[[], None]) -> S
     bpy.ops.ed.undo_push(message="Move")
     yield from _undo(window)
     find_plane = window.addon("preview.plane").find_plane
-    assert bpy.data.objects["Sphere"].location.x == 0.0
     assert find_plane(bpy.context.scene, "preview") is not None, "the plane went with a later step"
+    assert bpy.data.objects["Sphere"].location.x == 0.0
     yield from _undo(window)
     assert find_plane(bpy.context.scene, "preview") is None, "the plane is no step of its own"
 
