@@ -191,14 +191,14 @@ def remote_table(results: Sequence[Result]) -> str:
             _device(result),
             f"{result['mbit']:g} Mbit/s",
             row["what"],
-            str(row["in_flight"]),
+            row["asked_for"],
             f"{row['frames_per_second']:.1f}",
             f"{row['latency_ms']:.0f}",
         ]
         for result in results
         for row in result["rows"]
     ]
-    head = ["pictures", "both sides on", "network", "what", "asked at a time", "frames/s", "ready after, ms"]
+    head = ["pictures", "both sides on", "network", "what", "asked for", "frames/s", "ready after, ms"]
     return _markdown(head, rows)
 
 

@@ -34,6 +34,8 @@ from engine.runs import read_info
 
 SIZE = (1920, 1080)
 TOKEN = "benchmark"
+ONE_BY_ONE, AS_A_VIEW_MOVES = "one after another", "60 a second"
+REDRAWS = 60.0  # a second
 _PIECE = 16384  # bytes that the proxy lets through at a time
 _BURST = 65536  # bytes that it lets through at once after a pause
 
@@ -69,8 +71,10 @@ def main() -> int:
         "coverage": float((loaded["color"][..., 3] > 0).mean()),
         "codec": time_codec(loaded["color"], loaded["depth"]),
         "rows": [
-            measure(client, what, in_flight, options.seconds)
-            for what, in_flight in (("colour, lossless", 1), ("colour", 1), ("colour", 2), ("colour and depth", 2))
+            measure(client, "colour, lossless", ONE_BY_ONE, options.seconds),
+            measure(client, "colour", ONE_BY_ONE, options.seconds),
+            measure(client, "colour", AS_A_VIEW_MOVES, options.seconds),
+            measure(client, "colour and depth", AS_A_VIEW_MOVES, options.seconds),
         ],
     }
     client.close()
@@ -158,16 +162,18 @@ def limit_rate(target: int, bytes_per_second: float, ports: Queue[int]) -> None:
     asyncio.run(serve())
 
 
-def measure(client: EngineClient, what: str, in_flight: int, seconds: float) -> dict[str, Any]:
-    """Frames that arrive when ``in_flight`` are asked for at a time, each again as soon as one is there."""
+def measure(client: EngineClient, what: str, asked_for: str, seconds: float) -> dict[str, Any]:
+    """Frames that arrive: ``ONE_BY_ONE``, each asked for as soon as the one before is there, as the image plane does;
+    or ``AS_A_VIEW_MOVES``, where the neural view asks at every redraw, whatever is still on its way."""
     bounds = Bounds(np.full(3, -1.0), np.full(3, 1.0))
     camera = turntable(bounds, 1, *SIZE)[0]
     asked: dict[int, float] = {}
     latencies: list[float] = []
-    first = last = time.monotonic()
+    first = last = next_at = time.monotonic()
     request = 1 + int(first * 1000)  # none that an earlier row asked for
     while (now := time.monotonic()) - first < seconds:
-        while len(asked) < in_flight:
+        if now >= next_at and (asked_for == AS_A_VIEW_MOVES or not asked):
+            next_at = max(now, next_at + 1 / REDRAWS)
             asked[request] = now
             _ask(client, request, camera, what)
             request += 1
@@ -176,12 +182,12 @@ def measure(client: EngineClient, what: str, in_flight: int, seconds: float) -> 
                 assert message.color.shape == (SIZE[1], SIZE[0], 4)
                 last = time.monotonic()
                 latencies.append(last - asked[message.request])
-                # Of two pictures that wait to be sent, the newer takes the older one's place.
+                # Of pictures that wait to be sent, the newest takes the place of the others.
                 asked = {number: when for number, when in asked.items() if number > message.request}
         time.sleep(0.001)
     row = {
         "what": what,
-        "in_flight": in_flight,
+        "asked_for": asked_for,
         "frames_per_second": len(latencies) / (last - first),
         "latency_ms": 1e3 * statistics.median(latencies),
         "slowest_ms": 1e3 * max(latencies),
