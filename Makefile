@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-engine test-addon lint test-gui test-matrix bench extension clean
+.PHONY: demo test test-engine test-addon lint test-gui test-gui-1/2 test-gui-2/2 test-matrix bench extension clean
 
 demo: $(STAMP)
 	$(BIN)/hashlight demo --out demo
@@ -27,8 +27,12 @@ lint: $(STAMP)
 test-matrix: $(STAMP)
 	$(BIN)/python scripts/test_matrix.py
 
+# In two Blenders side by side: each waits for its screen and its engine much of the time.
 test-gui: $(STAMP)
-	$(BIN)/python scripts/test_gui.py
+	$(MAKE) --no-print-directory --jobs=2 --keep-going test-gui-1/2 test-gui-2/2
+
+test-gui-1/2 test-gui-2/2: test-gui-%: $(STAMP)
+	$(BIN)/python scripts/test_gui.py --part $*
 
 # A dataset with a test split, on a machine with nothing else to do: make bench DATASET=folder
 DATASET ?= data/lego

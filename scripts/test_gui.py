@@ -3,7 +3,7 @@
 The built zip is installed as a user would, events go through Blender's own event queue, and pictures are taken of the
 screen. Where no such Blender is to be had, that is said plainly and counts as not run; --strict makes it a failure.
 
-    python scripts/test_gui.py [NAME_PART ...] [--strict] [--keep FOLDER] [--script FILE]
+    python scripts/test_gui.py [NAME_PART ...] [--part K/N] [--strict] [--keep FOLDER] [--script FILE]
 """
 
 from __future__ import annotations
@@ -100,6 +100,7 @@ def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="Run tests/gui in a real Blender window.")
     parser.add_argument("names", nargs="*", metavar="NAME_PART", help="only tests whose name contains one of these")
+    parser.add_argument("--part", type=_part, metavar="K/N", help="only the Kth of N parts of about the same length")
     parser.add_argument("--strict", action="store_true", help="fail when no Blender window can be opened here")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep screenshots and the log there")
     parser.add_argument(
@@ -107,6 +108,8 @@ def main() -> int:
     )
     parser.add_argument("--script", type=Path, help="run this instead of the tests (see benchmarks/)")
     options = parser.parse_args()
+    if options.part is not None and (options.names or options.script is not None):
+        parser.error("--part is a part of all tests: it can't be had with names or a script")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that Blender and its screen are ended then, too
     try:
         blender = find_blender()
@@ -119,11 +122,28 @@ def main() -> int:
             (out / former).unlink(missing_ok=True)
         script = (options.script or ROOT / "tests" / "gui" / "run_in_blender.py").absolute()
         try:
-            outcome = run_twice_at_most(blender, script, options.names, out, options.screen)
+            names = options.names if options.part is None else names_of_part(*options.part)
+            outcome = run_twice_at_most(blender, script, names, out, options.screen)
         except NoBlenderError as reason:
             print(f"Window tests NOT RUN: {reason}")
             return int(options.strict)
         return _summarize(out, outcome) if options.script is None else int(outcome.code != 0)
+
+
+def _part(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not K/N, such as 1/2")
+    return int(number), int(count)
+
+
+def names_of_part(number: int, count: int) -> list[str]:
+    """What the names of the tests in part ``number`` of ``count`` contain: each file of tests is in one of the parts,
+    which are about equally long, taking a file's size for how long its tests take."""
+    parts: list[list[Path]] = [[] for _ in range(count)]
+    for file in sorted((ROOT / "tests" / "gui").glob("test_*.py"), key=lambda file: (-file.stat().st_size, file.name)):
+        min(parts, key=lambda part: sum(other.stat().st_size for other in part)).append(file)
+    return [f"{file.stem}::" for file in parts[number - 1]]
 
 
 def run_twice_at_most(blender: WindowBlender, script: Path, arguments: list[str], out: Path, screen: str) -> Outcome:
