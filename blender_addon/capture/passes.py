@@ -34,6 +34,7 @@ class PassRenderer:
         self._view_layer_name = view_layer_name
         self._color_folder = scratch / "color"
         self._depth_folder = scratch / "depth" if use_depth else None
+        self._camera_name = ""  # of the view at hand
         self._is_cancelled = False
         self._may_go_on = threading.Event()
         scene = self.scene
@@ -110,12 +111,12 @@ class PassRenderer:
     def finish(self) -> None:
         """Note the end of what ``begin`` began. Raises CaptureError, CaptureCancelled."""
         self.forget_job()
-        scene = self.scene
+        _scene = self.scene  # an undo that took it has ended the render, too
         if self._is_cancelled:
-            raise CaptureCancelled(f"Camera {scene.camera.name}: rendering was cancelled")
+            raise CaptureCancelled(f"Camera {self._camera_name}: rendering was cancelled")
 
     def _aim(self, camera_name: str) -> None:
-        scene = self.scene
+        scene, self._camera_name = self.scene, camera_name
         camera = bpy.data.objects.get(camera_name)
         if camera is None:
             raise ViewError(f"Camera {camera_name} was removed during the capture")

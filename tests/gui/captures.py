@@ -32,8 +32,7 @@ def prepare(window: Window, views: int, samples: int = 1) -> Steps:
 
 def make_slow(scene: bpy.types.Scene) -> None:
     """Views that take many minutes each, a tile a second: kept off the screen, Cycles minds Esc between tiles only."""
-    settings = scene.hashlight.capture
-    settings.resolution_x = settings.resolution_y = scene.render.resolution_x = scene.render.resolution_y = 2000
+    scene.render.resolution_x = scene.render.resolution_y = 2000  # the capture's own size would plan other cameras
     scene.cycles.samples, scene.cycles.use_adaptive_sampling = 128, False
     scene.cycles.use_auto_tile, scene.cycles.tile_size = True, 64
 
