@@ -11,6 +11,7 @@ from collections.abc import Callable
 import bpy
 import numpy as np
 import x_input
+from captures import is_capturing
 from window import Steps, Window
 
 TURNS = 20
@@ -181,10 +182,6 @@ def time_cancelled_bakes(window: Window) -> Steps:
     return times
 
 
-def _is_capturing(window: Window) -> bool:
-    return any(operator.bl_idname == "HASHLIGHT_OT_capture" for operator in window.window.modal_operators)
-
-
 def _begin_capture(window: Window, samples: int) -> None:
     scene = bpy.context.scene
     window.show_renders(False)
@@ -202,7 +199,7 @@ def capture_hd(window: Window) -> Steps:
     with window.viewport():
         bpy.ops.hashlight.plan_cameras()
     _begin_capture(window, samples=1)
-    yield lambda: not _is_capturing(window)
+    yield lambda: not is_capturing(window)
     yield lambda: registry.current().views.count("held") == CAPTURED
 
 
@@ -217,7 +214,7 @@ def time_stopped_captures(window: Window, size: tuple[int, int]) -> Steps:
         yield 4.0
         began = time.perf_counter()
         window.press(x_input.ESCAPE)
-        yield lambda: not _is_capturing(window)
+        yield lambda: not is_capturing(window)
         times.append(1e3 * (time.perf_counter() - began))
         yield 0.5
     return times

@@ -101,9 +101,8 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         if not self._start(context, in_window=False):
             return {"CANCELLED"}
         try:
-            with self._job:
-                for _view in self._job:
-                    pass
+            for _view in self._job:
+                pass
         except CaptureError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
