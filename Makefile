@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-engine test-addon lint test-gui test-gui-1/2 test-gui-2/2 test-matrix bench extension clean
+.PHONY: demo test test-engine test-addon test-faults lint test-gui test-gui-1/2 test-gui-2/2 test-matrix bench extension clean
 
 demo: $(STAMP)
 	$(BIN)/hashlight demo --out demo
@@ -18,6 +18,11 @@ test-engine: $(STAMP)
 
 test-addon: $(STAMP)
 	$(BIN)/python -m pytest tests/blender
+
+# Long attacks: kills, mutated messages, simulated nights. Each part ends with what it did and what was lost.
+test-faults: $(STAMP)
+	$(BIN)/python -m pytest tests --ignore=tests/blender -m faults --timeout 3600
+	$(BIN)/python -m pytest tests/blender -m faults --timeout 3600
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -26,8 +26,8 @@ from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.views import View
 from engine.evaluation.evaluate import truth_on
-from engine.evaluation.metrics import psnr
-from engine.training.config import choose_preset
+from engine.link.scoring import psnr
+from engine.primitives.registry import choose_preset
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
 

@@ -58,6 +58,24 @@ def rates_table(results: Sequence[Result]) -> str:
     return _markdown([*head, "start-up, s", "GPU memory, GiB"], rows)
 
 
+def thin_table(results: Sequence[Result]) -> str:
+    """How much of thin wires is kept, and the grain on a smooth plate."""
+    rows = [
+        [
+            _device(result),
+            str(row["steps"]),
+            f"{row['width']:g}",
+            f"{row['kept']:.0%}",
+            f"{row['kept_above_plate']:.0%}",
+            f"{255 * result['grain'][str(row['steps'])]:.2f}",
+        ]
+        for result in results
+        for row in result["rows"]
+    ]
+    head = ["device", "steps", "width of the wires, pixels", "kept", "kept above a plate", "grain on the plate, of 255"]
+    return _markdown(head, rows)
+
+
 def machines_list(results: Sequence[Result]) -> str:
     """The versions behind the figures."""
     lines = []
@@ -106,6 +124,27 @@ def truth_table(results: Sequence[Result]) -> str:
         for row in result["runs"]
     ]
     return _markdown(["data", "device", "truth", "30 dB after, s", "PSNR, dB (after, s)", "depth error"], rows)
+
+
+def encodings_table(results: Sequence[Result]) -> str:
+    """The hash grid beside other encodings."""
+    rows = [
+        [
+            _data(result),
+            _device(result),
+            row["encoding"],
+            row["network"],
+            f"{figures['seconds']:g}",
+            f"{figures['steps_per_second']:.1f}",
+            f"{figures['psnr_black']:.2f}",
+            _or_dash(figures["subject_psnr"], "{:.2f}"),
+        ]
+        for result in results
+        for row in result["rows"]
+        for figures in row["budgets"]
+    ]
+    head = ["data", "device", "encoding", "size", "training, s", "steps/s", "PSNR on black, dB", "of the subject, dB"]
+    return _markdown(head, rows)
 
 
 def twins_table(results: Sequence[Result]) -> str:
@@ -213,6 +252,43 @@ def remote_codec_table(results: Sequence[Result]) -> str:
     return _markdown(["device", "what", "packing, CPU ms", "unpacking, CPU ms", "kB a picture", "kept"], rows)
 
 
+def artist_table(results: Sequence[Result]) -> str:
+    """Scenes from the first button to the film."""
+    rows = [
+        [
+            row["name"],
+            _device(result),
+            "x".join(map(str, result["size"])),
+            str(row["train_views"]),
+            _or_dash(row["subject_psnr"], "{:.1f}"),
+            f"{row['filled']:.0%}",
+            _or_dash(row["enlargement"], "{:.2f}"),
+            f"{row['minutes']:.1f}",
+            "; ".join(row["warnings"]).replace("|", "/") or "none",
+        ]
+        for result in results
+        for row in result["scenes"]
+    ]
+    head = ["scene", "device", "views", "of them", "PSNR of the subject, dB", "picture filled", "enlargement"]
+    return _markdown([*head, "minutes", "warnings given"], rows)
+
+
+def noise_table(results: Sequence[Result]) -> str:
+    """Fields learnt from noisy captures, by what these took to render."""
+    rows = []
+    for result in results:
+        for mean in sorted(result["means"], key=lambda mean: mean["render_seconds"]):
+            kind = {name: mean[name] for name in ("samples", "denoised", "views")}
+            scores = [
+                f"{run['scene']} {run['subject_psnr']:.2f}" for run in result["runs"] if kind.items() <= run.items()
+            ]
+            words = [str(mean["samples"]), "yes" if mean["denoised"] else "no", str(mean["views"])]
+            figures = [f"{mean['render_seconds']:.1f}", f"{mean['subject_psnr']:.2f}", ", ".join(scores)]
+            rows.append([_data(result), _device(result), *words, *figures])
+    head = ["data", "device", "samples", "denoised", "views", "processor time to render, s"]
+    return _markdown([*head, "PSNR of the subject, dB", "by scene"], rows)
+
+
 def serving_table(results: Sequence[Result]) -> str:
     """Frames a second that a client gets, and the steps a second beside them."""
     rows = [
@@ -240,10 +316,14 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "machines": ("quality", machines_list),
     "stages": ("stages", stages_table),
     "truth": ("truth", truth_table),
+    "encodings": ("encodings", encodings_table),
     "twins": ("twins", twins_table),
+    "thin": ("thin", thin_table),
     "highlights": ("highlights", highlights_table),
     "stability": ("stability", stability_table),
     "startup": ("startup", startup_table),
+    "artist": ("artist", artist_table),
+    "noise": ("noise", noise_table),
     "serving": ("serving", serving_table),
     "window_calls": ("window", calls_table),
     "window_latency": ("window", latency_table),

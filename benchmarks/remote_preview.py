@@ -3,20 +3,21 @@
     python -m benchmarks.remote_preview RUN [--mbit 100] [--seconds 10] [--pictures FILE.npz]
 
 The pictures are rendered beforehand (and kept in FILE.npz, if named): what is measured is the way of a picture from the
-renderer to the add-on's hands: packing, sending, receiving, unpacking, by the engine's own server and the add-on's own
-client, each in a process of its own, with a proxy in between that lets no more through than the network would. A frame
-that is rendered for each request comes on top of that, and so does putting it on its plane (see window_times).
+renderer to the add-on's hands: packing, sending, receiving, unpacking, by the engine's own server and device process
+and the add-on's own client, with a proxy in between that lets no more through than the network would. A frame that is
+rendered for each request comes on top of that, and so does putting it on its plane (see window_times).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import multiprocessing
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,11 @@ from engine.link import picture_codec
 from engine.link.camera_paths import turntable
 from engine.link.client import EngineClient
 from engine.link.geometry import Bounds, Camera
-from engine.link.messages import Frame, Message, RequestFrame, Status
+from engine.link.messages import Frame, Message, RequestFrame, Shutdown, Status
 from engine.machine import device_name, versions
-from engine.runs import read_info
+from engine.run_info import read_info
+from engine.service import device_main
+from engine.service.server import Server
 
 SIZE = (1920, 1080)
 TOKEN = "benchmark"
@@ -53,14 +56,34 @@ def main() -> int:
     if pictures is None or not pictures.is_file():
         pictures = pictures or options.run / "previews.npz"
         render_pictures(options.run, options.frames, pictures)
+    with pictures_served(pictures, options.mbit * 1e6 / 8) as port:
+        result = measure_all(options, pictures, port)
+    write_result("remote", result)
+    return 0
+
+
+@contextlib.contextmanager
+def pictures_served(pictures: Path, bytes_per_second: float) -> Iterator[int]:
+    """A port where an engine's server offers ``pictures`` through a network of this speed."""
     context = multiprocessing.get_context("spawn")
     ports: Queue[int] = context.Queue()
     server = context.Process(target=serve_pictures, args=(pictures, ports), daemon=True)
     server.start()
-    proxy = context.Process(target=limit_rate, args=(ports.get(), options.mbit * 1e6 / 8, ports), daemon=True)
+    proxy = context.Process(target=limit_rate, args=(ports.get(), bytes_per_second, ports), daemon=True)
     proxy.start()
-    client = EngineClient("127.0.0.1", ports.get(), TOKEN, "benchmark", same_host=False)
-    client.connect()
+    try:
+        yield ports.get()
+    finally:
+        proxy.terminate()
+        server.kill()  # what it has started ends with it
+        proxy.join()
+        server.join()
+
+
+def measure_all(options: argparse.Namespace, pictures: Path, port: int) -> dict[str, Any]:
+    """The figures, as they are kept."""
+    client = EngineClient("127.0.0.1", port, TOKEN, "benchmark", same_host=False)
+    client.connect(60)  # it loads the pictures
     loaded = np.load(pictures)
     result = {
         "dataset": Path(read_info(options.run)["dataset"]).name,
@@ -78,10 +101,7 @@ def main() -> int:
         ],
     }
     client.close()
-    proxy.terminate()
-    server.kill()  # it would wait for its engine to end
-    write_result("remote", result)
-    return 0
+    return result
 
 
 def render_pictures(run: Path, count: int, path: Path) -> None:
@@ -101,38 +121,50 @@ def render_pictures(run: Path, count: int, path: Path) -> None:
 
 
 class PictureWorker:
-    """Stands where the engine's device thread does, and answers every request with a picture at once."""
+    """Stands where the engine's worker does in the device process, and answers every request with a picture at once."""
 
-    def __init__(self, pictures: Path, post: Callable[[Message], None], on_ready: Callable[[str | None], None]) -> None:
+    def __init__(
+        self,
+        pictures: Path,
+        post: Callable[[Message, int], None],
+        on_ready: Callable[[str | None], None],
+        on_end: Callable[[], None],
+    ) -> None:
         loaded = np.load(pictures)
         self._color, self._depth = loaded["color"], loaded["depth"]
-        self._post, self._on_ready = post, on_ready
+        self._post, self._on_ready, self._on_end = post, on_ready, on_end
         self.status = Status(state="idle")
-        self.device, self.device_name, self.is_full = "cpu", "none", False
+        self.device, self.device_name, self.is_full, self.is_saved, self.busy_seconds = "cpu", "none", False, True, 0.0
 
     def start(self) -> None:
-        """There is no thread."""
+        """There is no device to wait for."""
         self._on_ready(None)
 
-    def submit(self, message: Message) -> None:
+    def submit(self, message: Message, client: int) -> None:
         """Answer a request."""
+        if isinstance(message, Shutdown):
+            self._on_end()
         if not isinstance(message, RequestFrame):
             return
         index = message.request % len(self._color)
         depth = self._depth[index] if message.depth else None
         color, camera = self._color[index], message.camera
-        self._post(Frame(request=message.request, step=0, camera=camera, color=color, depth=depth, exact=message.exact))
+        frame = Frame(request=message.request, step=0, camera=camera, color=color, depth=depth, exact=message.exact)
+        self._post(frame, client)
 
-    def forget_frame_request(self) -> None:
-        """There is none."""
+    def forget_client(self, client: int) -> None:
+        """Nothing waits."""
+
+
+def run_device(pictures: str, root: str, device: str) -> int:
+    """The device process of ``serve_pictures``."""
+    return device_main.main(root, device, lambda _root, _device, *calls: PictureWorker(Path(pictures), *calls))
 
 
 def serve_pictures(pictures: Path, ports: Queue[int]) -> None:
-    """A process: the engine's server, without an engine."""
-    from engine.service.server import Server
-
-    server = Server(pictures.parent, "cpu", TOKEN)
-    server._worker = PictureWorker(pictures, server._post_from_worker, server._note_ready)  # type: ignore[assignment]
+    """A process: the engine's server, with pictures instead of an engine."""
+    entry = f"from benchmarks.remote_preview import run_device; sys.exit(run_device({str(pictures)!r}, *sys.argv[1:]))"
+    server = Server(pictures.parent, "cpu", TOKEN, entry=entry)
     asyncio.run(server.run("127.0.0.1", 0, ports.put))
 
 

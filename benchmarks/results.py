@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.files import written_atomically
+from engine.link.part_files import written_atomically
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset

@@ -22,7 +22,7 @@ from benchmarks.step_stages import wait
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import choose_evenly, mean_psnr
-from engine.training.config import choose_preset
+from engine.primitives.registry import choose_preset
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
 
@@ -85,13 +85,9 @@ def measure(dataset: Dataset, device: str, seed: int, seconds: float) -> dict[st
 
 def find_trouble(trainer: Trainer) -> str | None:
     """What of a run is not finite: parameters, moments, their copies in half precision, or gradients that Adam left."""
-    field = trainer.field
-    tensors = trainer.state() | {
-        "table mirror": field.table_mirror,
-        "weights mirror": field.networks.mirror,
-        "table gradients": field.table_gradients,
-        "weights gradients": field.networks.gradients,
-    }
+    tensors = trainer.state()
+    for group in trainer.field.parameters():
+        tensors |= {f"{group.name} working copy": group.working, f"{group.name} gradients": group.gradients}
     broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     return f"not finite: {', '.join(broken)}" if broken else None
 

@@ -20,7 +20,8 @@ from typing import Any
 import torch
 
 from benchmarks.step_stages import STAGES, WHOLE_STEP, Function, Stages, stages_wrapped
-from engine.fields.mlp import COLOR_OUTPUTS, GEOMETRY_VALUES
+from engine.fields.base import COLOR_COLUMNS
+from engine.fields.mlp import GEOMETRY_VALUES
 from engine.training import trainer as trainer_module
 from engine.training.trainer import Trainer
 from taichi_kernels.hash_grid import FEATURES
@@ -49,6 +50,7 @@ class StepCounts:
     rays: int
     samples: int
     samples_with_gradient: int
+    samples_drawn: int  # of these, the ones that are backpropagated
     rows_read: int
     rows_with_gradient: int
     open_blocks: int
@@ -74,7 +76,7 @@ def count_step(trainer: Trainer) -> StepCounts:
         def call(*args: Any, **kwargs: Any) -> Any:
             arguments = signature.bind(*args, **kwargs).arguments
             if name == "Adam":
-                seen["rows_with_gradient"] = int((arguments["gradients"] != 0).any(dim=1).sum())
+                seen["rows_with_gradient"] = int((trainer.field.table.gradients != 0).any(dim=1).sum())
             result = function(*args, **kwargs)
             if name == "march":
                 # Copied, for the samples behind a surface are taken off again.
@@ -84,6 +86,8 @@ def count_step(trainer: Trainer) -> StepCounts:
                 seen["samples_with_gradient"] = _count_with_gradient(
                     *(arguments[key] for key in ("ray_samples", "grad_raw_densities", "grad_raw_colors"))
                 )
+            elif name == "draw":
+                seen["samples_drawn"] = int(arguments["active"].count)
             elif name == "encode":
                 seen["encoded"] = arguments["points"]
             return result
@@ -94,7 +98,8 @@ def count_step(trainer: Trainer) -> StepCounts:
         "march": STAGES["march"],
         "encode": STAGES["encode"],
         "composite": [(trainer_module, "composite_training")],
-        "Adam": STAGES["Adam, table"],
+        "draw": [(trainer_module, "draw_gradients")],
+        "Adam": STAGES["Adam"],
     }
     every = trainer.config.occupancy_every
     with stages_wrapped(look, places):
@@ -111,6 +116,7 @@ def count_step(trainer: Trainer) -> StepCounts:
         rays=rays,
         samples=samples,
         samples_with_gradient=samples_with_gradient,
+        samples_drawn=seen.get("samples_drawn", samples_with_gradient),
         rows_read=rows_read,
         rows_with_gradient=rows_with_gradient,
         open_blocks=_count_bits(trainer.occupancy.coarse_bits),
@@ -121,26 +127,28 @@ def count_step(trainer: Trainer) -> StepCounts:
 
 def budget_stages(trainer: Trainer, counts: StepCounts) -> dict[str, Budget]:
     """The budget of every stage, and of the whole step: their sum."""
-    field, weights = trainer.field, trainer.field.networks.weights
-    weight_rows = trainer.field.networks.moments.shape[0]
-    item = field.table_mirror.element_size()
+    field, weights = trainer.field, trainer.field.networks.weights.values
+    item = field.table.working.element_size()
     levels = field.config.levels
     row, features = FEATURES * item, levels * FEATURES * item
-    rays, samples, back = counts.rays, counts.samples, counts.samples_with_gradient
+    rays, samples, composited, back = counts.rays, counts.samples, counts.samples_with_gradient, counts.samples_drawn
     width = field.config.hidden_width
     density_weights = levels * FEATURES * width + width * GEOMETRY_VALUES
     harmonics_weights = SH_VALUES * width
     # Density and three channels; the fourth column of raw colours is padding.
     raw = (1 + 3) * item
-    useful_weights = weights.numel() - (COLOR_OUTPUTS - 3) * width
-    has_mirror = field.table_mirror is not field.table
+    useful_weights = weights.numel() - (COLOR_COLUMNS - 3) * width
+    has_copy = field.table.working is not field.table.values
     has_depth = float((trainer.pixels.images[: len(trainer.pixels), 3] != 0).float().mean())
+    tiles = 0 if trainer.pixels.errors is None else trainer.pixels.errors.tile_count
     interpolation = levels * _INTERPOLATION
     occupancy, every = trainer.occupancy, trainer.config.occupancy_every
     budgets = {
         # A pixel's colour (and depth) in; origin, direction, span and target out. A pinhole's ray (30), where it enters
-        # and leaves the box (12), target and jittered start (6).
-        "draw rays": Budget(rays * (_PIXEL + has_depth * _F32 + (3 + 3 + 2 + 5) * _F32), rays * 48),
+        # and leaves the box (12), target and jittered start (6). The error of each tile is read and written.
+        "draw rays": Budget(
+            rays * (_PIXEL + has_depth * _F32 + (3 + 3 + 2 + 5) * _F32) + tiles * 2 * _F32, rays * 48 + tiles
+        ),
         # Ray in; coarse bits and the blocks that they call open; first sample and count of each ray, and point,
         # distance and ray of each sample out. o + t d (6), the cell (3) and t + dt (1) for each sample, 1 / d a ray.
         "march": Budget(
@@ -161,7 +169,7 @@ def budget_stages(trainer: Trainer, counts: StepCounts) -> dict[str, Budget]:
         # Ray's samples, target and loss; distance, raw density and colour in, their gradients out. A sample's opacity,
         # weight and colour (25), what is behind it and the chain rule (30), loss of a ray (30).
         "composite, loss, gradients": Budget(
-            rays * (2 * _I32 + 5 * _F32 + _F32) + back * (_F32 + 2 * raw), back * 55 + rays * 30
+            rays * (2 * _I32 + 5 * _F32 + _F32) + composited * (_F32 + 2 * raw), composited * 55 + rays * 30
         ),
         # As forward, with the gradients of its outputs in, of its inputs and weights out. Two operations a weight and
         # sample for each of the two; the harmonics need none. Activations are known: neither read nor worked out anew.
@@ -173,8 +181,10 @@ def budget_stages(trainer: Trainer, counts: StepCounts) -> dict[str, Budget]:
         "encode, backward": Budget(
             back * (_VECTOR + features) + counts.rows_with_gradient * 2 * FEATURES * _F32, back * interpolation
         ),
-        "Adam, table": _budget_adam(field.table.shape[0], counts.rows_with_gradient, has_mirror, item),
-        "Adam, networks": _budget_adam(weight_rows, weight_rows, has_mirror, item),
+        # All rows of the networks have a gradient.
+        "Adam": _budget_adam(
+            field.table.values.shape[0] + weights.shape[0], counts.rows_with_gradient + weights.shape[0], has_copy, item
+        ),
         # Which cells, the rows around a point in each, the density network; then all densities, of which the visited
         # are written, and all bits. A point (6), its density and what becomes of the old one (6); the mean of all.
         "occupancy": Budget(
@@ -196,14 +206,14 @@ def budget_stages(trainer: Trainer, counts: StepCounts) -> dict[str, Budget]:
     return budgets
 
 
-def _budget_adam(rows: int, active: int, has_mirror: bool, item: int) -> Budget:
+def _budget_adam(rows: int, active: int, has_copy: bool, item: int) -> Budget:
     """Adam with one second moment a row: all gradients are read, and for rows that have one, moments and parameters
-    are read and written, the gradient is zeroed and the mirror written.
+    are read and written, the gradient is zeroed and the working copy written.
 
     Operations: the square of a gradient tells whether there is one (2 a value); second moment and rate (8), then decay
     (3), its square (2), first moment (3) and parameter (2) a value.
     """
-    state = 2 * (FEATURES + 1) * _F32 + 2 * FEATURES * _F32 + FEATURES * _F32 + has_mirror * FEATURES * item
+    state = 2 * (FEATURES + 1) * _F32 + 2 * FEATURES * _F32 + FEATURES * _F32 + has_copy * FEATURES * item
     return Budget(rows * FEATURES * _F32 + active * state, rows * FEATURES * 2 + active * (8 + FEATURES * 10))
 
 
@@ -223,7 +233,7 @@ def _count_with_gradient(
 
 def _count_rows(trainer: Trainer, points: torch.Tensor) -> int:
     """Rows of the table that interpolating at ``points`` [n, 3] reads: those that a gradient reaches."""
-    table = torch.zeros(trainer.field.table.shape[0], 1, device=points.device, requires_grad=True)
+    table = torch.zeros(trainer.field.table.values.shape[0], 1, device=points.device, requires_grad=True)
     interpolate(points, trainer.field.layout, table).sum().backward()
     assert table.grad is not None
     return int((table.grad > 0).sum())

@@ -11,23 +11,28 @@ from typing import Any
 
 import torch
 
-from engine.fields import fused_mlp, hash_grid_field, mlp
+from engine.fields import fused_mlp, hash_grid, mlp
 from engine.fields.occupancy import OccupancyGrid
+from engine.optimizers.row_adam import RowAdam
 from engine.training import trainer as trainer_module
+from engine.training.error_map import ErrorMap
 from engine.training.trainer import Trainer
 
 # Stage name: where its function is looked up when a step runs.
 Stages = Mapping[str, Sequence[tuple[ModuleType | type, str]]]
 STAGES: Stages = {
-    "draw rays": [(trainer_module, "sample_training_rays")],
+    "draw rays": [(trainer_module, "sample_training_rays"), (ErrorMap, "tiles"), (ErrorMap, "note")],
     "march": [(trainer_module, "march_rays"), (trainer_module, "march_ray_segments")],
-    "encode": [(hash_grid_field, "encode")],
-    "networks": [(mlp.FieldNetworks, "forward"), (fused_mlp.FusedFieldNetworks, "forward")],
-    "composite, loss, gradients": [(trainer_module, "cut_rays"), (trainer_module, "composite_training")],
-    "networks, backward": [(mlp.FieldNetworks, "backward"), (fused_mlp.FusedFieldNetworks, "backward")],
-    "encode, backward": [(hash_grid_field, "encode_backward")],
-    "Adam, table": [(hash_grid_field, "adam_step")],
-    "Adam, networks": [(mlp.FieldNetworks, "step")],
+    "encode": [(hash_grid, "encode")],
+    "networks": [(mlp.MatrixNetworks, "forward"), (fused_mlp.FusedNetworks, "forward")],
+    "composite, loss, gradients": [
+        (trainer_module, "cut_rays"),
+        (trainer_module, "composite_training"),
+        (trainer_module, "draw_gradients"),
+    ],
+    "networks, backward": [(mlp.MatrixNetworks, "backward"), (fused_mlp.FusedNetworks, "backward")],
+    "encode, backward": [(hash_grid, "encode_backward")],
+    "Adam": [(RowAdam, "step")],
     "occupancy": [(OccupancyGrid, "refresh")],
 }
 WHOLE_STEP = "whole step"

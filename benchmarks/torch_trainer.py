@@ -11,14 +11,17 @@ from collections.abc import Callable
 
 import torch
 
-from engine.fields.mlp import COLOR_INPUTS, COLOR_OUTPUTS, GEOMETRY_VALUES
+from engine.fields.mlp import FASTEST_NETWORKS
 from engine.training.trainer import Trainer
 from taichi_kernels.compositing import HUBER_DELTA, TRAINING_MIN_TRANSMITTANCE
 from taichi_kernels.hash_grid import FEATURES
-from taichi_kernels.rays import UNKNOWN_DEPTH
+from taichi_kernels.occupancy import SURFACE
+from taichi_kernels.random_numbers import RandomStream
+from taichi_kernels.rays import UNKNOWN_DEPTH, WHOLE_SHARE
 from taichi_kernels.twins.compositing import activate_color, activate_density, display
 from taichi_kernels.twins.occupancy import sample_cells, update_densities
 from taichi_kernels.twins.random_numbers import uniform
+from taichi_kernels.twins.rays import captured_span, draw_pixels
 from taichi_kernels.twins.spherical_harmonics import evaluate_harmonics
 
 # Features at points [n, 3] from a layout and a table.
@@ -37,17 +40,17 @@ class TorchTrainer:
         if trainer.pixels.cameras[: len(trainer.pixels), 16:].any():
             raise ValueError("the torch twin knows no lens distortion")
         self._trainer, self._interpolate = trainer, interpolate
-        width, inputs = trainer.field.config.hidden_width, trainer.field.config.levels * FEATURES
-        self._shapes = [(inputs, width), (width, GEOMETRY_VALUES), (COLOR_INPUTS, width)]
-        self._shapes += [(width, width)] * (trainer.field.config.color_layers - 1) + [(width, COLOR_OUTPUTS)]
+        self._shape = trainer.field.config.networks
         self._box = torch.from_numpy(trainer.cube.box())
         self.take_over()
 
     def take_over(self) -> None:
         """Start from a copy of all that the other trainer has learnt."""
         field, occupancy = self._trainer.field, self._trainer.occupancy
-        self.table, self.table_moments = field.table.clone(), field.table_moments.clone()
-        self.weights, self.weights_moments = field.networks.weights.clone(), field.networks.moments.clone()
+        moments = self._trainer.optimizer.moments
+        self.table, self.table_moments = field.table.values.clone(), moments["field.table"].clone()
+        self.weights = field.networks.weights.values.view(-1).clone()
+        self.weights_moments = moments["field.weights"].clone()
         self.densities, self._candidates = occupancy.densities.clone(), occupancy._candidates.clone()
         self.step_count, self.rays = self._trainer.step_count, self._trainer._rays
         self.loss = math.nan
@@ -70,7 +73,7 @@ class TorchTrainer:
         # The learning rate of a training without a budget, before it falls.
         rate = config.learning_rate
         self.update_table(rate)
-        self.update_weights(rate)
+        self.update_weights(min(rate, FASTEST_NETWORKS))
         self.step_count += 1
         if self.step_count % config.occupancy_every == 0:
             self.refresh_occupancy()
@@ -78,12 +81,12 @@ class TorchTrainer:
     def draw_rays(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Random pixels: origins and directions [n, 3], where to march [n, 2], targets [n, 5]."""
         trainer, n, pixels = self._trainer, self.rays, self._trainer.pixels
-        index = torch.arange(n)
-        u, v, w, jitter = (uniform(trainer.config.seed, self.step_count, index, k) for k in range(4))
-        view = (u * len(pixels)).long().clamp(max=len(pixels) - 1)
-        first, width, height, has_depth = pixels.images[view].long().unbind(1)
-        px = torch.minimum((v * width).long(), width - 1)
-        py = torch.minimum((w * height).long(), height - 1)
+        seed, step = trainer.config.seed, self.step_count
+        tiles = None if pixels.errors is None else pixels.errors.tiles(step)
+        view, px, py = draw_pixels(n, len(pixels), seed, step, pixels.images, tiles)
+        streams = (RandomStream.RAY_START, RandomStream.WHOLE_RAY)
+        jitter, whole = (uniform(seed, step, torch.arange(n), stream) for stream in streams)
+        first, width, height, has_depth, _ = pixels.images[view].long().unbind(1)
         cameras = pixels.cameras[view]
         fx, fy, cx, cy = cameras[:, 12:16].unbind(1)
         local = torch.stack([(px + 0.5 - cx) / fx, (cy - py - 0.5) / fy, -torch.ones(n)], dim=1)
@@ -100,8 +103,12 @@ class TorchTrainer:
         color, z = pixels.colors[pixel].float(), pixels.depths[pixel]
         is_known = (has_depth != 0) & (z > 0.0) & (z < 1e9) & (color[:, 3] > 0.999)
         surface = torch.where(is_known, z * trainer.cube.scale / cosines, UNKNOWN_DEPTH)
-        margin = trainer.config.depth_margin_at(self.step_count)
-        far = torch.where(is_known, torch.minimum(far, surface + margin), far)
+        margin = trainer.config.depth_margin / trainer.config.growth
+        nearest, farthest = captured_span(pixels.colors, pixels.depths, first, width, height, px, py)
+        reach = trainer.cube.scale / cosines
+        far = torch.where(is_known, torch.minimum(far, farthest.float() * reach + margin), far)
+        is_cut = is_known & (whole >= WHOLE_SHARE)
+        near = torch.where(is_cut, torch.maximum(near, nearest.float() * reach - margin), near)
         start = near.clamp(min=trainer._near_distance) + jitter * trainer._steps.smallest
         targets = torch.cat([color, surface[:, None]], dim=1)
         return origins, directions, torch.stack([start, far], dim=1), targets
@@ -139,7 +146,7 @@ class TorchTrainer:
         self, weights: torch.Tensor, features: torch.Tensor, directions: torch.Tensor, rays: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Raw densities [m] and raw colours [m, 3], differentiable in ``weights`` and ``features``."""
-        matrices = self._matrices(weights)
+        matrices = self._shape.split(weights)
         geometry = torch.relu(features @ matrices[0]) @ matrices[1]
         # Once a ray, not once a sample.
         harmonics = evaluate_harmonics(directions).float()[rays]
@@ -171,7 +178,8 @@ class TorchTrainer:
         weights = arriving * (1.0 - torch.exp(-thickness))
         left = torch.exp(-thickness.sum(1, keepdim=True))
         index = torch.arange(self._drawn)
-        background = torch.stack([uniform(config.seed, self.step_count, index, 8 + k) for k in range(3)], dim=1)
+        streams = [RandomStream.BACKGROUND + k for k in range(3)]
+        background = torch.stack([uniform(config.seed, self.step_count, index, k) for k in streams], dim=1)
         color = torch.bmm(weights[:, None], activate_color(raw_colors, linear)[samples])[:, 0]
         predicted = display(color + left * background, linear)
         wanted = display(targets[:, :3] + (1.0 - targets[:, 3:4]) * background, linear)
@@ -212,24 +220,21 @@ class TorchTrainer:
         n = min(config.samples_per_step, len(self._candidates))
         cells, points = torch.empty(n, dtype=torch.int32), torch.empty(n, 3)
         sample_cells(n, config.occupancy_resolution, config.seed, self.step_count, self._candidates, cells, points)
-        matrices = self._matrices(self.weights)
+        matrices = self._shape.split(self.weights)
         geometry = torch.relu(self.encode(points, self.table) @ matrices[0]) @ matrices[1]
         update_densities(cells, geometry, self.densities, config.occupancy_decay, self._trainer._steps.smallest)
         self._mark_occupied()
 
     def _mark_occupied(self) -> None:
         mean = float(self.densities.sum()) / max(len(self._candidates), 1)
-        self._is_occupied = self.densities > max(min(_THRESHOLD, mean), 1e-6)
+        is_surface = (self.densities > 0.0) & ((self._trainer.occupancy.flags & SURFACE) != 0)
+        self._is_occupied = (self.densities > max(min(_THRESHOLD, mean), 1e-6)) | is_surface
 
     def _adjust_rays(self, wanted: int) -> None:
         config = self._trainer.config
         self._drawn = self.rays
         grown = int(self.rays * config.samples_per_step * 0.95 / max(wanted, 1))
         self.rays = min(max(grown, 64), self.rays * 2, config.max_rays_per_step)
-
-    def _matrices(self, weights: torch.Tensor) -> list[torch.Tensor]:
-        parts = weights.split([rows * columns for rows, columns in self._shapes])
-        return [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
 
 def interpolate_by_level(points: torch.Tensor, layout: torch.Tensor, table: torch.Tensor) -> torch.Tensor:

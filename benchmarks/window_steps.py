@@ -172,12 +172,12 @@ def time_cancelled_bakes(window: Window) -> Steps:
     for number in range(STOPS):
         settings.name = f"bake {number}"
         bpy.ops.hashlight.bake()
-        yield lambda: jobs.last_update(session).message != "Waiting for the engine"
+        yield lambda: jobs.last_update(session, bpy.context.scene).message != "Waiting for the engine"
         yield 1.0
         began = time.perf_counter()
         bpy.ops.hashlight.cancel_bake()
         yield lambda: not jobs.is_busy()
-        assert jobs.last_update(session).state == "cancelled"
+        assert jobs.last_update(session, bpy.context.scene).state == "cancelled"
         times.append(1e3 * (time.perf_counter() - began))
     return times
 

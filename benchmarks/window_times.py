@@ -65,7 +65,7 @@ def measure(window: Window, keep: bool) -> Steps:
     for panel in bpy.types.Panel.__subclasses__():
         if panel.__name__.startswith("HASHLIGHT_PT_"):
             watch.wrap_panel(panel)
-    watch.wrap_modal(window.addon("capture.operators").HASHLIGHT_OT_capture, CAPTURE)
+    watch.wrap_modal(window.addon("capture.operators").CapturesViews, CAPTURE)
     watch.wrap(window.addon("capture.passes").PassRenderer, "begin", RENDER_CALL)
 
     window.region("UI").active_panel_category = "Hashlight"

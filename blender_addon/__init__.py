@@ -1,4 +1,4 @@
-"""Hashlight inside Blender: capture a scene, follow its training, see it on a plane, bake turntables."""
+"""Hashlight inside Blender: capture a scene, follow its training, see it on a plane, render turntables from it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from types import ModuleType
 
 import bpy
 
-from . import preferences, properties, undo_steps, write_lock
+from . import leftovers, migrate, preferences, properties, undo_steps, write_lock
 from .bake import operators as bake_operators
 from .bake import panel as bake_panel
-from .capture import bounds_gizmo, plan_operators
+from .capture import bounds_gizmo, cure_operators, plan_operators
 from .capture import operators as capture_operators
 from .capture import panel as capture_panel
 from .command_line import registration as command_line
@@ -23,6 +23,8 @@ from .review import operators as review_operators
 from .review import panel as review_panel
 from .session import operators as session_operators
 from .session import panel as session_panel
+from .takes import operators as take_operators
+from .takes import panel as take_panel
 from .training import operators as training_operators
 from .training import panel as training_panel
 from .transfer import deliveries, run_files
@@ -32,10 +34,12 @@ from .transfer import deliveries, run_files
 MODULES: tuple[ModuleType, ...] = (
     preferences,
     properties,
+    migrate,
     write_lock,
     undo_steps,
     setup_operators,
     plan_operators,
+    cure_operators,
     capture_operators,
     bounds_gizmo,
     session_operators,
@@ -46,8 +50,11 @@ MODULES: tuple[ModuleType, ...] = (
     preview_operators,
     review_operators,
     bake_operators,
+    leftovers,
+    take_operators,
     setup_panel,
     capture_panel,
+    take_panel,
     session_panel,
     training_panel,
     preview_panel,

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import sys
-import threading
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
-FILE_NAME = ".in-use"
+from engine.link import file_lock
+from engine.link.file_lock import IN_USE, FileLock, FileTaken
 
-_IS_TAKEN = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
+_ANOTHER = "choose another folder in Capture > Output > Folder"
 
 
 class FolderError(ValueError):
     """The session folder can't be used; the message is for the user and names it."""
-
-
-@dataclass
-class _Held:
-    file: IO[bytes]
-    count: int = 0
-
-
-_held: dict[Path, _Held] = {}
-_guard = threading.Lock()
 
 
 class FolderLock:
@@ -37,58 +22,22 @@ class FolderLock:
 
     def __init__(self, folder: Path) -> None:
         """Raises FolderError when the folder can't be written, or another Blender works in it."""
-        self._folder: Path | None = folder
-        with _guard:
-            if folder not in _held:
-                _held[folder] = _Held(_take(folder))
-            _held[folder].count += 1
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(folder / IN_USE, "Blender", keep=True)
+        except FileTaken:
+            words = f"another Blender works there: close the file there, or {_ANOTHER}"
+            raise FolderError(f"{folder}: {words}") from None
+        except OSError as error:
+            raise FolderError(
+                f"{folder}: can't be written ({error.strerror or error}): choose another in Capture > Output > Folder"
+            ) from None
 
     def release(self) -> None:
         """Let go of the folder; once is enough."""
-        with _guard:
-            folder, self._folder = self._folder, None
-            if folder is None:
-                return
-            held = _held[folder]
-            held.count -= 1
-            if held.count == 0:
-                held.file.close()
-                del _held[folder]
+        self._lock.release()
 
 
 def is_held(folder: Path) -> bool:
     """Whether anything in this Blender works in ``folder`` now."""
-    return folder in _held
-
-
-def _take(folder: Path) -> IO[bytes]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / FILE_NAME).open("ab")
-    except OSError as error:
-        raise FolderError(
-            f"{folder}: can't be written ({error.strerror or error}): choose another in Capture > Output > Folder"
-        ) from None
-    try:
-        _lock(file)
-    except OSError as error:
-        if error.errno in _IS_TAKEN:
-            file.close()
-            raise FolderError(
-                f"{folder}: another Blender works there: close the file there, or choose another folder in "
-                "Capture > Output > Folder"
-            ) from None
-        # Some network drives know no locks: better to go on without one.
-    return file
-
-
-def _lock(file: IO[bytes]) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        file.seek(0, os.SEEK_SET)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return file_lock.is_held(folder / IN_USE)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import bpy
 
-# Options of path properties: from 4.5 on, Blender must be told that "//" stands for the .blend's folder there.
-RELATIVE_TO_BLEND: set[str] = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+from engine.link.capture_format import CAPTURE
+
+TAKES = "takes"  # where the folders of all takes but the first are, inside the session folder
 
 _unsaved_name = ""  # the file that is open and was never saved has a folder of its own
 
@@ -32,9 +33,25 @@ def session_folder(scene: bpy.types.Scene) -> Path:
     return Path(former) if former and not beside.exists() and Path(former).is_dir() else beside
 
 
+def take_path(scene: bpy.types.Scene) -> str:
+    """The folder of the scene's open take relative to the session folder, ending in a slash: "takes/NAME/"; "" for the
+    first take, whose capture, run and bakes lie in the session folder itself."""
+    return f"{TAKES}/{scene.hashlight.take}/" if scene.hashlight.take else ""
+
+
 def capture_folder(scene: bpy.types.Scene) -> Path:
-    """Where this scene's captured dataset is kept; not created here."""
-    return session_folder(scene) / "capture"
+    """Where the dataset captured for this scene's open take is kept; not created here."""
+    return session_folder(scene) / take_path(scene) / CAPTURE
+
+
+def run_folder(scene: bpy.types.Scene) -> Path:
+    """Where the run of this scene's open take is kept; not created here."""
+    return session_folder(scene) / take_path(scene) / "run"
+
+
+def bakes_folder(scene: bpy.types.Scene) -> Path:
+    """Where the bakes of this scene's open take are kept, a folder each; not created here."""
+    return session_folder(scene) / take_path(scene) / "bakes"
 
 
 def folder_beside_blend() -> Path:

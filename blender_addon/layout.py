@@ -26,13 +26,15 @@ def lay_out_settings(panel: bpy.types.Panel | bpy.types.Operator) -> bpy.types.U
 
 
 def redraw_sidebars() -> None:
-    """Have the sidebars of all 3D viewports drawn again."""
+    """Have the sidebars of all 3D viewports drawn again, and the preferences, which show checks of the engine."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
                 for region in area.regions:
                     if region.type == "UI":
                         region.tag_redraw()
+            elif area.type == "PREFERENCES":
+                area.tag_redraw()
 
 
 def is_tab_shown(area: bpy.types.Area | None) -> bool:

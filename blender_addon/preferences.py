@@ -5,6 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
+from .engine_setup.check_drawing import draw_check
+
 _token = ""  # kept here, for whatever a preference holds by itself is saved with the others, in plain text
 
 
@@ -100,6 +102,7 @@ class HASHLIGHT_preferences(bpy.types.AddonPreferences):
                 row.operator("hashlight.set_up_engine", text="Set Up Engine (CPU)", icon="IMPORT").device = "cpu"
                 row.operator("hashlight.set_up_engine", text="CUDA").device = "cuda"
             layout.operator("hashlight.check_engine", icon="CHECKMARK")
+            draw_check(layout, context)
 
 
 def get_preferences(context: bpy.types.Context | None = None) -> HASHLIGHT_preferences:

@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import PointerProperty, StringProperty
+from bpy.props import CollectionProperty, IntProperty, PointerProperty, StringProperty
 
 from .bake.settings import HASHLIGHT_PG_bake
-from .capture.settings import HASHLIGHT_PG_capture
-from .folders import RELATIVE_TO_BLEND
+from .capture.settings import HASHLIGHT_PG_capture, HASHLIGHT_PG_plan_finding
 from .preview.settings import HASHLIGHT_PG_preview
 from .review.settings import HASHLIGHT_PG_review
 from .training.settings import HASHLIGHT_PG_run, HASHLIGHT_PG_training
 
 
 class HASHLIGHT_PG_scene(bpy.types.PropertyGroup):
+    version: IntProperty(
+        name="Version", description="Which form these settings have: see migrate.py", default=0, options={"HIDDEN"}
+    )
     folder: StringProperty(
         name="Folder",
-        description="Where captures, runs and bakes are kept. Leave empty for a folder beside the .blend file",
+        description="Keep captures, runs and rendered frames here. Leave empty for a folder beside the .blend file",
         subtype="DIR_PATH",
-        options=RELATIVE_TO_BLEND,
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     former_folder: StringProperty(
         name="Former Folder",
         description="Where everything was kept before the file was saved for the first time",
         options={"HIDDEN"},
     )
+    take: StringProperty(
+        name="Take", description="The folder of the open take; empty for the first", options={"HIDDEN"}
+    )
+    other_runs: CollectionProperty(
+        name="Other Runs", description="How the runs of the other takes stood, by their folders", type=HASHLIGHT_PG_run
+    )
     capture: PointerProperty(type=HASHLIGHT_PG_capture)
     training: PointerProperty(type=HASHLIGHT_PG_training)
     preview: PointerProperty(type=HASHLIGHT_PG_preview)
     review: PointerProperty(type=HASHLIGHT_PG_review)
-    bake: PointerProperty(type=HASHLIGHT_PG_bake)
+    bake: PointerProperty(name="Render from Field", type=HASHLIGHT_PG_bake)
     run: PointerProperty(type=HASHLIGHT_PG_run)
 
 
 CLASSES = (
+    HASHLIGHT_PG_plan_finding,
     HASHLIGHT_PG_capture,
     HASHLIGHT_PG_training,
     HASHLIGHT_PG_preview,

@@ -1,4 +1,4 @@
-"""Marks on the objects that Hashlight puts into a scene.
+"""Marks on the objects, collections and materials that Hashlight puts into a scene.
 
 A mark is a custom property on the object, so it survives saving, undo, renaming and copying between files. Undo makes
 every Python reference to an object invalid: find objects by role or name again instead of keeping them.
@@ -17,13 +17,13 @@ _KEY = "hashlight_role"
 
 
 def mark(item: bpy.types.ID, role: Role) -> None:
-    """Make an object or a collection known as one of ours. Captures never see such an object, and bounds are never
-    fitted to it."""
+    """Make an object, a collection or a material known as one of ours. Captures never see such an object, and bounds
+    are never fitted to it."""
     item[_KEY] = role
 
 
 def role_of(item: bpy.types.ID) -> str | None:
-    """The role an object or collection was marked with, None for the user's own."""
+    """The role that something was marked with, None for the user's own."""
     return item.get(_KEY)
 
 

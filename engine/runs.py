@@ -1,7 +1,8 @@
-"""A run on disk: a folder with ``run.json`` and the snapshot that it names.
+"""A run on disk: a folder with ``run.json``, the snapshot that it names, and the scores that it names.
 
 Each save writes a snapshot under a new name, then replaces ``run.json``, which names the snapshot with its size and
-checksum, and only then removes the former one. A crash at any moment leaves the former run or the new one, whole.
+checksum, and only then removes the former one. A crash at any moment leaves the former run or the new one, whole; so
+does a loss of power, as files are on the disk before they are named, and names before the former ones go.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import re
 import secrets
 import tempfile
@@ -23,22 +23,27 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import engine
+from engine.link.disk import sync_file, sync_folder
 from engine.link.geometry import Bounds, Camera, GeometryError
 from engine.link.messages import Split
-from engine.run_folder import RUN_FILE
-from engine.training.config import ConfigError, TrainConfig
+from engine.link.part_files import remove_leftovers, written_atomically
+from engine.link.values import shorten
+from engine.primitives.config import ConfigError, TrainConfig
+from engine.primitives.registry import kind_named
+from engine.run_folder import RUN_FILE, RunError, RunWriteError
+from engine.run_history import NAME as HISTORY_NAME
+from engine.run_history import RunHistory
+from engine.run_info import FORMAT, SNAPSHOT_NAME, read_info, read_run_info
+from engine.run_lock import lock_run
+from engine.training.memory import MemoryShortage
 from engine.training.trainer import Trainer
 
-FORMAT = 1
-_SNAPSHOT_NAME = re.compile(r"snapshot-[0-9]+-[0-9a-f]+\.safetensors")
+__all__ = ["Run", "RunError", "RunWriteError", "describe_views", "load_run", "make_run_folder", "read_info", "save_run"]
 
-
-class RunError(Exception):
-    """A run folder that can't be read or written; the message names the file and the fault."""
-
-
-class RunWriteError(RunError):
-    """A run that can't be written; the message names the folder, the reason and what to do."""
+# Seconds that a save waits for another process which has the folder: it may only be saving, too.
+_PATIENCE = 2.0
+# As versions without locks called what they were writing.
+_FORMER_PART = re.compile(r"(snapshot-[0-9]+-[0-9a-f]+\.safetensors|run\.json\.snapshot-[0-9]+-[0-9a-f]+)\.part")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,30 +71,55 @@ def describe_views(views: Iterable[HasCamera]) -> list[dict[str, Any]]:
     return [{"name": view.name, "split": view.split, "camera": view.camera.to_json()} for view in views]
 
 
-def save_run(folder: Path, trainer: Trainer, extra: Mapping[str, Any]) -> Path:
-    """Write ``trainer`` and the JSON-ready ``extra`` (views, history, dataset, ...) to ``folder``; returns the path of
-    the snapshot. Atomic: when it fails, with a RunError, the former run is still there."""
+def save_run(folder: Path, trainer: Trainer, extra: Mapping[str, Any], history: RunHistory | None = None) -> Path:
+    """Write ``trainer``, the JSON-ready ``extra`` (views, dataset, ...) and what is new in ``history`` to ``folder``;
+    returns the path of the snapshot. Atomic: when it fails, with a RunError, the former run is still there. So it is
+    when another process has the folder, or when there is NaN in the field."""
     snapshot = folder / f"snapshot-{trainer.step_count:08d}-{secrets.token_hex(4)}.safetensors"
-    part = snapshot.with_name(snapshot.name + ".part")
+    state = {name: _to_plain(tensor) for name, tensor in trainer.state().items()}
+    _require_finite(folder, state)
+    lock = lock_run(folder, "Hashlight, saving", _PATIENCE)
     try:
         make_run_folder(folder)
-        save_file({name: _to_plain(tensor) for name, tensor in trainer.state().items()}, part)
-        _sync(part)
-        info = dict(extra) | _describe(trainer) | {"snapshot": _fingerprint(part) | {"file": snapshot.name}}
-        part.replace(snapshot)
+        former = _own_files(folder)  # before the folder could be renamed, and another run be there
+        with written_atomically(snapshot) as part:
+            save_file(state, part)
+            sync_file(part)
+            named = _fingerprint(part) | {"file": snapshot.name}
+        sync_folder(folder)
+        scores: dict[str, Any] = {} if history is None else history.write(folder)
+        info = dict(extra) | _describe(trainer) | scores | {"snapshot": named}
         text = json.dumps(info, indent=1, allow_nan=False)
-        run_part = folder / f"{RUN_FILE}.{snapshot.stem}.part"
-        run_part.write_text(text, encoding="utf-8")
-        _sync(run_part)
-        run_part.replace(folder / RUN_FILE)
+        with written_atomically(folder / RUN_FILE) as part:
+            part.write_text(text, encoding="utf-8")
+            sync_file(part)
+        sync_folder(folder)
+        if history is not None:
+            history.settle(scores)
+        kept = {snapshot.name, scores.get("history_file", {}).get("file")}
+        _remove(*(path for path in former if path.name not in kept))
     except (OSError, SafetensorError) as error:
-        _remove(part, snapshot)
+        _remove(snapshot)
         raise _cant_write(folder, error) from error
     except (TypeError, ValueError) as error:
-        _remove(part, snapshot)
+        _remove(snapshot)
         raise RunError(f"{folder / RUN_FILE}: not JSON: {error}") from error
-    _remove(*(path for path in _own_files(folder) if path != snapshot))
+    finally:
+        lock.release()
     return snapshot
+
+
+def _require_finite(folder: Path, state: Mapping[str, torch.Tensor]) -> None:
+    if (name := _not_finite(state)) is not None:
+        raise RunWriteError(
+            f"{folder}: not saved: training has failed, there is NaN or infinity in {name}. What was saved before is "
+            "still there: resume from it"
+        )
+
+
+def _not_finite(state: Mapping[str, torch.Tensor]) -> str | None:
+    """The name of a tensor with NaN or infinity."""
+    return next((name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all())), None)
 
 
 def make_run_folder(folder: Path) -> None:
@@ -108,54 +138,54 @@ def _cant_write(folder: Path, error: Exception) -> RunWriteError:
 
 
 def load_run(folder: Path, device: str) -> Run:
-    """Read the run in ``folder`` onto ``device`` ("cpu" or "cuda"). Raises RunError: not there, cut off, damaged, or
-    written by a newer version."""
-    info = read_info(folder)
+    """Read the run in ``folder`` onto ``device`` ("cpu" or "cuda"). Raises RunError: not there, cut off, damaged, too
+    large for this machine, or written by a newer version."""
+    info = read_run_info(folder)
     path = folder / RUN_FILE
     try:
-        config = TrainConfig.from_json(info["config"])
-        bounds = Bounds.from_json(info["bounds"])
+        config = _read_config(info)
+        bounds = _read_bounds(info["bounds"])
         color_space, named = info["color_space"], info["snapshot"]
-        file, size, checksum = named["file"], named["bytes"], named["sha256"]
     except (KeyError, TypeError) as error:
         raise RunError(f"{path}: missing or malformed: {error}") from error
     except (GeometryError, ConfigError) as error:
         raise RunError(f"{path}: {error}") from error
     if color_space not in ("linear", "srgb"):
-        raise RunError(f"{path}: color_space is {color_space!r}, expected linear or srgb")
-    if not isinstance(file, str) or not _SNAPSHOT_NAME.fullmatch(file):
-        raise RunError(f"{path}: {file!r} is not the name of a snapshot")
-    trainer = Trainer(config, bounds, color_space, device)
+        raise RunError(f"{path}: color_space is {shorten(color_space)!r}, expected linear or srgb")
+    snapshot = folder / named["file"]
     try:
-        trainer.load_state(_read_snapshot(folder / file, size, checksum, device))
+        trainer = Trainer(config, bounds, color_space, device)
+        state = _read_snapshot(snapshot, named["bytes"], named["sha256"], device)
+        trainer.load_state(state)
+    except MemoryShortage as error:
+        raise RunError(f"{path}: {error}") from error
     except (KeyError, ValueError, RuntimeError) as error:
-        raise RunError(f"{folder / file}: doesn't fit the run's configuration: {error}") from error
+        raise RunError(f"{snapshot}: doesn't fit the run's configuration: {error}") from error
+    if (name := _not_finite(state)) is not None:
+        raise RunError(f"{snapshot}: damaged: there is NaN or infinity in {name}")
     return Run(folder, trainer, info)
 
 
-def read_info(folder: Path) -> dict[str, Any]:
-    """The contents of ``folder``'s run.json. Raises RunError."""
-    path = folder / RUN_FILE
+def _read_config(info: Mapping[str, Any]) -> TrainConfig:
     try:
-        info = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{folder}: there is no run here ({RUN_FILE} is missing)") from None
-    except NotADirectoryError:
-        raise RunError(f"{folder}: there is no run here (it is a file, and a run is a folder)") from None
-    except OSError as error:
-        raise RunError(f"{path}: can't be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path}: cut off or not JSON: {error}") from None
-    if not isinstance(info, dict) or not isinstance(info.get("format"), int):
-        raise RunError(f"{path}: not a run of Hashlight")
-    if info["format"] > FORMAT:
-        raise RunError(f"{path}: written by a newer version ({info.get('version')}); this is {engine.__version__}")
-    return info
+        kind = kind_named(info["kind"])
+    except ConfigError as error:
+        raise ConfigError(f"kind: {error}") from None
+    return kind.decode(info["config"])
+
+
+def _read_bounds(value: Any) -> Bounds:
+    try:
+        return Bounds.from_json(value)
+    except GeometryError as error:
+        words = str(error)
+        raise GeometryError(words if words.startswith("bounds") else f"bounds: {words}") from None
 
 
 def _describe(trainer: Trainer) -> dict[str, Any]:
     return {
         "format": FORMAT,
+        "kind": trainer.config.kind,
         "version": engine.__version__,
         "torch": torch.__version__,
         "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -171,6 +201,8 @@ def _describe(trainer: Trainer) -> dict[str, Any]:
 
 def _read_snapshot(path: Path, size: int, checksum: str, device: str) -> dict[str, torch.Tensor]:
     try:
+        if path.exists() and not path.is_file():
+            raise RunError(f"{path}: not a file")
         if path.stat().st_size != size:
             raise RunError(f"{path}: cut off: {path.stat().st_size} bytes, expected {size}")
         if _fingerprint(path)["sha256"] != checksum:
@@ -192,14 +224,11 @@ def _fingerprint(path: Path) -> dict[str, Any]:
         return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
-def _sync(path: Path) -> None:
-    with path.open("r+b") as file:
-        os.fsync(file.fileno())
-
-
 def _own_files(folder: Path) -> list[Path]:
-    """Every snapshot, and whatever an interrupted save left."""
-    return [*folder.glob("snapshot-*.safetensors"), *folder.glob("snapshot-*.part"), *folder.glob(f"{RUN_FILE}.*.part")]
+    """Every snapshot and file of scores, and whatever an interrupted save left: by the names that only we give."""
+    remove_leftovers(folder)
+    kinds = (SNAPSHOT_NAME, HISTORY_NAME, _FORMER_PART)
+    return [path for path in folder.iterdir() if any(kind.fullmatch(path.name) for kind in kinds)]
 
 
 def _remove(*paths: Path) -> None:

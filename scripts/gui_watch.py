@@ -14,8 +14,8 @@ from pathlib import Path
 
 X_ERROR = "X Error of failed request"  # the last that Xlib prints before it ends a program
 SIGN_OF_LIFE = "alive"  # the script's file that is touched every second
-START_SECONDS = 120.0  # until the first sign of life
-STILL_SECONDS = 180.0  # without another one: longer than any test waits
+START_SECONDS = 300.0  # until the first sign of life, on a busy machine
+STILL_SECONDS = 420.0  # without another one: Blender stands still while EEVEE compiles its shaders in software
 
 
 @dataclasses.dataclass(frozen=True)

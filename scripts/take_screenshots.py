@@ -44,6 +44,7 @@ class Tour:
     def walk(self) -> Steps:
         """All of it."""
         self._build_scene()
+        self._window.unfold("review.panel")
         yield from self._window.open_tab()
         yield from self._set_up()
         yield from self._plan()

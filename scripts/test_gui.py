@@ -23,7 +23,7 @@ from pathlib import Path
 
 from build_extension import build_extension
 from gui_blender import NoBlenderError, WindowBlender, find_blender
-from gui_watch import SIGN_OF_LIFE, Outcome, follow
+from gui_watch import Outcome, follow
 
 ROOT = Path(__file__).resolve().parents[1]
 SCREEN = "1280x800"
@@ -116,18 +116,24 @@ def main() -> int:
     except NoBlenderError as reason:
         print(f"Window tests NOT RUN: {reason}")
         return int(options.strict)
+    # Blender's system sees the folder of temporary files, and not every other.
     with tempfile.TemporaryDirectory(prefix="hashlight-gui-out-") as temporary:
-        out = (options.keep or Path(temporary)).absolute()
-        for former in ("report.txt", "results.json", SIGN_OF_LIFE):
-            (out / former).unlink(missing_ok=True)
-        script = (options.script or ROOT / "tests" / "gui" / "run_in_blender.py").absolute()
         try:
-            names = options.names if options.part is None else names_of_part(*options.part)
-            outcome = run_twice_at_most(blender, script, names, out, options.screen)
+            return _run(blender, options, Path(temporary))
         except NoBlenderError as reason:
             print(f"Window tests NOT RUN: {reason}")
             return int(options.strict)
-        return _summarize(out, outcome) if options.script is None else int(outcome.code != 0)
+        finally:
+            if options.keep is not None:
+                shutil.copytree(temporary, options.keep, dirs_exist_ok=True)
+
+
+def _run(blender: WindowBlender, options: argparse.Namespace, out: Path) -> int:
+    """The tests, or another script, with all output in ``out``; the exit code."""
+    script = (options.script or ROOT / "tests" / "gui" / "run_in_blender.py").absolute()
+    names = options.names if options.part is None else names_of_part(*options.part)
+    outcome = run_twice_at_most(blender, script, names, out, options.screen)
+    return _summarize(out, outcome) if options.script is None else int(outcome.code != 0)
 
 
 def _part(text: str) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 An environment ``.venv-bpy-X.Y`` is made for each version the first time, from that version's ``bpy`` wheel. A version
 whose Python or wheel can't be had here is named in the summary as not run, and fails the whole only with --strict.
 
-    python scripts/test_matrix.py [4.2 4.5 5.0 5.2] [--strict] [-- PYTEST ARGUMENTS]
+    python scripts/test_matrix.py [4.5 5.0 5.2] [--strict] [-- PYTEST ARGUMENTS]
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ class BlenderVersion:
 
 
 MATRIX = (
-    BlenderVersion("4.2", "3.11"),
     BlenderVersion("4.5", "3.11"),
     BlenderVersion("5.0", "3.11"),
     BlenderVersion("5.2", "3.13"),

@@ -10,7 +10,7 @@ import torch
 
 from taichi_kernels.activations import activate_color, activate_density, activation_slope, read_color
 from taichi_kernels.launch import kernel
-from taichi_kernels.random_numbers import uniform
+from taichi_kernels.random_numbers import RandomStream, uniform
 from taichi_kernels.stepping import StepRule, step_at, weighted_step_at
 
 # Behind this much transmittance a training sample teaches nothing (Instant-NGP uses the same).
@@ -119,7 +119,7 @@ def _composite_training(
         start, count = ray_samples[ray, 0], ray_samples[ray, 1]
         background = ti.math.vec3(0.0)
         for k in ti.static(range(3)):
-            background[k] = uniform(seed, step, ray, 8 + k)
+            background[k] = uniform(seed, step, ray, RandomStream.BACKGROUND + k)
         surface = targets[ray, 4]
         # No less than a step: there must be a sample near the surface.
         margin = ti.max(depth_tolerance, step_at(surface, 0.0, largest_step, cone_angle, grows))

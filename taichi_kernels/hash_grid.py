@@ -13,7 +13,7 @@ import taichi as ti
 import torch
 
 from taichi_kernels import triton_kernels
-from taichi_kernels.launch import kernel
+from taichi_kernels.launch import CPU_BLOCK, kernel
 
 FEATURES = 4
 # The large primes of the paper's spatial hash (equation 4); the first is 1 so that neighbours in x stay neighbours.
@@ -134,18 +134,19 @@ def _encode_by_chunk(
 ):
     # A CPU thread takes whole runs of points: what a level needs is worked out once a run instead of once a point.
     chunks = (n + _CHUNK - 1) // _CHUNK
-    ti.loop_config(block_dim=1)
-    for job in range(levels * chunks):
-        level = job // chunks
-        first = (job - level * chunks) * _CHUNK
-        resolution, offset, stride_y, stride_z, mask = _read_level(layout, level)
-        for i in range(first, ti.min(first + _CHUNK, n)):
-            cell, f = _locate(points, i, resolution)
-            total = ti.Vector([0.0, 0.0, 0.0, 0.0])
-            for corner in ti.static(range(8)):
-                row, weight = _corner(corner, cell, f, stride_y, stride_z, mask)
-                total += weight * table[offset + row]
-            features[i, level] = total
+    for iteration in range(levels * chunks * CPU_BLOCK):
+        if iteration % CPU_BLOCK == 0:
+            job = iteration // CPU_BLOCK
+            level = job // chunks
+            first = (job - level * chunks) * _CHUNK
+            resolution, offset, stride_y, stride_z, mask = _read_level(layout, level)
+            for i in range(first, ti.min(first + _CHUNK, n)):
+                cell, f = _locate(points, i, resolution)
+                total = ti.Vector([0.0, 0.0, 0.0, 0.0])
+                for corner in ti.static(range(8)):
+                    row, weight = _corner(corner, cell, f, stride_y, stride_z, mask)
+                    total += weight * table[offset + row]
+                features[i, level] = total
 
 
 @kernel
@@ -183,15 +184,16 @@ def _encode_backward_by_level(
     grad_table: _vectors(1),
 ):
     # One thread owns a level: plain adds instead of compare-and-swap loops, and the same sum in every run.
-    ti.loop_config(block_dim=1)
-    for level in range(levels):
-        resolution, offset, stride_y, stride_z, mask = _read_level(layout, level)
-        for i in range(row_count[0]):
-            g = grad_features[i, level]
-            cell, f = _locate(points, rows[i], resolution)
-            for corner in ti.static(range(8)):
-                row, weight = _corner(corner, cell, f, stride_y, stride_z, mask)
-                grad_table[offset + row] = grad_table[offset + row] + weight * g
+    for iteration in range(levels * CPU_BLOCK):
+        if iteration % CPU_BLOCK == 0:
+            level = iteration // CPU_BLOCK
+            resolution, offset, stride_y, stride_z, mask = _read_level(layout, level)
+            for i in range(row_count[0]):
+                g = grad_features[i, level]
+                cell, f = _locate(points, rows[i], resolution)
+                for corner in ti.static(range(8)):
+                    row, weight = _corner(corner, cell, f, stride_y, stride_z, mask)
+                    grad_table[offset + row] = grad_table[offset + row] + weight * g
 
 
 def encode(

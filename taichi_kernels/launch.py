@@ -12,6 +12,10 @@ import taichi as ti
 from taichi.lang import impl
 from taichi.types.ndarray_type import NdarrayType
 
+# Taichi gives a CPU thread at least so many iterations of a loop at a time, whatever its configuration says: a loop of
+# few but long iterations has to count this many for each of its own, or one thread runs them all.
+CPU_BLOCK = 512
+
 
 class KernelLauncher:
     """Calls one Taichi kernel. Tensors must be contiguous and keep their number of dimensions from call to call."""

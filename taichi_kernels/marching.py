@@ -10,7 +10,7 @@ import taichi as ti
 import torch
 
 from taichi_kernels.launch import kernel
-from taichi_kernels.stepping import StepRule, step_at
+from taichi_kernels.stepping import MOST_STEPS, StepRule, step_at
 
 # The largest float32 below 1.
 _BELOW_ONE = 1.0 - 2.0**-24
@@ -66,12 +66,12 @@ def skip_cell(  # noqa: ANN201
     if ti.static(grows):
         # Step by step, so that the lattice doesn't depend on which cells are empty.
         result += step_at(result, smallest_step, largest_step, cone_angle, grows)
-        while result < t + nearest:
+        while result < t + nearest and count < MOST_STEPS:
             result += step_at(result, smallest_step, largest_step, cone_angle, grows)
             count += 1
     else:
         count = ti.max(ti.cast(ti.ceil(nearest / smallest_step), ti.i32), 1)
-        result += count * smallest_step
+        result += ti.max(count * smallest_step, step_at(t, smallest_step, largest_step, cone_angle, grows))
     return result, count
 
 
@@ -108,8 +108,9 @@ def _find_sample(
     smallest_step: ti.f32, largest_step: ti.f32, cone_angle: ti.f32, grows: ti.template(), cascades: ti.template(),
 ) -> ti.f32:  # fmt: skip
     """The next lattice distance >= t in an occupied cell, or one >= t_end when there is none."""
-    found = 0
-    while t < t_end and found == 0:
+    found, tried = 0, 0
+    while t < t_end and found == 0 and tried < MOST_STEPS:
+        tried += 1
         step = step_at(t, smallest_step, largest_step, cone_angle, grows)
         cells, inside, side = find_empty_cell(
             o + t * d, step, bits, coarse_bits, resolution, coarse_resolution, cascades
@@ -118,6 +119,8 @@ def _find_sample(
             t, _ = skip_cell(t, inside, inverse_d, cells, side, smallest_step, largest_step, cone_angle, grows)
         else:
             found = 1
+    if found == 0:
+        t = ti.max(t, t_end)
     return t
 
 

@@ -17,13 +17,15 @@ from taichi_kernels.activations import activate_density
 from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE
 from taichi_kernels.launch import kernel
 from taichi_kernels.marching import enter_cascade, find_cascade
-from taichi_kernels.random_numbers import uniform
+from taichi_kernels.random_numbers import RandomStream, uniform
 from taichi_kernels.stepping import StepRule, weighted_step_at
 
 COARSE_FACTOR = 4
 # Flags of a cell.
 SEEN = 1  # inside some training camera's picture
 CARVED = 2  # some training camera saw through all of it
+SURFACE = 4  # some training camera saw a surface in it
+FLAG_COUNT = 3
 # Samples behind this optical depth are hidden: training cuts rays there too. What they count as: news, but no density.
 _HIDDEN_DEPTH = -math.log(TRAINING_MIN_TRANSMITTANCE)
 _HIDDEN_THICKNESS = 1e-9
@@ -95,6 +97,34 @@ def carve_view(
 
 
 @kernel
+def _count_views(
+    cells: ti.i32,
+    change: ti.i32,
+    marks: ti.types.ndarray(),
+    counts: ti.types.ndarray(),
+    flags: ti.types.ndarray(),
+):
+    for cell in range(cells):
+        if marks[cell] != 0:
+            for kind in ti.static(range(FLAG_COUNT)):
+                if (marks[cell] >> kind) & 1 != 0:
+                    counts[cell, kind] = counts[cell, kind] + change
+                    if counts[cell, kind] > 0:
+                        flags[cell] = flags[cell] | (1 << kind)
+                    else:
+                        flags[cell] = flags[cell] & ~(1 << kind)
+
+
+def count_views(marks: torch.Tensor, change: int, counts: torch.Tensor, flags: torch.Tensor) -> None:
+    """Count one view more (``change`` 1) or less (-1) for each flag that it sets in a cell, and set ``flags`` anew
+    where it says anything: a flag stays as long as a view is left that sets it.
+
+    ``marks`` and ``flags`` [cells] int32, ``counts`` [cells, FLAG_COUNT] int32.
+    """
+    _count_views(marks.shape[0], change, marks, counts, flags)
+
+
+@kernel
 def _sample_cells(
     n: ti.i32,
     n_candidates: ti.i32,
@@ -111,7 +141,7 @@ def _sample_cells(
         if n < n_candidates:
             # A random walk over strata: every part of the list is visited in each refresh.
             stratum = ti.cast(n_candidates, ti.f32) / n
-            pick = ti.min(ti.cast((i + uniform(seed, step, i, 16)) * stratum, ti.i32), n_candidates - 1)
+            pick = ti.min(ti.cast((i + uniform(seed, step, i, RandomStream.CELL)) * stratum, ti.i32), n_candidates - 1)
         index = candidates[pick]
         cells[i] = index
         side = 1.0
@@ -123,7 +153,7 @@ def _sample_cells(
             index % resolution, (index // resolution) % resolution, index // (resolution * resolution)
         )
         for axis in ti.static(range(3)):
-            inside = (corner[axis] + uniform(seed, step, i, 17 + axis)) / resolution
+            inside = (corner[axis] + uniform(seed, step, i, RandomStream.CELL_POINT + axis)) / resolution
             if ti.static(cascades > 1):
                 inside = (inside - 0.5) * side + 0.5
             points[i, axis] = inside
@@ -255,12 +285,15 @@ def _pack_bits(
     words: ti.i32,
     threshold: ti.f32,
     densities: ti.types.ndarray(),
+    flags: ti.types.ndarray(),
     bits: ti.types.ndarray(),
 ):
     for word in range(words):
         packed = ti.u32(0)
         for k in range(32):
-            if densities[word * 32 + k] > threshold:
+            cell = word * 32 + k
+            # What views closed has no density at all.
+            if densities[cell] > threshold or (densities[cell] > 0.0 and (flags[cell] & SURFACE) != 0):
                 packed |= ti.u32(1) << ti.cast(k, ti.u32)
         bits[word] = ti.cast(packed, ti.i32)
 
@@ -315,16 +348,22 @@ def _pool_bits(resolution: ti.i32, finer_bits: ti.types.ndarray(), bits: ti.type
 
 
 def pack_bits(
-    densities: torch.Tensor, threshold: float, bits: torch.Tensor, coarse_bits: torch.Tensor, cascades: int = 1
+    densities: torch.Tensor,
+    flags: torch.Tensor,
+    threshold: float,
+    bits: torch.Tensor,
+    coarse_bits: torch.Tensor,
+    cascades: int = 1,
 ) -> None:
-    """Set the bit of every cell whose density exceeds ``threshold`` or that holds such a cell of a finer cascade, and
-    of every coarse block that holds one.
+    """Set the bit of every cell whose density exceeds ``threshold``, that a view saw a surface in, or that holds such a
+    cell of a finer cascade, and of every coarse block that holds one.
 
-    ``densities`` [cascades * resolution^3] f32, ``bits`` [cascades * resolution^3 / 32] and ``coarse_bits``
-    [cascades * (resolution / 4)^3 / 32] int32; resolution must be a multiple of 16.
+    A wire takes up little of its cell: points drawn in there hardly ever meet it, so its density isn't to be relied on.
+    ``densities`` [cascades * resolution^3] f32, ``flags`` the same number of int32, ``bits`` [cascades * resolution^3 /
+    32] and ``coarse_bits`` [cascades * (resolution / 4)^3 / 32] int32; resolution must be a multiple of 16.
     """
     resolution = round((densities.shape[0] // cascades) ** (1 / 3))
-    _pack_bits(bits.shape[0], threshold, densities, bits)
+    _pack_bits(bits.shape[0], threshold, densities, flags, bits)
     levels = bits.chunk(cascades)
     for level, coarse_level in enumerate(coarse_bits.chunk(cascades)):
         if level > 0:

@@ -1,6 +1,24 @@
 """Stateless random numbers inside kernels: a hash of (seed, step, index, dimension), the same on every device."""
 
+import enum
+
 import taichi as ti
+
+
+@enum.unique
+class RandomStream(enum.IntEnum):
+    """What a ``dimension`` is for. One of several numbers takes as many values from its own on: a new one begins behind
+    all others, so that none is correlated with another."""
+
+    VIEW = 0  # or the tile of one
+    COLUMN = 1
+    ROW = 2
+    RAY_START = 3
+    BY_TILE = 4  # whether a pixel is drawn by where training misses most
+    WHOLE_RAY = 5  # whether a ray begins at the camera although its surface is known
+    BACKGROUND = 8  # three
+    CELL = 16
+    CELL_POINT = 17  # three
 
 
 @ti.func

@@ -6,16 +6,30 @@ length of 1 and distances are world distances times the scale. Pixel centres are
 A camera is one row of 20 floats: pose [3, 4] row by row in unit-cube space, then fx fy cx cy k1 k2 p1 p2.
 """
 
+import dataclasses
+
 import taichi as ti
 import torch
 
 from taichi_kernels.launch import kernel
-from taichi_kernels.random_numbers import uniform
+from taichi_kernels.random_numbers import RandomStream, uniform
 from taichi_kernels.stepping import StepRule, step_at
 
 CAMERA_FLOATS = 20
 # Stored where a pixel's depth was not captured; real depths are positive or +inf.
 UNKNOWN_DEPTH = -1.0
+# Stored in a view with depth where a pixel is to teach nothing (-inf, or anything as far below 0).
+MASKED_DEPTH = -1e30
+# Pixels along a side of the tiles that training's errors are noted for.
+TILE_SIDE = 8
+# Of the rays whose surface was captured, the share that is sampled from the camera on and not from just before the
+# surface: what is to be empty must be looked at too.
+WHOLE_SHARE = 0.25
+# No ray is longer than the unit cube's diagonal, even one of a camera whose numbers are beyond float32.
+_DIAGONAL = 1.7321
+# Taichi's indices are 32 bits wide. Pixels beyond what they reach are read through windows of so many pixels, of which
+# each holds whole every view that begins in its first half: no picture has more pixels than that half.
+_WINDOW_PIXELS = 1 << 29
 # Enough for a wide action camera (k1 -0.25 at 1.2 focal lengths off the axis) to converge below float32 precision.
 _UNDISTORT_ITERATIONS = 20
 
@@ -53,14 +67,14 @@ def _pixel_ray(cameras: ti.template(), view: ti.i32, px: ti.f32, py: ti.f32):
 
 @ti.func
 def _clip_to_box(origin: ti.math.vec3, direction: ti.math.vec3, box: ti.template()):
-    """Distances at which a ray enters and leaves ``box`` [2, 3]; enter >= leave when it misses."""
+    """Distances at which a ray enters and leaves ``box`` [2, 3], in the unit cube; enter >= leave when it misses."""
     near, far = 0.0, 1e9
     for axis in ti.static(range(3)):
         d = direction[axis]
         d = d if ti.abs(d) > 1e-12 else 1e-12
         a, b = (box[0, axis] - origin[axis]) / d, (box[1, axis] - origin[axis]) / d
         near, far = ti.max(near, ti.min(a, b)), ti.min(far, ti.max(a, b))
-    return near, far
+    return near, ti.min(far, near + _DIAGONAL)
 
 
 @kernel
@@ -108,10 +122,63 @@ def generate_camera_rays(
     _generate_camera_rays(first, n, width, near_distance, camera, box, rays_o, rays_d, t_range, cosines)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class PixelTiles:
+    """Tiles of TILE_SIDE x TILE_SIDE pixels, or what is left of one at the border, and how likely each is drawn from.
+
+    ``corners`` [tiles, 3] int32: view, x and y of the first pixel; those of a view lie row by row. ``cumulative``
+    [tiles] f32: running sum of the tiles' weights. ``share`` of the rays are drawn by these weights, the others evenly.
+    ``drawn`` [>= rays] int32: written, the tile of each ray's pixel.
+    """
+
+    corners: torch.Tensor
+    cumulative: torch.Tensor
+    share: float
+    drawn: torch.Tensor
+
+
+@ti.func
+def _find_tile(cumulative: ti.template(), tiles: ti.i32, u: ti.f32) -> ti.i32:
+    """The first tile whose running sum is above ``u`` times the whole."""
+    wanted = u * cumulative[tiles - 1]
+    low, high = 0, tiles - 1
+    while low < high:
+        middle = (low + high) // 2
+        if cumulative[middle] > wanted:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@ti.func
+def _captured_span(
+    colors: ti.template(), depths: ti.template(), offset: ti.i32, width: ti.i32, height: ti.i32, px: ti.i32, py: ti.i32
+):
+    """Planar z of the nearest and the farthest surface captured in a pixel and its eight neighbours, of which an
+    antialiased pixel may show any; 0 and +inf where one of them is not known or lets light through."""
+    nearest, farthest = 1e9, 0.0
+    is_known = True
+    for dy in range(-1, 2):
+        for dx in range(-1, 2):
+            x, y = ti.math.clamp(px + dx, 0, width - 1), ti.math.clamp(py + dy, 0, height - 1)
+            pixel = offset + y * width + x
+            z = depths[pixel]
+            if z > 0.0 and z < 1e9 and ti.cast(colors[pixel, 3], ti.f32) > 0.999:
+                nearest, farthest = ti.min(nearest, z), ti.max(farthest, z)
+            else:
+                is_known = False
+    if not is_known:
+        nearest, farthest = 0.0, ti.math.inf
+    return nearest, farthest
+
+
 @kernel
 def _sample_training_rays(
     n: ti.i32,
     n_views: ti.i32,
+    n_tiles: ti.i32,
+    tile_share: ti.f32,
     seed: ti.i32,
     step: ti.i32,
     scale: ti.f32,
@@ -121,44 +188,73 @@ def _sample_training_rays(
     smallest_step: ti.f32,
     largest_step: ti.f32,
     cone_angle: ti.f32,
+    window: ti.i64,
+    window_views: ti.i64,
     cameras: ti.types.ndarray(),
     images: ti.types.ndarray(),
     colors: ti.types.ndarray(),
     depths: ti.types.ndarray(),
+    corners: ti.types.ndarray(),
+    cumulative: ti.types.ndarray(),
     box: ti.types.ndarray(),
+    drawn: ti.types.ndarray(),
     rays_o: ti.types.ndarray(),
     rays_d: ti.types.ndarray(),
     t_range: ti.types.ndarray(),
     targets: ti.types.ndarray(),
 ):
     for i in range(n):
-        view = ti.min(ti.cast(uniform(seed, step, i, 0) * n_views, ti.i32), n_views - 1)
-        offset, width, height = images[view, 0], images[view, 1], images[view, 2]
-        px = ti.min(ti.cast(uniform(seed, step, i, 1) * width, ti.i32), width - 1)
-        py = ti.min(ti.cast(uniform(seed, step, i, 2) * height, ti.i32), height - 1)
-        origin, direction, cosine = _pixel_ray(cameras, view, px + 0.5, py + 0.5)
-        near, far = _clip_to_box(origin, direction, box)
-        pixel = offset + py * width + px
-        alpha = ti.cast(colors[pixel, 3], ti.f32)
-        distance = UNKNOWN_DEPTH
-        if images[view, 3] != 0:
-            z = depths[pixel]
-            # At an antialiased edge depth belongs to one of several surfaces: trust it only where the pixel is full.
-            if z > 0.0 and z < 1e9 and alpha > 0.999:
-                distance = z * scale / cosine
-                # Nothing behind an opaque surface can be seen: spend no samples there.
-                margin = ti.max(depth_margin, step_at(distance, 0.0, largest_step, cone_angle, grows))
-                far = ti.min(far, distance + margin)
-        for axis in ti.static(range(3)):
-            rays_o[i, axis] = origin[axis]
-            rays_d[i, axis] = direction[axis]
-            targets[i, axis] = ti.cast(colors[pixel, axis], ti.f32)
-        targets[i, 3] = alpha
-        targets[i, 4] = distance
-        # Jittered start: the march visits other points of the ray each time.
-        near = ti.max(near, near_distance)
-        t_range[i, 0] = near + uniform(seed, step, i, 3) * step_at(near, smallest_step, largest_step, cone_angle, grows)
-        t_range[i, 1] = far
+        view = ti.min(ti.cast(uniform(seed, step, i, RandomStream.VIEW) * n_views, ti.i32), n_views - 1)
+        left, top = 0, 0
+        across, down = ti.cast(images[view, 1], ti.i32), ti.cast(images[view, 2], ti.i32)
+        if n_tiles > 0:
+            if uniform(seed, step, i, RandomStream.BY_TILE) < tile_share:
+                tile = _find_tile(cumulative, n_tiles, uniform(seed, step, i, RandomStream.VIEW))
+                view, left, top = corners[tile, 0], corners[tile, 1], corners[tile, 2]
+                across = ti.min(TILE_SIDE, ti.cast(images[view, 1], ti.i32) - left)
+                down = ti.min(TILE_SIDE, ti.cast(images[view, 2], ti.i32) - top)
+        first = ti.cast(images[view, 0], ti.i64) - window
+        if first >= 0 and first < window_views:
+            offset = ti.cast(first, ti.i32)
+            width, height = ti.cast(images[view, 1], ti.i32), ti.cast(images[view, 2], ti.i32)
+            px = left + ti.min(ti.cast(uniform(seed, step, i, RandomStream.COLUMN) * across, ti.i32), across - 1)
+            py = top + ti.min(ti.cast(uniform(seed, step, i, RandomStream.ROW) * down, ti.i32), down - 1)
+            if n_tiles > 0:
+                in_row = (width + TILE_SIDE - 1) // TILE_SIDE
+                drawn[i] = ti.cast(images[view, 4], ti.i32) + py // TILE_SIDE * in_row + px // TILE_SIDE
+            origin, direction, cosine = _pixel_ray(cameras, view, px + 0.5, py + 0.5)
+            near, far = _clip_to_box(origin, direction, box)
+            near = ti.max(near, near_distance)
+            pixel = offset + py * width + px
+            alpha = ti.cast(colors[pixel, 3], ti.f32)
+            distance = UNKNOWN_DEPTH
+            if images[view, 3] != 0:
+                z = depths[pixel]
+                # At an antialiased edge depth belongs to one of several surfaces: trust it only where the pixel is
+                # full.
+                if z > 0.0 and z < 1e9 and alpha > 0.999:
+                    distance = z * scale / cosine
+                    # Where a scene goes on around its subject, photographs carve little of the fog that a new field is:
+                    # rays have to see it. And what measured their depth was not the camera itself.
+                    if ti.static(not grows):
+                        nearest, farthest = _captured_span(colors, depths, offset, width, height, px, py)
+                        # Nothing behind an opaque surface can be seen, and little before it is news: no samples there.
+                        far = ti.min(far, farthest * scale / cosine + depth_margin)
+                        if uniform(seed, step, i, RandomStream.WHOLE_RAY) >= WHOLE_SHARE:
+                            near = ti.max(near, nearest * scale / cosine - depth_margin)
+            is_masked = images[view, 3] != 0 and depths[pixel] < MASKED_DEPTH
+            if is_masked:
+                far = near - 1.0
+            for axis in ti.static(range(3)):
+                rays_o[i, axis] = origin[axis]
+                rays_d[i, axis] = direction[axis]
+                targets[i, axis] = 0.0 if is_masked else ti.cast(colors[pixel, axis], ti.f32)
+            targets[i, 3] = 0.0 if is_masked else alpha
+            targets[i, 4] = distance
+            # Jittered start: the march visits other points of the ray each time.
+            jitter = uniform(seed, step, i, RandomStream.RAY_START)
+            t_range[i, 0] = near + jitter * step_at(near, smallest_step, largest_step, cone_angle, grows)
+            t_range[i, 1] = far
 
 
 def sample_training_rays(
@@ -174,23 +270,38 @@ def sample_training_rays(
     images: torch.Tensor,
     colors: torch.Tensor,
     depths: torch.Tensor,
+    tiles: PixelTiles | None,
     box: torch.Tensor,
     rays_o: torch.Tensor,
     rays_d: torch.Tensor,
     t_range: torch.Tensor,
     targets: torch.Tensor,
 ) -> None:
-    """Draw ``n`` pixels (a view at random, then a pixel of it at random) and make their rays and targets.
+    """Draw ``n`` pixels (a view at random, then a pixel of it at random; or as ``tiles`` says) and make their rays and
+    targets.
 
-    ``cameras`` [>= n_views, 20]; ``images`` [>= n_views, 4] int32 (first pixel, width, height, has depth); ``colors``
-    [pixels, 4] f16 premultiplied; ``depths`` [pixels] f32 planar z in world units. ``scale``: unit-cube lengths per
-    world length; ``depth_margin`` (no less than a step) and ``near_distance`` in unit-cube lengths. Rays begin within
-    a step of where they enter ``box``, at least ``near_distance`` from the camera: what is nearer is in one camera's
-    sight alone, where it would explain that camera's pictures and spoil all others. Writes ``targets`` [n, 5]:
-    premultiplied colour, alpha, and the distance of the captured surface along the ray (UNKNOWN_DEPTH where not known).
+    ``cameras`` [>= n_views, 20]; ``images`` [>= n_views, 5] int64 or int32 (first pixel, width, height, has depth,
+    first tile); ``colors`` [pixels, 4] f16 premultiplied, of any number of pixels; ``depths`` [pixels] f32 planar z in
+    world units. ``scale``: unit-cube lengths per world length; ``depth_margin`` (no less than a step) and
+    ``near_distance`` in unit-cube lengths. Rays
+    begin within a step of where they enter ``box``, at least ``near_distance`` from the camera: what is nearer is in
+    one camera's sight alone, where it would explain that camera's pictures and spoil all others. Where the surfaces
+    around an opaque pixel were captured, and steps don't grow, rays end ``depth_margin`` behind the farthest of them,
+    and three quarters of them begin as much before the nearest. Where depth is below ``MASKED_DEPTH`` a ray has no
+    length and nothing as its target, so that it teaches nothing. Writes ``targets`` [n, 5]: premultiplied colour,
+    alpha, and the distance of the captured surface along the ray (UNKNOWN_DEPTH where not known).
     """
-    _sample_training_rays(
-        n, n_views, seed, step, scale, depth_margin, near_distance,
-        steps.grows, steps.smallest, steps.largest, steps.cone_angle,
-        cameras, images, colors, depths, box, rays_o, rays_d, t_range, targets,
-    )  # fmt: skip
+    # Without tiles the kernel gets tensors of the right shapes, which it doesn't look at.
+    nothing = torch.empty(0, 3, dtype=torch.int32, device=images.device)
+    weights = tiles or PixelTiles(nothing, depths[:1], 0.0, nothing.view(-1))
+    pixels = colors.shape[0]
+    half = pixels if pixels <= _WINDOW_PIXELS else _WINDOW_PIXELS // 2
+    for window in range(0, pixels, half):
+        seen = slice(window, window + _WINDOW_PIXELS)
+        _sample_training_rays(
+            n, n_views, 0 if tiles is None else tiles.corners.shape[0], weights.share,
+            seed, step, scale, depth_margin, near_distance,
+            steps.grows, steps.smallest, steps.largest, steps.cone_angle, window, half,
+            cameras, images, colors[seen], depths[seen], weights.corners, weights.cumulative, box, weights.drawn,
+            rays_o, rays_d, t_range, targets,
+        )  # fmt: skip

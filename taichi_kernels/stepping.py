@@ -10,6 +10,11 @@ from typing import Self
 
 import taichi as ti
 
+# No ray looks at more lattice distances than this, whatever the numbers that it was made from: a kernel that doesn't
+# end can't be stopped.
+MOST_STEPS = 1 << 16
+_LEAST_CHANGE = 2.0**-23  # of a float32
+
 
 @dataclasses.dataclass(frozen=True)
 class StepRule:
@@ -36,12 +41,12 @@ class StepRule:
         return self.cone_angle > 0.0
 
     def count_between(self, near: float, far: float) -> int:
-        """How many samples a ray takes from ``near`` to ``far``, at most."""
+        """How many samples a ray takes from ``near`` to ``far``, at most; MOST_STEPS + 1 if there are more."""
         distance, count = near, 0
-        while distance < far and self.grows:
+        while distance < far and self.grows and count <= MOST_STEPS:
             distance += min(max(distance * self.cone_angle, self.smallest), self.largest)
             count += 1
-        return count if self.grows else math.ceil((far - near) / self.smallest)
+        return count if self.grows else min(math.ceil((far - near) / self.smallest), MOST_STEPS + 1)
 
 
 @ti.func
@@ -64,11 +69,12 @@ def lattice_distance(
 
 @ti.func
 def step_at(distance: ti.f32, smallest: ti.f32, largest: ti.f32, cone_angle: ti.f32, grows: ti.template()) -> ti.f32:
-    """The step from ``distance`` to the next sample of a ray; see StepRule."""
+    """The step from ``distance`` to the next sample of a ray; see StepRule. So far away that float32 can't tell the two
+    apart it is as much longer as it takes: a march that stands still would never end."""
     step = smallest
     if ti.static(grows):
         step = ti.math.clamp(distance * cone_angle, smallest, largest)
-    return step
+    return ti.max(step, distance * _LEAST_CHANGE)
 
 
 @ti.func

@@ -2,7 +2,46 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+
 import pytest
+
+from tests.faults.tally import Tally
+
+# As the command line does: read when torch is imported. Beside other tests, threads that spin while they wait make a
+# training step take several times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+_TALLY = pytest.StashKey[Tally]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_TALLY] = Tally()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked ``faults`` take minutes: they run when ``-m`` asks for them, whatever else it says."""
+    if "faults" in config.option.markexpr:
+        return
+    is_long = [item.get_closest_marker("faults") is not None for item in items]
+    config.hook.pytest_deselected(items=list(itertools.compress(items, is_long)))
+    items[:] = [item for item, long in zip(items, is_long, strict=True) if not long]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how often the engine was attacked, and what was lost."""
+    if lines := config.stash[_TALLY].lines():
+        terminalreporter.section("attacks")
+        for line in lines:
+            terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session")
+def tally(pytestconfig: pytest.Config) -> Tally:
+    """Counts attacks; see ``Tally.add``."""
+    return pytestconfig.stash[_TALLY]
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ import bpy
 bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
 objects = bpy.context.scene.objects
 images = {image.name: image for image in bpy.data.images}
-sequence = images["Hashlight Bake"]
+sequence = images["Hashlight Frames"]
 print("FOUND", json.dumps({
     "cameras": sum(thing.type == "CAMERA" for thing in objects),
     "names": [thing.name for thing in objects],
@@ -57,6 +57,7 @@ def test_demo_does_the_whole_job(result: tuple[Path, subprocess.CompletedProcess
         assert (out / name).stat().st_size > 1000, name
         assert str(out / name) in done.stdout or name == "summary.json"
     assert "ETA" in done.stdout
+    assert 1 <= done.stdout.count("Capturing: ") <= 15, "a pipe gets a line now and then, not a bar a view"
     report = (out / "report.html").read_text("utf-8")
     assert report.count("<figure>") == 3 * HELD_OUT
 
@@ -67,13 +68,16 @@ def test_summary_holds_the_figures(result: tuple[Path, subprocess.CompletedProce
     summary = json.loads((out / "summary.json").read_text("utf-8"))
     assert summary["psnr"] > 14.0
     assert 0.0 < summary["ssim"] <= 1.0
+    assert 8.0 < summary["subject_psnr"] < summary["psnr"], "the subject's score is not flattered by empty pixels"
+    assert all(point["subject_psnr"] < point["psnr"] for point in summary["history"])
     assert len(summary["views"]) == HELD_OUT
+    assert summary["enlargement"] <= 1.2, "the film is not sharper than what was captured"
     assert summary["training_seconds"] == pytest.approx(6.0, abs=2.0)
     seconds = [point["seconds"] for point in summary["history"]]
     assert seconds == sorted(seconds)
     assert all(point["wall_seconds"] >= point["seconds"] * 0.5 for point in summary["history"])
     assert summary["preview_frames"] >= 2  # live while training, and the last one
-    assert {"capture", "training", "bake"} <= set(summary["stages"])
+    assert {"capture", "training", "rendering"} <= set(summary["stages"])
     assert (out / summary["run"] / "run.json").is_file()
 
 
@@ -82,12 +86,12 @@ def test_blend_opens_as_it_is(result: tuple[Path, subprocess.CompletedProcess[st
     out, _ = result
     found = _look_into(out / "hashlight-demo.blend")
     assert found["cameras"] == 1 + 8 + HELD_OUT
-    assert {"Hashlight Bounds", "Hashlight Preview", "Hashlight Bake", "Suzanne"} <= set(found["names"])
+    assert {"Hashlight Bounds", "Hashlight Preview", "Hashlight Frames", "Suzanne"} <= set(found["names"])
     assert found["preview_is_packed"]
-    assert found["preview_size"] == [192, 192]
+    assert found["preview_size"] == [60, 60]
     assert found["sequence_source"] == "SEQUENCE"
     assert found["sequence_path"].startswith("//")
-    frames = sorted(Path(found["sequence_file"]).parent.glob("*.png"))
+    frames = sorted(Path(found["sequence_file"]).parent.glob("frame_*.exr"))
     assert len(frames) == 48
     assert str(frames[0]) == found["sequence_file"]
 

@@ -10,14 +10,13 @@ import numpy as np
 
 from engine.link.geometry import Camera
 
-from .. import roles
+from .. import baked, roles
 from ..capture.cameras import set_lens
 from ..capture.compat import HAS_COMPOSITING_GROUPS
 from .sequence import animate_object, frame_number, stored_path
 
 NAME = "Hashlight Depth Composite"
 CAMERA_NAME = "Hashlight Turntable"
-_FRAMES, _DEPTHS = "Frames", "Depths"
 
 
 def composite_by_depth(
@@ -37,15 +36,15 @@ def composite_by_depth(
     """
     tree, target = _output_of(scene)
     view_layer.use_pass_z = True
-    node = next((node for node in tree.nodes if node.type == "GROUP" and _is_ours(node.node_tree)), None)
+    node = next((node for node in tree.nodes if baked.is_baked_composite(node)), None)
     if node is None:
         node = tree.nodes.new("CompositorNodeGroup")
         node.node_tree = _build_group()
         node.name = node.label = NAME
         _insert(scene, view_layer, tree, node, target)
     group = node.node_tree
-    _load(group.nodes[_FRAMES], frames, frame_start, cyclic, is_data=False)
-    _load(group.nodes[_DEPTHS], depths, frame_start, cyclic, is_data=True)
+    _load(group.nodes[baked.FRAMES], frames, frame_start, cyclic, is_data=False)
+    _load(group.nodes[baked.DEPTHS], depths, frame_start, cyclic, is_data=True)
     return node
 
 
@@ -61,10 +60,6 @@ def follow_path(scene: bpy.types.Scene, cameras: Sequence[Camera], frame_start: 
     animate_object(camera, [np.asarray(item.camera_to_world) for item in cameras], frame_start)
     scene.camera = camera
     return camera
-
-
-def _is_ours(tree: bpy.types.NodeTree | None) -> bool:
-    return tree is not None and _FRAMES in tree.nodes and _DEPTHS in tree.nodes
 
 
 def _output_of(scene: bpy.types.Scene) -> tuple[bpy.types.NodeTree, bpy.types.NodeSocket]:
@@ -114,8 +109,8 @@ def _build_group() -> bpy.types.NodeTree:
     new, link = tree.nodes.new, tree.links.new
     scene_side, output = new("NodeGroupInput"), new("NodeGroupOutput")
     frames, depths = new("CompositorNodeImage"), new("CompositorNodeImage")
-    frames.name = frames.label = _FRAMES
-    depths.name = depths.label = _DEPTHS
+    frames.name = frames.label = baked.FRAMES
+    depths.name = depths.label = baked.DEPTHS
     over, under, nearest = new("CompositorNodeAlphaOver"), new("CompositorNodeAlphaOver"), new("CompositorNodeZcombine")
     for node, background, foreground in (
         (over, scene_side.outputs["Image"], frames.outputs["Image"]),

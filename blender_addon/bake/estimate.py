@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import truediv
 from statistics import median
 
 import bpy
@@ -17,9 +18,17 @@ _MAX_AGE = 10.0  # seconds: a capture that goes on changes little
 
 
 def seconds_per_pixel(views: Sequence[ViewRecord]) -> float | None:
-    """The median over captured views of render time by pixels; None when there is none."""
-    times = [view.render_seconds / (view.camera.width * view.camera.height) for view in views if view.render_seconds]
-    return median(times) if times else None
+    """The median over captured views of render time by pixels, as if nothing else had run beside; None when there is no
+    view.
+
+    Training that takes a part of the processor makes views take longer, but no more processor time. The view that had
+    most of the processor tells how much of it rendering makes use of.
+    """
+    done = [view for view in views if view.render_seconds]
+    cores = max((view.cpu_seconds / view.render_seconds for view in done if view.cpu_seconds), default=1.0)
+    times = [view.cpu_seconds / cores if view.cpu_seconds else view.render_seconds for view in done]
+    pixels = [view.camera.width * view.camera.height for view in done]
+    return median(map(truediv, times, pixels)) if done else None
 
 
 def describe_render_time(scene: bpy.types.Scene, frames: int, width: int, height: int) -> str:

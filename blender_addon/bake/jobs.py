@@ -7,20 +7,25 @@ from pathlib import Path
 
 import bpy
 
-from engine.link.messages import JobUpdate, StartBake
+from engine.link.messages import ImageFormat, JobUpdate, StartBake
 
 from .. import app_handlers
 from ..capture.errors import CaptureError
-from ..folders import session_folder
+from ..folders import bakes_folder, take_path
+from ..review.views import captured_views
 from ..session import registry
 from ..session.engine_session import EngineSession
 from ..session.trouble import Trouble
-from ..transfer.deliveries import deliver, is_remote
+from ..transfer.deliveries import deliver, is_remote, is_under_way
 from ..transfer.delivery import Delivery
 from . import results
+from .display import display_fields
 from .paths import animation_cameras, turntable_cameras
 from .results import Bake
+from .settings import HASHLIGHT_PG_bake
+from .sharpness import bake_size, subject_to_bake
 
+_FRAME = re.compile(r"frame_[0-9]{4,6}\.(png|exr)")
 _bakes: dict[str, Bake] = {}
 _last_job = ""
 _former_file = ""  # the .blend that was open before the one that is being opened
@@ -31,17 +36,21 @@ def start(session: EngineSession, scene: bpy.types.Scene, resume: bool) -> str:
     ValueError."""
     global _last_job
     settings = scene.hashlight.bake
-    name = bpy.path.clean_name(settings.name.strip())
-    if not name:
-        raise CaptureError("The bake has no name")
+    name = _chosen_name(settings)
     if session.bounds is None:
-        raise CaptureError("There is no run to bake from: train first")
+        raise CaptureError("There is no run to render from: train first")
     if name in _bakes and is_running(session, name):
-        raise CaptureError(f"Bake {name} is under way already")
+        raise CaptureError(f"{name} is being rendered already")
     results.check(scene)
     follows_camera = settings.path == "ANIMATION"
-    cameras = animation_cameras(scene) if follows_camera else turntable_cameras(scene, session.bounds)
-    output = f"{session.source.subfolder}bakes/{name}"
+    if follows_camera:
+        cameras = animation_cameras(scene)
+    else:
+        captured_views(scene)  # read now, so that the size and the subject are those of the capture as it is
+        subject = subject_to_bake(scene, session.bounds)
+        cameras = turntable_cameras(scene, session.bounds, bake_size(scene), subject)
+    display = display_fields(scene)
+    output = f"{session.source.subfolder}{take_path(scene)}bakes/{name}"
     _bakes[name] = Bake(
         name=name,
         scene=scene.name,
@@ -51,7 +60,7 @@ def start(session: EngineSession, scene: bpy.types.Scene, resume: bool) -> str:
         frame_start=scene.frame_start,
         result=settings.result,
         output=output,
-        folder=_chosen_folder(settings.output, name),
+        folder=chosen_folder(settings),
     )
     _last_job = name
     session.start_bake(
@@ -59,30 +68,52 @@ def start(session: EngineSession, scene: bpy.types.Scene, resume: bool) -> str:
             job=name,
             cameras=tuple(cameras),
             output=output,
-            image_format=settings.image_format,
+            image_formats=_image_formats(settings),
             video=f"{output}/{name}.{settings.video}" if settings.video != "none" else None,
             fps=scene.render.fps / scene.render.fps_base,
             samples=settings.samples,
             transparent=settings.transparent,
             depth=settings.use_depth or settings.result == "COMPOSITE",
             resume=resume,
+            **display,
         )
     )
     return name
 
 
-def last_update(session: EngineSession) -> JobUpdate | None:
-    """How the bake that was started last stands with the engine; None when it was another file's, and has ended."""
-    update, bake = session.jobs.get(_last_job), _bakes.get(_last_job)
-    is_of_this_file = bake is not None and bake.scene is not None
-    return update if update is not None and (is_of_this_file or update.state == "running") else None
+def count_frames(scene: bpy.types.Scene) -> int:
+    """How many frames are there already under the name that is chosen: rendering without Resume replaces them."""
+    settings = scene.hashlight.bake
+    try:
+        name = _chosen_name(settings)
+        folders = [bakes_folder(scene) / name, chosen_folder(settings)]
+    except ValueError:  # told when they are to be rendered
+        return 0
+    there = [folder for folder in folders if folder is not None and folder.is_dir()]
+    return max(
+        (sum(_FRAME.fullmatch(path.name) is not None for path in folder.iterdir()) for folder in there), default=0
+    )
 
 
-def last_delivery() -> Delivery | None:
-    """How the files of the bake that was started last are brought where they belong; None before that begins, or when
-    they are there already."""
+def last_update(session: EngineSession, scene: bpy.types.Scene) -> JobUpdate | None:
+    """How the bake of ``scene`` that was started last stands with the engine; None when that was another scene's."""
+    return session.jobs.get(_last_job) if _is_last_of(scene) else None
+
+
+def last_delivery(scene: bpy.types.Scene) -> Delivery | None:
+    """How the files of that bake are brought where they belong; None before that begins, or when they are there."""
+    return _bakes[_last_job].delivery if _is_last_of(scene) else None
+
+
+def _is_last_of(scene: bpy.types.Scene) -> bool:
     bake = _bakes.get(_last_job)
-    return None if bake is None else bake.delivery
+    return bake is not None and bake.scene == scene.name
+
+
+def forget_last() -> None:
+    """Another take is open: how the bake that was started last stands is no news there."""
+    global _last_job
+    _last_job = ""
 
 
 def is_running(session: EngineSession, job: str) -> bool:
@@ -90,7 +121,7 @@ def is_running(session: EngineSession, job: str) -> bool:
     update, bake = session.jobs.get(job), _bakes.get(job)
     if update is not None and update.state == "running":
         return True
-    return bake is not None and bake.delivery is not None and bake.delivery.state == "running"
+    return bake is not None and bake.delivery is not None and is_under_way(session, bake.delivery)
 
 
 def is_busy() -> bool:
@@ -109,19 +140,36 @@ def finished_files(job: str, update: JobUpdate) -> list[Path]:
 
 def cancel(session: EngineSession) -> None:
     """Stop the bake under way; its finished frames stay, and resuming it renders and fetches only the others."""
-    delivery = last_delivery()
+    bake = _bakes.get(_last_job)
+    delivery = None if bake is None else bake.delivery
     if delivery is not None and delivery.state == "running":
         delivery.cancel()
     elif _last_job:
         session.cancel_job(_last_job)
 
 
-def _chosen_folder(output: str, name: str) -> Path | None:
-    if not output.strip():
+def _image_formats(settings: HASHLIGHT_PG_bake) -> tuple[ImageFormat, ...]:
+    """What comes back into the scene is scene-linear, whatever else is wanted."""
+    if settings.result == "FILES":
+        return (settings.image_format,)
+    return tuple(dict.fromkeys((settings.image_format, "exr")))
+
+
+def _chosen_name(settings: HASHLIGHT_PG_bake) -> str:
+    name = bpy.path.clean_name(settings.name.strip())
+    if not name:
+        raise CaptureError("Render from Field: Name is empty")
+    return name
+
+
+def chosen_folder(settings: HASHLIGHT_PG_bake) -> Path | None:
+    """Where the user wants the frames of a bake; None for the folder that the run is in. Raises CaptureError."""
+    output = settings.output.strip()
+    if not output:
         return None
     if output.startswith("//") and not bpy.data.filepath:
         raise CaptureError(f"Output {output} is relative to the .blend file, which was never saved: save it first")
-    return Path(bpy.path.abspath(output.strip())).absolute() / name
+    return Path(bpy.path.abspath(output)).absolute() / _chosen_name(settings)
 
 
 def _names_of(update: JobUpdate) -> list[str]:
@@ -134,11 +182,12 @@ def _names_of(update: JobUpdate) -> list[str]:
 
 def _on_update(session: EngineSession, update: JobUpdate) -> None:
     bake = _bakes.get(update.job)
-    if bake is None or update.state not in ("done", "cancelled"):
-        return
+    if bake is None or bake.has_ended or update.state not in ("done", "cancelled"):
+        return  # how bakes ended is told once more after the connection was lost
+    bake.has_ended = True
     scene = _scene_of(bake)
     if is_remote(session) and bake.folder is None and scene is not None:
-        bake.folder = session_folder(scene) / "bakes" / bake.name
+        bake.folder = bakes_folder(scene) / bake.name
     is_wanted = update.state == "done" or is_remote(session)
     if bake.folder is None or not is_wanted:
         _finish(session, bake, update)
@@ -152,7 +201,7 @@ def _on_delivered(session: EngineSession, bake: Bake, update: JobUpdate, deliver
         _finish(session, bake, update)
     elif delivery.state == "failed":
         hint = "The frames are safe with the engine: Resume brings those that are missing."
-        session.trouble = Trouble(f"Bake {bake.name}: {delivery.error}", hint, "file", bake.name)
+        session.trouble = Trouble(f"Frames of {bake.name}: {delivery.error}", hint, "file", bake.name)
 
 
 def _finish(session: EngineSession, bake: Bake, update: JobUpdate) -> None:
@@ -163,7 +212,7 @@ def _finish(session: EngineSession, bake: Bake, update: JobUpdate) -> None:
     try:
         results.show(scene, bake, finished_files(bake.name, update))
     except (OSError, RuntimeError, ValueError) as error:
-        session.trouble = Trouble(f"Bake {bake.name} is done, but can't be shown: {error}", regarding=bake.name)
+        session.trouble = Trouble(f"Frames of {bake.name} are done, but can't be shown: {error}", regarding=bake.name)
 
 
 def _scene_of(bake: Bake) -> bpy.types.Scene | None:

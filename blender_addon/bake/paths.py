@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+import numpy as np
 
 from engine.link.camera_paths import turntable
 from engine.link.geometry import Bounds, Camera
@@ -11,13 +12,23 @@ from ..capture.cameras import camera_from_object, check_size, pixel_aspect, rend
 from ..capture.errors import CaptureError
 
 
-def turntable_cameras(scene: bpy.types.Scene, bounds: Bounds) -> list[Camera]:
-    """The turntable that the scene's bake settings describe, one camera a frame. Raises CaptureError, GeometryError."""
+def turntable_cameras(
+    scene: bpy.types.Scene,
+    bounds: Bounds,
+    size: tuple[int, int],
+    subject: np.ndarray | None = None,
+    most_frames: int | None = None,
+) -> list[Camera]:
+    """The turntable that the scene's bake settings describe, one camera a frame, for frames of ``size``.
+
+    ``subject``: extreme points [n, 3] of what is in the bounds. ``most_frames``: so many on each level at most, which
+    show how far away the cameras are. Raises CaptureError, GeometryError.
+    """
     settings = scene.hashlight.bake
     return turntable(
         bounds,
-        settings.frames,
-        *bake_size(scene),
+        settings.frames if most_frames is None else min(settings.frames, most_frames),
+        *size,
         elevation=settings.elevation,
         levels=settings.levels,
         top_elevation=settings.top_elevation,
@@ -27,15 +38,14 @@ def turntable_cameras(scene: bpy.types.Scene, bounds: Bounds) -> list[Camera]:
         field_of_view=settings.field_of_view,
         radius=settings.radius or None,
         lift=settings.lift,
+        subject=subject,
     )
 
 
-def bake_size(scene: bpy.types.Scene) -> tuple[int, int]:
-    """Width and height of the frames to be baked: what is composited with renders has their size."""
+def has_render_size(scene: bpy.types.Scene) -> bool:
+    """Whether the frames to be baked are as large as renders: what is composited with them is."""
     settings = scene.hashlight.bake
-    if settings.path == "ANIMATION" or settings.result == "COMPOSITE":
-        return render_size(scene)
-    return settings.resolution_x, settings.resolution_y
+    return settings.path == "ANIMATION" or settings.result == "COMPOSITE"
 
 
 def frame_count(scene: bpy.types.Scene) -> int:

@@ -44,6 +44,7 @@ class Bake:
     output: str
     folder: Path | None
     delivery: Delivery | None = field(default=None)
+    has_ended: bool = False
 
 
 def check(scene: bpy.types.Scene) -> None:
@@ -60,7 +61,7 @@ def check(scene: bpy.types.Scene) -> None:
 
 def show(scene: bpy.types.Scene, bake: Bake, files: Sequence[Path]) -> None:
     """Put the files of ``bake`` where its result belongs. Raises ValueError, RuntimeError."""
-    frames = frame_files(files)
+    frames = frame_files(files, suffix=".exr") or frame_files(files)
     if not frames:
         raise ValueError("it has no frames")
     cyclic = not bake.follows_camera
@@ -74,11 +75,11 @@ def show(scene: bpy.types.Scene, bake: Bake, files: Sequence[Path]) -> None:
         composite_by_depth(scene, view_layer, frames, depths, bake.frame_start, cyclic)
         if not bake.follows_camera:
             follow_path(scene, bake.cameras, bake.frame_start)
-        scene.hashlight.preview.shown = "NONE"  # a plane would be rendered, too
+        scene.hashlight.preview.shown = "NONE"  # a plane would show the field once more
     elif bake.result == "STRIP":
         show_strip(scene, bake.name, frames, bake.frame_start)
     if bake.result != "FILES":
-        undo_steps.push("Bake")
+        undo_steps.push("Render from Field")
 
 
 def _plane_matrices(scene: bpy.types.Scene, bake: Bake) -> list[np.ndarray]:

@@ -16,9 +16,9 @@ from ..preview.picture import note_change
 from ..preview.plane import ensure_plane
 
 
-def frame_files(files: Sequence[Path], kind: Literal["frame", "depth"] = "frame") -> list[Path]:
-    """The numbered pictures of one kind among a bake's files, in order."""
-    pictures = [file for file in files if file.name.startswith(f"{kind}_")]
+def frame_files(files: Sequence[Path], kind: Literal["frame", "depth"] = "frame", suffix: str = "") -> list[Path]:
+    """The numbered pictures of one kind, and of one suffix if that is given, among a bake's files, in order."""
+    pictures = [file for file in files if file.name.startswith(f"{kind}_") and file.suffix.endswith(suffix)]
     return sorted(pictures, key=frame_number)
 
 

@@ -9,23 +9,26 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 
 from engine.link.geometry import MAX_IMAGE_SIDE
 
-from ..folders import RELATIVE_TO_BLEND
+
+def _choose_size(settings: HASHLIGHT_PG_bake, _context: bpy.types.Context) -> None:
+    """Who sets a size wants that one."""
+    settings.use_capture_size = False
 
 
 class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
     path: EnumProperty(
         name="Path",
-        description="The way the camera takes",
+        description="Camera path",
         items=(
             ("TURNTABLE", "Turntable", "Once around the bounds"),
             ("ANIMATION", "Camera Animation", "The scene camera, frame by frame, as it is animated"),
         ),
         default="TURNTABLE",
     )
-    name: StringProperty(name="Name", description="Folder of the frames, inside the bakes folder", default="turntable")
+    name: StringProperty(name="Name", description="Put the frames into a folder of this name", default="turntable")
     frames: IntProperty(
         name="Frames",
-        description="Length of the turntable; of each level, where there are several",
+        description="Length of the turntable, for each level",
         default=72,
         min=1,
         max=20_000,
@@ -41,7 +44,7 @@ class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
     )
     levels: IntProperty(
         name="Levels",
-        description="How many turns follow each other, evenly from Elevation to Top Elevation",
+        description="Number of turns from Elevation up to Top Elevation",
         default=1,
         min=1,
         max=100,
@@ -61,10 +64,10 @@ class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
         subtype="ANGLE",
         default=-math.pi / 2,
     )
-    turns: FloatProperty(name="Turns", description="How many times around; negative turns the other way", default=1.0)
+    turns: FloatProperty(name="Turns", description="Number of times around. Negative turns the other way", default=1.0)
     ease: FloatProperty(
         name="Ease",
-        description="How gently the turn starts and ends; 0 turns evenly",
+        description="Start and end the turn gently. 0 turns evenly",
         subtype="FACTOR",
         default=0.0,
         min=0.0,
@@ -72,13 +75,13 @@ class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
     )
     radius: FloatProperty(
         name="Radius",
-        description="Distance of the camera from the middle of the bounds, 0 to fit the bounds into the picture",
+        description="Distance of the camera from the middle of the bounds. 0 fits what was captured",
         subtype="DISTANCE",
         default=0.0,
         min=0.0,
     )
     lift: FloatProperty(
-        name="Height", description="Raises the camera and the point it looks at", subtype="DISTANCE", default=0.0
+        name="Height", description="Raise the camera and the point it looks at", subtype="DISTANCE", default=0.0
     )
     field_of_view: FloatProperty(
         name="Field of View",
@@ -88,6 +91,11 @@ class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
         min=math.radians(1),
         max=math.radians(150),
     )
+    use_capture_size: BoolProperty(
+        name="Size of Captures",
+        description="Give the subject as many pixels as in the captures. Set a resolution for another size",
+        default=True,
+    )
     resolution_x: IntProperty(
         name="Resolution X",
         description="Width of the turntable's frames",
@@ -95,6 +103,7 @@ class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
         default=480,
         min=1,
         max=MAX_IMAGE_SIDE,
+        update=_choose_size,
     )
     resolution_y: IntProperty(
         name="Y",
@@ -103,12 +112,13 @@ class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
         default=480,
         min=1,
         max=MAX_IMAGE_SIDE,
+        update=_choose_size,
     )
     image_format: EnumProperty(
         name="Format",
-        description="What the frames are written as",
+        description="File format of the frames. Those that come back into the scene are OpenEXR as well",
         items=(
-            ("png", "PNG", "8 bits, sRGB, straight alpha: for everything that shows pictures"),
+            ("png", "PNG", "8 bits, straight alpha: for everything that shows pictures"),
             (
                 "exr",
                 "OpenEXR",
@@ -119,7 +129,7 @@ class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
     )
     video: EnumProperty(
         name="Video",
-        description="What is made of the frames as well, beside them",
+        description="Write a video of the frames, too",
         items=(
             ("mp4", "MP4", "H.264 on black, for players and editors"),
             ("webp", "WebP", "An animated picture for web pages, with the frames' transparency"),
@@ -127,25 +137,35 @@ class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
         ),
         default="mp4",
     )
+    view_transform: EnumProperty(
+        name="View Transform",
+        description="Colours of PNG frames and videos. OpenEXR stays scene-linear",
+        items=(
+            ("SCENE", "Scene", "As the scene's Color Management says: view transform, look, exposure, gamma, curves"),
+            ("STANDARD", "Standard", "Encoded as sRGB, and nothing else"),
+            ("RAW", "Raw", "As it is, for further processing"),
+        ),
+        default="SCENE",
+    )
     samples: IntProperty(
         name="Samples",
-        description="Rays for each pixel: more of them smooth edges, and take as many times as long",
+        description="Rays for each pixel. More smooth edges, and take longer",
         default=1,
         min=1,
         max=64,
         soft_max=16,
     )
     transparent: BoolProperty(
-        name="Transparent", description="Keep what is empty transparent; black otherwise", default=True
+        name="Transparent", description="Keep empty space transparent, or else black", default=True
     )
     use_depth: BoolProperty(
         name="Depth",
-        description="Write depth pictures beside the frames: planar z in metres along the camera's axis",
+        description="Write depth pictures, too, in metres along the camera's axis",
         default=False,
     )
     result: EnumProperty(
         name="Result",
-        description="How the frames come back into the scene",
+        description="Where the frames go in the scene",
         items=(
             ("PLANE", "Plane", "An image-sequence plane that plays with the timeline"),
             (
@@ -161,7 +181,7 @@ class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
     )
     output: StringProperty(
         name="Output",
-        description="Where a folder with the frames is put. Leave empty for the bakes folder, beside the .blend file",
+        description="Put a folder with the frames here. Leave empty for the folder that the run is in",
         subtype="DIR_PATH",
-        options=RELATIVE_TO_BLEND,
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
     )

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import bpy
 
+from ..baked import STRIP_KEY
 from .sequence import stored_path
-
-_KEY = "hashlight_bake"
 
 
 def show_strip(scene: bpy.types.Scene, name: str, files: Sequence[Path], frame_start: int) -> bpy.types.Strip:
@@ -18,8 +17,8 @@ def show_strip(scene: bpy.types.Scene, name: str, files: Sequence[Path], frame_s
     The strip of an earlier bake of this name is replaced. It goes into the lowest channel that is free there, and lets
     through what its alpha leaves. Raises RuntimeError when the frames can't be read.
     """
-    strips = _strips(scene)
-    for former in [strip for strip in strips if strip.get(_KEY) == name]:
+    strips = (scene.sequence_editor or scene.sequence_editor_create()).strips
+    for former in [strip for strip in strips if strip.get(STRIP_KEY) == name]:
         strips.remove(former)
     channel = _free_channel(strips, frame_start, frame_start + len(files))
     strip = strips.new_image(
@@ -27,7 +26,7 @@ def show_strip(scene: bpy.types.Scene, name: str, files: Sequence[Path], frame_s
     )
     for file in files[1:]:
         strip.elements.append(file.name)
-    strip[_KEY] = name
+    strip[STRIP_KEY] = name
     strip.blend_type = "ALPHA_OVER"
     is_exr = files[0].suffix.lower() == ".exr"
     strip.alpha_mode = "PREMUL" if is_exr else "STRAIGHT"
@@ -40,11 +39,6 @@ def occupied_frames(strip: bpy.types.Strip) -> range:
     if hasattr(strip, "left_handle"):  # in 5.2; the former names are to go in 6.0
         return range(strip.left_handle, strip.right_handle)
     return range(strip.frame_final_start, strip.frame_final_end)
-
-
-def _strips(scene: bpy.types.Scene) -> bpy.types.bpy_prop_collection:
-    editor = scene.sequence_editor or scene.sequence_editor_create()
-    return editor.strips if hasattr(editor, "strips") else editor.sequences  # before 4.4
 
 
 def _free_channel(strips: bpy.types.bpy_prop_collection, first: int, end: int) -> int:

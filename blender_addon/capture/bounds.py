@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import bpy
 import numpy as np
 from mathutils import Matrix
@@ -9,9 +11,11 @@ from mathutils import Matrix
 from engine.link.geometry import Bounds, GeometryError
 
 from .. import roles
+from .as_rendered import look_as_rendered
 from .errors import CaptureError
+from .layouts.table import layout_of
 from .rigs import box_corners
-from .surroundings import read_points, visible_objects
+from .surroundings import shown_points, visible_objects
 
 BOUNDS_NAME = "Hashlight Bounds"
 
@@ -26,27 +30,45 @@ def fit_bounds(
 ) -> Bounds:
     """The world-space box of everything that renders show: evaluated meshes, curves, instances and the like.
 
-    Left out are lights, empties, cameras, our own objects, and what is hidden in the viewport or from renders or the
-    camera. ``selected_only``: only selected objects and their instances. Raises CaptureError when nothing is left.
+    Left out are lights, empties, cameras, our own objects, what is hidden from renders or the camera, holdouts and
+    shadow catchers, and what is not in the Capture Collection. With the layout Inside, the box of the room's walls
+    alone. ``selected_only``: only selected objects and their instances. Raises CaptureError when nothing is left.
     """
+    low, high = look_as_rendered(view_layer, depsgraph, functools.partial(_box_of, view_layer, selected_only))
+    if not np.isfinite(low).all() or not np.isfinite(high).all():
+        collection = scene.hashlight.capture.collection
+        whose = f"Scene {scene.name}" if collection is None else f"Capture Collection {collection.name}"
+        what = "No selected object has" if selected_only else f"{whose}: nothing visible has"
+        raise CaptureError(f"{what} a surface to fit the bounds to")
+    bounds = _padded(low, high)
+    if selected_only:
+        return bounds
+    smaller = layout_of(scene).smaller_box(scene, view_layer, depsgraph, bounds)
+    return bounds if smaller is None else _padded(*smaller)
+
+
+def _box_of(
+    view_layer: bpy.types.ViewLayer, selected_only: bool, depsgraph: bpy.types.Depsgraph
+) -> tuple[np.ndarray, np.ndarray]:
+    """The corners [3] and [3] of the box around what is visible, infinite where nothing is."""
     low, high = np.full(3, np.inf), np.full(3, -np.inf)
     cache: dict[int, np.ndarray] = {}
     for visible in visible_objects(view_layer, depsgraph, selected_only):
         obj, matrix = visible.obj, visible.matrix
         if obj.data is None:
             continue
-        key = obj.data.as_pointer()
-        if key not in cache:
-            cache[key] = read_points(obj)
-        points = cache[key]
+        if visible.key not in cache:
+            cache[visible.key] = shown_points(visible, depsgraph.mode == "RENDER")
+        points = cache[visible.key]
         if visible.is_instance and len(points):
             points = box_corners(points.min(axis=0), points.max(axis=0))  # there may be millions of instances
         if len(points):
             world = points @ matrix[:3, :3].T + matrix[:3, 3]
             low, high = np.minimum(low, world.min(axis=0)), np.maximum(high, world.max(axis=0))
-    if not np.isfinite(low).all() or not np.isfinite(high).all():
-        what = "No selected object has" if selected_only else f"Scene {scene.name}: nothing visible has"
-        raise CaptureError(f"{what} a surface to fit the bounds to")
+    return low, high
+
+
+def _padded(low: np.ndarray, high: np.ndarray) -> Bounds:
     padding = max(PADDING * float(np.linalg.norm(high - low)), 1e-4)
     return Bounds(low - padding, high + padding)
 

@@ -18,7 +18,9 @@ from ..layout import is_tab_shown
 from . import plan_drawing, temporary_scene
 from .bounds import bounds_object, move_bounds, read_bounds
 from .errors import CaptureError
-from .plan import follow_bounds
+from .layouts.table import layout_of
+from .plan import follow_bounds, has_to_follow
+from .subject import guess_subject
 
 _THINNEST = 1e-3  # of the box, as a share of what its side was when the drag began
 _SLOW = 0.1  # how fast the face follows the mouse while Shift is held
@@ -101,8 +103,10 @@ class HASHLIGHT_OT_drag_bounds_face(bpy.types.Operator):
         context.area.header_text_set(f"Bounds {size}")
 
     def _follow(self, context: bpy.types.Context, bounds: Bounds) -> None:
-        with contextlib.suppress(CaptureError):  # told when cameras are planned by hand
-            follow_bounds(context.scene, bounds)
+        if layout_of(context.scene).is_quick:  # cameras of other layouts follow once the box stands still
+            with contextlib.suppress(CaptureError):  # told when cameras are planned by hand
+                if has_to_follow(context.scene, bounds):
+                    follow_bounds(context.scene, bounds, guess_subject(context.scene, bounds), is_guess=True)
         plan_drawing.look_again()
         context.area.tag_redraw()
 

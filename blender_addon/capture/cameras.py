@@ -24,14 +24,21 @@ def camera_from_object(
         raise CaptureError(f"{obj.name}: a {obj.type.lower()} object, not a camera")
     check_size(width, height)
     evaluated = obj.evaluated_get(depsgraph)
-    if evaluated.data.type != "PERSP":
-        kind = {"ORTHO": "orthographic", "PANO": "panoramic"}.get(evaluated.data.type, evaluated.data.type.lower())
+    if kind := lens_kind(evaluated):
         raise CaptureError(f"Camera {obj.name}: {kind} cameras can't be captured, only perspective ones")
     projection = np.array(
         obj.calc_matrix_camera(depsgraph, x=width, y=height, scale_x=pixel_aspect[0], scale_y=pixel_aspect[1])
     )
     pose = np.array(evaluated.matrix_world.normalized())  # a camera's scale doesn't show in its pictures
     return camera_from_projection(pose, projection, width, height)
+
+
+def lens_kind(camera: bpy.types.Object) -> str:
+    """What kind of camera this is, in a word; "" for a perspective one, which alone can be captured."""
+    if camera.type != "CAMERA":  # Blender renders through lights and empties as well
+        return "no camera"
+    kind = camera.data.type
+    return "" if kind == "PERSP" else {"ORTHO": "orthographic", "PANO": "panoramic"}.get(kind, kind.lower())
 
 
 def camera_from_projection(pose: np.ndarray, projection: np.ndarray, width: int, height: int) -> Camera:

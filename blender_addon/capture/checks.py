@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import bpy
 import numpy as np
 
 from engine.link.geometry import Bounds, Camera
 
+Blank = Literal["nothing", "black", "white", "one colour"]
+
+_BLANK_WORDS: dict[Blank, str] = {
+    "nothing": "show nothing",
+    "black": "are black",
+    "white": "are white all over",
+    "one colour": "are of one colour all over",
+}
+_CURES: dict[Blank, str] = {
+    "nothing": "nothing that renders is in front of their cameras",
+    "black": "is there a light? It may be off, hidden from renders, or shut out by what is around the subject",
+    "white": "there is too much light, turn lights or the world down",
+    "one colour": "their cameras look at a bare surface, or stand inside something, move them",
+}
+_BLACK = 1e-3  # of white, below which 8 bits of a display show 0
+_WHITES = {"AgX": 16.0, "Filmic": 16.0, "Filmic Log": 16.0, "Khronos PBR Neutral": 16.0}  # light that is shown as white
+_EVEN = 1 / 255
 # Above this share of a picture's subject outside the bounds, they cut it.
 _CUT_SHARE = 0.02
 
@@ -17,51 +35,85 @@ class Findings:
     """What is found wrong with a capture, its views one by one as they come."""
 
     def __init__(self, scene: bpy.types.Scene, bounds: Bounds) -> None:
-        self.told = _find_scene_warnings(scene)  # in words, of the capture as a whole
+        self.told: list[str] = []  # in words, of the capture as a whole
         self.is_subject_seen = False  # in any view
+        self._engine = engine_name(scene)
+        self._wants_depth = scene.hashlight.capture.use_depth
+        self._exposure = 2.0**scene.view_settings.exposure
+        self._white = _WHITES.get(scene.view_settings.view_transform, 1.0)
+        # Shadows alone, all black, lie on no surface that bounds could cut off. (Lights have that flag, too.)
+        catchers = [obj for obj in scene.objects if obj.is_shadow_catcher and obj.type != "LIGHT"]
+        self._has_bare_shadows = scene.render.engine == "CYCLES" and bool(catchers)
+        self._without_depth: list[str] = []
         self._bounds = bounds
-        self._empty: list[str] = []
+        self._blank: dict[Blank, list[str]] = {}  # views that teach nothing, by what they show
         self._cut: dict[str, float] = {}  # which share of what they show is outside the bounds
 
     def check_view(self, name: str, camera: Camera, color: np.ndarray, depth: np.ndarray | None) -> None:
         """Look at a view: ``color`` [H, W, 4], ``depth`` [H, W] planar z or None. From any thread."""
-        if is_empty(color):
-            self._empty.append(name)
+        blank = find_blank(color, self._exposure, self._white)
+        if blank is not None:
+            self._blank.setdefault(blank, []).append(name)
+        if blank == "nothing":
             return
         self.is_subject_seen = True
+        if depth is None and self._wants_depth:
+            self._without_depth.append(name)
         if depth is not None:
-            outside = share_outside_bounds(camera, color[..., 3], depth, self._bounds)
+            alpha = color[..., 3]
+            if self._has_bare_shadows:
+                alpha = np.where((color[..., :3] > 0).any(axis=2), alpha, 0.0)
+            outside = share_outside_bounds(camera, alpha, depth, self._bounds)
             if outside > _CUT_SHARE:
                 self._cut[name] = outside
 
     def in_words(self, total: int) -> list[str]:
         """A line for each kind of thing, of a capture of ``total`` views."""
         lines = list(self.told)
+        for blank, names in self._blank.items():
+            lines.append(f"{len(names)} of {total} views {_BLANK_WORDS[blank]} ({list_names(names)}): {_CURES[blank]}")
         if self._cut:
             worst = max(self._cut, key=lambda name: self._cut[name])
             lines.append(
                 f"The bounds cut off part of the subject in {len(self._cut)} of {total} views, most in {worst} "
                 f"({self._cut[worst]:.0%} of what it shows): enlarge them"
             )
-        if self._empty:
-            lines.append(f"{len(self._empty)} of {total} views show nothing: {list_names(self._empty)}")
+        if self._without_depth:
+            lines.append(
+                f"{self._engine} gave no depth in {len(self._without_depth)} of {total} views: they teach by their "
+                "colours alone, so more views are needed. Cycles, EEVEE and Workbench give depth"
+            )
         return lines
 
 
-def _find_scene_warnings(scene: bpy.types.Scene) -> list[str]:
-    """Words about settings of ``scene`` that a static, sharp field can't learn. They are left as they are."""
-    warnings = []
-    if scene.render.use_motion_blur:
-        warnings.append("Motion blur is on: the field learns the blur as if it were there")
-    blurred = sorted(obj.name for obj in scene.objects if obj.type == "CAMERA" and obj.data.dof.use_dof)
-    if blurred and scene.hashlight.capture.rig in {"SCENE_CAMERAS", "ANIMATION"}:
-        warnings.append(f"Depth of field is on in {', '.join(blurred)}: views that disagree in focus train badly")
-    return warnings
+def engine_name(scene: bpy.types.Scene) -> str:
+    """What the scene's render engine is called in Blender's interface."""
+    return bpy.types.UILayout.enum_item_name(scene.render, "engine", scene.render.engine)
 
 
 def is_empty(color: np.ndarray) -> bool:
     """Whether a picture [H, W, 4] shows nothing at all."""
     return not (color[..., 3] > 0).any()
+
+
+def find_blank(color: np.ndarray, exposure: float, white: float) -> Blank | None:
+    """What a scene-linear picture [H, W, 4] shows that nothing can be learnt from, None for any other.
+
+    Black and white are what is displayed so, where ``exposure`` multiplies light and ``white`` is the least that is
+    shown as white; a picture of one colour is one with nothing behind it, for before nothing, it has an outline.
+    """
+    if is_empty(color):
+        return "nothing"
+    shown = color[color[..., 3] > 0.5, :3].astype(np.float32) * exposure
+    if len(shown) == 0:
+        return None
+    if shown.max() < _BLACK:
+        return "black"
+    if shown.min() >= white:
+        return "white"
+    is_filled = (color[..., 3] > 0.5).all()
+    spread = (shown.max(axis=0) - shown.min(axis=0)).max()
+    return "one colour" if is_filled and spread < _EVEN * shown.max() else None
 
 
 def share_outside_bounds(camera: Camera, alpha: np.ndarray, depth: np.ndarray, bounds: Bounds) -> float:

@@ -1,4 +1,4 @@
-"""All that differs between Blender's versions when a view is rendered: the compositor and its File Output node."""
+"""All that differs between Blender's versions when a view is rendered: the compositor, its output, what stops it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import bpy
 
 # From 5.0 on, a compositor is a node group of its own that a scene points to; before, each scene owned one.
 HAS_COMPOSITING_GROUPS = bpy.app.version >= (5, 0, 0)
+# The cross that Blender draws beside a running job stops all renders; from 5.0 on only those of the window's own scene,
+# and views are rendered in a copy of it. Nothing else that Python can call stops a render without waiting for it.
+CROSS_STOPS_ANY_SCENE = bpy.app.version < (5, 0, 0)
 
 
 def new_compositor(scene: bpy.types.Scene) -> bpy.types.NodeTree:
@@ -45,6 +48,16 @@ def add_file_output(
     tree.links.new(socket, node.inputs[0])
 
 
-def use_cpu_compositor(scene: bpy.types.Scene) -> None:
-    """Keep the compositor off the graphics card, which a headless Blender can't reach."""
-    scene.render.compositor_device = "CPU"
+def hide_from_cameras(scene: bpy.types.Scene, layer: bpy.types.LayerCollection) -> None:
+    """Have renders of ``scene`` not show what is in the collection of a view layer of its, which goes on lighting the
+    rest, as well as the engine can.
+
+    EEVEE knows no such thing: there it is cut out, also where it stands before something. Workbench has no light that
+    would come from it.
+    """
+    if scene.render.engine == "CYCLES":
+        layer.indirect_only = True
+    elif "EEVEE" in scene.render.engine:
+        layer.holdout = True
+    else:
+        layer.collection.hide_render = True

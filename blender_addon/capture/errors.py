@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class CaptureError(ValueError):
     """The capture can't go on; the message is for the user: it names the object, setting or file at fault."""
+
+
+class ChangedPlanError(CaptureError):
+    """Something else is captured than is planned now, which goes into another take or replaces what is there.
+    ``difference``: what the folder holds, in words."""
+
+    def __init__(self, folder: Path, difference: str, advice: str = "capture into a new take") -> None:
+        super().__init__(f"{folder} holds {difference}: {advice}")
+        self.difference = difference
 
 
 class ViewError(CaptureError):

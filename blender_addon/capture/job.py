@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -15,21 +14,31 @@ import bpy
 import numpy as np
 
 from engine.link.capture_format import Settings, ViewRecord
+from engine.link.framing import extreme_points
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import Split
+from engine.link.temporary_folder import TemporaryFolder
+from engine.link.view_transform import FILE_NAME, save_view_transform
 
 from .. import roles
 from ..background import Task
 from ..folder_lock import FolderLock
+from ..folders import session_folder
+from ..view_transform import tables
+from . import fast_capture
+from .as_rendered import gather_as_rendered
 from .bounds import read_bounds
 from .cameras import capture_size
 from .checks import Findings, is_empty
+from .contents import objects_within
 from .dataset import CaptureDataset
 from .errors import CaptureError, ViewError
 from .failures import Failures
 from .passes import PassRenderer
 from .plan import GENERATED_RIGS, PlannedView, planned_views
 from .poses import camera_of_view, pose_of
+from .render_cost import RenderCost, Stopwatch, is_on_card
+from .subject import read_subject
 from .temporary_scene import TemporaryScene
 from .tiles import adapt_tiles, guess_tiles
 from .view_order import order_views, spread_views
@@ -38,6 +47,7 @@ Pixels = tuple[np.ndarray, np.ndarray | None]
 T = TypeVar("T")
 ViewListener = Callable[[str, Split, Camera, np.ndarray, np.ndarray | None, float], None]
 
+_SUBJECT_POINTS = 300  # at most, that are kept of what is visible
 _STORING_PATIENCE = 5.0  # seconds to wait for a view that is being stored when the capture ends under it
 
 
@@ -73,7 +83,8 @@ class CaptureJob:
         in_window: bool = False,
         leave_for_last: str = "",
     ) -> None:
-        """Check everything that can be checked before the first view. Raises CaptureError, FolderError.
+        """Check everything that can be checked before the first view. Raises CaptureError, of which ChangedPlanError
+        when something else is captured in ``folder`` already; FolderError.
 
         ``on_view(name, split, camera, color, depth, seconds)`` is called with every view, in order. ``in_window``: to
         be driven by ``advance``, which leaves the window usable while a view is rendered. ``leave_for_last``: a view
@@ -92,12 +103,14 @@ class CaptureJob:
         plan = planned_views(scene)
         view_layer.update()
         self.bounds: Bounds = read_bounds(scene, view_layer.depsgraph)
+        subject = extreme_points(read_subject(scene, view_layer, view_layer.depsgraph, self.bounds), _SUBJECT_POINTS)
         self._findings = Findings(scene, self.bounds)
         settings = _settings_of(scene, view_layer)
+        contents = objects_within(self.bounds, gather_as_rendered(view_layer, view_layer.depsgraph))
         with contextlib.ExitStack() as stack:
             self._copy = TemporaryScene(scene, view_layer, width, height, use_depth)
             stack.callback(self._copy.close)
-            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hashlight-capture-")))
+            scratch = stack.enter_context(TemporaryFolder("capture"))
             self._renderer = PassRenderer(self._copy.name, view_layer.name, scratch, use_depth)
             stack.callback(self._renderer.forget_job)
             stack.callback(self._wait_for_task)
@@ -107,8 +120,8 @@ class CaptureJob:
             self.poses = [pose_of(record.name, record.split, record.camera) for record in records]
             if scene.hashlight.capture.rig not in GENERATED_RIGS:
                 records = spread_views(records)
-            stack.callback(FolderLock(folder.parent).release)
-            self.dataset = CaptureDataset(folder, settings, self.bounds, records)
+            stack.callback(FolderLock(session_folder(scene)).release)
+            self.dataset = CaptureDataset(folder, settings, self.bounds, records, subject=subject, objects=contents)
             self._cleanup = stack.pop_all()
         self._queue = order_views(records, leave_for_last)
         self.current_name = ""  # the view at hand
@@ -118,6 +131,16 @@ class CaptureJob:
     def total(self) -> int:
         """How many views there are, finished ones included."""
         return len(self._queue)
+
+    @property
+    def training_views(self) -> int:
+        """How many of them are to be trained on."""
+        return sum(record.split == "train" for record in self._queue)
+
+    @property
+    def needs_cpu(self) -> bool:
+        """Whether the views may be rendered on the processor, which is not for others then."""
+        return not is_on_card(self._renderer.scene)
 
     @property
     def warnings(self) -> list[str]:
@@ -178,21 +201,20 @@ class CaptureJob:
         """The camera of each planned view, as Blender evaluates it."""
         scene = self._renderer.scene
         records = []
+        view_layer = scene.view_layers[view_layer_name]
         for view in plan:
-            if view.frame is not None:
-                scene.frame_set(view.frame)
-            view_layer = scene.view_layers[view_layer_name]
-            view_layer.update()
             source, camera = camera_of_view(view, scene, view_layer, size)
             records.append(ViewRecord(view.name, view.split, camera, source, view.frame))
         return records
 
     def _capture(self) -> Iterator[CapturedView | None]:
+        if self._in_window:
+            tables.refresh(self._renderer.scene)  # so that it is there in the end
         for record in self._queue:
             self.current_name = record.name
             is_new = not record.is_done
             if is_new:
-                began = time.monotonic()
+                stopwatch = Stopwatch(self._renderer.scene)
                 try:
                     color, depth = yield from self._render(record)
                 except ViewError as error:
@@ -204,8 +226,9 @@ class CaptureJob:
                     continue
                 self._failures.note_success()
                 self._renderer.scene.render.use_persistent_data = True
-                seconds = time.monotonic() - began
-                yield from self._beside_window(functools.partial(self._store, record, color, depth, seconds))
+                cost = stopwatch.cost()
+                seconds = cost.seconds
+                yield from self._beside_window(functools.partial(self._store, record, color, depth, cost))
                 self._rendered += 1
                 if self._in_window:
                     adapt_tiles(self._renderer.scene, record.camera.width * record.camera.height, seconds)
@@ -215,6 +238,7 @@ class CaptureJob:
             if self._on_view is not None:
                 self._on_view(record.name, record.split, record.camera, color, depth, seconds)
             yield CapturedView(record.name, record.split, record.camera, color, depth, seconds, is_new)
+        yield from self._store_view_transform()
         self._failures.raise_any(self.done, self.total)
         if not self._findings.is_subject_seen:
             raise CaptureError(f"All {self.total} views are empty: nothing that renders is in front of the cameras")
@@ -240,7 +264,7 @@ class CaptureJob:
         if missing := sorted(self._objects - {obj.name for obj in self._renderer.scene.objects}):
             raise CaptureError(
                 f"{', '.join(missing[:3])} {'was' if len(missing) == 1 else 'were'} deleted during the capture: undo "
-                "that and capture again to go on, or choose another folder for the changed scene"
+                "that and capture again to go on, or capture the changed scene into a new take"
             )
         return color, depth
 
@@ -264,8 +288,19 @@ class CaptureJob:
         color, depth = self._renderer.take_pictures()
         return (color, depth), is_empty(color)
 
-    def _store(self, record: ViewRecord, color: np.ndarray, depth: np.ndarray | None, seconds: float) -> None:
-        self.dataset.write(record.name, color, depth, seconds)
+    def _store_view_transform(self) -> Iterator[None]:
+        """Put the scene's view transform beside the views, for renders of the field without Blender."""
+        scene = self._renderer.scene
+        try:
+            while self._in_window and tables.find(scene) is None:
+                tables.refresh(scene)
+                yield
+            save_view_transform(self.dataset.folder / FILE_NAME, tables.view_transform(scene))
+        except (OSError, RuntimeError) as error:
+            self.warn(f"The scene's view transform is not beside the views: {error}")
+
+    def _store(self, record: ViewRecord, color: np.ndarray, depth: np.ndarray | None, cost: RenderCost) -> None:
+        self.dataset.write(record.name, color, depth, cost)
         self._findings.check_view(record.name, record.camera, color, depth)
 
     def _read(self, record: ViewRecord) -> Pixels:
@@ -277,14 +312,15 @@ class CaptureJob:
 def _settings_of(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> Settings:
     """All that decides how pictures look, besides cameras: a capture is resumed only if these are the same."""
     engine = scene.render.engine
-    samples = scene.cycles.samples if engine == "CYCLES" else scene.eevee.taa_render_samples
     width, height = capture_size(scene)
+    collection = scene.hashlight.capture.collection
     return {
         "scene": scene.name,
         "view layer": view_layer.name,
         "engine": "EEVEE" if "EEVEE" in engine else engine,
-        "samples": samples,
+        "samples": fast_capture.samples_of(scene),
         "width": width,
         "height": height,
         "depth": scene.hashlight.capture.use_depth,
+        **({} if collection is None else {"collection": collection.name}),
     }

@@ -10,7 +10,7 @@ from .. import undo_steps
 from ..folders import capture_folder
 from ..layout import is_over_our_panels, is_over_status_bar, redraw_sidebars
 from . import escape_watch, plan_watch, poses, under_way
-from .errors import CaptureCancelled, CaptureError
+from .errors import CaptureCancelled, CaptureError, ChangedPlanError
 from .job import CaptureJob
 from .preparation import prepare_plan
 from .render_reports import last_words
@@ -25,14 +25,8 @@ _HARMLESS_EVENTS |= {"TRACKPADZOOM", "NDOF_MOTION", "TIMER_REPORT", "WINDOW_DEAC
 _BEGINNING = "Capturing"  # what is reported first begins with it
 
 
-class HASHLIGHT_OT_capture(bpy.types.Operator):
-    bl_idname = "hashlight.capture"
-    bl_label = "Capture"
-    bl_description = (
-        "Render all planned views, fitting bounds and planning cameras where there are none; an interrupted capture "
-        "goes on where it stopped"
-    )
-    bl_options = {"REGISTER"}
+class CapturesViews:
+    """What operators share that capture: in a window they are modal, and elsewhere they return when all is captured."""
 
     _job: CaptureJob
     _scene_name = ""
@@ -68,6 +62,8 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
                     return {"PASS_THROUGH"}
                 raise CaptureCancelled
             is_view_done = self._job.advance() is not None
+            if is_view_done:
+                self._keep_warnings()
             if is_view_done and under_way.is_stop_wanted() and self._job.done < self._job.total:
                 self._end()
                 self.report({"WARNING"}, f"Capture stopped, {self._count()}: run it to go on")
@@ -75,6 +71,8 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         except StopIteration:
             self._end()
             self._report_result()
+            if not is_over_our_panels(context, event.mouse_x, event.mouse_y):  # no button moves under the pointer
+                self._fold_plan()
             return {"FINISHED"}
         except CaptureCancelled:
             # A renderer that fails ends its job in the same way as Esc does: the same view must not come first again.
@@ -109,36 +107,65 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
         finally:
             self._end()
         self._report_result()
+        self._fold_plan()
         return {"FINISHED"}
+
+    def prepare(self, context: bpy.types.Context) -> None:
+        """See that what else is needed is there, before the plan is looked at. Raises ValueError."""
+
+    def begin(self, context: bpy.types.Context) -> None:
+        """Do what else is to be done once it is clear that views will be rendered. Raises ValueError."""
+
+    def give_up(self) -> None:
+        """Undo ``begin``: the capture has ended without a view."""
 
     def _start(self, context: bpy.types.Context, in_window: bool) -> bool:
         scene = context.scene
         try:
             scene.hashlight.capture.capture_warnings = ""
             prepare_plan(context)
+            self.prepare(context)
             self._job = CaptureJob(
                 scene, context.view_layer, capture_folder(scene), under_way.tell_listeners, in_window, _stopped_at
             )
-            if scene.hashlight.capture.rig == "ANIMATION":
-                poses.keep_animation(scene, self._job.poses)
+            if poses.needs_walk(scene, context.view_layer):
+                poses.keep_poses(scene, self._job.poses)
                 plan_watch.check(context)
+        except ChangedPlanError as error:
+            if not in_window:
+                self.report({"ERROR"}, f"{error}, or replace what is there")
+                return False
+            self.report({"WARNING"}, str(error))
+            _offer_takes(context, error, self.bl_idname)
+            return False
         except ValueError as error:
+            self.report({"ERROR"}, str(error))
+            return False
+        try:
+            self.begin(context)
+        except ValueError as error:
+            self._job.close()
             self.report({"ERROR"}, str(error))
             return False
         under_way.begin(self._job, context.window if in_window else None)
         self._scene_name = scene.name
+        self._keep_warnings()
         return True
 
     def _end(self) -> None:
         self._job.close()
         under_way.end()
+        if self._job.done == 0:
+            self.give_up()
         self._keep_warnings()
         undo_steps.push_due()
 
     def _keep_warnings(self) -> None:
-        """Show what was found in the panel, however the capture ended."""
+        """Show what was found so far in the panel, where it stays however the capture ends."""
         if (scene := bpy.data.scenes.get(self._scene_name)) is not None:
-            scene.hashlight.capture.capture_warnings = "\n".join(self._job.warnings)
+            words = "\n".join(self._job.warnings)
+            if scene.hashlight.capture.capture_warnings != words:
+                scene.hashlight.capture.capture_warnings = words
 
     def _show_progress(self, context: bpy.types.Context) -> None:
         words = f"Capturing: {under_way.describe_capture()[1]} — Esc stops"
@@ -156,23 +183,51 @@ class HASHLIGHT_OT_capture(bpy.types.Operator):
     def _count(self) -> str:
         return f"{self._job.done} of {self._job.total} views are done"
 
+    def _fold_plan(self) -> None:
+        """All is captured: what comes next is to be in sight."""
+        if (scene := bpy.data.scenes.get(self._scene_name)) is not None:
+            scene.hashlight.capture.show_settings = False
+
     def _report_result(self) -> None:
         for warning in self._job.warnings:
             self.report({"WARNING"}, warning)
         self.report({"INFO"}, f"Captured {self._job.total} views into {self._job.dataset.folder}")
 
 
+class HASHLIGHT_OT_capture(CapturesViews, bpy.types.Operator):
+    bl_idname = "hashlight.capture"
+    bl_label = "Capture"
+    bl_description = "Render all views without training. An interrupted capture goes on where it stopped"
+    bl_options = {"REGISTER"}
+
+
+def _offer_takes(context: bpy.types.Context, error: ChangedPlanError, operator: str) -> None:
+    """Ask where what is planned now is to be captured, and have ``operator``, by its idname, go on with the answer."""
+    capture = operator.partition("_OT_")[2].upper()
+
+    def draw(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+        layout = menu.layout
+        layout.label(text=f"This take holds {error.difference}.")
+        layout.operator("hashlight.new_take", text="Capture into a New Take", icon="ADD").then = capture
+        layout.operator(
+            "hashlight.replace_take", text="Replace: Move Them into the Bin", icon="FILE_REFRESH"
+        ).then = capture
+
+    context.window_manager.popup_menu(draw, title="The Plan Has Changed", icon="QUESTION")
+
+
 class HASHLIGHT_OT_stop_capture(bpy.types.Operator):
     # Only of use in a window: elsewhere a capture returns when it is done.
     bl_idname = "hashlight.stop_capture"
     bl_label = "Stop After This View"
-    bl_description = "Stop when this view is done; the cross beside its progress, or Esc, stops in the middle of it"
+    bl_description = "Stop when this view is done. Esc stops at once"
     bl_options = {"REGISTER"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Nothing is being captured")
-        return under_way.is_capturing()
+        is_stopping = under_way.is_capturing() and under_way.is_stop_wanted()
+        cls.poll_message_set("It stops after this view" if is_stopping else "Nothing is being captured")
+        return under_way.is_capturing() and not is_stopping
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         under_way.ask_to_stop()

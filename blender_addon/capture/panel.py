@@ -5,7 +5,20 @@ from __future__ import annotations
 import bpy
 
 from ..layout import SidebarPanel, draw_words, lay_out_settings
-from .under_way import describe_capture, is_capturing, is_stop_wanted
+from ..review.views import has_views, known_capture
+from . import fast_capture
+from .compat import CROSS_STOPS_ANY_SCENE
+from .drawn_engines import describe_pace
+from .layouts.table import layout_of
+from .plan_warnings import unpack
+from .under_way import describe_capture, is_capturing
+
+_MAX_AGE = 2.0  # seconds after which the views are counted again
+
+
+def shows_plan(scene: bpy.types.Scene) -> bool:
+    """Whether the panel shows how views are planned: until they are captured, and when that is unfolded."""
+    return scene.hashlight.capture.show_settings or not (is_capturing() or has_views(scene))
 
 
 class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
@@ -16,65 +29,68 @@ class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
         layout = lay_out_settings(self)
         settings = context.scene.hashlight.capture
 
-        if is_capturing():
+        header, body = layout.panel_prop(settings, "show_settings")
+        if body is None and is_capturing():
             share, words = describe_capture()
-            layout.progress(factor=share, text=words)
-            row = layout.row()
-            if bpy.app.is_job_running("RENDER"):
-                row.template_running_jobs()  # with a cross that stops in the middle of the view
-            else:
-                row.label(text="Storing the view", icon="SCENE")
-            row = layout.row()
-            row.enabled = not is_stop_wanted()
-            row.operator("hashlight.stop_capture", icon="PAUSE")
-            _draw_warnings(layout, context, settings.plan_warnings)
-            return
+            header.progress(factor=share, text=words)
+        else:
+            header.label(text=_describe_views(context.scene))
+        if shows_plan(context.scene):
+            self._draw_plan(body or layout.column(), context)
+        layout.operator("hashlight.capture_and_train", icon="RENDER_ANIMATION")
+        layout.operator("hashlight.capture", icon="RENDER_STILL")
+        layout.operator("hashlight.stop_capture", icon="PAUSE")
+        if shows_plan(context.scene):
+            _draw_findings(layout, context)
+        is_first_view = is_capturing() and describe_capture()[0] == 0.0
+        _draw_lines(layout, context, describe_pace(context.scene, is_first_view=is_first_view))
+        _draw_lines(layout, context, settings.capture_warnings)
+
+    def _draw_plan(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        # While views are captured every button stays where it is, so that none gets under the pointer of another: two
+        # settings make room for the progress.
+        settings = context.scene.hashlight.capture
         row = layout.row(align=True)
+        row.enabled = not is_capturing()
         row.operator("hashlight.fit_bounds", icon="SHADING_BBOX").selected_only = False
-        row.operator("hashlight.fit_bounds", text="To Selected").selected_only = True
-        layout.prop(settings, "rig")
-        column = layout.column()
-        if settings.rig == "RINGS":
-            column.prop(settings, "ring_levels")
-            column.prop(settings, "ring_count")
-        elif settings.rig in {"SPHERE", "HEMISPHERE"}:
-            column.prop(settings, "training_views")
-        elif settings.rig == "ANIMATION":
-            column.prop(settings, "frame_step")
-        column.prop(settings, "held_out_views")
-        row = layout.row(align=True)
+        selected = row.row(align=True)
+        selected.enabled = bool(context.selected_objects)
+        selected.operator("hashlight.fit_bounds", text="Fit to Selected").selected_only = True
+        if is_capturing():
+            _draw_progress(layout)
+        else:
+            layout.prop(settings, "rig")
+        plan = layout.column()
+        plan.enabled = not is_capturing()
+        column = plan.column()
+        column.prop(settings, "collection", text="Collection")
+        for name in layout_of(context.scene).settings:
+            column.prop(settings, name)
+        if not is_capturing():
+            column.prop(settings, "held_out_views")
+        row = plan.row(align=True)
         row.operator("hashlight.plan_cameras", icon="OUTLINER_OB_CAMERA")
         row.prop(settings, "show_plan", text="", icon="HIDE_OFF" if settings.show_plan else "HIDE_ON")
-        _draw_warnings(layout, context, settings.plan_warnings)
-        layout.operator("hashlight.capture", icon="RENDER_STILL")
-        layout.operator("hashlight.capture_and_train", icon="RENDER_ANIMATION")
-        _draw_warnings(layout, context, settings.capture_warnings)
 
 
 class HASHLIGHT_PT_capture_rig(SidebarPanel, bpy.types.Panel):
-    bl_label = "Rig"
+    bl_label = "Framing"
     bl_parent_id = "HASHLIGHT_PT_capture"
     bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return not is_capturing() and context.scene.hashlight.capture.rig in {"SPHERE", "HEMISPHERE", "RINGS"}
+        return shows_plan(context.scene) and bool(layout_of(context.scene).details)
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = lay_out_settings(self)
+        layout.enabled = not is_capturing()
         settings = context.scene.hashlight.capture
 
-        if settings.rig != "SPHERE":
-            column = layout.column(align=True)
-            column.prop(settings, "elevation_min", text="Elevation Lowest")
-            column.prop(settings, "elevation_max", text="Highest")
-        layout.prop(settings, "field_of_view")
-        layout.prop(settings, "radius")
-        row = layout.row()
-        row.active = settings.radius == 0.0
-        row.prop(settings, "margin")
-        layout.prop(settings, "jitter")
-        layout.prop(settings, "seed")
+        for name in layout_of(context.scene).details:
+            row = layout.row()
+            row.active = name != "margin" or settings.radius == 0.0
+            row.prop(settings, name)
 
 
 class HASHLIGHT_PT_capture_output(SidebarPanel, bpy.types.Panel):
@@ -84,10 +100,11 @@ class HASHLIGHT_PT_capture_output(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return not is_capturing()
+        return shows_plan(context.scene)
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = lay_out_settings(self)
+        layout.enabled = not is_capturing()
         settings = context.scene.hashlight.capture
 
         layout.prop(settings, "use_scene_resolution")
@@ -96,10 +113,53 @@ class HASHLIGHT_PT_capture_output(SidebarPanel, bpy.types.Panel):
         column.prop(settings, "resolution_x")
         column.prop(settings, "resolution_y")
         layout.prop(settings, "use_depth")
+        row = layout.row()
+        row.active = context.scene.render.engine == "CYCLES"
+        row.prop(settings, "use_fast_capture")
+        if fast_capture.is_at_work(context.scene):
+            layout.label(text=f"{fast_capture.SAMPLES} samples instead of {context.scene.cycles.samples:,}")
         layout.prop(context.scene.hashlight, "folder")
 
 
-def _draw_warnings(layout: bpy.types.UILayout, context: bpy.types.Context, warnings: str) -> None:
+def _describe_views(scene: bpy.types.Scene) -> str:
+    """What is captured, in a line."""
+    if is_capturing() or not has_views(scene):
+        return "Plan"
+    views = known_capture(scene, _MAX_AGE)[1]
+    if not views:  # they are still counted
+        return "Views are captured"
+    camera = next(iter(views.values())).camera
+    return f"{len(views)} views captured, {camera.width} x {camera.height}"
+
+
+def _draw_progress(layout: bpy.types.UILayout) -> None:
+    share, words = describe_capture()
+    column = layout.column(align=True)
+    column.progress(factor=share, text=words)
+    row = column.row()
+    if bpy.app.is_job_running("RENDER"):
+        if CROSS_STOPS_ANY_SCENE:
+            row.template_running_jobs()
+        else:
+            row.label(text="Rendering a view: Esc stops it", icon="SCENE")
+    else:
+        row.label(text="Storing the view", icon="SCENE")
+
+
+def _draw_findings(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What is wrong with the plan, with buttons that put it right. It stands below the buttons that are always there,
+    which would move under the pointer when a warning has gone."""
+    for finding in context.scene.hashlight.capture.plan_findings:
+        draw_words(layout, context, finding.words, icon="ERROR")
+        row = layout.row(align=True)
+        row.enabled = not is_capturing()
+        for cure in unpack(finding.cures):
+            button = row.operator(cure.operator, text=cure.label)
+            for name, value in cure.properties.items():
+                setattr(button, name, value)
+
+
+def _draw_lines(layout: bpy.types.UILayout, context: bpy.types.Context, warnings: str) -> None:
     for warning in warnings.splitlines():
         draw_words(layout, context, warning, icon="ERROR")
 

@@ -15,7 +15,7 @@ import bpy
 import numpy as np
 
 from .. import write_lock
-from ..picture_files.exr import decode_exr
+from ..picture_files.exr import read_exr as read_channels
 from . import compat, escape_watch
 from .errors import CaptureCancelled, CaptureError, ViewError
 
@@ -33,18 +33,20 @@ class PassRenderer:
         self._scene_name = scene_name
         self._view_layer_name = view_layer_name
         self._color_folder = scratch / "color"
-        self._depth_folder = scratch / "depth" if use_depth else None
+        self._depth_folder: Path | None = None
         self._camera_name = ""  # of the view at hand
         self._is_cancelled = False
         self._may_go_on = threading.Event()
         scene = self.scene
         tree = compat.new_compositor(scene)
-        with self._in_context():  # a new node belongs to the context's scene
+        context = bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[self._view_layer_name])
+        with context:  # a new node belongs to the context's scene
             layers = tree.nodes.new("CompositorNodeRLayers")
         layers.layer = view_layer_name
         compat.add_file_output(tree, layers.outputs["Image"], self._color_folder, "RGBA", "16")
-        if self._depth_folder is not None:
-            compat.add_file_output(tree, layers.outputs["Depth"], self._depth_folder, "RGB", "32")
+        if use_depth and (depth := layers.outputs.get("Depth")) is not None:  # not every engine has that pass
+            self._depth_folder = scratch / "depth"
+            compat.add_file_output(tree, depth, self._depth_folder, "RGB", "32")
 
     @property
     def scene(self) -> bpy.types.Scene:
@@ -54,22 +56,35 @@ class PassRenderer:
             raise CaptureError("The file was changed under the capture (undo, or another file): start it again")
         return scene
 
-    def _in_context(self) -> contextlib.AbstractContextManager[object]:
-        scene = self.scene
-        return bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[self._view_layer_name])
+    @contextlib.contextmanager
+    def _at_frame(self) -> Iterator[None]:
+        """Have the render operator, which takes the scene from its argument but the frame from the context's scene,
+        render the temporary scene's frame.
+
+        No operator may be called in an overridden context while a thread of Python runs: up to Blender 5.0 the context
+        is then read without Python's lock, and Blender crashes every few hundred calls.
+        """
+        shown, frame = bpy.context.scene, self.scene.frame_float
+        before = shown.frame_float
+        if frame != before:
+            shown.frame_float = frame
+        try:
+            yield
+        finally:
+            if frame != before:
+                shown.frame_float = before
 
     def render(self, camera_name: str) -> tuple[np.ndarray, np.ndarray | None]:
         """Render through camera object ``camera_name`` at the frame the temporary scene stands at, and wait for it.
 
         Returns colour [H, W, 4] float16, scene-linear with premultiplied alpha, and depth [H, W] float32, planar z in
-        metres, +inf where there is nothing (None without depth). First row on top. Raises CaptureError, ViewError if
-        only this view is at fault, CaptureCancelled.
+        metres, +inf where there is nothing (None without depth, or where the engine gives none). First row on top.
+        Raises CaptureError, ViewError if only this view is at fault, CaptureCancelled.
         """
         self._aim(camera_name)
         try:
-            # The operator's own scene argument would render this scene at the frame of the one in the window.
-            with self._in_context():
-                outcome = bpy.ops.render.render("EXEC_DEFAULT")
+            with self._at_frame():
+                outcome = bpy.ops.render.render("EXEC_DEFAULT", scene=self._scene_name)
         except RuntimeError as error:
             raise ViewError(f"Camera {camera_name}: rendering failed: {_words_of(error)}") from None
         if "FINISHED" not in outcome:
@@ -81,7 +96,8 @@ class PassRenderer:
 
         Call ``go_on`` when Blender's main loop has come round once. Its scene is in no window, and so Blender takes the
         graphics context away from the render there and then. A short render would end at that very moment, and give
-        the context back as well: that ends Blender (4.3; GLXBadContext on Linux). So the render waits for it.
+        the context back as well: that ended Blender 4.3 on Linux (GLXBadContext). Whether later ones would is not
+        known, and waiting costs one turn of the main loop: so the render waits for it.
 
         When ``is_rendering`` no longer holds, call ``finish``, then ``take_pictures``. Raises CaptureError, ViewError.
         """
@@ -90,8 +106,7 @@ class PassRenderer:
         self._may_go_on.clear()
         bpy.app.handlers.render_cancel.append(self._note_cancelled)
         bpy.app.handlers.render_pre.append(self._wait_for_main_loop)
-        # As a job, Blender takes the scene from the argument only, and its frame from the context.
-        with self._in_context(), _without_render_window():
+        with self._at_frame(), _without_render_window():
             outcome = bpy.ops.render.render("INVOKE_DEFAULT", scene=self._scene_name)
         if "RUNNING_MODAL" not in outcome:
             self.forget_job()
@@ -127,7 +142,9 @@ class PassRenderer:
         color = _as_half(_take_pixels(self._color_folder))
         if self._depth_folder is None:
             return color, None
-        return color, _as_depth(_take_pixels(self._depth_folder))
+        depth = _as_depth(_take_pixels(self._depth_folder))
+        depth[color[..., 3] == 0] = np.inf  # a shadow catcher has a distance also where there is no shadow
+        return color, depth if has_depth(color, depth) else None
 
     def _note_cancelled(self, *_: object) -> None:
         self._is_cancelled = True
@@ -155,16 +172,23 @@ def _without_render_window() -> Iterator[None]:
         view.render_display_type = former
 
 
-def read_exr(path: Path) -> np.ndarray:
+def read_exr(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
     """The numbers of an EXR file, [H, W, channels] in the file's own type, first row on top: red, green, blue, alpha,
-    or a single channel. From any thread. Raises CaptureError when the file can't be read.
+    or a single channel. From any thread. Raises CaptureError when the file can't be read, or has another width and
+    height than ``size``.
     """
     try:
-        channels = decode_exr(path.read_bytes())
+        channels = read_channels(path, size)
     except (OSError, ValueError) as error:
         raise CaptureError(f"{path}: can't be read ({getattr(error, 'strerror', None) or error})") from None
     names = "RGBA" if set("RGBA") <= channels.keys() else sorted(channels)[:1]
     return np.stack([channels[name] for name in names], axis=2)
+
+
+def has_depth(color: np.ndarray, depth: np.ndarray) -> bool:
+    """Whether the engine that rendered ``color`` [H, W, 4] has a Depth pass, by what it gave as ``depth`` [H, W]: a
+    distance anywhere, or nothing where there is nothing to see."""
+    return bool(np.isfinite(depth).any()) or not (color[..., 3] > 0).any()
 
 
 def _words_of(error: RuntimeError) -> str:
@@ -192,5 +216,5 @@ def _as_half(color: np.ndarray) -> np.ndarray:
 
 def _as_depth(pixels: np.ndarray) -> np.ndarray:
     depth = pixels[..., 0].astype(np.float32)
-    depth[~(depth < NOTHING_BEYOND)] = np.inf
+    depth[~((depth > 0.0) & (depth < NOTHING_BEYOND))] = np.inf  # an engine without that pass leaves zeros
     return depth

@@ -12,6 +12,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from engine.link.framing import frame_subject
 from engine.link.geometry import Bounds
 from engine.link.messages import Split
 
@@ -19,24 +20,28 @@ from .. import roles
 from . import rigs
 from .cameras import capture_size, pixel_aspect
 from .errors import CaptureError
+from .layouts.layout import AroundLayout, FreeLayout, OwnLayout
+from .layouts.table import LAYOUTS, layout_of
 
 COLLECTION_NAME = "Hashlight Cameras"
-GENERATED_RIGS = {"SPHERE", "HEMISPHERE", "RINGS"}
+GENERATED_RIGS = {layout.identifier for layout in LAYOUTS.values() if layout.is_generated}
 
 _SPLIT_KEY = "hashlight_split"
 _POSE_KEY = "hashlight_pose"  # of a planned camera: its name among the rig's poses
-_BOUNDS_KEY = "hashlight_bounds"  # of the cameras' collection: the bounds they were planned for
+_BOUNDS_KEY = "hashlight_bounds"  # of the cameras' collection: the bounds and objects they were planned for
+_GUESS_KEY = "hashlight_guessed"  # of that collection, too: framed to what was known, not to what is visible
+_FAULT_KEY = "hashlight_fault"  # why cameras could not be planned anew
 COLORS: dict[Split, tuple[float, float, float, float]] = {"train": (0.1, 0.5, 1.0, 1.0), "test": (1.0, 0.5, 0.1, 1.0)}
 
 
 @dataclasses.dataclass(frozen=True)
 class PlannedView:
-    """A view to capture: through camera object ``camera``, or at ``frame`` through the camera active then. ``name`` is
-    fit for a file on every platform, and no other view's."""
+    """A view to capture: through camera object ``camera``, at ``frame`` or whenever. ``name`` is fit for a file on
+    every platform, and no other view's."""
 
     name: str
     split: Split
-    camera: str | None
+    camera: str
     frame: int | None = None
 
 
@@ -51,34 +56,53 @@ class Pose:
     slopes: tuple[float, float]
 
 
-def rig_poses(scene: bpy.types.Scene, bounds: Bounds) -> list[Pose]:
-    """The cameras of the scene's generated rig, fitted to ``bounds``, training cameras first, in the order of capture.
+def rig_poses(scene: bpy.types.Scene, bounds: Bounds, subject: np.ndarray) -> list[Pose]:
+    """The cameras of the scene's generated rig, training cameras first, in the order of capture. Those of an
+    AroundLayout are each framed to ``subject``, points [n, 3] of what is visible inside ``bounds``, or at the chosen
+    radius from their middle.
 
     Training cameras are named ``train_000`` on, held-out ones ``test_000`` on. Makes nothing. Raises CaptureError for
     settings that make no rig.
     """
-    settings = scene.hashlight.capture
-    try:
-        training, held_out = _directions(settings)
-    except ValueError as error:
-        raise CaptureError(f"Rig: {error}") from None
+    settings, layout = scene.hashlight.capture, layout_of(scene)
     slopes = picture_slopes(scene)
-    distance = _distance(scene, bounds, np.concatenate((training, held_out)))
-    distances = rigs.jitter_distances(len(training), distance, settings.jitter, settings.seed)
-    splits: tuple[tuple[Split, np.ndarray, np.ndarray], ...] = (
-        ("train", training, distances),
-        ("test", held_out, np.full(len(held_out), distance)),
-    )
-    poses = []
-    for split, directions, radii in splits:
-        matrices = rigs.look_at(bounds.center + directions * radii[:, None], bounds.center)
-        poses.extend(Pose(f"{split}_{index:03d}", split, matrix, slopes) for index, matrix in enumerate(matrices))
-    return poses
+    try:
+        if isinstance(layout, FreeLayout):
+            return _name_poses(*layout.matrices(scene, bounds, slopes), slopes)
+        assert isinstance(layout, AroundLayout)
+        training, held_out = layout.directions(scene, bounds)
+    except ValueError as error:
+        raise CaptureError(f"Cameras: {error}") from None
+    stretch = np.ones(len(training) + len(held_out))
+    stretch[: len(training)] = rigs.jitter_stretch(len(training), settings.jitter, settings.seed)
+    directions = np.concatenate((training, held_out))
+    if settings.radius:
+        matrices = rigs.look_at(bounds.center + directions * (settings.radius * stretch)[:, None], bounds.center)
+    else:
+        matrices = _frame(subject.tobytes(), directions.tobytes(), slopes, settings.margin, stretch.tobytes())
+    return _name_poses(matrices[: len(training)], matrices[len(training) :], slopes)
 
 
-def plan_cameras(scene: bpy.types.Scene, bounds: Bounds) -> list[bpy.types.Object]:
+@functools.lru_cache(maxsize=4)  # a plan is drawn again and again before there are cameras
+def _frame(subject: bytes, directions: bytes, slopes: tuple[float, float], margin: float, stretch: bytes) -> np.ndarray:
+    matrices = rigs.look_at(np.frombuffer(directions).reshape(-1, 3), np.zeros(3))
+    points = np.frombuffer(subject).reshape(-1, 3)
+    matrices[:, :3, 3] = frame_subject(points, matrices[:, :3, :3], slopes, margin, np.frombuffer(stretch))
+    return matrices
+
+
+def _name_poses(training: np.ndarray, held_out: np.ndarray, slopes: tuple[float, float]) -> list[Pose]:
+    splits: tuple[tuple[Split, np.ndarray], ...] = (("train", training), ("test", held_out))
+    return [
+        Pose(f"{split}_{index:03d}", split, matrix, slopes)
+        for split, matrices in splits
+        for index, matrix in enumerate(matrices)
+    ]
+
+
+def plan_cameras(scene: bpy.types.Scene, bounds: Bounds, subject: np.ndarray) -> list[bpy.types.Object]:
     """Replace the planned cameras in ``scene`` by those of ``rig_poses``. Raises CaptureError."""
-    poses = rig_poses(scene, bounds)
+    poses = rig_poses(scene, bounds, subject)
     remove_planned_cameras(scene)
     collection = _camera_collection(scene)
     data = _camera_data(scene)
@@ -93,20 +117,42 @@ def plan_cameras(scene: bpy.types.Scene, bounds: Bounds) -> list[bpy.types.Objec
         collection.objects.link(camera)
         planned.append(camera)
     _fit_camera_data(data, bounds, poses)
-    collection[_BOUNDS_KEY] = _numbers(bounds)
+    collection[_BOUNDS_KEY], collection[_GUESS_KEY] = _numbers(scene, bounds), False
+    collection[_FAULT_KEY] = ""
     return planned
 
 
-def follow_bounds(scene: bpy.types.Scene, bounds: Bounds) -> bool:
-    """Move the planned cameras to where ``rig_poses`` has them now, if ``bounds`` are not those they were planned
-    for; whether they were not. Cameras that were removed by hand stay away. Raises CaptureError."""
+def has_to_follow(scene: bpy.types.Scene, bounds: Bounds) -> bool:
+    """Whether there are planned cameras, and they were planned for other bounds, or for other places of the objects
+    that the layout goes by, or framed by a guess, or could not be planned."""
     if scene.hashlight.capture.rig not in GENERATED_RIGS:
         return False
     collection = _find_camera_collection(scene)
     former = None if collection is None else collection.get(_BOUNDS_KEY)
-    if former is None or np.allclose(former, _numbers(bounds), rtol=1e-6, atol=1e-6 * bounds.radius):
+    if former is None or not has_planned_cameras(scene):
         return False
-    poses = rig_poses(scene, bounds)
+    numbers = _numbers(scene, bounds)
+    if len(former) != len(numbers) or not np.allclose(former, numbers, rtol=1e-6, atol=1e-6 * bounds.radius):
+        return True
+    return bool(collection.get(_GUESS_KEY, False))
+
+
+def follow_bounds(scene: bpy.types.Scene, bounds: Bounds, subject: np.ndarray, is_guess: bool = False) -> None:
+    """Move the planned cameras to where ``rig_poses`` has them now. Cameras that were removed by hand stay away, unless
+    the layout goes by other objects now, or there was a fault: then all are planned anew. ``is_guess``: ``subject`` is
+    one, and cameras framed to it have to follow again, once it is known what is visible. Raises CaptureError."""
+    collection = _find_camera_collection(scene)
+    assert collection is not None
+    numbers = _numbers(scene, bounds)
+    if len(collection[_BOUNDS_KEY]) == len(numbers):
+        _move_cameras(scene, bounds, rig_poses(scene, bounds, subject))
+    else:
+        plan_cameras(scene, bounds, subject)
+    is_framed = isinstance(layout_of(scene), AroundLayout)
+    collection[_BOUNDS_KEY], collection[_GUESS_KEY] = numbers, is_guess and is_framed
+
+
+def _move_cameras(scene: bpy.types.Scene, bounds: Bounds, poses: list[Pose]) -> None:
     matrices = {pose.name: pose.camera_to_world.tolist() for pose in poses}
     lenses = set()
     for camera in roles.objects_of(scene, "camera"):
@@ -115,8 +161,19 @@ def follow_bounds(scene: bpy.types.Scene, bounds: Bounds) -> bool:
             lenses.add(camera.data)
     for data in lenses:
         _fit_camera_data(data, bounds, poses)
-    collection[_BOUNDS_KEY] = _numbers(bounds)
-    return True
+
+
+def note_fault(scene: bpy.types.Scene, error: CaptureError) -> None:
+    """Have it known that the planned cameras are not what the settings say now, since those make none."""
+    if (collection := _find_camera_collection(scene)) is not None:
+        collection[_BOUNDS_KEY] = [0.0]
+        collection[_FAULT_KEY] = str(error)
+
+
+def fault(scene: bpy.types.Scene) -> str:
+    """Why the planned cameras are not what the settings say; empty if they are."""
+    collection = _find_camera_collection(scene)
+    return "" if collection is None or not has_planned_cameras(scene) else collection.get(_FAULT_KEY, "")
 
 
 def has_planned_cameras(scene: bpy.types.Scene) -> bool:
@@ -142,22 +199,19 @@ def planned_views(scene: bpy.types.Scene) -> list[PlannedView]:
         if not views:
             raise CaptureError("There are no planned cameras yet: use Plan Cameras first")
         if not any(view.split == "train" for view in views):
-            raise CaptureError("Only held-out cameras are left: use Plan Cameras again")
-    elif settings.rig == "SCENE_CAMERAS":
-        cameras = sorted(obj.name for obj in scene.objects if obj.type == "CAMERA" and not roles.role_of(obj))
-        if not cameras:
-            raise CaptureError(f"Scene {scene.name} has no camera of its own: add one, or choose another rig")
-        held_out = set(rigs.held_out_indices(len(cameras), settings.held_out_views))
-        names = _file_names(cameras)
-        views = [PlannedView(names[name], _split(index in held_out), name) for index, name in enumerate(cameras)]
+            raise CaptureError("Only test cameras are left: use Plan Cameras again")
     else:
-        if scene.camera is None:
-            raise CaptureError(f"Scene {scene.name} has no active camera to follow along its animation")
-        frames = range(scene.frame_start, scene.frame_end + 1, settings.frame_step)
-        held_out = set(rigs.held_out_indices(len(frames), settings.held_out_views))
+        layout = layout_of(scene)
+        assert isinstance(layout, OwnLayout)
+        try:
+            sources = layout.sources(scene)
+        except ValueError as error:
+            raise CaptureError(str(error)) from None
+        held_out = set(rigs.held_out_indices(len(sources), settings.held_out_views))
+        names = _file_names(source.name for source in sources)
         views = [
-            PlannedView(f"frame_{frame:04d}", _split(index in held_out), None, frame)
-            for index, frame in enumerate(frames)
+            PlannedView(names[source.name], _split(index in held_out), source.camera, source.frame)
+            for index, source in enumerate(sources)
         ]
     return sorted(views, key=lambda view: view.split != "train")
 
@@ -182,31 +236,6 @@ def _split(is_held_out: bool) -> Split:
     return "test" if is_held_out else "train"
 
 
-def _directions(settings: bpy.types.PropertyGroup) -> tuple[np.ndarray, np.ndarray]:
-    """Directions of the training views, in order of capture, and of the held-out views."""
-    low, high = settings.elevation_min, settings.elevation_max
-    if settings.rig == "SPHERE":
-        low, high = -math.pi / 2, math.pi / 2
-    elif settings.rig == "HEMISPHERE":
-        low = max(low, 0.0)
-    rings = (settings.ring_levels, settings.ring_count) if settings.rig == "RINGS" else None
-    return _spread_directions(
-        rings, settings.training_views, settings.held_out_views, low, high, settings.jitter, settings.seed
-    )
-
-
-@functools.lru_cache(maxsize=4)  # while the bounds are dragged they stay the same
-def _spread_directions(
-    rings: tuple[int, int] | None, count: int, held_out: int, low: float, high: float, jitter: float, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    if rings is not None:
-        training = rigs.ring_directions(*rings, low, high)
-    else:
-        training = rigs.fibonacci_directions(count, low, high)
-    training = rigs.jitter_directions(training, jitter, seed, low, high)
-    return training[rigs.spread_order(training)], rigs.held_out_directions(held_out, training, low, high)
-
-
 def _camera_collection(scene: bpy.types.Scene) -> bpy.types.Collection:
     """The collection of planned cameras in ``scene``; each scene has its own."""
     if (found := _find_camera_collection(scene)) is not None:
@@ -221,8 +250,11 @@ def _find_camera_collection(scene: bpy.types.Scene) -> bpy.types.Collection | No
     return next((child for child in scene.collection.children if roles.role_of(child) == "cameras"), None)
 
 
-def _numbers(bounds: Bounds) -> list[float]:
-    return [*bounds.minimum.tolist(), *bounds.maximum.tolist()]
+def _numbers(scene: bpy.types.Scene, bounds: Bounds) -> list[float]:
+    """What says where the planned cameras stand, besides settings: ``bounds``, and where the objects are that the
+    scene's layout goes by."""
+    places = [value for obj in layout_of(scene).objects(scene) for row in obj.matrix_world for value in row]
+    return [*bounds.minimum.tolist(), *bounds.maximum.tolist(), *places]
 
 
 def _camera_data(scene: bpy.types.Scene) -> bpy.types.Camera:
@@ -231,7 +263,7 @@ def _camera_data(scene: bpy.types.Scene) -> bpy.types.Camera:
     data = bpy.data.cameras.new(COLLECTION_NAME)
     data.sensor_fit = "HORIZONTAL" if width < height else "VERTICAL"
     data.sensor_width = data.sensor_height = 36.0
-    data.angle = scene.hashlight.capture.field_of_view
+    data.angle = _field_of_view(scene)
     return data
 
 
@@ -244,17 +276,15 @@ def _fit_camera_data(data: bpy.types.Camera, bounds: Bounds, poses: list[Pose]) 
     data.display_size = bounds.radius * 0.1
 
 
-def _distance(scene: bpy.types.Scene, bounds: Bounds, directions: np.ndarray) -> float:
-    if radius := scene.hashlight.capture.radius:
-        return radius
-    return rigs.fit_distance(bounds, directions, picture_slopes(scene), scene.hashlight.capture.margin)
-
-
 def picture_slopes(scene: bpy.types.Scene) -> tuple[float, float]:
     """Half the width and height of what a planned camera sees one metre before it, in metres. Raises CaptureError."""
     width, height = _picture_shape(scene)
-    shorter = math.tan(scene.hashlight.capture.field_of_view / 2)
+    shorter = math.tan(_field_of_view(scene) / 2)
     return shorter * width / min(width, height), shorter * height / min(width, height)
+
+
+def _field_of_view(scene: bpy.types.Scene) -> float:
+    return getattr(scene.hashlight.capture, layout_of(scene).field_of_view)
 
 
 def _picture_shape(scene: bpy.types.Scene) -> tuple[float, float]:

@@ -3,68 +3,73 @@ and is done in a thread."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from engine.link.geometry import Bounds
 
+from .backdrop_checks import check_surroundings
+from .box_checks import check_size
 from .checks import list_names
+from .layouts.layout import Layout
 from .plan import Pose
-from .surroundings import Geometry, Surroundings
+from .plan_warnings import PlanWarning
+from .scene_checks import check_animation, check_scene
+from .scene_facts import SceneFacts
+from .settings_checks import check_settings
+from .surroundings import Geometry, Surroundings, triangles_of
 
-_CUT = 0.02  # of the box's size may stick out before that is told
+_ROOM = 0.9  # of the bounds' size is that of a room
 _SAMPLES = 4000  # points on a surface by which it is known whether a camera sees some of it
 _LOOKS = 7  # rays across and down a picture in which no such point is
 _PLACES = 500  # of a surface that is there many times, to look at
 _AXES = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
 
 
-def find_plan_warnings(surroundings: Surroundings, poses: list[Pose], bounds: Bounds | None) -> list[str]:
-    """Words about cameras at ``poses`` that stand inside a mesh or see nothing, and ``bounds`` that cut the subject."""
+def find_plan_warnings(
+    surroundings: Surroundings, facts: SceneFacts, poses: list[Pose], bounds: Bounds | None
+) -> list[PlanWarning]:
+    """What is wrong with cameras at ``poses`` and with ``bounds``, and what of the scene can't be captured well."""
+    warnings = [PlanWarning(facts.fault)] if facts.fault else []
+    warnings += _check_cameras(surroundings, poses, bounds, facts.layout)
+    if bounds is not None:
+        warnings += check_surroundings(surroundings, poses, bounds, facts.layout, facts.eye)
+        if facts.layout.identifier != "INSIDE":  # a room is far larger than what is in it
+            warnings += check_size(surroundings, bounds, facts.width)
+    return [*warnings, *check_animation(poses, bounds, facts), *check_scene(facts), *check_settings(facts)]
+
+
+def _check_cameras(
+    surroundings: Surroundings, poses: list[Pose], bounds: Bounds | None, layout: Layout
+) -> Iterator[PlanWarning]:
+    """Warnings of cameras that stand inside a mesh or see nothing."""
     everything = [geometry for geometry in surroundings.geometry.values() if len(geometry.points)]
-    warnings = []
     inside = np.zeros(len(poses), bool)
     seeing = np.zeros(len(poses), bool)
     positions = np.array([pose.camera_to_world[:3, 3] for pose in poses]).reshape(-1, 3)
     for geometry in everything:
-        inside |= _stand_inside(geometry, positions)
+        if bounds is None or layout.identifier != "INSIDE" or not _holds(geometry, bounds):
+            inside |= _stand_inside(geometry, positions)
         seeing |= _see(_samples(geometry), poses, seeing)
     for index in np.flatnonzero(~seeing & ~inside):  # what is far larger than the picture may have no sample in it
         seeing[index] = any(_fills(geometry, poses[index]) for geometry in everything)
     if inside.any():
-        warnings.append(f"Inside a mesh: {_list(poses, inside)}")
+        yield PlanWarning(f"Inside a mesh: {_list(poses, inside)}")
     blind = ~seeing & ~inside
     if blind.any() and surroundings.is_whole:
-        warnings.append(f"Seeing nothing: {_list(poses, blind)}")
-    if bounds is not None and any(_sticks_out(geometry, bounds) for geometry in everything):
-        warnings.append("Parts of the scene lie outside the bounds")
-    return warnings
+        yield PlanWarning(f"Seeing nothing: {_list(poses, blind)}")
 
 
-def _triangles(geometry: Geometry, most_faces: int | None = None) -> np.ndarray:
-    """Corners [t, 3] of the surface's triangles, each face cut into a fan; none where its faces aren't known.
-
-    ``most_faces``: of about so many of its faces alone, evenly among all, where all have as many corners.
-    """
-    corners, starts = geometry.corners, geometry.starts
-    if corners is None:
-        return np.zeros((0, 3), np.int32)
-    if isinstance(starts, int):
-        faces = corners.reshape(-1, starts)
-        if most_faces is not None:
-            faces = faces[:: max(len(faces) // most_faces, 1)]
-        fans = [faces[:, (0, k, k + 1)] for k in range(1, starts - 1)]
-        return np.concatenate(fans)
-    sizes = np.diff(np.append(starts, len(corners)))
-    counts = sizes - 2  # triangles of each face
-    first = np.repeat(starts, counts)
-    second = first + 1 + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return corners[np.stack((first, second, second + 1), axis=1)]
+def _holds(geometry: Geometry, bounds: Bounds) -> bool:
+    """Whether a surface is as large as the bounds: the walls of a room, whichever way they face."""
+    return any(((np.ptp(points, axis=0)) > _ROOM * bounds.size).all() for points in geometry.world_points())
 
 
 def _samples(geometry: Geometry) -> np.ndarray:
     """Points [n, 3] in world space spread over the surface, wherever it stands."""
     # Of a few faces: numpy keeps Python's lock while it gathers corners, and Blender's window would wait for it.
-    triangles = _triangles(geometry, most_faces=5 * _SAMPLES)
+    triangles = triangles_of(geometry, most_faces=5 * _SAMPLES)
     points = geometry.points.astype(np.float64)
     random = np.random.default_rng(0)
     if len(triangles):
@@ -97,7 +102,7 @@ def _see(points: np.ndarray, poses: list[Pose], known: np.ndarray) -> np.ndarray
 
 def _fills(geometry: Geometry, pose: Pose) -> bool:
     """Whether a surface is hit by rays through the camera's picture."""
-    triangles = _triangles(geometry)
+    triangles = triangles_of(geometry)
     across = np.linspace(-0.9, 0.9, _LOOKS)
     x, y = (axis.reshape(-1) for axis in np.meshgrid(across * pose.slopes[0], across * pose.slopes[1]))
     rays = np.stack((x, y, np.full(len(x), -1.0)), axis=1)
@@ -133,7 +138,7 @@ def _stand_inside(geometry: Geometry, positions: np.ndarray) -> np.ndarray:
         local = positions @ inverse[:3, :3].T + inverse[:3, 3]
         # What is mirrored shows the same face: Blender turns its normals round.
         for index in np.flatnonzero(((local > low) & (local < high)).all(axis=1) & ~result):
-            corners = geometry.points[_triangles(geometry)] if corners is None else corners
+            corners = geometry.points[triangles_of(geometry)] if corners is None else corners
             result[index] = _count_backs(corners, local[index]) > 3
     return result
 
@@ -162,15 +167,6 @@ def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
 
 
-def _sticks_out(geometry: Geometry, bounds: Bounds) -> bool:
-    slack = _CUT * bounds.size
-    low, high = bounds.minimum - slack, bounds.maximum + slack
-    for matrix in geometry.matrices:
-        points = geometry.points @ matrix[:3, :3].T + matrix[:3, 3]
-        if (points.min(axis=0) < low).any() or (points.max(axis=0) > high).any():
-            return True
-    return False
-
-
 def _list(poses: list[Pose], wanted: np.ndarray) -> str:
-    return list_names([pose.name for pose, is_wanted in zip(poses, wanted, strict=True) if is_wanted])
+    names = [pose.name for pose, is_wanted in zip(poses, wanted, strict=True) if is_wanted]
+    return f"{list_names(names)} ({len(names)} of {len(poses)} views): move or remove them"

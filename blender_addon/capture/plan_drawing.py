@@ -22,9 +22,11 @@ from engine.link.messages import Split
 
 from .bounds import read_bounds
 from .errors import CaptureError
-from .plan import COLORS, GENERATED_RIGS, Pose, rig_poses
+from .layouts.table import layout_of
+from .plan import COLORS, Pose, rig_poses
 from .poses import planned_poses
 from .rigs import box_corners
+from .subject import guess_subject
 
 if not bpy.app.background:  # there is nothing to draw with
     import gpu
@@ -69,8 +71,9 @@ def plan_to_draw(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> tupl
         return None, []
     try:
         poses = planned_poses(scene, depsgraph)
-        if not poses and scene.hashlight.capture.rig in GENERATED_RIGS:
-            poses = rig_poses(scene, bounds)
+        layout = layout_of(scene)
+        if not poses and layout.is_generated and layout.is_quick:
+            poses = rig_poses(scene, bounds, guess_subject(scene, bounds))
     except CaptureError:
         poses = []
     return bounds, poses

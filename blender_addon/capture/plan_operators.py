@@ -9,17 +9,22 @@ from . import bounds as capture_bounds
 from . import plan_drawing, plan_watch
 from .errors import CaptureError
 from .plan import GENERATED_RIGS, plan_cameras, planned_views, remove_planned_cameras
+from .subject import read_subject
 
 
 class HASHLIGHT_OT_fit_bounds(bpy.types.Operator):
     bl_idname = "hashlight.fit_bounds"
     bl_label = "Fit Bounds"
-    bl_description = "Put the box that is captured around everything visible in renders"
+    bl_description = "Fit the bounds to everything visible in renders"
     bl_options = {"REGISTER", "UNDO"}
 
-    selected_only: BoolProperty(
-        name="Selected Only", description="Fit the box to the selected objects alone", default=False
-    )
+    selected_only: BoolProperty(name="Selected Only", description="Fit to the selected objects", default=False)
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        if properties.selected_only:
+            return "Fit the bounds to the selected objects"
+        return cls.bl_description
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
@@ -36,26 +41,25 @@ class HASHLIGHT_OT_fit_bounds(bpy.types.Operator):
 class HASHLIGHT_OT_plan_cameras(bpy.types.Operator):
     bl_idname = "hashlight.plan_cameras"
     bl_label = "Plan Cameras"
-    bl_description = (
-        "Show the cameras to capture with around the bounds, blue for training and orange for held-out views"
-    )
+    bl_description = "Place the cameras and show them: blue for training, orange for test views"
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
         try:
             if scene.hashlight.capture.rig in GENERATED_RIGS:
-                bounds = capture_bounds.read_bounds(scene, context.evaluated_depsgraph_get())
-                plan_cameras(scene, bounds)
+                depsgraph = context.evaluated_depsgraph_get()
+                bounds = capture_bounds.read_bounds(scene, depsgraph)
+                plan_cameras(scene, bounds, read_subject(scene, context.view_layer, depsgraph, bounds))
             views = planned_views(scene)
             if scene.hashlight.capture.rig not in GENERATED_RIGS:
                 remove_planned_cameras(scene)
-            plan_watch.check(context, step_frames=True)
+            plan_watch.check(context, walk_views=True)
         except CaptureError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         training = sum(view.split == "train" for view in views)
-        self.report({"INFO"}, f"{training} training and {len(views) - training} held-out views")
+        self.report({"INFO"}, f"{training} training and {len(views) - training} test views")
         return {"FINISHED"}
 
 

@@ -1,4 +1,5 @@
-"""Where the cameras of the plan are. Those of an animation are known once its frames were stepped through."""
+"""Where the cameras of the plan are. Those of an animation are known once its frames were stepped through, those that
+the viewport hides once Blender was made to evaluate them."""
 
 from __future__ import annotations
 
@@ -14,65 +15,75 @@ from engine.link.messages import Split
 
 from .cameras import camera_from_object, capture_size, pixel_aspect
 from .errors import CaptureError
-from .plan import GENERATED_RIGS, PlannedView, Pose, has_planned_cameras, planned_views
+from .layouts.table import layout_of
+from .plan import PlannedView, Pose, has_planned_cameras, planned_views
 
 
 @dataclasses.dataclass(frozen=True)
 class _Kept:
-    """The poses of an animation, good for as long as ``key`` is what decides where they are."""
+    """Poses by view, good for as long as ``key`` is what decides where they are."""
 
     key: Hashable
-    poses: list[Pose]
+    poses: dict[str, Pose]
 
 
 _kept: dict[str, _Kept] = {}  # by the scene's name
 
 
-class FrameWalk:
-    """Steps through the frames of a scene's animation rig, once, and keeps where its camera is at each."""
+def needs_walk(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> bool:
+    """Whether some of the planned cameras can't be told from the scene as it is evaluated: those of other frames, and
+    those that the view layer does not show, for which Blender leaves out drivers, parents and all else. Raises
+    CaptureError."""
+    layout = layout_of(scene)
+    if layout.is_generated and not has_planned_cameras(scene):
+        return False
+    return not all(_is_evaluated(view, scene, view_layer) for view in planned_views(scene))
+
+
+class ViewWalk:
+    """Looks through those cameras of the plan that ``needs_walk`` is about, once, and keeps where they are."""
 
     def __init__(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
-        """Raises CaptureError when the scene has no such rig."""
+        """Raises CaptureError when there is no plan."""
         self._scene, self._view_layer = scene.name, view_layer.name
-        self._views = planned_views(scene)
-        self._camera = scene.camera.name
+        self._views = [view for view in planned_views(scene) if not _is_evaluated(view, scene, view_layer)]
         self._key = _key(scene)
         self._poses: list[Pose] = []
 
     def advance(self, seconds: float) -> bool:
-        """Go on for about ``seconds``, one frame at least; whether that was the last. The scene is at its own frame
-        again afterwards. Raises CaptureError when a camera can't be captured with, or is gone."""
+        """Go on for about ``seconds``, one view at least; whether that was the last. The scene is at its own frame,
+        and has its own camera, again afterwards. Raises CaptureError when a camera can't be captured with, or is gone.
+        """
         scene = bpy.data.scenes.get(self._scene)
         if scene is None or _key(scene) != self._key:
             raise CaptureError("The animation was changed: use Plan Cameras again")
         deadline = time.perf_counter() + seconds
         frame, subframe, active = scene.frame_current, scene.frame_subframe, scene.camera
-        depsgraph = scene.view_layers[self._view_layer].depsgraph
+        view_layer, size = scene.view_layers[self._view_layer], capture_size(scene)
         try:
             while len(self._poses) < len(self._views):
                 view = self._views[len(self._poses)]
-                scene.frame_set(view.frame)
-                camera = bpy.data.objects[self._camera]  # whatever a marker made the active one
-                pinhole = camera_from_object(camera, depsgraph, *capture_size(scene), pixel_aspect(scene))
-                self._poses.append(pose_of(view.name, view.split, pinhole))
+                self._poses.append(pose_of(view.name, view.split, camera_of_view(view, scene, view_layer, size)[1]))
                 if time.perf_counter() > deadline:
                     break
         finally:
-            scene.frame_set(frame, subframe=subframe)
+            if (scene.frame_current, scene.frame_subframe) != (frame, subframe):
+                scene.frame_set(frame, subframe=subframe)
             scene.camera = active
+            view_layer.update()
         if len(self._poses) < len(self._views):
             return False
-        keep_animation(scene, self._poses)
+        keep_poses(scene, self._poses)
         return True
 
 
-def keep_animation(scene: bpy.types.Scene, poses: Iterable[Pose]) -> None:
-    """Know where the cameras of the scene's animation rig are, from now on."""
-    _kept[scene.name] = _Kept(_key(scene), list(poses))
+def keep_poses(scene: bpy.types.Scene, poses: Iterable[Pose]) -> None:
+    """Know where the cameras of the scene's plan are, from now on."""
+    _kept[scene.name] = _Kept(_key(scene), {pose.name: pose for pose in poses})
 
 
-def forget_animation(scene: bpy.types.Scene) -> None:
-    """The animation may have changed."""
+def forget_poses(scene: bpy.types.Scene) -> None:
+    """What they depend on may have changed."""
     _kept.pop(scene.name, None)
 
 
@@ -88,44 +99,60 @@ def pose_of(name: str, split: Split, camera: Camera) -> Pose:
 
 def planned_poses(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> list[Pose]:
     """The cameras that stand in ``scene`` for its rig, training cameras first; none before cameras of a generated rig
-    are planned, or the frames of an animation were stepped through. Raises CaptureError."""
-    rig = scene.hashlight.capture.rig
-    if rig == "ANIMATION":
-        kept = _kept.get(scene.name)
-        return kept.poses if kept is not None and kept.key == _key(scene) else []
-    if rig in GENERATED_RIGS and not has_planned_cameras(scene):
+    are planned. Those that ``needs_walk`` is about are known once a ViewWalk has been there. Raises CaptureError."""
+    if layout_of(scene).is_generated and not has_planned_cameras(scene):
         return []
+    kept = _kept.get(scene.name)
+    known = kept.poses if kept is not None and kept.key == _key(scene) else {}
+    view_layer = scene.view_layers[depsgraph.view_layer.name]
     poses = []
     slopes: dict[str, tuple[float, float]] = {}  # of a lens: all planned cameras share one
     for view in planned_views(scene):
-        assert view.camera is not None
-        camera = scene.objects[view.camera]
-        if camera.data.name not in slopes:
-            lens = camera_from_object(camera, depsgraph, *capture_size(scene), pixel_aspect(scene))
-            slopes[camera.data.name] = lens.width / 2 / lens.fx, lens.height / 2 / lens.fy
-        matrix = np.array(camera.matrix_world.normalized())
-        poses.append(Pose(view.name, view.split, matrix, slopes[camera.data.name]))
+        if _is_evaluated(view, scene, view_layer):
+            camera = bpy.data.objects[view.camera]
+            if camera.data.name not in slopes:
+                lens = camera_from_object(camera, depsgraph, *capture_size(scene), pixel_aspect(scene))
+                slopes[camera.data.name] = lens.width / 2 / lens.fx, lens.height / 2 / lens.fy
+            matrix = np.array(camera.matrix_world.normalized())
+            poses.append(Pose(view.name, view.split, matrix, slopes[camera.data.name]))
+        elif view.name in known:
+            poses.append(known[view.name])
     return poses
 
 
 def first_planned_camera(scene: bpy.types.Scene) -> Camera:
-    """The first camera of the plan, as a capture would have it now. Raises CaptureError when there is no plan."""
+    """The first camera of the plan, as the scene has it at this frame. Raises CaptureError when there is no plan."""
     view_layer = scene.view_layers[0]
     view_layer.update()
-    return camera_of_view(planned_views(scene)[0], scene, view_layer, capture_size(scene))[1]
+    camera = bpy.data.objects[planned_views(scene)[0].camera]
+    return camera_from_object(camera, view_layer.depsgraph, *capture_size(scene), pixel_aspect(scene))
 
 
 def camera_of_view(
     view: PlannedView, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, size: tuple[int, int]
 ) -> tuple[str, Camera]:
-    """The name of the object that ``view`` is seen through, and its camera for pictures of ``size``, as ``scene`` is
-    evaluated now. Raises CaptureError when it can't be captured with."""
-    source = bpy.data.objects[view.camera] if view.camera is not None else scene.camera
-    return source.name, camera_from_object(source, view_layer.depsgraph, *size, pixel_aspect(scene))
+    """The name of the object that ``view`` is seen through, and its camera for pictures of ``size``. Afterwards
+    ``scene`` may be at another frame, and have another active camera: Blender evaluates that one, whatever hides it.
+    Raises CaptureError when it can't be captured with."""
+    if view.frame is not None:
+        scene.frame_set(view.frame)
+    camera = bpy.data.objects[view.camera]
+    if scene.camera != camera and not camera.visible_get(view_layer=view_layer):
+        scene.camera = camera
+    view_layer.update()
+    return camera.name, camera_from_object(camera, view_layer.depsgraph, *size, pixel_aspect(scene))
+
+
+def _is_evaluated(view: PlannedView, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> bool:
+    """Whether the camera of ``view`` is where the scene, as it is evaluated, has it."""
+    camera = bpy.data.objects[view.camera]
+    return view.frame is None and (camera == scene.camera or camera.visible_get(view_layer=view_layer))
 
 
 def _key(scene: bpy.types.Scene) -> Hashable:
     settings = scene.hashlight.capture
     frames = (scene.frame_start, scene.frame_end, settings.frame_step, settings.held_out_views)
     camera = None if scene.camera is None else scene.camera.name
-    return settings.rig, camera, *frames, *capture_size(scene), *pixel_aspect(scene)
+    bound = [each for each in scene.timeline_markers if each.camera is not None]
+    markers = tuple((each.frame, each.camera.name, each.camera.hide_render) for each in bound)
+    return settings.rig, camera, markers, *frames, *capture_size(scene), *pixel_aspect(scene)

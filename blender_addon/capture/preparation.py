@@ -8,6 +8,7 @@ from .. import undo_steps
 from . import plan_watch
 from .bounds import bounds_object, fit_bounds, read_bounds, show_bounds
 from .plan import GENERATED_RIGS, has_planned_cameras, plan_cameras
+from .subject import read_subject
 
 
 def prepare_plan(context: bpy.types.Context) -> None:
@@ -23,11 +24,13 @@ def prepare_plan(context: bpy.types.Context) -> None:
         context.view_layer.update()
         made = True
     if scene.hashlight.capture.rig in GENERATED_RIGS and not has_planned_cameras(scene):
-        plan_cameras(scene, read_bounds(scene, context.evaluated_depsgraph_get()))
+        depsgraph = context.evaluated_depsgraph_get()
+        bounds = read_bounds(scene, depsgraph)
+        plan_cameras(scene, bounds, read_subject(scene, context.view_layer, depsgraph, bounds))
         context.view_layer.update()
         made = True
     else:
-        plan_watch.follow(scene, context.evaluated_depsgraph_get())
+        plan_watch.follow(scene, context.view_layer, context.evaluated_depsgraph_get())
     plan_watch.check(context)
     if made:
         undo_steps.push("Plan Cameras")

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.link.geometry import Bounds
-
 GOLDEN_ANGLE = math.pi * (3.0 - math.sqrt(5.0))
 
 
@@ -27,7 +25,7 @@ def fibonacci_directions(
     step = np.arange(count)
     # Equal areas on a sphere are equal heights: half a step of room at both ends of the band.
     z = np.sin(elevation_min) + (np.sin(elevation_max) - np.sin(elevation_min)) * (step + 0.5) / max(count, 1)
-    return _on_sphere(z, step * GOLDEN_ANGLE + turn)
+    return on_sphere(z, step * GOLDEN_ANGLE + turn)
 
 
 def ring_directions(levels: int, count: int, elevation_min: float, elevation_max: float) -> np.ndarray:
@@ -44,7 +42,7 @@ def ring_directions(levels: int, count: int, elevation_min: float, elevation_max
     level = np.repeat(np.arange(levels), count)
     position = np.tile(np.arange(count), levels)
     azimuth = (position + 0.5 * (level % 2)) * (2 * math.pi / max(count, 1))
-    return _on_sphere(np.sin(elevations)[level], azimuth)
+    return on_sphere(np.sin(elevations)[level], azimuth)
 
 
 def held_out_directions(
@@ -63,13 +61,13 @@ def held_out_directions(
     return max(turned, key=lambda directions: -(directions @ training.T).max() if len(training) else 0.0)
 
 
-def spread_order(points: np.ndarray) -> np.ndarray:
-    """An order [n] of ``points`` [n, 3] in which any first k cover all of them evenly.
+def spread_order(points: np.ndarray, most: int | None = None) -> np.ndarray:
+    """An order [n] of ``points`` [n, 3] in which any first k cover all of them evenly; its first ``most`` alone.
 
     Each next point is the one farthest from all before it; no other choice of k points covers the set more than twice
     as well. The first is the one nearest to the middle of the height.
     """
-    count = len(points)
+    count = len(points) if most is None else min(len(points), most)
     order = np.zeros(count, dtype=np.intp)
     if count == 0:
         return order
@@ -111,29 +109,13 @@ def jitter_directions(
     moved = directions + random.uniform(-reach, reach, directions.shape)
     moved /= np.linalg.norm(moved, axis=1, keepdims=True)
     z = np.clip(moved[:, 2], math.sin(elevation_min), math.sin(elevation_max))
-    return _on_sphere(z, np.arctan2(moved[:, 1], moved[:, 0]))
+    return on_sphere(z, np.arctan2(moved[:, 1], moved[:, 0]))
 
 
-def jitter_distances(count: int, distance: float, amount: float, seed: int) -> np.ndarray:
-    """``count`` distances [count]: ``distance``, or farther by up to a quarter of it times ``amount`` (0..1). Never
-    nearer, so that the subject stays inside the picture."""
-    return distance * (1.0 + 0.25 * amount * np.random.default_rng([seed, 1]).random(count))
-
-
-def fit_distance(bounds: Bounds, directions: np.ndarray, tan_half_fov: tuple[float, float], margin: float) -> float:
-    """The smallest distance from the middle of ``bounds`` at which a camera in any of ``directions`` [n, 3] has the
-    whole box, grown by ``margin`` (a share of its size), in its picture and in front of it.
-
-    ``tan_half_fov``: tangents of half the horizontal and half the vertical opening angle.
-    """
-    reach = (box_corners(bounds.minimum, bounds.maximum) - bounds.center) * (1.0 + margin)
-    smallest = bounds.radius * (1.0 + margin) * 1.05  # outside the box, whatever the opening angle
-    if len(directions) == 0:
-        return smallest
-    local = reach @ look_at(directions, np.zeros(3))[:, :3, :3]
-    sideways, upwards, towards = np.abs(local[..., 0]), np.abs(local[..., 1]), local[..., 2]
-    needed = np.maximum(sideways / tan_half_fov[0], upwards / tan_half_fov[1]) + towards
-    return max(smallest, float(needed.max()))
+def jitter_stretch(count: int, amount: float, seed: int) -> np.ndarray:
+    """How many times as far away cameras are [count]: up to a quarter more, times ``amount`` (0..1). Never nearer, so
+    that the subject stays inside the picture."""
+    return 1.0 + 0.25 * amount * np.random.default_rng([seed, 1]).random(count)
 
 
 def box_corners(minimum: np.ndarray, maximum: np.ndarray) -> np.ndarray:
@@ -172,6 +154,7 @@ def _check_elevations(elevation_min: float, elevation_max: float) -> None:
         )
 
 
-def _on_sphere(z: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
+def on_sphere(z: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
+    """The directions [n, 3] of heights ``z`` [n] on the unit sphere and azimuths [n]."""
     across = np.sqrt(np.clip(1.0 - z * z, 0.0, None))
     return np.stack((across * np.cos(azimuth), across * np.sin(azimuth), z), axis=1)

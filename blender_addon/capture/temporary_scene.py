@@ -7,10 +7,12 @@ picture planes have to be hidden for real, and are shown again at the end.
 
 from __future__ import annotations
 
+import contextlib
+
 import bpy
 
 from .. import roles
-from . import compat
+from . import capture_collection, compat, fast_capture
 
 NAME = "Hashlight Capture"
 _MARK = "hashlight_temporary"
@@ -25,9 +27,7 @@ class TemporaryScene:
         self._original = scene.name
         self._frame = (scene.frame_current, scene.frame_subframe)
         self._hidden = _hide_from_renders([obj.name for obj in roles.objects_of(scene, "plane")])
-        copy = scene.copy()
-        copy.name = NAME
-        copy[_MARK] = True
+        copy = copy_scene(scene)
         self.name = copy.name
         self._is_open = True
         try:
@@ -55,16 +55,36 @@ class TemporaryScene:
         self._is_open = False
 
 
+def copy_scene(scene: bpy.types.Scene) -> bpy.types.Scene:
+    """A copy of ``scene`` that shares its objects and is known for ours, to be removed soon."""
+    copy = scene.copy()
+    copy.name = NAME
+    copy[_MARK] = True
+    return copy
+
+
+def remove_scene(copy: bpy.types.Scene) -> None:
+    """Remove a copy."""
+    with _in_window():
+        bpy.data.scenes.remove(copy)
+
+
+def is_ours(scene: bpy.types.Scene) -> bool:
+    """Whether ``scene`` is a copy that is there for a capture alone."""
+    return bool(scene.get(_MARK))
+
+
 def is_there() -> bool:
     """Whether a capture is under way, or a file was saved in the middle of one."""
-    return any(scene.get(_MARK) for scene in bpy.data.scenes)
+    return any(map(is_ours, bpy.data.scenes))
 
 
 def remove_leftovers() -> None:
     """Remove the copies from a file that was saved in the middle of a capture."""
-    for scene in [scene for scene in bpy.data.scenes if scene.get(_MARK)]:
+    for scene in filter(is_ours, list(bpy.data.scenes)):
         if len(bpy.data.scenes) > 1:
             _remove(scene, (scene.frame_current, scene.frame_subframe))
+    capture_collection.gather_up()
 
 
 def _set_up(scene: bpy.types.Scene, view_layer_name: str, width: int, height: int, use_depth: bool) -> None:
@@ -75,14 +95,17 @@ def _set_up(scene: bpy.types.Scene, view_layer_name: str, width: int, height: in
     render.use_sequencer = False
     render.use_compositing = True
     render.use_stamp = False
+    render.use_freestyle = False  # lines that are drawn on each picture anew lie on no surface
     render.use_lock_interface = False  # nothing can be edited meanwhile anyway, and the window stays usable
     render.film_transparent = True
     render.use_persistent_data = True  # only the camera moves from view to view
-    compat.use_cpu_compositor(scene)
+    render.compositor_device = "CPU"  # a headless Blender can't reach the graphics card
     scene.timeline_markers.clear()  # those that switch cameras would win over the camera of the view
     for layer in scene.view_layers:
         layer.use = layer.name == view_layer_name
     _choose_passes(scene.view_layers[view_layer_name], use_depth)
+    fast_capture.set_up(scene)
+    capture_collection.set_apart(scene, view_layer_name)
 
 
 def _choose_passes(view_layer: bpy.types.ViewLayer, use_depth: bool) -> None:
@@ -104,12 +127,22 @@ def _choose_passes(view_layer: bpy.types.ViewLayer, use_depth: bool) -> None:
 def _remove(copy: bpy.types.Scene | None, frame: tuple[int, float]) -> bool:
     """Remove the copy; whether it stood at another frame."""
     if copy is None:  # an undo took it
+        capture_collection.gather_up()
         return True
     moved = (copy.frame_current, copy.frame_subframe) != frame
     copy.render.use_persistent_data = False  # frees what the renderer kept
     compat.remove_compositor(copy)
-    bpy.data.scenes.remove(copy)
+    remove_scene(copy)
+    capture_collection.gather_up()
     return moved
+
+
+def _in_window() -> contextlib.AbstractContextManager[object]:
+    """A context with the file's window: a command is called without one, and removing a scene then crashes Blender."""
+    windows = bpy.context.window_manager.windows
+    if bpy.context.window is not None or not windows:
+        return contextlib.nullcontext()
+    return bpy.context.temp_override(window=windows[0])
 
 
 def _hide_from_renders(names: list[str]) -> dict[str, bool]:

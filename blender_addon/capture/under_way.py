@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import bpy
 import numpy as np
@@ -18,6 +19,8 @@ from .job import CaptureJob, ViewListener
 
 # Called with every view that the Capture operator captures: (name, split, camera, color, depth, seconds).
 view_listeners: list[ViewListener] = []
+# Called with each capture that begins, before its first view, and with None when it has ended.
+capture_listeners: list[Callable[[CaptureJob | None], None]] = []
 
 _job: CaptureJob | None = None
 _timer: bpy.types.Timer | None = None  # what drives it in a window
@@ -32,6 +35,11 @@ def current() -> CaptureJob | None:
 def is_capturing() -> bool:
     """Whether a capture is under way."""
     return _job is not None
+
+
+def is_cpu_needed() -> bool:
+    """Whether views may be rendered on the processor just now."""
+    return _job is not None and _job.needs_cpu
 
 
 def describe_capture() -> tuple[float, str]:
@@ -49,6 +57,8 @@ def begin(job: CaptureJob, window: bpy.types.Window | None) -> None:
         manager = bpy.context.window_manager
         manager.progress_begin(0, job.total)
         _timer = manager.event_timer_add(0.01, window=window)
+    for listener in tuple(capture_listeners):
+        listener(job)
 
 
 def end() -> CaptureJob | None:
@@ -63,6 +73,9 @@ def end() -> CaptureJob | None:
         for workspace in bpy.data.workspaces:
             workspace.status_text_set(None)
         redraw_sidebars()
+    if job is not None:
+        for listener in tuple(capture_listeners):
+            listener(None)
     return job
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from engine.link.disk import replace_file
+
 from ..folders import session_folder
 from ..preview import live
 from ..preview.material import picture_node
@@ -93,7 +95,7 @@ def _save_plane(scene: bpy.types.Scene, kind: Kind, target: Path) -> Path:
         temporary = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
         try:
             image.save_render(str(temporary), scene=copy)
-            temporary.replace(target)
+            replace_file(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import traceback
 from typing import Any
@@ -13,6 +12,7 @@ from ..session import registry
 from . import arguments
 from .commands import COMMANDS, CommandError
 from .console import Console
+from .takes import choose_take
 
 CLASSES = ()
 NAME = "hashlight"
@@ -37,8 +37,8 @@ def execute(argv: list[str]) -> int:
             bpy.context.scene.hashlight.folder = str(options.folder.absolute())
         if options.save and not bpy.data.filepath:
             raise CommandError("--save: the scene is in no file")
-        with _in_window():
-            COMMANDS[options.command](options, console)
+        choose_take(options)
+        COMMANDS[options.command](options, console)
         if options.save:
             bpy.ops.wm.save_mainfile()
     except KeyboardInterrupt:
@@ -61,14 +61,6 @@ def _find_unopened_file() -> str | None:
     end = min((words.index(word) for word in ("-c", "--command") if word in words), default=0)
     named = [word for word in words[:end] if word.lower().endswith(".blend")]
     return named[-1] if named and not bpy.data.filepath else None
-
-
-def _in_window() -> contextlib.AbstractContextManager[Any]:
-    """A context with the file's window: a command is called without one, and removing a scene then crashes Blender."""
-    windows = bpy.context.window_manager.windows
-    if bpy.context.window is not None or not windows:
-        return contextlib.nullcontext()
-    return bpy.context.temp_override(window=windows[0])
 
 
 def register() -> None:

@@ -21,7 +21,7 @@ class CommandError(ValueError):
 
 
 def open_run(scene: bpy.types.Scene, purpose: str) -> EngineSession:
-    """The session with the scene's run open, or on its way there; ``purpose``: what it is for, as in "to bake from".
+    """The session with the scene's run open, or on its way there; ``purpose``: what it is for, as in "to render from".
 
     Raises CommandError when there is no run, CaptureError, ValueError.
     """

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import tempfile
 from pathlib import Path
 from typing import Literal
+
+from engine.link.json_files import parse_object
 
 from ..child_job import ChildJob
 
@@ -55,7 +56,7 @@ class EngineCheck(ChildJob):
             command = [self.python, "-P", "-m", "engine", "doctor", "--json"]
             code = self._runner.run(command, lines.append, self._folder, errors=errors)
             try:
-                report = json.loads("\n".join(lines))
+                report = parse_object("\n".join(lines))
                 return tuple(Finding(**finding) for finding in report["findings"])
             except (ValueError, KeyError, TypeError):
                 errors.seek(0)

@@ -16,6 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from engine.link.json_files import read_object
+from engine.link.part_files import remove_leftovers, write_whole
+
 _CURRENT = "current.json"
 _PREFIX = "environment-"
 _ABANDONED = 24 * 3600.0  # seconds after which nobody is still making an environment
@@ -49,28 +52,27 @@ class EngineHome:
     def current(self) -> Environment | None:
         """The environment to use, None when there is none that is whole."""
         try:
-            record = json.loads((self.folder / _CURRENT).read_bytes())
+            record = read_object(self.folder / _CURRENT)
             # Only the name is kept: the folder may have been moved.
             environment = Environment(
                 self.folder / Path(record["folder"]).name, str(record["version"]), str(record["wheel"])
             )
+            # A link to the interpreter of a Blender that is gone counts as missing, too.
+            return environment if environment.python.exists() else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        # A link to the interpreter of a Blender that is gone counts as missing, too.
-        return environment if environment.python.exists() else None
 
     def new_folder(self) -> Path:
         """An empty folder for the next environment, after clearing away what former attempts left. Raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(self.folder)
         self._remove_others(older_than=_ABANDONED)
         return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self.folder))
 
     def activate(self, environment: Environment) -> None:
         """Make a finished environment the one to use, and clear away the others. Raises OSError."""
         record = {"folder": environment.folder.name, "version": environment.version, "wheel": environment.wheel}
-        part = self.folder / f"{_CURRENT}.{os.getpid()}.part"
-        part.write_text(json.dumps(record, indent=1), "utf-8")
-        part.replace(self.folder / _CURRENT)
+        write_whole(self.folder / _CURRENT, json.dumps(record, indent=1).encode())
         self._remove_others(older_than=_ABANDONED)
 
     def _remove_others(self, older_than: float) -> None:

@@ -33,6 +33,12 @@ class HASHLIGHT_OT_set_up_engine(bpy.types.Operator):
     )
 
     @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        if properties.device == "cuda":
+            return "Install the engine for an NVIDIA graphics card. Downloads some gigabytes"
+        return "Install the engine for the processor. Works everywhere"
+
+    @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("A set-up or a check is under way already")
         return not jobs.is_busy()
@@ -52,7 +58,7 @@ class HASHLIGHT_OT_set_up_engine(bpy.types.Operator):
 
 
 class HASHLIGHT_OT_cancel_set_up(bpy.types.Operator):
-    """Give up setting up or checking; an engine that was there before stays"""
+    """Cancel. An engine that was there before stays"""
 
     bl_idname = "hashlight.cancel_set_up"
     bl_label = "Cancel"
@@ -69,7 +75,7 @@ class HASHLIGHT_OT_cancel_set_up(bpy.types.Operator):
 
 
 class HASHLIGHT_OT_check_engine(bpy.types.Operator):
-    """Look whether everything that the engine needs works on this machine"""
+    """Check whether the engine works on this machine"""
 
     # Returns at once, in the background too: pump until the check is no longer running.
     bl_idname = "hashlight.check_engine"
@@ -91,7 +97,7 @@ class HASHLIGHT_OT_check_engine(bpy.types.Operator):
 
 
 class HASHLIGHT_OT_put_set_up_away(bpy.types.Operator):
-    """Show what the last set-up and check found no longer. Check, in the preferences too, looks again"""
+    """Hide what the last set-up and check found"""
 
     bl_idname = "hashlight.put_set_up_away"
     bl_label = "Put Away"

@@ -9,10 +9,8 @@ from ..layout import SidebarPanel, draw_words
 from ..preferences import get_preferences
 from ..session.source import engine_python
 from . import jobs
-from .check import EngineCheck
+from .check_drawing import draw_check
 from .installation import Installation
-
-_ICONS = {"ok": "CHECKMARK", "warn": "INFO", "fail": "ERROR"}
 
 
 class HASHLIGHT_PT_setup(SidebarPanel, bpy.types.Panel):
@@ -21,27 +19,24 @@ class HASHLIGHT_PT_setup(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return jobs.installation() is not None or jobs.check() is not None or _describe_missing() is not None
+        return jobs.installation() is not None or _describe_missing() is not None
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        installation, check = jobs.installation(), jobs.check()
+        installation, missing = jobs.installation(), _describe_missing()
         if installation is not None and installation.is_running:
             _draw_progress(layout, installation)
             return
-        missing = _describe_missing()
-        has_outcome = installation is not None and (missing is not None or installation.state == "done")
-        if (has_outcome or check is not None) and not jobs.is_busy():
-            _draw_head(layout, check)
-        if has_outcome:
+        if installation is not None and (missing is not None or installation.state == "done"):
+            if jobs.check() is None:
+                row = layout.row()
+                row.label(text="Last set-up")
+                row.operator("hashlight.put_set_up_away", text="", icon="X", emboss=False)
             _draw_outcome(layout, context, installation)
-        if check is not None:
-            _draw_check(layout, context, check)
+        draw_check(layout, context)
         if missing is not None:
             draw_words(layout, context, missing, icon="INFO")
             _draw_set_up(layout, context)
-        elif not jobs.is_busy():
-            layout.operator("hashlight.check_engine", icon="CHECKMARK")
 
 
 def _describe_missing() -> str | None:
@@ -79,18 +74,6 @@ def _draw_progress(layout: bpy.types.UILayout, installation: Installation) -> No
     row.operator("hashlight.cancel_set_up", icon="CANCEL")
 
 
-def _draw_head(layout: bpy.types.UILayout, check: EngineCheck | None) -> None:
-    """What is below, in a word or two, and the cross that puts it away."""
-    row = layout.row()
-    if check is None:
-        row.label(text="Last set-up")
-    elif check.is_good:
-        row.label(text="The engine works", icon="CHECKMARK")
-    else:
-        row.label(text="Last check")
-    row.operator("hashlight.put_set_up_away", text="", icon="X", emboss=False)
-
-
 def _draw_outcome(layout: bpy.types.UILayout, context: bpy.types.Context, installation: Installation) -> None:
     if installation.state == "failed" and installation.error is not None:
         error = installation.error
@@ -105,21 +88,6 @@ def _draw_outcome(layout: bpy.types.UILayout, context: bpy.types.Context, instal
         layout.label(text="The set-up was cancelled", icon="CANCEL")
     else:
         layout.label(text=f"Set up in {describe_seconds(installation.seconds)}", icon="CHECKMARK")
-
-
-def _draw_check(layout: bpy.types.UILayout, context: bpy.types.Context, check: EngineCheck) -> None:
-    if check.is_running:
-        row = layout.row()
-        row.label(text="Checking…", icon="SORTTIME")
-        row.operator("hashlight.cancel_set_up", icon="CANCEL")
-        return
-    box = layout.box()
-    if check.error:
-        draw_words(box, context, check.error, icon="ERROR")
-    for finding in check.findings:
-        draw_words(box, context, f"{finding.name}: {finding.detail}", icon=_ICONS[finding.grade])
-        if finding.advice and finding.grade != "ok":
-            draw_words(box, context, finding.advice)
 
 
 CLASSES = (HASHLIGHT_PT_setup,)

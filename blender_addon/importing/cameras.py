@@ -15,7 +15,7 @@ from engine.link.messages import Split
 from ..capture.cameras import pixel_aspect, render_size, set_lens
 from ..capture.plan import COLORS
 
-_PARTS: dict[Split, str] = {"train": "Training", "test": "Held-Out"}
+_PARTS: dict[Split, str] = {"train": "Training", "test": "Test"}
 _TAGS: dict[Split, str] = {"train": "COLOR_05", "test": "COLOR_02"}  # blue and orange, as a plan is drawn
 _SQUARE_ENOUGH = 1e-4  # of a pixel's sides: half a pixel at the edge of the largest pictures
 _DISPLAY_SIZE = 0.1  # of the bounds' radius

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import tempfile
 import time
 from pathlib import Path
 
 from engine.link.capture_format import MANIFEST
+from engine.link.json_files import parse_object
 
 from ..background import describe_failure
 from ..capture.dataset import CaptureDataset
@@ -17,7 +17,7 @@ from ..child_job import ChildJob
 
 _STAGES = ("Reading", "Writing")  # as the engine calls them; about as long as each other
 _TELLING_SECONDS = 0.5  # before that, how long the rest takes is anybody's guess
-_ALREADY_THERE = "It was imported before: the views are as they were then. To import it anew, choose another folder"
+_ALREADY_THERE = "It was imported before: the views are as they were then. To import it again, make a new take"
 
 
 class ImportFailed(ValueError):
@@ -87,10 +87,10 @@ class DatasetImport(ChildJob):
         if present.imported_from != str(self.source):
             what = f"the dataset imported from {present.imported_from}" if present.imported_from else "a capture"
         elif present.settings.get("holdout") != self._holdout:
-            what = "this dataset with another number of views held out"
+            what = "this dataset with another number of test views"
         else:
             return True
-        raise ImportFailed(f"{self.folder} holds {what}: choose another folder in Capture > Output > Folder")
+        raise ImportFailed(f"{self.folder} holds {what}: import into a new take (Takes > New)")
 
     def _import(self) -> None:
         command = [self._python, "-P", "-m", "engine", "import", self.source, "--out", self.folder, "--json"]
@@ -107,8 +107,8 @@ class DatasetImport(ChildJob):
         self.warnings += [str(words) for words in self._result.get("warnings", ())]
 
     def _note_line(self, line: str) -> None:
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            values = json.loads(line)
+        with contextlib.suppress(ValueError, KeyError, TypeError, OverflowError):
+            values = parse_object(line)
             if "stage" not in values:
                 self._result = values
             elif values["stage"] in _STAGES:

@@ -14,7 +14,7 @@ from .. import app_handlers, undo_steps
 from ..capture.bounds import show_bounds
 from ..durations import describe_rest
 from ..folder_lock import FolderLock
-from ..folders import capture_folder
+from ..folders import capture_folder, run_folder, session_folder
 from ..session import registry
 from ..session.source import engine_python
 from ..training import run
@@ -58,14 +58,12 @@ def start(scene: bpy.types.Scene, source: Path, holdout: int, sets_render_settin
     if not source.exists():
         raise ImportFailed(f"{source}: no such folder or file")
     if holdout == 1:
-        raise ImportFailed("Hold Out Every: 1 would leave no views to train on, 0 holds none out")
+        raise ImportFailed("Test View Every: 1 would leave no views to train on, 0 makes none")
     python = engine_python()
     folder = capture_folder(scene)
-    if not (folder / MANIFEST).is_file() and (folder.parent / run.RUN / "run.json").is_file():
-        raise ImportFailed(
-            f"{folder.parent} holds a run of other views: choose another folder in Capture > Output > Folder"
-        )
-    lock = FolderLock(folder.parent)
+    if not (folder / MANIFEST).is_file() and (run_folder(scene) / "run.json").is_file():
+        raise ImportFailed(f"{folder.parent} holds a run of other views: import into a new take (Takes > New)")
+    lock = FolderLock(session_folder(scene))
     _current = _Import(DatasetImport(python, source, folder, holdout), scene.name, sets_render_settings, lock)
     registry.poll_while(_watch)
 
@@ -94,7 +92,7 @@ def outcome(scene: bpy.types.Scene) -> tuple[str, str, list[str]]:
         return "failed", work.error, []
     views = work.dataset.views.values()
     training = sum(view.split == "train" for view in views)
-    return work.state, f"{training} training and {len(views) - training} held-out views", _current.report
+    return work.state, f"{training} training and {len(views) - training} test views", _current.report
 
 
 def _watch() -> bool:
@@ -121,11 +119,12 @@ def _put_into_scene(scene: bpy.types.Scene, current: _Import) -> None:
     source = work.source if work.source.is_dir() else work.source.parent
     create_cameras(scene, source.name or "Dataset", views, work.dataset.bounds)
     show_bounds(scene, work.dataset.bounds)
+    scene.hashlight.capture.show_settings = False
     scene.hashlight.capture.show_plan = False  # there is nothing to capture, and its cameras would hide the others
     current.report = find_camera_warnings(scene, views) + work.warnings
     if not work.was_there:
         run.begin_with_import(work.folder)
-        for name in ("step", "seconds", "psnr"):
+        for name in ("step", "seconds", "psnr", "subject_psnr"):
             scene.hashlight.run.property_unset(name)
     undo_steps.push("Import Dataset")
 

@@ -16,10 +16,7 @@ class HASHLIGHT_OT_import_dataset(bpy.types.Operator):
     # Returns at once, in the background too: pump until nothing is imported any more.
     bl_idname = "hashlight.import_dataset"
     bl_label = "Import Dataset"
-    bl_description = (
-        "Import the pictures and cameras of a dataset to train on: a folder with transforms.json, as NeRF-synthetic, "
-        "instant-ngp, nerfstudio and Hashlight itself write it, or such a file"
-    )
+    bl_description = "Import the pictures and cameras of a dataset to train on: choose a transforms.json or its folder"
     bl_options = {"REGISTER"}
 
     filepath: StringProperty(
@@ -35,9 +32,8 @@ class HASHLIGHT_OT_import_dataset(bpy.types.Operator):
         name="Filter Folders", description="Whether the browser lists folders", default=True, options={"HIDDEN"}
     )
     holdout: IntProperty(
-        name="Hold Out Every",
-        description="Where the dataset holds out no views itself, every n-th is kept apart to measure the field on, "
-        "0 for none",
+        name="Test View Every",
+        description="Where the dataset has no test views, keep every n-th as one. 0 keeps none",
         default=8,
         min=0,
         soft_max=50,
@@ -45,14 +41,13 @@ class HASHLIGHT_OT_import_dataset(bpy.types.Operator):
     )
     use_render_settings: BoolProperty(
         name="Set Resolution",
-        description="Set the scene's render resolution and pixel aspect to those of the pictures, so that looking "
-        "through a camera shows just what its picture does",
+        description="Set the scene's render resolution and pixel aspect to those of the pictures",
         default=True,
     )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("A capture or an import is under way")
+        cls.poll_message_set("A capture is under way" if is_capturing() else "A dataset is being imported already")
         return not (is_capturing() or imports.is_importing())
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -75,7 +70,7 @@ class HASHLIGHT_OT_import_dataset(bpy.types.Operator):
 
 
 class HASHLIGHT_OT_cancel_import(bpy.types.Operator):
-    """Give up importing; the scene and its folder stay as they were"""
+    """Cancel the import. The scene and its folder stay as they were"""
 
     bl_idname = "hashlight.cancel_import"
     bl_label = "Cancel"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..capture.under_way import is_capturing
+from ..capture.panel import shows_plan
 from ..layout import SidebarPanel, draw_words
 from . import imports
 
@@ -18,16 +18,17 @@ class HASHLIGHT_PT_import(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return not is_capturing()
+        return shows_plan(context.scene) or imports.is_importing() or bool(imports.outcome(context.scene)[0])
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
+        row = layout.row(align=True)
+        row.operator("hashlight.import_dataset", text="Import Dataset…", icon="IMPORT")
+        row.operator("hashlight.cancel_import", text="", icon="X")
         if imports.is_importing():
             share, words = imports.describe()
             layout.progress(factor=share, text=words)
-            layout.operator("hashlight.cancel_import", icon="CANCEL")
             return
-        layout.operator("hashlight.import_dataset", text="Import Dataset…", icon="IMPORT")
         state, words, warnings = imports.outcome(context.scene)
         if state:
             box = layout.box()

@@ -15,8 +15,8 @@ import numpy as np
 from mathutils import Matrix
 
 from engine.link.geometry import Camera
+from engine.link.view_transform import SIZE
 
-from .display_transform import SIZE
 from .picture_shader import forget as forget_shader
 from .picture_shader import get_quad, get_shader
 
@@ -63,8 +63,10 @@ def cut_into_strips(width: int, height: int) -> np.ndarray:
 
 
 def make_table_texture(table: np.ndarray) -> gpu.types.GPUTexture:
-    """A table of ``display_transform.bake_table`` for the shader."""
-    return _texture((SIZE, SIZE, SIZE), "RGBA16F", table.reshape(-1))
+    """The table of a ``ViewTransform`` for the shader."""
+    texels = np.ones((SIZE, SIZE, SIZE, 4), np.float32)
+    texels[..., :3] = table
+    return _texture((SIZE, SIZE, SIZE), "RGBA16F", texels.reshape(-1))
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def warm_up() -> None:
     _is_warm = True  # also where it fails: then pictures do, too, and say so
     picture = PictureTexture(_SIDE, _SIDE, np.zeros(4 * _SIDE**2, np.float32))
     picture.upload(0.0)
-    picture.draw(np.eye(4), DisplayTable(make_table_texture(np.zeros((SIZE, SIZE, SIZE, 4), np.float32))))
+    picture.draw(np.eye(4), DisplayTable(make_table_texture(np.zeros((SIZE, SIZE, SIZE, 3), np.float32))))
 
 
 def forget() -> None:

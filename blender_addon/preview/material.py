@@ -6,6 +6,8 @@ from typing import Literal
 
 import bpy
 
+from .. import roles
+
 Alpha = Literal["premultiplied", "straight"]
 
 _PICTURE = "Picture"
@@ -43,6 +45,7 @@ def ensure_material(plane: bpy.types.Object, alpha: Alpha) -> bpy.types.Material
             bpy.data.images.remove(image)
     material = build_material(plane.name, alpha)
     material[_ALPHA_KEY] = alpha
+    roles.mark(material, "plane")
     plane.data.materials.append(material)
     return material
 

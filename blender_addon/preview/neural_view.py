@@ -19,10 +19,11 @@ import numpy as np
 from engine.link.geometry import Camera
 from engine.link.messages import Frame, Quality, RunOpened
 
-from .. import app_handlers
+from .. import app_handlers, write_lock
 from ..session import registry
 from ..session.engine_session import EngineSession
-from . import requests
+from . import captured_objects, requests
+from .captured_objects import CapturedObjects
 from .plane import choose_distance
 from .preparation import Preparation, PreparedFrame
 from .view_camera import camera_of_region, is_same_view
@@ -68,6 +69,10 @@ class _NeuralView:
     picture: _Picture | None = None
     drawn: _Picture | None = None  # what the viewport shows; not yet ``picture`` until it is drawn again
     handlers: list[Any] = field(default_factory=list)
+    captured: CapturedObjects = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.captured = CapturedObjects(self.space)
 
 
 _current: _NeuralView | None = None
@@ -94,6 +99,7 @@ def end() -> None:
     global _current
     view, _current = _current, None
     if view is not None:
+        view.captured.show()
         for handler in view.handlers:
             bpy.types.SpaceView3D.draw_handler_remove(handler, "WINDOW")
         _preparation.forget()
@@ -108,12 +114,14 @@ def describe(space: bpy.types.SpaceView3D) -> str:
         return ""
     if space.shading.type == "RENDERED" and not space.overlay.show_overlays:
         return "Needs Viewport Overlays in Rendered shading"  # without them Cycles leaves no depth to draw against
-    if _current.view is None:
-        return "Needs a perspective view"
+    if not space.region_3d.is_perspective:
+        return "Needs a perspective view: press 5 on the numpad"
     if _current.picture is None:
         session = registry.current()
         is_coming = session is not None and session.phase in ("starting", "ready")
         return "Waiting for the engine's first picture" if is_coming else "Needs the engine: start it"
+    if _current.captured.trouble:
+        return _current.captured.trouble
     camera = _current.picture.camera
     size = f"{camera.width} x {camera.height}"
     return f"Sharp, {size}" if _is_sharp(_current) else f"Coarse, {size}"
@@ -205,6 +213,8 @@ def _tick() -> float | None:
     began = time.perf_counter()
     registry.pump()
     _advance_upload(view, UPLOAD - (time.perf_counter() - began))
+    if view.picture is not None and write_lock.unlock():
+        view.captured.follow(scene)
     if display_table.refresh(scene) or view.picture is not view.drawn:
         _tag_redraw(view)
     session = _session_with_views()
@@ -262,6 +272,7 @@ def _on_run(session: EngineSession, run: RunOpened) -> None:
         # What was asked of a former engine won't come, and a new one may count from the beginning.
         _current.asked, _current.received = None, 0
         _current.requests.clear()
+        _current.captured.look_again()
 
 
 def _tag_redraw(view: _NeuralView) -> None:
@@ -275,8 +286,33 @@ def _before_load(*_: object) -> None:
     end()
 
 
+def _before_save(*_: object) -> None:
+    if _current is not None:
+        _current.captured.show_for_now()  # the file is to have them in sight
+
+
+def _hide_again(*_: object) -> None:
+    """Called by Blender when a file is saved, and when an undo has brought back what was in sight then."""
+    scene = bpy.data.scenes.get(_current.scene) if _current is not None else None
+    if _current is not None and scene is not None:
+        _current.captured.hide_again(scene)
+
+
 _LISTENERS = ((Frame, _on_frame), (RunOpened, _on_run))
-_HANDLERS = ((bpy.app.handlers.load_pre, _before_load),)
+_HANDLERS = (
+    (bpy.app.handlers.load_pre, _before_load),
+    (bpy.app.handlers.load_post, captured_objects.leave_forgotten),
+    (bpy.app.handlers.save_pre, _before_save),
+    *(
+        (handlers, _hide_again)
+        for handlers in (
+            bpy.app.handlers.save_post,
+            bpy.app.handlers.save_post_fail,
+            bpy.app.handlers.undo_post,
+            bpy.app.handlers.redo_post,
+        )
+    ),
+)
 
 
 def register() -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import bpy
 
-from ..training import run, saved_state
+from ..training import run
+from ..training.reasons import find_missing_run
 from . import live, neural_view, pixel_memory, plane_drawing
 
 
-def _has_run(scene: bpy.types.Scene) -> bool:
-    return run.session_of(scene) is not None or saved_state.has_saved_run(scene)
+def _find_missing(scene: bpy.types.Scene) -> str:
+    """What a picture of the scene camera lacks; "" when it can be rendered."""
+    return find_missing_run(scene) or ("" if scene.camera is not None else "The scene has no camera: add one")
 
 
 class HASHLIGHT_OT_preview(bpy.types.Operator):
-    """Ask the engine for one picture of the scene camera; it appears on the preview plane as soon as it is rendered"""
+    """Render one picture of the field from the scene camera, onto the preview plane"""
 
     # Returns at once, in the background too: pump until the session's frame is there.
     bl_idname = "hashlight.preview"
@@ -22,8 +24,9 @@ class HASHLIGHT_OT_preview(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Needs a scene camera and a run: capture and train first")
-        return context.scene.camera is not None and _has_run(context.scene)
+        reason = _find_missing(context.scene)
+        cls.poll_message_set(reason)
+        return not reason
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
@@ -40,13 +43,20 @@ class HASHLIGHT_OT_preview_live(bpy.types.Operator):
 
     # Returns at once, in the background too; pumping does the rest.
     bl_idname = "hashlight.preview_live"
-    bl_label = "Live Preview"
+    bl_label = "Live"
     bl_options = {"REGISTER"}
 
     @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        if live.is_live():
+            return "Stop updating the preview plane"
+        return "Keep the preview plane up to date while training goes on"
+
+    @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Needs a scene camera and a run: capture and train first")
-        return live.is_live() or (context.scene.camera is not None and _has_run(context.scene))
+        reason = "" if live.is_live() else _find_missing(context.scene)
+        cls.poll_message_set(reason)
+        return not reason
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         if live.is_live():
@@ -71,12 +81,19 @@ class HASHLIGHT_OT_neural_view(bpy.types.Operator):
     bl_options = {"REGISTER"}
 
     @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        if context.area is not None and neural_view.is_on(context.area):
+            return "Stop showing the field in this viewport"
+        return "Show the field in this viewport in the place of the objects that it holds"
+
+    @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("Needs a 3D viewport in a window")
         if bpy.app.background or context.area is None or context.area.type != "VIEW_3D":
             return False
-        cls.poll_message_set("Needs a run: capture and train first")
-        return neural_view.is_on(context.area) or _has_run(context.scene)
+        reason = "" if neural_view.is_on(context.area) else find_missing_run(context.scene)
+        cls.poll_message_set(reason)
+        return not reason
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         if neural_view.is_on(context.area):

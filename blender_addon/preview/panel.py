@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from ..layout import SidebarPanel, lay_out_settings
+from ..capture.under_way import is_capturing
+from ..layout import SidebarPanel, draw_words, lay_out_settings
 from . import live, neural_view
 
 
@@ -16,17 +17,33 @@ class HASHLIGHT_PT_preview(SidebarPanel, bpy.types.Panel):
         layout = lay_out_settings(self)
         settings = context.scene.hashlight.preview
 
+        is_shown_here = neural_view.is_on(context.area)
+        layout.operator("hashlight.neural_view", icon="SHADING_RENDERED", depress=is_shown_here)
+        layout.prop(settings, "hide_captured")
         row = layout.row(align=True)
         row.operator("hashlight.preview", icon="IMAGE_PLANE")
-        row.operator("hashlight.preview_live", text="Live", icon="FILE_REFRESH", depress=live.is_live())
-        row = layout.row(align=True)
-        is_shown_here = neural_view.is_on(context.area)
-        row.operator("hashlight.neural_view", icon="SHADING_RENDERED", depress=is_shown_here)
+        row.operator("hashlight.preview_live", icon="FILE_REFRESH", depress=live.is_live())
         if is_shown_here:
-            layout.label(text=neural_view.describe(context.space_data))
+            draw_words(layout, context, neural_view.describe(context.space_data), icon="SHADING_RENDERED")
+        if settings.show_in_renders and settings.shown != "NONE":
+            draw_words(layout, context, "Renders of this scene show the plane", icon="INFO")
+
+
+class HASHLIGHT_PT_preview_plane(SidebarPanel, bpy.types.Panel):
+    bl_label = "Plane"
+    bl_parent_id = "HASHLIGHT_PT_preview"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = lay_out_settings(self)
+        settings = context.scene.hashlight.preview
+
         layout.prop(settings, "shown")
         layout.prop(settings, "place")
         layout.prop(settings, "percentage")
+        column = layout.column()
+        column.enabled = not is_capturing()
+        column.prop(settings, "show_in_renders")
 
 
-CLASSES = (HASHLIGHT_PT_preview,)
+CLASSES = (HASHLIGHT_PT_preview, HASHLIGHT_PT_preview_plane)

@@ -11,7 +11,7 @@ import functools
 import gpu
 from gpu_extras.batch import batch_for_shader
 
-from .display_transform import BRIGHTEST, SIZE, TOE
+from engine.link.view_transform import BRIGHTEST, SIZE, TOE
 
 # strip: from where to where it goes in v, the picture's row that is the texture's first, and the picture's height.
 _VERTEX_SOURCE = """
@@ -116,8 +116,7 @@ def get_shader() -> gpu.types.GPUShader:
     constants = {"BRIGHTEST": BRIGHTEST, "TOE": TOE, "TABLE_SIZE": float(SIZE), "FARTHEST": _FARTHEST, "LEAD": _LEAD}
     for name, value in constants.items():
         info.define(name, f"{value:.8e}")
-    if hasattr(info, "depth_write"):
-        info.depth_write("ANY")
+    info.depth_write("ANY")
     info.vertex_source(_VERTEX_SOURCE)
     info.fragment_source(_FRAGMENT_SOURCE)
     return gpu.shader.create_from_info(info)

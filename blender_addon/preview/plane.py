@@ -18,7 +18,7 @@ Place = Literal["FRONT", "CENTER", "BEHIND"]
 _NAMES: dict[Kind, str] = {
     "preview": "Hashlight Preview",
     "comparison": "Hashlight Comparison",
-    "bake": "Hashlight Bake",
+    "bake": "Hashlight Frames",
 }
 _KIND_KEY = "hashlight_plane"
 _NEAREST = 1e-3  # metres; the plane never comes nearer to the camera
@@ -79,8 +79,9 @@ def all_planes(scene: bpy.types.Scene) -> Iterator[bpy.types.Object]:
 def ensure_plane(scene: bpy.types.Scene, kind: Kind) -> bpy.types.Object:
     """The scene's plane of this kind, made if there is none: a unit square in a collection of its own.
 
-    Only cameras see it: it lights nothing, casts no shadow and shows in no mirror. Its role hides it from captures, and
-    the new collection keeps it out of a capture that is under way, which renders a copy of the scene made before.
+    Only cameras see it: it lights nothing, casts no shadow and shows in no mirror. Renders show it where the settings
+    say so, captures never: its role hides it from them, and the new collection keeps it out of one that is under way,
+    which renders a copy of the scene made before.
     """
     if plane := find_plane(scene, kind):
         return plane
@@ -92,6 +93,7 @@ def ensure_plane(scene: bpy.types.Scene, kind: Kind) -> bpy.types.Object:
     roles.mark(plane, "plane")
     plane[_KIND_KEY] = kind
     plane.rotation_mode = "QUATERNION"
+    plane.hide_render = not scene.hashlight.preview.show_in_renders
     for ray in ("diffuse", "glossy", "transmission", "volume_scatter", "shadow"):
         setattr(plane, f"visible_{ray}", False)
     collection = bpy.data.collections.new(name)
@@ -104,8 +106,14 @@ def ensure_plane(scene: bpy.types.Scene, kind: Kind) -> bpy.types.Object:
 def show_only(scene: bpy.types.Scene, kind: Kind | None) -> None:
     """Show the plane of one kind and hide the others: they all stand in the same frustum.
 
-    It is the collections that are hidden: the planes' own render visibility belongs to captures.
+    It is the collections that are hidden: the planes' own visibility is for captures and ``show_in_renders``.
     """
     for collection in scene.collection.children_recursive:
         if _KIND_KEY in collection:
             collection.hide_viewport = collection.hide_render = collection[_KIND_KEY] != kind
+
+
+def show_in_renders(scene: bpy.types.Scene, is_on: bool) -> None:
+    """Have renders of ``scene`` show its planes, or leave them out; viewports show them either way."""
+    for plane in roles.objects_of(scene, "plane"):
+        plane.hide_render = not is_on

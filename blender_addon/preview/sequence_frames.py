@@ -8,8 +8,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ..picture_files.exr import decode_exr
-from ..picture_files.png import decode_png
+from ..picture_files.exr import read_exr
+from ..picture_files.png import read_png
 from ..picture_files.srgb import decode_srgb
 from .picture import to_blender_pixels
 
@@ -35,15 +35,14 @@ def read_frame(path: Path) -> tuple[tuple[int, int], np.ndarray]:
     """Width and height of a bake's frame, and its pixels: [H * W * 4] float32 premultiplied scene-linear, rows from the
     bottom up. EXR files are so, PNG files have sRGB with straight alpha. From any thread. Raises OSError, ValueError.
     """
-    content = path.read_bytes()
     if path.suffix.lower() == ".exr":
-        channels = decode_exr(content)
+        channels = read_exr(path)
         if missing := {"R", "G", "B", "A"} - channels.keys():
             raise ValueError(f"it has no channel {', '.join(sorted(missing))}")
         color = np.stack([channels[name] for name in "RGBA"], axis=2).astype(np.float16, copy=False)
         pixels = to_blender_pixels(color)
     else:
-        color = decode_png(content)
+        color = read_png(path)
         pixels = _to_premultiplied(color[::-1]).reshape(-1)
     height, width = color.shape[:2]
     return (width, height), pixels

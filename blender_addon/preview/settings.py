@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import EnumProperty, IntProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty
 
 from . import plane
 
@@ -13,14 +13,18 @@ def _show_plane(settings: HASHLIGHT_PG_preview, context: bpy.types.Context) -> N
     plane.show_only(settings.id_data, kinds.get(settings.shown))
 
 
+def _show_in_renders(settings: HASHLIGHT_PG_preview, context: bpy.types.Context) -> None:
+    plane.show_in_renders(settings.id_data, settings.show_in_renders)
+
+
 class HASHLIGHT_PG_preview(bpy.types.PropertyGroup):
     shown: EnumProperty(
         name="Show",
-        description="Which plane is seen",
+        description="Plane to show",
         items=(
             ("PREVIEW", "Preview", "The neural picture of the scene camera"),
             ("COMPARISON", "Compare", "A captured view and its neural picture"),
-            ("BAKE", "Bake", "The frames of the last bake"),
+            ("BAKE", "Rendered Frames", "The frames that were last rendered from the field"),
             ("NONE", "None", "No plane"),
         ),
         default="PREVIEW",
@@ -35,6 +39,17 @@ class HASHLIGHT_PG_preview(bpy.types.PropertyGroup):
             ("BEHIND", "Behind", "Beyond the bounds: the subject stands before the plane"),
         ),
         default="FRONT",
+    )
+    show_in_renders: BoolProperty(
+        name="Show in Renders",
+        description="Show the plane in renders of the scene, too",
+        default=False,
+        update=_show_in_renders,
+    )
+    hide_captured: BoolProperty(
+        name="Hide Captured Objects",
+        description="Hide the objects that the field holds while the neural view is on, in this viewport alone",
+        default=True,
     )
     percentage: IntProperty(
         name="Resolution",

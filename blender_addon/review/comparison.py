@@ -17,6 +17,7 @@ from mathutils import Matrix
 
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace, Frame, RunOpened, Status
+from engine.link.scoring import describe_quality
 
 from .. import app_handlers, undo_steps
 from ..background import Task, describe_failure
@@ -27,8 +28,8 @@ from ..preview.plane import choose_distance, ensure_plane, find_plane, fit_aspec
 from ..session import registry
 from ..session.engine_session import EngineSession
 from ..session.trouble import Trouble
-from .pictures import Mode, compose, psnr
-from .views import find_truth, find_view, read_truth
+from .pictures import Mode, compose, subject_psnr
+from .views import find_depth, find_extent, find_truth, find_view, read_depth, read_truth
 
 RENDERING_SHARE = 1 / 3  # of the engine's time may go into a comparison that keeps up; training needs the rest
 
@@ -41,15 +42,18 @@ class _Comparison:
     view: str
     camera: Camera
     truth_path: Path
+    depth_path: Path | None
     color_space: ColorSpace
     bounds: Bounds
+    extent: Bounds  # outside of which the field is empty
     request: int = 0  # 0: none under way
     asked_at: float = 0.0
     next_at: float = 0.0
     step: int = -1  # of the neural picture that is shown
     neural: np.ndarray | None = None
     truth: np.ndarray | None = None
-    psnr: float | None = None
+    depth: np.ndarray | None = None
+    psnr: float | None = None  # over the subject; None as long as nothing is shown, or where it isn't to be seen
     has_failed: bool = False  # the last try; why is among the engine's troubles
 
 
@@ -59,7 +63,8 @@ class _Composed:
     width and height."""
 
     truth: np.ndarray
-    psnr: float
+    depth: np.ndarray | None
+    psnr: float | None
     size: tuple[int, int]
     pixels: np.ndarray
 
@@ -82,7 +87,8 @@ def begin(session: EngineSession, scene: bpy.types.Scene, name: str) -> None:
     view = find_view(scene, name)
     assert session.bounds is not None  # it has a run
     path, color_space = find_truth(scene, name)
-    _current = _Comparison(scene.name, name, view.camera, path, color_space, session.bounds)
+    depth_path, extent = find_depth(scene, name), find_extent(scene, name)
+    _current = _Comparison(scene.name, name, view.camera, path, depth_path, color_space, session.bounds, extent)
     _ask(session, _current)
 
 
@@ -91,15 +97,18 @@ def describe(scene: bpy.types.Scene) -> str:
     if _current is None or _current.scene != scene.name:
         return ""
     if _current.has_failed:
-        return f"{_current.view}: failed, see Engine"
-    if _current.psnr is None:
+        return f"{_current.view}: failed, see Engine Problem"
+    if _current.truth is None:
         return f"{_current.view}: waiting for the engine"
-    return f"{_current.view}: PSNR {_current.psnr:.2f} dB at step {_current.step:,}"
+    if _current.psnr is None:
+        return f"{_current.view}: nothing of the subject is to be seen"
+    words = describe_quality(_current.psnr)
+    return f"{_current.view}: PSNR {_current.psnr:.2f} dB ({words}) at step {_current.step:,}"
 
 
 def is_shown(view: str) -> bool:
     """Whether captured view ``view`` is the one compared, and its comparison is on the plane."""
-    return _current is not None and _current.view == view and _current.psnr is not None
+    return _current is not None and _current.view == view and _current.truth is not None
 
 
 def compose_again(scene: bpy.types.Scene) -> None:
@@ -126,9 +135,12 @@ def _start_work(scene: bpy.types.Scene, comparison: _Comparison, neural: np.ndar
 def _compose(comparison: _Comparison, neural: np.ndarray, mode: Mode, gain: float) -> _Composed:
     """From any thread. Raises CaptureError when the captured picture can't be read."""
     truth = comparison.truth if comparison.truth is not None else read_truth(comparison.truth_path)
-    color_space = comparison.color_space
-    score, picture = psnr(neural, truth, color_space), compose(neural, truth, mode, gain, color_space)
-    return _Composed(truth, score, (picture.shape[1], picture.shape[0]), to_blender_pixels(picture))
+    depth, color_space = comparison.depth, comparison.color_space
+    if depth is None and comparison.depth_path is not None:
+        depth = read_depth(comparison.depth_path)
+    score = subject_psnr(neural, truth, depth, comparison.camera, comparison.extent, color_space)
+    picture = compose(neural, truth, mode, gain, color_space)
+    return _Composed(truth, depth, score, (picture.shape[1], picture.shape[0]), to_blender_pixels(picture))
 
 
 def _take_result() -> bool:
@@ -149,7 +161,7 @@ def _take_result() -> bool:
             session.trouble = Trouble(f"View {comparison.view} can't be compared: {words}", code="view")
     elif scene is not None:
         composed = work.task.result()
-        comparison.truth, comparison.psnr = composed.truth, composed.psnr
+        comparison.truth, comparison.depth, comparison.psnr = composed.truth, composed.depth, composed.psnr
         show_comparison(scene, comparison.camera, comparison.bounds, composed.size, composed.pixels)
     return False
 

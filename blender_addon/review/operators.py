@@ -8,20 +8,22 @@ from bpy.props import IntProperty, StringProperty
 from engine.link.messages import RunOpened, Status
 
 from ..session import registry
-from ..training import run, saved_state
+from ..training import run
+from ..training.reasons import find_missing_run, find_missing_views
 from . import chart_icons, comparison, scores, viewpoint
-from .views import find_view, has_views, neighbour
+from .views import find_view, neighbour
 
 
 class _NeedsViews:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Needs captured views")
-        return has_views(context.scene)
+        reason = find_missing_views(context.scene)
+        cls.poll_message_set(reason)
+        return not reason
 
 
 class HASHLIGHT_OT_compare_view(_NeedsViews, bpy.types.Operator):
-    """Show the neural picture of a captured view beside the captured one, on a plane before that view's camera"""
+    """Show a captured view beside its neural picture, on a plane before its camera"""
 
     # Returns at once, in the background too: pump until the comparison plane has its picture.
     bl_idname = "hashlight.compare_view"
@@ -38,9 +40,9 @@ class HASHLIGHT_OT_compare_view(_NeedsViews, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         if not super().poll(context):
             return False
-        cls.poll_message_set("Needs a run: capture and train first")
-        scene = context.scene
-        return run.session_of(scene) is not None or saved_state.has_saved_run(scene)
+        reason = find_missing_run(context.scene)
+        cls.poll_message_set(reason)
+        return not reason
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
@@ -70,6 +72,11 @@ class HASHLIGHT_OT_look_through_view(_NeedsViews, bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        which = f"view {properties.view}" if properties.view else "the captured view chosen above"
+        return f"Look through the camera of {which} in this viewport, and compare it with the field"
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
         settings = scene.hashlight.review
@@ -96,6 +103,10 @@ class HASHLIGHT_OT_step_view(_NeedsViews, bpy.types.Operator):
 
     step: IntProperty(name="Step", description="How many views to go on", default=1, options={"SKIP_SAVE"})
 
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        return "Go on to the next captured view" if properties.step > 0 else "Go back to the captured view before"
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
         settings = scene.hashlight.review
@@ -108,7 +119,7 @@ class HASHLIGHT_OT_step_view(_NeedsViews, bpy.types.Operator):
 
 
 class HASHLIGHT_OT_look_away(bpy.types.Operator):
-    """Leave the camera of the captured view: the viewport is free again"""
+    """Leave the camera of the captured view"""
 
     # Only in a window.
     bl_idname = "hashlight.look_away"

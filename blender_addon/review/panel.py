@@ -5,9 +5,10 @@ from __future__ import annotations
 import bpy
 
 from ..durations import describe_seconds
-from ..layout import SidebarPanel, lay_out_settings
+from ..layout import SidebarPanel, draw_words, lay_out_settings
 from ..session import registry
-from . import comparison, scores, viewpoint
+from ..training.run import session_of
+from . import comparison, scores
 from .chart_icons import chart_icon
 from .views import has_views
 
@@ -20,10 +21,11 @@ _LOSS_COLOR = (1.0, 0.6, 0.25)
 class HASHLIGHT_PT_quality(SidebarPanel, bpy.types.Panel):
     bl_label = "Quality"
     bl_parent_id = "HASHLIGHT_PT_train"
+    bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        session = registry.current()
+        session = session_of(context.scene)
         return session is not None and (bool(session.evaluations) or len(scores.loss_history.points) > 1)
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -40,6 +42,8 @@ class HASHLIGHT_PT_quality(SidebarPanel, bpy.types.Panel):
             self._draw_chart(row, "Loss", loss, _LOSS_COLOR, "{:.1g}")
         seconds = loss[-1][0] if loss else evaluations[-1].seconds
         self.layout.label(text=f"Over {describe_seconds(seconds)} of training")
+        if evaluations:
+            draw_words(self.layout, context, scores.describe_what_is_scored(evaluations))
         if evaluations:
             self._draw_worst(evaluations[-1])
 
@@ -70,6 +74,7 @@ class HASHLIGHT_PT_quality(SidebarPanel, bpy.types.Panel):
 class HASHLIGHT_PT_compare(SidebarPanel, bpy.types.Panel):
     bl_label = "Compare with Captured Views"
     bl_parent_id = "HASHLIGHT_PT_preview"
+    bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -87,12 +92,10 @@ class HASHLIGHT_PT_compare(SidebarPanel, bpy.types.Panel):
         if settings.mode == "DIFFERENCE":
             layout.prop(settings, "gain")
         layout.prop(settings, "keep_up")
+        layout.operator("hashlight.compare_view", icon="IMAGE_PLANE")
         row = layout.row(align=True)
-        row.operator("hashlight.compare_view", icon="IMAGE_PLANE")
-        if viewpoint.is_looking_through(context.area):
-            row.operator("hashlight.look_away", icon="LOOP_BACK")
-        else:
-            row.operator("hashlight.look_through_view", icon="VIEW_CAMERA")
+        row.operator("hashlight.look_through_view", icon="VIEW_CAMERA")
+        row.operator("hashlight.look_away", icon="LOOP_BACK")
         if words := comparison.describe(context.scene):
             layout.label(text=words)
 

@@ -1,17 +1,19 @@
 """A neural picture and the captured truth, set against each other. numpy only; any thread.
 
 Pictures are [H, W, 4] float16, scene-linear with premultiplied alpha, first row on top. Differences and PSNR are those
-of display values on black, as the engine scores held-out views: of a run on sRGB pictures it mixes sRGB values.
+of display values on black, as the engine scores held-out views: of a run on sRGB pictures it mixes sRGB values. PSNR is
+that of the subject alone.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import numpy as np
 
+from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace
+from engine.link.scoring import find_subject, psnr
 
 from ..picture_files.srgb import decode_srgb, encode_srgb
 
@@ -36,21 +38,45 @@ def compose(
     return neural if mode == "NEURAL" else truth
 
 
-def psnr(neural: np.ndarray, truth: np.ndarray, color_space: ColorSpace = "linear") -> float:
-    """Peak signal-to-noise ratio in dB; infinite where both are the same. Raises ValueError as ``compose`` does."""
+def subject_psnr(
+    neural: np.ndarray,
+    truth: np.ndarray,
+    depth: np.ndarray | None,
+    camera: Camera,
+    extent: Bounds,
+    color_space: ColorSpace = "linear",
+) -> float | None:
+    """Peak signal-to-noise ratio in dB over the subject; None where the view shows nothing of it. Raises ValueError as
+    ``compose`` does.
+
+    ``depth`` [H, W] as captured, or None; ``extent``: the box outside of which the field is empty.
+    """
     _require_same_size(neural, truth)
-    difference = to_display(neural, color_space) - to_display(truth, color_space)
-    error = float(np.mean(difference**2, dtype=np.float64))
-    return math.inf if error == 0.0 else -10.0 * math.log10(error)
+    captured = _premultiply(truth, color_space)
+    subject = find_subject(camera, extent, captured, depth, _premultiply(neural, color_space))
+    if not subject.mask.any():
+        return None
+    return psnr(_display(subject.field, color_space), _display(captured, color_space), subject.mask)
 
 
 def to_display(picture: np.ndarray, color_space: ColorSpace = "linear") -> np.ndarray:
     """sRGB values [H, W, 3] float32 in 0..1 of a picture over black, mixed with that in ``color_space``."""
-    color = picture[..., :3].astype(np.float32)
+    return _display(_premultiply(picture, color_space), color_space)
+
+
+def _premultiply(picture: np.ndarray, color_space: ColorSpace) -> np.ndarray:
+    """[H, W, 4] float32 with the colour in ``color_space``, premultiplied there."""
+    picture = picture.astype(np.float32)
     if color_space == "linear":
-        return encode_srgb(np.clip(color, 0.0, 1.0))
-    alpha = np.clip(picture[..., 3:].astype(np.float32), 0.0, 1.0)
-    return encode_srgb(np.clip(color / np.maximum(alpha, 1e-6), 0.0, 1.0)) * alpha
+        return picture
+    alpha = np.clip(picture[..., 3:], 0.0, 1.0)
+    color = encode_srgb(np.clip(picture[..., :3] / np.maximum(alpha, 1e-6), 0.0, 1.0)) * alpha
+    return np.concatenate((color, alpha), axis=2)
+
+
+def _display(premultiplied: np.ndarray, color_space: ColorSpace) -> np.ndarray:
+    color = np.clip(premultiplied[..., :3], 0.0, 1.0)
+    return encode_srgb(color) if color_space == "linear" else color
 
 
 def _require_same_size(neural: np.ndarray, truth: np.ndarray) -> None:

@@ -25,7 +25,7 @@ class LossHistory:
         self._spacing = 0.0  # seconds between two points
 
     def add(self, seconds: float, loss: float) -> None:
-        """Note the loss after ``seconds`` of training. What is earlier than the last point begins anew."""
+        """Note the loss after ``seconds`` of training. What is earlier than the last point starts the list again."""
         if self._points and seconds < self._points[-1][0]:
             self.clear()
         if self._points and seconds - self._points[-1][0] <= self._spacing:
@@ -65,16 +65,38 @@ def note_run(session: EngineSession, run: RunOpened) -> None:
 
 
 def psnr_points(evaluations: Sequence[Evaluation]) -> list[Point]:
-    """(seconds, dB) of each evaluation."""
-    return [(evaluation.seconds, evaluation.psnr) for evaluation in evaluations]
+    """(seconds, dB) of each evaluation, over the subject."""
+    return _points(evaluations, "psnr")
 
 
 def ssim_points(evaluations: Sequence[Evaluation]) -> list[Point]:
-    """(seconds, 0..1) of each evaluation."""
-    return [(evaluation.seconds, evaluation.ssim) for evaluation in evaluations]
+    """(seconds, 0..1) of each evaluation, over the subject."""
+    return _points(evaluations, "ssim")
+
+
+def _points(evaluations: Sequence[Evaluation], figure: str) -> list[Point]:
+    """What was scored over the subject; of a run that an older version scored, which has none, over whole pictures."""
+    for name in (f"subject_{figure}", figure):
+        points = [(scores.seconds, value) for scores in evaluations if (value := getattr(scores, name)) is not None]
+        if points:
+            return points
+    return []
+
+
+def describe_what_is_scored(evaluations: Sequence[Evaluation]) -> str:
+    """Which part of the test views the scores that are shown go by, in words."""
+    if any(scores.subject_psnr is not None for scores in evaluations):
+        return "Scores are of the subject alone"
+    return "Scores are of whole pictures, as older versions gave them: Evaluate Now scores the subject"
 
 
 def worst_views(evaluation: Evaluation, count: int) -> list[tuple[str, float, float]]:
-    """The ``count`` held-out views of the lowest PSNR, worst first: name, PSNR in dB, SSIM."""
-    scored = [(name, score["psnr"], score["ssim"]) for name, score in evaluation.views.items()]
+    """The ``count`` held-out views of the lowest PSNR, worst first: name, PSNR in dB, SSIM; over the subject, or with
+    scores of an older version over whole pictures. A view that doesn't show the subject is not among them."""
+    prefix = "" if evaluation.subject_psnr is None else "subject_"
+    scored = [
+        (name, figures[f"{prefix}psnr"], figures[f"{prefix}ssim"])
+        for name, figures in evaluation.views.items()
+        if f"{prefix}psnr" in figures
+    ]
     return sorted(scored, key=lambda view: view[1])[:count]

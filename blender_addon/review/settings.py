@@ -21,12 +21,12 @@ def _compose_again(settings: HASHLIGHT_PG_review, context: bpy.types.Context) ->
 class HASHLIGHT_PG_review(bpy.types.PropertyGroup):
     view: StringProperty(
         name="View",
-        description="The captured view, trained on or held out, that is compared with what the field makes of it",
+        description="Captured view to compare with the field",
         search=_find_views,
     )
     mode: EnumProperty(
         name="Show",
-        description="How the neural picture and the captured one are set against each other",
+        description="How to compare the two pictures",
         items=(
             ("SIDE_BY_SIDE", "Side by Side", "The neural picture on the left, the captured one on the right"),
             ("DIFFERENCE", "Difference", "How far the two are apart, as displayed on black"),
@@ -38,7 +38,7 @@ class HASHLIGHT_PG_review(bpy.types.PropertyGroup):
     )
     gain: FloatProperty(
         name="Gain",
-        description="Multiplies differences, so that small ones can be seen",
+        description="Multiply differences, to see small ones",
         default=4.0,
         min=1.0,
         max=100.0,
@@ -47,6 +47,6 @@ class HASHLIGHT_PG_review(bpy.types.PropertyGroup):
     )
     keep_up: BoolProperty(
         name="Keep Up",
-        description="Render the view again and again while training goes on",
+        description="Render the view again while training goes on",
         default=False,
     )

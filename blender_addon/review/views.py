@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +12,16 @@ import bpy
 import numpy as np
 
 from engine.link.capture_format import MANIFEST, Settings, ViewRecord
+from engine.link.geometry import Bounds, extent_of
 from engine.link.messages import ColorSpace
 
 from ..background import Task
 from ..capture.checks import list_names
 from ..capture.dataset import CaptureDataset, read_png
 from ..capture.errors import CaptureError
+from ..capture.passes import read_exr
 from ..folders import capture_folder
-from ..picture_files.exr import decode_exr
+from ..picture_files.exr import read_exr as read_channels
 from ..picture_files.srgb import decode_srgb
 
 
@@ -39,8 +42,8 @@ _looked: tuple[Path | None, float] = None, 0.0  # at which manifest, and when
 def has_views(scene: bpy.types.Scene) -> bool:
     """Whether any view is captured. Cheap: for panels, which are drawn again and again during a capture."""
     try:
-        images = capture_folder(scene) / "images"
-        return any(next(images.glob(kind), None) is not None for kind in ("*.exr", "*.png"))
+        with os.scandir(capture_folder(scene) / "images") as entries:
+            return any(entry.name.endswith((".exr", ".png")) for entry in entries)
     except (OSError, ValueError):
         return False
 
@@ -55,8 +58,16 @@ def captured_views(scene: bpy.types.Scene) -> dict[str, ViewRecord]:
 
 
 def known_capture(scene: bpy.types.Scene, max_age: float) -> tuple[Settings, dict[str, ViewRecord]]:
-    """What the scene's capture was rendered with and its finished views, as they were ``max_age`` seconds ago or later;
-    empty while that is not known.
+    """What the scene's capture was rendered with and its finished views, as ``known_dataset``; empty while that is not
+    known."""
+    dataset = known_dataset(scene, max_age)
+    if dataset is None or _cached is None:
+        return {}, {}
+    return dataset.settings, _cached.views
+
+
+def known_dataset(scene: bpy.types.Scene, max_age: float) -> CaptureDataset | None:
+    """The scene's capture, as it was ``max_age`` seconds ago or later; None while that is not known.
 
     For panels: where there is a window the manifest, which may be long, is read in a thread.
     """
@@ -64,7 +75,7 @@ def known_capture(scene: bpy.types.Scene, max_age: float) -> tuple[Settings, dic
     try:
         path = capture_folder(scene) / MANIFEST
     except ValueError:
-        return {}, {}
+        return None
     if _reading is not None and not _reading.is_running:
         _cached, _reading = _reading.result() or _cached, None
     now = time.monotonic()
@@ -75,16 +86,35 @@ def known_capture(scene: bpy.types.Scene, max_age: float) -> tuple[Settings, dic
         else:
             _reading = Task(functools.partial(_read_manifest, path, _cached), "hashlight-manifest")
     if _cached is None or _cached.key[0] != path:
-        return {}, {}
-    return _cached.dataset.settings, _cached.views
+        return None
+    return _cached.dataset
 
 
 def find_truth(scene: bpy.types.Scene, name: str) -> tuple[Path, ColorSpace]:
     """Where the captured picture of view ``name`` is, and what it holds. Raises CaptureError when there is no such
     view."""
+    dataset = _dataset_with(scene, name)
+    return dataset.image_path(name), dataset.color_space
+
+
+def find_depth(scene: bpy.types.Scene, name: str) -> Path | None:
+    """Where the captured depth of view ``name`` is, None if it has none. Raises CaptureError when there is no such
+    view."""
+    dataset = _dataset_with(scene, name)
+    return dataset.depth_path(name) if dataset.has_depth(name) else None
+
+
+def find_extent(scene: bpy.types.Scene, name: str) -> Bounds:
+    """The box outside of which a field of the capture that view ``name`` belongs to is empty. Raises CaptureError when
+    there is no such view."""
+    dataset = _dataset_with(scene, name)
+    return extent_of(dataset.bounds, int(dataset.settings.get("cascades", 1)))
+
+
+def _dataset_with(scene: bpy.types.Scene, name: str) -> CaptureDataset:
     find_view(scene, name)
     assert _cached is not None
-    return _cached.dataset.image_path(name), _cached.dataset.color_space
+    return _cached.dataset
 
 
 def _read_capture(scene: bpy.types.Scene) -> _Capture | None:
@@ -135,7 +165,7 @@ def read_truth(path: Path) -> np.ndarray:
     if path.suffix == ".png":
         return _to_linear(read_png(path))
     try:
-        channels = decode_exr(path.read_bytes())
+        channels = read_channels(path)
         return np.stack([channels[name].astype(np.float16) for name in "RGBA"], axis=2)
     except OSError as error:
         raise CaptureError(f"{path}: can't be read ({error.strerror or error})") from None
@@ -143,6 +173,11 @@ def read_truth(path: Path) -> np.ndarray:
         raise CaptureError(f"{path}: has no channel {error.args[0]}") from None
     except ValueError as error:
         raise CaptureError(f"{path}: {error}") from None
+
+
+def read_depth(path: Path) -> np.ndarray:
+    """A captured depth: [H, W] float32, planar z in metres. From any thread. Raises CaptureError naming it."""
+    return read_exr(path)[..., 0].astype(np.float32)
 
 
 def _to_linear(color: np.ndarray) -> np.ndarray:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from engine.link.client import EngineClient, EngineProblem, LinkError, LinkLost
-from engine.link.launcher import EngineProcess
-from engine.link.messages import Message, Welcome
+from engine.link.launcher import EngineProcess, LaunchError
+from engine.link.messages import Message, Problem, Welcome
 from engine.link.ring import RING_PREFIX
 
 from ..folder_lock import FolderLock
@@ -20,6 +20,8 @@ from .trouble import Trouble
 
 Phase = Literal["stopped", "starting", "ready", "stopping", "lost"]
 
+RECONNECT_PATIENCE = 30.0  # seconds for a lost connection to be made again
+_RETRY_SECONDS = 1.0
 STOP_PATIENCE = 10.0  # seconds for the engine to save its run and end
 _LONGEST_GAP = 1.0  # seconds: while nobody listened, nothing could be heard
 DEATH_CERTIFICATE = 1.0  # seconds between a broken connection and knowing that the process behind it is dead
@@ -42,22 +44,28 @@ class Attachment:
         self._ending = former._ending if former is not None else None
         self._lost_at: float | None = None
         self._loss: Trouble | None = None
+        self._farewell: Problem | None = None  # what the engine said when it hung up
+        self._take_over = False
+        self._broke_at: float | None = None  # when the connection was lost that is to be made again
+        self._has_broken = False
+        self._next_attempt = 0.0
 
-    def start(self) -> None:
-        """Start or find the engine: ``advance`` does it, once the former engine is gone.
+    def start(self, take_over: bool = False) -> None:
+        """Start or find the engine: ``advance`` does it, once the former engine is gone. ``take_over``: one that is
+        busy with another client hangs up on that one.
 
         Raises FolderError when our engine can't have the folder that it is to work in.
         """
         if isinstance(self.source, LocalEngine) and self._folder_lock is None:
             self._folder_lock = FolderLock(self.source.root)
-        self.phase = "starting"
+        self.phase, self._take_over = "starting", take_over
 
     def stop(self, patience: float = STOP_PATIENCE) -> None:
         """Have our engine save its run and end, or leave one that is not ours; ``advance`` sees it through.
 
         ``patience``: seconds after which an engine that does not answer is ended all the same.
         """
-        self._let_go(patience if self.phase == "ready" else 0.0)
+        self._let_go(patience if self.phase == "ready" or self.is_reconnecting else 0.0)
         self.phase = "stopping"
 
     def close(self, timeout: float = STOP_PATIENCE) -> None:
@@ -80,8 +88,12 @@ class Attachment:
         received = [] if self._client is None else self._client.poll()
         now = time.monotonic()
         waited = min(now - self._listened_at, _LONGEST_GAP)
-        self.silent_seconds = self.silent_seconds + waited if self.phase == "ready" and not received else 0.0
+        is_listening = self.phase == "ready" or self.is_reconnecting
+        self.silent_seconds = self.silent_seconds + waited if is_listening and not received else 0.0
         self._listened_at = now
+        for message in received:
+            if isinstance(message, Problem) and message.fatal:
+                self._farewell = message
         return received
 
     def take(self, match: Callable[[Message], bool]) -> Message | None:
@@ -93,6 +105,16 @@ class Attachment:
         if self._client is None:
             raise LinkLost("not connected to the engine")
         self._client.send(message)
+
+    def notice_break(self) -> bool:
+        """Whether the connection was lost and is being made again, told once."""
+        has_broken, self._has_broken = self._has_broken, False
+        return has_broken
+
+    @property
+    def is_reconnecting(self) -> bool:
+        """Whether a connection that was lost is being made again."""
+        return self._broke_at is not None
 
     def notice_loss(self) -> Trouble | None:
         """Why the engine could not be reached or was lost, told once; None while there is nothing to tell."""
@@ -130,26 +152,44 @@ class Attachment:
     def _connect(self) -> bool:
         try:
             if self._connecting is None:
-                self._connecting = Connecting(self.source)
+                if self.is_reconnecting and time.monotonic() < self._next_attempt:
+                    return False
+                self._connecting = Connecting(self.source, self._process, self._take_over)
                 self._process = self._connecting.process
             connected = self._connecting.result()
         except EngineProblem as refusal:
             problem = refusal.problem
+            if problem.code == "busy" and self._tries_again():  # it may not have noticed yet that we are gone
+                return False
             self._fail(f"The engine refused: {problem.message}", problem.hint, problem.code)
             return False
         except LinkError as error:
+            if not isinstance(error, LaunchError) and self._tries_again():
+                return False
             hint = "Check that it runs there, the address and the port, and what is between: a firewall, a tunnel."
             self._fail(f"No engine to talk to: {error}", self._point_to_log() or hint)
             return False
         if connected is None:
             return False
         self._client, self.welcome = connected
-        self._connecting = self._lost_at = None
+        self._connecting = self._lost_at = self._broke_at = None
+        self._take_over = False  # when this connection is lost, another client may be there with good reason
         self.phase = "ready"
+        return True
+
+    def _tries_again(self) -> bool:
+        """Whether a lost connection is tried to be made once more, after a moment."""
+        now = time.monotonic()
+        if self._broke_at is None or now - self._broke_at > RECONNECT_PATIENCE:
+            return False
+        self._connecting, self._next_attempt = None, now + _RETRY_SECONDS
         return True
 
     def _find_out(self, client: EngineClient) -> None:
         """The connection is gone: why? A process that died is known to be dead only a moment later."""
+        if client.was_dismissed and self._farewell is not None:
+            self._fail(self._farewell.message, self._farewell.hint or "Start the engine again.", self._farewell.code)
+            return
         now = time.monotonic()
         self._lost_at = self._lost_at or now
         words = f"The connection to the engine was lost: {client.failure or 'it was closed'}"
@@ -161,8 +201,23 @@ class Attachment:
             else:
                 if now - self._lost_at < DEATH_CERTIFICATE:
                     return
+                if not client.was_dismissed:
+                    self._reconnect(client)
+                    return
+        elif not client.was_dismissed:
+            self._reconnect(client)
+            return
         hint = f"Start the engine again: training goes on from the last snapshot. {self._point_to_log()}"
         self._fail(words, hint.strip())
+
+    def _reconnect(self, client: EngineClient) -> None:
+        """The engine is there, or may be: its connection is made again."""
+        threading.Thread(target=client.close, name="hashlight-hang-up", daemon=True).start()
+        self._client = self._connecting = self._lost_at = None
+        self._broke_at = time.monotonic()
+        self._next_attempt = 0.0
+        self._has_broken = True
+        self.phase = "starting"
 
     def _point_to_log(self) -> str:
         return f"Its output is in {self.source.log}." if isinstance(self.source, LocalEngine) else ""
@@ -188,6 +243,7 @@ class Attachment:
         elif self._folder_lock is not None:
             self._folder_lock.release()
         self._connecting = self._client = self._process = self._lost_at = self._folder_lock = None
+        self._broke_at = self._farewell = None
 
     @property
     def _ring(self) -> str | None:

@@ -57,16 +57,18 @@ EngineSource = LocalEngine | RunningEngine
 class Connecting:
     """One attempt to reach an engine. A thread does the waiting; ``result`` is polled.
 
-    Raises LaunchError when the engine's process can't even be started. A started process stays in ``process`` whatever
-    comes of the attempt: ending it is the caller's duty.
+    ``process``: that of a local engine which runs already; without it, one is started. ``take_over``: from another
+    client. Raises LaunchError when the engine's process can't even be started. A started process stays in ``process``
+    whatever comes of the attempt: ending it is the caller's duty.
     """
 
-    def __init__(self, source: EngineSource) -> None:
-        self.process: EngineProcess | None = None
+    def __init__(self, source: EngineSource, process: EngineProcess | None = None, take_over: bool = False) -> None:
+        self.process = process
+        self._take_over = take_over
         self._outcome: tuple[EngineClient, Welcome] | LinkError | None = None
         self._abandoned = False
         self._lock = threading.Lock()
-        if isinstance(source, LocalEngine):
+        if isinstance(source, LocalEngine) and process is None:
             self.process = EngineProcess(source.python, source.root, device=source.device, log=source.log)
             self.process.start()
         threading.Thread(target=self._run, args=(source,), name="hashlight-connect", daemon=True).start()
@@ -102,8 +104,10 @@ class Connecting:
         if isinstance(source, LocalEngine):
             assert self.process is not None
             address = self.process.wait_ready(START_TIMEOUT)
-            client = EngineClient(address.host, address.port, address.token, CLIENT_NAME)
+            client = EngineClient(address.host, address.port, address.token, CLIENT_NAME, take_over=self._take_over)
         else:
             tls = client_context(source.ca_file or None) if source.use_tls else None
-            client = EngineClient(source.host, source.port, source.token, CLIENT_NAME, tls=tls)
+            client = EngineClient(
+                source.host, source.port, source.token, CLIENT_NAME, tls=tls, take_over=self._take_over
+            )
         return client, client.connect(CONNECT_TIMEOUT)

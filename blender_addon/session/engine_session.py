@@ -5,12 +5,13 @@ No ``bpy`` here. Nothing waits: calls only queue, and ``pump`` moves messages bo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from engine.link.geometry import Bounds
 from engine.link.messages import (
     AddView,
     CancelJob,
+    Capturing,
     Evaluate,
     Evaluation,
     FetchFile,
@@ -61,15 +62,16 @@ class EngineSession:
 
     # --- the engine itself ---------------------------------------------------------------------------------------
 
-    def start(self) -> None:
+    def start(self, take_over: bool = False) -> None:
         """Start or find the engine; ``phase`` tells when it is ready. After a loss, goes on with what was under way.
+        ``take_over``: one that is busy with another client hangs up on that one.
 
         Raises FolderError when an engine of ours can't have the folder that it is to work in.
         """
         if self._engine.is_alive:
             return
         self.trouble = None
-        self._engine.start()
+        self._engine.start(take_over)
 
     def restart(self) -> None:
         """End an engine that does not answer, and start it again: it goes on from the last snapshot."""
@@ -106,6 +108,11 @@ class EngineSession:
         return self._engine.silent_seconds
 
     @property
+    def is_reconnecting(self) -> bool:
+        """Whether the connection to an engine was lost and is being made again."""
+        return self._engine.is_reconnecting
+
+    @property
     def is_gone(self) -> bool:
         """Whether no engine of ours is there any more, not even one that is saving its run."""
         return self._engine.is_gone
@@ -120,26 +127,44 @@ class EngineSession:
     def open_run(self, run: OpenRun) -> None:
         """Open a run as soon as the engine is ready.
 
-        A new one starts without views and history; one that is resumed keeps the views offered so far.
+        A new one starts without views and history, and so does one that is resumed in place of another; resumed again,
+        a run keeps the views offered so far.
         """
+        is_same = run.resume and self._wishes.run_name in (None, run.run)
         self._wishes.want_run(run)
-        self._mirror.forget_run(history=run.resume)
-        if not run.resume:
+        self._begin_run(history=is_same)
+        if self.phase == "ready":
+            self._outgoing.append(run)
+
+    def leave_run(self) -> None:
+        """Want no run any more, and nothing of the one that was: its folder is to be moved. The engine keeps it open,
+        at rest, until it is asked for another."""
+        self.pause()
+        self._wishes.want_none()
+        self._begin_run(history=False)
+
+    def _begin_run(self, history: bool) -> None:
+        self._mirror.forget_run(history)
+        if not history:
             self.views.clear()
         self._outgoing.clear()
         self.frame_requests.lose()
         self.trouble = None
-        if self.phase == "ready":
-            self._outgoing.append(run)
 
     def add_view(self, name: str, reload: Callable[[], AddView], message: AddView | None = None) -> None:
         """Offer a captured view. It is sent when the link has room, and again after a restart, read by ``reload``."""
         self.views.put(name, reload, message)
 
-    def train(self, *, seconds: float | None = None, steps: int | None = None, evaluate_every: float = 0.0) -> None:
+    def train(self, *, seconds: float | None = None, since: float = 0.0, evaluate_every: float = 0.0) -> None:
         """Start or go on training; see ``messages.Train``."""
-        self._wishes.training = Train(running=True, seconds=seconds, steps=steps, evaluate_every=evaluate_every)
+        self._wishes.training = Train(running=True, seconds=seconds, since=since, evaluate_every=evaluate_every)
         self._queue(self._wishes.training)
+
+    def give_way(self, is_capturing: bool) -> None:
+        """Have an engine that works on this machine's CPU leave most of it to renders, as long as ``is_capturing``."""
+        if self._wishes.capturing.under_way != is_capturing:
+            self._wishes.capturing = Capturing(under_way=is_capturing)
+            self._queue(self._wishes.capturing)
 
     def pause(self) -> None:
         """Pause training; its budget stays."""
@@ -172,7 +197,7 @@ class EngineSession:
     def _queue(self, message: Message) -> None:
         if not self._engine.is_alive:
             return
-        if not isinstance(message, RequestFrame | FetchFile):
+        if not isinstance(message, RequestFrame | FetchFile | Capturing):
             self.trouble = None  # the user goes on: what went wrong before is old news
         self._outgoing.append(message)
 
@@ -182,6 +207,11 @@ class EngineSession:
     def run(self) -> RunOpened | None:
         """The run that is open in the engine."""
         return self._mirror.run
+
+    @property
+    def wants_run(self) -> bool:
+        """Whether a run is wanted: it is open, is being opened, or will be as soon as there is an engine."""
+        return self._wishes.run_name is not None
 
     @property
     def status(self) -> Status | None:
@@ -224,6 +254,11 @@ class EngineSession:
         return self.progress_made is not None and self._wishes.are_met_by(self.progress_made)
 
     @property
+    def training(self) -> Train | None:
+        """What training was last told."""
+        return self._wishes.training
+
+    @property
     def wants_training(self) -> bool:
         """Whether training was last told to run."""
         return self._wishes.wants_training
@@ -244,13 +279,15 @@ class EngineSession:
         """Take in what the engine sent, send what is due, notice what changed. Never waits. Returns what came."""
         if self._engine.advance() and (run := self._wishes.run_for_new_engine) is not None:
             self._outgoing.put_first(run)
-        received = self._engine.receive()
+        received = [message for message in self._engine.receive() if not self._is_of_former_bake(message)]
         for message in received:
             self._note(message)
         if self._engine.is_open:
             self._outgoing.send(self.run is not None)
         elif (loss := self._engine.notice_loss()) is not None:
             self._note_loss(loss)
+        elif self._engine.notice_break():
+            self._note_break()
         return received
 
     def send_waiting(self) -> None:
@@ -267,8 +304,11 @@ class EngineSession:
             case RunOpened():
                 self._wishes.note_opened()
                 self.views.start_over(message.views)
+                self._mirror.fail_jobs("It was lost with the connection", known={*message.jobs, *self._waiting_bakes()})
                 if self._wishes.training is not None and not self._outgoing.holds(Train):
                     self._outgoing.put_first(self._wishes.training)
+                if self._wishes.capturing.under_way and not self._outgoing.holds(Capturing):
+                    self._outgoing.put_first(self._wishes.capturing)
             case Problem():
                 self._note_trouble(Trouble(message.message, message.hint, message.code, message.regarding))
                 self.views.mark(message.regarding, "refused")
@@ -282,6 +322,19 @@ class EngineSession:
         self._note_trouble(loss)
         self._forget_engine()
         self._mirror.fail_jobs(loss.message)
+
+    def _is_of_former_bake(self, message: Message) -> bool:
+        """Whether it tells how a bake ended whose name another one has by now, which still waits to be sent."""
+        return isinstance(message, JobUpdate) and message.job in self._waiting_bakes()
+
+    def _waiting_bakes(self) -> Iterator[str]:
+        return (message.job for message in self._outgoing if isinstance(message, StartBake))
+
+    def _note_break(self) -> None:
+        """The connection is being made again: what was on its way is lost, what waits goes out later. The engine tells
+        how its jobs stand when it is asked to go on with the run."""
+        self._mirror.forget_engine()
+        self.frame_requests.lose()
 
     def _forget_engine(self) -> None:
         """What was on its way, and what only the engine knew, is gone with it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 
 from engine.link.messages import (
@@ -55,10 +56,11 @@ class EngineMirror:
                 self._fail(message.regarding, message.message)
         return True
 
-    def fail_jobs(self, words: str) -> None:
-        """No job that was running goes on, for the reason that ``words`` give."""
+    def fail_jobs(self, words: str, known: Container[str] = ()) -> None:
+        """No job that was running goes on but those ``known``, for the reason that ``words`` give."""
         for job in tuple(self.jobs):
-            self._fail(job, words)
+            if job not in known:
+                self._fail(job, words)
 
     def forget_engine(self) -> None:
         """The engine is gone: so is what only it knew."""
@@ -68,7 +70,7 @@ class EngineMirror:
         """Another run is to be opened; with ``history`` it goes on with the scores that are known."""
         self.run = self.status = self.frame = None
         if not history:
-            self.evaluations = []
+            self.evaluations, self.snapshot = [], None
 
     @property
     def progress_made(self) -> Status | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import bpy
 
+from ..attempts import Attempts
 from . import registry
 from .source import ensure_engine
+from .trouble import BUSY
 
 
 def _phase() -> str:
@@ -13,7 +15,7 @@ def _phase() -> str:
     return "stopped" if session is None else session.phase
 
 
-class HASHLIGHT_OT_start_engine(bpy.types.Operator):
+class HASHLIGHT_OT_start_engine(Attempts, bpy.types.Operator):
     """Start the engine, or connect to the one that the preferences name"""
 
     # Returns at once, in the background too: pump until the session's phase is "ready".
@@ -23,20 +25,15 @@ class HASHLIGHT_OT_start_engine(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("The engine is running")
+        cls.poll_message_set("The engine is starting" if _phase() == "starting" else "The engine is running")
         return _phase() not in ("starting", "ready")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            ensure_engine(context.scene)
-        except ValueError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        return self.attempt(lambda: ensure_engine(context.scene))
 
 
 class HASHLIGHT_OT_stop_engine(bpy.types.Operator):
-    """Have the engine save its run and end; an engine started elsewhere is only left alone"""
+    """Save the run and end the engine. One that was started elsewhere goes on"""
 
     # Returns at once, in the background too: pump until the session's phase is "stopped".
     bl_idname = "hashlight.stop_engine"
@@ -45,7 +42,7 @@ class HASHLIGHT_OT_stop_engine(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("The engine is not running")
+        cls.poll_message_set("The engine is stopping" if _phase() == "stopping" else "The engine is not running")
         return _phase() in ("starting", "ready")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -53,8 +50,8 @@ class HASHLIGHT_OT_stop_engine(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class HASHLIGHT_OT_restart_engine(bpy.types.Operator):
-    """End the engine even if it does not answer, start it again, and go on from the last snapshot"""
+class HASHLIGHT_OT_restart_engine(Attempts, bpy.types.Operator):
+    """End the engine, start it again, and go on from the last snapshot"""
 
     # Returns at once, in the background too: pump until the session's phase is "ready".
     bl_idname = "hashlight.restart_engine"
@@ -63,19 +60,41 @@ class HASHLIGHT_OT_restart_engine(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("The engine is not running")
-        return _phase() == "ready"
+        cls.poll_message_set("The engine is starting" if _phase() == "starting" else "The engine is not running")
+        session = registry.current()
+        return session is not None and (session.phase == "ready" or session.is_reconnecting)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            registry.current().restart()
-        except ValueError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        return self.attempt(lambda: registry.current().restart())
 
 
-CLASSES = (HASHLIGHT_OT_start_engine, HASHLIGHT_OT_stop_engine, HASHLIGHT_OT_restart_engine)
+class HASHLIGHT_OT_take_over_engine(Attempts, bpy.types.Operator):
+    """Use the engine in the place of the client that it is busy with, which loses its connection"""
+
+    # Returns at once, in the background too: pump until the session's phase is "ready".
+    bl_idname = "hashlight.take_over_engine"
+    bl_label = "Take Over Engine"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("No engine is busy with another client")
+        session = registry.current()
+        return session is not None and session.trouble is not None and session.trouble.code == BUSY
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_confirm(self, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return self.attempt(lambda: ensure_engine(context.scene, take_over=True))
+
+
+CLASSES = (
+    HASHLIGHT_OT_start_engine,
+    HASHLIGHT_OT_stop_engine,
+    HASHLIGHT_OT_restart_engine,
+    HASHLIGHT_OT_take_over_engine,
+)
 
 
 def register() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from engine.link.client import LinkBusy, LinkError, LinkLost
 from engine.link.messages import AddView, Message, OpenRun
@@ -43,6 +43,9 @@ class Outgoing:
     def holds(self, message_type: type[Message]) -> bool:
         """Whether a message of this type waits."""
         return any(isinstance(message, message_type) for message in self._messages)
+
+    def __iter__(self) -> Iterator[Message]:
+        return iter(self._messages)
 
     def clear(self) -> None:
         """Send none of the messages that wait."""

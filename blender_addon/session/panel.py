@@ -1,37 +1,60 @@
-"""The engine's panel."""
+"""The engine's panel, and the one that says what is wrong with it."""
 
 from __future__ import annotations
 
 import bpy
 
+from ..engine_setup import check_drawing
 from ..layout import SidebarPanel, draw_words
 from . import registry, status_text
-from .trouble import OUT_OF_MEMORY
+from .trouble import BUSY, OUT_OF_MEMORY
 
 
-class HASHLIGHT_PT_engine(SidebarPanel, bpy.types.Panel):
-    bl_label = "Engine"
-    bl_order = 1
+class HASHLIGHT_PT_problem(SidebarPanel, bpy.types.Panel):
+    bl_label = "Engine Problem"
+    bl_order = 2
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        session = registry.current()
+        return session is not None and (session.trouble is not None or bool(status_text.describe_silence(session)))
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         session = registry.current()
-        row = layout.row()
-        row.label(text=status_text.describe_engine(session))
-        if session is not None and session.phase in ("starting", "ready"):
-            row.operator("hashlight.stop_engine", text="Stop", icon="CANCEL")
-        else:
-            row.operator("hashlight.start_engine", text="Start", icon="PLAY")
+        layout.label(text=status_text.describe_engine(session))
+        row = layout.row(align=True)
+        row.operator("hashlight.start_engine", text="Start", icon="PLAY")
         if session is not None and session.trouble is not None:
             box = layout.box()
             draw_words(box, context, session.trouble.message, icon="ERROR")
             draw_words(box, context, session.trouble.hint)
             if session.trouble.code == OUT_OF_MEMORY:
                 box.operator("hashlight.train_smaller", icon="FILE_REFRESH")
+            if session.trouble.code == BUSY:
+                box.operator("hashlight.take_over_engine", icon="LINKED")
         if session is not None and (silence := status_text.describe_silence(session)):
             box = layout.box()
             draw_words(box, context, silence, icon="ERROR")
             box.operator("hashlight.restart_engine", icon="FILE_REFRESH")
 
 
-CLASSES = (HASHLIGHT_PT_engine,)
+class HASHLIGHT_PT_engine(SidebarPanel, bpy.types.Panel):
+    bl_label = "Engine"
+    bl_order = 5
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        self.layout.label(text=status_text.describe_engine(registry.current()))
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.label(text=status_text.describe_engine(registry.current()))
+        row = layout.row(align=True)
+        row.operator("hashlight.start_engine", text="Start", icon="PLAY")
+        row.operator("hashlight.stop_engine", text="Stop", icon="CANCEL")
+        layout.operator("hashlight.check_engine", icon="CHECKMARK")
+        check_drawing.draw_check(layout, context)
+
+
+CLASSES = (HASHLIGHT_PT_problem, HASHLIGHT_PT_engine)

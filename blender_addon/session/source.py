@@ -19,10 +19,11 @@ PYTHON_VARIABLE = "HASHLIGHT_ENGINE_PYTHON"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def ensure_engine(scene: bpy.types.Scene) -> EngineSession:
-    """The session of the engine that ``scene`` uses, started if need be. Raises ValueError in words."""
+def ensure_engine(scene: bpy.types.Scene, *, take_over: bool = False) -> EngineSession:
+    """The session of the engine that ``scene`` uses, started if need be. ``take_over``: one that is busy with another
+    client hangs up on that one. Raises ValueError in words."""
     session = registry.obtain(engine_source(scene))
-    session.start()
+    session.start(take_over)
     return session
 
 

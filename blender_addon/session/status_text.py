@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..durations import describe_seconds
 from .engine_session import EngineSession
 
-SILENCE_PATIENCE = 10.0  # seconds; compiling for a graphics card can take some, too
+SILENCE_PATIENCE = 5.0  # seconds
+BUSY_PATIENCE = 20.0  # seconds; compiling for a graphics card can take some
 
 _PHASES = {
     "stopped": "Not running",
@@ -20,6 +21,8 @@ def describe_engine(session: EngineSession | None) -> str:
     """Whether there is an engine, and what it runs on."""
     if session is None:
         return _PHASES["stopped"]
+    if session.is_reconnecting:
+        return "Connecting again…"
     if session.phase == "ready" and session.welcome is not None:
         return f"{_PHASES['ready']}, on {session.welcome.device.upper()}"
     return _PHASES[session.phase]
@@ -27,9 +30,11 @@ def describe_engine(session: EngineSession | None) -> str:
 
 def describe_silence(session: EngineSession) -> str:
     """What to say of an engine that is there but does not answer; "" while it does."""
-    if session.silent_seconds < SILENCE_PATIENCE:
-        return ""
-    return (
-        f"The engine has not answered for {describe_seconds(session.silent_seconds)}. It may be busy, or the computer "
-        "is. Restart ends it; training then goes on from the last snapshot"
-    )
+    cure = "Restart ends it; training then goes on from the last snapshot"
+    if session.silent_seconds >= SILENCE_PATIENCE:
+        words = f"The engine has not answered for {describe_seconds(session.silent_seconds)}"
+        return f"{words}. It may be busy, or the computer is, or what is between. {cure}"
+    busy = 0.0 if session.status is None else session.status.busy_seconds
+    if busy >= BUSY_PATIENCE:
+        return f"The engine's device has not answered for {describe_seconds(busy)}. {cure}"
+    return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+BUSY = "busy"  # the ``code`` of an engine that has another client
 OUT_OF_MEMORY = "out of memory"  # the ``code`` of an engine that needs more than there is
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.link.geometry import Bounds
-from engine.link.messages import OpenRun, Status, Train
+from engine.link.messages import Capturing, OpenRun, Status, Train
 
 
 class Wishes:
-    """The run and the training that were asked for last."""
+    """The run and the training that were asked for last, and whether the engine is to give way to a capture."""
 
     def __init__(self) -> None:
         self.training: Train | None = None
+        self.capturing = Capturing(under_way=False)
         self._run: OpenRun | None = None
         self._was_open = False
 
@@ -29,6 +30,10 @@ class Wishes:
     def note_opened(self) -> None:
         """The run was opened: from now on it is to be gone on with, not begun again."""
         self._was_open = True
+
+    def want_none(self) -> None:
+        """No run is wanted any more, nor any training."""
+        self._run = self.training = None
 
     def give_up(self, run: str) -> None:
         """The run in this folder can't be opened: if that is the one that is wanted, none is any more."""
@@ -51,6 +56,11 @@ class Wishes:
     def bounds(self) -> Bounds | None:
         """The bounds of the run."""
         return None if self._run is None else self._run.bounds
+
+    @property
+    def run_name(self) -> str | None:
+        """The folder of the run, relative to the engine's root; None when there is none."""
+        return None if self._run is None else self._run.run
 
     @property
     def is_resuming(self) -> bool:

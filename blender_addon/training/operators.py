@@ -3,43 +3,71 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import BoolProperty
 
-from ..capture.preparation import prepare_plan
-from ..capture.under_way import is_capturing
-from ..folders import session_folder
+from ..attempts import Attempts
+from ..capture.operators import CapturesViews
+from ..folders import run_folder
 from ..session import registry
 from ..session.source import ensure_engine
 from ..transfer import run_files
 from . import run, saved_state
+from .in_use import find_user
+from .reasons import find_missing_run, find_missing_views
 
 
-class HASHLIGHT_OT_train(bpy.types.Operator):
-    """Train on the captured views: go on where training stood, or from the beginning when there is nothing yet"""
+class _NeedsRun:
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        reason = find_missing_run(context.scene)
+        cls.poll_message_set(reason)
+        return not reason
+
+
+class HASHLIGHT_OT_train(Attempts, bpy.types.Operator):
+    """Train on the captured views, going on where training stood"""
 
     # Returns at once, in the background too; pumping does the rest.
     bl_idname = "hashlight.train"
     bl_label = "Train"
     bl_options = {"REGISTER"}
 
-    anew: BoolProperty(
-        name="Anew",
-        description="Forget what was learnt and start from the beginning",
-        default=False,
-        options={"SKIP_SAVE"},
-    )
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        session = run.session_of(context.scene)
+        reason = "" if session is not None else find_missing_views(context.scene) or find_user(context.scene)
+        if session is not None and run.is_training(session):
+            reason = "Training is under way"
+        cls.poll_message_set(reason)
+        return not reason
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            run.train_on_captured(context.scene, self.anew)
-        except ValueError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        return self.attempt(lambda: run.train_on_captured(context.scene, anew=False))
 
 
-class HASHLIGHT_OT_train_smaller(bpy.types.Operator):
-    """Train anew with a smaller preset, which needs less memory and shows less detail"""
+class HASHLIGHT_OT_restart_training(Attempts, _NeedsRun, bpy.types.Operator):
+    """Train from the beginning with the present settings. The former run is kept"""
+
+    # Returns at once, in the background too; pumping does the rest.
+    bl_idname = "hashlight.restart_training"
+    bl_label = "Restart Training"
+    bl_options = {"REGISTER"}
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_confirm(
+            self,
+            event,
+            title="Restart training from the beginning?",
+            message="The former run is kept: the Takes panel lists it, and can bring it back.\n"
+            "Captured views and rendered frames stay as they are. What is rendered from now on shows the new run.",
+            confirm_text="Restart",
+        )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return self.attempt(lambda: run.train_on_captured(context.scene, anew=True))
+
+
+class HASHLIGHT_OT_train_smaller(Attempts, bpy.types.Operator):
+    """Train from the beginning with less memory and less detail. The former run is kept"""
 
     # Returns at once, in the background too; pumping does the rest.
     bl_idname = "hashlight.train_smaller"
@@ -55,16 +83,11 @@ class HASHLIGHT_OT_train_smaller(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.hashlight.training
         settings.preset = run.smaller_preset(registry.current(), context.scene)
-        try:
-            run.train_on_captured(context.scene, anew=True)
-        except ValueError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        return self.attempt(lambda: run.train_on_captured(context.scene, anew=True))
 
 
-class HASHLIGHT_OT_capture_and_train(bpy.types.Operator):
-    """Capture all planned views and train on each from the moment it is rendered"""
+class HASHLIGHT_OT_capture_and_train(CapturesViews, bpy.types.Operator):
+    """Capture all views, and train on each as soon as it is rendered"""
 
     # In the background it returns when everything is captured, having pumped after each view. In a window Blender stays
     # usable between views, and Esc ends the capture; training goes on with what there is.
@@ -72,32 +95,21 @@ class HASHLIGHT_OT_capture_and_train(bpy.types.Operator):
     bl_label = "Capture and Train"
     bl_options = {"REGISTER"}
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("A capture is under way")
-        return not is_capturing()
+    def prepare(self, context: bpy.types.Context) -> None:
+        run.require_free(context.scene)
+        ensure_engine(context.scene)
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return self._run(context, "INVOKE_DEFAULT")
+    def begin(self, context: bpy.types.Context) -> None:
+        session = ensure_engine(context.scene)
+        run.open_run_for_capture(session, context.scene)
+        run.train(session, context.scene)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        return self._run(context, "EXEC_DEFAULT")
-
-    def _run(self, context: bpy.types.Context, how: str) -> set[str]:
-        try:
-            prepare_plan(context)
-            session = ensure_engine(context.scene)
-            run.open_run_for_capture(session, context.scene)
-            run.train(session, context.scene)
-            outcome = bpy.ops.hashlight.capture(how)
-        except (ValueError, RuntimeError) as error:
-            self.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
-            return {"CANCELLED"}
-        return {"CANCELLED"} if "CANCELLED" in outcome else {"FINISHED"}
+    def give_up(self) -> None:
+        run.stop_waiting()
 
 
 class HASHLIGHT_OT_pause_training(bpy.types.Operator):
-    """Pause training; Train goes on with it"""
+    """Pause training. Train goes on with it"""
 
     # Returns at once, in the background too.
     bl_idname = "hashlight.pause_training"
@@ -106,24 +118,17 @@ class HASHLIGHT_OT_pause_training(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Nothing is being trained")
+        cls.poll_message_set("No training is under way")
         session = registry.current()
-        return session is not None and session.phase in ("starting", "ready") and session.wants_training
+        return session is not None and run.is_training(session)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         registry.current().pause()
         return {"FINISHED"}
 
 
-class _NeedsRun:
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Needs a run: capture and train first")
-        return run.session_of(context.scene) is not None or saved_state.has_saved_run(context.scene)
-
-
-class HASHLIGHT_OT_evaluate(_NeedsRun, bpy.types.Operator):
-    """Score the held-out views now"""
+class HASHLIGHT_OT_evaluate(Attempts, _NeedsRun, bpy.types.Operator):
+    """Score the test views now"""
 
     # Returns at once, in the background too: pump until the session's evaluations grow.
     bl_idname = "hashlight.evaluate"
@@ -131,16 +136,11 @@ class HASHLIGHT_OT_evaluate(_NeedsRun, bpy.types.Operator):
     bl_options = {"REGISTER"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            run.ensure_run(context.scene).evaluate()
-        except ValueError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        return self.attempt(lambda: run.ensure_run(context.scene).evaluate())
 
 
-class HASHLIGHT_OT_save_snapshot(bpy.types.Operator):
-    """Write what was learnt to disk now; from an engine on another computer it is fetched into the session folder"""
+class HASHLIGHT_OT_save_snapshot(Attempts, bpy.types.Operator):
+    """Write the run to disk now. From an engine on another computer it is fetched"""
 
     # Returns at once, in the background too: pump until the session's snapshot changes.
     bl_idname = "hashlight.save_snapshot"
@@ -149,21 +149,18 @@ class HASHLIGHT_OT_save_snapshot(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Needs an engine with this file's run")
         session = run.session_of(context.scene)
+        reason = find_missing_run(context.scene) or "The run is on disk already, and no engine has it open"
+        cls.poll_message_set(reason)
         return session is not None and session.phase in ("starting", "ready")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            run_files.save_snapshot(registry.current(), session_folder(context.scene) / run.RUN)
-        except ValueError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        return self.attempt(lambda: run_files.save_snapshot(registry.current(), run_folder(context.scene)))
 
 
 CLASSES = (
     HASHLIGHT_OT_train,
+    HASHLIGHT_OT_restart_training,
     HASHLIGHT_OT_train_smaller,
     HASHLIGHT_OT_capture_and_train,
     HASHLIGHT_OT_pause_training,

@@ -6,49 +6,74 @@ import bpy
 
 from ..layout import SidebarPanel, draw_words, lay_out_settings
 from ..session import registry
+from ..session.engine_session import EngineSession
 from ..transfer import run_files
-from . import run, saved_state, status_text
+from . import in_use, run, saved_state, status_text
 
 
 class HASHLIGHT_PT_train(SidebarPanel, bpy.types.Panel):
     bl_label = "Train"
-    bl_order = 2
+    bl_order = 1
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = lay_out_settings(self)
+        scene = context.scene
+
+        layout.prop(scene.hashlight.training, "seconds")
+        row = layout.row(align=True)
+        row.operator("hashlight.train", icon="PLAY")
+        row.operator("hashlight.pause_training", icon="PAUSE")
+        session = run.session_of(scene)
+        if session is not None and session.status is not None:
+            _draw_progress(layout, context, session)
+            return
+        if user := in_use.find_user(scene):
+            draw_words(layout, context, user, icon="ERROR")
+        elif saved_state.has_saved_run(scene):
+            draw_words(layout, context, status_text.describe_saved_run(scene.hashlight.run), icon="FILE_TICK")
+        other = registry.current()
+        if session is None and other is not None and run.is_training(other):
+            words = "The engine trains the run of another file, or of another take: Pause stops it"
+            draw_words(layout, context, words, icon="INFO")
+
+
+def _draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context, session: EngineSession) -> None:
+    assert session.status is not None
+    if session.status.progress is not None:
+        layout.progress(factor=session.status.progress, text=status_text.describe_progress(session.status))
+    if (awaited := run.awaited_views()) and session.wants_training:
+        draw_words(layout, context, f"The training time counts from {awaited} training views on")
+    if session.status.message:
+        draw_words(layout, context, session.status.message)
+    if session.evaluations:
+        layout.label(text=status_text.describe_score(session))
+    if run_files.is_fetching():
+        layout.label(text="Fetching the run…", icon="IMPORT")
+
+
+class HASHLIGHT_PT_train_settings(SidebarPanel, bpy.types.Panel):
+    bl_label = "Details"
+    bl_parent_id = "HASHLIGHT_PT_train"
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = lay_out_settings(self)
         settings = context.scene.hashlight.training
-        session = registry.current()
+        session = run.session_of(context.scene)
 
         column = layout.column()
-        column.prop(settings, "seconds")
         column.prop(settings, "evaluate_every")
+        column.prop(settings, "field")
+        if session is not None and (words := status_text.describe_other_field(session, settings.field)):
+            draw_words(column, context, words, icon="INFO")
         column.prop(settings, "preset")
         column.prop(settings, "seed")
-        row = layout.row(align=True)
-        if session is not None and session.wants_training and session.is_training:
-            row.operator("hashlight.pause_training", icon="PAUSE")
-        else:
-            row.operator("hashlight.train", icon="PLAY")
-            row.operator("hashlight.train", text="Anew", icon="FILE_REFRESH").anew = True
-        if session is None or session.status is None:
-            if saved_state.has_saved_run(context.scene):
-                draw_words(
-                    layout, context, status_text.describe_saved_run(context.scene.hashlight.run), icon="FILE_TICK"
-                )
-            return
-        if session.status.progress is not None:
-            layout.progress(factor=session.status.progress, text=status_text.describe_progress(session.status))
-        if session.status.message:
-            draw_words(layout, context, session.status.message)
-        for line in status_text.describe_training(session):
-            layout.label(text=line)
-        if run.session_of(context.scene) is None:
-            draw_words(layout, context, "This is the run of another file, or of another folder", icon="INFO")
+        layout.operator("hashlight.restart_training", text="Restart Training…", icon="FILE_REFRESH")
         row = layout.row(align=True)
         row.operator("hashlight.evaluate")
         row.operator("hashlight.save_snapshot")
-        if run_files.is_fetching():
-            layout.label(text="Fetching the run…", icon="IMPORT")
+        for line in status_text.describe_training(session) if session is not None else ():
+            layout.label(text=line)
 
 
-CLASSES = (HASHLIGHT_PT_train,)
+CLASSES = (HASHLIGHT_PT_train, HASHLIGHT_PT_train_settings)

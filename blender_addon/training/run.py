@@ -16,15 +16,16 @@ from engine.link.messages import AddView, ColorSpace, OpenRun, Split
 from ..capture.bounds import read_bounds
 from ..capture.dataset import CaptureDataset
 from ..capture.errors import CaptureError
+from ..capture.job import CaptureJob
 from ..capture.poses import first_planned_camera
-from ..capture.under_way import view_listeners
-from ..folders import capture_folder
+from ..capture.under_way import capture_listeners, is_capturing, is_cpu_needed, view_listeners
+from ..folders import capture_folder, take_path
 from ..session import registry
 from ..session.engine_session import EngineSession
 from ..session.source import ensure_engine
 from .captured import offer_captured_views, read_view
-
-RUN = "run"  # the run's folder inside the session's
+from .in_use import find_user
+from .planned_time import PlannedTime
 
 # What to train with instead when memory doesn't do.
 _SMALLER_PRESETS = {"gpu": "cpu"}
@@ -33,6 +34,8 @@ _PRESETS_OF_DEVICES = {"cuda": "gpu", "cpu": "cpu"}
 
 _captures: Path | None = None  # the capture folder whose views belong to the session's run
 _imported: Path | None = None  # the one that was imported, with no run of its own yet
+_time = PlannedTime()  # of that run
+_scene_name = ""  # of the scene that is captured
 
 
 def session_of(scene: bpy.types.Scene) -> EngineSession | None:
@@ -50,12 +53,13 @@ def ensure_run(scene: bpy.types.Scene, anew: bool = False) -> EngineSession:
     """The session with the scene's run open, as it was left in this session or an earlier one; a new one if ``anew``.
 
     The engine gets all views that are captured. Raises CaptureError when nothing is, ValueError when there is no engine
-    or folder.
+    or folder, or another process works in the run.
     """
     session = None if anew else session_of(scene)
     if session is None:
         folder = capture_folder(scene)
         dataset = _captured_dataset(folder)
+        require_free(scene)
         session = ensure_engine(scene)
         resume = not anew and folder != _imported
         _open(session, scene, folder, dataset.bounds, _settings_for(dataset), resume, dataset.color_space)
@@ -64,9 +68,36 @@ def ensure_run(scene: bpy.types.Scene, anew: bool = False) -> EngineSession:
     return session
 
 
+def require_free(scene: bpy.types.Scene) -> None:
+    """Raises ValueError when another process works in the run of ``scene``."""
+    if user := find_user(scene):
+        raise ValueError(user)
+
+
+def is_training(session: EngineSession) -> bool:
+    """Whether the engine is training, or is about to as soon as it has opened the run."""
+    is_coming = session.status is None and session.trouble is None and session.phase in ("starting", "ready")
+    return session.wants_training and (session.is_training or is_coming)
+
+
 def train_on_captured(scene: bpy.types.Scene, anew: bool) -> None:
-    """Train the scene's run, going on where it stood unless ``anew``. Raises what ``ensure_run`` raises."""
+    """Train the scene's run, going on where it stood unless ``anew``: then the engine sets the former run aside
+    (``engine.run_folder``) when the new one has learnt something. Raises what ``ensure_run`` raises."""
     train(ensure_run(scene, anew), scene)
+
+
+def open_capture() -> Path | None:
+    """The capture folder of the run that was opened last; None when there is none."""
+    return _captures
+
+
+def leave(folder: Path) -> None:
+    """The capture in ``folder`` is to be moved, with its run: if that is open, it is so no more."""
+    global _captures
+    if _captures == folder:
+        _captures = None
+        if (session := registry.current()) is not None:
+            session.leave_run()
 
 
 def begin_with_import(folder: Path) -> None:
@@ -90,35 +121,65 @@ def open_run_for_capture(session: EngineSession, scene: bpy.types.Scene) -> None
     """Open the run that a capture of ``scene`` feeds, from now on view by view.
 
     It is the one that is open, if bounds and folder are the same; else one that goes on with an interrupted capture's;
-    else a new one. Raises CaptureError when there are no bounds, ValueError when there is no folder.
+    else a new one. It goes by the views of the capture that was begun in the folder, if one was. Raises CaptureError
+    when there are no bounds, ValueError when there is no folder.
     """
     folder = capture_folder(scene)
     bounds = read_bounds(scene, bpy.context.evaluated_depsgraph_get())
-    former = CaptureDataset.open(folder) if (folder / MANIFEST).is_file() else None
-    if former is not None and former.imported_from:
-        raise CaptureError(
-            f"{folder} holds the dataset imported from {former.imported_from}: use Train, or choose another folder in "
-            "Capture > Output > Folder"
-        )
-    if session.bounds is not None and folder == _captures and _same(session.bounds, bounds):
+    if session.bounds is not None and folder == _captures and session.bounds.is_close(bounds):
         return
-    resume = former is not None and _same(former.bounds, bounds) and any(view.is_done for view in former.views.values())
-    _open(session, scene, folder, bounds, _settings_seen_by(first_planned_camera(scene), bounds), resume)
+    views = list(CaptureDataset.open(folder).views.values()) if (folder / MANIFEST).is_file() else []
+    resume = any(view.is_done for view in views)
+    camera = views[0].camera if views else first_planned_camera(scene)
+    _open(session, scene, folder, bounds, _settings_seen_by(camera, bounds), resume)
+
+
+def stop_waiting() -> None:
+    """No view comes after all: nothing is to be trained just now, and a run without any view is open no more."""
+    session = registry.current()
+    if session is not None:
+        session.pause()
+        if _captures is not None and not session.views.count("waiting", "sent", "held", "refused"):
+            leave(_captures)
 
 
 def train(session: EngineSession, scene: bpy.types.Scene) -> None:
     """Start or go on training with the scene's settings; a run whose time is used up goes on for as long once more."""
-    settings = scene.hashlight.training
-    seconds = settings.seconds
     status = session.progress_made
-    if status is not None:
-        spent = status.seconds
-    else:  # the engine has not said yet how the run stands; the .blend may know
-        spent = scene.hashlight.run.seconds if session.is_resuming else 0.0
     is_finished = status is not None and status.state == "finished"
-    if seconds and (is_finished or spent >= seconds):
-        seconds += spent
-    session.train(seconds=seconds or None, evaluate_every=settings.evaluate_every)
+    seconds = _time.budget(scene.hashlight.training.seconds, _seconds_trained(session, scene), is_finished)
+    _train_until(session, scene, seconds)
+
+
+def awaited_views() -> int:
+    """With how many training views of the capture under way the planned time begins; 0 when it has begun."""
+    return _time.awaited_views
+
+
+def counted_since() -> float:
+    """After how many seconds of training the planned time began."""
+    return _time.since
+
+
+def _seconds_trained(session: EngineSession, scene: bpy.types.Scene) -> float:
+    """For how long the run was trained so far."""
+    if session.progress_made is not None:
+        return session.progress_made.seconds
+    # The engine has not said yet how the run stands; the .blend may know.
+    return scene.hashlight.run.seconds if session.is_resuming else 0.0
+
+
+def _plan_anew(session: EngineSession, scene: bpy.types.Scene) -> None:
+    """The capture has come further: if training is to use up its time differently because of that, say so."""
+    told = session.training
+    seconds = _time.budget(scene.hashlight.training.seconds, _seconds_trained(session, scene), is_finished=False)
+    if told is not None and told.running and (told.seconds, told.since) != (seconds, _time.since):
+        _train_until(session, scene, seconds)
+
+
+def _train_until(session: EngineSession, scene: bpy.types.Scene, seconds: float | None) -> None:
+    session.give_way(is_cpu_needed())
+    session.train(seconds=seconds, since=_time.since, evaluate_every=scene.hashlight.training.evaluate_every)
 
 
 def smaller_preset(session: EngineSession, scene: bpy.types.Scene) -> str | None:
@@ -153,12 +214,15 @@ def _open(
 ) -> None:
     """Open the run; ``overrides`` are what its views ask for."""
     global _captures, _imported
+    if not (resume and folder == _captures):
+        _time.begin_run(scene.hashlight.run.since if resume else 0.0, is_capturing())
     settings = scene.hashlight.training
     session.open_run(
         OpenRun(
-            run=f"{session.source.subfolder}{RUN}",
+            run=f"{session.source.subfolder}{take_path(scene)}run",
             bounds=bounds,
             color_space=color_space,
+            field=settings.field,
             preset=settings.preset,
             seed=settings.seed,
             resume=resume,
@@ -166,10 +230,6 @@ def _open(
         )
     )
     _captures, _imported = folder, None if folder == _imported else _imported
-
-
-def _same(one: Bounds, other: Bounds) -> bool:
-    return np.allclose([one.minimum, one.maximum], [other.minimum, other.maximum], rtol=0.0, atol=1e-5)
 
 
 def _on_captured_view(
@@ -181,18 +241,41 @@ def _on_captured_view(
         return
     message = AddView(name=name, split=split, camera=camera, color=color, depth=depth, render_seconds=seconds)
     session.add_view(name, functools.partial(read_view, _captures, name), message)
-    if split == "train" and session.wants_training and session.is_trained:
-        # The planned time is over before the capture is: a view that comes now is to be learnt all the same.
-        train(session, bpy.context.scene)
     if bpy.app.background:
         registry.pump()  # no timer runs there
+    if split == "train":
+        scene = bpy.context.scene
+        _time.note_view(scene.hashlight.training.seconds, _seconds_trained(session, scene))
+        _plan_anew(session, scene)
+
+
+def _on_capture(job: CaptureJob | None) -> None:
+    """A capture begins, or (None) has ended. Rendering comes first meanwhile, whichever run it is for."""
+    global _scene_name
+    session = registry.current()
+    if session is not None:
+        session.give_way(job is not None and job.needs_cpu)
+    if job is not None:
+        _scene_name = bpy.context.scene.name
+    scene = bpy.data.scenes.get(_scene_name)
+    if session is None or scene is None or session_of(scene) is None:
+        if job is None:
+            _time.end_without_run()
+        return
+    if job is not None:
+        _time.begin_capture(job.training_views)
+    else:
+        _time.end_capture(scene.hashlight.training.seconds, _seconds_trained(session, scene))
+    _plan_anew(session, scene)
 
 
 def register() -> None:
     """Listen to captures."""
     view_listeners.append(_on_captured_view)
+    capture_listeners.append(_on_capture)
 
 
 def unregister() -> None:
     """Undo ``register``."""
     view_listeners.remove(_on_captured_view)
+    capture_listeners.remove(_on_capture)

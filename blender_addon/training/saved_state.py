@@ -12,7 +12,8 @@ import bpy
 
 from .. import app_handlers
 from ..folder_lock import is_held
-from ..folders import folder_beside_blend, forget_unsaved, session_folder, unsaved_root
+from ..folders import folder_beside_blend, forget_unsaved, run_folder, session_folder, unsaved_root
+from ..session import registry
 from ..transfer import run_files
 from . import run
 
@@ -20,10 +21,10 @@ from . import run
 def has_saved_run(scene: bpy.types.Scene) -> bool:
     """Whether ``scene`` has a run that can be opened again: on disk here, or with an engine elsewhere."""
     try:
-        folder = session_folder(scene)
+        folder = run_folder(scene)
     except ValueError:
         return False
-    return (folder / run.RUN / "run.json").is_file() or scene.hashlight.run.step > 0
+    return (folder / "run.json").is_file() or scene.hashlight.run.step > 0
 
 
 def settle_folder(scene: bpy.types.Scene) -> None:
@@ -41,12 +42,12 @@ def settle_folder(scene: bpy.types.Scene) -> None:
         with contextlib.suppress(OSError):
             former.rename(beside)
     if beside.is_dir() and not former.exists():
-        _redirect_images(former, beside)
+        redirect_images(former, beside)
         scene.hashlight.former_folder = ""
 
 
-def _redirect_images(former: Path, present: Path) -> None:
-    """Have baked frames read from where they are now."""
+def redirect_images(former: Path, present: Path) -> None:
+    """Have baked frames that were in folder ``former`` read from where that is now."""
     for image in bpy.data.images:
         if image.filepath:
             path = Path(bpy.path.abspath(image.filepath))
@@ -54,27 +55,34 @@ def _redirect_images(former: Path, present: Path) -> None:
                 image.filepath = bpy.path.relpath(str(present / path.relative_to(former)))
 
 
-def _remember(scene: bpy.types.Scene) -> None:
-    """Note how the run stands, and where the files are if this is the first save."""
+def remember(scene: bpy.types.Scene) -> None:
+    """Note how the run stands, and have what it has learnt since it was saved last written to disk."""
     settings = scene.hashlight
-    with contextlib.suppress(ValueError):
-        if not bpy.data.filepath and session_folder(scene).is_dir():
-            settings.former_folder = str(session_folder(scene))
     session = run.session_of(scene)
     status = session.progress_made if session is not None else None
     if session is None or session.run is None or status is None:
         return
-    settings.run.step, settings.run.seconds = status.step, status.seconds
-    settings.run.psnr = session.evaluations[-1].psnr if session.evaluations else 0.0
+    settings.run.step, settings.run.seconds, settings.run.since = status.step, status.seconds, run.counted_since()
+    last = session.evaluations[-1] if session.evaluations else None
+    settings.run.psnr = last.psnr if last is not None else 0.0
+    settings.run.subject_psnr = (last.subject_psnr or 0.0) if last is not None else 0.0
     saved = session.snapshot.step if session.snapshot is not None else session.run.step
     if status.step > saved:
         with contextlib.suppress(ValueError):
-            run_files.save_snapshot(session, session_folder(scene) / run.RUN)
+            run_files.save_snapshot(session, run_folder(scene))
+
+
+def _remember_folder(scene: bpy.types.Scene) -> None:
+    """Note where the files are if this is the first save."""
+    with contextlib.suppress(ValueError):
+        if not bpy.data.filepath and session_folder(scene).is_dir():
+            scene.hashlight.former_folder = str(session_folder(scene))
 
 
 def _before_save(*_: object) -> None:
     for scene in bpy.data.scenes:
-        _remember(scene)
+        _remember_folder(scene)
+        remember(scene)
 
 
 def _after_save(*_: object) -> None:
@@ -86,6 +94,9 @@ def _after_save(*_: object) -> None:
 
 def _after_load(*_: object) -> None:
     forget_unsaved()
+    session = registry.current()
+    if session is not None and session.trouble is not None and session.trouble.regarding:
+        session.trouble = None  # it is about a view or frames of the other file
     for scene in bpy.data.scenes:
         settle_folder(scene)
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import bpy
 from bpy.props import EnumProperty, FloatProperty, IntProperty
 
-from engine.link.presets import AUTO, PRESETS
+from engine.link.presets import AUTO, DEFAULT_FIELD, FIELDS, PRESETS
 
 _PRESET_LABELS = {AUTO: "Automatic", "cpu": "CPU", "gpu": "GPU"}
 _PRESETS = tuple((name, _PRESET_LABELS.get(name, name.title()), words) for name, words in PRESETS.items())
+
+FIELD_LABELS = {DEFAULT_FIELD: "Hash Grid", "nerf": "NeRF"}
+_FIELDS = tuple((name, FIELD_LABELS.get(name, name.title()), words) for name, words in FIELDS.items())
 
 
 class HASHLIGHT_PG_training(bpy.types.PropertyGroup):
     seconds: FloatProperty(
         name="Training Time",
-        description="Training time to plan for; training then stops by itself. 0 goes on until it is paused",
+        description="Stop training after this time. 0 trains until paused",
         default=90.0,
         min=0.0,
         max=1e6,
@@ -23,20 +26,26 @@ class HASHLIGHT_PG_training(bpy.types.PropertyGroup):
     )
     evaluate_every: FloatProperty(
         name="Evaluate Every",
-        description="Seconds of training between two scores of the held-out views, 0 for none",
+        description="Score the test views after so many seconds of training. 0 never does",
         default=15.0,
         min=0.0,
         max=1e6,
         soft_max=600.0,
         subtype="TIME_ABSOLUTE",
     )
+    field: EnumProperty(
+        name="Field",
+        description="What learns the scene. Another one takes effect when training is restarted",
+        items=_FIELDS,
+        default=DEFAULT_FIELD,
+    )
     preset: EnumProperty(
         name="Preset",
-        description="The engine's set of training parameters",
+        description="Size of the field, and how it is trained",
         items=_PRESETS,
         default=AUTO,
     )
-    seed: IntProperty(name="Seed", description="Makes training repeatable", default=0, min=0)
+    seed: IntProperty(name="Seed", description="Repeat a training with the same seed", default=0, min=0)
 
 
 class HASHLIGHT_PG_run(bpy.types.PropertyGroup):
@@ -50,4 +59,18 @@ class HASHLIGHT_PG_run(bpy.types.PropertyGroup):
         min=0.0,
         subtype="TIME_ABSOLUTE",
     )
-    psnr: FloatProperty(name="PSNR", description="The saved run's last score on held-out views, in dB", default=0.0)
+    since: FloatProperty(
+        name="Counted Since",
+        description="What was trained before that many seconds has used up none of the training time",
+        default=0.0,
+        min=0.0,
+        subtype="TIME_ABSOLUTE",
+    )
+    psnr: FloatProperty(
+        name="PSNR of Whole Pictures", description="The saved run's last score on test views, in dB", default=0.0
+    )
+    subject_psnr: FloatProperty(
+        name="PSNR",
+        description="The saved run's last score on test views, over the subject alone, in dB; 0 if there is none",
+        default=0.0,
+    )

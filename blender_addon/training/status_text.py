@@ -5,9 +5,11 @@ from __future__ import annotations
 import bpy
 
 from engine.link.messages import Status
+from engine.link.scoring import describe_psnr
 
 from ..durations import describe_rest, describe_seconds
 from ..session.engine_session import EngineSession
+from .settings import FIELD_LABELS
 
 _TRAINING = {"idle": "Idle", "warming up": "Warming up", "training": "Training", "paused": "Paused", "finished": "Done"}
 
@@ -23,13 +25,26 @@ def describe_training(session: EngineSession) -> list[str]:
     if status is None:
         return []
     lines = [f"Step {status.step:,} in {describe_seconds(status.seconds)}, {status.steps_per_second:.0f}/s"]
-    lines.append(f"{status.train_views} training, {status.test_views} held-out views")
+    lines.append(f"{status.train_views} training, {status.test_views} test views")
     if waiting := session.views.count("waiting", "sent"):
         lines.append(f"{waiting} views on the way")
-    if session.evaluations:
-        last = session.evaluations[-1]
-        lines.append(f"PSNR {last.psnr:.2f} dB, SSIM {last.ssim:.3f} at {describe_seconds(last.seconds)}")
     return lines
+
+
+def describe_other_field(session: EngineSession, chosen: str) -> str:
+    """Words when the open run has another field than the one ``chosen`` for the next, else ""."""
+    run = session.run
+    if run is None or run.field == chosen:
+        return ""
+    present, next_one = (FIELD_LABELS.get(name, name.title()) for name in (run.field, chosen))
+    return f"The open run is a {present}. Restart Training… begins a {next_one}"
+
+
+def describe_score(session: EngineSession) -> str:
+    """The last score, in a line as short. There must be one."""
+    last = session.evaluations[-1]
+    words = f"PSNR {describe_psnr(last.subject_psnr, last.psnr)}"
+    return words if last.subject_psnr is None else f"{words} at {describe_seconds(last.seconds)}"
 
 
 def describe_saved_run(saved: bpy.types.PropertyGroup) -> str:
@@ -38,5 +53,5 @@ def describe_saved_run(saved: bpy.types.PropertyGroup) -> str:
     if saved.step:
         words += f": {saved.step:,} steps in {describe_seconds(saved.seconds)}"
     if saved.psnr:
-        words += f", PSNR {saved.psnr:.2f} dB"
-    return f"{words}. Train goes on with it, Preview and Bake use it as it is"
+        words += f", PSNR {describe_psnr(saved.subject_psnr or None, saved.psnr)}"
+    return f"{words}. Train goes on with it, Preview and Render from Field use it as it is"

@@ -50,8 +50,10 @@ def deliver(session: EngineSession, files: Sequence[tuple[str, Path]], on_end: O
     delivery.start()
 
     def keep_going() -> bool:
-        if isinstance(delivery, Fetching) and session.phase != "ready":
-            delivery.fail("The connection to the engine was lost while files were fetched")
+        if isinstance(delivery, Fetching):
+            delivery.note_connection(not session.is_reconnecting)
+            if session.phase != "ready" and not session.is_reconnecting:
+                delivery.fail("The connection to the engine was lost while files were fetched")
         if delivery.poll():
             return True
         _under_way.remove(entry)
@@ -60,6 +62,11 @@ def deliver(session: EngineSession, files: Sequence[tuple[str, Path]], on_end: O
 
     registry.poll_while(keep_going)
     return delivery
+
+
+def is_under_way(session: EngineSession, delivery: Delivery) -> bool:
+    """Whether ``session`` is still at it. One of a former session ends with the next pump."""
+    return delivery.state == "running" and any(e.delivery is delivery and e.session is session for e in _under_way)
 
 
 def cancel_all() -> None:

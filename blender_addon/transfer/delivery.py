@@ -11,21 +11,28 @@ import os
 import shutil
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from engine.link.disk import replace_file
+from engine.link.file_lock import lock_file
 from engine.link.messages import JobState
+from engine.link.part_files import part_of, remove_leftovers
 
 from ..background import Task, describe_failure
 
+_COPIED_AT_ONCE = 1 << 20  # bytes
 _SAME_TIME = 10_000_000  # nanoseconds: not every file system keeps a time as it was set
 
 
 class Delivery(ABC):
     """Work that a thread does: ``done`` of ``total`` files are there, ``error`` says in words why it failed."""
 
-    def __init__(self, total: int) -> None:
-        self.total = total
+    def __init__(self, targets: Iterable[Path]) -> None:
+        """``targets``: where the files are to be."""
+        targets = list(targets)
+        self.total = len(targets)
+        self._folders = {target.parent for target in targets}
         self.done = 0
         self.state: JobState = "running"
         self.error = ""
@@ -34,7 +41,7 @@ class Delivery(ABC):
 
     def start(self) -> None:
         """Begin."""
-        self._task = Task(self._deliver, "hashlight-delivery")
+        self._task = Task(self._work, "hashlight-delivery")
 
     def cancel(self) -> None:
         """Give up; files that are whole stay."""
@@ -47,6 +54,11 @@ class Delivery(ABC):
                 self.error = describe_failure(self._task.error)
             self.state = "failed" if self.error else "done" if self.done == self.total else "cancelled"
         return self.state == "running"
+
+    def _work(self) -> None:
+        for folder in self._folders:
+            remove_leftovers(folder)
+        self._deliver()
 
     @abstractmethod
     def _deliver(self) -> None:
@@ -61,7 +73,7 @@ class Copying(Delivery):
     """
 
     def __init__(self, files: Sequence[tuple[Path, Path]]) -> None:
-        super().__init__(len(files))
+        super().__init__(target for _, target in files)
         self._files = files
 
     def _deliver(self) -> None:
@@ -71,10 +83,10 @@ class Copying(Delivery):
             status = source.stat()
             if not is_there(target, status.st_size, status.st_mtime_ns):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                temporary = temporary_name(target)
+                temporary = part_of(target)
                 try:
                     _link_or_copy(source, temporary)
-                    temporary.replace(target)
+                    replace_file(temporary, target)
                 finally:
                     with contextlib.suppress(OSError):
                         temporary.unlink(missing_ok=True)
@@ -86,7 +98,10 @@ def _link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:  # another drive, or one that knows no links
-        shutil.copy2(source, target)
+        with source.open("rb") as original, target.open("wb") as copy:
+            lock_file(copy)
+            shutil.copyfileobj(original, copy, _COPIED_AT_ONCE)
+        shutil.copystat(source, target)
 
 
 def is_there(path: Path, size: int, modified: int) -> bool:
@@ -96,8 +111,3 @@ def is_there(path: Path, size: int, modified: int) -> bool:
     except OSError:
         return False
     return status.st_size == size and abs(status.st_mtime_ns - modified) < _SAME_TIME
-
-
-def temporary_name(path: Path) -> Path:
-    """Where to write what is to become ``path``."""
-    return path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -18,9 +18,12 @@ from typing import BinaryIO
 
 import numpy as np
 
+from engine.link.disk import replace_file
+from engine.link.file_lock import lock_file
 from engine.link.messages import MAX_CHUNK_BYTES, FileChunk, Problem
+from engine.link.part_files import part_of
 
-from .delivery import Delivery, is_there, temporary_name
+from .delivery import Delivery, is_there
 
 MAX_FILE_BYTES = 64 << 30
 WINDOW = 8  # pieces that are asked for and not yet written
@@ -52,22 +55,31 @@ class Fetching(Delivery):
     """Files by their path under the engine's root and where they are to be. ``ask(path, offset)`` asks the engine."""
 
     def __init__(self, files: Sequence[tuple[str, Path]], ask: Ask) -> None:
-        super().__init__(len(files))
+        super().__init__(target for _, target in files)
         self._files = {path: _File(path, target) for path, target in files}
         self._ask = ask
         self._wanted = deque((file, 0) for file in self._files.values())
         self._expected: set[tuple[str, int]] = set()
         self._arrived: queue.Queue[_Piece] = queue.Queue()
+        self._is_cut_off = False
 
     # --- main thread --------------------------------------------------------------------------------------------------
 
     def poll(self) -> bool:
         """Ask for more, and note how it stands; returns whether it goes on."""
-        while self._wanted and len(self._expected) + self._arrived.qsize() < WINDOW and not self._stop.is_set():
+        may_ask = not self._is_cut_off and not self._stop.is_set()
+        while may_ask and self._wanted and len(self._expected) + self._arrived.qsize() < WINDOW:
             file, offset = self._wanted.popleft()
             self._expected.add((file.path, offset))
             self._ask(file.path, offset)
         return super().poll()
+
+    def note_connection(self, is_there: bool) -> None:
+        """Ask for nothing while the connection is made again, then once more for what was on its way."""
+        if is_there and self._is_cut_off:
+            self._wanted.extendleft((self._files[path], offset) for path, offset in self._expected)
+            self._expected.clear()
+        self._is_cut_off = not is_there
 
     def take(self, chunk: FileChunk) -> None:
         """A piece has come; one that nobody asked for is ignored."""
@@ -87,7 +99,7 @@ class Fetching(Delivery):
             self._wanted.extendleft((file, offset) for offset in reversed(rest))
         size = 0 if chunk.data is None else chunk.data.size
         if (file.total, file.modified) != (chunk.total, chunk.modified):
-            self.fail(f"{file.path} was written anew while it was fetched: fetch it again")
+            self.fail(f"{file.path} was written again while it was fetched: fetch it once more")
         elif size != min(MAX_CHUNK_BYTES, file.total - chunk.offset):
             self.fail(f"{file.path}: the engine sent {size} bytes where more were expected")
         else:
@@ -119,17 +131,18 @@ class Fetching(Delivery):
                 if file.handle is not None:
                     file.handle.close()
                     with contextlib.suppress(OSError):
-                        temporary_name(file.target).unlink(missing_ok=True)
+                        part_of(file.target).unlink(missing_ok=True)
 
     def _write(self, piece: _Piece) -> bool:
         """Write a piece; returns whether the file is whole now."""
         file = piece.file
-        temporary = temporary_name(file.target)
+        temporary = part_of(file.target)
         if file.handle is None:
             file.target.parent.mkdir(parents=True, exist_ok=True)
             if shutil.disk_usage(file.target.parent).free < file.total:
                 raise OSError(28, "No space left on the disk", str(file.target))
             file.handle = temporary.open("wb")
+            lock_file(file.handle)
         if piece.data is not None:
             file.handle.seek(piece.offset)
             file.handle.write(piece.data.data)
@@ -139,5 +152,5 @@ class Fetching(Delivery):
         file.handle.close()
         file.handle = None
         os.utime(temporary, ns=(file.modified, file.modified))
-        temporary.replace(file.target)
+        replace_file(temporary, file.target)
         return True

@@ -1,17 +1,19 @@
 """A run on an engine elsewhere, fetched into the session folder, where an engine on this computer can go on with it.
 
 ``run.json`` names the one snapshot that belongs to it, and the engine may replace both at any time: so the JSON is
-fetched first, then what it names, and only then the two take the place of the former ones.
+fetched first, then what it names, and only then it takes the place of the former one.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.link.json_files import read_object
 from engine.link.messages import SnapshotSaved
+from engine.link.part_files import part_of, write_whole
 
 from ..session import registry
 from ..session.engine_session import EngineSession
@@ -22,8 +24,8 @@ from .delivery import Delivery
 CLASSES = ()
 
 _RUN_FILE = "run.json"
-_FETCHED = "run.json.fetched"
 _SNAPSHOT = re.compile(r"snapshot-[0-9]{1,20}-[0-9a-f]{1,20}\.safetensors")
+_HISTORY = re.compile(r"history-[0-9a-f]{8}\.jsonl")
 _ATTEMPTS = 3
 
 
@@ -36,6 +38,12 @@ class _Fetch:
     folder: Path
     attempts: int = 0
     delivery: Delivery | None = None
+    description: bytes = b""
+
+    @property
+    def fetched(self) -> Path:
+        """Where ``run.json`` arrives: not under its own name yet, but one that the next start takes away."""
+        return part_of(self.folder / f"{_RUN_FILE}.fetched")
 
 
 _waiting: dict[int, Path] = {}  # by session: the folder that the next snapshot is to be fetched into
@@ -65,7 +73,7 @@ def _on_snapshot(session: EngineSession, saved: SnapshotSaved) -> None:
 
 def _fetch_description(fetch: _Fetch) -> None:
     fetch.attempts += 1
-    files = [(f"{fetch.run}/{_RUN_FILE}", fetch.folder / _FETCHED)]
+    files = [(f"{fetch.run}/{_RUN_FILE}", fetch.fetched)]
     fetch.delivery = deliver(fetch.session, files, lambda delivery: _on_description(fetch, delivery))
 
 
@@ -74,17 +82,28 @@ def _on_description(fetch: _Fetch, delivery: Delivery) -> None:
         _end(fetch, delivery.error)
         return
     try:
-        name = json.loads((fetch.folder / _FETCHED).read_bytes())["snapshot"]["file"]
-        if not isinstance(name, str) or not _SNAPSHOT.fullmatch(name):
-            raise ValueError(f"{name!r} is not the name of a snapshot")
+        names, fetch.description = _read_names(fetch.fetched), fetch.fetched.read_bytes()
+        fetch.fetched.unlink()
     except (OSError, ValueError, KeyError, TypeError) as error:
         _end(fetch, f"{_RUN_FILE} can't be used: {error}")
         return
-    files = [(f"{fetch.run}/{name}", fetch.folder / name)]
-    fetch.delivery = deliver(fetch.session, files, lambda delivery: _on_weights(fetch, name, delivery))
+    files = [(f"{fetch.run}/{name}", fetch.folder / name) for name in names]
+    fetch.delivery = deliver(fetch.session, files, lambda delivery: _on_weights(fetch, names, delivery))
 
 
-def _on_weights(fetch: _Fetch, name: str, delivery: Delivery) -> None:
+def _read_names(path: Path) -> list[str]:
+    """The files that belong to the run: its snapshot, and its scores where it has any."""
+    info = read_object(path)
+    named = [(info["snapshot"]["file"], _SNAPSHOT)]
+    if "history_file" in info:
+        named.append((info["history_file"]["file"], _HISTORY))
+    for name, pattern in named:
+        if not isinstance(name, str) or not pattern.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a file that belongs to a run")
+    return [name for name, _ in named]
+
+
+def _on_weights(fetch: _Fetch, names: list[str], delivery: Delivery) -> None:
     if delivery.state != "done":
         is_replaced = delivery.state == "failed" and fetch.session.phase == "ready"
         if is_replaced and fetch.attempts < _ATTEMPTS:
@@ -93,9 +112,10 @@ def _on_weights(fetch: _Fetch, name: str, delivery: Delivery) -> None:
             _end(fetch, delivery.error)
         return
     try:
-        (fetch.folder / _FETCHED).replace(fetch.folder / _RUN_FILE)
-        for path in fetch.folder.glob("snapshot-*.safetensors"):
-            if path.name != name:
+        write_whole(fetch.folder / _RUN_FILE, fetch.description)
+        for path in fetch.folder.iterdir():
+            is_ours = _SNAPSHOT.fullmatch(path.name) or _HISTORY.fullmatch(path.name)
+            if is_ours and path.name not in names:
                 path.unlink()
     except OSError as error:
         _end(fetch, f"{error.filename}: {error.strerror}")
@@ -106,7 +126,8 @@ def _on_weights(fetch: _Fetch, name: str, delivery: Delivery) -> None:
 def _end(fetch: _Fetch, error: str) -> None:
     global _current
     _current = None
-    (fetch.folder / _FETCHED).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        fetch.fetched.unlink(missing_ok=True)
     if error:
         hint = "The run is safe on the engine's computer: save a snapshot once more."
         fetch.session.trouble = Trouble(f"The run could not be fetched: {error}", hint, "file")

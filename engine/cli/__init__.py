@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from engine import __version__
+from engine.cli.interrupts import exit_code_of, interrupts_raised
 
 COMMANDS = {
-    "demo": "the whole job on a scene of its own: capture, train, preview, bake, report",
+    "demo": "the whole job on a scene of its own: capture, train, preview, turntable, report",
     "serve": "run the engine for Blender, on this machine or for another one",
     "import": "turn a dataset into a capture folder, for Blender",
     "train": "train a radiance field from a dataset",
@@ -30,7 +31,8 @@ OWN_PACKAGES = ("engine", "taichi_kernels")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit code: 0 fine, 1 it failed, 2 bad usage, 130 stopped with Ctrl-C."""
+    """Run one command. Returns the exit code: 0 fine, 1 it failed, 2 bad usage, 128 and a signal's number when that
+    ended it, such as 130 for Ctrl-C."""
     started = time.perf_counter()
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = _build_parser(_find_command(arguments))
@@ -44,10 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.started = started
     _share_cores()
     try:
-        return int(_module_of(options.command).run(options))
-    except KeyboardInterrupt:
+        with interrupts_raised():
+            return int(_module_of(options.command).run(options))
+    except KeyboardInterrupt as stop:
         print(f"\nhashlight {options.command}: stopped", file=sys.stderr)
-        return 130
+        return exit_code_of(stop)
     except Exception as error:
         words = _describe(error)
         if words is None:
@@ -79,7 +82,7 @@ def _build_parser(command: str | None) -> argparse.ArgumentParser:
     """The whole parser; only ``command`` gets its own options, for that is the only module that is imported."""
     parser = argparse.ArgumentParser(
         prog="hashlight",
-        description="Radiance fields inside Blender: capture, train while capturing, preview, bake.",
+        description="Radiance fields inside Blender: capture, train while capturing, preview, render.",
         epilog="hashlight COMMAND --help explains a command.",
     )
     parser.add_argument("--version", action="version", version=f"hashlight {__version__}")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from engine.link.geometry import MAX_IMAGE_SIDE
-from engine.link.presets import AUTO, PRESETS
+from engine.link.presets import AUTO, DEFAULT_FIELD, FIELDS, PRESETS
 
 
 def positive_seconds(text: str) -> float:
@@ -67,6 +67,11 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="where to compute; auto takes an NVIDIA GPU if there is one (auto)",
     )
+
+
+def add_field(parser: argparse.ArgumentParser) -> None:
+    """``--field``; None when it isn't given."""
+    parser.add_argument("--field", choices=tuple(FIELDS), help=f"what learns the scene ({DEFAULT_FIELD})")
 
 
 def add_preset(parser: argparse.ArgumentParser) -> None:

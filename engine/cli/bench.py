@@ -12,11 +12,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.arguments import add_device, add_holdout, add_preset, picture_size, positive_seconds, whole_number
+from engine.cli.arguments import (
+    add_device,
+    add_field,
+    add_holdout,
+    add_preset,
+    picture_size,
+    positive_seconds,
+    whole_number,
+)
 from engine.cli.training_benchmark import GOAL_DB, TrainingBenchmark
 
 if TYPE_CHECKING:
     from engine.data.views import View
+    from engine.primitives.config import TrainConfig
 
 DEFAULT_BUDGETS = [1.0, 5.0, 15.0, 60.0]
 EXAMPLES = """\
@@ -40,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
     add_device(parser)
+    add_field(parser)
     add_preset(parser)
     parser.add_argument("--seed", type=whole_number(0, 2**31 - 1), default=0, metavar="N", help="first seed (0)")
     parser.add_argument("--seeds", type=whole_number(1, 100), default=1, metavar="N", help="repeat with N seeds (1)")
@@ -64,18 +74,18 @@ def _measure(options: argparse.Namespace) -> int:
 
     dataset = load_with_progress(options.dataset, options.holdout)
     from engine.evaluation.evaluate import choose_evenly
-    from engine.training.config import choose_preset
+    from engine.primitives.registry import choose_preset
     from taichi_kernels.runtime import choose_device
 
     device = choose_device(options.device)
     if not dataset.test:
-        raise BenchError(f"{options.dataset}: no held-out views to score; --holdout 8 makes some")
+        raise BenchError(f"{options.dataset}: no test views to score; --holdout 8 makes some")
     train = shrink_all(choose_evenly(dataset.train, options.views or len(dataset.train)), options.size)
     test = shrink_all(choose_evenly(dataset.test, options.test_views or len(dataset.test)), options.size)
     shown = dataclasses.replace(dataset, train=train)
-    config = choose_preset(options.preset, device, shown.train_settings())
+    config = choose_preset(options.preset, device, shown.train_settings(), options.field)
     bench = TrainingBenchmark(config, dataset.bounds, train, test, device)
-    description = _describe(options, train, test, config.preset, device)
+    description = _describe(options, train, test, config, device)
     for figures in bench.measure(options):
         result = description | figures
         if options.json is not None:
@@ -87,7 +97,7 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def _describe(
-    options: argparse.Namespace, train: Sequence[View], test: Sequence[View], preset: str, device: str
+    options: argparse.Namespace, train: Sequence[View], test: Sequence[View], config: TrainConfig, device: str
 ) -> dict[str, Any]:
     from engine.machine import device_name, versions
 
@@ -100,7 +110,8 @@ def _describe(
         "size": [camera.width, camera.height],
         "train_views": len(train),
         "test_views": len(test),
-        "preset": preset,
+        "field": config.kind,
+        "preset": config.preset,
         "seed": options.seed,
     }
 

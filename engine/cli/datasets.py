@@ -12,7 +12,8 @@ from PIL import Image
 from engine.cli.output import loading_progress, warn
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
-from engine.data.views import View
+from engine.data.images import resize_nearest
+from engine.data.views import MASKED_DEPTH, View
 
 
 def load_with_progress(path: Path, holdout: int | None) -> Dataset:
@@ -30,7 +31,7 @@ def load_with_progress(path: Path, holdout: int | None) -> Dataset:
 def shrink(view: View, size: tuple[int, int]) -> View:
     """The same view at another (width, height): colour averaged over areas, with alpha premultiplied; no depth.
 
-    Depth is dropped, because an average over an edge lies on no surface.
+    Depth is dropped, because an average over an edge lies on no surface; masked pixels stay masked.
     """
     from engine.data.color import premultiply
 
@@ -42,7 +43,10 @@ def shrink(view: View, size: tuple[int, int]) -> View:
     else:
         resized[..., :3] /= np.maximum(resized[..., 3:], 1e-6)
         color = (np.clip(resized, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
-    return dataclasses.replace(view, camera=view.camera.resized(width, height), color=color, depth=None)
+    depth = None
+    if view.valid is not None:
+        depth = np.where(resize_nearest(view.valid, width, height), np.float32(0.0), np.float32(MASKED_DEPTH))
+    return dataclasses.replace(view, camera=view.camera.resized(width, height), color=color, depth=depth)
 
 
 def shrink_all(views: Sequence[View], size: tuple[int, int] | None) -> list[View]:

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=positive_seconds, default=90.0, metavar="S", help="training time (90)")
     parser.add_argument("--views", type=whole_number(2, 1000), default=48, metavar="N", help="training views (48)")
     parser.add_argument(
-        "--size", type=picture_size, default=(160, 160), metavar="WxH", help="size of the views (160x160)"
+        "--size", type=picture_size, default=(384, 384), metavar="WxH", help="size of the views (384x384)"
     )
 
 
@@ -112,7 +112,11 @@ def _driver_command(options: argparse.Namespace, out: Path, extension: Path) -> 
 def _run_blender(command: list[str], out: Path) -> None:
     """Run the driver to its end. It stops, and ends its engine, when its standard input closes: on Ctrl-C, or when this
     process is gone for any reason."""
-    environment = os.environ | {"BLENDER_USER_RESOURCES": str(out / "blender-user"), "PYTHONUTF8": "1"}
+    environment = os.environ | {
+        "BLENDER_USER_RESOURCES": str(out / "blender-user"),
+        "PYTHONUTF8": "1",
+        "PYTHONFAULTHANDLER": "1",  # what a crash was in stands in the log then
+    }
     process = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
     assert process.stdin is not None
     try:
@@ -148,7 +152,7 @@ def _read_summary(out: Path) -> dict[str, Any]:
         raise DemoError(f"{path} can't be read: {error}") from error
     score = summary.get("psnr")
     if not isinstance(score, float) or not math.isfinite(score):
-        raise DemoError("no PSNR could be computed: the engine never scored the held-out views")
+        raise DemoError("no PSNR could be computed: the engine never scored the test views")
     return summary
 
 
@@ -156,7 +160,7 @@ def _write_report(out: Path, summary: dict[str, Any]) -> Path:
     """Score the saved run again, from what lies on disk, and set truth, neural picture and error beside each other."""
     from engine.data.formats import load_dataset
     from engine.evaluation.evaluate import evaluate
-    from engine.evaluation.report import HistoryPoint, write_report
+    from engine.evaluation.report import read_history, write_report
     from engine.runs import load_run
 
     run = load_run(out / summary["run"], summary["device"])
@@ -164,7 +168,7 @@ def _write_report(out: Path, summary: dict[str, Any]) -> Path:
     width, height = summary["size"]
     recognisable = summary["seconds_to_20db"]
     facts = {
-        "Views": f"{summary['training_views']} to train, {summary['held_out_views']} held out, {width}x{height}",
+        "Views": f"{summary['training_views']} to train, {summary['held_out_views']} to test, {width}x{height}",
         "Training": f"{summary['training_seconds']:.1f} s, {summary['steps']} steps",
         "20 dB": "never" if recognisable is None else f"{recognisable:.1f} s after the first view arrived",
         "Device": summary["device_name"],
@@ -172,19 +176,21 @@ def _write_report(out: Path, summary: dict[str, Any]) -> Path:
     }
     facts |= {f"Seconds, {stage}": f"{seconds:.1f}" for stage, seconds in summary["stages"].items()}
     path = out / "report.html"
-    history = [HistoryPoint(point["seconds"], point["psnr"]) for point in summary["history"]]
+    history = read_history(summary["history"])
     write_report(path, title="Hashlight: the still life", history=history, scores=scores, facts=facts)
     return path
 
 
 def _print_summary(summary: dict[str, Any], out: Path, report: Path, seconds: float) -> None:
+    from engine.link.scoring import describe_psnr
+
     recognisable = summary["seconds_to_20db"]
     when = "never" if recognisable is None else f"{recognisable:.1f} s after the first view came in"
     width, height = summary["size"]
     print(
-        f"\nHeld-out views   {summary['psnr']:.2f} dB PSNR, {summary['ssim']:.3f} SSIM "
-        f"({summary['held_out_views']} views, {width}x{height}, on black)\n"
-        f"Recognisable     {when} (held-out mean of 20 dB)\n"
+        f"\nTest views       the subject {describe_psnr(summary['subject_psnr'], summary['psnr'])}, whole pictures "
+        f"{summary['psnr']:.2f} dB ({summary['held_out_views']} views, {width}x{height}, on black)\n"
+        f"Recognisable     {when} (mean of 20 dB over whole test views)\n"
         f"Training         {summary['training_seconds']:.0f} s, {summary['steps']} steps on {summary['device_name']}\n"
         f"Whole demo       {seconds:.0f} s\n\n"
         f"Scene            {out / summary['blend']}\n"

@@ -165,7 +165,7 @@ def check_blender() -> Finding:
         "blender",
         "warn",
         "neither bpy nor a blender program on the PATH",
-        "for `hashlight demo`: pip install bpy; for the extension: install Blender 4.2 or newer",
+        "for `hashlight demo`: pip install bpy; for the extension: install Blender 4.5 or newer",
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import statistics
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.arguments import add_device, add_holdout, add_json
+from engine.link.capture_format import CAPTURE, transforms_file
 
 if TYPE_CHECKING:
     from engine.data.views import View
@@ -17,11 +19,14 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   hashlight eval runs/lego                          every test view, PSNR and SSIM on black
+  hashlight eval scene.hashlight/run                a run from Blender, with the capture beside it
   hashlight eval runs/lego --background white --json
   hashlight eval runs/lego --dataset data/lego --split train
 
-Follows the convention of the NeRF-synthetic benchmark: sRGB compositing on the named background, pixel centres,
-means of per-view scores. White scores about 1 dB under black. Scene-linear runs are compared after sRGB encoding.
+Whole pictures are scored by the convention of the NeRF-synthetic benchmark: sRGB compositing on the named background,
+pixel centres, means of per-view scores. White scores about 1 dB under black. Scene-linear runs are compared after sRGB
+encoding. The subject is scored alone, too: pixels that it or the field covers, inside the bounds. That figure doesn't
+rise with how much of the pictures is empty, and the word for it (blurred, soft, good, very good) goes by it.
 Writes RUN/eval/: NAME.png (rendered) beside NAME_truth.png, scores.json and report.html."""
 
 
@@ -33,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
     parser.add_argument("--dataset", type=Path, metavar="DATASET", help="other than the one it was trained from")
+    parser.add_argument(
+        "--flip", action="store_true", help="FLIP of the subject, too: 0 (looks the same) to 1 (needs flip-evaluator)"
+    )
     parser.add_argument("--split", choices=("test", "train"), default="test", help="which views to score (test)")
     parser.add_argument("--background", choices=("black", "white"), default="black", help="to composite on (black)")
     add_holdout(parser, "hold out every K-th view (as in training)")
@@ -43,8 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Score the run. Returns the exit code."""
     from engine.cli.datasets import load_with_progress
-    from engine.cli.output import counting_bar, print_json, write_json
+    from engine.cli.output import Progress, print_json, write_json
     from engine.evaluation.evaluate import Scores, score_view
+    from engine.link.part_files import remove_leftovers
     from engine.runs import load_run
     from taichi_kernels.runtime import choose_device
 
@@ -58,12 +67,14 @@ def run(options: argparse.Namespace) -> int:
 
     folder = options.run / "eval"
     folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
     renderer = opened.trainer.renderer()
     scored: list[ViewScore] = []
-    with counting_bar("Scoring", len(views)) as bar:
+    with Progress("Scoring", len(views), "views") as shown:
         for view in views:
-            scored.append(_save_pictures(score_view(renderer, view, options.background), folder, view))
-            bar.update()
+            score = score_view(renderer, view, options.background, with_flip=options.flip)
+            scored.append(_save_pictures(score, folder, view))
+            shown.tell(len(scored))
     scores = Scores(options.background, scored)
     result = _result(options, opened, path, scores)
     write_json(folder / "scores.json", result)
@@ -76,16 +87,25 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _dataset_of(run: Run) -> Path:
-    dataset = run.info.get("dataset")
-    if not isinstance(dataset, str):
-        raise EvalError(f"{run.folder}: the run doesn't say which dataset it was trained from; name it with --dataset")
-    return Path(dataset)
+    """The dataset that run.json names if it is there, else the capture beside the run, as Blender keeps both."""
+    named = run.info.get("dataset")
+    if isinstance(named, str) and Path(named).exists():
+        return Path(named)
+    beside = run.folder.resolve().parent / CAPTURE
+    if (beside / transforms_file("train")).is_file():
+        return beside
+    if isinstance(named, str):
+        raise EvalError(f"{named}: the dataset that {run.folder} was trained from is gone; name it with --dataset")
+    raise EvalError(
+        f"{run.folder}: the run doesn't say which dataset it was trained from, and there is no capture beside it "
+        f"({beside}); name one with --dataset"
+    )
 
 
 def _save_pictures(score: ViewScore, folder: Path, view: View) -> ViewScore:
     from PIL import Image
 
-    from engine.files import written_atomically
+    from engine.link.part_files import written_atomically
 
     for name, pixels in ((f"{view.name}.png", score.prediction), (f"{view.name}_truth.png", score.truth)):
         assert pixels is not None
@@ -102,27 +122,24 @@ def _result(options: argparse.Namespace, run: Run, dataset: Path, scores: Scores
         "background": options.background,
         "step": run.trainer.step_count,
         "seconds": run.trainer.training_seconds,
-        "psnr": scores.psnr,
-        "ssim": scores.ssim,
+        **scores.means,
         "views": scores.by_view,
     }
 
 
 def _write_report(path: Path, run: Run, options: argparse.Namespace, scores: Scores) -> None:
-    from engine.evaluation.report import HistoryPoint, write_report
+    from engine.evaluation.report import read_history, write_report
     from engine.machine import device_name, versions
+    from engine.run_history import read_scores
 
     trainer = run.trainer
-    history = [
-        HistoryPoint(point["seconds"], point["psnr"])
-        for point in run.info.get("history", [])
-        if point.get("psnr") is not None
-    ]
+    history = read_history(read_scores(run.folder, run.info))
     trained = sum(view["split"] == "train" for view in run.info.get("views", []))
     facts = {
         "Training views": trained,
         "Steps": trainer.step_count,
         "Training time": f"{trainer.training_seconds:.1f} s",
+        "Field": f"{trainer.config.kind} ({trainer.config.scaled_field.summary})",
         "Preset": trainer.config.preset,
         "Colour": trainer.color_space,
         "Scored on": device_name(trainer.device),
@@ -134,8 +151,22 @@ def _write_report(path: Path, run: Run, options: argparse.Namespace, scores: Sco
 
 
 def _print_table(scores: Scores, folder: Path) -> None:
-    width = max(len(view.name) for view in scores.views)
-    for view in scores.views:
-        print(f"{view.name:{width}}  {view.psnr:6.2f} dB  SSIM {view.ssim:.4f}")
-    print(f"{'mean':{width}}  {scores.psnr:6.2f} dB  SSIM {scores.ssim:.4f}  on {scores.background}")
+    from engine.link.scoring import describe_quality
+
+    rows = {view.name: view.figures for view in scores.views} | {"mean": scores.means}
+    width = max(map(len, rows))
+    column = len(_describe(rows["mean"], "subject_"))
+    print(f"{'':{width}}  {'the subject':>{column}}  {'whole pictures':>{len(_describe(rows['mean'], ''))}}")
+    for name, figures in rows.items():
+        print(f"{name:{width}}  {_describe(figures, 'subject_')}  {_describe(figures, '')}")
+    if scores.subject_psnr is not None:
+        print(f"The subject is {describe_quality(scores.subject_psnr)}. On {scores.background}.")
     print(f"Pictures and report: {folder / 'report.html'}")
+
+
+def _describe(figures: Mapping[str, float | None], prefix: str) -> str:
+    psnr, ssim, flip = (figures.get(prefix + name) for name in ("psnr", "ssim", "flip"))
+    if psnr is None:
+        return "nothing of it to be seen "
+    words = f"{psnr:6.2f} dB  SSIM {ssim:.4f}"
+    return words if flip is None else f"{words}  FLIP {flip:.4f}"

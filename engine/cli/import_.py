@@ -47,20 +47,20 @@ def run(options: argparse.Namespace) -> int:
         return 0
     for warning in imported.warnings:
         warn(warning)
-    print(f"{imported.folder}: {imported.train_views} training and {imported.test_views} held-out views")
+    print(f"{imported.folder}: {imported.train_views} training and {imported.test_views} test views")
     return 0
 
 
 def _bars() -> tuple[Callable[[str, int, int], None], Callable[[], None]]:
     """A bar for each stage."""
-    from engine.cli.output import counting_bar
+    from engine.cli.output import Progress
 
-    bars: dict[str, Any] = {}
+    bars: dict[str, Progress] = {}
 
     def tell(stage: str, done: int, total: int) -> None:
         if stage not in bars:
-            bars[stage] = counting_bar(f"{stage} views", total)
-        bars[stage].update(done - bars[stage].n)
+            bars[stage] = Progress(f"{stage} views", total)
+        bars[stage].tell(done)
         if done == total:
             bars[stage].close()
 

@@ -12,6 +12,8 @@ from engine.cli.arguments import add_device, finite_number, picture_size, whole_
 
 if TYPE_CHECKING:
     from engine.link.geometry import Camera
+    from engine.link.messages import ColorSpace
+    from engine.rendering.display import Display
     from engine.runs import Run
 
 DEFAULT_FRAMES = 120
@@ -22,10 +24,12 @@ examples:
   hashlight render runs/lego --turntable --frames 240 --elevation 30 --size 1920x1080 --out lego.mp4
   hashlight render runs/lego --turntable --format exr --depth --out frames/
   hashlight render runs/lego --camera-path path.json --out film.mp4 --resume
+  hashlight render pot.hashlight/run --turntable --view-transform pot.hashlight/capture/view_transform.npz --out pot.mp4
 
 A film's frames are kept in a folder beside it (lego_frames for lego.mp4), so that --resume can go on after a stop.
-PNG frames are sRGB with straight alpha; EXR frames scene-linear with premultiplied alpha. A camera path is a JSON list
-of cameras (camera_to_world, width, height, fx, fy, cx, cy); with --frames N it is interpolated to N frames."""
+PNG frames have straight alpha; EXR frames are scene-linear with premultiplied alpha. A capture from Blender has the
+scene's view transform beside its views. A run that learnt 8-bit pictures shows them as they are. A camera path is a
+JSON list of cameras (camera_to_world, width, height, fx, fy, cx, cy); --frames N interpolates it to N frames."""
 
 
 class RenderError(RuntimeError):
@@ -45,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=picture_size, metavar="WxH", help="picture size (that of the training views)")
     parser.add_argument("--fps", type=finite_number, default=24.0, help="frames a second of the film (24)")
     parser.add_argument("--format", choices=("png", "exr"), default="png", help="of the frames (png)")
+    parser.add_argument(
+        "--view-transform",
+        default="standard",
+        metavar="standard|raw|FILE.npz",
+        help="how light is shown in PNG and films: as sRGB, as it is, or as Blender showed a captured scene (standard)",
+    )
     parser.add_argument("--samples", type=whole_number(1, 64), default=1, metavar="N", help="rays a pixel (1)")
     parser.add_argument("--opaque", action="store_true", help="on black instead of with alpha")
     parser.add_argument("--depth", action="store_true", help="depth too, in depth_*.exr and channel Z of EXR")
@@ -53,13 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     table.add_argument("--elevation", type=finite_number, default=20.0, metavar="DEG", help="above the horizon (20)")
     table.add_argument("--start", type=finite_number, default=0.0, metavar="DEG", help="first azimuth, from +X (0)")
     table.add_argument("--fov", type=finite_number, default=40.0, metavar="DEG", help="across the shorter side (40)")
-    table.add_argument("--radius", type=finite_number, metavar="M", help="distance (fits the bounds)")
+    table.add_argument("--radius", type=finite_number, metavar="M", help="distance (fits the subject)")
     table.add_argument("--ease", type=finite_number, default=0.0, metavar="0..1", help="gentle start and end (0)")
     add_device(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Render. Returns the exit code; 130 when Ctrl-C ended it early, with the finished frames kept."""
+    """Render. Returns the exit code; that of the signal that ended it early, with the finished frames kept."""
     from engine.rendering.bake import Bake
     from engine.rendering.video import SUFFIXES
     from engine.runs import load_run
@@ -75,7 +85,8 @@ def run(options: argparse.Namespace) -> int:
         opened.trainer.renderer(),
         cameras,
         folder,
-        image_format=options.format,
+        image_formats=(options.format,),
+        display=_choose_display(options.view_transform, opened.trainer.color_space),
         samples=options.samples,
         transparent=not options.opaque,
         depth=options.depth,
@@ -86,26 +97,42 @@ def run(options: argparse.Namespace) -> int:
     return _bake_with_progress(bake, folder, options)
 
 
+def _choose_display(name: str, color_space: ColorSpace) -> Display:
+    """Raises ViewTransformError."""
+    from engine.link.view_transform import load_view_transform
+
+    display: Display = name if name in ("standard", "raw") else load_view_transform(Path(name))  # type: ignore[assignment]
+    if color_space == "srgb" and name != "standard":
+        print(f"The run learnt 8-bit sRGB pictures, shown as they are: --view-transform {name} changes nothing")
+    return display
+
+
 def _bake_with_progress(bake: Any, folder: Path, options: argparse.Namespace) -> int:
     from engine.cli.interrupts import DeferredInterrupt
-    from engine.cli.output import counting_bar
+    from engine.cli.output import Progress
+    from engine.rendering.bake import BakeError
 
-    with DeferredInterrupt() as interrupt, counting_bar("Rendering", bake.progress.total) as bar:
-        for progress in bake:
-            bar.update(progress.done - bar.n)
-            bar.set_postfix_str(progress.message)
-            if interrupt.requested:
-                bake.close()
-                break
+    with DeferredInterrupt() as interrupt, Progress("Rendering", bake.progress.total, "frames") as shown:
+        try:
+            for progress in bake:
+                shown.tell(progress.done, progress.message)
+                if interrupt.requested:
+                    break
+        except BakeError:
+            if not interrupt.requested:  # else ffmpeg has heard the signal, too
+                raise
+        finally:
+            bake.close()
     if interrupt.requested:
         print(f"Stopped: {bake.progress.done} frames are in {folder}; --resume goes on", file=sys.stderr)
-        return 130
+        return interrupt.exit_code
     print(f"{bake.progress.total} frames in {folder}" + (f", film {options.out}" if folder != options.out else ""))
     return 0
 
 
 def _choose_cameras(options: argparse.Namespace, run: Run) -> list[Camera]:
     from engine.rendering.camera_paths import interpolate, load_camera_path, turntable
+    from engine.rendering.subject import find_subject
 
     if options.turntable:
         return turntable(
@@ -117,6 +144,7 @@ def _choose_cameras(options: argparse.Namespace, run: Run) -> list[Camera]:
             field_of_view=math.radians(options.fov),
             ease=options.ease,
             radius=options.radius,
+            subject=find_subject(run.trainer.renderer()) if options.radius is None else None,
         )
     cameras = load_camera_path(options.camera_path)
     if options.size is not None:

@@ -4,31 +4,42 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import ipaddress
 import json
 import logging
 import os
 import secrets
+import signal
 import ssl
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import engine
 from engine.cli.arguments import whole_number
+from engine.cli.interrupts import requests_heard
 from engine.link.launcher import TOKEN_VARIABLE
+from engine.link.part_files import remove_leftovers, written_atomically
 from engine.link.tls import server_context
+
+if TYPE_CHECKING:
+    from engine.service.server import Server
+
+log = logging.getLogger("hashlight")
 
 _GRACE_SECONDS = 30.0  # to save the run after the parent has gone
 _SHORTEST_TOKEN = 16  # characters
+_MOST_DESCRIPTORS = 16_384
 _MAKE_TOKEN = "it must hold a secret in one line, such as `openssl rand -hex 24` prints"
 
 
 EXAMPLES = f"""\
-Serves capture, training, frames and bakes to one client at a time, over a WebSocket. Clients must know the token: from
+Serves capture, training, frames and films to one client at a time, over a WebSocket. Clients must know the token: from
 --token-file, from the environment variable {TOKEN_VARIABLE}, or else a random one that is printed at the start.
-Ctrl-C saves the run and ends."""
+Ctrl-C, SIGTERM and a closed terminal save the run and end it, with exit code 130, 143 or 129; 1 when the run could not
+be saved. The same signal once more ends it at once. When a client ends it, the exit code is 0."""
 
 
 class ServeError(Exception):
@@ -62,22 +73,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until told to shut down. Raises ServeError, ServerError, TlsError."""
+    """Serve until told to shut down. Returns the exit code: that of the signal which ended it, 0 when a client did, or
+    the end of the parent. Raises ServeError, ListenError, ServerError, TlsError."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s: %(message)s")
     logging.getLogger("hashlight.websocket").setLevel(logging.CRITICAL)  # its tracebacks of broken handshakes
+    _allow_many_connections()
     tls, token = _make_tls(options), _find_token(options)
-    asyncio.run(_serve(options, _make_root(options.root), token, tls))
-    return 0
-
-
-async def _serve(options: argparse.Namespace, root: Path, token: str, tls: ssl.SSLContext | None) -> None:
-    from engine.service.parent import watch_parent
+    root = _make_root(options.root)
+    # Beside everything else: a folder of many captures takes a while.
+    sweep = threading.Thread(target=remove_leftovers, args=(root, True), name="hashlight-sweep", daemon=True)
+    sweep.start()
     from engine.service.server import Server
 
-    server = Server(root, options.device, token)
+    server = Server(root, options.device, token, tls)
+    requests = _Requests(server)
+    # Of Windows' two kinds of loops, this is the one that can wait for sockets which nothing reads yet.
+    with requests_heard(requests.hear), asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(_serve(options, server, root, tls))
+    return requests.exit_code
+
+
+async def _serve(options: argparse.Namespace, server: Server, root: Path, tls: ssl.SSLContext | None) -> None:
+    from engine.service.parent import watch_parent
 
     def end_with_parent() -> None:
-        logging.getLogger("hashlight").warning("process %d has ended, and so does the engine", options.parent_pid)
+        log.warning("process %d has ended, and so does the engine", options.parent_pid)
         server.shut_down()
         deadline = threading.Timer(_GRACE_SECONDS, os._exit, (1,))
         deadline.daemon = True
@@ -89,12 +109,49 @@ async def _serve(options: argparse.Namespace, root: Path, token: str, tls: ssl.S
         if options.ready_file is not None:
             ready = {"host": options.host, "port": port, "pid": os.getpid(), "version": engine.__version__}
             _write_ready_file(options.ready_file, ready)
-        log = logging.getLogger("hashlight")
         log.info("listening on %s:%d, files under %s", options.host, port, root)
         if tls is None and not _is_loopback(options.host):
             log.warning("token and pictures are not encrypted: use --tls-cert, or listen on 127.0.0.1 through SSH")
 
-    await server.run(options.host, options.port, announce, tls)
+    await server.run(options.host, options.port, announce)
+
+
+class _Requests:
+    """Requests to end ``server``: the first saves the run, and the same signal once more, or Ctrl-C, doesn't wait."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._first: int | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """That of a server which has ended as it should: it tells of the first request."""
+        return 0 if self._first is None else 128 + self._first
+
+    def hear(self, number: int) -> None:
+        """A signal has come."""
+        name = signal.Signals(number).name
+        if self._first is None:
+            self._first = number
+            log.info("%s: saving the run and ending", name)
+            self._server.shut_down()
+        elif name != "SIGHUP" and number in (self._first, signal.SIGINT):
+            # A terminal that closes sends several signals, and so do service managers: others change nothing.
+            log.warning("%s once more: ending at once", name)
+            self._server.end_at_once()
+
+
+def _allow_many_connections() -> None:
+    """As many descriptors as the system allows: with TLS, connections take theirs before the server knows of them."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _find_token(options: argparse.Namespace) -> str:
@@ -150,6 +207,5 @@ def _make_root(root: Path) -> Path:
 
 
 def _write_ready_file(path: Path, ready: dict[str, Any]) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(ready), encoding="utf-8")
-    part.replace(path)
+    with written_atomically(path) as part:
+        part.write_text(json.dumps(ready), encoding="utf-8")

@@ -6,12 +6,16 @@ import argparse
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from engine.cli.arguments import add_device, add_holdout, add_preset, positive_seconds, whole_number
+from engine.cli.arguments import add_device, add_field, add_holdout, add_preset, positive_seconds, whole_number
 
 if TYPE_CHECKING:
+    from engine.cli.interrupts import DeferredInterrupt
+    from engine.cli.output import Progress
     from engine.data.dataset import Dataset
+    from engine.evaluation.evaluate import Scores
+    from engine.run_history import RunHistory
     from engine.training.trainer import Trainer
 
 DEFAULT_SECONDS = 60.0
@@ -22,10 +26,11 @@ EXAMPLES = """\
 examples:
   hashlight train data/lego --out runs/lego --seconds 60
   hashlight train photos/transforms.json --out runs/photos --holdout 8 --steps 20000
+  hashlight train data/lego --out runs/lego-nerf --field nerf --seconds 600
   hashlight train data/lego --out runs/lego --seconds 300 --resume     train on, up to 300 s in all
 
 DATASET is a folder (NeRF-synthetic, instant-ngp, nerfstudio, or a Hashlight capture) or its JSON file.
-Ctrl-C saves the run; --resume goes on from there."""
+Ctrl-C, SIGTERM and a closed terminal save the run; --resume goes on from there."""
 
 
 class TrainError(RuntimeError):
@@ -42,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     budget.add_argument("--steps", type=whole_number(1, 100_000_000), metavar="N", help="training steps in all")
     add_device(parser)
+    add_field(parser)
     add_preset(parser)
     add_holdout(parser, "without a test split: hold out every K-th view, so that there is a score")
     parser.add_argument("--seed", type=whole_number(0, 2**31 - 1), default=0, metavar="N", help="random seed (0)")
@@ -50,21 +56,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--evaluate-every",
         type=positive_seconds,
         metavar="S",
-        help=f"score {QUICK_VIEWS} held-out views every S seconds of training, for the curve in the report",
+        help=f"score {QUICK_VIEWS} test views every S seconds of training, for the curve in the report",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train. Returns the exit code; 130 when Ctrl-C ended it early, with the run saved."""
+    """Train. Returns the exit code; that of the signal that ended it early (130 for Ctrl-C), with the run saved."""
     from engine.cli.preload import preloading
     from engine.run_folder import is_run
+    from engine.run_lock import lock_run, refuse_blenders_folder
 
     if is_run(options.out) and not options.resume:
         raise TrainError(f"{options.out} already holds a run: add --resume to go on with it, or choose another --out")
     if options.resume and not is_run(options.out):
         raise TrainError(f"{options.out} holds no run to resume: leave --resume out to start one")
-    with preloading():
-        return _train(options)
+    refuse_blenders_folder(options.out)
+    lock = lock_run(options.out, "hashlight train")
+    try:
+        with preloading():
+            return _train(options)
+    finally:
+        lock.release()
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -72,18 +84,28 @@ def _train(options: argparse.Namespace) -> int:
 
     dataset = load_with_progress(options.dataset, options.holdout)
     print("Loading torch and Taichi ...", file=sys.stderr, flush=True)
+    from engine.cli.interrupts import DeferredInterrupt
     from engine.runs import make_run_folder
     from taichi_kernels.runtime import choose_device
 
     device = choose_device(options.device)
     make_run_folder(options.out)  # what can't be written is told before the training rather than after it
     training = Training(options, dataset, device)
-    if training.train():
-        training.save()
+    trainer = training.trainer
+    if trainer.is_finished:
         print(
-            f"Stopped at step {training.trainer.step_count}, saved to {options.out}; --resume goes on", file=sys.stderr
+            f"{options.out} has {trainer.step_count} steps already, in {trainer.training_seconds:.1f} s of training: "
+            "ask for more with --steps or --seconds",
+            file=sys.stderr,
         )
-        return 130
+        return 0
+    training.prepare()
+    with DeferredInterrupt() as interrupt:
+        training.train(interrupt)
+        training.save()
+    if interrupt.requested:
+        print(f"Stopped at step {trainer.step_count}, saved to {options.out}; --resume goes on", file=sys.stderr)
+        return interrupt.exit_code
     training.report()
     return 0
 
@@ -96,42 +118,48 @@ class Training:
 
         self.options = options
         self.dataset = dataset
-        self.history: list[dict[str, Any]] = []
-        self.trainer = self._open_trainer(device)
+        self.trainer, self.history = self._open_run(device)
         self.test_views = choose_evenly(dataset.test, QUICK_VIEWS)
         if options.seconds is None and options.steps is None:
             options.seconds = DEFAULT_SECONDS
         self.trainer.set_budget(options.seconds, options.steps)
-        print(f"Preparing {self.trainer.config.preset} kernels on {device} ...", file=sys.stderr, flush=True)
+
+    def prepare(self) -> None:
+        """Take the views in and compile the kernels."""
+        trainer = self.trainer
+        print(f"Preparing {trainer.config.preset} kernels on {trainer.device} ...", file=sys.stderr, flush=True)
         started = time.perf_counter()
-        for view in dataset.train:
-            self.trainer.add_view(view)
-        self.trainer.warm_up()
+        for view in self.dataset.train:
+            trainer.add_view(view)
+        trainer.warm_up()
         print(f"Ready after {time.perf_counter() - started:.1f} s", file=sys.stderr)
 
-    def train(self) -> bool:
-        """Train until the budget is used up, saving now and then; returns whether Ctrl-C ended it."""
-        from engine.cli.interrupts import DeferredInterrupt
+    def train(self, interrupt: DeferredInterrupt) -> None:
+        """Train until the budget is used up or a signal asks for the end, saving now and then, and when training can't
+        go on."""
+        try:
+            self._train(interrupt)
+        except Exception:
+            self._save_on_the_way()
+            raise
 
-        trainer = self.trainer
-        saved = evaluated = trainer.training_seconds
+    def _train(self, interrupt: DeferredInterrupt) -> None:
+        from engine.training.loop import TrainingLoop
+
+        every = self.options.evaluate_every or 0.0
+        loop = TrainingLoop(self.trainer, self._save_on_the_way, SAVE_EVERY, self.evaluate, every)
         refreshed = 0.0
-        with DeferredInterrupt() as interrupt, self._open_bar() as bar:
-            while not trainer.is_finished and not interrupt.requested:
-                trainer.step()
+        with self._open_bar() as bar:
+
+            def refresh_now_and_then() -> None:
+                nonlocal refreshed
                 now = time.perf_counter()
                 if now - refreshed > REFRESH_EVERY:
                     refreshed = now
                     self._refresh(bar)
-                if trainer.training_seconds - saved > SAVE_EVERY:
-                    saved = trainer.training_seconds
-                    self._save_on_the_way()
-                every = self.options.evaluate_every
-                if every is not None and trainer.training_seconds - evaluated > every:
-                    evaluated = trainer.training_seconds
-                    self.evaluate()
+
+            loop.run(lambda: interrupt.requested, refresh_now_and_then)
             self._refresh(bar)
-        return interrupt.requested
 
     def save(self) -> None:
         """Write the run."""
@@ -142,10 +170,10 @@ class Training:
             self.trainer,
             {
                 "views": describe_views(self.dataset.views),
-                "history": self.history,
                 "dataset": str(self.options.dataset.resolve()),
                 "holdout": self.options.holdout,
             },
+            self.history,
         )
 
     def _save_on_the_way(self) -> None:
@@ -158,7 +186,7 @@ class Training:
         except RunError as error:
             warn(f"{error}; training goes on")
 
-    def evaluate(self) -> float | None:
+    def evaluate(self) -> Scores | None:
         """Score the quick selection of held-out views on black for the history; None where there are none."""
         from engine.cli.output import to_plain_json
         from engine.evaluation.evaluate import evaluate
@@ -167,62 +195,64 @@ class Training:
             return None
         scores = evaluate(self.trainer.renderer(), self.test_views, "black", keep_images=False)
         point = {"step": self.trainer.step_count, "seconds": self.trainer.training_seconds}
-        self.history.append(to_plain_json(point | {"psnr": scores.psnr, "ssim": scores.ssim}))
-        return scores.psnr
+        self.history.append(to_plain_json(point | scores.means))
+        return scores
 
     def report(self) -> None:
-        """Save, score and say what has come of it."""
-        self.save()  # before the scores, which take a while
-        psnr = self.evaluate()
-        if psnr is not None:
+        """Score, save the scores too and say what has come of it."""
+        from engine.link.scoring import describe_psnr
+
+        scores = self.evaluate()
+        if scores is not None:
             self.save()
         trainer, count = self.trainer, len(self.test_views)
         print(
             f"{trainer.step_count} steps in {trainer.training_seconds:.1f} s of training, saved to {self.options.out}"
         )
-        if psnr is None:
-            print("No held-out views, so no score: --holdout 8 holds out every eighth")
+        if scores is None:
+            print("No test views, so no score: --holdout 8 keeps every eighth as one")
             return
         some = f"{count} of {len(self.dataset.test)}" if count < len(self.dataset.test) else str(count)
-        print(f"PSNR {psnr:.2f} dB on black over {some} held-out views; `hashlight eval {self.options.out}` scores all")
+        words = describe_psnr(scores.subject_psnr, scores.psnr)
+        print(f"PSNR {words} on the subject, {scores.psnr:.2f} dB over whole pictures on black, {some} test views")
+        print(f"`hashlight eval {self.options.out}` scores all")
 
-    def _open_trainer(self, device: str) -> Trainer:
+    def _open_run(self, device: str) -> tuple[Trainer, RunHistory]:
+        from engine.primitives.registry import choose_preset
+        from engine.run_history import RunHistory
         from engine.runs import load_run
-        from engine.training.config import choose_preset
         from engine.training.trainer import Trainer
 
         if not self.options.resume:
             overrides = self.dataset.train_settings() | {"seed": self.options.seed}
-            config = choose_preset(self.options.preset, device, overrides)
-            return Trainer(config, self.dataset.bounds, self.dataset.color_space, device)
+            config = choose_preset(self.options.preset, device, overrides, self.options.field)
+            return Trainer(config, self.dataset.bounds, self.dataset.color_space, device), RunHistory()
         run = load_run(self.options.out, device)
         if run.trainer.color_space != self.dataset.color_space:
             raise TrainError(
                 f"{self.options.out} learnt {run.trainer.color_space} colour, but {self.options.dataset} is "
                 f"{self.dataset.color_space}: resume with the dataset it was started with"
             )
-        self.history = list(run.info.get("history", []))
-        return run.trainer
+        kind = run.trainer.config.kind
+        if self.options.field not in (None, kind):
+            raise TrainError(
+                f"--field {self.options.field}: {self.options.out} has a {kind} field, which it goes on with: leave "
+                "--field out, or choose another --out"
+            )
+        return run.trainer, RunHistory.open(run.folder, run.info)
 
-    def _open_bar(self) -> Any:
-        from tqdm import tqdm
+    def _open_bar(self) -> Progress:
+        from engine.cli.output import Progress
 
         seconds, steps = self.options.seconds, self.options.steps
-        unit = "s" if seconds is not None else "steps"
-        return tqdm(
-            total=seconds if seconds is not None else steps,
-            initial=self._done(),
-            desc="Training",
-            bar_format="{desc} {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} " + unit + " [ETA {remaining}{postfix}]",
-            file=sys.stderr,
-            dynamic_ncols=True,
-        )
+        if seconds is not None:
+            return Progress("Training", seconds, "s", self._done())
+        return Progress("Training", steps, "steps", self._done())
 
     def _done(self) -> float:
         return self.trainer.training_seconds if self.options.seconds is not None else self.trainer.step_count
 
-    def _refresh(self, bar: Any) -> None:
+    def _refresh(self, bar: Progress) -> None:
         stats = self.trainer.stats()
-        bar.n = min(self._done(), bar.total)
         loss = "" if stats.loss is None else f"loss {stats.loss:.5f}, "
-        bar.set_postfix_str(f"{loss}{stats.steps_per_second:.0f} steps/s, step {stats.step}", refresh=True)
+        bar.tell(self._done(), f"{loss}{stats.steps_per_second:.0f} steps/s, step {stats.step}")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from engine.device import PROFILES
+
 if TYPE_CHECKING:
     from engine.data.views import View
-    from engine.training.config import TrainConfig
+    from engine.primitives.config import TrainConfig
     from engine.training.trainer import Trainer
 
 GOAL_DB = 34.0
@@ -80,7 +83,10 @@ class TrainingBenchmark:
 
     def _train(self, budget: float, seed: int, with_curve: bool) -> tuple[Trainer, list[dict[str, float]]]:
         """Train for ``budget`` seconds of wall clock; the scores at the end, and with the curve before it too."""
+        from engine.training.loop import TrainingLoop
+
         trainer = self._new_trainer(seed)
+        loop = TrainingLoop(trainer)
         trainer.set_budget(budget, None)
         stops = [*(_checkpoints(budget) if with_curve else ()), budget]
         self._wait()
@@ -88,8 +94,8 @@ class TrainingBenchmark:
         spent = 0.0
         for stop in stops:
             started = time.perf_counter()
-            while spent + time.perf_counter() - started < stop and not trainer.is_finished:
-                trainer.step()
+            end = started + stop - spent
+            loop.run(functools.partial(_is_past, end))
             self._wait()  # what was launched is part of the time
             spent += time.perf_counter() - started
             points.append(self._score(trainer, spent))
@@ -106,7 +112,7 @@ class TrainingBenchmark:
         stats = trainer.stats()
         return {
             "samples_per_step": stats.samples_per_step,
-            "taught_samples": stats.taught_samples,
+            "active_samples": stats.active_samples,
             "rays_per_step": stats.rays_per_step,
         }
 
@@ -122,17 +128,14 @@ class TrainingBenchmark:
             times = []
             for index in range(-WARM_UP_FRAMES, FRAMES):
                 started = time.perf_counter()
-                renderer.render(cameras[index % len(cameras)], MOVING_TRANSMITTANCE).to_srgb8(0.0)
+                renderer.render(cameras[index % len(cameras)], MOVING_TRANSMITTANCE).to_bytes(0.0)
                 if index >= 0:
                     times.append((time.perf_counter() - started) * 1000.0)
             medians[f"{width}x{height}"] = statistics.median(times)
         return medians
 
     def _wait(self) -> None:
-        if self.device == "cuda":
-            import torch
-
-            torch.cuda.synchronize()
+        PROFILES[self.device].wait()
 
     def _peak_memory(self) -> int | None:
         if self.device != "cuda":
@@ -192,6 +195,10 @@ def _summarise(runs: list[dict[str, Any]], budgets: Sequence[float]) -> dict[str
         "seconds_to_34db": statistics.median(reached) if len(reached) == len(times) else None,
         "steps_per_second": rows[-1]["step"] / rows[-1]["seconds"],
     }
+
+
+def _is_past(moment: float) -> bool:
+    return time.perf_counter() >= moment
 
 
 def _say(words: str) -> None:

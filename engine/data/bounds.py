@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from engine.data.dataset import DatasetError
-from engine.data.transforms import number
+from engine.data.json_object import JsonObject
 from engine.data.views import View
 from engine.link.geometry import Bounds, Camera, GeometryError
 
 NERF_SYNTHETIC_HALF_SIZE = 1.5
+NERF_SYNTHETIC_DISTANCE = 4.03
 # instant-ngp maps the world into its unit cube by position * scale + offset.
 NGP_SCALE = 0.33
 NGP_OFFSET = 0.5
@@ -49,30 +49,30 @@ class Extent:
         return Bounds(self.bounds.center - half, self.bounds.center + half)
 
 
-def extent_from_file(values: Mapping[str, Any], where: str) -> Extent | None:
+def extent_from_file(values: JsonObject) -> Extent | None:
     """What a transforms file says, in its own world space; None where it says nothing.
 
     The bounds are ``aabb`` [[min], [max]], or by instant-ngp's rule the unit cube of the space that
     ``position * scale + offset`` leads to. The scene around them is ``aabb_scale`` times as large (rounded up to a
     power of two); one below 1 shrinks the bounds.
     """
-    growth = number(values, "aabb_scale", where)
+    growth = values.number("aabb_scale")
     if growth is not None and growth <= 0.0:
-        raise DatasetError(f"{where}: aabb_scale: must be positive, got {growth}")
-    if (box := values.get("aabb")) is not None:
-        bounds = _named_box(box, where)
-    elif growth is None and "scale" not in values and "offset" not in values:
+        raise values.refuse("aabb_scale", "must be positive", growth)
+    scale, offset = values.number("scale"), _offset(values)
+    if "aabb" in values:
+        bounds = _named_box(values)
+    elif growth is None and scale is None and offset is None:
         return None
     else:
-        scale = number(values, "scale", where)
         scale = NGP_SCALE if scale is None else scale
         if scale <= 0.0:
-            raise DatasetError(f"{where}: scale: must be positive, got {scale}")
-        center = (0.5 - _offset(values.get("offset", NGP_OFFSET), where)) / scale
-        bounds = Bounds(center - 0.5 / scale, center + 0.5 / scale)
+            raise values.refuse("scale", "must be positive", scale)
+        center = (0.5 - (np.full(3, NGP_OFFSET) if offset is None else offset)) / scale
+        bounds = _box(center - 0.5 / scale, center + 0.5 / scale, values, "scale")
     if growth is None or growth <= 1.0:
         half = 0.5 * (growth or 1.0) * bounds.size
-        return Extent(Bounds(bounds.center - half, bounds.center + half))
+        return Extent(_box(bounds.center - half, bounds.center + half, values, "aabb_scale"))
     return Extent(bounds, min(1 + math.ceil(math.log2(growth)), MAX_CASCADES))
 
 
@@ -80,6 +80,13 @@ def nerf_synthetic_bounds() -> Bounds:
     """The cube that holds every subject of the NeRF-synthetic benchmark."""
     half = np.full(3, NERF_SYNTHETIC_HALF_SIZE)
     return Bounds(-half, half)
+
+
+def is_nerf_synthetic(cameras: Sequence[Camera]) -> bool:
+    """Whether cameras stand about as far from the world's origin as those of the NeRF-synthetic benchmark, 4 of its
+    units: other programs write its format, too."""
+    distance = float(np.median([np.linalg.norm(camera.position) for camera in cameras]))
+    return 0.5 < distance / NERF_SYNTHETIC_DISTANCE < 2.0
 
 
 def guess_bounds(cameras: Sequence[Camera]) -> Bounds:
@@ -106,15 +113,17 @@ def guess_photographed_extent(cameras: Sequence[Camera]) -> Extent:
 
 
 def find_focus(cameras: Sequence[Camera]) -> np.ndarray:
-    """The point [3] nearest to all optical axes."""
+    """The point [3] nearest to all optical axes; of several (parallel axes), the one nearest to the cameras' middle,
+    wherever in the world that is."""
+    middle = np.mean([camera.position for camera in cameras], axis=0)
     normal = np.zeros((3, 3))
     right = np.zeros(3)
     for camera in cameras:
         axis = camera.camera_to_world[:3, 2] / np.linalg.norm(camera.camera_to_world[:3, 2])
         across = np.eye(3) - np.outer(axis, axis)  # projects onto the plane that the axis stands on
         normal += across
-        right += across @ camera.position
-    return np.linalg.lstsq(normal, right, rcond=1e-6)[0]
+        right += across @ (camera.position - middle)
+    return middle + np.linalg.lstsq(normal, right, rcond=1e-6)[0]
 
 
 def check_coverage(bounds: Bounds, views: Sequence[View]) -> list[str]:
@@ -129,15 +138,13 @@ def check_coverage(bounds: Bounds, views: Sequence[View]) -> list[str]:
         share = _missed_share(bounds, view)
         if share is not None:
             missed.append((share, view.name))
-    if not missed:
-        return []
-    mean = float(np.mean([share for share, _ in missed]))
+    mean = float(np.mean([share for share, _ in missed])) if missed else 0.0
     if mean <= TOLERATED_MISS:
         return []
     worst_share, worst = max(missed)
     return [
         f"the bounds {bounds.minimum.tolist()} to {bounds.maximum.tolist()} miss {mean:.0%} of the subject "
-        f"(worst in view {worst}: {worst_share:.0%}); what lies outside can't be learnt"
+        f"(worst in view {worst}: {worst_share:.0%}); what lies outside can't be learnt: enlarge aabb in the file"
     ]
 
 
@@ -159,7 +166,7 @@ def _missed_share(bounds: Bounds, view: View) -> float | None:
     directions = local @ camera.camera_to_world[:3, :3].T
     if view.depth is not None:
         depth = view.depth[y, x]
-        known = np.isfinite(depth)
+        known = np.isfinite(depth) & (depth > 0.0)
         if not known.any():
             return None
         points = camera.position + directions[known] * depth[known, None]
@@ -182,20 +189,25 @@ def meets_box(bounds: Bounds, origin: np.ndarray, directions: np.ndarray) -> np.
     return far >= np.maximum(near, 0.0)
 
 
-def _named_box(box: Any, where: str) -> Bounds:
-    if not isinstance(box, list | tuple) or len(box) != 2:
-        raise DatasetError(f"{where}: aabb: expected [[min x, y, z], [max x, y, z]]")
+def _named_box(values: JsonObject) -> Bounds:
+    box = values.matrix("aabb")
+    if box is None or box.shape != (2, 3):
+        raise values.refuse("aabb", "expected [[min x, y, z], [max x, y, z]]", values.get("aabb"))
+    return _box(box[0], box[1], values, "aabb")
+
+
+def _box(minimum: np.ndarray, maximum: np.ndarray, values: JsonObject, field: str) -> Bounds:
     try:
-        return Bounds(box[0], box[1])
+        return Bounds(minimum, maximum)
     except GeometryError as error:
-        raise DatasetError(f"{where}: aabb: {error}") from None
+        raise DatasetError(f"{values.where}: {field}: {error}") from None
 
 
-def _offset(value: Any, where: str) -> np.ndarray:
-    try:
-        offset = np.broadcast_to(np.asarray(value, dtype=np.float64), (3,))
-    except (TypeError, ValueError):
-        raise DatasetError(f"{where}: offset: expected a number or three, got {value!r}") from None
-    if not np.isfinite(offset).all():
-        raise DatasetError(f"{where}: offset: contains NaN or infinity")
+def _offset(values: JsonObject) -> np.ndarray | None:
+    if not isinstance(values.get("offset"), list):
+        single = values.number("offset")
+        return None if single is None else np.full(3, single)
+    offset = np.array(values.numbers("offset"))
+    if offset.shape != (3,):
+        raise values.refuse("offset", "expected a number or three", values.get("offset"))
     return offset

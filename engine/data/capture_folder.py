@@ -12,7 +12,6 @@ from engine.data.dataset import Dataset, DatasetError
 from engine.data.exr import write_exr
 from engine.data.png import encode_png
 from engine.data.views import View
-from engine.files import written_atomically
 from engine.link.capture_format import (
     FOLDERS,
     depth_file,
@@ -22,6 +21,7 @@ from engine.link.capture_format import (
     transforms_file,
 )
 from engine.link.messages import Split
+from engine.link.part_files import written_atomically
 
 Progress = Callable[[int, int], None]
 ENCODING_THREADS = 8

@@ -16,6 +16,11 @@ class DatasetError(ValueError):
     """A dataset that can't be used; the message names the file, and where it applies the view or field, at fault."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an exception says, without what decoders add to it."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
     """Views of one subject. All share one ``color_space``; ``bounds`` is in the world space of the cameras.

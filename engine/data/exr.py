@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import OpenEXR
 
-from engine.files import written_atomically
+from engine.link.part_files import written_atomically
 
 
 class ExrError(OSError):
     """An EXR file that can't be read or written; the message names it."""
+
+
+# What a file may unpack to, as floats: twice a 4K render with thirty passes.
+MAX_BYTES = 1 << 31
+
+
+def read_exr_size(path: Path) -> tuple[int, int]:
+    """Width and height of the first part, from the headers alone. Raises ExrError, also where the file unpacks to more
+    than ``MAX_BYTES``."""
+    if not path.is_file():
+        raise ExrError(f"{path}: the image is missing")
+    try:
+        with OpenEXR.File(str(path), header_only=True) as file:
+            sizes = [_part_size(part.header) for part in file.parts]
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ExrError(f"{path}: not a readable EXR file ({error})") from None
+    if not sizes or min(min(size) for size in sizes) < 1:
+        raise ExrError(f"{path}: not a readable EXR file (no pixels)")
+    width, height, channels = sizes[0]
+    if sum(4 * math.prod(size) for size in sizes) > MAX_BYTES:
+        raise ExrError(f"{path}: {width}x{height} pixels of {channels} channels are too large to be read")
+    return width, height
+
+
+def _part_size(header: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Width, height and number of channels."""
+    (left, top), (right, bottom) = (corner.tolist() for corner in header["dataWindow"])
+    return right - left + 1, bottom - top + 1, len(header["channels"])
 
 
 def read_exr(path: Path) -> dict[str, np.ndarray]:

@@ -1,19 +1,17 @@
 """Load a dataset in any of the formats that Hashlight reads.
 
-* NeRF-synthetic: ``transforms_train.json`` and ``transforms_test.json`` with ``camera_angle_x``.
+* NeRF-synthetic and BlenderNeRF: ``transforms_train.json`` and ``transforms_test.json`` with ``camera_angle_x``.
 * instant-ngp and nerfstudio: one ``transforms.json``, with nerfstudio's optional split lists.
 * Hashlight's own capture folder: the NeRF-synthetic layout with per-view intrinsics, ``aabb`` and EXR pictures.
+
+First the lists are read and checked, then the pictures are looked for and their sizes read, and only then are they
+decoded: what is wrong with any of them is told before that.
 """
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
-
-import numpy as np
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from engine.data.bounds import (
     Extent,
@@ -21,19 +19,28 @@ from engine.data.bounds import (
     extent_from_file,
     guess_bounds,
     guess_photographed_extent,
+    is_nerf_synthetic,
     nerf_synthetic_bounds,
 )
 from engine.data.dataset import Dataset, DatasetError
-from engine.data.images import read_color, read_depth
-from engine.data.transforms import FrameRecord, Transforms, read_json_object, read_transforms
-from engine.data.views import View, ViewError
-from engine.link.messages import ColorSpace, Split
+from engine.data.decoding import decode_views
+from engine.data.depth_unit import check_depth_unit
+from engine.data.json_object import read_json_object
+from engine.data.masks import MaskFolder
+from engine.data.other_formats import describe_file, describe_folder
+from engine.data.remarks import Remarks
+from engine.data.splits import split_by_lists
+from engine.data.transforms import FrameRecord, Transforms, read_transforms
+from engine.data.view_sources import ViewSource, drop_repeated, find_sources, fit_view, read_headers, require_memory
+from engine.data.views import View
+from engine.link.messages import Split
 
 __all__ = ["Dataset", "DatasetError", "load_dataset"]
 
 Progress = Callable[[int, int], None]
-DECODING_THREADS = 8
-HAS_OWN_SPLIT = "the dataset has a test split of its own, so no views were held out"
+HAS_OWN_SPLIT = "the dataset has a test split of its own, so no other views were kept apart"
+_TRAIN, _SINGLE = "transforms_train.json", "transforms.json"
+_HELD_OUT = ("transforms_test.json", "transforms_val.json")  # the first that there is
 
 
 def load_dataset(path: Path, holdout: int | None = None, progress: Progress | None = None) -> Dataset:
@@ -49,128 +56,104 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
     """
     if holdout is not None and holdout < 2:
         raise DatasetError(f"holdout: every k-th view needs k of 2 or more, got {holdout}")
-    files = _find_files(Path(path))
-    warnings = [warning for transforms in files.values() for warning in transforms.warnings]
-    splits = _split_frames(files, holdout, warnings)
-    views = _read_views(splits, progress)
+    remarks = Remarks()
+    files = _find_files(Path(path), remarks)
+    sources = _hold_out(_find_views(files, remarks), holdout, files, remarks)
+    fitted = [fit_view(*view, remarks) for view in zip(sources, read_headers(sources), strict=True)]
+    require_memory(fitted, Path(path))
+    named = _extent_from_files(files)
+    for transforms in files.values():
+        transforms.values.text("color_space")
+        transforms.tell_unused(remarks)
+    views = [view for view in decode_views(fitted, remarks, progress) if not view.is_masked]
+    if not any(view.split == "train" for view in views):
+        raise DatasetError(f"{path}: the masks leave nothing of any training view: what is not 0 in them is learnt")
     train = [view for view in views if view.split == "train"]
     test = [view for view in views if view.split == "test"]
-    _require_subject(train, warnings, Path(path))
+    _require_subject(train, remarks, Path(path))
     _require_declared_color_space(files, views[0])
-    extent = _choose_extent(files, train, warnings)
-    warnings += check_coverage(extent.whole, train)
-    return Dataset(train, test, extent.bounds, views[0].color_space, warnings, Path(path), extent.cascades)
+    extent = named or _guess_extent(files, train, remarks)
+    for sentence in check_coverage(extent.whole, train) + check_depth_unit(train):
+        remarks.add(sentence)
+    color_space = views[0].color_space
+    return Dataset(train, test, extent.bounds, color_space, remarks.sentences(), Path(path), extent.cascades)
 
 
-def _find_files(path: Path) -> dict[Split | None, Transforms]:
+def _find_files(path: Path, remarks: Remarks) -> dict[Split | None, Transforms]:
     """The transforms files by the split they hold; None: the file holds all views."""
     if path.is_file():
-        return {None: read_transforms(path)}
+        if (what := describe_file(path)) is not None:
+            raise DatasetError(f"{path}: not a list of views: {what}")
+        return {None: read_transforms(path, remarks)}
     if not path.is_dir():
         raise DatasetError(f"{path}: no such folder or file")
-    train = path / "transforms_train.json"
-    if train.is_file():
-        files: dict[Split | None, Transforms] = {"train": read_transforms(train)}
-        if (test := path / "transforms_test.json").is_file() and _has_frames(test):
-            files["test"] = read_transforms(test)
-        return files
-    if (single := path / "transforms.json").is_file():
-        return {None: read_transforms(single)}
-    raise DatasetError(f"{path}: no transforms.json or transforms_train.json in this folder")
+    lists = [name for name in (_TRAIN, _SINGLE) if (path / name).is_file()]
+    if not lists:
+        raise DatasetError(f"{path}: {describe_folder(path)}")
+    held_out = [name for name in _HELD_OUT if (path / name).is_file() and _has_frames(path / name)]
+    for name in (*lists[1:], *held_out[1:]):
+        used = lists[0] if name in lists else held_out[0]
+        remarks.add(f"{path / name} isn't read, as there is {used}; to read it, give the file itself")
+    if lists[0] == _SINGLE and not held_out:
+        return {None: read_transforms(path / _SINGLE, remarks)}
+    files: dict[Split | None, Transforms] = {"train": read_transforms(path / lists[0], remarks)}
+    if held_out:
+        files["test"] = read_transforms(path / held_out[0], remarks)
+    return files
 
 
-def _split_frames(
-    files: Mapping[Split | None, Transforms], holdout: int | None, warnings: list[str]
-) -> list[tuple[FrameRecord, Split]]:
-    frames: list[tuple[FrameRecord, Split]] = []
+def _find_views(files: Mapping[Split | None, Transforms], remarks: Remarks) -> list[ViewSource]:
+    """The views whose pictures are there, each once and with its split."""
+    frames = [frame for transforms in files.values() for frame in transforms.frames]
+    lists_masks = any(frame.mask_path is not None for frame in frames)
+    sources: list[ViewSource] = []
     for split, transforms in files.items():
-        held_out = _named_test_files(transforms)
-        frames += [
-            (frame, split or ("test" if frame.file_path in held_out else "train")) for frame in transforms.frames
-        ]
-    if any(split == "test" for _, split in frames):
-        if holdout is not None:
-            warnings.append(HAS_OWN_SPLIT)
-    elif holdout is not None:
-        frames = [(frame, "test" if index % holdout == 0 else "train") for index, (frame, _) in enumerate(frames)]
-    if all(split == "test" for _, split in frames):
-        raise DatasetError(f"{next(iter(files.values())).path}: no views are left to train on")
-    return frames
-
-
-def _named_test_files(transforms: Transforms) -> set[str]:
-    """nerfstudio's optional split: what its val and test lists name is held out."""
-    named: set[str] = set()
-    for field in ("val_filenames", "test_filenames"):
-        files = transforms.values.get(field, [])
-        if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
-            raise DatasetError(f"{transforms.path}: {field}: expected a list of file names")
-        named.update(files)
-    return named
-
-
-def _read_views(splits: Sequence[tuple[FrameRecord, Split]], progress: Progress | None) -> list[View]:
-    """Decode all pictures on a few threads (the decoders release the interpreter lock), in order."""
-    names = _view_names([frame for frame, _ in splits])
-    workers = min(DECODING_THREADS, os.cpu_count() or 1)
-    views: list[View] = []
-    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        pending = [
-            pool.submit(_read_view, frame, split, name) for (frame, split), name in zip(splits, names, strict=True)
-        ]
+        masks = None if lists_masks else MaskFolder(transforms.path.parent)
         try:
-            for future in pending:
-                views.append(future.result())
-                _require_one_color_space(views)
-                if progress is not None:
-                    progress(len(views), len(pending))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return views
+            sources += find_sources(transforms, _split_frames(transforms, split, remarks), masks, remarks)
+        except DatasetError:
+            if split != "test":
+                raise
+            remarks.add(
+                f"{transforms.path}: none of its {len(transforms.frames)} pictures is there (first "
+                f"{transforms.frames[0].file_path}), so there is no test split: hold out every n-th view instead"
+            )
+    return drop_repeated(sources, remarks)
 
 
-def _read_view(frame: FrameRecord, split: Split, name: str) -> View:
-    color, color_space = read_color(frame.image)
-    height, width = color.shape[:2]
-    depth = None if frame.depth is None else read_depth(frame.depth, frame.depth_unit)
-    try:
-        return View(name, frame.camera(width, height), color, color_space, depth, split)
-    except ViewError as error:
-        raise DatasetError(f"{frame.label}: {error}") from None
+def _split_frames(transforms: Transforms, split: Split | None, remarks: Remarks) -> list[tuple[FrameRecord, Split]]:
+    """The frames of one file that are used, and whether they are trained on."""
+    splits = split_by_lists(transforms, remarks) if split is None else None
+    if splits is None:
+        return [(frame, split or "train") for frame in transforms.frames]
+    pairs = list(zip(transforms.frames, splits, strict=True))
+    remarks.add_all(
+        f"{transforms.path}: frames in none of its lists of file names ({{count}}, first {{first}}) are left out: add "
+        "them to train_filenames to train on them",
+        (frame.file_path for frame, listed in pairs if listed is None),
+    )
+    return [(frame, listed) for frame, listed in pairs if listed is not None]
 
 
-def _view_names(frames: Sequence[FrameRecord]) -> list[str]:
-    """A name for each view that is unique and fit for a file name: the picture's, with its folders where it must be."""
-    paths = [PurePosixPath(frame.file_path.replace("\\", "/")) for frame in frames]
-    paths = [
-        path.with_name(path.name.removesuffix(frame.image.suffix)) for path, frame in zip(paths, frames, strict=True)
-    ]
-    if not _duplicates(path.name for path in paths):
-        return [path.name for path in paths]
-    names = ["_".join(part for part in path.parts if part not in (".", "..", "/")) for path in paths]
-    if repeated := _duplicates(names):
-        raise DatasetError(f"{frames[0].label.split(': ')[0]}: the picture {repeated[0]} is listed more than once")
-    return names
-
-
-def _duplicates(names: Iterable[str]) -> list[str]:
-    return [name for name, count in Counter(names).items() if count > 1]
-
-
-def _require_one_color_space(views: Sequence[View]) -> None:
-    first, last = views[0], views[-1]
-    if last.color_space != first.color_space:
-        kind: Mapping[ColorSpace, str] = {"linear": "scene-linear (EXR, HDR)", "srgb": "8-bit sRGB"}
-        raise DatasetError(
-            f"view {last.name} is {kind[last.color_space]}, but view {first.name} is {kind[first.color_space]}: "
-            "a dataset must be all of one kind"
-        )
+def _hold_out(
+    sources: list[ViewSource], holdout: int | None, files: Mapping[Split | None, Transforms], remarks: Remarks
+) -> list[ViewSource]:
+    """Hold out every ``holdout``-th view where there is no test split."""
+    if any(source.split == "test" for source in sources):
+        if holdout is not None:
+            remarks.add(HAS_OWN_SPLIT)
+    elif holdout is not None:
+        sources = [
+            source.with_split("test" if index % holdout == 0 else "train") for index, source in enumerate(sources)
+        ]
+    if all(source.split == "test" for source in sources):
+        raise DatasetError(f"{next(iter(files.values())).path}: no views are left to train on")
+    return sources
 
 
 def _require_declared_color_space(files: Mapping[Split | None, Transforms], view: View) -> None:
     for transforms in files.values():
-        declared = transforms.values.get("color_space", view.color_space)
+        declared = transforms.values.text("color_space") or view.color_space
         if declared != view.color_space:
             raise DatasetError(
                 f"{transforms.path}: color_space: says {declared!r}, but the pictures are {view.color_space!r} "
@@ -178,32 +161,31 @@ def _require_declared_color_space(files: Mapping[Split | None, Transforms], view
             )
 
 
-def _require_subject(train: Sequence[View], warnings: list[str], path: Path) -> None:
+def _require_subject(train: Sequence[View], remarks: Remarks, path: Path) -> None:
     empty = [view.name for view in train if not view.color[..., 3].any()]
     if len(empty) == len(train):
         raise DatasetError(f"{path}: all views are empty: alpha is 0 everywhere")
-    if empty:
-        warnings.append(f"{len(empty)} of {len(train)} views show nothing (alpha is 0 everywhere), first {empty[0]}")
+    remarks.add_all(
+        f"views that show nothing, as alpha is 0 everywhere ({{count}} of {len(train)}, first {{first}})", empty
+    )
 
 
-def _choose_extent(files: Mapping[Split | None, Transforms], train: Sequence[View], warnings: list[str]) -> Extent:
+def _extent_from_files(files: Mapping[Split | None, Transforms]) -> Extent | None:
+    """What the first file says of where the subject lies; others say the same."""
+    extents = [extent_from_file(transforms.values) for transforms in files.values()]
+    return extents[0]
+
+
+def _guess_extent(files: Mapping[Split | None, Transforms], train: Sequence[View], remarks: Remarks) -> Extent:
     first = next(iter(files.values()))
-    named = extent_from_file(first.values, str(first.path))
-    if named is not None:
-        return named
-    if "train" in files and "fl_x" not in first.values and "camera_angle_x" in first.values:
-        return Extent(nerf_synthetic_bounds())
-    warnings.append(f"{first.path} names no bounds (aabb or aabb_scale): guessed from where the cameras look")
     cameras = [view.camera for view in train]
-    if all(_is_photograph(view) for view in train):
-        return guess_photographed_extent(cameras)
-    return Extent(guess_bounds(cameras))
-
-
-def _is_photograph(view: View) -> bool:
-    """Whether the picture shows what is around the subject too: nothing in it is transparent, or without depth."""
-    is_opaque = bool((view.color[..., 3] == (1.0 if view.color_space == "linear" else 255)).all())
-    return is_opaque and (view.depth is None or bool(np.isfinite(view.depth).all()))
+    is_photographed = all(view.is_opaque for view in train)
+    if "train" in files and "fl_x" not in first.values and "camera_angle_x" in first.values and not is_photographed:
+        bounds = nerf_synthetic_bounds()
+        if is_nerf_synthetic(cameras) and not check_coverage(bounds, train):
+            return Extent(bounds)
+    remarks.add(f"{first.path} names no bounds (aabb or aabb_scale): guessed from where the cameras look")
+    return guess_photographed_extent(cameras) if is_photographed else Extent(guess_bounds(cameras))
 
 
 def _has_frames(path: Path) -> bool:

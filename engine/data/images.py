@@ -1,21 +1,66 @@
-"""Colour and depth pictures from files, as View wants them."""
+"""Pictures from files. Their size is known, and bounded, before anything is decoded."""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
-import imageio.v3 as imageio
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from engine.data.dataset import DatasetError
-from engine.data.exr import ExrError, read_exr
+from engine.data.dataset import DatasetError, first_line
+from engine.data.exr import ExrError, read_exr, read_exr_size
+from engine.data.numpy_files import map_array
+from engine.data.radiance import HdrError, read_radiance_hdr, read_radiance_size
+from engine.link.geometry import MAX_IMAGE_SIDE
 from engine.link.messages import ColorSpace
 
 LINEAR_SUFFIXES = {".exr", ".hdr"}
+# What Pillow may take a file for, whatever its name says: no format that runs other programs.
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "TGA", "PPM", "GIF", "JPEG2000", "AVIF")
+MAX_PIXELS = 1 << 27  # half a gigabyte of 8-bit RGBA; the largest cameras have 151 million pixels
 HALF_MAX = 65504.0
-# Renderers write "nothing there" as a huge number (Blender: 1e10).
-FARTHEST_DEPTH = 1e9
+_ORIENTATION_TAG = 0x0112
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureHeader:
+    """What a picture's file says before it is decoded: its size as stored, and EXIF's ``orientation``, 1 to 8."""
+
+    width: int
+    height: int
+    orientation: int = 1
+
+    @property
+    def turned_size(self) -> tuple[int, int]:
+        """Width and height once the picture is turned as its orientation says."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+
+
+def read_header(path: Path) -> PictureHeader:
+    """The size of a picture. Raises DatasetError that names the file, also where it is too large to be read."""
+    suffix = path.suffix.lower()
+    orientation = 1
+    try:
+        if suffix == ".exr":
+            width, height = read_exr_size(path)
+        elif suffix == ".hdr":
+            width, height = read_radiance_size(path)
+        elif suffix == ".npy":
+            height, width = map_array(path).shape
+        else:
+            with opened_image(path) as image:
+                (width, height), orientation = image.size, _orientation_of(image)
+    except UnidentifiedImageError:
+        height, width = _tiff_shape(path)[:2]
+    except (ExrError, HdrError) as error:
+        raise DatasetError(str(error)) from None
+    except OSError as error:
+        raise DatasetError(f"{path}: can't be read ({error.strerror or error})") from None
+    _require_bounded(path, width, height)
+    return PictureHeader(width, height, orientation)
 
 
 def read_color(path: Path) -> tuple[np.ndarray, ColorSpace]:
@@ -23,44 +68,70 @@ def read_color(path: Path) -> tuple[np.ndarray, ColorSpace]:
 
     A picture without alpha is opaque. Raises DatasetError that names the file.
     """
-    _require(path)
+    read_header(path)
     if path.suffix.lower() in LINEAR_SUFFIXES:
         return _to_half_rgba(_read_linear(path), path), "linear"
     try:
-        with Image.open(path) as image:
+        with opened_image(path) as image:
             return _to_byte_rgba(image), "srgb"
     except UnidentifiedImageError:
-        return _read_with_imageio(path), "srgb"
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DatasetError(f"{path}: the image can't be read ({error})") from None
+        return _read_deep_tiff(path), "srgb"
 
 
-def read_depth(path: Path, unit: float) -> np.ndarray:
-    """Read planar depth [H, W] float32 in metres, +inf where there is none.
-
-    EXR holds metres as they are; in an integer image one step is ``unit`` metres and 0 means unknown.
-    Raises DatasetError that names the file.
-    """
-    _require(path)
-    if path.suffix.lower() == ".exr":
-        depth = _depth_channel(path)
-    else:
-        try:
-            with Image.open(path) as image:
-                raw = np.asarray(image)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise DatasetError(f"{path}: the depth image can't be read ({error})") from None
-        if raw.ndim != 2:
-            raise DatasetError(f"{path}: a depth image has one channel, this one has {raw.shape[2]}")
-        depth = raw.astype(np.float32) * np.float32(unit)
-    if np.isnan(depth).any():
-        raise DatasetError(f"{path}: the depth contains NaN")
-    return np.where((depth <= 0.0) | (depth >= FARTHEST_DEPTH), np.float32(np.inf), depth)
+def turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """``pixels`` [H, W, ...] turned and mirrored as EXIF's ``orientation``, 1 to 8, says they are to be shown."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
 
 
-def _require(path: Path) -> None:
-    if not path.is_file():
-        raise DatasetError(f"{path}: the image is missing")
+def resize_nearest(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """``pixels`` [H, W] at another size, each from where its middle was: nothing is mixed."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    rows = ((np.arange(height) + 0.5) * pixels.shape[0] / height).astype(np.int64)
+    columns = ((np.arange(width) + 0.5) * pixels.shape[1] / width).astype(np.int64)
+    return np.ascontiguousarray(pixels[rows[:, None], columns])
+
+
+@contextlib.contextmanager
+def opened_image(path: Path) -> Iterator[Image.Image]:
+    """The picture by Pillow, not yet decoded. Raises DatasetError, UnidentifiedImageError for another format."""
+    Image.MAX_IMAGE_PIXELS = MAX_IMAGE_SIDE**2  # beyond, it warns; `_require_bounded` refuses
+    try:
+        Image.init()  # which formats this build of it knows
+        with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as image:
+            yield image
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: the image is missing") from None
+    except UnidentifiedImageError:
+        if path.suffix.lower() in (".tif", ".tiff"):
+            raise
+        raise DatasetError(f"{path}: the image can't be read ({_describe_content(path)})") from None
+    except MemoryError:
+        raise DatasetError(f"{path}: not enough memory to decode it") from None
+    except (OSError, SyntaxError, ValueError, OverflowError, EOFError, Image.DecompressionBombError) as error:
+        raise DatasetError(f"{path}: the image can't be read ({first_line(error)})") from None
+
+
+def _orientation_of(image: Image.Image) -> int:
+    try:
+        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # damaged metadata, each kind of which raises its own; the picture may be whole
+        return 1
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+
+
+def _require_bounded(path: Path, width: int, height: int) -> None:
+    if not (1 <= width <= MAX_IMAGE_SIDE and 1 <= height <= MAX_IMAGE_SIDE and width * height <= MAX_PIXELS):
+        raise DatasetError(
+            f"{path}: {width}x{height} pixels are too large: at most {MAX_IMAGE_SIDE} a side and "
+            f"{MAX_PIXELS >> 20} million in all; scale the pictures down"
+        )
 
 
 def _to_byte_rgba(image: Image.Image) -> np.ndarray:
@@ -74,27 +145,45 @@ def _add_alpha(color: np.ndarray, opaque: float) -> np.ndarray:
     return np.concatenate([color, np.full_like(color[..., :1], opaque)], axis=2)
 
 
-def _read_with_imageio(path: Path) -> np.ndarray:
-    """For the formats that Pillow doesn't know."""
+def _tiff_shape(path: Path) -> tuple[int, ...]:
+    """The shape of a TIFF picture that Pillow doesn't know, such as one of 16 bits a channel."""
+    import tifffile
+
     try:
-        pixels = np.asarray(imageio.imread(path))
-    except Exception as error:  # each of its plugins raises its own kind
-        raise DatasetError(f"{path}: the image can't be read ({str(error).splitlines()[0]})") from None
+        with tifffile.TiffFile(path) as file:
+            shape = tuple(int(side) for side in file.pages[0].shape)
+    except Exception as error:  # damaged files make it raise of every kind
+        raise DatasetError(f"{path}: the image can't be read ({first_line(error)})") from None
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
+        raise DatasetError(f"{path}: expected a still with 1, 3 or 4 channels, got shape {list(shape)}")
+    return shape
+
+
+def _read_deep_tiff(path: Path) -> np.ndarray:
+    import tifffile
+
+    _tiff_shape(path)
+    try:
+        with tifffile.TiffFile(path) as file:
+            pixels = np.asarray(file.pages[0].asarray())
+    except Exception as error:
+        raise DatasetError(f"{path}: the image can't be read ({first_line(error)})") from None
     if pixels.dtype == np.uint16:
         pixels = (pixels // 257).astype(np.uint8)
     if pixels.dtype != np.uint8:
         raise DatasetError(f"{path}: expected an image of 8 or 16 bits a channel, got {pixels.dtype}")
-    if pixels.ndim == 2:
-        pixels = np.repeat(pixels[..., None], 3, axis=2)
-    if pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
-        raise DatasetError(f"{path}: expected a still with 1, 3 or 4 channels, got shape {list(pixels.shape)}")
+    if pixels.ndim == 2 or pixels.shape[2] == 1:
+        pixels = np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
     return pixels if pixels.shape[2] == 4 else _add_alpha(pixels, 255)
 
 
 def _read_linear(path: Path) -> np.ndarray:
     if path.suffix.lower() != ".exr":
-        return read_radiance_hdr(path)
-    channels = _exr_channels(path)
+        try:
+            return read_radiance_hdr(path)
+        except HdrError as error:
+            raise DatasetError(str(error)) from None
+    channels = exr_channels(path)
     for name, pixels in channels.items():
         if name.endswith(("RGBA", "RGB", "Combined")) and pixels.ndim == 3:
             return pixels
@@ -111,62 +200,25 @@ def _to_half_rgba(pixels: np.ndarray, path: Path) -> np.ndarray:
     return half if half.shape[2] == 4 else _add_alpha(half, 1.0)
 
 
-def _depth_channel(path: Path) -> np.ndarray:
-    channels = _exr_channels(path)
-    if len(channels) == 1:
-        pixels = next(iter(channels.values()))
-    else:
-        named = [name for name in channels if name.rsplit(".", 1)[-1] in ("Z", "V", "Y", "Depth")]
-        if not named:
-            raise DatasetError(f"{path}: no depth channel in it, only {', '.join(sorted(channels)) or 'none'}")
-        pixels = channels[named[0]]
-    return (pixels if pixels.ndim == 2 else pixels[..., 0]).astype(np.float32)
-
-
-def _exr_channels(path: Path) -> dict[str, np.ndarray]:
+def exr_channels(path: Path) -> dict[str, np.ndarray]:
+    """``read_exr`` with DatasetError."""
     try:
         return read_exr(path)
     except ExrError as error:
         raise DatasetError(str(error)) from None
 
 
-def read_radiance_hdr(path: Path) -> np.ndarray:
-    """Read a Radiance .hdr picture (RGBE, run-length coded or flat): [H, W, 3] float32 scene-linear."""
-    data = path.read_bytes()
-    head, separator, body = data.partition(b"\n\n")
-    size_line, _, pixels = body.partition(b"\n")
-    words = size_line.split()
-    if not head.startswith((b"#?RADIANCE", b"#?RGBE")) or not separator or len(words) != 4 or words[0] != b"-Y":
-        raise DatasetError(f"{path}: not a Radiance picture with rows from top to bottom")
-    height, width = int(words[1]), int(words[3])
+def _describe_content(path: Path) -> str:
+    """What a file is that is no picture, in words."""
     try:
-        rgbe = _decode_rgbe(np.frombuffer(pixels, np.uint8), height, width)
-    except (IndexError, ValueError):
-        raise DatasetError(f"{path}: the picture is cut off or damaged") from None
-    exponent = np.ldexp(np.float32(1.0), rgbe[..., 3].astype(np.int32) - 136)
-    return np.where(rgbe[..., 3:] > 0, rgbe[..., :3] * exponent[..., None], 0.0).astype(np.float32)
-
-
-def _decode_rgbe(data: np.ndarray, height: int, width: int) -> np.ndarray:
-    """RGBE bytes [H, W, 4]; raises IndexError or ValueError where ``data`` ends early or a run is too long."""
-    if data[0] != 2 or data[1] != 2 or not 8 <= width < 32768:
-        return data[: height * width * 4].reshape(height, width, 4)
-    rows = np.empty((height, 4, width), np.uint8)
-    at = 0
-    for row in rows:
-        at += 4  # 2 2 and the width once more
-        for channel in row:
-            x = 0
-            while x < width:
-                count = int(data[at])
-                if count > 128:  # a run of one value
-                    count -= 128
-                    channel[x : x + count] = data[at + 1]
-                    at += 2
-                else:
-                    channel[x : x + count] = data[at + 1 : at + 1 + count]
-                    at += 1 + count
-                if count == 0 or x + count > width:
-                    raise ValueError("run past the row's end")
-                x += count
-    return rows.transpose(0, 2, 1)
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError as error:
+        return error.strerror or str(error)
+    if not start:
+        return "it is empty"
+    if start.startswith(b"version https://git-lfs"):
+        return "it is a pointer of Git LFS: fetch the pictures by `git lfs pull`"
+    if start[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
+        return "it is HEIC: convert the pictures to JPEG or PNG"
+    return "not in any format that is known"

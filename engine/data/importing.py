@@ -9,18 +9,22 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 from engine.data.capture_folder import save_dataset
 from engine.data.dataset import Dataset, DatasetError
 from engine.data.formats import HAS_OWN_SPLIT, load_dataset
 from engine.data.views import View
-from engine.files import written_atomically
 from engine.link.capture_format import MANIFEST, ViewRecord, describe_manifest
+from engine.link.disk import sync_all, sync_folder
+from engine.link.file_lock import IN_USE, FileLock
+from engine.link.part_files import remove_leftovers, scratch_folder, written_atomically
 
+COARSEST = 1e-4  # steps of Blender's coordinates, as part of the bounds: a pixel of a large picture is about that
 # (what is done, views that it is done for, views in all)
 StageProgress = Callable[[str, int, int], None]
 
@@ -53,19 +57,37 @@ def import_dataset(
     tell = progress or (lambda stage, done, total: None)
     dataset = load_dataset(path, holdout, lambda done, total: tell("Reading", done, total))
     try:
-        scratch = folder.with_name(f".{folder.name}.importing-{os.getpid()}")
-        shutil.rmtree(scratch, ignore_errors=True)  # another process of this number may have died over it
-        scratch.mkdir(parents=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder.parent)
+        scratch = scratch_folder(folder)
+        scratch.mkdir()
+        lock = FileLock(scratch / IN_USE, "hashlight import")
         try:
             save_dataset(scratch, dataset, lambda done, total: tell("Writing", done, total))
             _write_manifest(scratch / MANIFEST, dataset, holdout)
+            sync_all(scratch)
+            lock.release()
             _put_in_place(scratch, folder)
+            sync_folder(folder.parent)
         finally:
+            lock.release()
             shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
         raise DatasetError(f"{error.filename or folder}: can't be written ({error.strerror or error})") from None
-    warnings = [warning for warning in dataset.warnings if warning != HAS_OWN_SPLIT]
+    warnings = [warning for warning in dataset.warnings if warning != HAS_OWN_SPLIT] + _check_distance(dataset)
     return ImportedDataset(folder, len(dataset.train), len(dataset.test), warnings)
+
+
+def _check_distance(dataset: Dataset) -> list[str]:
+    """A warning where Blender, which computes in float32, can't tell apart what is that far from its origin."""
+    away = float(np.abs(dataset.bounds.center).max())
+    spacing = away * float(np.finfo(np.float32).eps)
+    if spacing < COARSEST * float(dataset.bounds.size.max()):
+        return []
+    return [
+        f"the subject is {away:.0f} m from the world's origin, where Blender's coordinates are {spacing:.2g} m apart: "
+        "training is exact, but in Blender cameras and pictures jump about; move the poses near the origin in the file"
+    ]
 
 
 def _require_free(folder: Path) -> None:

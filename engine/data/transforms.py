@@ -1,210 +1,151 @@
-"""The ``transforms.json`` family: NeRF-synthetic, instant-ngp, nerfstudio and Hashlight's own captures.
+"""The ``transforms.json`` family: NeRF-synthetic, instant-ngp, nerfstudio, BlenderNeRF and Hashlight's own captures.
 
 All of them store camera-to-world poses for a camera that looks down -Z with +Y up, which is this project's convention
-too, so poses are taken as they stand. ``applied_transform`` (nerfstudio) has already been applied by the file's
-writer and isn't undone. What differs between the formats is where intrinsics, image sizes and bounds come from.
+too, so poses are taken as they stand. ``applied_transform`` and ``applied_scale`` (nerfstudio) have already been
+applied by the file's writer and aren't undone. What differs between the formats is where intrinsics, image sizes and
+bounds come from.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
-from collections.abc import Mapping
+from collections import Counter
 from pathlib import Path, PureWindowsPath
-from typing import Any
 
 import numpy as np
 
 from engine.data.dataset import DatasetError
-from engine.link.geometry import Camera, GeometryError
+from engine.data.json_object import JsonObject, read_json_object
+from engine.data.lenses import Lens, read_lens
+from engine.data.remarks import Remarks
 
-IMAGE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".exr")
-INTRINSICS = ("camera_angle_x", "camera_angle_y", "fl_x", "fl_y", "cx", "cy", "w", "h", "k1", "k2", "p1", "p2")
-UNSUPPORTED_DISTORTION = ("k3", "k4", "k5", "k6")
-PINHOLE_MODELS = {"OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "PERSPECTIVE"}
 DEFAULT_DEPTH_UNIT = 0.001  # nerfstudio's: millimetres
+_DEPTH_PATHS = ("depth_file_path", "depth_path")
+_MASK_PATHS = ("mask_path", "mask_file_path", "mask")
+# Said of how a file came about, not of what its pictures show: nothing is lost where it isn't used.
+_HISTORY = {"applied_transform", "applied_scale", "colmap_im_id", "sharpness", "rotation"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FrameRecord:
-    """One entry of ``frames``, checked but with its picture not yet read. ``label`` names it in errors."""
+    """One entry of ``frames``, checked, before its picture is looked for. ``where`` names it in errors.
 
-    label: str
+    ``file_path``, ``depth_path`` and ``mask_path`` are as listed; the latter two None where there is none.
+    """
+
+    where: str
     file_path: str
-    image: Path
-    depth: Path | None
-    depth_unit: float
+    depth_path: str | None
+    mask_path: str | None
     pose: np.ndarray
-    intrinsics: Mapping[str, float]
+    lens: Lens
 
-    def camera(self, width: int, height: int) -> Camera:
-        """The camera of a ``width`` x ``height`` picture. Raises DatasetError where the file says another size."""
-        given = self.intrinsics
-        said = (int(given.get("w", width)), int(given.get("h", height)))
-        if said != (width, height):
-            raise DatasetError(
-                f"{self.label}: {self.image} is {width}x{height}, but the camera says {said[0]}x{said[1]}"
-            )
-        fx, fy = self._focal_lengths(width, height)
-        try:
-            return Camera(
-                camera_to_world=self.pose,
-                width=width,
-                height=height,
-                fx=fx,
-                fy=fy,
-                cx=given.get("cx", width / 2),
-                cy=given.get("cy", height / 2),
-                **{name: given.get(name, 0.0) for name in ("k1", "k2", "p1", "p2")},
-            )
-        except GeometryError as error:
-            raise DatasetError(f"{self.label}: {error}") from None
 
-    def _focal_lengths(self, width: int, height: int) -> tuple[float, float]:
-        given = self.intrinsics
-        fx = given.get("fl_x", self._focal_from_angle("camera_angle_x", width))
-        fy = given.get("fl_y", self._focal_from_angle("camera_angle_y", height))
-        if fx is None and fy is None:
-            raise DatasetError(f"{self.label}: no focal length (fl_x or camera_angle_x)")
-        return (fx if fx is not None else fy, fy if fy is not None else fx)  # type: ignore[return-value]
+@dataclasses.dataclass(frozen=True, eq=False)
+class DepthUnit:
+    """Metres of a step in a depth picture: of whole numbers, and of numbers with a fraction, where the file says so."""
 
-    def _focal_from_angle(self, field: str, pixels: int) -> float | None:
-        angle = self.intrinsics.get(field)
-        if angle is None:
-            return None
-        if not 0.0 < angle < math.pi:
-            raise DatasetError(f"{self.label}: {field}: an angle of view lies between 0 and pi, got {angle}")
-        return 0.5 * pixels / math.tan(0.5 * angle)
+    of_integers: float = DEFAULT_DEPTH_UNIT
+    of_floats: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Transforms:
-    """One read file: ``values`` is its whole JSON object."""
+    """One read file. ``transparent`` names colours that stand for nothing: "white", "black"."""
 
     path: Path
-    values: Mapping[str, Any]
+    values: JsonObject
     frames: list[FrameRecord]
-    warnings: list[str]
+    depth_unit: DepthUnit
+    transparent: tuple[str, ...]
+    _objects: list[JsonObject]
+
+    def tell_unused(self, remarks: Remarks) -> None:
+        """Name what the file says and nobody asked for; after everything else was read."""
+        names = [name for name in self.values.unused() if name not in _HISTORY]
+        counts = Counter(name for frame in self._objects for name in frame.unused() if name not in _HISTORY)
+        names += [f"{name} (in {count} of {len(self._objects)} frames)" for name, count in counts.items()]
+        if not names:
+            return
+        shown = ", ".join(_plain(name) for name in names[:12])
+        rest = f" and {len(names) - 12} more" if len(names) > 12 else ""
+        remarks.add(f"{self.path}: {len(names)} values aren't used, as Hashlight doesn't know them: {shown}{rest}")
 
 
-def read_transforms(path: Path) -> Transforms:
-    """Read and check one file. Every pose, focal length and number is checked here, before any picture is read.
+def read_transforms(path: Path, remarks: Remarks) -> Transforms:
+    """Read and check one file. Every pose, lens and number is checked here, before any picture is looked at.
 
     Raises DatasetError naming the file, the frame and the field.
     """
     values = read_json_object(path)
-    frames = values.get("frames")
-    if not isinstance(frames, list):
+    frames = values.objects("frames")
+    if frames is None:
         raise DatasetError(f'{path}: no list "frames" in it')
     if not frames:
         raise DatasetError(f'{path}: no views: "frames" is empty')
-    common = _intrinsics(values, str(path))
-    records = [_read_frame(path, index, frame, values, common) for index, frame in enumerate(frames)]
-    return Transforms(path, values, records, _distortion_warnings(path, values))
+    uses_depth = "enable_depth_loading" not in values or values.flag("enable_depth_loading")
+    outer = read_lens(values, None, remarks)
+    objects, records = [], []
+    for index, frame in enumerate(frames):
+        entry = JsonObject(frame, f"{path}: frame {index}")
+        objects.append(entry)
+        records.append(_read_frame(entry, outer, uses_depth, remarks))
+    return Transforms(path, values, records, _depth_unit(values), _transparent_colors(values), objects)
 
 
-def read_json_object(path: Path) -> dict[str, Any]:
-    """Read a JSON file that holds an object. Raises DatasetError that names the file and the line."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise DatasetError(f"{path}: can't be read ({error.strerror or error})") from None
-    except UnicodeDecodeError:
-        raise DatasetError(f"{path}: not a JSON file (not text in UTF-8)") from None
-    except json.JSONDecodeError as error:
-        raise DatasetError(f"{path}: not a JSON file (line {error.lineno}: {error.msg})") from None
-    except RecursionError:
-        raise DatasetError(f"{path}: not a usable JSON file (nested too deeply)") from None
-    if not isinstance(values, dict):
-        raise DatasetError(f"{path}: expected a JSON object, got {type(values).__name__}")
-    return values
-
-
-def number(values: Mapping[str, Any], field: str, where: str) -> float | None:
-    """A finite number from a JSON object, or None where the field is missing. Raises DatasetError otherwise."""
-    value = values.get(field)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise DatasetError(f"{where}: {field}: expected a finite number, got {value!r}")
-    return float(value)
-
-
-def _read_frame(
-    path: Path, index: int, frame: Any, values: Mapping[str, Any], common: Mapping[str, float]
-) -> FrameRecord:
-    label = f"{path}: frame {index}"
-    if not isinstance(frame, dict):
-        raise DatasetError(f"{label}: expected an object, got {type(frame).__name__}")
-    file_path = frame.get("file_path")
-    if not isinstance(file_path, str) or not PureWindowsPath(file_path).name:
-        raise DatasetError(f"{label}: no file_path")
-    label = f"{label} ({file_path})"
-    model = frame.get("camera_model", values.get("camera_model", "OPENCV"))
-    if model not in PINHOLE_MODELS:
-        raise DatasetError(
-            f"{label}: camera_model {model!r} isn't supported, only pinhole cameras with OpenCV distortion"
-        )
-    depth_path = frame.get("depth_file_path", frame.get("depth_path"))
-    if depth_path is not None and not isinstance(depth_path, str):
-        raise DatasetError(f"{label}: depth_file_path: expected text, got {type(depth_path).__name__}")
-    record = FrameRecord(
-        label=label,
+def _read_frame(entry: JsonObject, outer: Lens, uses_depth: bool, remarks: Remarks) -> FrameRecord:
+    file_path = entry.text("file_path")
+    if file_path is None or not PureWindowsPath(file_path).name:
+        raise DatasetError(f"{entry.where}: no file_path")
+    entry.where += f" ({_plain(file_path)})"
+    depth_path = _first_text(entry, _DEPTH_PATHS)
+    return FrameRecord(
+        where=entry.where,
         file_path=file_path,
-        image=_find_image(path.parent, file_path),
-        depth=_resolve(path.parent, depth_path) if depth_path else None,
-        depth_unit=_depth_unit(values, str(path)),
-        pose=_pose(frame.get("transform_matrix"), label),
-        intrinsics={**common, **_intrinsics(frame, label)},
+        depth_path=depth_path if uses_depth else None,
+        mask_path=_first_text(entry, _MASK_PATHS),
+        pose=_pose(entry, file_path, remarks),
+        lens=read_lens(entry, outer, remarks),
     )
-    # Builds a camera of a stand-in size where the file names none, so that bad poses and lenses show before decoding.
-    record.camera(*(int(record.intrinsics.get(side, 1)) for side in ("w", "h")))
-    return record
 
 
-def _intrinsics(values: Mapping[str, Any], where: str) -> dict[str, float]:
-    found = {field: value for field in INTRINSICS if (value := number(values, field, where)) is not None}
-    for side in ("w", "h"):
-        if side in found and found[side] != int(found[side]):
-            raise DatasetError(f"{where}: {side}: expected a whole number of pixels, got {found[side]}")
-    return found
+def _first_text(entry: JsonObject, names: tuple[str, ...]) -> str | None:
+    return next((text for name in names if name in entry and (text := entry.text(name))), None)
 
 
-def _pose(matrix: Any, label: str) -> np.ndarray:
-    try:
-        pose = np.array(matrix, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DatasetError(f"{label}: transform_matrix: not a matrix of numbers") from None
+def _pose(entry: JsonObject, file_path: str, remarks: Remarks) -> np.ndarray:
+    field = "transform_matrix"
+    if field not in entry and "transform_matrix_start" in entry:
+        field = "transform_matrix_start"
+        entry.get("transform_matrix_end")
+        remarks.add(
+            "frames that say where the camera was when its shutter opened and when it closed ({count}, first {first}): "
+            "the first is used for the whole picture",
+            file_path,
+        )
+    pose = entry.matrix(field)
+    if pose is None:
+        raise DatasetError(f"{entry.where}: transform_matrix is missing")
     if pose.shape == (3, 4):
         pose = np.vstack([pose, [0.0, 0.0, 0.0, 1.0]])
     if pose.shape != (4, 4):
-        raise DatasetError(f"{label}: transform_matrix: expected 4x4 numbers, got shape {list(pose.shape)}")
+        raise DatasetError(f"{entry.where}: {field}: expected 4x4 numbers, got shape {list(pose.shape)}")
     return pose
 
 
-def _depth_unit(values: Mapping[str, Any], where: str) -> float:
-    for field in ("depth_unit_scale_factor", "integer_depth_scale"):
-        unit = number(values, field, where)
-        if unit is not None and unit > 0.0:
-            return unit
-    return DEFAULT_DEPTH_UNIT
+def _depth_unit(values: JsonObject) -> DepthUnit:
+    factor, step = values.number("depth_unit_scale_factor"), values.number("integer_depth_scale")
+    for name, unit in (("depth_unit_scale_factor", factor), ("integer_depth_scale", step)):
+        if unit is not None and unit < 0.0:
+            raise values.refuse(name, "expected a positive number", unit)
+    return DepthUnit(factor or step or DEFAULT_DEPTH_UNIT, factor or 1.0)
 
 
-def _distortion_warnings(path: Path, values: Mapping[str, Any]) -> list[str]:
-    ignored = [field for field in UNSUPPORTED_DISTORTION if number(values, field, str(path))]
-    return [f"{path}: the distortion terms {', '.join(ignored)} are ignored; k1 k2 p1 p2 are used"] if ignored else []
+def _transparent_colors(values: JsonObject) -> tuple[str, ...]:
+    return tuple(color for color in ("white", "black") if values.flag(f"{color}_transparent"))
 
 
-def _resolve(folder: Path, file_path: str) -> Path:
-    # A file written on Windows may hold backslashes; PureWindowsPath takes both kinds on every system.
-    return folder / PureWindowsPath(file_path).as_posix()
-
-
-def _find_image(folder: Path, file_path: str) -> Path:
-    path = _resolve(folder, file_path)
-    if path.is_file() or path.suffix.lower() in (*IMAGE_SUFFIXES, ".hdr"):
-        return path
-    # Without an extension .png is meant; datasets that were re-encoded to save space keep the old names.
-    candidates = [path.with_name(path.name + suffix) for suffix in IMAGE_SUFFIXES]
-    return next((candidate for candidate in candidates if candidate.is_file()), candidates[0])
+def _plain(text: str) -> str:
+    """``text`` for a message: on one line, and not endless."""
+    text = "".join(character if character.isprintable() else "?" for character in text)
+    return text if len(text) <= 120 else f"{text[:57]}...{text[-60:]}"

@@ -9,6 +9,10 @@ import numpy as np
 from engine.link.geometry import Camera
 from engine.link.messages import ColorSpace, Split
 
+UNKNOWN_DEPTH = 0.0
+# A pixel that is neither trained on nor scored, in the place of its depth.
+MASKED_DEPTH = -np.inf
+
 
 class ViewError(ValueError):
     """A view that can't be used; the message names the view and what is wrong with it."""
@@ -19,7 +23,8 @@ class View:
     """A training or held-out picture.
 
     ``color`` [H, W, 4]: with ``color_space`` "linear", float16 scene-linear premultiplied; with "srgb", uint8 sRGB with
-    straight alpha. ``depth`` [H, W] float32 planar z in metres, +inf where there is nothing, or None.
+    straight alpha. ``depth`` [H, W] float32 planar z in metres, +inf where there is nothing, UNKNOWN_DEPTH or below
+    where it isn't known, MASKED_DEPTH where the pixel is to be left out; or None.
     """
 
     name: str
@@ -52,3 +57,21 @@ class View:
                 )
             if np.isnan(self.depth).any():
                 raise ViewError(f"view {self.name}: depth contains NaN")
+
+    @property
+    def is_opaque(self) -> bool:
+        """Whether nothing of the picture is transparent, as in a photograph, which shows what is around its subject."""
+        return bool((self.color[..., 3] == (1.0 if self.color_space == "linear" else 255)).all())
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether no pixel counts."""
+        return self.depth is not None and bool((self.depth == MASKED_DEPTH).all())
+
+    @property
+    def valid(self) -> np.ndarray | None:
+        """Which pixels count, [H, W] bool; None: all, also where all are masked."""
+        if self.depth is None:
+            return None
+        valid = self.depth != MASKED_DEPTH
+        return valid if valid.any() and not valid.all() else None

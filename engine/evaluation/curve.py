@@ -42,7 +42,7 @@ def draw_curve(points: Sequence[tuple[float, float]]) -> str:
     middle_x, middle_y = (LEFT + WIDTH - RIGHT) / 2, (TOP + HEIGHT - BOTTOM) / 2
     parts.append(f'<text x="{middle_x}" y="{HEIGHT - 8}" text-anchor="middle">training time, seconds</text>')
     parts.append(
-        f'<text transform="translate(14 {middle_y}) rotate(-90)" text-anchor="middle">held-out PSNR, dB</text>'
+        f'<text transform="translate(14 {middle_y}) rotate(-90)" text-anchor="middle">PSNR of the test views, dB</text>'
     )
     line = " ".join(f"{to_x(x):.1f},{to_y(y):.1f}" for x, y in points)
     parts.append(f'<polyline points="{line}" fill="none" stroke="#b3541e" stroke-width="2.5" stroke-linejoin="round"/>')

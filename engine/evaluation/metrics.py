@@ -1,49 +1,68 @@
-"""Image quality, as papers on radiance fields report it."""
+"""Image quality, as papers report it: SSIM and FLIP; and PSNR, whose home Blender's side can import, too."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
+from engine.link.scoring import MAX_PSNR, psnr, require_same_size, subject_mask
+
+__all__ = ["MAX_PSNR", "MissingFlipError", "flip", "psnr", "ssim", "subject_mask"]
+
 SSIM_WINDOW = 11
-MAX_PSNR = 100.0  # dB; errors below 1e-5 are float32's own, and a mean over views stays finite
 
 
-def psnr(image: np.ndarray, truth: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB of two float images [H, W, 3] in 0..1; at most ``MAX_PSNR``, also where they are
-    the same, as a view in which nothing is to be seen soon is."""
-    _require_same_shape(image, truth)
-    error = float(np.mean((image.astype(np.float64) - truth.astype(np.float64)) ** 2))
-    return -10.0 * math.log10(max(error, 10.0 ** (-MAX_PSNR / 10.0)))
+class MissingFlipError(ImportError):
+    """FLIP was asked for, but its library isn't installed; the message says what to do."""
 
 
-def ssim(image: np.ndarray, truth: np.ndarray) -> float:
+def ssim(image: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
     """Structural similarity of two float images [H, W, 3] in 0..1; 1 where they are the same.
 
     Wang et al.'s settings: an 11-pixel Gaussian window of sigma 1.5, population covariance, data range 1, mean over
-    the channels. Pictures smaller than the window are continued by reflection.
+    the channels, and over the pixels whose window lies in the picture. Pictures smaller than the window are continued
+    by reflection. With ``mask`` [H, W] bool the mean over those among its pixels, or, if it has none of them, all of
+    its pixels; it must have one at least.
     """
     from skimage.metrics import structural_similarity
 
-    _require_same_shape(image, truth)
+    require_same_size(image, truth)
+    if mask is None:
+        mask = np.ones(image.shape[:2], bool)
     missing = [max(0, SSIM_WINDOW - side) for side in image.shape[:2]]
     margins = ((0, missing[0]), (0, missing[1]), (0, 0))
-    return float(
-        structural_similarity(
-            np.pad(image.astype(np.float64), margins, mode="symmetric"),
-            np.pad(truth.astype(np.float64), margins, mode="symmetric"),
-            channel_axis=2,
-            data_range=1.0,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-        )
+    _, similarity = structural_similarity(
+        np.pad(image.astype(np.float64), margins, mode="symmetric"),
+        np.pad(truth.astype(np.float64), margins, mode="symmetric"),
+        channel_axis=2,
+        data_range=1.0,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
     )
+    border = SSIM_WINDOW // 2
+    chosen = np.zeros(similarity.shape[:2], bool)
+    chosen[border:-border, border:-border] = np.pad(mask, margins[:2])[border:-border, border:-border]
+    if not chosen.any():
+        chosen = np.pad(mask, margins[:2])
+    return float(similarity[chosen].mean())
 
 
-def _require_same_shape(image: np.ndarray, truth: np.ndarray) -> None:
-    if image.shape != truth.shape or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(
-            f"two [H, W, 3] images of one size are compared, got {list(image.shape)} and {list(truth.shape)}"
-        )
+def flip(image: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
+    """How different two sRGB images [H, W, 3] in 0..1 look to people who flip between them: the mean over ``mask``
+    [H, W] bool, of a pixel at least, of LDR-FLIP, 0 (the same) to 1, at the 67 pixels per degree that it assumes by
+    default (Andersson et al., "FLIP: A Difference Evaluator for Alternating Images", 2020).
+
+    Raises MissingFlipError where its library isn't installed.
+    """
+    try:
+        from flip_evaluator import evaluate
+    except ImportError:
+        raise MissingFlipError(
+            "FLIP needs the package flip-evaluator: install it beside the engine (`pip install flip-evaluator`), or "
+            "leave --flip out"
+        ) from None
+    require_same_size(image, truth)
+    test, reference = (np.ascontiguousarray(picture, np.float32) for picture in (image, truth))
+    differences, _, _ = evaluate(reference, test, "LDR", applyMagma=False, computeMeanError=False)
+    return float(differences[..., 0][mask].mean())

@@ -6,16 +6,17 @@ import base64
 import dataclasses
 import html
 import io
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from engine.evaluation.curve import draw_curve
 from engine.evaluation.evaluate import Scores, ViewScore
-from engine.files import written_atomically
+from engine.link.part_files import written_atomically
+from engine.link.scoring import describe_psnr, describe_quality
 
 MAX_VIEWS_SHOWN = 24
 # The error picture is black where the pictures agree and white where they differ by this much of the full range.
@@ -25,10 +26,19 @@ _ERROR_COLORS = np.array([[0, 0, 4], [81, 18, 124], [183, 55, 121], [252, 137, 9
 
 @dataclasses.dataclass(frozen=True)
 class HistoryPoint:
-    """Held-out quality after ``seconds`` of training."""
+    """Quality of the test views after ``seconds`` of training: PSNR over the subject, in dB."""
 
     seconds: float
     psnr: float
+
+
+def read_history(entries: Sequence[Mapping[str, Any]]) -> list[HistoryPoint]:
+    """The scores of a run so far, as run.json keeps them. Older versions scored whole pictures only: those scores are
+    in it where there are no others."""
+    for name in ("subject_psnr", "psnr"):
+        if known := [entry for entry in entries if None not in (entry.get(name), entry.get("seconds"))]:
+            return [HistoryPoint(entry["seconds"], entry[name]) for entry in known]
+    return []
 
 
 def write_report(
@@ -37,8 +47,8 @@ def write_report(
     """Write the report to ``path``, whole or not at all.
 
     Args:
-        history: PSNR over training time for the curve, in order; may be empty.
-        scores: of the held-out views, with their pictures kept. The contact sheet shows at most 24, spread evenly.
+        history: the subject's PSNR over training time for the curve, in order; may be empty.
+        scores: of the test views, with their pictures kept. The contact sheet shows at most 24, spread evenly.
         facts: what to say about the run (views, steps, seconds, device, versions, timings), name to value.
     """
     page = _PAGE.format(
@@ -46,7 +56,7 @@ def write_report(
         headline=_headline(scores),
         curve=_section("Quality over training time", draw_curve([(p.seconds, p.psnr) for p in history])),
         facts=_section("Run", _fact_table(facts)) if facts else "",
-        sheet=_section("Held-out views", _contact_sheet(scores)),
+        sheet=_section("Test views", _contact_sheet(scores)),
     )
     with written_atomically(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -62,10 +72,19 @@ def error_picture(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 def _headline(scores: Scores) -> str:
     figures = [
-        (f"{scores.psnr:.2f} dB", f"PSNR on {scores.background}"),
-        (f"{scores.ssim:.4f}", "SSIM"),
-        (str(len(scores.views)), "held-out views"),
+        (f"{scores.psnr:.2f} dB", f"PSNR of whole pictures on {scores.background}"),
+        (f"{scores.ssim:.4f}", "SSIM of whole pictures"),
+        (str(len(scores.views)), "test views"),
     ]
+    if scores.subject_psnr is not None:
+        word = describe_quality(scores.subject_psnr)
+        figures = [
+            (f"{scores.subject_psnr:.2f} dB", f"PSNR of the subject: {word}"),
+            (f"{scores.subject_ssim:.4f}", "SSIM of the subject"),
+            *figures,
+        ]
+    if scores.subject_flip is not None:
+        figures.insert(2, (f"{scores.subject_flip:.4f}", "FLIP of the subject"))
     return "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in figures)
 
 
@@ -96,13 +115,16 @@ def _sheet_row(view: ViewScore) -> str:
         for name, pixels in pictures.items()
     )
     return (
-        f'<div class="view"><h3>{html.escape(view.name)}<span>{_decibels(view.psnr)} · SSIM {view.ssim:.4f}</span></h3>'
+        f'<div class="view"><h3>{html.escape(view.name)}<span>{_describe_score(view)}</span></h3>'
         f'<div class="row">{cells}</div></div>'
     )
 
 
-def _decibels(psnr: float) -> str:
-    return f"{psnr:.2f} dB" if math.isfinite(psnr) else "identical"
+def _describe_score(view: ViewScore) -> str:
+    whole = f"whole picture {view.psnr:.2f} dB · SSIM {view.ssim:.4f}"
+    if view.subject_psnr is None:
+        return f"nothing of the subject to be seen · {whole}"
+    return f"{describe_psnr(view.subject_psnr, view.psnr)} · SSIM {view.subject_ssim:.4f} · {whole}"
 
 
 def _data_url(pixels: np.ndarray) -> str:

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+from typing import Self
 
 import torch
 
-from engine.fields.mlp import COLOR_OUTPUTS, FieldNetworks
+from engine.fields.base import ActiveSamples, FieldOutputs
+from engine.fields.mlp import NetworksShape
 
 
 @dataclasses.dataclass
-class FusedActivations:
-    """What crosses the chip's border: ``features`` [n, 32], raw ``densities`` [n, 1] and raw ``colors`` [n, 4], f16."""
+class FusedWork:
+    """Buffers in global memory: ``features`` [n, 32] and raw ``outputs`` [n], f16. For training, ``feature_gradients``
+    [n, 32], and from ``forward`` on the directions ``rays_d`` [rays, 3] that ``backward`` needs again."""
 
     features: torch.Tensor
-    densities: torch.Tensor
-    raw_colors: torch.Tensor
+    outputs: FieldOutputs
+    feature_gradients: torch.Tensor | None
+    rays_d: torch.Tensor | None = None
 
-    def first(self, n: int) -> FusedActivations:
-        """Views of the first ``n`` rows."""
-        return FusedActivations(self.features[:n], self.densities[:n], self.raw_colors[:n])
+    def first(self, n: int) -> FusedWork:
+        """Views of the first ``n`` samples'; the gradients' buffer is shared."""
+        return FusedWork(self.features[:n], self.outputs.first(n), self.feature_gradients)
 
 
-class FusedFieldNetworks(FieldNetworks):
+class FusedNetworks:
     """FieldNetworks of the one shape the kernels are written for; same weights, same functions."""
 
     @staticmethod
-    def fits(inputs: int, width: int, color_layers: int, device: str) -> bool:
+    def fits(shape: NetworksShape, device: str) -> bool:
         """Whether the kernels can run networks of this shape on this device."""
         from taichi_kernels import triton_kernels
 
@@ -34,57 +39,57 @@ class FusedFieldNetworks(FieldNetworks):
             return False
         from taichi_kernels.triton_kernels import networks
 
-        return (inputs, width, color_layers) == (networks.INPUTS, networks.WIDTH, networks.COLOR_LAYERS)
+        return shape == NetworksShape(networks.INPUTS, networks.WIDTH, networks.COLOR_LAYERS)
 
-    def __init__(
-        self, inputs: int, width: int, color_layers: int, device: str, dtype: torch.dtype, generator: torch.Generator
-    ) -> None:
-        super().__init__(inputs, width, color_layers, device, dtype, generator)
+    def __init__(self, shape: NetworksShape, device: str, dtype: torch.dtype, generator: torch.Generator) -> None:
         from taichi_kernels.triton_kernels import networks
 
+        self.shape, self.device, self.dtype = shape, device, dtype
+        self.weights = shape.begin(device, dtype, generator)
         self._kernels = networks
-        # Of the last forward pass, for the backward pass.
-        self._rays_d = torch.zeros(0, 3, device=device)
 
-    def allocate(self, capacity: int) -> FusedActivations:  # type: ignore[override]
-        """Buffers for ``capacity`` samples."""
+    def frozen(self) -> Self:
+        """As FieldNetworks.frozen."""
+        other = copy.copy(self)
+        other.weights = self.weights.frozen()
+        return other
 
-        def rows(columns: int) -> torch.Tensor:
-            return torch.zeros(capacity, columns, dtype=self.dtype, device=self.device)
+    def allocate(self, capacity: int, for_training: bool) -> FusedWork:
+        """As FieldNetworks.allocate."""
 
-        return FusedActivations(rows(self.inputs), rows(1), rows(COLOR_OUTPUTS))
+        def features() -> torch.Tensor:
+            return torch.zeros(capacity, self.shape.inputs, dtype=self.dtype, device=self.device)
 
-    def forward_density(self, a: FusedActivations) -> torch.Tensor:  # type: ignore[override]
-        """Raw densities [n, 1] of ``a.features``."""
-        self._kernels.forward(a.features, None, None, self.mirror, a.densities, a.raw_colors)
-        return a.densities
+        outputs = FieldOutputs.allocate(capacity, self.device, self.dtype)
+        return FusedWork(features(), outputs, features() if for_training else None)
 
-    def forward(  # type: ignore[override]
-        self, a: FusedActivations, rays_d: torch.Tensor, sample_rays: torch.Tensor, count: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward_density(self, work: FusedWork) -> torch.Tensor:
+        """As FieldNetworks.forward_density."""
+        densities, colors = work.outputs.density_rows, work.outputs.color_rows
+        self._kernels.forward(work.features, None, None, self._flat_weights, densities, colors)
+        return densities
+
+    def forward(
+        self, work: FusedWork, rays_d: torch.Tensor, sample_rays: torch.Tensor, count: torch.Tensor | None = None
+    ) -> FieldOutputs:
         """As FieldNetworks.forward."""
-        self._rays_d = rays_d
-        self._kernels.forward(a.features, rays_d, sample_rays, self.mirror, a.densities, a.raw_colors, count)
-        return a.densities, a.raw_colors
+        work.rays_d = rays_d
+        densities, colors = work.outputs.density_rows, work.outputs.color_rows
+        self._kernels.forward(work.features, rays_d, sample_rays, self._flat_weights, densities, colors, count)
+        return work.outputs
 
-    def allocate_scratch(self, capacity: int) -> torch.Tensor:  # type: ignore[override]
-        """What ``backward`` writes into: d loss / d features [capacity, 32]."""
-        return torch.zeros(capacity, self.inputs, dtype=self.dtype, device=self.device)
-
-    def backward(  # type: ignore[override]
-        self,
-        a: FusedActivations,
-        rows: torch.Tensor,
-        row_count: torch.Tensor,
-        sample_rays: torch.Tensor,
-        grad_raw_densities: torch.Tensor,
-        grad_raw_colors: torch.Tensor,
-        scratch: torch.Tensor,
+    def backward(
+        self, work: FusedWork, sample_rays: torch.Tensor, active: ActiveSamples, gradients: FieldOutputs
     ) -> torch.Tensor:
-        """As FieldNetworks.backward, right after ``forward`` of the same samples; nothing waits for ``row_count``, so
-        that what is returned has all of ``scratch``'s rows."""
+        """As FieldNetworks.backward; without a host-device synchronisation, so that what is returned has a row for each
+        sample that the batch has room for."""
+        assert work.rays_d is not None and work.feature_gradients is not None, "forward, allocated for training"
         self._kernels.backward(
-            rows, row_count, a.features, self._rays_d, sample_rays, self.mirror,
-            grad_raw_densities, grad_raw_colors, scratch, self.gradients,
+            active.rows, active.count, work.features, work.rays_d, sample_rays, self._flat_weights,
+            gradients.densities, gradients.color_rows, work.feature_gradients, self.weights.gradients.view(-1),
         )  # fmt: skip
-        return scratch
+        return work.feature_gradients
+
+    @property
+    def _flat_weights(self) -> torch.Tensor:
+        return self.weights.working.view(-1)

@@ -1,31 +1,104 @@
-"""The field's two small networks, with gradients written by hand.
+"""The hash grid's two small networks, with gradients written by hand.
 
 As in Instant-NGP (section 5.4): a density network with one hidden layer whose 16 outputs are the raw density (first)
 and features for the colour network, which also sees the view direction's spherical harmonics. No biases. Weights are
-float32; on CUDA a float16 mirror computes.
+float32; on CUDA a float16 working copy computes.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
+from typing import Any, Protocol, Self
 
 import torch
 
-from taichi_kernels.adam import adam_step
+from engine.fields.base import COLOR_COLUMNS, ActiveSamples, FieldOutputs
+from engine.optimizers.parameters import ParameterGroup
 from taichi_kernels.spherical_harmonics import SH_VALUES, encode_directions
 
 GEOMETRY_VALUES = 16
 COLOR_INPUTS = GEOMETRY_VALUES + SH_VALUES
-# Raw colours are padded to four columns, so that a sample's row is one aligned read.
-COLOR_OUTPUTS = 4
-# Width of the Adam kernel's rows over the flat weights.
-_ADAM_COLUMNS = 4
+# Their rate stays at this where the table's is higher: every sample of a step moves them, few move an entry.
+FASTEST_NETWORKS = 1e-2
+# Width of the optimiser's rows over the flat weights.
+_ROW = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworksShape:
+    """``inputs``: features of a sample; ``width``: of hidden layers; ``color_layers``: hidden ones of the colour
+    network."""
+
+    inputs: int
+    width: int
+    color_layers: int
+
+    @property
+    def matrices(self) -> list[tuple[int, int]]:
+        """The shapes of the matrices, in the order they lie in the weights."""
+        first = [(self.inputs, self.width), (self.width, GEOMETRY_VALUES), (COLOR_INPUTS, self.width)]
+        return [*first, *[(self.width, self.width)] * (self.color_layers - 1), (self.width, COLOR_COLUMNS)]
+
+    def split(self, weights: torch.Tensor) -> list[torch.Tensor]:
+        """Views of each matrix in ``weights``, of any shape."""
+        sizes = [rows * columns for rows, columns in self.matrices]
+        return [part.view(shape) for part, shape in zip(weights.view(-1).split(sizes), self.matrices, strict=True)]
+
+    def begin(self, device: str, dtype: torch.dtype, generator: torch.Generator) -> ParameterGroup:
+        """Fresh weights."""
+        flat = torch.empty(sum(rows * columns for rows, columns in self.matrices))
+        for matrix in self.split(flat):
+            # Glorot and Bengio 2010.
+            bound = math.sqrt(6.0 / sum(matrix.shape))
+            matrix.uniform_(-bound, bound, generator=generator)
+        return ParameterGroup.begin("field.weights", flat.view(-1, _ROW).to(device), dtype, FASTEST_NETWORKS)
+
+
+class NetworksWork(Protocol):
+    """What networks keep of a batch. ``features`` [n, inputs] are written by the encoding."""
+
+    features: torch.Tensor
+
+    def first(self, n: int) -> Self:
+        """Views of the first ``n`` samples'."""
+
+
+class FieldNetworks(Protocol):
+    """Density and colour network over grid features. ``weights``: of both."""
+
+    weights: ParameterGroup
+
+    def frozen(self) -> Self:
+        """These networks as they are now, for evaluation alone."""
+
+    def allocate(self, capacity: int, for_training: bool) -> Any:
+        """NetworksWork for ``capacity`` samples."""
+
+    def forward_density(self, work: Any) -> torch.Tensor:
+        """Raw densities of ``work.features``, as FieldOutputs.density_rows."""
+
+    def forward(
+        self, work: Any, rays_d: torch.Tensor, sample_rays: torch.Tensor, count: torch.Tensor | None = None
+    ) -> FieldOutputs:
+        """Raw densities and colours of ``work.features``.
+
+        ``rays_d`` [rays, 3] unit directions, looked up by ``sample_rays`` [n] int32. Samples from ``count`` [1] int32
+        on may be left as they are, if that is given.
+        """
+
+    def backward(
+        self, work: Any, sample_rays: torch.Tensor, active: ActiveSamples, gradients: FieldOutputs
+    ) -> torch.Tensor:
+        """The weights' gradients (replacing the last ones) and d loss / d features, of the ``active`` samples, after
+        ``forward`` with the same ``work`` and ``sample_rays``. Returns [active samples or more, inputs], part of
+        ``work``."""
 
 
 @dataclasses.dataclass
 class Activations:
-    """Everything a forward pass leaves behind, for ``capacity`` samples; allocated once, reused every step.
+    """Everything a forward pass leaves behind, for a number of samples; allocated once, reused every step.
 
     ``color_inputs`` [n, 32] holds the density network's output (column 0: raw density) beside the harmonics.
     """
@@ -49,92 +122,83 @@ class Activations:
 
 @dataclasses.dataclass
 class Scratch:
-    """What a backward pass needs besides: the activations of the samples that teach, and the gradients of these."""
+    """What a backward pass needs besides: the activations of the active samples, and the gradients of these."""
 
-    taught: Activations
+    active: Activations
     gradients: Activations
 
 
-class FieldNetworks:
-    """Density and colour network over grid features [n, inputs]."""
+@dataclasses.dataclass
+class MatrixWork:
+    """The activations of a batch; ``scratch`` for training only."""
 
-    def __init__(
-        self, inputs: int, width: int, color_layers: int, device: str, dtype: torch.dtype, generator: torch.Generator
-    ) -> None:
-        self.inputs, self.width, self.device, self.dtype = inputs, width, device, dtype
-        shapes = [(inputs, width), (width, GEOMETRY_VALUES), (COLOR_INPUTS, width)]
-        shapes += [(width, width)] * (color_layers - 1) + [(width, COLOR_OUTPUTS)]
-        count = sum(rows * columns for rows, columns in shapes)
-        flat = torch.empty(count)
-        for matrix in _split(flat, shapes):
-            # Glorot and Bengio 2010.
-            bound = math.sqrt(6.0 / sum(matrix.shape))
-            matrix.uniform_(-bound, bound, generator=generator)
-        self.weights = flat.to(device)
-        self.gradients = torch.zeros_like(self.weights)
-        self.moments = torch.zeros(count // _ADAM_COLUMNS, _ADAM_COLUMNS + 1, device=device)
-        self.mirror = self.weights if dtype == torch.float32 else self.weights.to(dtype)
-        self._matrices = _split(self.mirror, shapes)
-        self._gradient_matrices = _split(self.gradients, shapes)
+    activations: Activations
+    scratch: Scratch | None
 
-    def allocate(self, capacity: int) -> Activations:
-        """Buffers for ``capacity`` samples."""
+    @property
+    def features(self) -> torch.Tensor:
+        return self.activations.features
 
+    def first(self, n: int) -> MatrixWork:
+        """Views of the first ``n`` samples'; the scratch is shared."""
+        return MatrixWork(self.activations.first(n), self.scratch)
+
+
+class MatrixNetworks:
+    """FieldNetworks as torch's products of matrices: any shape, any device."""
+
+    def __init__(self, shape: NetworksShape, device: str, dtype: torch.dtype, generator: torch.Generator) -> None:
+        self.shape, self.device, self.dtype = shape, device, dtype
+        self.weights = shape.begin(device, dtype, generator)
+        self._matrices = shape.split(self.weights.working)
+        self._gradient_matrices = shape.split(self.weights.gradients)
+
+    def frozen(self) -> Self:
+        """As FieldNetworks.frozen."""
+        other = copy.copy(self)
+        other.weights = self.weights.frozen()
+        other._matrices = self.shape.split(other.weights.working)
+        return other
+
+    def allocate(self, capacity: int, for_training: bool) -> MatrixWork:
+        """As FieldNetworks.allocate."""
+        scratch = Scratch(self._allocate(capacity), self._allocate(capacity)) if for_training else None
+        return MatrixWork(self._allocate(capacity), scratch)
+
+    def _allocate(self, capacity: int) -> Activations:
         def rows(columns: int) -> torch.Tensor:
             return torch.zeros(capacity, columns, device=self.device, dtype=self.dtype)
 
-        hidden = [rows(self.width) for _ in range(len(self._matrices) - 3)]
-        return Activations(rows(self.inputs), rows(self.width), rows(COLOR_INPUTS), hidden, rows(COLOR_OUTPUTS))
+        width = self.shape.width
+        hidden = [rows(width) for _ in range(self.shape.color_layers)]
+        return Activations(rows(self.shape.inputs), rows(width), rows(COLOR_INPUTS), hidden, rows(COLOR_COLUMNS))
 
-    def forward_density(self, a: Activations) -> torch.Tensor:
-        """Raw densities [n, any] of ``a.features``, in column 0; what the colour network needs is left in ``a``."""
-        first, second = self._matrices[:2]
+    def forward_density(self, work: MatrixWork) -> torch.Tensor:
+        """As FieldNetworks.forward_density; what the colour network needs is left in ``work``."""
+        a, (first, second) = work.activations, self._matrices[:2]
         torch.mm(a.features, first, out=a.density_hidden).relu_()
         torch.mm(a.density_hidden, second, out=a.color_inputs[:, :GEOMETRY_VALUES])
         return a.color_inputs
 
-    def forward_color(self, a: Activations) -> torch.Tensor:
-        """Raw colours [n, 4] (three count) from ``a.color_inputs``, whose harmonics must be filled in."""
+    def forward(
+        self, work: MatrixWork, rays_d: torch.Tensor, sample_rays: torch.Tensor, count: torch.Tensor | None = None
+    ) -> FieldOutputs:
+        """As FieldNetworks.forward."""
+        a, densities = work.activations, self.forward_density(work)
+        encode_directions(rays_d, sample_rays, a.color_inputs, GEOMETRY_VALUES)
         value = a.color_inputs
         for matrix, hidden in zip(self._matrices[2:-1], a.color_hidden, strict=True):
             value = torch.mm(value, matrix, out=hidden).relu_()
-        return torch.mm(value, self._matrices[-1], out=a.raw_colors)
-
-    def forward(
-        self, a: Activations, rays_d: torch.Tensor, sample_rays: torch.Tensor, count: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Raw densities [n, any] (column 0 counts) and raw colours [n, 4] (three count) of ``a.features``.
-
-        ``rays_d`` [rays, 3] unit directions, looked up by ``sample_rays`` [n] int32. Samples from ``count`` [1] int32
-        on may be left as they are, if that is given.
-        """
-        densities = self.forward_density(a)
-        encode_directions(rays_d, sample_rays, a.color_inputs, GEOMETRY_VALUES)
-        return densities, self.forward_color(a)
-
-    def allocate_scratch(self, capacity: int) -> Scratch:
-        """What ``backward`` works in, for at most ``capacity`` samples that teach."""
-        return Scratch(self.allocate(capacity), self.allocate(capacity))
+        return FieldOutputs(densities, torch.mm(value, self._matrices[-1], out=a.raw_colors))
 
     def backward(
-        self,
-        a: Activations,
-        rows: torch.Tensor,
-        row_count: torch.Tensor,
-        sample_rays: torch.Tensor,
-        grad_raw_densities: torch.Tensor,
-        grad_raw_colors: torch.Tensor,
-        scratch: Scratch,
+        self, work: MatrixWork, sample_rays: torch.Tensor, active: ActiveSamples, gradients: FieldOutputs
     ) -> torch.Tensor:
-        """The weights' gradients (replacing the last ones) and d loss / d features, of the samples that ``rows`` lists.
-
-        ``a``: what the forward pass left, ``sample_rays``: as given to it; ``rows`` int32, of which the first
-        ``row_count`` [1] int32 count; ``grad_raw_densities`` [n] and ``grad_raw_colors`` [n, 4] (three count, the
-        fourth must be 0) of all samples. Returns [row_count, inputs], part of ``scratch``.
-        """
-        rows = rows[: int(row_count)]
-        a, grad = _gather(a, rows, scratch.taught), scratch.gradients.first(len(rows))
-        upstream = torch.index_select(grad_raw_colors, 0, rows, out=grad.raw_colors)
+        """As FieldNetworks.backward. Waits for the device."""
+        assert work.scratch is not None, "allocated for training"
+        rows = active.rows[: int(active.count)]
+        a, grad = _gather(work.activations, rows, work.scratch.active), work.scratch.gradients.first(len(rows))
+        upstream = torch.index_select(gradients.color_rows, 0, rows, out=grad.raw_colors)
         values = [a.color_inputs, *a.color_hidden]
         buffers = [grad.color_inputs, *grad.color_hidden]
         for layer in reversed(range(len(values))):
@@ -144,24 +208,12 @@ class FieldNetworks:
                 _relu_backward(buffers[layer], values[layer])
             upstream = buffers[layer]
         geometry = grad.color_inputs[:, :GEOMETRY_VALUES]
-        geometry[:, 0] += grad_raw_densities[rows]
+        geometry[:, 0] += gradients.densities[rows]
         self._accumulate(1, a.density_hidden, geometry)
         torch.mm(geometry, self._matrices[1].t(), out=grad.density_hidden)
         _relu_backward(grad.density_hidden, a.density_hidden)
         self._accumulate(0, a.features, grad.density_hidden)
         return torch.mm(grad.density_hidden, self._matrices[0].t(), out=grad.features)
-
-    def step(self, rate: float, gradient_scale: float, weight_decay: float) -> None:
-        """One Adam step on all weights."""
-        adam_step(
-            self.weights.view(-1, _ADAM_COLUMNS),
-            self.gradients.view(-1, _ADAM_COLUMNS),
-            self.moments,
-            self.mirror.view(-1, _ADAM_COLUMNS),
-            rate,
-            gradient_scale,
-            weight_decay,
-        )
 
     def _accumulate(self, index: int, value: torch.Tensor, upstream: torch.Tensor) -> None:
         out = self._gradient_matrices[index]
@@ -170,11 +222,6 @@ class FieldNetworks:
         else:
             # Sums over a quarter million samples overflow float16: accumulate and store in float32.
             out.copy_(torch.mm(value.t(), upstream, out_dtype=torch.float32))
-
-
-def _split(flat: torch.Tensor, shapes: list[tuple[int, int]]) -> list[torch.Tensor]:
-    sizes = [rows * columns for rows, columns in shapes]
-    return [part.view(shape) for part, shape in zip(flat.split(sizes), shapes, strict=True)]
 
 
 def _gather(a: Activations, rows: torch.Tensor, into: Activations) -> Activations:

@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import torch
 
-from engine.fields.hash_grid_field import HashGridField, SampleBatch
+from engine.fields.base import RadianceField, SampleBatch
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Camera
 from taichi_kernels.occupancy import (
     CARVED,
     COARSE_FACTOR,
+    FLAG_COUNT,
     SEEN,
+    SURFACE,
     carve_view,
+    count_views,
     observe_densities,
     pack_bits,
     sample_cells,
     take_observed,
     update_densities,
 )
+from taichi_kernels.rays import generate_camera_rays
 from taichi_kernels.stepping import StepRule
 
 # Müller et al. 2022, appendix E.2: a cell is occupied above this optical thickness, or above the mean if that is less.
@@ -69,6 +74,9 @@ class OccupancyGrid:
         self._device, self._seed = device, seed
         cells = cascades * resolution**3
         self.flags = torch.zeros(cells, dtype=torch.int32, device=device)
+        # How many of the views at hand set each flag of a cell, so that one can be taken away again.
+        self._counts = torch.zeros(cells, FLAG_COUNT, dtype=torch.int32, device=device)
+        self._is_loaded = False
         self.densities = torch.zeros(cells, device=device)
         # What training found since the last refresh.
         self._observed = torch.zeros(cells if cascades > 1 else 0, device=device)
@@ -87,33 +95,52 @@ class OccupancyGrid:
         """Cells that views leave open."""
         return self._candidates.shape[0]
 
-    def forget_views(self) -> None:
-        """Undo all carving, as if no view had been seen; what is known of the field's densities stays."""
-        self.flags.zero_()
-
     def carve(self, camera: Camera, alpha: torch.Tensor, depth: torch.Tensor | None) -> None:
-        """Close the cells this view saw through, open those it is the first to see.
+        """Close the cells this view saw through, open those it is the first to see; see ``look``."""
+        self.replace(None, self.look(camera, alpha, depth))
+
+    def look(self, camera: Camera, alpha: torch.Tensor, depth: torch.Tensor | None) -> torch.Tensor:
+        """What a view says of each cell: flags [cells] int32, for ``replace``. The grid stays as it is.
 
         ``alpha`` [H, W] f32 and ``depth`` [H, W] f32 (planar z in world units, +inf where nothing is; None when it was
-        not captured) on the grid's device.
+        not captured, 0 where it isn't known) on the grid's device.
         """
-        is_blind = depth is None and bool((alpha > 0).all())
-        if depth is None:
+        marks = torch.zeros_like(self.flags)
+        is_blind = bool((alpha > 0).all()) and (depth is None or not bool((depth > 0).any()))
+        if depth is not None:
+            self._mark_surfaces(camera, alpha, depth, marks)
+        else:
             depth = torch.full_like(alpha, torch.inf)
         depth = depth * (1.0 - _SOFT_PIXELS / max(camera.fx, camera.fy))
-        for level, (cube, flags) in enumerate(zip(self._cubes, self.flags.chunk(self.cascades), strict=True)):
+        for level, (cube, own_marks) in enumerate(zip(self._cubes, marks.chunk(self.cascades), strict=True)):
             near_distance = self._near_distance * 2 ** (self.cascades - 1 - level)
-            if is_blind:
-                # A photograph rules nothing out: it only shows which cells it has in its picture.
-                row = cube.inverse_camera_row(camera, self._device)
-                carve_view(self.resolution, row, torch.zeros_like(alpha), 0.0, flags, near_distance)
-                continue
-            for footprint in self._footprints(cube, camera):
+            for footprint in [0.0] if is_blind else self._footprints(cube, camera):
                 factor = max(1, math.floor(footprint / _FOOTPRINT_PIXELS))
+                if is_blind or factor > max(camera.width, camera.height):
+                    # A photograph rules nothing out, nor does a picture that a cell is too large for: it only shows
+                    # which cells it has in it.
+                    row = cube.inverse_camera_row(camera, self._device)
+                    carve_view(self.resolution, row, torch.zeros_like(alpha), 0.0, own_marks, near_distance)
+                    continue
                 reach = math.ceil(footprint / factor) + 1
                 nearest = _nearest_surface(depth * cube.scale, alpha, factor, reach)
                 row = cube.inverse_camera_row(_reduce(camera, factor), self._device)
-                carve_view(self.resolution, row, nearest, float(reach), flags, near_distance)
+                carve_view(self.resolution, row, nearest, float(reach), own_marks, near_distance)
+        return marks
+
+    def replace(self, former: torch.Tensor | None, present: torch.Tensor) -> None:
+        """Take a view in by what ``look`` found, and let go of the one in whose place it comes, if there is one."""
+        if former is not None and self._is_loaded:
+            # What the views of a snapshot carved can't be told apart: only the views that are here count from now on.
+            self._is_loaded = False
+            bits = 2 ** torch.arange(FLAG_COUNT, dtype=torch.int32, device=self._device)
+            self.flags.copy_(((self._counts > 0) * bits).sum(1))
+        if former is not None:
+            count_views(former, -1, self._counts, self.flags)
+        count_views(present, 1, self._counts, self.flags)
+        self._find_open_cells()
+
+    def _find_open_cells(self) -> None:
         open_cells = self._in_box & ((self.flags & SEEN) != 0) & ((self.flags & CARVED) == 0)
         # A cell never refreshed counts as dense; one that was open before keeps what is known of it.
         newly_open = open_cells & (self.densities == 0)
@@ -122,7 +149,7 @@ class OccupancyGrid:
         self._candidates = open_cells.nonzero().view(-1).int()
         self._pack()
 
-    def refresh(self, field: HashGridField, batch: SampleBatch, step: int) -> None:
+    def refresh(self, field: RadianceField, batch: SampleBatch[Any], step: int) -> None:
         """Evaluate the field in some open cells (as many as ``batch`` holds, at most) and set the bits anew."""
         n = min(batch.capacity, self.candidate_count)
         if n == 0:
@@ -131,7 +158,7 @@ class OccupancyGrid:
             self._cells = torch.zeros(batch.capacity, dtype=torch.int32, device=self._device)
         batch, cells = batch.first(n), self._cells[:n]
         sample_cells(n, self.resolution, self._seed, step, self._candidates, cells, batch.points, self.cascades)
-        raw_densities = field.evaluate_density(batch)
+        raw_densities = field.density(batch)
         if self.cascades == 1:
             update_densities(cells, raw_densities, self.densities, self._decay, self._step_length)
         else:
@@ -144,7 +171,7 @@ class OccupancyGrid:
         self._pack()
 
     def observe(
-        self, ray_samples: torch.Tensor, batch: SampleBatch, raw_densities: torch.Tensor, steps: StepRule
+        self, ray_samples: torch.Tensor, batch: SampleBatch[Any], raw_densities: torch.Tensor, steps: StepRule
     ) -> None:
         """Take note of what the field is at a training step's samples, for the next refresh.
 
@@ -159,9 +186,13 @@ class OccupancyGrid:
     def load(self, state: dict[str, torch.Tensor]) -> None:
         """Take over the densities and flags of a snapshot. Raises ValueError when they are of another size."""
         for name, tensor in (("occupancy.densities", self.densities), ("occupancy.flags", self.flags)):
-            if name not in state or state[name].shape != tensor.shape:
-                raise ValueError(f"{name}: missing or of another size")
-            tensor.copy_(state[name])
+            if name not in state or (state[name].shape, state[name].dtype) != (tensor.shape, tensor.dtype):
+                raise ValueError(f"{name}: missing or of another size or kind")
+        if bool((state["occupancy.flags"] >> FLAG_COUNT != 0).any()):
+            raise ValueError("occupancy.flags: there are flags that mean nothing")
+        self.densities.copy_(state["occupancy.densities"])
+        self.flags.copy_(state["occupancy.flags"])
+        self._is_loaded = True
         self._candidates = (self.densities > 0).nonzero().view(-1).int()
         self._pack()
 
@@ -169,7 +200,23 @@ class OccupancyGrid:
         mean = float(self.densities.sum()) / max(self.candidate_count, 1)
         # The floor keeps a closed cell (exactly 0) closed when the mean itself is 0.
         threshold = max(min(_THICKNESS_THRESHOLD, mean), 1e-6)
-        pack_bits(self.densities, threshold, self.bits, self.coarse_bits, self.cascades)
+        pack_bits(self.densities, self.flags, threshold, self.bits, self.coarse_bits, self.cascades)
+
+    def _mark_surfaces(self, camera: Camera, alpha: torch.Tensor, depth: torch.Tensor, marks: torch.Tensor) -> None:
+        """Flag in ``marks`` the cells of each cascade that hold a surface point captured by a view (see ``look``)."""
+        pixels, cube = alpha.numel(), self._cubes[-1]
+        row, box = cube.camera_row(camera, self._device), torch.from_numpy(cube.box()).to(self._device)
+        rays_o, rays_d = (torch.empty(pixels, 3, device=self._device) for _ in range(2))
+        t_range, cosines = torch.empty(pixels, 2, device=self._device), torch.empty(pixels, device=self._device)
+        generate_camera_rays(0, pixels, camera.width, self._near_distance, row, box, rays_o, rays_d, t_range, cosines)
+        distances = (depth * cube.scale).view(-1) / cosines
+        is_surface = (alpha.view(-1) > 0) & (depth.view(-1) > 0) & (distances < t_range[:, 1])
+        points = (rays_o + distances[:, None] * rays_d)[is_surface] - 0.5
+        for level, own_marks in enumerate(marks.chunk(self.cascades)):
+            cells = ((points * 2 ** (self.cascades - 1 - level) + 0.5) * self.resolution).floor().long()
+            x, y, z = cells[((cells >= 0) & (cells < self.resolution)).all(dim=1)].unbind(1)
+            index = (z * self.resolution + y) * self.resolution + x
+            own_marks[index] |= SURFACE
 
     def _cells_in_box(self, level: int) -> torch.Tensor:
         """Whether each cell of a cascade is its own (not the next finer one's) and touches the bounds: [cells] bool."""

@@ -10,7 +10,8 @@ import math
 
 import numpy as np
 
-from engine.link.geometry import Bounds, Camera, GeometryError
+from engine.link.framing import DEFAULT_MARGIN, fit_turntable
+from engine.link.geometry import MAX_IMAGE_SIDE, Bounds, Camera, GeometryError
 
 DEFAULT_ELEVATION = math.radians(20.0)
 DEFAULT_FIELD_OF_VIEW = math.radians(40.0)
@@ -32,9 +33,10 @@ def turntable(
     field_of_view: float = DEFAULT_FIELD_OF_VIEW,
     radius: float | None = None,
     lift: float = 0.0,
-    margin: float = 0.05,
+    margin: float = DEFAULT_MARGIN,
+    subject: np.ndarray | None = None,
 ) -> list[Camera]:
-    """Cameras on a circle around ``bounds``, all looking at one point.
+    """Cameras on a circle around ``bounds``, or the subject in them, all looking at one point.
 
     Args:
         frames: how many on each level; the last one stops a step short of closing the circle, so that the film loops.
@@ -46,9 +48,12 @@ def turntable(
         turns: how many times round; negative turns the other way.
         ease: 0 turns evenly; up to 1, the turn starts and ends ever more gently (and the film loops with a pause).
         field_of_view: along the shorter side of the picture, radians.
-        radius: distance of the cameras from the point looked at, metres; None fits the bounds into the picture.
-        lift: raises cameras and the point looked at above the centre of the bounds, metres.
-        margin: room around the fitted bounds, as a share of their size.
+        radius: distance of the cameras from the point looked at, metres; None fits the subject into all pictures.
+        lift: raises cameras and the point looked at, metres.
+        margin: room around the fitted subject, as a share of its size in the picture.
+        subject: extreme points of what is in the bounds, world space, [n, 3]; None: the corners of the bounds. With a
+            fitted radius the cameras look at the height at which it fills the pictures best, on the upright line
+            through its middle; else at the centre of the bounds.
 
     Raises GeometryError that names a value out of range.
     """
@@ -65,20 +70,29 @@ def turntable(
         raise GeometryError(f"ease: {ease} is outside 0..1")
     if not 0.0 < field_of_view < math.pi:
         raise GeometryError(f"field_of_view: {math.degrees(field_of_view):g} degrees is outside 0..180")
-    if radius is None:
-        radius = fitting_distance(bounds.radius * (1.0 + margin), field_of_view)
-    elif not radius > 0.0:
+    if radius is not None and not radius > 0.0:
         raise GeometryError(f"radius: must be positive, got {radius}")
+    for name, side in (("width", width), ("height", height)):
+        if not 1 <= side <= MAX_IMAGE_SIDE:
+            raise GeometryError(f"{name}: {side} is outside 1..{MAX_IMAGE_SIDE}")
 
     focal = min(width, height) / 2 / math.tan(field_of_view / 2)
-    target = bounds.center + np.array([0.0, 0.0, lift])
+    azimuths = [start + 2 * math.pi * turns * _eased(float(progress), ease) for progress in np.arange(frames) / frames]
+    elevations = np.linspace(elevation, top_elevation, levels).tolist()
+    target = bounds.center
+    if radius is None:
+        points = bounds.corners if subject is None else subject
+        rotations = [
+            np.stack([orbit_pose(target, 1.0, azimuth, level)[:3, :3] for azimuth in azimuths]) for level in elevations
+        ]
+        target, radius = fit_turntable(points, rotations, (width / 2 / focal, height / 2 / focal), lift, margin)
+    else:
+        target = target + np.array([0.0, 0.0, lift])
     cameras = []
-    elevations = np.linspace(elevation, top_elevation, levels)
-    for level, progress in itertools.product(elevations, np.arange(frames) / frames):
-        azimuth = start + 2 * math.pi * turns * _eased(float(progress), ease)
+    for level, azimuth in itertools.product(elevations, azimuths):
         cameras.append(
             Camera(
-                camera_to_world=orbit_pose(target, radius, azimuth, float(level)),
+                camera_to_world=orbit_pose(target, radius, azimuth, level),
                 width=width,
                 height=height,
                 fx=focal,
@@ -88,11 +102,6 @@ def turntable(
             )
         )
     return cameras
-
-
-def fitting_distance(radius: float, field_of_view: float) -> float:
-    """How far away a sphere of ``radius`` just fills ``field_of_view`` (radians), in the units of ``radius``."""
-    return radius / math.sin(field_of_view / 2)
 
 
 def orbit_pose(target: np.ndarray, radius: float, azimuth: float, elevation: float) -> np.ndarray:

@@ -3,18 +3,22 @@
 ``manifest.json`` lists every planned view, ``transforms_train.json`` and ``transforms_test.json`` the finished ones
 with their intrinsics, as instant-ngp's and nerfstudio's readers understand them, too. ``images/NAME.exr`` is half RGBA,
 scene-linear, premultiplied, ``images/NAME.png`` 8-bit sRGB with straight alpha; ``depth/NAME.exr`` has one 32-bit
-channel V, planar z in metres, +inf where there is nothing.
+channel V, planar z in metres, +inf where there is nothing, 0 where it isn't known, and -inf where the pixel is masked:
+neither trained on nor scored.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace, Split
 
+CAPTURE = "capture"  # the folder, beside that of the run it was made for
 MANIFEST = "manifest.json"
 FORMAT = 1  # of the manifest
 FOLDERS = ("images", "depth")
@@ -25,7 +29,9 @@ Settings = Mapping[str, str | int | float | bool]
 @dataclasses.dataclass
 class ViewRecord:
     """One view of the manifest. ``source``: what it was seen through; ``frame`` None: the frame does not matter;
-    ``render_seconds`` None: not captured yet; ``depth`` None: whether there is depth is the same for all views."""
+    ``render_seconds`` None: not captured yet; ``depth`` None: whether there is depth is the same for all views.
+    ``cpu_seconds``: the processor time that rendering took, of all cores together; None where that says nothing about
+    it, as a graphics card did it."""
 
     name: str
     split: Split
@@ -34,6 +40,7 @@ class ViewRecord:
     frame: int | None = None
     render_seconds: float | None = None
     depth: bool | None = None
+    cpu_seconds: float | None = None
 
     @property
     def is_done(self) -> bool:
@@ -44,12 +51,6 @@ class ViewRecord:
         """A JSON-ready dict."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return values | {"camera": self.camera.to_json(), "done": self.is_done}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> ViewRecord:
-        """Read what ``to_json`` wrote. Raises KeyError, TypeError or GeometryError."""
-        fields = {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
-        return cls(**(fields | {"camera": Camera.from_json(values["camera"])}))
 
 
 def image_file(view: str, color_space: ColorSpace) -> str:
@@ -67,14 +68,38 @@ def transforms_file(split: Split) -> str:
     return f"transforms_{split}.json"
 
 
-def describe_manifest(settings: Settings, bounds: Bounds, views: Iterable[ViewRecord]) -> dict[str, Any]:
-    """What the manifest says. ``settings``: all that decides how pictures look, or where they were imported from."""
-    return {
+def describe_manifest(
+    settings: Settings,
+    bounds: Bounds,
+    views: Iterable[ViewRecord],
+    *,
+    subject: np.ndarray | None = None,
+    objects: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """What the manifest says. ``settings``: all that decides how pictures look, or where they were imported from.
+    ``subject``: extreme points [n, 3] of what was visible inside ``bounds``, world space; None: not known. ``objects``:
+    the names of Blender's objects that the pictures show inside the bounds, None where there were none."""
+    manifest: dict[str, Any] = {
         "format": FORMAT,
         "settings": dict(settings),
         "bounds": bounds.to_json(),
         "views": [view.to_json() for view in views],
     }
+    if subject is not None:
+        manifest["subject"] = np.round(subject, 6).tolist()
+    if objects is not None:
+        manifest["objects"] = list(objects)
+    return manifest
+
+
+def subject_from_json(manifest: Mapping[str, Any]) -> np.ndarray | None:
+    """The points [n, 3] float64 that ``describe_manifest`` was given; None where a manifest has none that can be used,
+    as those of earlier versions and of imported datasets."""
+    try:
+        points = np.array(manifest["subject"], dtype=np.float64)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return points if points.ndim == 2 and points.shape[1] == 3 and len(points) and np.isfinite(points).all() else None
 
 
 def describe_transforms(

@@ -50,6 +50,7 @@ class EngineClient:
 
     ``same_host`` None: pixels come through the ring file when ``host`` is loopback and the ring can be read, else
     inside the messages. ``max_pending_bytes`` bounds each of the two queues. ``tls``: encrypt, and trust whom it says.
+    ``take_over``: of an engine that is busy with another client, take that one's place.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class EngineClient:
         same_host: bool | None = None,
         max_pending_bytes: int = DEFAULT_QUEUE_BYTES,
         tls: ssl.SSLContext | None = None,
+        take_over: bool = False,
     ) -> None:
         self._address = f"{host}:{port}"
         self._outgoing = MessageQueue(max_pending_bytes)
@@ -69,6 +71,7 @@ class EngineClient:
         self._changed = threading.Condition()  # something came in, or the state changed
         self._welcome: Welcome | None = None
         self._failure: str | None = None
+        self._was_dismissed = False
         self._finished = False
         self._closing = False
         self._thread: threading.Thread | None = None
@@ -76,7 +79,7 @@ class EngineClient:
         self._task: asyncio.Task[None] | None = None
         same_host = host in _LOOPBACK if same_host is None else same_host
         self._conversation = Conversation(
-            (host, port), token, name, same_host, self._outgoing, self._deliver, self._greet, tls
+            (host, port), token, name, same_host, self._outgoing, self._deliver, self._greet, tls, take_over
         )
 
     # --- any thread ---------------------------------------------------------------------------------------------------
@@ -121,6 +124,11 @@ class EngineClient:
     def failure(self) -> str | None:
         """Why the connection failed or was lost, None while all is well or after ``close``."""
         return self._failure
+
+    @property
+    def was_dismissed(self) -> bool:
+        """Whether the engine itself ended the connection: it would not be otherwise with another."""
+        return self._was_dismissed
 
     @property
     def pending_bytes(self) -> int:
@@ -194,6 +202,7 @@ class EngineClient:
             asyncio.run(self._converse())
         except ConversationEnded as ended:
             words = str(ended)
+            self._was_dismissed = ended.by_engine
         except asyncio.CancelledError:
             pass
         except Exception as error:  # a silent death would leave the caller waiting

@@ -22,14 +22,15 @@ from typing import Any, Literal
 import numpy as np
 
 from engine.link.errors import FrameOutdated, LinkError
-from engine.link.fields import array_fields, read_dataclass, read_fields, shorten
+from engine.link.fields import MAX_DEPTH, array_fields, read_dataclass, read_fields
 from engine.link.geometry import MAX_IMAGE_SIDE, Bounds, Camera
-from engine.link.messages import BytesSpec, ImageSpec, Message
+from engine.link.message_types import ArraySpec, BytesSpec, ImageSpec, Message, TableSpec
 from engine.link.picture_codec import PictureError, pack_color, pack_depth, unpack_color, unpack_depth
 from engine.link.ring import RingError, RingPlace, RingReader, RingWriter, TornRead
+from engine.link.values import shorten
 
 MAX_MESSAGE_BYTES = 512 << 20  # header and unpacked buffers together: an 8K view with depth fits
-MAX_HEADER_BYTES = 16 << 20
+MAX_HEADER_BYTES = 32 << 20  # 50,000 cameras fit
 _ITEMSIZE = {"float16": 2, "float32": 4, "uint8": 1}
 _PREFIX = struct.Struct("<I")
 _BUFFER_ALIGNMENT = 16
@@ -113,11 +114,11 @@ def _pack(array: np.ndarray, packing: Packing) -> tuple[str, Any]:
 
 
 def _make_header(message: Message) -> dict[str, Any]:
-    """The JSON fields of ``message``, after a look through the receiver's eyes."""
+    """The fields of ``message`` for ``_dump``, after a look through the receiver's eyes."""
     cls: Any = type(message)
     arrays = _arrays_of(message)
     fields = {
-        field.name: _to_json(getattr(message, field.name))
+        field.name: _to_plain(getattr(message, field.name))
         for field in dataclasses.fields(message)
         if field.name not in arrays and getattr(message, field.name) is not None
     }
@@ -142,29 +143,41 @@ def _arrays_of(message: Message) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _to_json(value: Any) -> Any:
-    if isinstance(value, Camera | Bounds):
-        return value.to_json()
+def _to_plain(value: Any, depth: int = 0) -> Any:
+    """``value`` as JSON has it, but for cameras and bounds."""
+    if depth > MAX_DEPTH + 1:
+        raise LinkError(f"nested more than {MAX_DEPTH} deep")
+    if isinstance(value, str | int | float | Camera | Bounds):
+        return value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        items = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {name: _to_plain(item, depth + 1) for name, item in items.items() if item is not None}
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Mapping):
-        return {key: _to_json(item) for key, item in value.items()}
+        return {key: _to_plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_to_json(item) for item in value]
+        return [_to_plain(item, depth + 1) for item in value]
     return value
 
 
 def _dump(value: Any) -> bytes:
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+        return json.dumps(value, allow_nan=False, separators=(",", ":"), default=_to_json).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
-        raise LinkError(f"{value.get('type')}: not JSON: {error}") from error
+        raise LinkError(f"{value.get('type')}: not JSON: {shorten(str(error), 200)}") from error
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, Camera | Bounds):
+        return value.to_json()
+    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 # --- in ---------------------------------------------------------------------------------------------------------------
 
 
-def decode(data: bytes, allowed: Iterable[type[Message]], ring: RingReader | None = None) -> Message:
+def decode(data: bytes | str, allowed: Iterable[type[Message]], ring: RingReader | None = None) -> Message:
     """Read one message, of one of the ``allowed`` types. Arrays are copies that the caller owns. Raises LinkError that
     names the message and the field at fault (FrameOutdated when its pixels in the ring have been replaced)."""
     if not isinstance(data, bytes):
@@ -181,10 +194,13 @@ def decode(data: bytes, allowed: Iterable[type[Message]], ring: RingReader | Non
     for buffer in buffers:
         arrays[buffer.field] = _read_buffer(f"{cls.__name__}.{buffer.field}", buffer, data, start, ring)
         start += buffer.size
-    try:
-        return cls(**read_fields(cls, header["fields"], arrays))
-    except RecursionError:
-        raise LinkError(f"{cls.__name__}: nested too deeply") from None
+    return cls(**read_fields(cls, header["fields"], arrays))
+
+
+def type_of(data: bytes) -> str:
+    """The name of the type of an encoded message. Raises LinkError."""
+    name: str = _read_header(data)[0]["type"]
+    return name
 
 
 def _read_header(data: bytes) -> tuple[dict[str, Any], int]:
@@ -196,7 +212,7 @@ def _read_header(data: bytes) -> tuple[dict[str, Any], int]:
     try:
         header = json.loads(data[_PREFIX.size : _PREFIX.size + length].decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise LinkError(f"the header is not JSON: {error}") from None
+        raise LinkError(f"the header is not JSON: {shorten(str(error), 200)}") from None
     if not isinstance(header, dict) or set(header) != {"type", "fields", "buffers"}:
         raise LinkError("the header must hold type, fields and buffers, and nothing else")
     for key, kind in (("type", str), ("fields", dict), ("buffers", list)):
@@ -219,8 +235,8 @@ def _read_descriptions(cls: Any, values: list[Any]) -> list[_Buffer]:
         _check_array(where, specs[buffer.field], buffer.dtype, buffer.shape)
         if buffer.packing not in ("raw", "zlib", "ring", "picture"):
             raise LinkError(f"{where}: unknown packing {shorten(buffer.packing)}")
-        if buffer.packing == "picture" and buffer.dtype == "uint8":
-            raise LinkError(f"{where}: bytes can't be packed as a picture")
+        if buffer.packing == "picture" and (buffer.dtype == "uint8" or not isinstance(specs[buffer.field], ImageSpec)):
+            raise LinkError(f"{where}: {'bytes' if buffer.dtype == 'uint8' else 'it'} can't be packed as a picture")
         if buffer.size < 0 or (buffer.packing == "ring") != (buffer.ring is not None):
             raise LinkError(f"{where}: malformed buffer description")
         wanted = {"raw": buffer.unpacked_size, "ring": 0}.get(buffer.packing, buffer.size)
@@ -231,10 +247,16 @@ def _read_descriptions(cls: Any, values: list[Any]) -> list[_Buffer]:
     return buffers
 
 
-def _check_array(where: str, spec: ImageSpec | BytesSpec, dtype: str, shape: tuple[int, ...]) -> None:
+def _check_array(where: str, spec: ArraySpec, dtype: str, shape: tuple[int, ...]) -> None:
     if isinstance(spec, BytesSpec):
         if dtype != "uint8" or len(shape) != 1 or not 1 <= shape[0] <= spec.most:
             raise LinkError(f"{where}: expected uint8 [1..{spec.most}], got {shorten(dtype)} {shorten(list(shape))}")
+        return
+    if isinstance(spec, TableSpec):
+        side = shape[0] if shape else 0
+        if dtype != "float32" or shape != (side, side, side, 3) or not 2 <= side <= spec.most:
+            wanted = f"float32 [S, S, S, 3] with S in 2..{spec.most}"
+            raise LinkError(f"{where}: expected {wanted}, got {shorten(dtype)} {shorten(list(shape))}")
         return
     tail = (spec.channels,) if spec.channels else ()
     if dtype not in spec.dtypes or len(shape) != 2 + len(tail) or shape[2:] != tail:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+from websockets.frames import CloseCode
 
 import engine
 from engine.link import codec
@@ -16,15 +19,25 @@ from engine.link.errors import FrameOutdated, LinkError
 from engine.link.message_queue import LinkBusy, MessageQueue
 from engine.link.messages import ENGINE_MESSAGES, PROTOCOL, Hello, Message, Problem, Welcome
 from engine.link.ring import RingReader
+from engine.link.silence import SILENCE_SECONDS, Listening, WatchedClientConnection
 from engine.link.tls import describe_failure
+from engine.link.values import printable
 
-PING_INTERVAL = 20.0
-PING_TIMEOUT = 120.0  # a busy interpreter (Blender rendering, Taichi compiling) may answer late
 _FRAGMENT_BYTES = 1 << 17
+_NEXT_ATTEMPT, _MOST_ATTEMPTS = 0.4, 24  # seconds without an answer before one more is begun
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # seconds, about, before knocking again
 
 
 class ConversationEnded(Exception):
-    """The conversation is over; the message says why, in words."""
+    """The conversation is over; the message says why, in words. ``by_engine``: the engine itself wanted it so."""
+
+    def __init__(self, words: str, *, by_engine: bool = False) -> None:
+        super().__init__(words)
+        self.by_engine = by_engine
+
+
+class _HungUp(ConversationEnded):
+    """Who listens there hung up without a word: there may be a crowd at the engine's door."""
 
 
 class Conversation:
@@ -44,70 +57,113 @@ class Conversation:
         deliver: Callable[[Message], None],
         greet: Callable[[Welcome], None],
         tls: ssl.SSLContext | None = None,
+        take_over: bool = False,
     ) -> None:
         self.wake_sender = asyncio.Event()
         self.wake_receiver = asyncio.Event()
         self._address, self._token, self._name, self._same_host = address, token, name, same_host
         self._outgoing, self._deliver, self._greet = outgoing, deliver, greet
-        self._tls = tls
+        self._tls, self._take_over = tls, take_over
         self._ring: RingReader | None = None
+        self._listening: Listening | None = None
 
     async def run(self) -> None:
         """Talk until the end, which is always a ConversationEnded (or the task's cancellation)."""
         while True:
-            connection = await self._connect()
+            connection, welcome = await self._meet()
             async with connection:
-                welcome = await self._shake_hands(connection)
                 if welcome.ring is not None and not _is_readable(Path(welcome.ring)):
                     self._same_host = False  # loopback leads to another machine, through a tunnel: shake hands again
                     continue
                 await self._carry(connection, welcome)
 
-    async def _connect(self) -> ClientConnection:
+    async def _meet(self) -> tuple[WatchedClientConnection, Welcome]:
+        """Connect and shake hands. Of many who have not shown the token yet the engine sends some away, whoever they
+        are: so knock again."""
+        for pause in _PAUSES:
+            with contextlib.suppress(_HungUp):
+                return await self._knock()
+            await asyncio.sleep(random.uniform(0.5, 1.5) * pause)
+        return await self._knock()
+
+    async def _knock(self) -> tuple[WatchedClientConnection, Welcome]:
+        connection = await self._connect()
+        self._listening = Listening(connection)
+        try:
+            return connection, await self._shake_hands(connection)
+        except BaseException:
+            connection.transport.abort()
+            raise
+
+    async def _connect(self) -> WatchedClientConnection:
+        """The first of several attempts to succeed: where too many come, the system drops what it can't take, and what
+        was dropped comes again only after a second, then after two, then four."""
+        attempts: set[asyncio.Task[WatchedClientConnection]] = set()
+        try:
+            for _ in range(_MOST_ATTEMPTS):
+                attempts.add(asyncio.ensure_future(self._open_connection()))
+                done, _ = await asyncio.wait(attempts, timeout=_NEXT_ATTEMPT, return_when=asyncio.FIRST_COMPLETED)
+                if done:
+                    break
+            else:
+                done, _ = await asyncio.wait(attempts, return_when=asyncio.FIRST_COMPLETED)
+            first = done.pop()
+            attempts.discard(first)
+            return first.result()
+        finally:
+            for attempt in attempts:
+                attempt.cancel()
+            for late in await asyncio.gather(*attempts, return_exceptions=True):
+                if isinstance(late, WatchedClientConnection):
+                    late.transport.abort()
+
+    async def _open_connection(self) -> WatchedClientConnection:
         host, port = self._address
         place = f"{host}:{port}"
         scheme = "ws" if self._tls is None else "wss"
         try:
-            return await connect(
+            connection = await connect(
                 f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}",
                 ssl=self._tls,
                 compression=None,
                 proxy=None,
                 max_size=codec.MAX_MESSAGE_BYTES + codec.MAX_HEADER_BYTES,
-                ping_interval=PING_INTERVAL,
-                ping_timeout=PING_TIMEOUT,
+                create_connection=WatchedClientConnection,
+                ping_interval=None,  # the engine's status tells that it is there
                 close_timeout=1.0,
             )
+            assert isinstance(connection, WatchedClientConnection)
+            return connection
         except TimeoutError:
             raise ConversationEnded(f"the engine at {place} did not answer") from None
         except ConnectionRefusedError:
             raise ConversationEnded(f"no engine listens at {place}: the connection was refused") from None
+        except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
+            words = "; does it serve TLS?" if self._tls is not None else ""
+            raise _HungUp(f"what listens at {place} hung up{words}") from None
         except ssl.SSLError as error:
             raise ConversationEnded(describe_failure(place, error)) from None
-        except ConnectionResetError:
-            words = "; does it serve TLS?" if self._tls is not None else ""
-            raise ConversationEnded(f"what listens at {place} hung up{words}") from None
         except OSError as error:
             reason = error.strerror or str(error) or type(error).__name__
             raise ConversationEnded(f"the engine at {place} can't be reached: {reason}") from None
-        except (InvalidHandshake, InvalidMessage, EOFError):
-            raise ConversationEnded(
-                f"what listens at {place} is not a Hashlight engine, or one that wants TLS"
-            ) from None
+        except (InvalidHandshake, InvalidMessage, EOFError) as error:
+            kind = _HungUp if isinstance(error.__cause__ or error, EOFError | ConnectionError) else ConversationEnded
+            raise kind(f"what listens at {place} is not a Hashlight engine, or one that wants TLS") from None
 
-    async def _shake_hands(self, connection: ClientConnection) -> Welcome:
+    async def _shake_hands(self, connection: WatchedClientConnection) -> Welcome:
         hello = Hello(
             protocol=PROTOCOL,
             version=engine.__version__,
             token=self._token,
             client=self._name,
             same_host=self._same_host,
+            take_over=self._take_over,
         )
         await self._send(connection, hello)
         answer = await self._receive(connection)
         if isinstance(answer, Problem):
             self._deliver(answer)
-            raise ConversationEnded(answer.message)
+            raise ConversationEnded(answer.message, by_engine=True)
         if not isinstance(answer, Welcome):
             raise ConversationEnded(f"the engine answered the handshake with {type(answer).__name__}")
         if answer.protocol != PROTOCOL:
@@ -117,41 +173,43 @@ class Conversation:
             )
         return answer
 
-    async def _carry(self, connection: ClientConnection, welcome: Welcome) -> None:
+    async def _carry(self, connection: WatchedClientConnection, welcome: Welcome) -> None:
         self._ring = None if welcome.ring is None else RingReader(Path(welcome.ring))
         self._greet(welcome)
         sender = asyncio.ensure_future(self._send_queued(connection))
         receiver = asyncio.ensure_future(self._receive_all(connection))
+        watcher = asyncio.ensure_future(self._notice_silence(connection))
+        tasks = (watcher, receiver, sender)
         try:
-            done, _ = await asyncio.wait((sender, receiver), return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             # The receiver knows more: the engine may have said why it hangs up.
             if sender in done:
                 await asyncio.wait((receiver,), timeout=1.0)
-            (receiver if receiver.done() else sender).result()
+            next(task for task in tasks if task.done()).result()
         finally:
-            sender.cancel()
-            receiver.cancel()
-            await asyncio.gather(sender, receiver, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             if self._ring is not None:
                 self._ring.close()
 
-    async def _send_queued(self, connection: ClientConnection) -> None:
+    async def _send_queued(self, connection: WatchedClientConnection) -> None:
         while True:
             self.wake_sender.clear()
             while (message := self._outgoing.pop()) is not None:
                 await self._send(connection, message)
             await self.wake_sender.wait()
 
-    async def _send(self, connection: ClientConnection, message: Message) -> None:
+    async def _send(self, connection: WatchedClientConnection, message: Message) -> None:
         packing: codec.Packing = "raw" if self._same_host else "zlib"
         try:
             parts = await asyncio.to_thread(codec.encode_parts, message, packing)
             size = sum(len(part) for part in parts)
             await connection.send(_split(parts) if size > _FRAGMENT_BYTES else b"".join(parts))
         except ConnectionClosed as closed:
-            raise ConversationEnded(_describe_closing(closed)) from None
+            raise _describe_closing(closed) from None
 
-    async def _receive_all(self, connection: ClientConnection) -> None:
+    async def _receive_all(self, connection: WatchedClientConnection) -> None:
         while True:
             try:
                 message = await self._receive(connection)
@@ -165,15 +223,22 @@ class Conversation:
                 except LinkBusy:
                     await self.wake_receiver.wait()
             if isinstance(message, Problem) and message.fatal:
-                raise ConversationEnded(message.message)
+                raise ConversationEnded(message.message, by_engine=True)
 
-    async def _receive(self, connection: ClientConnection) -> Message:
+    async def _notice_silence(self, connection: WatchedClientConnection) -> None:
+        assert self._listening is not None
+        await self._listening.wait_for_silence()
+        connection.transport.abort()  # nobody is there to say goodbye to
+        raise ConversationEnded(f"the engine has not answered for {SILENCE_SECONDS:g} s")
+
+    async def _receive(self, connection: WatchedClientConnection) -> Message:
+        assert self._listening is not None
         try:
-            data = await connection.recv()
+            data = await self._listening.receive()
         except ConnectionClosed as closed:
-            raise ConversationEnded(_describe_closing(closed)) from None
+            raise _describe_closing(closed) from None
         try:
-            return codec.decode(data, ENGINE_MESSAGES, self._ring)  # type: ignore[arg-type]  # decode refuses text
+            return codec.decode(data, ENGINE_MESSAGES, self._ring)
         except FrameOutdated:
             raise
         except LinkError as error:
@@ -196,8 +261,9 @@ def _is_readable(folder: Path) -> bool:
         return False
 
 
-def _describe_closing(closed: ConnectionClosed) -> str:
+def _describe_closing(closed: ConnectionClosed) -> ConversationEnded:
     if closed.rcvd is None:
-        return "the connection to the engine was lost: it has ended, crashed or can't be reached any more"
-    reason = f": {closed.rcvd.reason}" if closed.rcvd.reason else ""
-    return f"the engine closed the connection{reason}"
+        return _HungUp("the connection to the engine was lost: it has ended, crashed or can't be reached any more")
+    reason = f": {printable(closed.rcvd.reason, 200)}" if closed.rcvd.reason else ""
+    is_accident = closed.rcvd.code == CloseCode.INTERNAL_ERROR
+    return ConversationEnded(f"the engine closed the connection{reason}", by_engine=not is_accident)

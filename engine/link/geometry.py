@@ -8,13 +8,21 @@ Depth: planar z in metres along the camera axis, +inf where there is nothing.
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from engine.link.values import Limits, ValueRefused, finite, shorten, whole
+
 MAX_IMAGE_SIDE = 16384
+MAX_COORDINATE = 1e9  # metres: kernels compute in float32, in which squares of what is much larger are infinite
+_PIXEL_SIDES = Limits(1, MAX_IMAGE_SIDE)
+_MAX_SCALE = 1e4
+_FOCAL_LENGTHS = Limits(1e-6, 1e9)
+_CENTERS = Limits(-1e9, 1e9)
+_DISTORTIONS = Limits(-1e6, 1e6)
+_NARROWEST = 1e-9  # an edge of bounds, as part of the longest edge and of the distance from the origin
 
 
 class GeometryError(ValueError):
@@ -42,32 +50,28 @@ class Camera:
     p2: float = 0.0
 
     def __post_init__(self) -> None:
-        try:
-            pose = np.asarray(self.camera_to_world, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise GeometryError("camera_to_world: not a matrix of numbers") from None
-        if pose.shape != (4, 4):
-            raise GeometryError(f"camera_to_world: expected a 4x4 matrix, got shape {pose.shape}")
-        if not np.isfinite(pose).all():
-            raise GeometryError("camera_to_world: contains NaN or infinity")
-        if abs(np.linalg.det(pose[:3, :3])) < 1e-12:
+        pose = _read_array("camera_to_world", self.camera_to_world, (4, 4))
+        if abs(_determinant(pose)) < 1e-12:
             raise GeometryError("camera_to_world: the rotation part has no inverse")
+        if np.abs(pose[:3, :3]).max() > _MAX_SCALE:
+            raise GeometryError(f"camera_to_world: the rotation part is scaled by more than {_MAX_SCALE:g}")
         object.__setattr__(self, "camera_to_world", pose)
         for name in ("width", "height"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer):
-                raise GeometryError(f"{name}: expected a whole number, got {value!r}")
-            if not 1 <= value <= MAX_IMAGE_SIDE:
-                raise GeometryError(f"{name}: {value} is outside 1..{MAX_IMAGE_SIDE}")
-            object.__setattr__(self, name, int(value))
-        for name in ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not math.isfinite(value):
-                raise GeometryError(f"{name}: expected a finite number, got {value!r}")
-            object.__setattr__(self, name, float(value))
+            self._hold(name, whole, _PIXEL_SIDES)
         for name in ("fx", "fy"):
-            if getattr(self, name) <= 0.0:
-                raise GeometryError(f"{name}: the focal length must be positive, got {getattr(self, name)}")
+            if isinstance(value := getattr(self, name), int | float) and value <= 0:
+                raise GeometryError(f"{name}: the focal length must be positive, got {shorten(value)}")
+            self._hold(name, finite, _FOCAL_LENGTHS)
+        for name in ("cx", "cy"):
+            self._hold(name, finite, _CENTERS)
+        for name in ("k1", "k2", "p1", "p2"):
+            self._hold(name, finite, _DISTORTIONS)
+
+    def _hold(self, name: str, read: Callable[[Any, Limits], float], limits: Limits) -> None:
+        try:
+            object.__setattr__(self, name, read(getattr(self, name), limits))
+        except ValueRefused as error:
+            raise GeometryError(f"{name}: {error}") from None
 
     @property
     def position(self) -> np.ndarray:
@@ -92,7 +96,7 @@ class Camera:
         return values | {"camera_to_world": self.camera_to_world.tolist()}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Camera:
+    def from_json(cls, values: Any) -> Camera:
         """Read what ``to_json`` wrote. Raises GeometryError that names a missing, unknown or bad field."""
         return _from_mapping(cls, values, "camera")
 
@@ -106,16 +110,16 @@ class Bounds:
 
     def __post_init__(self) -> None:
         for name in ("minimum", "maximum"):
-            try:
-                corner = np.asarray(getattr(self, name), dtype=np.float64)
-            except (TypeError, ValueError):
-                raise GeometryError(f"{name}: not three numbers") from None
-            if corner.shape != (3,) or not np.isfinite(corner).all():
-                raise GeometryError(f"{name}: expected three finite numbers, got {getattr(self, name)!r}")
-            object.__setattr__(self, name, corner)
+            object.__setattr__(self, name, _read_array(name, getattr(self, name), (3,)))
         if not (self.maximum > self.minimum).all():
             raise GeometryError(
                 f"maximum: {self.maximum.tolist()} must exceed minimum {self.minimum.tolist()} on every axis"
+            )
+        farthest = float(np.abs([self.minimum, self.maximum]).max())
+        if float(self.size.min()) < _NARROWEST * max(farthest, float(self.size.max())):
+            raise GeometryError(
+                f"maximum: {self.maximum.tolist()} and minimum {self.minimum.tolist()} make a box that is too thin, "
+                "for its length or for how far it is from the origin"
             )
 
     @property
@@ -129,18 +133,37 @@ class Bounds:
         return self.maximum - self.minimum
 
     @property
+    def corners(self) -> np.ndarray:
+        """The eight corners of the box, [8, 3] float64."""
+        is_maximum = np.array([[corner >> axis & 1 for axis in range(3)] for corner in range(8)], dtype=bool)
+        return np.where(is_maximum, self.maximum, self.minimum)
+
+    @property
     def radius(self) -> float:
         """Half the diagonal: the radius of the sphere around the box."""
         return float(np.linalg.norm(self.size) / 2)
+
+    def is_close(self, other: Bounds) -> bool:
+        """Whether ``other`` is the same box, to a hundredth of a millimetre."""
+        return np.allclose([self.minimum, self.maximum], [other.minimum, other.maximum], rtol=0.0, atol=1e-5)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict that ``from_json`` reads back exactly."""
         return {"minimum": self.minimum.tolist(), "maximum": self.maximum.tolist()}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Bounds:
+    def from_json(cls, values: Any) -> Bounds:
         """Read what ``to_json`` wrote. Raises GeometryError that names a missing, unknown or bad field."""
         return _from_mapping(cls, values, "bounds")
+
+
+def extent_of(bounds: Bounds, cascades: int) -> Bounds:
+    """The box outside of which a field is empty: ``bounds``, or with several ``cascades`` the outermost cube, about
+    their centre, 2**(cascades - 1) times as wide as their longest edge."""
+    if cascades <= 1:
+        return bounds
+    half = 0.5 * float(bounds.size.max()) * 2 ** (cascades - 1)
+    return Bounds(bounds.center - half, bounds.center + half)
 
 
 def pixels_across(camera: Camera, bounds: Bounds) -> float:
@@ -149,12 +172,52 @@ def pixels_across(camera: Camera, bounds: Bounds) -> float:
     return max(camera.fx, camera.fy) * float(bounds.size.max()) / distance
 
 
-def _from_mapping(cls: type[Any], values: Mapping[str, Any], what: str) -> Any:
+def _read_array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """``value`` as float64 of this shape, each number within +-MAX_COORDINATE. Raises GeometryError."""
+    try:
+        _check_numbers(value, len(shape))
+        array = np.array(value, dtype=np.float64)
+    except (
+        TypeError,
+        ValueError,
+        OverflowError,
+    ) as error:  # ValueRefused is one; numpy refuses rows of several lengths
+        words = str(error) if isinstance(error, ValueRefused) else "expected numbers"
+        raise GeometryError(f"{name}: {words}") from None
+    if array.shape != shape:
+        wanted = "a 4x4 matrix" if shape == (4, 4) else f"{shape[0]} numbers"
+        raise GeometryError(f"{name}: expected {wanted}, got {shorten(value)}")
+    if not np.abs(array).max() <= MAX_COORDINATE:  # nor is NaN
+        if not np.isfinite(array).all():
+            raise GeometryError(f"{name}: contains NaN or infinity")
+        raise GeometryError(f"{name}: {shorten(array.tolist())} goes beyond {MAX_COORDINATE:g} m")
+    return array
+
+
+def _determinant(pose: np.ndarray) -> float:
+    """Of the rotation part. There may be 50,000 cameras in a message: numpy's takes several times as long."""
+    (a, b, c, _), (d, e, f, _), (g, h, i, _), _ = pose.tolist()
+    return float(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))
+
+
+def _check_numbers(value: Any, dimensions: int) -> None:
+    """numpy would also take "1" and true for numbers. Raises ValueRefused."""
+    if isinstance(value, list | tuple):
+        if not dimensions:
+            raise ValueRefused(f"expected a number, got {shorten(value)}")
+        for item in value:
+            if type(item) is not float:
+                _check_numbers(item, dimensions - 1)
+    elif isinstance(value, str | bytes | bool | dict) or value is None:
+        raise ValueRefused(f"expected numbers, got {shorten(value)}")
+
+
+def _from_mapping(cls: type[Any], values: Any, what: str) -> Any:
     if not isinstance(values, Mapping):
         raise GeometryError(f"{what}: expected an object, got {type(values).__name__}")
     fields = dataclasses.fields(cls)
     if missing := [f.name for f in fields if f.default is dataclasses.MISSING and f.name not in values]:
         raise GeometryError(f"{what}: missing {', '.join(missing)}")
     if unknown := set(values) - {f.name for f in fields}:
-        raise GeometryError(f"{what}: unknown {', '.join(sorted(map(str, unknown)))}")
+        raise GeometryError(f"{what}: unknown {', '.join(sorted(map(shorten, unknown))[:5])}")
     return cls(**values)

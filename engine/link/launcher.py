@@ -7,9 +7,9 @@ import dataclasses
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +17,7 @@ from typing import IO, Any
 from engine.link.client import EngineClient
 from engine.link.errors import LinkError
 from engine.link.messages import Shutdown
+from engine.link.temporary_folder import TemporaryFolder
 
 TOKEN_VARIABLE = "HASHLIGHT_TOKEN"
 _LOG_TAIL_LINES = 12
@@ -52,9 +53,9 @@ class EngineProcess:
         self, python: str | Path, root: str | Path, device: str = "auto", log: str | Path | None = None
     ) -> None:
         self.python, self.root, self.device = Path(python), Path(root), device
-        self._folder = tempfile.TemporaryDirectory(prefix="hashlight-engine-", ignore_cleanup_errors=True)
-        self._ready_file = Path(self._folder.name) / "ready.json"
-        self.log = Path(log) if log is not None else Path(self._folder.name) / "engine.log"
+        self._folder = TemporaryFolder("engine")
+        self._ready_file = self._folder.path / "ready.json"
+        self.log = Path(log) if log is not None else self._folder.path / "engine.log"
         self._token = secrets.token_urlsafe(32)
         self._log_start = 0  # what former engines wrote comes before
         self._process: subprocess.Popen[bytes] | None = None
@@ -119,7 +120,7 @@ class EngineProcess:
             if not self._has_ended_within(max(deadline - time.monotonic(), _TERMINATE_SECONDS)):
                 self._process.kill()
                 self._has_ended_within(_TERMINATE_SECONDS)
-        self._folder.cleanup()
+        self._folder.close()
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
         environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN_VARIABLES}
@@ -148,12 +149,12 @@ class EngineProcess:
             raise LaunchError(f"the engine wrote a ready file that can't be read: {error}") from error
 
     def _ask_to_shut_down(self, timeout: float) -> bool:
-        """Send Shutdown and wait; returns whether it could be sent: not to an engine that isn't ready, or that is busy
-        with another client."""
+        """Send Shutdown and wait; returns whether it could be sent: not to an engine that isn't ready. One that is busy
+        with another client hangs up on that one."""
         with contextlib.suppress(LinkError):
             if not self.is_running or (address := self.poll()) is None:
                 return False
-            client = EngineClient(address.host, address.port, address.token, name="launcher")
+            client = EngineClient(address.host, address.port, address.token, name="launcher", take_over=True)
             try:
                 client.connect(min(timeout, 3.0))
                 client.send(Shutdown())
@@ -173,8 +174,7 @@ class EngineProcess:
         tail = self._quote_log()
         if "No module named engine" in tail:
             return f"{self.python} has no engine package: set up the engine again"
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        return f"the engine {how}{tail}"
+        return f"the engine {_describe_exit(code)}{tail}"
 
     def _quote_log(self) -> str:
         try:
@@ -185,3 +185,11 @@ class EngineProcess:
             return ""
         lines = [line for line in lines if line.strip()][-_LOG_TAIL_LINES:]
         return "; the end of its log:\n" + "\n".join(lines) if lines else ""
+
+
+def _describe_exit(code: int) -> str:
+    if code < 0:
+        return f"was killed by signal {-code}"
+    if code - 128 in (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")):
+        return f"was told to end by {signal.Signals(code - 128).name}, and saved its run"
+    return f"ended with exit code {code}"

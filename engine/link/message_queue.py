@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import threading
 from collections.abc import Callable
 
@@ -18,12 +19,13 @@ class LinkBusy(LinkError):
 class MessageQueue:
     """First in, first out, bounded in bytes; safe from any thread and never blocking.
 
-    ``Message.replaces`` names the fields by which a newer message removes a queued older one of its type.
+    ``Message.replaces`` names the fields by which a newer message removes a queued older one of its type, and
+    ``Message.overtakes`` the types that it need not wait for.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._items: collections.deque[tuple[Message, int]] = collections.deque()
+        self._items: collections.deque[_Item] = collections.deque()
         self._lock = threading.Lock()
         self._bytes = 0
 
@@ -32,45 +34,63 @@ class MessageQueue:
         """Bytes of all queued messages, buffers included."""
         return self._bytes
 
-    def put(self, message: Message) -> None:
-        """Append ``message``. Raises LinkBusy past the bound, unless the queue is empty: one message always fits."""
-        size = codec.size_of(message)
+    def put(self, message: Message, address: int = 0) -> None:
+        """Append ``message``, for whomever ``address`` stands for. Raises LinkBusy past the bound, unless the queue is
+        empty: one message always fits."""
+        item = _Item(message, codec.size_of(message), address)
         with self._lock:
-            self._drop_replaced(message)
-            if self._items and self._bytes + size > self._max_bytes:
+            self._drop_replaced(item)
+            if self._items and self._bytes + item.size > self._max_bytes:
                 raise LinkBusy(f"{type(message).__name__}: {self._bytes} bytes already wait to be sent")
-            self._items.append((message, size))
-            self._bytes += size
+            self._items.insert(self._place_for(message), item)
+            self._bytes += item.size
 
     def pop(self, match: Callable[[Message], bool] = lambda _: True) -> Message | None:
         """Remove and return the oldest message for which ``match`` holds, None when there is none."""
+        item = self.pop_addressed(match)
+        return None if item is None else item[0]
+
+    def pop_addressed(self, match: Callable[[Message], bool] = lambda _: True) -> tuple[Message, int] | None:
+        """``pop``, with the message's address."""
         with self._lock:
-            for index, (message, size) in enumerate(self._items):
-                if match(message):
+            for index, item in enumerate(self._items):
+                if match(item.message):
                     del self._items[index]
-                    self._bytes -= size
-                    return message
+                    self._bytes -= item.size
+                    return item.message, item.address
         return None
 
     def drain(self) -> list[Message]:
         """Remove and return everything, oldest first."""
         with self._lock:
-            messages = [message for message, _ in self._items]
+            messages = [item.message for item in self._items]
             self._items.clear()
             self._bytes = 0
         return messages
 
-    def _drop_replaced(self, message: Message) -> None:
-        if message.replaces is None:
+    def _drop_replaced(self, new: _Item) -> None:
+        if new.message.replaces is None:
             return
-        key = _replacement_key(message)
-        kept = [
-            (old, size) for old, size in self._items if type(old) is not type(message) or _replacement_key(old) != key
-        ]
+        kept = [item for item in self._items if item.replacement_key != new.replacement_key]
         if len(kept) != len(self._items):
             self._items = collections.deque(kept)
-            self._bytes = sum(size for _, size in kept)
+            self._bytes = sum(item.size for item in kept)
+
+    def _place_for(self, message: Message) -> int:
+        """Before the messages at the end that ``message`` overtakes."""
+        place = len(self._items)
+        while place and isinstance(self._items[place - 1].message, message.overtakes):
+            place -= 1
+        return place
 
 
-def _replacement_key(message: Message) -> tuple[object, ...]:
-    return tuple(getattr(message, name) for name in message.replaces or ())
+@dataclasses.dataclass(frozen=True)
+class _Item:
+    message: Message
+    size: int
+    address: int
+
+    @property
+    def replacement_key(self) -> tuple[object, ...]:
+        message = self.message
+        return (type(message), self.address, *(getattr(message, name) for name in message.replaces or ()))

@@ -1,4 +1,4 @@
-"""The names under which training settings are asked for; ``engine.training.config`` has what they stand for."""
+"""The names under which fields and training settings are asked for; ``engine.primitives`` has what they stand for."""
 
 from __future__ import annotations
 
@@ -9,4 +9,11 @@ PRESETS = {
     AUTO: "By the device that the engine computes on",
     "cpu": "A small field that a processor trains in a minute or two; on a graphics card it needs little memory",
     "gpu": "A large field with finer detail, for a graphics card; far too slow on a processor",
+}
+
+DEFAULT_FIELD = "hash-grid"
+FIELDS = {
+    DEFAULT_FIELD: "A hash grid of features and two small networks (Instant-NGP): sharp after a minute",
+    "nerf": "One large network over a frequency encoding (the original NeRF): a small file, but many times slower to "
+    "train and to render",
 }

@@ -13,14 +13,15 @@ import errno
 import mmap
 import os
 import re
-import shutil
 import struct
-import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 import numpy as np
+
+from engine.link.temporary_folder import TemporaryFolder
 
 RING_PREFIX = "hashlight-ring-"
 MAX_SLOT_BYTES = 1 << 31
@@ -51,11 +52,14 @@ class RingPlace:
 
 
 class RingWriter:
-    """The engine's end. Not thread-safe: one writer."""
+    """The engine's end. One thread writes at a time, others wait."""
 
     def __init__(self, slots: int = 3) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=RING_PREFIX))  # mkdtemp makes it 0700
+        self._lock = threading.Lock()
+        self._temporary = TemporaryFolder("ring")
+        self.folder = self._temporary.path
         self._slots = slots
+        self._is_closed = False
         self._slot_bytes = 0
         self._generation = 0
         self._sequence = 0
@@ -63,11 +67,18 @@ class RingWriter:
         self._map: mmap.mmap | None = None
 
     def write(self, arrays: Sequence[np.ndarray]) -> list[RingPlace]:
-        """Copy ``arrays`` into the next slot and say where each lies. Raises RingError when there is no room."""
+        """Copy ``arrays`` into the next slot and say where each lies. Raises RingError when there is no room, or when
+        the ring is closed."""
+        with self._lock:
+            return self._write(arrays)
+
+    def _write(self, arrays: Sequence[np.ndarray]) -> list[RingPlace]:
         sizes = [array.nbytes for array in arrays]
         needed = _SLOT_HEADER_BYTES + sum(_align(size) for size in sizes)
         if needed > MAX_SLOT_BYTES:
             raise RingError(f"a picture of {needed} bytes is too large for the pixel ring")
+        if self._is_closed:
+            raise RingError("the pixel ring is closed")
         if needed > self._slot_bytes:
             self._grow(needed)
         assert self._map is not None
@@ -86,8 +97,10 @@ class RingWriter:
 
     def close(self) -> None:
         """Unmap and delete everything."""
-        self._release()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with self._lock:
+            self._is_closed = True
+            self._release()
+        self._temporary.close()
 
     @property
     def _file_name(self) -> str:

@@ -9,14 +9,17 @@ import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 
-from engine.files import written_atomically
 from engine.link.geometry import Camera
+from engine.link.json_files import JsonError, read_object
+from engine.link.messages import ImageFormat
+from engine.link.part_files import remove_leftovers, written_atomically
 from engine.rendering.antialiasing import render_antialiased
 from engine.rendering.bands import Bands
+from engine.rendering.display import Display, encoding_of, fingerprint_of
 from engine.rendering.frame_files import FrameWriter
 from engine.rendering.video import SUFFIXES, encode_video
 
@@ -45,10 +48,11 @@ class Bake:
     """An iterator that does one short piece of work per ``next()`` (a small frame, a band of a large one) and returns a
     BakeProgress.
 
-    Frames go to ``output`` as ``frame_0001.png`` (8-bit sRGB, straight alpha if ``transparent``, else on black) or
-    ``frame_0001.exr`` (scene-linear half floats, premultiplied alpha). With ``depth``, planar depth in metres goes into
-    channel V of ``depth_0001.exr``, and into channel Z of EXR frames. Each pixel is the mean of ``samples`` rays, its
-    depth the nearest of theirs. Every file appears whole or not at all.
+    Frames go to ``output``, in each of ``image_formats``, as ``frame_0001.png`` (8 bits, straight alpha if
+    ``transparent``, else on black) and ``frame_0001.exr`` (scene-linear half floats, premultiplied alpha). ``display``
+    says how light is shown in PNG frames and videos; a field that learnt sRGB is shown as it is. With ``depth``, planar
+    depth in metres goes into channel V of ``depth_0001.exr``, and into channel Z of EXR frames. Each pixel is the mean
+    of ``samples`` rays, its depth the nearest of theirs. Every file appears whole or not at all.
 
     With ``resume``, frames of the same bake that are already there, readable and of the right size are kept.
     With ``video`` (.mp4 or .webp), the frames are encoded once all are there: on black, or with alpha in a .webp if
@@ -63,7 +67,8 @@ class Bake:
         cameras: Sequence[Camera],
         output: Path,
         *,
-        image_format: Literal["png", "exr"] = "png",
+        image_formats: Sequence[ImageFormat] = ("png",),
+        display: Display = "standard",
         samples: int = 1,
         transparent: bool = True,
         depth: bool = False,
@@ -71,14 +76,15 @@ class Bake:
         fps: float = 24.0,
         resume: bool = False,
     ) -> None:
-        _check_arguments(cameras, image_format, samples, video, fps)
+        _check_arguments(cameras, image_formats, samples, video, fps)
         self._renderer = renderer
         self._cameras = list(cameras)
         self._samples = samples
         self._video = video
         self._fps = fps
         self._resume = resume
-        self._writer = FrameWriter(output, image_format, transparent, depth)
+        self._display = display if renderer.color_space == "linear" else "standard"
+        self._writer = FrameWriter(output, image_formats, transparent, depth, encoding_of(self._display))
         self._video_is_done = False
         self._rendered = 0
         self._render_seconds = 0.0
@@ -87,19 +93,34 @@ class Bake:
         self._prepare_folder(output)
         self._steps = self._run()
 
+    def use(self, renderer: Renderer) -> None:
+        """Render all further frames with this one: of the same field, as it was at a certain moment."""
+        self._renderer = renderer
+
     @property
     def progress(self) -> BakeProgress:
         """How far it is, without doing any work."""
         return self._progress
 
     @property
-    def files(self) -> list[Path]:
-        """The finished frames in order, their depth pictures, then the video once it is there."""
-        finished = range(self._progress.done)
-        frames = [self._writer.color_path(index) for index in finished]
-        if self._writer.depth:
-            frames += [self._writer.depth_path(index) for index in finished]
-        return frames + ([self._video] if self._video is not None and self._video_is_done else [])
+    def folder(self) -> Path:
+        """Where the frames are."""
+        return self._writer.folder
+
+    @property
+    def image_formats(self) -> tuple[ImageFormat, ...]:
+        """The formats that each frame is written in."""
+        return self._writer.image_formats
+
+    @property
+    def has_depth(self) -> bool:
+        """Whether each frame has a depth picture."""
+        return self._writer.depth
+
+    @property
+    def finished_video(self) -> Path | None:
+        """The film, once it is there."""
+        return self._video if self._video_is_done else None
 
     def __iter__(self) -> Bake:
         return self
@@ -140,8 +161,8 @@ class Bake:
             self._writer.write(index, picture)
         except OSError as error:
             raise BakeError(
-                f"{error.filename or self._writer.color_path(index)}: the frame can't be written "
-                f"({error.strerror or error}); the {index} frames before it are kept, so bake again with resume"
+                f"{error.filename or self._writer.color_paths(index)[0]}: the frame can't be written "
+                f"({error.strerror or error}); the {index} frames before it are kept, so render again with resume"
             ) from None
         self._render_seconds += time.perf_counter() - started
         self._rendered += 1
@@ -173,31 +194,36 @@ class Bake:
         fingerprint = self._fingerprint()
         try:
             output.mkdir(parents=True, exist_ok=True)
-            if self._resume and note.is_file() and json.loads(note.read_text()).get("fingerprint") != fingerprint:
+            for folder in {output, output if self._video is None else self._video.parent}:
+                remove_leftovers(folder)
+            if self._resume and note.is_file() and read_object(note).get("fingerprint") != fingerprint:
                 raise BakeError(
-                    f"{output}: holds frames of another bake (other cameras, size, samples or format), which can't be "
-                    "resumed; choose another folder, or bake without resume to replace them"
+                    f"{output}: holds frames that were rendered otherwise (other cameras, size, samples, format or "
+                    "view transform), which can't be resumed; choose another folder, or render without resume to "
+                    "replace them"
                 )
             with written_atomically(note) as temporary:
                 temporary.write_text(json.dumps({"fingerprint": fingerprint, "frames": len(self._cameras)}))
         except OSError as error:
             raise BakeError(f"{output}: can't write into this folder ({error.strerror or error})") from None
-        except (ValueError, AttributeError):
-            raise BakeError(f"{note}: damaged; delete it, or bake without resume") from None
+        except JsonError:
+            raise BakeError(f"{note}: damaged; delete it, or render without resume") from None
 
     def _fingerprint(self) -> str:
-        what = [self._writer.image_format, self._writer.transparent, self._writer.depth, self._samples]
+        what = [self._writer.image_formats, self._writer.transparent, self._writer.depth, self._samples]
+        if "png" in self._writer.image_formats:
+            what.append(fingerprint_of(self._display))
         text = json.dumps([what, [camera.to_json() for camera in self._cameras]], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _check_arguments(
-    cameras: Sequence[Camera], image_format: str, samples: int, video: Path | None, fps: float
+    cameras: Sequence[Camera], image_formats: Sequence[str], samples: int, video: Path | None, fps: float
 ) -> None:
     if not cameras:
-        raise BakeError("there are no cameras to bake")
-    if image_format not in ("png", "exr"):
-        raise BakeError(f"image_format: {image_format!r} is neither png nor exr")
+        raise BakeError("there are no cameras to render from")
+    if not image_formats or not {"png", "exr"}.issuperset(image_formats):
+        raise BakeError(f"image_formats: {list(image_formats)} must be png, exr or both")
     if not 1 <= samples <= MAX_SAMPLES:
         raise BakeError(f"samples: {samples} is outside 1..{MAX_SAMPLES}")
     if not (math.isfinite(fps) and 0.0 < fps <= MAX_FPS):

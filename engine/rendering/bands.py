@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from engine.device import PROFILES
 from engine.link.geometry import Camera
 
 # What a band is to take.
 BAND_SECONDS = 0.03
 _MIN_PIXELS = 1 << 10
-# Not more than these, though: after rows without anything in them a band would be far too large for the subject.
-_MAX_PIXELS = {"cpu": 1 << 13, "cuda": 1 << 22}
 
 T = TypeVar("T")
 
@@ -22,7 +21,8 @@ class Bands:
     """Cuts pictures into bands; how large they may be is learnt from how long they take."""
 
     def __init__(self, device: str) -> None:
-        self._pixels = self._most = float(_MAX_PIXELS[device])
+        # Not more than these: after rows without anything in them a band would be far too large for the subject.
+        self._pixels = self._most = float(PROFILES[device].most_band_pixels)
 
     def render(self, camera: Camera, render: Callable[[Camera], T]) -> Iterator[T]:
         """What ``render`` makes of each band's camera, from the top down."""

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.files import written_atomically
 from engine.link.camera_paths import MAX_FRAMES, turntable
 from engine.link.geometry import Camera, GeometryError
+from engine.link.json_files import JsonError, read_json
+from engine.link.part_files import written_atomically
 
 __all__ = ["CameraPathError", "interpolate", "load_camera_path", "save_camera_path", "turntable"]
 
@@ -23,10 +24,10 @@ class CameraPathError(ValueError):
 def load_camera_path(path: Path) -> list[Camera]:
     """Read a JSON file with a list of cameras (``Camera.to_json`` each), or an object with that list in "cameras"."""
     try:
-        values: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+        values: Any = read_json(path)
     except OSError as error:
         raise CameraPathError(f"{path}: can't be read ({error.strerror or error})") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except JsonError as error:
         raise CameraPathError(f"{path}: not a JSON file ({error})") from None
     entries = values.get("cameras") if isinstance(values, dict) else values
     if not isinstance(entries, list) or not entries:

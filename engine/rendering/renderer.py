@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
 import torch
 
 from engine.data.color import decode_srgb, encode_srgb
-from engine.fields.hash_grid_field import HashGridField, SampleBatch
+from engine.device import PROFILES
+from engine.fields.base import RadianceField, SampleBatch
 from engine.fields.occupancy import OccupancyGrid
 from engine.fields.unit_cube import UnitCube
-from engine.link.geometry import Bounds, Camera
+from engine.link.geometry import Bounds, Camera, extent_of
 from engine.link.messages import ColorSpace
+from engine.rendering.display import Encoding, clip_light
 from taichi_kernels.compositing import composite_rays
 from taichi_kernels.marching import march_rays
 from taichi_kernels.rays import generate_camera_rays
 from taichi_kernels.stepping import StepRule
 
-# Rays a chunk and samples a round: what fits a CPU's cache, and what fills a GPU.
-_CHUNK_RAYS = {"cpu": 1 << 14, "cuda": 1 << 21}
-_ROUND_SAMPLES = {"cpu": 1 << 16, "cuda": 1 << 22}
-# Samples a ray takes in one round after another, the last over and over. Most rays meet a surface within a few and
-# stop: what they take past it is wasted, but on a GPU so is a round's time for its launches. The few left take many.
-_ROUNDS = {"cpu": (4, 8, 16, 32, 64), "cuda": (8, 8, 16, 64, 256)}
 # Where a ray of a moving view stops: nobody sees the last hundredth of its light.
 MOVING_TRANSMITTANCE = 0.01
 # Alpha below which a pixel has no depth.
@@ -58,16 +56,19 @@ class Picture:
         color = self.color[..., :3] + (1.0 - self.color[..., 3:]) * background
         return encode_srgb(color) if self.color_space == "linear" else color.clamp(0, 1)
 
-    def to_srgb8(self, background: float | None) -> np.ndarray:
-        """uint8 [H, W, 3] over ``background``, or [H, W, 4] with straight alpha when that is None."""
+    def to_bytes(self, background: float | None, encode: Encoding = encode_srgb) -> np.ndarray:
+        """uint8 [H, W, 3] over ``background``, or [H, W, 4] with straight alpha when that is None.
+
+        ``encode`` makes display values of a scene-linear field's light. One that learnt sRGB has such values already.
+        """
+        if self.color_space == "srgb":
+            encode = clip_light
         if background is not None:
-            result = self.to_srgb(background)
+            result = encode(self.color[..., :3] + (1.0 - self.color[..., 3:]) * background)
         else:
             alpha = self.color[..., 3:].clamp(0, 1)
-            straight = self.color[..., :3] / alpha.clamp(min=1e-6)
-            if self.color_space == "linear":
-                straight = encode_srgb(straight)
-            result = torch.cat([torch.where(alpha > 0, straight, 0.0).clamp(0, 1), alpha], dim=-1)
+            straight = encode(self.color[..., :3] / alpha.clamp(min=1e-6))
+            result = torch.cat([torch.where(alpha > 0, straight, 0.0), alpha], dim=-1)
         return _to_host((result * 255.0 + 0.5).to(torch.uint8))
 
 
@@ -85,7 +86,7 @@ class Renderer:
 
     def __init__(
         self,
-        field: HashGridField,
+        field: RadianceField,
         occupancy: OccupancyGrid,
         cube: UnitCube,
         color_space: ColorSpace,
@@ -96,12 +97,35 @@ class Renderer:
         self._field, self._occupancy, self._cube = field, occupancy, cube
         self._steps, self._near_distance = steps, near_distance
         self.device = field.device
-        self._batch: SampleBatch | None = None
+        self._profile = PROFILES[field.device]
+        self._batch: SampleBatch[Any] | None = None
+
+    def frozen(self, *, with_field: bool = True) -> Renderer:
+        """Renders the field as it is now, however long training goes on meanwhile. Without a copy ``with_field``, only
+        views that are added have no part in it."""
+        self._reserve()  # both need the same buffers, and never at the same time
+        other = copy.copy(self)
+        if with_field:
+            other._field = self._field.frozen()
+        other._occupancy = copy.copy(self._occupancy)
+        other._occupancy.bits = self._occupancy.bits.clone()
+        other._occupancy.coarse_bits = self._occupancy.coarse_bits.clone()
+        return other
+
+    @property
+    def frozen_bytes(self) -> int:
+        """How much memory ``frozen`` takes."""
+        return self._field.frozen_bytes + self._occupancy.bits.nbytes + self._occupancy.coarse_bits.nbytes
 
     @property
     def bounds(self) -> Bounds:
         """The box in world space that holds the subject; without cascades there is nothing outside it."""
         return self._cube.bounds
+
+    @property
+    def extent(self) -> Bounds:
+        """The box in world space outside of which the field is empty: the bounds, or the outermost cascade."""
+        return extent_of(self._cube.bounds, self._occupancy.cascades)
 
     def render(self, camera: Camera, min_transmittance: float = 1e-4) -> Picture:
         """Render ``camera`` at its own size. Rays stop where less than ``min_transmittance`` of the light gets through:
@@ -111,7 +135,7 @@ class Renderer:
         box = torch.from_numpy(self._cube.box()).to(device)
         color = torch.zeros(pixels, 4, device=device)
         depth = torch.zeros(pixels, device=device)
-        chunk = _CHUNK_RAYS[device]
+        chunk = self._profile.chunk_rays
         for first in range(0, pixels, chunk):
             last = min(first + chunk, pixels)
             self._render_rays(
@@ -150,19 +174,20 @@ class Renderer:
         # To the first sample of each ray: many meet nothing, and those that are left share a round's samples.
         march(torch.arange(n, dtype=torch.int32, device=device), 0)
         alive = (t_range[:, 0] < t_range[:, 1]).nonzero().view(-1).int()
-        rounds = itertools.chain(_ROUNDS[device], itertools.repeat(_ROUNDS[device][-1]))
+        rounds = itertools.chain(self._profile.rounds, itertools.repeat(self._profile.rounds[-1]))
         while alive.shape[0]:
             per_ray = max(1, min(next(rounds), batch.capacity // alive.shape[0]))
             counters.zero_()
             march(alive, per_ray)
             # A GPU knows by itself how many samples there are; a CPU must not work on more.
-            samples = batch.first(per_ray * alive.shape[0] if device == "cuda" else int(counters[0]))
+            is_counted = not self._profile.is_asynchronous
+            samples = batch.first(int(counters[0]) if is_counted else per_ray * alive.shape[0])
             if not samples.capacity:
                 break
-            raw_densities, raw_colors = self._field.evaluate(samples, rays_d, counters[:1])
+            outputs = self._field.forward(samples, rays_d, counters[:1])
             next_alive = torch.empty_like(alive)
             composite_rays(
-                alive, ray_samples, samples.distances, raw_densities, raw_colors, t_range, color, depth,
+                alive, ray_samples, samples.distances, outputs.density_rows, outputs.color_rows, t_range, color, depth,
                 next_alive, counters[1:], linear=self.color_space == "linear", steps=self._steps,
                 min_transmittance=min_transmittance,
             )  # fmt: skip
@@ -172,7 +197,7 @@ class Renderer:
         planar = distance * cosines / self._cube.scale
         depth.copy_(torch.where(alpha > _MIN_DEPTH_ALPHA, planar, torch.inf))
 
-    def _reserve(self) -> SampleBatch:
+    def _reserve(self) -> SampleBatch[Any]:
         if self._batch is None:
-            self._batch = self._field.allocate(_ROUND_SAMPLES[self.device])
+            self._batch = self._field.allocate(self._profile.round_samples)
         return self._batch

@@ -8,7 +8,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 
-from engine.files import written_atomically
+from engine.link.part_files import written_atomically
 
 # H.264 in 4:2:0 plays everywhere; the BT.709 matrix and tags keep colours the same in every player.
 _MP4 = ["-crf", "17", "-preset", "medium", "-vf", "scale=out_color_matrix=bt709:out_range=tv"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from engine.device import PROFILES
 from engine.link import codec
 from engine.link.geometry import Camera
 from engine.link.messages import Frame, RequestFrame
@@ -16,7 +17,6 @@ from engine.rendering.renderer import MOVING_TRANSMITTANCE, Renderer
 MAX_FRAME_PIXELS = codec.MAX_MESSAGE_BYTES // 12 - 4096  # half-float RGBA and depth of one frame fit a message
 MOVING_SECONDS = 0.06
 _FINAL_TRANSMITTANCE = 1e-4
-_FIRST_MOVING_PIXELS = {"cpu": 96 * 96, "cuda": 1280 * 720}
 _MIN_MOVING_PIXELS = 48 * 48
 
 
@@ -29,7 +29,7 @@ class FrameRenderer:
 
     def __init__(self, renderer: Renderer, device: str) -> None:
         self._renderer = renderer
-        self._moving_pixels = float(_FIRST_MOVING_PIXELS[device])
+        self._moving_pixels = float(PROFILES[device].first_moving_pixels)
         self._bands = Bands(device)
 
     def render(self, request: RequestFrame, step: int, is_outdated: Callable[[], bool]) -> Frame | None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from engine.data.color import BACKGROUNDS, Background
+from engine.data.color import Background
 from engine.data.views import View
 from engine.evaluation.evaluate import Scores, ViewScore, score_picture
 from engine.link.geometry import Camera
 from engine.link.messages import JobState, JobUpdate, Message, StartBake
-from engine.rendering.bake import Bake
+from engine.link.view_transform import ViewTransform, ViewTransformError
+from engine.rendering.bake import Bake, BakeError
 from engine.rendering.bands import Bands
+from engine.rendering.display import Display
 from engine.rendering.renderer import Renderer
 
 Post = Callable[[Message], None]
@@ -25,6 +28,9 @@ class Job(Protocol):
     """Work that is done piece by piece."""
 
     name: str
+
+    def begin(self, renderer: Renderer) -> None:
+        """Render with this one, whose field does not change meanwhile. Called once, before the first piece."""
 
     def advance(self) -> bool:
         """Do one piece; returns whether more is left. Raises in words when it can't go on."""
@@ -46,6 +52,10 @@ class EvaluationJob:
         self._bands = Bands(renderer.device)
         self._steps = self._run()
 
+    def begin(self, renderer: Renderer) -> None:
+        """Score this renderer's pictures."""
+        self._renderer = renderer
+
     def advance(self) -> bool:
         """Render a band of a view; with the last one of all, hand over the scores."""
         return next(self._steps)
@@ -58,20 +68,34 @@ class EvaluationJob:
                 if bands:
                     yield True
                 bands.append(band)
-            scores.append(score_picture(view, np.concatenate(bands), _BACKGROUND, keep_images=False))
+            field = np.concatenate(bands)
+            scores.append(score_picture(view, field, self._renderer.extent, _BACKGROUND, keep_images=False))
             if len(scores) < len(self._views):
                 yield True
         self._finish(Scores(_BACKGROUND, scores))
         yield False
 
     def _render_band(self, band: Camera) -> np.ndarray:
-        return self._renderer.render(band).to_srgb(BACKGROUNDS[_BACKGROUND]).cpu().numpy()
+        return self._renderer.render(band).color.cpu().numpy()
 
     def cancel(self) -> None:
         """Drop the scores so far."""
 
     def fail(self, words: str) -> None:
         """Nobody waits for it in particular: the Problem says it all."""
+
+
+def _display_of(request: StartBake) -> Display:
+    """Raises BakeError."""
+    if (request.display == "table") != (request.view_table is not None):
+        raise BakeError("view_table: there must be one where display is 'table', and only there")
+    if request.display != "table":
+        return request.display
+    assert request.view_table is not None
+    try:
+        return ViewTransform(request.view_table, request.view_exposure, request.view_exponent)
+    except ViewTransformError as error:
+        raise BakeError(f"view_table: {error}") from None
 
 
 class BakeJob:
@@ -84,7 +108,8 @@ class BakeJob:
             renderer,
             request.cameras,
             output,
-            image_format=request.image_format,
+            image_formats=request.image_formats,
+            display=_display_of(request),
             samples=request.samples,
             transparent=request.transparent,
             depth=request.depth,
@@ -93,6 +118,10 @@ class BakeJob:
             resume=request.resume,
         )
         self._report("running")
+
+    def begin(self, renderer: Renderer) -> None:
+        """Bake this renderer's pictures."""
+        self._bake.use(renderer)
 
     def advance(self) -> bool:
         """Render a frame or a band of one, or encode a piece of the video."""
@@ -118,14 +147,23 @@ class BakeJob:
 
     def _report(self, state: JobState, words: str | None = None) -> None:
         progress = self._bake.progress
+        update = JobUpdate(
+            job=self.name,
+            state=state,
+            done=progress.done,
+            total=progress.total,
+            message=progress.message if words is None else words,
+        )
+        if state == "running":
+            self._post(dataclasses.replace(update, eta_seconds=progress.eta_seconds))
+            return
+        bake = self._bake
         self._post(
-            JobUpdate(
-                job=self.name,
-                state=state,
-                done=progress.done,
-                total=progress.total,
-                eta_seconds=progress.eta_seconds if state == "running" else None,
-                message=progress.message if words is None else words,
-                files=() if state == "running" else tuple(str(path) for path in self._bake.files),
+            dataclasses.replace(
+                update,
+                folder=str(bake.folder),
+                image_formats=bake.image_formats,
+                depth=bake.has_depth,
+                video="" if bake.finished_video is None else str(bake.finished_video),
             )
         )

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 from pathlib import Path, PureWindowsPath
+from typing import IO
 
 import numpy as np
 
-from engine.link.messages import MAX_CHUNK_BYTES, FetchFile, FileChunk
+from engine.link.messages import FetchFile, FileChunk
 
 # What the engine itself writes for others to use; the root may be a folder that also holds a token or a key.
-FETCHABLE = frozenset({".png", ".exr", ".mp4", ".webp", ".json", ".safetensors"})
+FETCHABLE = frozenset({".png", ".exr", ".mp4", ".webp", ".json", ".jsonl", ".safetensors"})
+_WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+# Names of devices on Windows, with any suffix, and what its names can't hold: a colon leads into a file's other
+# streams, and dots and spaces at the end are dropped.
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\..*)?", re.IGNORECASE)
+_UNUSABLE = re.compile(r'.*([<>:"|?*\x00-\x1f].*|[^. ][. ]+)', re.DOTALL)
 
 
 class PathError(ValueError):
@@ -22,14 +30,21 @@ def confine(root: Path, relative: str, field: str) -> Path:
     when it is empty, absolute, the root itself, or leads outside."""
     foreign = PureWindowsPath(relative)  # also knows / and, on every system, drives and \\\\servers
     if not relative.strip() or foreign.drive or foreign.root or Path(relative).is_absolute():
-        raise PathError(f"{field}: {relative!r} must be a path relative to the engine's root folder")
+        raise PathError(f"{field}: {relative[:200]!r} must be a path relative to the engine's root folder")
+    depth = 0
+    for part in foreign.parts:
+        depth += -1 if part == ".." else 1
+        if depth < 0:  # on Windows, where a \\ parts folders
+            raise PathError(f"{field}: {relative[:200]!r} leads out of the engine's root folder")
+        if _RESERVED.fullmatch(part) or _UNUSABLE.fullmatch(part):
+            raise PathError(f"{field}: {part[:200]!r} can't be the name of a file on every system: name another")
     root = root.resolve()
     try:
         path = (root / relative).resolve()
     except (OSError, RuntimeError, ValueError) as error:
-        raise PathError(f"{field}: {relative!r} is not a usable path: {error}") from error
+        raise PathError(f"{field}: {relative[:200]!r} is not a usable path: {error}") from error
     if path == root or not path.is_relative_to(root):
-        raise PathError(f"{field}: {relative!r} leads out of the engine's root folder")
+        raise PathError(f"{field}: {relative[:200]!r} leads out of the engine's root folder")
     return path
 
 
@@ -38,10 +53,8 @@ def read_chunk(root: Path, request: FetchFile) -> FileChunk:
     client's to fetch, OSError when it isn't there or can't be read."""
     path = confine(root, request.path, "path")
     if path.suffix.lower() not in FETCHABLE:
-        raise PathError(f"path: {request.path!r} is not a kind of file that can be fetched")
-    if request.offset < 0 or not 1 <= request.size <= MAX_CHUNK_BYTES:
-        raise PathError(f"path: {request.path!r}: can't send {request.size} bytes from {request.offset} on")
-    with path.open("rb") as file:
+        raise PathError(f"path: {request.path[:200]!r} is not a kind of file that can be fetched")
+    with _open_regular(path, request.path) as file:
         status = os.fstat(file.fileno())
         file.seek(request.offset)
         data = file.read(request.size)
@@ -52,3 +65,17 @@ def read_chunk(root: Path, request: FetchFile) -> FileChunk:
         modified=status.st_mtime_ns,
         data=np.frombuffer(data, np.uint8) if data else None,
     )
+
+
+def _open_regular(path: Path, name: str) -> IO[bytes]:
+    """A file, and no pipe or device that a read would wait in, nor one that has taken its place meanwhile."""
+    refusal = PathError(f"path: {name[:200]!r} is not a regular file")
+    if not path.is_file():
+        path.stat()  # raises OSError in the system's words when there is nothing
+        raise refusal
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | _WITHOUT_WAITING)
+    file = os.fdopen(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise refusal
+    return file

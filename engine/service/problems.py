@@ -6,12 +6,14 @@ import torch
 
 from engine.data.views import ViewError
 from engine.link.messages import Problem
+from engine.primitives.config import ConfigError
 from engine.rendering.bake import BakeError
 from engine.runs import RunError, RunWriteError
 from engine.service.frames import FrameError
+from engine.service.job_queue import JobError
 from engine.service.paths import PathError
 from engine.service.session import SessionError
-from engine.training.config import ConfigError
+from engine.training.memory import MemoryShortage
 
 # The first that an exception is one of.
 _CODES: dict[type[Exception], tuple[str, str]] = {
@@ -22,6 +24,7 @@ _CODES: dict[type[Exception], tuple[str, str]] = {
     PathError: ("path", "Paths are relative to the folder the engine was started with."),
     FrameError: ("frame", "Ask for a smaller picture."),
     SessionError: ("request", ""),
+    JobError: ("request", ""),
     ConfigError: ("config", ""),
     OSError: ("file", "Check the disk's free space and the folder's permissions."),
 }
@@ -53,7 +56,7 @@ def describe(error: Exception, regarding: str) -> Problem:
 def _is_out_of_memory(error: Exception) -> bool:
     words = str(error).lower()
     signs = ("out of memory", "can't allocate memory", "memory allocation")  # CUDA's, torch's, Taichi's
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+    return isinstance(error, MemoryError | MemoryShortage | torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and any(sign in words for sign in signs)
     )
 

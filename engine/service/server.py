@@ -1,228 +1,271 @@
-"""The WebSocket server, in the main thread: who may talk, what comes in, what goes out. The work is done in Worker."""
+"""The WebSocket server, in the main thread: who may talk, what comes in, what goes out. The work is done in the device
+process."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import hmac
 import logging
-import signal
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 import engine
 from engine.link import codec
-from engine.link.conversation import PING_INTERVAL, PING_TIMEOUT
 from engine.link.errors import LinkError
 from engine.link.messages import (
     CLIENT_MESSAGES,
+    ENGINE_MESSAGES,
     PROTOCOL,
+    Capturing,
     FetchFile,
     Hello,
     Message,
     Problem,
+    RequestFrame,
     Shutdown,
     Welcome,
 )
-from engine.link.ring import RingWriter
-from engine.service.client import Client
-from engine.service.paths import PathError, read_chunk
-from engine.service.worker import Worker
+from engine.link.silence import SILENCE_SECONDS, WatchedServerConnection
+from engine.link.values import one_line
+from engine.service.client import Client, PackedFrame
+from engine.service.device_process import DeviceProcess
+from engine.service.file_reader import FileReader
+from engine.service.handshake import Refusal, receive_hello, refuse
+from engine.service.listening import Listener
+from engine.service.lobby import Lobby
+from engine.service.pipe import NOBODY
+from engine.service.watchdog import Watchdog
 
 log = logging.getLogger("hashlight.server")
 
-HELLO_SECONDS = 10.0
 STATUS_SECONDS = 0.2
-_MAX_HELLO_BYTES = 1 << 16
+_GIVE_UP_SECONDS = 30.0  # of silence after which a client is hung up on, also when nobody asks for its place
+_MAX_DECODED_AT_ONCE = 1 << 18  # bytes
 _MAX_WAITING_CHUNKS = 16 << 20
 _FULL_POLL_SECONDS = 0.01
-_CLOSE_SECONDS = 1.0
+_FAREWELL_SECONDS = 1.0
 
 
 class ServerError(Exception):
-    """The server can't start; in words."""
+    """There is no device, it was lost, or it could not save the run; in words."""
 
 
 class Server:
     """Serves one controlling client at a time; training goes on without one."""
 
-    def __init__(self, root: Path, device: str, token: str) -> None:
+    def __init__(
+        self, root: Path, device: str, token: str, tls: ssl.SSLContext | None = None, entry: str | None = None
+    ) -> None:
+        """``tls``: what encrypts the link. ``entry``: what the device process runs instead of the engine."""
         self._root, self._token = root, token
         self._client: Client | None = None
-        self._ring = RingWriter()
-        self._worker = Worker(root, device, self._post_from_worker, self._note_ready, self._note_end)
+        self._tls = tls
+        self._listener: Listener | None = None
+        self._files = FileReader(root)
+        self._device = DeviceProcess(root, device, self._take_from_device, self._note_ready, self._note_end, entry)
+        self._watchdog = Watchdog(self._device)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready: asyncio.Future[str | None] | None = None
         self._ended = asyncio.Event()
 
-    async def run(
-        self, host: str, port: int, on_listening: Callable[[int], None], tls: ssl.SSLContext | None = None
-    ) -> None:
-        """Listen on ``host``:``port`` (0: any free one), encrypted by ``tls``, until told to shut down.
+    async def run(self, host: str, port: int, on_listening: Callable[[int], None]) -> None:
+        """Listen on ``host``:``port`` (0: any free one) until told to shut down.
 
-        ``on_listening`` gets the port once clients are welcome. Raises ServerError: port in use, no such device, ..."""
+        ``on_listening`` gets the port once clients are welcome. Raises ListenError; ServerError: no device, the run
+        could not be saved at the end, ..."""
         self._loop = asyncio.get_running_loop()
         self._ready = self._loop.create_future()
+        self._listener = Listener(self._handle, self._tls)
+        port = await self._listener.open(host, port)
         try:
-            server = await serve(
-                self._handle,
-                host,
-                port,
-                ssl=tls,
-                origins=[None],  # no web page may try
-                compression=None,
-                max_size=_MAX_HELLO_BYTES,  # raised after the handshake
-                max_queue=2,
-                ping_interval=PING_INTERVAL,
-                ping_timeout=PING_TIMEOUT,
-                close_timeout=_CLOSE_SECONDS,
-                logger=logging.getLogger("hashlight.websocket"),
-            )
-        except OSError as error:
-            self._ring.close()
-            raise ServerError(_describe_bind(host, port, error)) from error
-        try:
-            self._worker.start()
+            self._device.start()
             if (trouble := await self._ready) is not None:
+                if self._watchdog.is_ending:
+                    return  # a signal to the whole group has ended the device, too: no run was open yet
                 raise ServerError(trouble)
-            with self._shut_down_on_signals():
-                on_listening(server.sockets[0].getsockname()[1])
-                status = asyncio.ensure_future(self._send_status())
-                await self._ended.wait()
-                status.cancel()
-                await self._drain()
+            on_listening(port)
+            ticking = asyncio.ensure_future(self._tick())
+            await self._ended.wait()
+            ticking.cancel()
+            if trouble := self._watchdog.describe_end():
+                self._post(Problem(code="engine", message=trouble, fatal=True))
+            await self._drain()
+            if trouble:
+                raise ServerError(trouble)
         finally:
-            server.close(code=1001, reason="it was shut down")
-            await server.wait_closed()
-            self._ring.close()
+            await self._listener.close()
+            self._device.close()
 
     def shut_down(self) -> None:
         """Save the run and end; from any thread."""
-        self._worker.submit(Shutdown())
+        self._watchdog.expect_end()
+        self._device.shut_down()
+
+    def end_at_once(self) -> None:
+        """End without saving the run, which counts as a failure to; from any thread."""
+        self._watchdog.expect_end()
+        self._device.kill()
 
     # --- connections --------------------------------------------------------------------------------------------------
 
+    @property
+    def _lobby(self) -> Lobby:
+        assert self._listener is not None
+        return self._listener.lobby
+
     async def _handle(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, WatchedServerConnection)
         try:
             client = await self._admit(connection)
-            if client is None:
-                return
-            sender = asyncio.ensure_future(client.send_queued())
-            try:
-                await self._receive_all(client)
-            finally:
-                self._client = None
-                self._worker.forget_frame_request()
-                sender.cancel()
-                await asyncio.gather(sender, return_exceptions=True)
-                log.info("%s has gone", client.name)
+            if client is not None:
+                await self._converse(client)
         except ConnectionClosed:
             pass
+        except Exception:
+            log.exception("a connection failed")
+            await connection.close(1011, "the engine failed; its log has the details")
+        finally:
+            self._lobby.leave(connection)
 
-    async def _admit(self, connection: ServerConnection) -> Client | None:
-        """The handshake: the new client in control, or None after telling it why not."""
+    async def _admit(self, connection: WatchedServerConnection) -> Client | None:
+        """The new client in control, or None after telling it why not."""
         try:
-            data = await asyncio.wait_for(connection.recv(), HELLO_SECONDS)
-            hello = codec.decode(data, (Hello,))  # type: ignore[arg-type]  # decode refuses text
-        except (LinkError, TimeoutError) as error:
-            words = str(error) if isinstance(error, LinkError) else f"no Hello within {HELLO_SECONDS:g} s"
-            await self._refuse(connection, "bad message", f"the first message must be a Hello: {words}")
+            hello = await receive_hello(connection, self._token)
+            assert self._ready is not None
+            await asyncio.shield(self._ready)  # nothing can be told of a device that is not there yet
+            if (former := self._client) is not None and not self._gives_way(former, hello):
+                words = f"the engine is busy with another client, {former.name!r}"
+                raise Refusal("busy", words, "Disconnect that one first, or take over from it.")
+        except Refusal as refusal:
+            self._lobby.note_refusal(str(refusal))
+            await refuse(connection, refusal)
             return None
-        assert isinstance(hello, Hello)
-        if not hmac.compare_digest(hello.token.encode(), self._token.encode()):
-            hint = "Use the token that the engine was started with."
-            await self._refuse(connection, "token", "wrong token", hint)
-        elif hello.protocol != PROTOCOL:
-            older = "engine" if hello.protocol > PROTOCOL else "client"
-            words = (
-                f"the engine {engine.__version__} speaks protocol {PROTOCOL}, the client {hello.version} speaks "
-                f"{hello.protocol}: the {older} is too old"
-            )
-            hint = "Both must be of one version: set up the engine again, on the machine that it runs on."
-            await self._refuse(connection, "version", words, hint)
-        elif self._client is not None:
-            words = f"the engine is busy with another client, {self._client.name!r}"
-            await self._refuse(connection, "busy", words, "Disconnect that one first.")
-        else:
-            return await self._welcome(connection, hello)
-        return None
+        return self._welcome(connection, hello)
 
-    async def _welcome(self, connection: ServerConnection, hello: Hello) -> Client:
-        client = self._client = Client(connection, hello, self._ring)
+    def _gives_way(self, former: Client, newcomer: Hello) -> bool:
+        """Whether ``former`` loses its place: because it is asked for, or because it has fallen silent."""
+        silent = former.listening.silent_seconds
+        if not newcomer.take_over and silent < SILENCE_SECONDS:
+            return False
+        reason = f"another client, {newcomer.client!r}, has taken over"
+        if silent >= SILENCE_SECONDS:
+            reason += f" after {silent:.0f} s of silence"
+        log.warning("%s: %s", former.name, reason)
+        former.hang_up("taken over", reason)
+        self._forget(former)
+        return True
+
+    def _welcome(self, connection: WatchedServerConnection, hello: Hello) -> Client:
+        self._lobby.leave(connection)
+        client = self._client = Client(connection, hello, self._device.ring)
         connection.protocol.max_message_size = codec.MAX_MESSAGE_BYTES + codec.MAX_HEADER_BYTES
-        log.info("%s %s is connected", hello.client, hello.version)
+        log.info("%s %s is connected", client.name, one_line(hello.version, 100))
         client.post(
             Welcome(
                 protocol=PROTOCOL,
                 version=engine.__version__,
-                device=self._worker.device,
-                device_name=self._worker.device_name,
+                device=self._device.device,
+                device_name=self._device.device_name,
                 root=str(self._root),
-                ring=str(self._ring.folder) if hello.same_host else None,
+                ring=str(self._device.ring) if hello.same_host else None,
             )
         )
         return client
 
-    async def _refuse(self, connection: ServerConnection, code: str, words: str, hint: str = "") -> None:
-        log.warning("refused a client: %s", words)
-        await connection.send(codec.encode(Problem(code=code, message=words, hint=hint, fatal=True)))
-        await connection.close(1008, code)
+    async def _converse(self, client: Client) -> None:
+        """Carry messages both ways until the client has gone. Whatever fails on the way ends the connection."""
+        tasks = [
+            asyncio.ensure_future(work)
+            for work in (client.send_queued(), self._receive_all(client), self._watch(client))
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if failures := [error for task in done if (error := _failure_of(task)) is not None]:
+                log.error("the link to %s failed: hanging up", client.name, exc_info=failures[0])
+                await client.connection.close(1011, "the engine's end of the link failed; its log has the details")
+        finally:
+            self._forget(client)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            log.info("%s has gone", client.name)
+
+    def _forget(self, client: Client) -> None:
+        if self._client is client:
+            self._client = None
+            self._device.forget_client(client.number)
+
+    async def _watch(self, client: Client) -> None:
+        """End when ``client`` has been silent for long. As soon as it counts as silent, it gives way to another."""
+        await client.listening.wait_for_silence()
+        log.warning("%s has not answered for %g s: another client may take its place", client.name, SILENCE_SECONDS)
+        await client.listening.wait_for_silence(_GIVE_UP_SECONDS)
+        log.warning("%s has not answered for %g s: hanging up", client.name, _GIVE_UP_SECONDS)
+        client.connection.transport.abort()
 
     async def _receive_all(self, client: Client) -> None:
         while True:
-            data = await client.connection.recv()
+            data = await client.listening.receive()
             try:
-                message = codec.decode(data, CLIENT_MESSAGES)  # type: ignore[arg-type]  # decode refuses text
+                if len(data) > _MAX_DECODED_AT_ONCE:  # a long bake has many cameras: others go on meanwhile
+                    message = await asyncio.to_thread(codec.decode, data, CLIENT_MESSAGES)
+                else:
+                    message = codec.decode(data, CLIENT_MESSAGES)
                 if isinstance(message, Hello):
                     raise LinkError("Hello: only the first message may be one")
             except LinkError as error:
                 log.warning("%s: bad message: %s", client.name, error)
                 client.post(Problem(code="bad message", message=str(error), hint="This is a fault of the client."))
                 continue
-            del data  # a view's bytes need not live beside its pixels
-            if isinstance(message, FetchFile):
-                await self._send_file(client, message)
-                continue
-            while self._worker.is_full:
+            await self._pass_on(client, message, data)
+            del message, data  # while the next one comes
+
+    async def _pass_on(self, client: Client, message: Message, data: bytes) -> None:
+        if isinstance(message, FetchFile):
+            while client.outgoing.pending_bytes > _MAX_WAITING_CHUNKS:  # no faster than the client takes it
                 await asyncio.sleep(_FULL_POLL_SECONDS)
-            self._worker.submit(message)
-
-    async def _send_file(self, client: Client, request: FetchFile) -> None:
-        """Answer without the device thread, which may be busy for long; no faster than the client takes it."""
-        while client.outgoing.pending_bytes > _MAX_WAITING_CHUNKS:
+            self._files.read(message, lambda answer: self._call_in_loop(lambda: client.post(answer)))
+            return
+        if isinstance(message, Capturing) and not client.same_host:
+            return  # it renders on a processor of its own
+        while self._device.is_full:
             await asyncio.sleep(_FULL_POLL_SECONDS)
-        try:
-            client.post(await asyncio.to_thread(read_chunk, self._root, request))
-        except (PathError, OSError) as error:
-            words = str(error) if isinstance(error, PathError) else f"{request.path}: {error.strerror or error}"
-            client.post(Problem(code="file", message=words, regarding=request.path))
+        if isinstance(message, Shutdown):
+            self.shut_down()
+            return
+        self._device.submit(data, client.number, is_frame_request=isinstance(message, RequestFrame))
 
-    async def _send_status(self) -> None:
+    async def _tick(self) -> None:
         while True:
             await asyncio.sleep(STATUS_SECONDS)
-            if self._client is not None:
-                self._client.post(self._worker.status)
+            self._files.give_up_stuck()
+            self._post(self._watchdog.look())
 
     async def _drain(self) -> None:
         """Let the client have the last messages."""
-        for _ in range(int(_CLOSE_SECONDS / _FULL_POLL_SECONDS)):
+        for _ in range(int(_FAREWELL_SECONDS / _FULL_POLL_SECONDS)):
             if self._client is None or not self._client.has_unsent:
                 break
             await asyncio.sleep(_FULL_POLL_SECONDS)
 
-    # --- from the device thread ---------------------------------------------------------------------------------------
+    # --- from the device process --------------------------------------------------------------------------------------
 
-    def _post_from_worker(self, message: Message) -> None:
-        self._call_in_loop(lambda: self._client.post(message) if self._client is not None else None)
+    def _take_from_device(self, name: str, data: bytes, client: int) -> None:
+        message: Message = PackedFrame(data=data) if name == "Frame" else codec.decode(data, ENGINE_MESSAGES)
+        self._call_in_loop(lambda: self._post(message, client))
+
+    def _post(self, message: Message, client: int = NOBODY) -> None:
+        """Queue ``message`` for the client, unless it answers a former one."""
+        if self._client is not None and client in (NOBODY, self._client.number):
+            self._client.post(message)
 
     def _note_ready(self, trouble: str | None) -> None:
         assert self._ready is not None
-        self._call_in_loop(lambda: self._ready.set_result(trouble))  # type: ignore[union-attr]
+        self._call_in_loop(lambda: self._ready.done() or self._ready.set_result(trouble))  # type: ignore[union-attr]
 
     def _note_end(self) -> None:
         self._call_in_loop(self._ended.set)
@@ -232,24 +275,10 @@ class Server:
         with contextlib.suppress(RuntimeError):  # the loop has ended already
             self._loop.call_soon_threadsafe(function)
 
-    @contextlib.contextmanager
-    def _shut_down_on_signals(self) -> Iterator[None]:
-        """Ctrl-C and a polite kill save the run first."""
-        former = {
-            number: signal.signal(number, lambda *_: self.shut_down()) for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        try:
-            yield
-        finally:
-            for number, handler in former.items():
-                signal.signal(number, handler)
 
-
-def _describe_bind(host: str, port: int, error: OSError) -> str:
-    if error.errno in (errno.EADDRINUSE, 10048):
-        return (
-            f"port {port} on {host} is in use: another engine may be running; choose another --port (0: any free one)"
-        )
-    if error.errno in (errno.EACCES, 10013):
-        return f"port {port} on {host} may not be used: choose one above 1023"
-    return f"can't listen on {host}:{port}: {error.strerror or error}"
+def _failure_of(task: asyncio.Future[None]) -> BaseException | None:
+    """What ended ``task``, unless that is only the end of the connection."""
+    error = None if task.cancelled() else task.exception()
+    if isinstance(error, BaseExceptionGroup):
+        error = error.split(ConnectionClosed)[1]
+    return None if isinstance(error, ConnectionClosed) else error

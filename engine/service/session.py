@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,22 +26,25 @@ from engine.link.messages import (
     Train,
     ViewAdded,
 )
-from engine.run_folder import is_run
-from engine.runs import describe_views, load_run, save_run
-from engine.service.frames import FrameRenderer, check_size
-from engine.service.jobs import BakeJob, EvaluationJob, Job, Post
-from engine.service.paths import confine
-from engine.training.config import choose_preset
+from engine.primitives.registry import choose_preset
+from engine.run_folder import is_run, named_snapshot, set_run_aside
+from engine.run_history import RunHistory
+from engine.run_lock import lock_run
+from engine.runs import RunWriteError, describe_views, load_run, save_run
+from engine.service.frames import FrameRenderer
+from engine.service.job_queue import JobQueue
+from engine.service.jobs import Post
+from engine.service.paths import PathError, confine
+from engine.training.loop import TrainingLoop
 from engine.training.trainer import Trainer
 
 SNAPSHOT_EVERY = 30.0  # seconds of training
 _STATS_EVERY = 0.2  # seconds: the figures may wait for the device
-MAX_JOBS = 16
-_MAX_HISTORY = 200  # scores that a client is told of when it opens a run
+_LOCK_PATIENCE = 5.0  # seconds for an engine that is ending to let go of the run
 
 
 class SessionError(ValueError):
-    """A request that can't be met now; in words, with the field or job at fault in ``regarding``."""
+    """A request that can't be met now; in words, with the field at fault in ``regarding``."""
 
     def __init__(self, words: str, regarding: str = "") -> None:
         super().__init__(words)
@@ -66,40 +67,62 @@ class Session:
         self.name = request.run
         self._root, self._post = root, post
         self._folder = confine(root, request.run, "run")
-        self._history: list[dict[str, Any]] = []
-        if request.resume and is_run(self._folder):
-            run = load_run(self._folder, device)
-            self._trainer = run.trainer
-            self._history = list(run.info.get("history", []))
-        else:
-            config = choose_preset(request.preset, device, request.overrides | {"seed": request.seed})
-            self._trainer = Trainer(config, request.bounds, request.color_space, device)
+        self._lock = lock_run(self._folder, "hashlight serve", _LOCK_PATIENCE)
+        try:
+            self._trainer, self._history = self._open(request, device)
+        except BaseException:
+            self._lock.release()
+            raise
         self._renderer = self._trainer.renderer()
         self._frames = FrameRenderer(self._renderer, device)
         self._views: dict[str, _KnownView] = {}
         self._held_out: dict[str, View] = {}
         self._is_running = False
         self._evaluate_every = 0.0
-        self._evaluated_at = self._saved_at = self._trainer.training_seconds
-        if not request.resume and is_run(self._folder):
-            self._saved_at = -math.inf  # the first step replaces the former run: nobody is to go back to that one
+        self._loop = TrainingLoop(self._trainer, self.save, SNAPSHOT_EVERY, self.evaluate)
+        self._takes_place = not request.resume and is_run(self._folder)  # of a former run, which is to be kept
+        if self._takes_place:
+            self._loop.save_soon()  # the first step sets the former run aside: nobody is to go on with that one
+        self._snapshot = named_snapshot(self._folder)
         self._has_changed = False
-        self._jobs: collections.deque[Job] = collections.deque()
+        self._jobs = JobQueue(self._trainer, self._renderer, root, post)
         self._stats = self._trainer.stats()
         self._stats_at = 0.0
+
+    def _open(self, request: OpenRun, device: str) -> tuple[Trainer, RunHistory]:
+        if request.resume and is_run(self._folder):
+            run = load_run(self._folder, device)
+            return run.trainer, RunHistory.open(self._folder, run.info)
+        config = choose_preset(request.preset, device, request.overrides | {"seed": request.seed}, request.field)
+        return Trainer(config, request.bounds, request.color_space, device), RunHistory()
 
     # --- what the client asks for -------------------------------------------------------------------------------------
 
     def announce(self) -> None:
-        """Tell the client that the run is open, what it holds, and how it was scored so far."""
+        """Tell the client that the run is open, what it holds, how it was scored so far, and how bakes ended."""
         trainer = self._trainer
+        self._jobs.tell_ended()  # first: what a client asks for once the run is open ends later
         self._post(
-            RunOpened(run=self.name, step=trainer.step_count, preset=trainer.config.preset, views=tuple(self._views))
+            RunOpened(
+                run=self.name,
+                step=trainer.step_count,
+                preset=trainer.config.preset,
+                field=trainer.config.kind,
+                views=tuple(self._views),
+                jobs=self._jobs.names,
+            )
         )
-        for entry in self._history[-_MAX_HISTORY:]:
+        for entry in self._history.recent:
             figures: dict[str, Any] = {name: entry.get(name) for name in ("step", "seconds", "psnr", "ssim")}
             if None not in figures.values():
+                # Runs of older versions have no scores of the subject.
+                figures |= {name: entry.get(name) for name in ("subject_psnr", "subject_ssim")}
                 self._post(Evaluation(**figures, views=entry.get("views", {})))
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether somebody has put another run into the folder meanwhile, so that this one is not the run there."""
+        return named_snapshot(self._folder) not in (None, self._snapshot)
 
     def warm_up(self) -> None:
         """Compile everything, so that the first view is trained on at once."""
@@ -124,7 +147,7 @@ class Session:
     def train(self, message: Train) -> bool:
         """Start or pause training; returns whether it was paused, and the run should be saved. Raises SessionError."""
         try:
-            self._trainer.set_budget(message.seconds, message.steps)
+            self._trainer.set_budget(message.seconds, message.steps, message.since)
         except ValueError as error:
             raise SessionError(str(error), "Train") from error
         self._evaluate_every = message.evaluate_every
@@ -138,69 +161,70 @@ class Session:
     def evaluate(self) -> None:
         """Queue an evaluation of all held-out views. Raises SessionError when there are none."""
         if not self._held_out:
-            raise SessionError("there are no held-out views to score", "Evaluate")
-        if not any(isinstance(job, EvaluationJob) for job in self._jobs):
-            self._jobs.append(EvaluationJob(self._renderer, list(self._held_out.values()), self._note_scores))
+            raise SessionError("there are no test views to score", "Evaluate")
+        self._jobs.evaluate(list(self._held_out.values()), self._note_scores)
 
     def start_bake(self, request: StartBake) -> None:
-        """Queue a bake. Raises BakeError, PathError, FrameError, SessionError."""
-        if any(job.name == request.job for job in self._jobs):
-            raise SessionError(f"a job named {request.job!r} is running already", request.job)
-        if len(self._jobs) >= MAX_JOBS:
-            raise SessionError(f"{len(self._jobs)} jobs wait already", request.job)
-        for camera in request.cameras:
-            check_size(camera)
-        output = confine(self._root, request.output, "output")
-        video = None if request.video is None else confine(self._root, request.video, "video")
-        self._jobs.append(BakeJob(request, self._renderer, output, video, self._post))
+        """Queue a bake. Raises BakeError, PathError, FrameError, JobError."""
+        self._jobs.bake(request)
 
     def cancel(self, message: CancelJob) -> None:
-        """Cancel a job. Raises SessionError when there is none of that name (any more)."""
-        for job in self._jobs:
-            if job.name == message.job:
-                self._jobs.remove(job)
-                job.cancel()
-                return
-        raise SessionError(f"no job named {message.job!r} is running", message.job)
+        """Cancel a job. Raises JobError when there is none of that name (any more)."""
+        self._jobs.cancel(message.job)
 
     def save(self) -> None:
         """Write the run to disk now. Raises RunError."""
         trainer = self._trainer
-        self._saved_at = trainer.training_seconds
-        path = save_run(
-            self._folder, trainer, {"views": describe_views(self._views.values()), "history": self._history}
-        )
-        self._has_changed = False
+        self._loop.note_saved()
+        self._require_same_folder()
+        if self._takes_place or self.is_replaced:
+            self._set_former_run_aside()
+        path = save_run(self._folder, trainer, {"views": describe_views(self._views.values())}, self._history)
+        self._has_changed, self._snapshot = False, path.name
         self._post(SnapshotSaved(path=str(path), step=trainer.step_count))
+
+    def _require_same_folder(self) -> None:
+        """Raises RunWriteError when a link has come into the run's path that leads elsewhere."""
+        try:
+            is_same = confine(self._root, self.name, "run") == self._folder
+        except PathError:
+            is_same = False
+        if not is_same:
+            raise RunWriteError(
+                f"{self._folder}: not saved: a link has been put in its place that leads elsewhere; remove it"
+            )
+
+    def _set_former_run_aside(self) -> None:
+        try:
+            if is_run(self._folder):  # else somebody has moved it already
+                set_run_aside(self._folder)
+        except OSError as error:
+            words = error.strerror or error
+            raise RunWriteError(
+                f"{self._folder}: the former run can't be set aside ({words}): close what uses it"
+            ) from error
+        self._takes_place = False
 
     # --- work, piece by piece -----------------------------------------------------------------------------------------
 
     @property
     def has_job(self) -> bool:
         """Whether ``advance_job`` has something to do."""
-        return bool(self._jobs)
+        return not self._jobs.is_empty
 
     @property
     def current_job(self) -> str:
         """The name of the job at hand, "" without one."""
-        return self._jobs[0].name if self._jobs else ""
+        return self._jobs.current
 
     @property
     def can_step(self) -> bool:
         """Whether ``step`` has something to do."""
-        return self._is_running and bool(self._trainer.view_names)
+        return self._is_running and bool(self._trainer.view_names) and not self._jobs.holds_still
 
     def advance_job(self) -> None:
         """Do one piece of the job at hand; a job that raises is dropped."""
-        job = self._jobs[0]
-        try:
-            more = job.advance()
-        except BaseException as error:
-            self._jobs.remove(job)
-            job.fail(str(error))
-            raise
-        if not more:
-            self._jobs.remove(job)
+        self._jobs.advance()
 
     def step(self) -> None:
         """One training step; the end of the budget ends training."""
@@ -211,20 +235,16 @@ class Session:
 
     def do_what_is_due(self) -> None:
         """After a step: start an evaluation or write a snapshot when it is time. Raises RunError."""
-        trainer = self._trainer
-        seconds = trainer.training_seconds
-        is_due = seconds - self._evaluated_at >= self._evaluate_every or trainer.is_finished
-        if self._evaluate_every > 0 and self._held_out and is_due:
-            self._evaluated_at = seconds
-            self.evaluate()
-        if trainer.is_finished or seconds - self._saved_at >= SNAPSHOT_EVERY:
-            self.save()
+        self._loop.evaluate_every = self._evaluate_every if self._held_out else 0.0
+        self._loop.do_what_is_due(is_last=self._trainer.is_finished)
 
     def close(self) -> None:
         """Cancel all jobs and save. Raises RunError."""
-        while self._jobs:
-            self._jobs.popleft().cancel()
-        self.save_if_changed()
+        self._jobs.cancel_all()
+        try:
+            self.save_if_changed()
+        finally:
+            self._lock.release()
 
     def pause(self) -> None:
         """Stop training without saving: something went wrong."""
@@ -243,8 +263,10 @@ class Session:
         progress = trainer.progress
         eta = None
         if progress is not None and self._is_running and 0 < progress < 1:
-            eta = trainer.training_seconds / progress * (1 - progress)
+            eta = trainer.planned_seconds / progress * (1 - progress)
         words = "waiting for the first view" if self._is_running and not trainer.view_names else ""
+        if self._is_running and self._jobs.holds_still:
+            words = "training rests until the pictures are done: there is no memory for a copy of the field"
         return Status(
             state="training" if self._is_running else "finished" if trainer.is_finished else "paused",
             step=trainer.step_count,
@@ -263,11 +285,14 @@ class Session:
 
     def _note_scores(self, scores: Scores) -> None:
         trainer = self._trainer
+        step, seconds = self._jobs.begun_at
         evaluation = Evaluation(
-            step=trainer.step_count,
-            seconds=trainer.training_seconds,
+            step=step,
+            seconds=seconds,
             psnr=scores.psnr,
             ssim=scores.ssim,
+            subject_psnr=scores.subject_psnr,
+            subject_ssim=scores.subject_ssim,
             views=scores.by_view,
         )
         self._history.append(dataclasses.asdict(evaluation))

@@ -1,13 +1,13 @@
 """The device thread: the one place where torch and Taichi run.
 
 In each round it does what the client told it, then renders the newest frame request, then one piece of the job at hand,
-then one training step. Without any of these it sleeps. A final picture, which may take seconds, makes way for whatever
-would have to wait for it.
+then one training step. Without any of these it sleeps. A picture of a moving view waits for one command, one piece or
+one step at most. A final picture, which may take seconds, makes way for whatever would have to wait for it.
 """
 
 from __future__ import annotations
 
-import collections
+import dataclasses
 import functools
 import logging
 import threading
@@ -16,10 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.link import codec
 from engine.link.messages import (
     AddView,
     CancelJob,
+    Capturing,
     Evaluate,
     Message,
     OpenRun,
@@ -31,47 +31,44 @@ from engine.link.messages import (
     Train,
 )
 from engine.machine import device_name
+from engine.service.commands import CommandQueue
+from engine.service.pipe import NOBODY
+from engine.service.processor import SharedProcessor
 
 if TYPE_CHECKING:
     from engine.service.session import Session
 
 log = logging.getLogger("hashlight.worker")
 
-MAX_PENDING_BYTES = 256 << 20
-# While training goes on, so much time is left to it for each second spent on a final picture.
-_TRAINING_SHARE = 2.0
-# On a CPU all else rests for so many seconds after a picture of a moving view: the next one is soon wanted, and whoever
-# shows this one needs the processor as well. But it never rests longer than the second number.
-_HOLD_SECONDS = 0.15
-_LONGEST_HOLD_SECONDS = 0.5
 _IDLE = Status(state="idle")
 
 
 class Worker:
     """Owns the session and everything on the device.
 
-    ``post`` takes messages for the client, ``on_ready`` is called with None once the device is there or with words why
-    not, ``on_end`` when the thread has ended. All three are called from the device thread.
+    ``post`` takes messages, and the number of the client whose command they answer (NOBODY: whoever is there).
+    ``on_ready`` is called with None once the device is there or with words why not, ``on_end`` when the thread has
+    ended. All three are called from the device thread.
     """
 
     def __init__(
         self,
         root: Path,
         device: str,
-        post: Callable[[Message], None],
+        post: Callable[[Message, int], None],
         on_ready: Callable[[str | None], None],
         on_end: Callable[[], None],
     ) -> None:
         self.status = _IDLE  # replaced as a whole: any thread may read it, nobody waits for the device
         self.device, self.device_name = device, ""
-        self._root, self._post, self._on_ready, self._on_end = root, post, on_ready, on_end
+        self.is_saved = True  # whether the run was saved when the thread ended
+        self._root, self._on_ready, self._on_end = root, on_ready, on_end
+        self._post_to = post
+        self._asking = NOBODY  # the client whose command is carried out
+        self._busy_since: float | None = None
         self._session: Session | None = None
-        self._changed = threading.Condition()
-        self._commands: collections.deque[Message] = collections.deque()
-        self._command_bytes = 0
-        self._frame_request: RequestFrame | None = None
-        self._final_from = 0.0
-        self._hold_until = self._worked_at = 0.0
+        self._commands = CommandQueue()
+        self._processor = SharedProcessor()
         self._thread = threading.Thread(target=self._run, name="hashlight-device", daemon=True)
 
     # --- any thread ---------------------------------------------------------------------------------------------------
@@ -83,22 +80,22 @@ class Worker:
     @property
     def is_full(self) -> bool:
         """Whether so much waits to be done that nothing more should be submitted."""
-        return self._command_bytes > MAX_PENDING_BYTES
+        return self._commands.is_full
 
-    def submit(self, message: Message) -> None:
+    @property
+    def busy_seconds(self) -> float:
+        """How long the piece of work at hand has taken so far, 0 while there is none."""
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def submit(self, message: Message, client: int = NOBODY) -> None:
         """Have a client's message carried out; of frame requests only the newest counts. After Shutdown it ends."""
-        with self._changed:
-            if isinstance(message, RequestFrame):
-                self._frame_request = message
-            else:
-                self._commands.append(message)
-                self._command_bytes += codec.size_of(message)
-            self._changed.notify_all()
+        self._commands.put(message, client)
 
-    def forget_frame_request(self) -> None:
-        """Drop the frame request: nobody is there to see it."""
-        with self._changed:
-            self._frame_request = None
+    def forget_client(self, client: int) -> None:
+        """A client is gone: drop its frame request, which nobody would see, and no longer give way to its renders."""
+        self._commands.forget_client(client)
+        self.submit(Capturing(under_way=False))
 
     def join(self, timeout: float) -> bool:
         """Wait for the end; returns whether it came."""
@@ -114,23 +111,19 @@ class Worker:
             while self._do_round():
                 pass
             if self._session is not None:
-                self._attempt(self._session.close)
+                self.is_saved = self._attempt(self._session.close)
         except Exception:
+            self.is_saved = False
             log.exception("the device thread failed")
         finally:
             self._on_end()
 
     def _start_device(self) -> bool:
         try:
-            import torch
-
             from taichi_kernels import runtime
 
             self.device = runtime.choose_device(self.device)
-            if self.device == "cpu":
-                # Blender works on the same processor. Where torch's threads wait for each other some hundred times a
-                # step or picture, and one of them is not let onto it, that takes ten times as long; half of them do.
-                torch.set_num_threads(max(1, torch.get_num_threads() // 2))
+            self._processor.take(self.device)
             self.device_name = device_name(self.device)
         except Exception as error:
             self._on_ready(str(error) or type(error).__name__)
@@ -141,17 +134,21 @@ class Worker:
 
     def _do_round(self) -> bool:
         """One round of work, waiting for some if there is none; returns False after Shutdown."""
-        self._wait_for_work()
-        while (command := self._next_command()) is not None:
+        self._commands.wait(self._patience)
+        while (item := self._commands.take_command()) is not None:
+            command, client = item
             if isinstance(command, Shutdown):
                 return False
-            self._attempt(functools.partial(self._carry_out, command), _name_subject(command))
+            self._attempt(functools.partial(self._carry_out, command), _name_subject(command), client)
             self._publish()
-        if (request := self._next_frame_request()) is not None:
-            self._attempt(functools.partial(self._render, request), "frame")
-        if self._hold_seconds() > 0.0:
+            del item, command  # a view's pixels are on the device now
+            if self._commands.is_view_moving:
+                break
+        if (asked := self._commands.take_request(self._is_due)) is not None:
+            self._attempt(functools.partial(self._render, *asked), "frame", asked[1])
+        if self._processor.rest_seconds() > 0.0:
             return True
-        self._worked_at = time.monotonic()
+        self._processor.begin_work()
         session = self._session
         if session is not None and session.has_job:
             self._attempt(session.advance_job, session.current_job)
@@ -160,58 +157,32 @@ class Worker:
                 self._attempt(session.do_what_is_due, "training")
             else:
                 session.pause()
+        self._processor.end_work()
         self._publish()
         return True
 
-    def _wait_for_work(self) -> None:
-        with self._changed:
-            while not (self._commands or self._frame_request):
-                hold = self._hold_seconds()
-                if self._session_has_work() and hold <= 0.0:
-                    return
-                self._changed.wait(hold if hold > 0.0 else None)
+    def _patience(self, request: RequestFrame | None) -> float | None:
+        """How long there is nothing to do but commands; ``request``: a picture that is asked for."""
+        waits = [] if request is None else [self._processor.seconds_to(request, self._is_training())]
+        if self._session_has_work():
+            waits.append(self._processor.rest_seconds())
+        return min(waits, default=None)
 
-    def _hold_seconds(self) -> float:
-        """How long training and jobs are to rest from now on."""
-        return min(self._hold_until, self._worked_at + _LONGEST_HOLD_SECONDS) - time.monotonic()
+    def _is_due(self, request: RequestFrame) -> bool:
+        return self._processor.seconds_to(request, self._is_training()) <= 0.0
+
+    def _is_training(self) -> bool:
+        return self._session is not None and self._session.can_step
 
     def _session_has_work(self) -> bool:
         return self._session is not None and (self._session.has_job or self._session.can_step)
 
-    def _next_command(self) -> Message | None:
-        with self._changed:
-            if not self._commands:
-                return None
-            command = self._commands.popleft()
-            self._command_bytes -= codec.size_of(command)
-            return command
-
-    def _next_frame_request(self) -> RequestFrame | None:
-        """The newest request. While training goes on, final pictures wait until training has had its share of time."""
-        with self._changed:
-            request = self._frame_request
-            is_training = self._session is not None and self._session.can_step
-            if (
-                request is not None
-                and request.quality == "final"
-                and is_training
-                and time.monotonic() < self._final_from
-            ):
-                return None
-            self._frame_request = None
-            return request
-
-    def _is_in_a_hurry(self) -> bool:
-        """Whether a final picture should make way: a view has begun to move, or something is waited for."""
-        with self._changed:
-            request = self._frame_request
-            is_moving = request is not None and request.quality == "moving"
-            # Views come all the time while they are captured; all else is a button that someone pressed.
-            return is_moving or any(not isinstance(command, AddView) for command in self._commands)
-
     def _carry_out(self, command: Message) -> None:
         if isinstance(command, OpenRun):
             self._open(command)
+            return
+        if isinstance(command, Capturing):
+            self._processor.note_rendering(command.under_way)
             return
         session = self._require_session(type(command).__name__)
         match command:
@@ -234,7 +205,7 @@ class Worker:
         from engine.service.session import Session
 
         former = self._session
-        if former is not None and request.resume and former.name == request.run:
+        if former is not None and request.resume and former.name == request.run and not former.is_replaced:
             former.announce()  # a client that came back: everything is still here
             return
         self.status = Status(state="warming up", message=f"opening {request.run}")
@@ -252,20 +223,15 @@ class Worker:
         session.announce()
         session.warm_up()
 
-    def _render(self, request: RequestFrame) -> None:
-        started = time.monotonic()
-        frame = self._require_session("RequestFrame").render(request, self._is_in_a_hurry)
-        now = time.monotonic()
-        if request.quality == "moving" and self.device == "cpu":
-            self._hold_until = now + _HOLD_SECONDS
-        elif request.quality == "final":
-            self._final_from = now + _TRAINING_SHARE * (now - started)
+    def _render(self, request: RequestFrame, client: int) -> None:
+        began = time.monotonic()
+        self._processor.share(self._processor.is_client_rendering or request.quality == "moving")
+        frame = self._require_session("RequestFrame").render(request, lambda: self._commands.is_pressing)
+        self._processor.note_frame(request, began)
         if frame is not None:
             self._post(frame)
-            return
-        with self._changed:
-            if self._frame_request is None:  # begin it again when that is done
-                self._frame_request = request
+        else:
+            self._commands.put_back(request, client)  # to begin it again when what pressed is done
 
     def _require_session(self, what: str) -> Session:
         if self._session is None:
@@ -275,12 +241,23 @@ class Worker:
         return self._session
 
     def _publish(self) -> None:
-        self.status = _IDLE if self._session is None else self._session.status()
+        status = _IDLE if self._session is None else self._session.status()
+        if status.state == "training" and self._processor.is_left_to_client:
+            # For how long the client renders isn't known here.
+            words = status.message or "rendering comes first on this CPU"
+            status = dataclasses.replace(status, eta_seconds=None, message=words)
+        self.status = status
 
-    def _attempt(self, work: Callable[[], None], regarding: str = "") -> bool:
-        """Do ``work``; whatever it raises becomes a Problem for the client. Returns whether it went well."""
+    def _post(self, message: Message) -> None:
+        self._post_to(message, self._asking)
+
+    def _attempt(self, work: Callable[[], None], regarding: str = "", client: int | None = None) -> bool:
+        """Do ``work``, for ``client`` if it is for another than what is being done; whatever it raises becomes a
+        Problem. Returns whether it went well."""
         from engine.service.problems import describe
 
+        former = self._asking, self._busy_since
+        self._asking, self._busy_since = self._asking if client is None else client, time.monotonic()
         try:
             work()
         except Exception as error:
@@ -288,6 +265,8 @@ class Worker:
             log.warning("%s: %s", problem.code, problem.message, exc_info=problem.code == "internal")
             self._post(problem)
             return False
+        finally:
+            self._asking, self._busy_since = former
         return True
 
 

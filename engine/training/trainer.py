@@ -5,19 +5,25 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from typing import Any
 
 import numpy as np
 import torch
 
 from engine.data.views import View, ViewError
-from engine.fields.hash_grid_field import HashGridField, SampleBatch
+from engine.device import PROFILES
+from engine.fields.base import ActiveSamples, FieldOutputs, SampleBatch
 from engine.fields.occupancy import OccupancyGrid
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace
+from engine.optimizers.row_adam import RowAdam
+from engine.primitives.config import TrainConfig
 from engine.rendering.renderer import Renderer
-from engine.training.config import TrainConfig
-from engine.training.pixel_store import PixelStore
+from engine.training.error_map import ErrorMap
+from engine.training.gradient_sampling import draw_gradients
+from engine.training.memory import require_for_training
+from engine.training.pixel_store import PixelStore, StoredPicture
 from taichi_kernels import runtime
 from taichi_kernels.compositing import composite_training, cut_rays
 from taichi_kernels.marching import march_rays
@@ -26,8 +32,8 @@ from taichi_kernels.segment_marching import SEGMENT_STEPS, march_ray_segments
 from taichi_kernels.stepping import StepRule
 
 _FIRST_RAYS = 512
-# On a GPU the host looks at the device this often: each look waits for all that was launched.
-_READ_EVERY = 16
+_MOST_STEPS = 2**31 - 1  # kernels count in 32 bits
+_MOST_SECONDS = 1e10
 # Steps between those that tell the occupancy grid what they found.
 _OBSERVE_EVERY = 4
 # float16 gradients of a ray lie well inside the format's range with this factor.
@@ -36,8 +42,8 @@ _HALF_GRADIENT_SCALE = 16.0
 
 @dataclasses.dataclass(frozen=True)
 class TrainStats:
-    """How training stands. ``loss``: mean over the rays of the last step (None before the first). ``taught_samples``:
-    those of its samples that light gets through to."""
+    """How training stands. ``loss``: mean over the rays of the last step (None before the first). ``active_samples``:
+    those of its samples that are backpropagated."""
 
     step: int
     seconds: float
@@ -45,17 +51,20 @@ class TrainStats:
     steps_per_second: float
     rays_per_step: int
     samples_per_step: int
-    taught_samples: int
+    active_samples: int
 
 
 class Trainer:
     """Trains one field from views of one colour space inside ``bounds``."""
 
     def __init__(self, config: TrainConfig, bounds: Bounds, color_space: ColorSpace, device: str) -> None:
+        require_for_training(config, device)
         runtime.start(device)
         self.config, self.bounds, self.color_space, self.device = config, bounds, color_space, device
+        self._profile = PROFILES[device]
         self.cube = UnitCube(bounds, config.growth)
-        self.field = HashGridField(config.scaled_field, device, config.seed)
+        self.field = config.scaled_field.build(device, config.seed)
+        self.optimizer = RowAdam(self.field.parameters())
         self._near_distance = config.near_distance / config.growth
         self.occupancy = OccupancyGrid(
             config.occupancy_resolution,
@@ -67,18 +76,19 @@ class Trainer:
             config.cascades,
             self._near_distance,
         )
-        self.pixels = PixelStore(self.cube, device)
+        errors = ErrorMap(config.error_share, config.max_rays_per_step, device) if config.error_share else None
+        self.pixels = PixelStore(self.cube, device, errors)
         self.step_count = 0
         self.training_seconds = 0.0
         self._budget: tuple[float | None, int | None] = (None, None)
+        self._budget_since = 0.0
         self._rays = min(_FIRST_RAYS, config.max_rays_per_step)
         self._last_rays = 0
         self._last_samples = 0
         self._recent: list[float] = []
-        self._batch = self.field.allocate(config.samples_per_step)
-        self._scratch = self.field.networks.allocate_scratch(config.samples_per_step)
+        self._batch = self.field.allocate(config.samples_per_step, for_training=True)
         self._box = torch.from_numpy(self.cube.box()).to(device)
-        rays, samples, dtype = config.max_rays_per_step, config.samples_per_step, self.field.dtype
+        rays, samples = config.max_rays_per_step, config.samples_per_step
         self._ray_ids = torch.arange(rays, dtype=torch.int32, device=device)
         self._rays_o = torch.zeros(rays, 3, device=device)
         self._rays_d = torch.zeros(rays, 3, device=device)
@@ -87,16 +97,15 @@ class Trainer:
         self._ray_samples = torch.zeros(rays, 2, dtype=torch.int32, device=device)
         self._losses = torch.zeros(rays, device=device)
         self._marks: torch.Tensor | None = None
-        if device == "cuda":
-            longest = config.steps.count_between(self._near_distance, self._near_distance + 3**0.5)
-            segments = math.ceil((longest + 1) / SEGMENT_STEPS)
+        if self._profile.segments_rays:
+            segments = math.ceil((config.longest_ray + 1) / SEGMENT_STEPS)
             self._marks = torch.zeros(rays, segments, dtype=torch.int32, device=device)
         self._counter = torch.zeros(1, dtype=torch.int32, device=device)
-        # The samples that teach.
-        self._rows = torch.zeros(samples, dtype=torch.int32, device=device)
-        self._row_count = torch.zeros(1, dtype=torch.int32, device=device)
-        self._grad_raw_densities = torch.zeros(samples, device=device, dtype=dtype)
-        self._grad_raw_colors = torch.zeros_like(self._batch.activations.raw_colors)
+        # The samples before rays are terminated.
+        self._active = ActiveSamples(
+            torch.zeros(samples, dtype=torch.int32, device=device), torch.zeros(1, dtype=torch.int32, device=device)
+        )
+        self._gradients = FieldOutputs.allocate(samples, device, self.field.dtype)
 
     @property
     def view_names(self) -> list[str]:
@@ -114,31 +123,42 @@ class Trainer:
         seconds, steps = self._budget
         parts = []
         if seconds is not None:
-            parts.append(self.training_seconds / seconds)
+            parts.append(self.planned_seconds / (seconds - self._budget_since))
         if steps is not None:
             parts.append(self.step_count / steps)
         return max(parts, default=None)
 
-    def set_budget(self, seconds: float | None, steps: int | None) -> None:
-        """Total training seconds or steps (whichever is used up first) over which the learning rate falls."""
+    @property
+    def planned_seconds(self) -> float:
+        """Training seconds since the budget's begin."""
+        return max(self.training_seconds - self._budget_since, 0.0)
+
+    def set_budget(self, seconds: float | None, steps: int | None, since: float = 0.0) -> None:
+        """Total training seconds or steps (whichever is used up first) over which the learning rate falls. Seconds
+        before ``since`` leave it as it is at first."""
         for name, value in (("seconds", seconds), ("steps", steps)):
             if value is not None and not value > 0:
                 raise ValueError(f"{name}: the budget must be positive, got {value}")
-        self._budget = (seconds, steps)
+        if not since >= 0 or (seconds is not None and not since < seconds):
+            raise ValueError(f"since: the budget must begin at 0 or later and before its end, got {since}")
+        self._budget, self._budget_since = (seconds, steps), since
 
     def add_view(self, view: View) -> None:
-        """Train on this view too from the next step on. Raises ViewError when its colour space isn't the field's."""
+        """Train on this view too from the next step on, in the place of one of the same name; one that is there already
+        as it is changes nothing. Raises ViewError when its colour space isn't the field's; then all is as it was."""
         if view.color_space != self.color_space:
             raise ViewError(
                 f"view {view.name}: it is {view.color_space}, but this run learns {self.color_space} colour"
             )
-        is_replaced = view.name in self.pixels.names
-        self.pixels.add(view)
-        if is_replaced:
-            # What the former picture carved can't be told from what the others did: carve with all of them anew.
-            self.occupancy.forget_views()
-        for name in self.pixels.names if is_replaced else [view.name]:
-            self.occupancy.carve(*self.pixels.coverage(name))
+        picture, pixels = StoredPicture.upload(view, self.device), self.pixels
+        former = pixels.picture(view.name) if view.name in pixels else None
+        if former is not None and former.equals(picture):
+            return
+        # Looked at before it is stored: what can't be looked at is not to be trained on.
+        marks = self.occupancy.look(*picture.coverage)
+        former_marks = None if former is None else self.occupancy.look(*former.coverage)
+        pixels.add(view.name, picture)
+        self.occupancy.replace(former_marks, marks)
 
     def warm_up(self) -> None:
         """Run training's kernels once on made-up data, so that nothing is compiled when the first view is there."""
@@ -148,8 +168,7 @@ class Trainer:
         scratch.add_view(_blank_view(self.bounds, self.color_space))
         scratch.step()
         scratch.occupancy.refresh(scratch.field, scratch._batch, 0)
-        if self.device == "cuda":
-            torch.cuda.synchronize()
+        self._profile.wait()
 
     def warm_up_rendering(self) -> None:
         """The same for the kernels of rendering."""
@@ -166,23 +185,24 @@ class Trainer:
         samples = self._count_samples(batch, rays)
         if samples:
             batch, ray_samples = batch.first(samples), self._ray_samples[:rays]
-            raw_densities, raw_colors = self.field.evaluate(batch, self._rays_d, self._counter)
+            outputs = self.field.forward(batch, self._rays_d, self._counter)
             if self.step_count % _OBSERVE_EVERY == 0:
-                self.occupancy.observe(ray_samples, batch, raw_densities, steps)
-            self._row_count.zero_()
+                self.occupancy.observe(ray_samples, batch, outputs.density_rows, steps)
+            active, gradients = self._active, self._gradients
+            active.count.zero_()
             cut_rays(
-                ray_samples, batch.distances, raw_densities, self._rows, self._row_count,
-                steps=steps, in_order=self.device == "cpu",
+                ray_samples, batch.distances, outputs.density_rows, active.rows, active.count,
+                steps=steps, in_order=not self._profile.is_asynchronous,
             )  # fmt: skip
             composite_training(
                 ray_samples,
                 self._targets,
                 batch.distances,
-                raw_densities,
-                raw_colors,
+                outputs.density_rows,
+                outputs.color_rows,
                 self._losses,
-                self._grad_raw_densities,
-                self._grad_raw_colors,
+                gradients.densities,
+                gradients.color_rows,
                 linear=self.color_space == "linear",
                 steps=steps,
                 depth_weight=config.depth_weight_at(self.step_count),
@@ -192,10 +212,12 @@ class Trainer:
                 seed=config.seed,
                 step=self.step_count,
             )
-            self.field.backward(
-                batch, self._rows, self._row_count, self._grad_raw_densities, self._grad_raw_colors, self._scratch
-            )
-            self.field.step(self._learning_rate(), 1.0 / self._gradient_scale, config.weight_decay)
+            if self.pixels.errors is not None:
+                self.pixels.errors.note(self._losses[:rays])
+            if config.gradient_threshold:
+                draw_gradients(active, gradients, config.gradient_threshold, config.seed + self.step_count)
+            self.field.backward(batch, active, gradients)
+            self.optimizer.step(self._learning_rate(), 1.0 / self._gradient_scale, config.weight_decay)
         self.step_count += 1
         if self.step_count % config.occupancy_every == 0:
             self.occupancy.refresh(self.field, self._batch, self.step_count)
@@ -214,31 +236,41 @@ class Trainer:
             rate,
             self._last_rays,
             self._last_samples,
-            int(self._row_count),
+            int(self._active.count),
         )
 
     def renderer(self) -> Renderer:
         """Renders what is learnt at the moment of each call."""
-        return Renderer(self.field, self.occupancy, self.cube, self.color_space, self.config.steps, self._near_distance)
+        steps = self.config.rendering_steps
+        return Renderer(self.field, self.occupancy, self.cube, self.color_space, steps, self._near_distance)
 
     def state(self) -> dict[str, torch.Tensor]:
-        """All a resume needs but the views: field, optimiser, occupancy, counters."""
-        return self.field.state() | {
-            "occupancy.densities": self.occupancy.densities,
-            "occupancy.flags": self.occupancy.flags,
-            "trainer.progress": torch.tensor(
-                [float(self.step_count), self.training_seconds, float(self._rays)], dtype=torch.float64
-            ),
-        }
+        """All a resume needs but the views, and where their errors lie, which is soon found again: field, optimiser,
+        occupancy, counters."""
+        return (
+            self.field.state()
+            | self.optimizer.state()
+            | {
+                "occupancy.densities": self.occupancy.densities,
+                "occupancy.flags": self.occupancy.flags,
+                "trainer.progress": torch.tensor(
+                    [float(self.step_count), self.training_seconds, float(self._rays)], dtype=torch.float64
+                ),
+            }
+        )
 
     def load_state(self, state: dict[str, torch.Tensor]) -> None:
         """Take over what ``state`` returned. Raises ValueError that names a missing or misshapen tensor."""
-        if "trainer.progress" not in state or state["trainer.progress"].shape != (3,):
-            raise ValueError("trainer.progress: missing or of another size")
+        progress = state.get("trainer.progress")
+        if progress is None or progress.shape != (3,) or progress.dtype != torch.float64:
+            raise ValueError("trainer.progress: missing or of another size or kind")
+        step, seconds, rays = progress.tolist()
+        if not (0 <= step <= _MOST_STEPS and 0 <= seconds <= _MOST_SECONDS and 0 <= rays < math.inf):
+            raise ValueError(f"trainer.progress: {step:g} steps in {seconds:g} s, {rays:g} rays in the last")
         self.field.load_state(state)
+        self.optimizer.load_state(state)
         self.occupancy.load(state)
-        step, self.training_seconds, rays = state["trainer.progress"].tolist()
-        self.step_count = int(step)
+        self.step_count, self.training_seconds = int(step), seconds
         self._rays = int(np.clip(rays, 1, self.config.max_rays_per_step))
 
     @property
@@ -262,12 +294,13 @@ class Trainer:
         fall = min(max((self.progress - 1 / 3) * 1.5, 0.0), 1.0)
         return config.learning_rate * config.final_rate_fraction**fall
 
-    def _sample(self, batch: SampleBatch, rays: int, steps: StepRule) -> None:
+    def _sample(self, batch: SampleBatch[Any], rays: int, steps: StepRule) -> None:
         config, pixels, occupancy = self.config, self.pixels, self.occupancy
         sample_training_rays(
             rays, len(pixels), config.seed, self.step_count, self.cube.scale,
-            config.depth_margin_at(self.step_count), self._near_distance, steps,
-            pixels.cameras, pixels.images, pixels.colors, pixels.depths, self._box,
+            config.depth_margin / config.growth, self._near_distance, steps,
+            pixels.cameras, pixels.images, pixels.colors, pixels.depths,
+            None if pixels.errors is None else pixels.errors.tiles(self.step_count), self._box,
             self._rays_o, self._rays_d, self._t_range, self._targets,
         )  # fmt: skip
         self._counter.zero_()
@@ -288,17 +321,17 @@ class Trainer:
                 occupancy.cascades,
             )  # fmt: skip
 
-    def _count_samples(self, batch: SampleBatch, rays: int) -> int:
+    def _count_samples(self, batch: SampleBatch[Any], rays: int) -> int:
         """How many samples of ``batch`` to evaluate; adjusts the next step's number of rays."""
-        capacity = batch.capacity
+        capacity, every = batch.capacity, self._profile.read_every
         self._last_rays = rays
-        if self.device == "cuda" and self.step_count % _READ_EVERY and self.step_count > _READ_EVERY:
+        if self.step_count % every and self.step_count > every:
             return capacity
         wanted = int(self._counter)
         self._last_samples = min(wanted, capacity)
         grown = rays * capacity * 0.95 / max(wanted, 1)
         self._rays = int(np.clip(grown, 64, min(rays * 2, self.config.max_rays_per_step)))
-        return capacity if self.device == "cuda" else min(wanted, capacity)
+        return capacity if self._profile.is_asynchronous else min(wanted, capacity)
 
 
 def _looking_at(bounds: Bounds, size: int) -> Camera:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from tqdm import tqdm
+from engine.cli.output import Progress
 
 
 class Console:
@@ -31,22 +31,9 @@ class Console:
         """Print one line."""
         print(text, file=self._stream, flush=True)
 
-    def bar(self, what: str, total: float, unit: str, done: float = 0.0) -> tqdm:
-        """A progress bar with an ETA, of which ``done`` was done before; use it as a context manager."""
-        shape = (
-            "{desc:<12} {percentage:3.0f}% |{bar:24}| {n:.0f}/{total:.0f} {unit}, {elapsed}, ETA {remaining}{postfix}"
-        )
-        return tqdm(
-            desc=what,
-            total=total,
-            initial=done,
-            unit=unit,
-            file=self._stream,
-            bar_format=shape,
-            ncols=110,
-            mininterval=0.2 if self._stream.isatty() else 5.0,  # a log needs no more than a line now and then
-            smoothing=0.1,
-        )
+    def bar(self, what: str, total: float, unit: str, done: float = 0.0) -> Progress:
+        """How far work has come, of which ``done`` was done before; use it as a context manager."""
+        return Progress(what, total, unit, done, self._stream)
 
     @contextmanager
     def stage(self, what: str) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """The still life's surfaces, all procedural.
 
-Nothing is finer than about two centimetres: seen from two or three metres in a picture 160 pixels wide that is one to
-two pixels, the finest detail a capture of that size can hold.
+Nothing is finer than about two centimetres: in a picture that the still life fills, 400 pixels wide, that is four or
+five pixels.
 """
 
 from __future__ import annotations

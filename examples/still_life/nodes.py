@@ -1,4 +1,4 @@
-"""A few words for building shader node trees by script, the same on Blender 4.2 to 5.2."""
+"""A few words for building shader node trees by script, the same on Blender 4.5 to 5.2."""
 
 from __future__ import annotations
 

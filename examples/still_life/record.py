@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from engine.link.messages import Evaluation, Frame, Status
+from engine.link.scoring import describe_psnr
 
 RECOGNISABLE = 20.0  # dB
 
@@ -22,7 +23,7 @@ class Record:
         self._began = time.monotonic()
         self._first_view_at: float | None = None
         self._score_asked_at = 0.0
-        self.history: list[dict[str, float]] = []
+        self.history: list[dict[str, Any]] = []
         self.last_evaluation: Evaluation | None = None
         self.status: Status | None = None
         self.frames = 0
@@ -48,6 +49,11 @@ class Record:
         """Seconds of training so far."""
         return 0.0 if self.status is None else self.status.seconds
 
+    @property
+    def planned_share(self) -> float:
+        """How much of the planned training time is used up, 0 to 1."""
+        return 0.0 if self.status is None else self.status.progress or 0.0
+
     def note_captured_view(self) -> None:
         """A view is about to be handed to the engine: from the first one on, seconds are counted."""
         if self._first_view_at is None:
@@ -70,7 +76,7 @@ class Record:
         if self.status is not None:
             words.append(f"{self.status.seconds:.0f} s trained")
         if self.last_evaluation is not None:
-            words.append(f"{self.last_evaluation.psnr:.1f} dB")
+            words.append(describe_psnr(self.last_evaluation.subject_psnr, self.last_evaluation.psnr))
         return ", ".join(words)
 
     def write(self, path: Path, facts: dict[str, Any]) -> None:
@@ -79,8 +85,7 @@ class Record:
         assert last is not None
         assert status is not None
         summary = facts | {
-            "psnr": last.psnr,
-            "ssim": last.ssim,
+            **_figures(last),
             "views": last.views,
             "steps": status.step,
             "training_seconds": status.seconds,
@@ -98,10 +103,15 @@ class Record:
         self.last_evaluation = message
         since = 0.0 if self._first_view_at is None else time.monotonic() - self._first_view_at
         point = {"seconds": message.seconds, "wall_seconds": since, "views": len(message.views)}
-        self.history.append(point | {"psnr": message.psnr, "ssim": message.ssim, "step": message.step})
+        self.history.append(point | _figures(message) | {"step": message.step})
 
     def _note_status(self, _session: object, message: Status) -> None:
         self.status = message
 
     def _note_frame(self, _session: object, _message: Frame) -> None:
         self.frames += 1
+
+
+def _figures(scores: Evaluation) -> dict[str, float | None]:
+    """The means, by name."""
+    return {name: getattr(scores, name) for name in ("subject_psnr", "subject_ssim", "psnr", "ssim")}

@@ -19,14 +19,16 @@ from console import Console, StopRequest
 
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Capture, train, preview and bake the still life in headless Blender.")
+    parser = argparse.ArgumentParser(
+        description="Capture, train, preview and render the still life in headless Blender."
+    )
     parser.add_argument("--extension", type=Path, required=True, help="the built extension's zip")
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--engine-python", default=sys.executable, help="the Python that the engine is installed in")
     parser.add_argument("--seconds", type=float, default=90.0, help="training time (default: %(default)s)")
     parser.add_argument("--views", type=int, default=48, help="training views (default: %(default)s)")
-    parser.add_argument("--held-out", type=int, default=8, help="held-out views (default: %(default)s)")
-    parser.add_argument("--size", default="160x160", help="size of the views, WIDTHxHEIGHT (default: %(default)s)")
+    parser.add_argument("--held-out", type=int, default=8, help="test views (default: %(default)s)")
+    parser.add_argument("--size", default="384x384", help="size of the views, WIDTHxHEIGHT (default: %(default)s)")
     parser.add_argument("--frames", type=int, default=48, help="frames of the turntable (default: %(default)s)")
     parser.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input closes, as on Ctrl-C")
     return parser.parse_args()

@@ -26,19 +26,25 @@ BOARD_TOP = 0.07
 
 def build_scene() -> bpy.types.Scene:
     """Replace the current scene's objects by the still life, lit, with its camera and render settings."""
-    scene = bpy.context.scene
-    for thing in list(scene.objects):
-        bpy.data.objects.remove(thing)
+    scene = build_stage()
     _add_board()
     _add_hero()
     _add_arch()
     _add_vase()
     _add_basket()
     _add_small_things()
+    bpy.context.view_layer.update()
+    return scene
+
+
+def build_stage() -> bpy.types.Scene:
+    """Replace the current scene's objects by lights, a camera and render settings, with nothing to see yet."""
+    scene = bpy.context.scene
+    for thing in list(scene.objects):
+        bpy.data.objects.remove(thing)
     _add_lights(scene)
     _add_camera(scene)
     _set_rendering(scene)
-    bpy.context.view_layer.update()
     return scene
 
 

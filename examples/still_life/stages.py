@@ -24,9 +24,10 @@ FRAMES_PER_SECOND = 16
 ENGINE_START_TIMEOUT = 180.0
 PATIENCE = 120.0  # seconds without any news from the engine before the demo gives up
 EVALUATE_EVERY, EVALUATE_EVERY_AT_FIRST = 10.0, 2.5  # seconds of training
-# The scene camera's picture is four times as wide as a view, the turntable twice; live pictures are as large as views.
-RENDER_SCALE, BAKE_SCALE = 4, 2
-LIVE_PERCENTAGE, FINAL_PERCENTAGE = 100 // RENDER_SCALE, 100
+# Turntable and scene camera's picture are this much wider than a view. A turntable's cameras leave more room around the
+# subject, so that it is enlarged less: as much as still looks sharp.
+ENLARGEMENT = 1.25
+LIVE_PERCENTAGE, FINAL_PERCENTAGE = 33, 100
 
 registry = addon_module("session.registry")
 
@@ -51,7 +52,7 @@ def run_stages(options: argparse.Namespace, out: Path, console: Console, stop: S
             capture(options, console, stop, record)
         with record.stage("training"):
             finish_training(options, console, stop, record)
-        with record.stage("bake"):
+        with record.stage("rendering"):
             bake(scene, console, stop)
         with record.stage("final picture"), console.stage("Rendering the scene camera"):
             show_final_picture(scene, stop)
@@ -75,10 +76,9 @@ def configure(scene: bpy.types.Scene, options: argparse.Namespace) -> None:
     settings.training.seconds, settings.training.evaluate_every = options.seconds, EVALUATE_EVERY
     settings.preview.percentage, settings.preview.place = LIVE_PERCENTAGE, "FRONT"
     settings.bake.frames = options.frames
-    settings.bake.resolution_x, settings.bake.resolution_y = BAKE_SCALE * width, BAKE_SCALE * height
-    settings.bake.radius, settings.bake.lift = still_life.CAMERA_DISTANCE, still_life.AIM.z - still_life.HEIGHT / 2
-    settings.bake.field_of_view = scene.camera.data.angle
-    scene.render.resolution_x, scene.render.resolution_y = RENDER_SCALE * width, RENDER_SCALE * height
+    larger = [2 * round(ENLARGEMENT * side / 2) for side in (width, height)]  # videos have an even number of pixels
+    settings.bake.resolution_x, settings.bake.resolution_y = larger
+    scene.render.resolution_x, scene.render.resolution_y = larger
     scene.frame_start, scene.frame_end = 1, options.frames
     scene.render.fps = FRAMES_PER_SECOND
 
@@ -90,7 +90,8 @@ def warm_up(scene: bpy.types.Scene, stop: StopRequest) -> None:
 
 
 def capture(options: argparse.Namespace, console: Console, stop: StopRequest, record: Record) -> None:
-    """Render all views, each sent to the engine at once, which trains from the first one on."""
+    """Render all views, each sent to the engine at once, which trains from the first one on, as far as rendering leaves
+    it the processor. The planned time begins with half of the views."""
     listeners = addon_module("capture.under_way").view_listeners
     bpy.ops.hashlight.preview_live()
     with console.bar("Capturing", options.views + options.held_out, "views") as bar:
@@ -101,8 +102,7 @@ def capture(options: argparse.Namespace, console: Console, stop: StopRequest, re
             check_engine()
             if record.wants_score(EVALUATE_EVERY_AT_FIRST):
                 bpy.ops.hashlight.evaluate()
-            bar.set_postfix_str(record.describe(), refresh=False)
-            bar.update()
+            bar.tell(bar.done + 1, record.describe())
 
         listeners.insert(0, on_view)  # before the add-on's own, which sends the view
         try:
@@ -117,16 +117,15 @@ def capture(options: argparse.Namespace, console: Console, stop: StopRequest, re
 
 def finish_training(options: argparse.Namespace, console: Console, stop: StopRequest, record: Record) -> None:
     """Follow training to the end of its time and to its last score."""
-    with console.bar("Training", options.seconds, "s", done=record.training_seconds) as bar:
+    with console.bar("Training", options.seconds, "s", done=record.planned_share * options.seconds) as bar:
 
         def is_finished() -> bool:
             status = session().status
             if status is None:
                 return False
-            bar.set_postfix_str(record.describe(), refresh=False)
-            bar.update(min(status.seconds, options.seconds) - bar.n)
+            bar.tell(record.planned_share * options.seconds, record.describe())
             last = record.last_evaluation
-            return status.state == "finished" and last is not None and last.step == status.step
+            return session().is_trained and last is not None and last.step == status.step
 
         wait(is_finished, stop, options.seconds * 3 + PATIENCE)
     bpy.ops.hashlight.preview_live()  # off again
@@ -136,16 +135,16 @@ def bake(scene: bpy.types.Scene, console: Console, stop: StopRequest) -> None:
     """Bake the turntable; its frames come back as an image-sequence plane."""
     bpy.ops.hashlight.bake()
     job = scene.hashlight.bake.name
-    with console.bar("Baking", scene.hashlight.bake.frames, "frames") as bar:
+    with console.bar("Rendering", scene.hashlight.bake.frames, "frames") as bar:
 
         def is_done() -> bool:
             update = session().jobs[job]
-            bar.update(update.done - bar.n)
+            bar.tell(update.done)
             return update.state != "running"
 
         wait(is_done, stop, scene.hashlight.bake.frames * 10.0 + PATIENCE)
     if (update := session().jobs[job]).state != "done":
-        raise RuntimeError(f"The bake ended as {update.state}: {update.message}")
+        raise RuntimeError(f"Rendering from the field ended as {update.state}: {update.message}")
 
 
 def show_final_picture(scene: bpy.types.Scene, stop: StopRequest) -> None:
@@ -191,7 +190,9 @@ def describe(
 ) -> dict[str, Any]:
     """What the figures are about; paths are relative to ``out``."""
     capture_folder = addon_module("folders").capture_folder(bpy.context.scene)
+    pixels = addon_module("bake.sharpness").enlargement(bpy.context.scene)
     return {
+        "enlargement": None if pixels is None else round(pixels[1] / pixels[0], 3),
         "size": [int(side) for side in options.size.split("x")],
         "training_views": options.views,
         "held_out_views": options.held_out,

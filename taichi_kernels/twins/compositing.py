@@ -9,6 +9,7 @@ import torch
 
 from taichi_kernels.activations import DENSITY_SCALE, MAX_RAW, MAX_RAW_SRGB, MIN_RAW_LINEAR
 from taichi_kernels.compositing import HUBER_DELTA, TRAINING_MIN_TRANSMITTANCE
+from taichi_kernels.random_numbers import RandomStream
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins.random_numbers import uniform
 from taichi_kernels.twins.stepping import step_at, weighted_step_at
@@ -85,7 +86,8 @@ def composite_training(
     dt = weighted_step_at(distances.double(), steps)[samples]
     weights, transmittance = _weigh(densities[samples], is_sample, dt, 0.0, before)
     index = torch.arange(n, device=targets.device)
-    background = torch.stack([uniform(seed, step, index, 8 + k) for k in range(3)], dim=1).double()
+    streams = [RandomStream.BACKGROUND + k for k in range(3)]
+    background = torch.stack([uniform(seed, step, index, stream) for stream in streams], dim=1).double()
     target = targets[:n].double()
     color = (weights[..., None] * activate_color(colors[samples], linear)).sum(1)
     predicted = display(color + transmittance[:, None] * background, linear)

@@ -7,7 +7,8 @@ import math
 import torch
 
 from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE
-from taichi_kernels.occupancy import CARVED, COARSE_FACTOR, SEEN
+from taichi_kernels.occupancy import CARVED, COARSE_FACTOR, FLAG_COUNT, SEEN, SURFACE
+from taichi_kernels.random_numbers import RandomStream
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins.compositing import activate_density
 from taichi_kernels.twins.marching import find_cascade
@@ -54,6 +55,15 @@ def carve_view(
     flags |= is_seen.int() * SEEN | is_carved.int() * CARVED
 
 
+def count_views(marks: torch.Tensor, change: int, counts: torch.Tensor, flags: torch.Tensor) -> None:
+    """Counts by flag, and the flags of those that are left."""
+    bits = 2 ** torch.arange(FLAG_COUNT, device=marks.device, dtype=torch.int32)
+    is_marked = (marks[:, None] & bits) != 0
+    counts += change * is_marked.int()
+    lasting = torch.where(is_marked, counts > 0, (flags[:, None] & bits) != 0)
+    flags.copy_((lasting.int() * bits).sum(1))
+
+
 def sample_cells(
     n: int,
     resolution: int,
@@ -69,11 +79,12 @@ def sample_cells(
     pick = index
     if n < len(candidates):
         stratum = torch.tensor(len(candidates), dtype=torch.float32) / n
-        pick = ((index.float() + uniform(seed, step, index, 16)) * stratum).long().clamp(max=len(candidates) - 1)
+        offset = uniform(seed, step, index, RandomStream.CELL)
+        pick = ((index.float() + offset) * stratum).long().clamp(max=len(candidates) - 1)
     cell = candidates[pick].long()
     within = cell % resolution**3
     corner = torch.stack([within % resolution, within // resolution % resolution, within // resolution**2], dim=1)
-    jitter = torch.stack([uniform(seed, step, index, 17 + axis) for axis in range(3)], dim=1)
+    jitter = torch.stack([uniform(seed, step, index, RandomStream.CELL_POINT + axis) for axis in range(3)], dim=1)
     side = 2.0 ** (cell // resolution**3 + 1 - cascades)
     cells[:n] = cell.int()
     points[:n] = ((corner + jitter) / resolution - 0.5) * side[:, None] + 0.5
@@ -125,12 +136,19 @@ def take_observed(observed: torch.Tensor, densities: torch.Tensor, decay: float)
 
 
 def pack_bits(
-    densities: torch.Tensor, threshold: float, bits: torch.Tensor, coarse_bits: torch.Tensor, cascades: int = 1
+    densities: torch.Tensor,
+    flags: torch.Tensor,
+    threshold: float,
+    bits: torch.Tensor,
+    coarse_bits: torch.Tensor,
+    cascades: int = 1,
 ) -> None:
-    """Bits of the cells above ``threshold`` or that hold one of a finer cascade, and of the coarse blocks with one."""
+    """Bits of the cells above ``threshold``, with a captured surface, or that hold one of a finer cascade; and of the
+    coarse blocks that hold one."""
     resolution = round((densities.shape[0] // cascades) ** (1 / 3))
     quarter = resolution // 4
-    is_dense = (densities > threshold).view(cascades, resolution, resolution, resolution)
+    is_surface = (densities > 0.0) & ((flags & SURFACE) != 0)
+    is_dense = ((densities > threshold) | is_surface).view(cascades, resolution, resolution, resolution)
     for level in range(1, cascades):
         inner = (slice(quarter, 3 * quarter),) * 3
         is_dense[level][inner] |= _any_in_blocks(is_dense[level - 1], 2)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from taichi_kernels.rays import UNKNOWN_DEPTH
+from taichi_kernels.random_numbers import RandomStream
+from taichi_kernels.rays import MASKED_DEPTH, TILE_SIDE, UNKNOWN_DEPTH, WHOLE_SHARE, PixelTiles
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins.random_numbers import uniform
 from taichi_kernels.twins.stepping import step_at
@@ -70,6 +71,7 @@ def sample_training_rays(
     images: torch.Tensor,
     colors: torch.Tensor,
     depths: torch.Tensor,
+    tiles: PixelTiles | None,
     box: torch.Tensor,
     rays_o: torch.Tensor,
     rays_d: torch.Tensor,
@@ -78,23 +80,72 @@ def sample_training_rays(
 ) -> None:
     """The same pixels as the kernel draws, their rays and targets."""
     index = torch.arange(n, device=cameras.device)
-    view = (uniform(seed, step, index, 0) * n_views).long().clamp(max=n_views - 1)
-    offset, width, height, has_depth = images[view].long().unbind(1)
-    px = torch.minimum((uniform(seed, step, index, 1) * width).long(), width - 1)
-    py = torch.minimum((uniform(seed, step, index, 2) * height).long(), height - 1)
+    view, px, py = draw_pixels(n, n_views, seed, step, images, tiles)
+    offset, width, height, has_depth, _ = images[view].long().unbind(1)
     origin, direction, cosine = _pixel_rays(cameras[view], px + 0.5, py + 0.5)
     near, far = _clip_to_box(origin, direction, box)
+    near = near.clamp(min=near_distance)
     pixel = offset + py * width + px
     color, z = colors[pixel].double(), depths[pixel].double()
     is_known = (has_depth != 0) & (z > 0.0) & (z < 1e9) & (color[:, 3] > 0.999)
     distance = torch.where(is_known, z * scale / cosine, UNKNOWN_DEPTH)
-    margin = (distance * steps.cone_angle).clamp(max=steps.largest).clamp(min=depth_margin)
-    far = torch.where(is_known, torch.minimum(far, distance + margin), far)
+    nearest, farthest = captured_span(colors, depths, offset, width, height, px, py)
+    is_bound = is_known & (not steps.grows)
+    far = torch.where(is_bound, torch.minimum(far, farthest * scale / cosine + depth_margin), far)
+    is_cut = is_bound & (uniform(seed, step, index, RandomStream.WHOLE_RAY) >= WHOLE_SHARE)
+    near = torch.where(is_cut, torch.maximum(near, nearest * scale / cosine - depth_margin), near)
+    is_masked = (has_depth != 0) & (z < MASKED_DEPTH)
+    far = torch.where(is_masked, near - 1.0, far)
+    color = torch.where(is_masked[:, None], 0.0, color)
     rays_o[:n], rays_d[:n] = origin.float(), direction.float()
     targets[:n] = torch.cat([color, distance[:, None]], dim=1).float()
-    near = near.clamp(min=near_distance)
-    start = near + uniform(seed, step, index, 3).double() * step_at(near, steps)
+    start = near + uniform(seed, step, index, RandomStream.RAY_START).double() * step_at(near, steps)
     t_range[:n] = torch.stack([start, far], dim=1).float()
+
+
+def draw_pixels(
+    n: int, n_views: int, seed: int, step: int, images: torch.Tensor, tiles: PixelTiles | None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Views, columns and rows [n] of the pixels that the kernel draws; writes ``tiles.drawn``."""
+    index = torch.arange(n, device=images.device)
+    view = (uniform(seed, step, index, RandomStream.VIEW) * n_views).long().clamp(max=n_views - 1)
+    left, top = torch.zeros_like(view), torch.zeros_like(view)
+    across, down = images[view, 1].long(), images[view, 2].long()
+    if tiles is not None:
+        by_tile = uniform(seed, step, index, RandomStream.BY_TILE) < tiles.share
+        wanted = uniform(seed, step, index, RandomStream.VIEW) * tiles.cumulative[-1]
+        tile = torch.searchsorted(tiles.cumulative, wanted, right=True).clamp(max=len(tiles.cumulative) - 1)
+        corner = tiles.corners[tile].long()
+        view, left, top = (torch.where(by_tile, a, b) for a, b in zip(corner.unbind(1), (view, left, top), strict=True))
+        width, height = images[view, 1:3].long().unbind(1)
+        across = torch.where(by_tile, (width - left).clamp(max=TILE_SIDE), width)
+        down = torch.where(by_tile, (height - top).clamp(max=TILE_SIDE), height)
+    px = left + torch.minimum((uniform(seed, step, index, RandomStream.COLUMN) * across).long(), across - 1)
+    py = top + torch.minimum((uniform(seed, step, index, RandomStream.ROW) * down).long(), down - 1)
+    if tiles is not None:
+        in_row = -(-images[view, 1] // TILE_SIDE)
+        tiles.drawn[:n] = (images[view, 4] + py // TILE_SIDE * in_row + px // TILE_SIDE).int()
+    return view, px, py
+
+
+def captured_span(
+    colors: torch.Tensor,
+    depths: torch.Tensor,
+    offset: torch.Tensor,
+    width: torch.Tensor,
+    height: torch.Tensor,
+    px: torch.Tensor,
+    py: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Nearest and farthest planar z [n] captured in each pixel and around it; 0 and +inf where one isn't known."""
+    steps = torch.arange(-1, 2, device=px.device)
+    dy, dx = torch.meshgrid(steps, steps, indexing="ij")
+    x = torch.minimum((px[:, None] + dx.reshape(-1)).clamp(min=0), width[:, None] - 1)
+    y = torch.minimum((py[:, None] + dy.reshape(-1)).clamp(min=0), height[:, None] - 1)
+    pixels = offset[:, None] + y * width[:, None] + x
+    z = depths[pixels].double()
+    is_known = ((z > 0.0) & (z < 1e9) & (colors[pixels, 3].float() > 0.999)).all(dim=1)
+    return torch.where(is_known, z.amin(dim=1), 0.0), torch.where(is_known, z.amax(dim=1), torch.inf)
 
 
 def _pixel_rays(

@@ -54,6 +54,15 @@ def test_stages_measured_by_older_versions_have_dashes_too() -> None:
     assert table[-1].endswith("| encode | 0.096 | 0.050 | 1 | 42.50 | 0.010 | 1.2500 | 0.002 |")
 
 
+def test_every_budget_of_an_encoding_has_a_row() -> None:
+    figures = {"seconds": 15.0, "steps_per_second": 31.25, "psnr_black": 27.004, "subject_psnr": None}
+    row = {"encoding": "nerf", "network": "10 octaves", "budgets": [figures, figures | {"subject_psnr": 20.0}]}
+    table = make_tables.encodings_table([RESULT | {"rows": [row]}]).splitlines()
+    assert table[-2].endswith("| a card | nerf | 10 octaves | 15 | 31.2 | 27.00 | - |") and table[-1].endswith(
+        "20.00 |"
+    )
+
+
 def test_spreads_stand_beside_their_figure() -> None:
     row = {"ms": 100.0, "ratio": 5.04, "ratio_spread": [4.9, 5.26]}
     stage = {"stage": "whole step", "ms": 20.0, "twin": row, "tuned": {"ms": 50.0, "ratio": 2.5}}

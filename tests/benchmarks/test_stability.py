@@ -11,13 +11,18 @@ from tests.engine.training.small_run import make_trainer
 from tests.engine.training.textured_sphere import training_views
 
 
-@pytest.mark.parametrize("name", ["table gradients", "weights mirror", "field.table_moments", "occupancy.densities"])
+@pytest.mark.parametrize(
+    "name", ["field.table gradients", "field.weights working copy", "field.table_moments", "occupancy.densities"]
+)
 def test_a_value_that_is_not_finite_is_named(device: str, name: str) -> None:
     trainer = make_trainer(device, "srgb", training_views("srgb", count=2, size=16))
     trainer.step()
     assert find_trouble(trainer) is None
     field = trainer.field
-    others = {"table gradients": field.table_gradients, "weights mirror": field.networks.mirror}
-    (trainer.state() | others)[name].view(-1)[7] = math.nan if "gradients" in name else math.inf
+    others = {
+        "field.table gradients": field.table.gradients,
+        "field.weights working copy": field.networks.weights.working,
+    }
+    (others | trainer.state())[name].view(-1)[7] = math.nan if "gradients" in name else math.inf
     trouble = find_trouble(trainer)
     assert trouble is not None and name in trouble

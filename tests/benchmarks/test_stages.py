@@ -51,8 +51,10 @@ def test_launches_are_counted_by_stage(trainer: Trainer) -> None:
         pytest.skip("the driver's record of kernels can't be read here")
     # On a card Taichi works out a loop's bounds in a kernel of their own.
     most = 1 if trainer.device == "cpu" else 3
-    for name in ("draw rays", "encode", "encode, backward", "Adam, table", "Adam, networks"):
-        assert 1 <= launches[name].kernels <= most
+    for name, kernels in (("encode", 1), ("encode, backward", 1), ("Adam", 2)):
+        assert kernels <= launches[name].kernels <= kernels * most
+    # The error map is a few operations of torch's.
+    assert 1 <= launches["draw rays"].kernels <= (1 if trainer.pixels.errors is None else 16) * most
     # At least: cells and points, features, two layers, densities and bits.
     assert 6 <= launches["occupancy"].kernels * every < 20 * most
     # Counters are zeroed between the stages.

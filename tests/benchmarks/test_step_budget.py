@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.step_budget import StepCounts, budget_stages, count_step
 from benchmarks.step_stages import STAGES, WHOLE_STEP
+from engine.optimizers.parameters import ParameterGroup
 from engine.training.trainer import Trainer
 from taichi_kernels.occupancy import COARSE_FACTOR
 from tests.engine.training.small_run import make_trainer
@@ -31,6 +32,7 @@ def test_counts_are_those_of_the_step(trainer: Trainer) -> None:
     counts = count_step(trainer)
     occupancy, capacity = trainer.occupancy, trainer.config.samples_per_step
     assert counts.rays > 0 and 0 < counts.samples_with_gradient < counts.samples <= capacity
+    assert 0 < counts.samples_drawn <= counts.samples_with_gradient
     # Eight corners a level and sample, fewer than half of them its own.
     assert 0 < counts.rows_with_gradient <= counts.rows_read < 4 * trainer.field.config.levels * counts.samples
     assert counts.cells == min(capacity, occupancy.candidate_count) and counts.rows_visited > 0
@@ -41,29 +43,31 @@ def test_counts_are_those_of_the_step(trainer: Trainer) -> None:
 
 
 def test_adam_reads_all_gradients_and_all_else_where_there_is_one(trainer: Trainer) -> None:
-    field = trainer.field
-    idle = budget_stages(trainer, NOTHING)["Adam, table"]
-    assert idle.bytes == field.table_gradients.nbytes
-    busy = budget_stages(trainer, dataclasses.replace(NOTHING, rows_with_gradient=field.table.shape[0]))["Adam, table"]
-    both_ways = field.table.nbytes + field.table_gradients.nbytes + field.table_moments.nbytes
-    mirror = 0 if field.table_mirror is field.table else field.table_mirror.nbytes
-    assert busy.bytes == 2 * both_ways + mirror
+    def all_bytes(group: ParameterGroup) -> int:
+        both_ways = group.values.nbytes + group.gradients.nbytes + trainer.optimizer.moments[group.name].nbytes
+        return 2 * both_ways + (0 if group.working is group.values else group.working.nbytes)
+
+    table, weights = trainer.field.parameters()
+    idle = budget_stages(trainer, NOTHING)["Adam"]
+    assert idle.bytes == table.gradients.nbytes + all_bytes(weights)
+    busy = budget_stages(trainer, dataclasses.replace(NOTHING, rows_with_gradient=table.values.shape[0]))["Adam"]
+    assert busy.bytes == all_bytes(table) + all_bytes(weights)
 
 
 def test_a_table_is_read_once_however_often_points_need_it(trainer: Trainer) -> None:
-    counts = dataclasses.replace(NOTHING, rows_read=trainer.field.table.shape[0])
-    assert budget_stages(trainer, counts)["encode"].bytes == trainer.field.table_mirror.nbytes
+    counts = dataclasses.replace(NOTHING, rows_read=trainer.field.table.values.shape[0])
+    assert budget_stages(trainer, counts)["encode"].bytes == trainer.field.table.working.nbytes
     more = dataclasses.replace(counts, samples=1000)
-    activations = trainer.field.allocate(1000).activations
+    activations = trainer.field.allocate(1000).work
     more_bytes = budget_stages(trainer, more)["encode"].bytes
-    assert more_bytes == trainer.field.table_mirror.nbytes + activations.features.nbytes + 1000 * 12
+    assert more_bytes == trainer.field.table.working.nbytes + activations.features.nbytes + 1000 * 12
 
 
 def test_operations_of_the_networks_are_their_products(trainer: Trainer) -> None:
     samples = 1000
     with FlopCounterMode(display=False) as counter:
-        trainer.field.evaluate(trainer.field.allocate(samples).first(samples), torch.ones(1, 3, device=trainer.device))
-    counts = dataclasses.replace(NOTHING, samples=samples, samples_with_gradient=samples)
+        trainer.field.forward(trainer.field.allocate(samples).first(samples), torch.ones(1, 3, device=trainer.device))
+    counts = dataclasses.replace(NOTHING, samples=samples, samples_with_gradient=samples, samples_drawn=samples)
     budgets = budget_stages(trainer, counts)
     # The kernel also works out a padding column.
     assert 0.95 * counter.get_total_flops() < budgets["networks"].operations < counter.get_total_flops()

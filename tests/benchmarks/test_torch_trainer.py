@@ -21,8 +21,8 @@ def _only_on_the_cpu(device: str) -> None:
 @pytest.mark.parametrize("how", [interpolate, interpolate_by_level])
 @pytest.mark.parametrize("color_space", ["srgb", "linear"])
 def test_both_take_the_same_steps(color_space: ColorSpace, how: Interpolate) -> None:
-    trainer = make_trainer("cpu", color_space, training_views(color_space, count=6, size=32))
-    for _ in range(30):
+    trainer = make_trainer("cpu", color_space, training_views(color_space, count=6, size=32), gradient_threshold=0.0)
+    for _ in range(14):
         trainer.step()
     twin = TorchTrainer(trainer, how)
     # The last of them refreshes the occupancy.
@@ -33,9 +33,9 @@ def test_both_take_the_same_steps(color_space: ColorSpace, how: Interpolate) -> 
         assert twin.rays == trainer._rays
         assert twin.loss == pytest.approx(trainer.stats().loss, rel=1e-3)
         # A tenth of what a step moves. Where a gradient is all rounding, a row's first step may go either way.
-        assert _typical_difference(twin.table, trainer.field.table) < 1e-3
-        assert _typical_difference(twin.weights, trainer.field.networks.weights) < 1e-3
-    assert trainer.step_count == 32
+        assert _typical_difference(twin.table, trainer.field.table.values) < 1e-3
+        assert _typical_difference(twin.weights, trainer.field.networks.weights.values.view(-1)) < 1e-3
+    assert trainer.step_count == 16
     assert _typical_difference(twin.densities, trainer.occupancy.densities) < 1e-3
 
 
@@ -46,6 +46,6 @@ def _typical_difference(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 def test_what_it_does_not_know_is_refused() -> None:
-    trainer = make_trainer("cpu", "srgb", [], cascades=2)
+    trainer = make_trainer("cpu", "srgb", [], cascades=2, gradient_threshold=0.0)
     with pytest.raises(ValueError, match="cascade"):
         TorchTrainer(trainer, interpolate_by_level)

@@ -45,7 +45,17 @@ class _Layout:
         assert name in _CALLS, f"a layout has no {name}()"
         if name in _PARTS:
             return lambda **_: _Layout(self._words)
+        if name == "panel_prop":
+            return lambda owner, switch: (
+                _Layout(self._words),
+                _Layout(self._words) if getattr(owner, switch) else None,
+            )
+        if name == "template_list":
+            return self._write_rows
         return self._write
+
+    def _write_rows(self, _kind: str, _key: str, owner: Any, items: str, *_: object, **__: object) -> None:
+        self._words.extend(item.name for item in getattr(owner, items))
 
     def _write(self, *arguments: object, text: str | None = None, **_: object) -> Any:
         if text:

@@ -74,6 +74,7 @@ def test_the_sequence_plays_with_the_timeline_in_its_own_colours(
     addon: Import, small_scene: bpy.types.Scene, tmp_path: Path, image_format: str
 ) -> None:
     scene = small_scene
+    scene.hashlight.preview.show_in_renders = True
     _set_up_exact_render(scene)
     random = np.random.default_rng(1)
     alpha = random.integers(0, 256, (3, HEIGHT, WIDTH, 1)) / 255
@@ -149,20 +150,18 @@ def test_the_turntable_of_the_settings(addon: Import, small_scene: bpy.types.Sce
     settings = small_scene.hashlight.bake
     settings.frames, settings.elevation, settings.start, settings.lift = 8, 0.5, 0.25, 0.5
     settings.resolution_x, settings.resolution_y = 60, 40
+    settings.radius = 7.0
     bounds = Bounds([-1, -1, 0], [1, 1, 2])
-    cameras = addon("bake.paths").turntable_cameras(small_scene, bounds)
+    assert addon("bake.sharpness").bake_size(small_scene) == (60, 40)
+    cameras = addon("bake.paths").turntable_cameras(small_scene, bounds, (60, 40))
     assert [(c.width, c.height) for c in cameras] == [(60, 40)] * 8
     target = bounds.center + np.array((0.0, 0.0, 0.5))
     offsets = np.array([camera.position - target for camera in cameras])
     distances = np.linalg.norm(offsets, axis=1)
-    np.testing.assert_allclose(distances, distances[0])
+    np.testing.assert_allclose(distances, 7.0)
     np.testing.assert_allclose(np.arcsin(offsets[:, 2] / distances), 0.5)
     azimuths = np.unwrap(np.arctan2(offsets[:, 1], offsets[:, 0]))
     np.testing.assert_allclose(azimuths, 0.25 + np.arange(8) * np.pi / 4)
-    settings.radius = 7.0
-    assert np.linalg.norm(addon("bake.paths").turntable_cameras(small_scene, bounds)[3].position - target) == (
-        pytest.approx(7.0)
-    )
 
 
 @pytest.mark.parametrize("name", ["", "   "])
@@ -174,5 +173,5 @@ def test_a_bake_without_a_name_or_a_run_is_one_clear_error(
     with pytest.raises(addon("capture.errors").CaptureError, match="train first"):
         jobs.start(session, small_scene, resume=False)
     small_scene.hashlight.bake.name = name
-    with pytest.raises(addon("capture.errors").CaptureError, match="no name"):
+    with pytest.raises(addon("capture.errors").CaptureError, match="Name is empty"):
         jobs.start(session, small_scene, resume=False)

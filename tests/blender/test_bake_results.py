@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import bpy
 import numpy as np
@@ -170,7 +170,7 @@ def test_a_turntables_camera_sees_what_was_baked(addon: Import, box_scene: bpy.t
     scene = box_scene
     settings = scene.hashlight.bake
     settings.frames, settings.levels, settings.result = 4, 2, "COMPOSITE"
-    cameras = addon("bake.paths").turntable_cameras(scene, Bounds(CENTER - RADIUS, CENTER + RADIUS))
+    cameras = addon("bake.paths").turntable_cameras(scene, Bounds(CENTER - RADIUS, CENTER + RADIUS), (SIZE, SIZE))
     assert len(cameras) == addon("bake.paths").frame_count(scene) == 8
     assert {(camera.width, camera.height) for camera in cameras} == {(SIZE, SIZE)}
     addon("bake.compositing").follow_path(scene, cameras, 3)
@@ -216,7 +216,7 @@ def test_a_strip_plays_the_frames_in_their_own_colours(
     other = show_strip(scene, "other", files, frame_start=6)
     assert other.channel != strip.channel
     again = show_strip(scene, "turntable", files[:2], frame_start=5)
-    strips = addon("bake.strip")._strips(scene)
+    strips = scene.sequence_editor_create().strips
     assert sorted(item.name.partition(".")[0] for item in strips) == ["other", "turntable"]
     assert occupied_frames(again) == range(5, 7)
 
@@ -236,9 +236,48 @@ def test_the_render_time_is_scaled_by_pixels_and_names_its_samples(
     bpy.ops.hashlight.plan_cameras()
     bpy.ops.hashlight.capture()
     views = addon("review.views").captured_views(scene)
+    assert all(view.cpu_seconds > 0.0 for view in views.values())
     for view, seconds in zip(views.values(), (9.0, 2.0, 1.0), strict=True):  # the first one always takes longer
-        view.render_seconds = seconds
+        view.render_seconds, view.cpu_seconds = seconds, None
     words = estimate.describe_render_time(scene, 10, 96, 96)
     assert words == "Cycles would take about 1 min 20 s, at 1 sample as captured"
     scene.cycles.samples = 128
     assert estimate.describe_render_time(scene, 10, 96, 96).endswith("at 1 sample as captured (the scene has 128 now)")
+    # The first one had two cores to itself, the others shared them with the training.
+    for view, seconds, cpu_seconds in zip(views.values(), (1.5, 8.0, 6.0), (3.0, 4.0, 5.0), strict=True):
+        view.render_seconds, view.cpu_seconds = seconds, cpu_seconds
+    assert estimate.describe_render_time(scene, 10, 48, 48).startswith("Cycles would take about 20 s")
+
+
+def test_frames_that_are_there_are_replaced_only_after_a_question(
+    addon: Import, scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    press = addon("bake.operators").HASHLIGHT_OT_bake.invoke
+    asked: list[dict[str, str]] = []
+    manager = SimpleNamespace(
+        invoke_confirm=lambda _operator, _event, **words: asked.append(words) or {"RUNNING_MODAL"}
+    )
+    context = SimpleNamespace(scene=scene, window_manager=manager)
+
+    def render(resume: bool = False) -> set[str]:
+        return press(SimpleNamespace(resume=resume, execute=lambda _context: {"FINISHED"}), context, None)
+
+    settings = scene.hashlight.bake
+    scene.hashlight.folder, settings.name = str(tmp_path / "job"), "spin"
+    assert render() == {"FINISHED"}, "nothing is there"
+    frames = tmp_path / "job" / "bakes" / "spin"
+    frames.mkdir(parents=True)
+    (frames / "bake.json").touch()
+    assert render() == {"FINISHED"}, "no frame is there"
+    (frames / "frame_0001.png").touch()
+    assert render() == {"RUNNING_MODAL"} and "Replace the frames of spin?" in asked[0]["title"]
+    assert render(resume=True) == {"FINISHED"}, "Resume replaces nothing"
+    settings.output = str(tmp_path / "elsewhere")
+    assert render() == {"RUNNING_MODAL"}, "they are rendered here, too, and go there from here"
+    (frames / "frame_0001.png").unlink()
+    assert render() == {"FINISHED"}
+    (tmp_path / "elsewhere" / "spin").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "spin" / "frame_0001.exr").touch()
+    assert render() == {"RUNNING_MODAL"}
+    settings.output, settings.name = "", "other"
+    assert render() == {"FINISHED"}

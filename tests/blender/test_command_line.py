@@ -37,7 +37,8 @@ def execute(addon: Import, small_scene: bpy.types.Scene, monkeypatch: pytest.Mon
         (["evaluate", "--help"], 0),
         (["preview", "--help"], 0),
         (["compare", "--help"], 0),
-        (["bake", "--help"], 0),
+        (["render", "--help"], 0),
+        (["takes", "--help"], 0),
         (["setup", "--help"], 0),
         ([], 2),
         (["fly"], 2),
@@ -47,9 +48,12 @@ def execute(addon: Import, small_scene: bpy.types.Scene, monkeypatch: pytest.Mon
         (["train", "--seconds", "nan"], 2),
         (["train", "--preset", "gup"], 2),
         (["plan", "--radius", "-1"], 2),
+        (["plan", "--cameras", "DOME"], 2),
         (["preview", "--percentage", "101"], 2),
         (["compare", "--mode", "blend"], 2),
-        (["bake", "--format", "gif"], 2),
+        (["render", "--format", "gif"], 2),
+        (["capture", "--take", "one", "--new-take", "two"], 2),
+        (["takes", "--delete", "--rename", "two"], 2),
     ],
 )
 def test_help_and_bad_usage(execute: Execute, capsys: pytest.CaptureFixture[str], words: list[str], code: int) -> None:
@@ -58,10 +62,23 @@ def test_help_and_bad_usage(execute: Execute, capsys: pytest.CaptureFixture[str]
     assert "--command hashlight" in (out if code == 0 else err)
 
 
+def test_scripts_may_use_the_former_names(addon: Import, capsys: pytest.CaptureFixture[str]) -> None:
+    parse = addon("command_line.arguments").parse
+    assert parse(["bake", "--frames", "3"]) == parse(["render", "--frames", "3"])
+    former = parse(["train", "--capture", "--rig", "sphere", "--held-out", "2", "--anew"])
+    assert former == parse(["train", "--capture", "--cameras", "sphere", "--test-views", "2", "--restart"])
+    assert (former.cameras, former.test_views, former.restart) == ("SPHERE", 2, True)
+    for words in (["--help"], ["train", "--help"]):
+        with pytest.raises(SystemExit):
+            parse(words)
+        shown = capsys.readouterr().out
+        assert not any(name in shown for name in ("bake", "--rig", "--held-out", "--anew"))
+
+
 def test_capture_plans_renders_and_goes_on(
     execute: Execute, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    rig = ["--rig", "sphere", "--views", 3, "--held-out", 1, "--size", "16x12", "--folder", tmp_path / "job"]
+    rig = ["--cameras", "sphere", "--views", 3, "--test-views", 1, "--size", "16x12", "--folder", tmp_path / "job"]
     assert execute("capture", *rig) == 0
     out, err = capsys.readouterr()
     assert str(tmp_path / "job" / "capture") in out
@@ -82,9 +99,34 @@ def test_capture_tells_what_is_wrong_with_the_plan_first(
 ) -> None:
     bpy.ops.hashlight.fit_bounds()
     bpy.ops.mesh.primitive_cube_add(location=(0.0, 0.0, 9.0))
-    assert execute("capture", "--views", 2, "--held-out", 0, "--size", "16x12", "--folder", tmp_path / "job") == 0
+    assert execute("capture", "--views", 2, "--test-views", 0, "--size", "16x12", "--folder", tmp_path / "job") == 0
     err = capsys.readouterr().err
     assert 0 <= err.find("warning: Parts of the scene lie outside the bounds") < err.find("2 of 2 views")
+
+
+def test_plan_knows_every_layout_and_collection(
+    execute: Execute, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    bpy.ops.curve.primitive_bezier_circle_add(radius=4.0)
+    bpy.context.object.name = "Path"
+    settings = bpy.context.scene.hashlight.capture
+    few = ["--views", 3, "--test-views", 1, "--folder", tmp_path / "job"]
+    assert execute("plan", "--cameras", "along_curve", *few) == 1
+    assert "choose the Curve" in capsys.readouterr().err
+    assert execute("plan", "--cameras", "along_curve", "--curve", "Path", *few) == 0
+    assert settings.curve.name == "Path" and "3 training and 1 test" in capsys.readouterr().out
+    assert execute("plan", "--curve", "Nothing", *few) == 1
+    assert "'Nothing': this .blend has no object of that name" in capsys.readouterr().err
+    collection = bpy.data.collections.new("Product")
+    collection.objects.link(bpy.data.objects["Ball"])
+    assert execute("plan", "--cameras", "front_arc", "--collection", "Product", "--fit", *few) == 0
+    assert settings.collection == collection
+    assert "bounds of 0.8" in capsys.readouterr().out, "those of the ball alone"
+    assert execute("plan", "--collection", "", *few) == 0
+    assert settings.collection is None
+    bpy.ops.mesh.primitive_cube_add(size=8.0)
+    assert execute("plan", "--cameras", "inside", "--fit", *few) == 0
+    assert "bounds of 8." in capsys.readouterr().out
 
 
 def test_plan_fits_to_what_is_selected_sets_the_radius_and_tells_what_is_wrong(
@@ -92,9 +134,9 @@ def test_plan_fits_to_what_is_selected_sets_the_radius_and_tells_what_is_wrong(
 ) -> None:
     for obj in bpy.context.scene.objects:
         obj.select_set(obj.name == "Ball")
-    assert execute("plan", "--fit-selected", "--views", 3, "--held-out", 1, "--radius", 2.5) == 0
+    assert execute("plan", "--fit-selected", "--views", 3, "--test-views", 1, "--radius", 2.5) == 0
     out, err = capsys.readouterr()
-    assert "3 training and 1 held-out views of bounds of 0." in out
+    assert "3 training and 1 test views of bounds of 0." in out
     assert "lie outside the bounds" in err, "the cube is not selected"
     assert "Inside a mesh" not in err
     bounds = addon("capture.bounds").read_bounds(bpy.context.scene, bpy.context.evaluated_depsgraph_get())
@@ -112,18 +154,23 @@ def test_plan_fits_to_what_is_selected_sets_the_radius_and_tells_what_is_wrong(
     ("words", "complaint"),
     [
         (["train"], "nothing is captured there yet"),
-        (["bake"], "there is no run to bake from: train first"),
+        (["render"], "there is no run to render from: train first"),
         (["evaluate"], "there is no run to score: train first"),
         (["preview"], "there is no run to show: train first"),
         (["compare", "--view", "train_000"], "there is no run to compare with: train first"),
         (["preview", "--output", "picture.jpg"], "a picture is a .png or an .exr file"),
-        (["train", "--capture", "--views", "1", "--held-out", "0"], "No engine is set up yet"),
+        (["train", "--capture", "--views", "1", "--test-views", "0"], "No engine is set up yet"),
         (["train", "--engine-python", "/nowhere/python", "--capture"], "doesn't exist or can't be run"),
         (
             ["train", "--host", "127.0.0.1", "--token-file", "/nowhere/token", "--capture"],
             "/nowhere/token can't be read",
         ),
         (["capture", "--save"], "the scene is in no file"),
+        (["capture", "--take", "closer"], "there is no take 'closer': there are Take 1"),
+        (["train", "--take", ""], "--take: a name is missing"),
+        (["takes", "--delete"], "Take 1 holds nothing yet"),
+        (["takes", "--rename", " "], "A take needs a name"),
+        (["takes", "--use-former-run", "1"], "Take 1 has no former run 1: there is none"),
         (["setup"], "online access is off"),
     ],
 )
@@ -148,6 +195,33 @@ def test_what_cannot_be_done_is_told_in_one_line(
     assert not preferences.token_file
 
 
+def test_takes_are_made_chosen_replaced_named_and_deleted(
+    execute: Execute, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = ["--folder", tmp_path / "job"]
+    rig = ["--views", 2, "--test-views", 0, *folder]
+    assert execute("capture", *rig, "--size", "16x12") == 0
+    assert execute("capture", *rig, "--size", "24x24") == 1
+    assert "into a new take (--new-take), or replace what is there (--replace)" in capsys.readouterr().err
+    assert execute("capture", *rig, "--size", "24x24", "--new-take", "closer") == 0
+    assert str(tmp_path / "job" / "takes" / "closer" / "capture") in capsys.readouterr().out
+    assert execute("capture", *rig, "--size", "16x12", "--take", "Take 1", "--quiet") == 0, "it is done already"
+    assert str(tmp_path / "job" / "capture") in capsys.readouterr().out
+    assert execute("capture", *rig, "--size", "8x8", "--replace") == 0
+    (kept,) = (tmp_path / "job" / "bin").iterdir()
+    assert json.loads((kept / "capture" / "manifest.json").read_text())["settings"]["width"] == 16
+    assert f"in {kept} now" in capsys.readouterr().err
+
+    assert execute("takes", "--take", "closer", "--rename", "Very close", *folder) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(", ")[0] for line in lines if "views" in line] == ["  Take 1: 2 views", "* Very close: 2 views"]
+    assert execute("takes", "--delete", *folder) == 0
+    out = capsys.readouterr().out
+    assert "Very close is in " in out
+    assert "* Take 1: 2 views" in out
+    assert len(list((tmp_path / "job" / "bin").glob("*/takes/closer/capture/images/*.exr"))) == 2
+
+
 @pytest.mark.parametrize("option", ["-c", "--command"])
 def test_a_file_that_blender_could_not_open_is_no_reason_to_capture_the_startup_scene(
     execute: Execute,
@@ -170,7 +244,7 @@ def test_ctrl_c_is_an_exit_code(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(addon("capture.passes").PassRenderer, "render", interrupt)
-    assert execute("capture", "--views", 2, "--held-out", 0, "--folder", tmp_path / "job") == 130
+    assert execute("capture", "--views", 2, "--test-views", 0, "--folder", tmp_path / "job") == 130
 
 
 @pytest.mark.slow
@@ -179,7 +253,7 @@ def test_train_while_capturing_then_bake_in_another_call(
 ) -> None:
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     engine = ["--engine-python", ENGINE_PYTHON, "--device", "cpu"]
-    rig = ["--views", 3, "--held-out", 1, "--size", "24x24"]
+    rig = ["--views", 3, "--test-views", 1, "--size", "24x24"]
     assert execute("train", "--capture", "--seconds", 2, "--save", *rig, *engine) == 0
     out, err = capsys.readouterr()
     assert "PSNR" in out
@@ -191,7 +265,7 @@ def test_train_while_capturing_then_bake_in_another_call(
 
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
     assert bpy.context.scene.hashlight.run.step == info["step"]
-    assert execute("bake", "--frames", 2, "--size", "16x16", "--video", "none", "--save", *engine) == 0
+    assert execute("render", "--frames", 2, "--size", "16x16", "--video", "none", "--save", *engine) == 0
     out, err = capsys.readouterr()
     assert "frame_0002.png" in out
     assert "2 frames done" in err
@@ -220,7 +294,7 @@ def test_scores_pictures_and_bakes_of_an_engine_that_runs_already(
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     scene = bpy.context.scene
     scene.view_settings.view_transform = "Standard"
-    rig = ["--views", 4, "--held-out", 2, "--size", "24x24"]
+    rig = ["--views", 4, "--test-views", 2, "--size", "24x24"]
     assert execute("train", "--capture", "--seconds", 3, *rig, *engine) == 0
     capsys.readouterr()
 
@@ -251,22 +325,22 @@ def test_scores_pictures_and_bakes_of_an_engine_that_runs_already(
     assert execute("compare", "--view", "test_009", *engine) == 1
     assert "test_009" in capsys.readouterr().err
 
-    assert execute("bake", "--frames", 3, "--size", "16x16", "--video", "none", "--result", "strip", *engine) == 0
-    frames = [Path(line) for line in capsys.readouterr().out.split()]
-    assert [frame.name for frame in frames] == [f"frame_{number:04d}.png" for number in (1, 2, 3)]
-    editor = scene.sequence_editor
-    (strip,) = editor.strips if hasattr(editor, "strips") else editor.sequences
+    assert execute("render", "--frames", 3, "--size", "16x16", "--video", "none", "--result", "strip", *engine) == 0
+    files = [Path(line) for line in capsys.readouterr().out.split()]
+    assert [file.name for file in files] == [f"frame_000{n}.{kind}" for n in (1, 2, 3) for kind in ("png", "exr")]
+    frames = [file for file in files if file.suffix == ".exr"]
+    (strip,) = scene.sequence_editor.strips
     assert [element.filename for element in strip.elements] == [frame.name for frame in frames]
 
     frames[1].unlink()
     times = [frames[0].stat().st_mtime_ns, frames[2].stat().st_mtime_ns]
-    assert execute("bake", "--frames", 3, "--size", "16x16", "--video", "none", "--resume", *engine) == 0
+    assert execute("render", "--frames", 3, "--size", "16x16", "--video", "none", "--resume", *engine) == 0
     assert frames[1].is_file()
     assert [frames[0].stat().st_mtime_ns, frames[2].stat().st_mtime_ns] == times
 
     blocked = frames[0].parents[1] / "blocked"
     blocked.write_text("no folder")
     capsys.readouterr()
-    assert execute("bake", "--name", "blocked", "--frames", 2, "--size", "16x16", *engine) == 1
+    assert execute("render", "--name", "blocked", "--frames", 2, "--size", "16x16", *engine) == 1
     err = capsys.readouterr().err
     assert err.count("blocked") == 1, err

@@ -65,7 +65,7 @@ def test_a_full_disk_ends_the_capture_and_loses_nothing(
     with pytest.raises(ValueError, match=r"can't be written \(No space left on device\)"):
         list(job)
     assert "Hashlight Capture" not in bpy.data.scenes
-    assert not list(folder.rglob("*.part"))
+    assert not list(folder.rglob(".*.part.*"))
     ballast.unlink()
     with start_capture(addon, small_scene) as job:
         views = list(job)

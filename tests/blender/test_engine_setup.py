@@ -277,16 +277,17 @@ def test_what_a_check_found_is_shown_until_it_is_put_away(
     assert drawn("HASHLIGHT_PT_setup") == "", "an engine that is there needs no panel"
 
     bpy.ops.hashlight.check_engine()
-    assert "Checking…" in drawn("HASHLIGHT_PT_setup")
+    assert "Checking…" in drawn("HASHLIGHT_PT_engine"), "it answers where it was pressed"
+    assert drawn("HASHLIGHT_PT_setup") == ""
     with pytest.raises(RuntimeError, match="under way"):
         bpy.ops.hashlight.put_set_up_away()
     assert addon("session.registry").pump_until(lambda: not without_engine.is_busy(), 20.0)
-    words = drawn("HASHLIGHT_PT_setup")
+    words = drawn("HASHLIGHT_PT_engine")
     assert all(part in words for part in ("The engine works", "Put Away", "torch: slow", "wait"))
     bpy.ops.hashlight.put_set_up_away()
-    assert drawn("HASHLIGHT_PT_setup") == ""
+    assert "The engine works" not in drawn("HASHLIGHT_PT_engine")
     bpy.ops.hashlight.check_engine()
-    assert "Checking…" in drawn("HASHLIGHT_PT_setup"), "it can be looked at again"
+    assert "Checking…" in drawn("HASHLIGHT_PT_engine"), "it can be looked at again"
 
 
 @pytest.mark.slow

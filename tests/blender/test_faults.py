@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -31,14 +32,34 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def device_process_of(session: Any) -> int:
+    """The process in which the engine works."""
+    return int(Path(f"/proc/{session.engine_pid}/task/{session.engine_pid}/children").read_text().split()[0])
+
+
 def kill(session: Any, wait: Wait) -> None:
     """Kill the engine, and wait until that was noticed and the panel says so."""
     os.kill(session.engine_pid, signal.SIGKILL)
     wait(lambda: session.phase == "lost", "the loss", 10.0)
-    words = words_drawn_by(bpy.types.HASHLIGHT_PT_engine, bpy.context)
+    words = words_drawn_by(bpy.types.HASHLIGHT_PT_problem, bpy.context)
     assert words.startswith("Lost Start ")
     assert "killed by signal 9" in words
     assert "Start the engine again" in words
+
+
+def test_a_killed_device_process_is_told_and_started_again(
+    engine_scene: bpy.types.Scene, wait: Wait, drawn: Drawn, capture_and_train: Callable[[], Any]
+) -> None:
+    session = capture_and_train()
+    bpy.ops.hashlight.save_snapshot()
+    wait(lambda: session.snapshot is not None, "a snapshot")
+    os.kill(device_process_of(session), signal.SIGKILL)
+    wait(lambda: session.phase == "lost", "the loss", 10.0)
+    assert "The device process was killed by signal 9" in drawn("HASHLIGHT_PT_problem")
+    bpy.ops.hashlight.start_engine()
+    wait(lambda: session.run is not None, "the run, opened again")
+    assert session.run.step >= session.snapshot.step
+    wait(lambda: session.views.count("held") == 6, "every view")
 
 
 def test_killed_in_the_middle_of_a_capture(addon: Import, engine_scene: bpy.types.Scene, wait: Wait) -> None:
@@ -117,15 +138,18 @@ def test_killed_soon_after_a_new_beginning_it_does_not_go_back_to_the_former_run
     session = capture_and_train()
     wait(lambda: session.status.step > 300, "some training")
     bpy.ops.hashlight.pause_training()
-    wait(lambda: session.snapshot is not None, "a snapshot")
+    wait(lambda: session.status.state == "paused", "the pause")
+    wait(lambda: session.snapshot is not None and session.snapshot.step == session.status.step, "a snapshot of it")
     former = session.snapshot
-    bpy.ops.hashlight.train(anew=True)
-    wait(lambda: session.snapshot is not former, "the new run's first snapshot")
+    assert bpy.ops.hashlight.restart_training() == {"FINISHED"}
+    wait(lambda: session.snapshot is not None, "the new run's first snapshot")
     assert session.snapshot.step < former.step
     kill(session, wait)
     bpy.ops.hashlight.start_engine()
     wait(lambda: session.run is not None, "the run")
     assert session.run.step < former.step
+    kept = json.loads((Path(former.path).parent.with_name("run-former-1") / "run.json").read_bytes())
+    assert kept["step"] == former.step
 
 
 def test_a_frozen_engine_is_told_and_restarted(
@@ -139,8 +163,8 @@ def test_a_frozen_engine_is_told_and_restarted(
     frozen = session.engine_pid
     os.kill(frozen, signal.SIGSTOP)
     wait(lambda: status_text.describe_silence(session) != "", "a word about the silence", 30.0)
-    assert "has not answered for 10 s" in drawn("HASHLIGHT_PT_engine")
-    assert drawn("HASHLIGHT_PT_engine").endswith("Restart Engine")
+    assert "has not answered for 5 s" in drawn("HASHLIGHT_PT_problem")
+    assert drawn("HASHLIGHT_PT_problem").endswith("Restart Engine")
 
     os.kill(frozen, signal.SIGCONT)  # it was only busy
     wait(lambda: status_text.describe_silence(session) == "", "an answer", 10.0)
@@ -172,19 +196,21 @@ def test_pausing_and_stopping_a_frozen_engine_do_not_wait(
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux can take memory from another process")
 def test_out_of_memory_a_smaller_preset_is_offered(
-    engine_scene: bpy.types.Scene, wait: Wait, drawn: Drawn, capture_and_train: Callable[[], Any]
+    addon: Import, engine_scene: bpy.types.Scene, wait: Wait, drawn: Drawn, capture_and_train: Callable[[], Any]
 ) -> None:
     session = capture_and_train()
-    used = int(Path(f"/proc/{session.engine_pid}/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.prlimit(session.engine_pid, resource.RLIMIT_AS, (used + (50 << 20), resource.RLIM_INFINITY))
+    device = device_process_of(session)
+    used = int(Path(f"/proc/{device}/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.prlimit(device, resource.RLIMIT_AS, (used + (50 << 20), resource.RLIM_INFINITY))
 
     engine_scene.hashlight.training.preset = "gpu"
-    bpy.ops.hashlight.train(anew=True)
+    bpy.ops.hashlight.restart_training()
     wait(lambda: session.trouble is not None, "the trouble")
+    addon("session.registry").pump_until(lambda: False, 1.0)  # nor can the former run be saved, which is told next
     assert session.trouble.code == "out of memory", session.trouble
     assert session.phase == "ready", "the engine lives on"
-    assert drawn("HASHLIGHT_PT_engine").endswith("Train with a Smaller Preset")
-    resource.prlimit(session.engine_pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert drawn("HASHLIGHT_PT_problem").endswith("Train with a Smaller Preset")
+    resource.prlimit(device, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
     assert bpy.ops.hashlight.train_smaller() == {"FINISHED"}
     assert engine_scene.hashlight.training.preset == "cpu"

@@ -75,10 +75,10 @@ def test_cameras_stand_and_see_as_the_file_says(
     import_dataset: Callable[..., Any], session_scene: bpy.types.Scene, tmp_path: Path
 ) -> None:
     state, words, warnings = import_dataset(write_dataset(tmp_path / "ball"), holdout=3)
-    assert (state, words, warnings) == ("done", "4 training and 2 held-out views", [])
+    assert (state, words, warnings) == ("done", "4 training and 2 test views", [])
 
     collection = session_scene.collection.children["ball"]
-    training, held_out = collection.children["ball Training"], collection.children["ball Held-Out"]
+    training, held_out = collection.children["ball Training"], collection.children["ball Test"]
     assert [obj.name for obj in training.objects] == ["shot_1", "shot_2", "shot_4", "shot_5"]
     assert [obj.name for obj in held_out.objects] == ["shot_0", "shot_3"]
     assert len({obj.data.name for obj in collection.all_objects}) == 1  # one lens took them all
@@ -123,6 +123,30 @@ def test_lenses_and_sizes_of_their_own(
     assert manifest["views"][0]["camera"]["k1"] == 0.1
 
 
+def test_what_had_to_be_guessed_is_told_and_masks_come_along(
+    addon: Import, import_dataset: Callable[..., Any], session_scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    from engine.data.png import encode_png
+
+    folder = write_dataset(tmp_path / "found", white_background=True)
+    (folder / "shot_4.png").unlink()
+    (folder / "shot_5.png").rename(folder / "Shot_5.PNG")
+    mask = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
+    mask[:10, :20] = 0
+    (folder / "masks").mkdir()
+    (folder / "masks/shot_1.png").write_bytes(encode_png(mask))
+
+    state, words, warnings = import_dataset(folder, holdout=0)
+    assert (state, words) == ("done", "5 training and 0 test views")
+    missing, renamed = "1 of 6 listed pictures are missing (first shot_4.png)", "lower case (1, first shot_5.png"
+    for expected in (missing, renamed, "in masks/", "white_background"):
+        assert sum(expected in warning for warning in warnings) == 1, warnings
+    # The mask goes to the engine, and into the scores here, in the place of depth.
+    message = addon("training.captured").read_view(tmp_path / "session" / "capture", "shot_1")
+    np.testing.assert_array_equal(np.isneginf(message.depth), mask[..., 0] == 0)
+    assert addon("training.captured").read_view(tmp_path / "session" / "capture", "shot_2").depth is None
+
+
 def test_scaled_poses_make_cameras_without_scale(import_dataset: Callable[..., Any], tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "scaled", count=2)
     values = json.loads((folder / "transforms.json").read_text())
@@ -161,7 +185,7 @@ def test_trains_on_it_previews_and_compares(
     review.view = "shot_4"
     assert bpy.ops.hashlight.compare_view() == {"FINISHED"}
     wait(lambda: "PSNR" in comparison.describe(session_scene), "the comparison")
-    assert comparison._current.psnr == pytest.approx(session.evaluations[-1].views["shot_4"]["psnr"], abs=0.1)
+    assert comparison._current.psnr == pytest.approx(session.evaluations[-1].views["shot_4"]["subject_psnr"], abs=0.1)
 
     assert bpy.ops.hashlight.preview() == {"FINISHED"}
     wait(lambda: bpy.data.images.get("Hashlight Preview") is not None, "a preview")
@@ -200,7 +224,7 @@ class TestErrors:
             bpy.ops.hashlight.import_dataset(filepath=str(tmp_path / "nowhere"))
 
     def test_holding_out_every_view(self, session_scene: bpy.types.Scene, tmp_path: Path) -> None:
-        with pytest.raises(RuntimeError, match="Hold Out Every: 1"):
+        with pytest.raises(RuntimeError, match="Test View Every: 1"):
             bpy.ops.hashlight.import_dataset(filepath=str(tmp_path), holdout=1)
 
     def test_without_an_engine(
@@ -217,22 +241,24 @@ class TestErrors:
         before = set(bpy.data.objects)
         state, words, _ = import_dataset(folder)
         assert state == "failed"
-        assert words == f"{folder / 'transforms.json'}: fl_x: expected a finite number, got 'wide'"
+        assert words == f"{folder / 'transforms.json'}: fl_x: expected a number, got 'wide'"
         assert [path.name for path in (tmp_path / "session").iterdir()] == [".in-use"]
         assert set(bpy.data.objects) == before
 
     def test_a_capture_is_never_overwritten(self, import_dataset: Callable[..., Any], tmp_path: Path) -> None:
         assert import_dataset(write_dataset(tmp_path / "one"), holdout=0)[0] == "done"
         state, words, _ = import_dataset(write_dataset(tmp_path / "two"), holdout=0)
-        assert state == "failed" and f"holds the dataset imported from {tmp_path / 'one'}: choose another" in words
+        assert (
+            state == "failed" and f"holds the dataset imported from {tmp_path / 'one'}: import into a new take" in words
+        )
         state, words, _ = import_dataset(tmp_path / "one", holdout=2)
-        assert state == "failed" and "this dataset with another number of views held out" in words
+        assert state == "failed" and "this dataset with another number of test views" in words
 
     def test_a_run_of_other_views_is_not_gone_on_with(self, session_scene: bpy.types.Scene, tmp_path: Path) -> None:
         run = tmp_path / "session" / "run"
         run.mkdir(parents=True)
         (run / "run.json").write_text("{}")
-        with pytest.raises(RuntimeError, match="session holds a run of other views: choose another folder"):
+        with pytest.raises(RuntimeError, match="session holds a run of other views: import into a new take"):
             bpy.ops.hashlight.import_dataset(filepath=str(write_dataset(tmp_path / "ball")))
 
     def test_captures_go_elsewhere(
@@ -242,7 +268,7 @@ class TestErrors:
         bpy.ops.mesh.primitive_cube_add()
         session_scene.hashlight.capture.rig = "SCENE_CAMERAS"  # the dataset's own
         for start in (bpy.ops.hashlight.capture, bpy.ops.hashlight.capture_and_train):
-            with pytest.raises(RuntimeError, match=r"holds the dataset imported from .*choose another folder"):
+            with pytest.raises(RuntimeError, match=r"holds the dataset imported from .*capture into a new take"):
                 start()
 
     def test_cancelling_leaves_nothing_behind(
@@ -273,7 +299,7 @@ class TestCommandLine:
         words = ["import", source, "--holdout", 3, "--folder", tmp_path / "job"]
         assert addon("command_line.registration").execute([str(word) for word in words]) == 0
         out, err = capsys.readouterr()
-        assert str(tmp_path / "job" / "capture") in out and "4 training and 2 held-out views" in err
+        assert str(tmp_path / "job" / "capture") in out and "4 training and 2 test views" in err
         assert len(bpy.data.collections["ball"].all_objects) == 6
 
     def test_train_on_a_dataset(
@@ -283,7 +309,7 @@ class TestCommandLine:
         words = ["train", "--dataset", source, "--holdout", 3, "--seconds", 1, "--folder", tmp_path / "job"]
         assert addon("command_line.registration").execute([str(word) for word in words]) == 0
         out = capsys.readouterr().out
-        assert "PSNR" in out and "2 held-out views" in out
+        assert "PSNR" in out and "2 test views" in out
         run = json.loads((tmp_path / "job" / "run" / "run.json").read_text())
         assert run["color_space"] == "srgb"
 

@@ -127,6 +127,7 @@ def test_a_render_of_the_plane_gives_back_the_frame(
     bpy.context.view_layer.update()
     color = _random_picture(40, 30)
     _show(addon, scene, color)
+    scene.hashlight.preview.show_in_renders = True
     bpy.ops.render.render(write_still=True)
     rendered = addon("capture.passes").read_exr(tmp_path / "render.exr")
     np.testing.assert_allclose(rendered, color.astype(np.float32), atol=1e-3)
@@ -210,7 +211,6 @@ def test_one_plane_is_shown_at_a_time(addon: Import, scene: bpy.types.Scene) -> 
     assert shown() == [True, False]
     scene.hashlight.preview.shown = "NONE"
     assert shown() == [False, False]
-    assert not preview.hide_render  # that one belongs to captures
 
 
 def test_the_plane_stays_where_its_frame_was_rendered_from(addon: Import, scene: bpy.types.Scene) -> None:
@@ -247,6 +247,7 @@ def test_captures_never_see_a_plane(addon: Import, small_scene: bpy.types.Scene,
     clean = capture("clean", lambda: None)
     bounds_before = addon("capture.bounds").fit_bounds(scene, bpy.context.view_layer, _depsgraph())
     made_under_way = capture("made under way", show_plane)
+    scene.hashlight.preview.show_in_renders = True
     made_before = capture("made before", show_plane)
     for picture, wanted in zip(made_under_way + made_before, clean + clean, strict=True):
         np.testing.assert_array_equal(picture, wanted)
@@ -288,3 +289,31 @@ def test_a_picture_is_cut_into_small_strips_without_gaps(addon: Import, size: tu
     assert rows.max() <= drawing.STRIP_PIXELS // width + 1
     textures = [min(top + 1, height) - max(bottom - 1, 0) for bottom, top in itertools.pairwise(edges)]
     assert height < 8 or not any(rows & (rows - 1) == 0 for rows in textures), "a power of two"
+
+
+def test_renders_show_a_plane_only_where_that_is_wanted(
+    addon: Import, small_scene: bpy.types.Scene, drawn: Callable[[str], str]
+) -> None:
+    scene = small_scene
+    scene.render.film_transparent = True
+    scene.render.image_settings.file_format = "OPEN_EXR"
+
+    def render() -> np.ndarray:
+        scene.render.filepath = str(Path(bpy.app.tempdir) / "render.exr")
+        bpy.ops.render.render(write_still=True)
+        return addon("capture.passes").read_exr(Path(scene.render.filepath))
+
+    without = render()
+    planes = [addon("preview.plane").ensure_plane(scene, kind) for kind in ("preview", "comparison", "bake")]
+    _show(addon, scene, np.full((10, 20, 4), 1.0, np.float16))
+    assert planes[0].visible_get() and all(plane.hide_render for plane in planes)
+    np.testing.assert_array_equal(render(), without)
+    words = "Renders of this scene show the plane"
+    assert words not in drawn("HASHLIGHT_PT_preview")
+    scene.hashlight.preview.show_in_renders = True
+    assert words in drawn("HASHLIGHT_PT_preview")
+    with_plane = render()
+    assert not any(plane.hide_render for plane in planes)
+    assert (with_plane[..., 3] > 0).sum() > (without[..., 3] > 0).sum()
+    scene.hashlight.preview.show_in_renders = False
+    np.testing.assert_array_equal(render(), without)

@@ -88,7 +88,7 @@ def test_a_wrong_token_is_told_in_the_panel(addon: Import, remote: Any, serve: S
     session = _connect(addon)
     assert session.phase == "lost"
     assert session.trouble.code == "token"
-    words = drawn("HASHLIGHT_PT_engine")
+    words = drawn("HASHLIGHT_PT_problem")
     assert words.startswith("Lost Start The engine refused: wrong token ")
     assert "token that the engine was started with" in words
 
@@ -100,7 +100,7 @@ def test_a_version_mismatch_is_told_in_the_panel(
     remote.port = serve(patch=f"import engine.link.messages; engine.link.messages.PROTOCOL = {protocol}")
     session = _connect(addon)
     assert session.phase == "lost"
-    words = drawn("HASHLIGHT_PT_engine")
+    words = drawn("HASHLIGHT_PT_problem")
     assert f"the {older} is too old" in words
     assert "set up the engine again" in words
 
@@ -111,7 +111,7 @@ def test_a_host_that_refuses_is_told_in_the_panel(addon: Import, remote: Any, dr
         remote.port = unused.getsockname()[1]
     session = _connect(addon)
     assert session.phase == "lost"
-    words = drawn("HASHLIGHT_PT_engine")
+    words = drawn("HASHLIGHT_PT_problem")
     assert f"no engine listens at 127.0.0.1:{remote.port}" in words
     assert "the address and the port" in words
 
@@ -124,7 +124,7 @@ def test_a_host_that_says_nothing_is_told_in_the_panel(
         remote.port = silent.getsockname()[1]
         session = _connect(addon)
         assert session.phase == "lost"
-        assert "did not answer within 1 s" in drawn("HASHLIGHT_PT_engine")
+        assert "did not answer within 1 s" in drawn("HASHLIGHT_PT_problem")
 
 
 def test_a_name_that_nobody_knows_is_told_in_words(addon: Import, remote: Any) -> None:

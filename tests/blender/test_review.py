@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +16,8 @@ from pumping import wait_for
 
 Import = Callable[[str], ModuleType]
 
+ENGINE_PYTHON = os.environ.get("HASHLIGHT_ENGINE_PYTHON") or sys.executable
+
 
 def _picture(seed: int, height: int = 6, width: int = 8) -> np.ndarray:
     random = np.random.default_rng(seed)
@@ -20,41 +25,73 @@ def _picture(seed: int, height: int = 6, width: int = 8) -> np.ndarray:
     return np.concatenate([random.random((height, width, 3)) * alpha, alpha], axis=2).astype(np.float16)
 
 
-# --- OpenEXR without Blender ------------------------------------------------------------------------------------------
+# --- OpenEXR ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32])
 @pytest.mark.parametrize("shape", [(1, 1), (16, 5), (37, 53)])
-def test_exr_files_are_read_back_to_the_bit(addon: Import, kind: type, shape: tuple[int, int]) -> None:
+def test_exr_files_are_read_back_to_the_bit(addon: Import, tmp_path: Path, kind: type, shape: tuple[int, int]) -> None:
     exr = addon("picture_files.exr")
     random = np.random.default_rng(0)
     noise = random.random(shape).astype(kind)
     noise[0, 0] = np.inf
-    channels = {"R": noise, "A": np.ones(shape, kind)}
-    read = exr.decode_exr(exr.encode_exr(channels))
-    assert sorted(read) == ["A", "R"]
+    channels = {"R": noise, "A": np.ones(shape, kind), "Z": np.full(shape, np.inf, np.float32)}
+    exr.write_exr(tmp_path / "picture.exr", channels)
+    read = exr.read_exr(tmp_path / "picture.exr")
+    assert sorted(read) == ["A", "R", "Z"]
     for name, plane in channels.items():
         np.testing.assert_array_equal(read[name], plane)
-        assert read[name].dtype == kind
+        assert read[name].dtype == plane.dtype
+    assert [path.name for path in tmp_path.iterdir()] == ["picture.exr"]
 
 
-def test_exr_files_that_blender_writes_are_read(addon: Import, scene: bpy.types.Scene, tmp_path: Path) -> None:
+@pytest.mark.parametrize("codec", ["ZIP", "PIZ", "NONE"])
+def test_exr_files_that_blender_writes_are_read(
+    addon: Import, scene: bpy.types.Scene, tmp_path: Path, codec: str
+) -> None:
     pixels = _picture(1, 20, 30).astype(np.float32)
     image = bpy.data.images.new("Picture", 30, 20, alpha=True, float_buffer=True)
     image.pixels.foreach_set(np.ascontiguousarray(pixels[::-1]).reshape(-1))
     settings = scene.render.image_settings
     settings.file_format, settings.color_mode, settings.color_depth = "OPEN_EXR", "RGBA", "16"
-    settings.exr_codec = "ZIP"
+    settings.exr_codec = codec
     image.save_render(str(tmp_path / "picture.exr"), scene=scene)
-    channels = addon("picture_files.exr").decode_exr((tmp_path / "picture.exr").read_bytes())
+    channels = addon("picture_files.exr").read_exr(tmp_path / "picture.exr")
     np.testing.assert_allclose(np.stack([channels[name] for name in "RGBA"], axis=2), pixels, atol=1e-3)
+
+
+def test_the_engine_reads_what_is_written_here(addon: Import, tmp_path: Path) -> None:
+    color, depth = _picture(2, 20, 30), np.full((20, 30), np.inf, np.float32)
+    channels = {name: color[..., i] for i, name in enumerate("RGBA")}
+    addon("picture_files.exr").write_exr(tmp_path / "color.exr", channels)
+    addon("picture_files.exr").write_exr(tmp_path / "depth.exr", {"V": depth})
+    code = (
+        "import sys, numpy as np; from pathlib import Path; from engine.data.exr import read_exr; "
+        "folder = Path(sys.argv[1]); np.save(folder / 'color.npy', read_exr(folder / 'color.exr')['RGBA']); "
+        "np.save(folder / 'depth.npy', read_exr(folder / 'depth.exr')['V'])"
+    )
+    subprocess.run([ENGINE_PYTHON, "-P", "-c", code, str(tmp_path)], check=True, timeout=120)
+    for name, pixels in (("color", color), ("depth", depth)):
+        read = np.load(tmp_path / f"{name}.npy")
+        assert read.dtype == pixels.dtype
+        np.testing.assert_array_equal(read, pixels)
+
+
+def test_a_blender_without_openimageio_says_what_to_install(
+    planned_scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "OpenImageIO", None)  # Python's way to say that there is none
+    with pytest.raises(RuntimeError, match=r"comes without OpenImageIO .*python3-openimageio"):
+        bpy.ops.hashlight.capture()
+    assert not list(tmp_path.rglob("*.exr"))
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "empty"])
 def test_a_damaged_exr_file_is_one_clear_error(addon: Import, tmp_path: Path, damage: str) -> None:
     exr = addon("picture_files.exr")
-    content = exr.encode_exr({name: np.ones((40, 40), np.float16) for name in "RGBA"})
     path = tmp_path / "broken.exr"
+    exr.write_exr(path, {name: np.random.default_rng(0).random((40, 40)).astype(np.float16) for name in "RGBA"})
+    content = path.read_bytes()
     path.write_bytes({"cut": content[: len(content) // 2], "text": b"no picture at all", "empty": b""}[damage])
     with pytest.raises(addon("capture.errors").CaptureError, match=r"broken\.exr: .*OpenEXR"):
         addon("review.views").read_truth(path)
@@ -83,14 +120,24 @@ def test_a_difference_is_that_of_displayed_values(addon: Import) -> None:
     assert not shown[1].any()
 
 
-def test_psnr_is_that_of_displayed_values(addon: Import) -> None:
-    psnr = addon("review.pictures").psnr
-    black, white = np.zeros((4, 4, 4), np.float16), np.ones((4, 4, 4), np.float16)
-    assert psnr(black, white) == pytest.approx(0.0, abs=1e-5)
-    assert psnr(white, white) == np.inf
-    half = white.copy()
-    half[:2, :, :3] = 0.0
-    assert psnr(half, white) == pytest.approx(10 * np.log10(2), rel=1e-6)
+def test_psnr_is_that_of_the_subjects_displayed_values(addon: Import) -> None:
+    from engine.link.geometry import Bounds, Camera
+
+    pose = np.eye(4)
+    pose[2, 3] = 5.0
+    view = None, Camera(pose, 8, 8, 80.0, 80.0, 4.0, 4.0), Bounds([-1.0] * 3, [1.0] * 3)
+    score = addon("review.pictures").subject_psnr
+    nothing = np.zeros((8, 8, 4), np.float16)
+    assert score(nothing, nothing, *view) is None
+
+    truth = nothing.copy()
+    truth[3:5, 3:5] = 1.0  # white, in the middle; with its margin the subject is 4x4
+    assert score(truth, truth, *view) == pytest.approx(100.0)
+    assert score(nothing, truth, *view) == pytest.approx(10 * np.log10(16 / 4), rel=1e-6)
+    darker = truth.copy()
+    darker[3:5, 3:5, :3] = 0.2140411  # sRGB 0.5
+    assert score(darker, truth, *view) == pytest.approx(10 * np.log10(16 / 4 / 0.25), abs=0.02)
+    assert score(darker, truth, *view, "srgb") == pytest.approx(score(darker, truth, *view), abs=1e-3)
 
 
 def test_pictures_of_two_sizes_are_one_clear_error(addon: Import) -> None:
@@ -162,9 +209,28 @@ def test_the_worst_views_come_first(addon: Import) -> None:
     from engine.link.messages import Evaluation
 
     views = {f"test_{i}": {"psnr": psnr, "ssim": psnr / 40} for i, psnr in enumerate((30.0, 21.5, 35.0, 25.0))}
-    evaluation = Evaluation(step=1, seconds=1.0, psnr=28.0, ssim=0.7, views=views)
+    evaluation = Evaluation(step=1, seconds=1.0, psnr=28.0, ssim=0.7, views=views)  # as older versions scored
     worst = addon("review.scores").worst_views(evaluation, 2)
     assert [(name, psnr) for name, psnr, _ in worst] == [("test_1", 21.5), ("test_3", 25.0)]
+
+
+def test_scores_shown_are_those_of_the_subject(addon: Import) -> None:
+    from engine.link.messages import Evaluation
+
+    scores = addon("review.scores")
+    views = {
+        "whole": {"psnr": 20.0, "ssim": 0.8, "subject_psnr": 19.0, "subject_ssim": 0.7},
+        "small": {"psnr": 33.0, "ssim": 0.9, "subject_psnr": 18.0, "subject_ssim": 0.6},
+        "empty": {"psnr": 10.0, "ssim": 0.5},
+    }
+    former = Evaluation(step=1, seconds=1.0, psnr=21.0, ssim=0.7, views={})
+    evaluation = Evaluation(
+        step=9, seconds=2.0, psnr=21.0, ssim=0.73, subject_psnr=18.5, subject_ssim=0.65, views=views
+    )
+    assert [name for name, *_ in scores.worst_views(evaluation, 5)] == ["small", "whole"]
+    assert scores.psnr_points([former, evaluation]) == [(2.0, 18.5)], "the two are not to be compared"
+    assert scores.ssim_points([former, evaluation]) == [(2.0, 0.65)]
+    assert scores.psnr_points([former]) == [(1.0, 21.0)]
 
 
 def test_a_long_training_keeps_a_short_even_history(addon: Import) -> None:
@@ -213,7 +279,7 @@ def _shown(addon: Import, scene: bpy.types.Scene) -> np.ndarray | None:
 @pytest.mark.slow
 def test_any_captured_view_is_compared_with_its_truth(addon: Import, engine_scene: bpy.types.Scene) -> None:
     scene = engine_scene
-    with pytest.raises(RuntimeError, match="Needs captured views"):
+    with pytest.raises(RuntimeError, match="Nothing is captured yet"):
         bpy.ops.hashlight.compare_view()
     bpy.ops.hashlight.capture_and_train()
     session = addon("session.registry").current()
@@ -246,7 +312,9 @@ def test_any_captured_view_is_compared_with_its_truth(addon: Import, engine_scen
     wait_for(addon, lambda: session.evaluations, "scores")
     worst = addon("review.scores").worst_views(session.evaluations[-1], 5)
     assert [name for name, *_ in worst] == ["test_000"]
-    measured = pictures.psnr(session.frame.color, truth.astype(np.float16))
+    views_of = addon("review.views")
+    seen = views_of.read_depth(views_of.find_depth(scene, name)), views[name].camera, views_of.find_extent(scene, name)
+    measured = pictures.subject_psnr(session.frame.color, truth.astype(np.float16), *seen)
     assert measured == pytest.approx(worst[0][1], abs=0.05), "the panel's figure is the engine's"
 
     first = bpy.ops.hashlight.step_view()
@@ -278,9 +346,9 @@ def test_a_view_whose_picture_is_gone_is_told_and_not_waited_for(
     addon("review.views").find_truth(engine_scene, "train_001")[0].unlink()
     bpy.ops.hashlight.compare_view(view="train_001")
     wait_for(addon, lambda: session.trouble is not None, "the trouble")
-    assert "View train_001 can't be compared" in drawn("HASHLIGHT_PT_engine")
+    assert "View train_001 can't be compared" in drawn("HASHLIGHT_PT_problem")
     assert "train_001.exr: can't be read (No such file or directory)" in session.trouble.message
-    assert "train_001: failed, see Engine" in drawn("HASHLIGHT_PT_compare")
+    assert "train_001: failed, see Engine Problem" in drawn("HASHLIGHT_PT_compare")
 
 
 def test_a_view_that_is_not_there_is_one_clear_error(addon: Import, small_scene: bpy.types.Scene) -> None:

@@ -44,7 +44,9 @@ def _encode(picture: np.ndarray, kinds: list[int]) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, {3: 2, 4: 6}[channels], 0, 0, 0)
     packed = zlib.compress(bytes(lines))
     chunks = ((b"IHDR", header), (b"IDAT", packed[:100]), (b"IDAT", packed[100:]), (b"IEND", b""))
-    body = b"".join(struct.pack(">I", len(data)) + kind + data + b"\0\0\0\0" for kind, data in chunks)
+    body = b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
     return b"\x89PNG\r\n\x1a\n" + body
 
 
@@ -52,19 +54,29 @@ def _encode(picture: np.ndarray, kinds: list[int]) -> bytes:
 @pytest.mark.parametrize("kinds", [[0], [1], [2], [0, 1, 2], [3], [4], [4, 3, 2, 1, 0]])
 @pytest.mark.parametrize("size", [(9, 14), (14, 9), (1, 5), (5, 1)])
 def test_a_png_is_read_whatever_its_rows_are_differences_to(
-    addon: Import, channels: int, kinds: list[int], size: tuple[int, int]
+    addon: Import, tmp_path: Path, channels: int, kinds: list[int], size: tuple[int, int]
 ) -> None:
     picture = _picture(*size, channels)
-    found = addon("picture_files.png").decode_png(_encode(picture, kinds))
+    (tmp_path / "picture.png").write_bytes(_encode(picture, kinds))
+    found = addon("picture_files.png").read_png(tmp_path / "picture.png")
     np.testing.assert_array_equal(found, picture)
 
 
 @pytest.mark.parametrize(
     "harm", [lambda png: png[:-40], lambda png: b"GIF" + png[3:], lambda png: png[:20], lambda _: b""]
 )
-def test_what_is_no_whole_png_is_refused(addon: Import, harm: Callable[[bytes], bytes]) -> None:
+def test_what_is_no_whole_png_is_refused(addon: Import, tmp_path: Path, harm: Callable[[bytes], bytes]) -> None:
+    (tmp_path / "picture.png").write_bytes(harm(_encode(_picture(9, 14, 4), [2])))
     with pytest.raises(ValueError, match="can't be read as PNG"):
-        addon("picture_files.png").decode_png(harm(_encode(_picture(9, 14, 4), [2])))
+        addon("picture_files.png").read_png(tmp_path / "picture.png")
+
+
+def test_a_png_that_unpacks_to_gigabytes_is_refused_by_its_header(addon: Import, tmp_path: Path) -> None:
+    png = _encode(_picture(9, 14, 4), [2])
+    header = b"IHDR" + struct.pack(">II", 32_000, 32_000) + png[24:29]
+    (tmp_path / "picture.png").write_bytes(png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:])
+    with pytest.raises(ValueError, match="32000x32000 pixels of 4 channels"):
+        addon("picture_files.png").read_png(tmp_path / "picture.png")
 
 
 def _save(path: Path, picture: np.ndarray, file_format: str) -> np.ndarray:

@@ -168,7 +168,7 @@ def test_a_file_that_is_written_anew_meanwhile_is_not_mixed(addon: Import, tmp_p
     wire.answer(1)
     wire.modified["a.mp4"] += 1_000_000_000
     ended = wire.finish()
-    assert ended.state == "failed" and "a.mp4 was written anew" in ended.error
+    assert ended.state == "failed" and "a.mp4 was written again" in ended.error
     assert not _names(tmp_path)
 
 
@@ -184,16 +184,15 @@ def test_a_size_beyond_reason_is_refused(addon: Import, tmp_path: Path) -> None:
 def test_only_what_a_bake_writes_is_taken_from_elsewhere(addon: Import) -> None:
     from engine.link.messages import JobUpdate
 
-    files = (
-        "/far/away/frame_0001.png",
-        "C:\\runs\\depth_0001.exr",
-        "/x/../..",
-        "/x/.bashrc",
-        "/x/turn.mp4",
-        "/x/other.mp4",
-    )
-    update = JobUpdate(job="turn", state="done", done=1, total=1, files=files)
-    assert addon("bake.jobs")._names_of(update) == ["frame_0001.png", "depth_0001.exr", "turn.mp4"]
+    for video, names in {
+        "C:\\runs\\turn.mp4": ["frame_0001.png", "depth_0001.exr", "turn.mp4"],
+        "/x/../..": ["frame_0001.png", "depth_0001.exr"],
+        "/x/.bashrc": ["frame_0001.png", "depth_0001.exr"],
+        "/x/other.mp4": ["frame_0001.png", "depth_0001.exr"],
+    }.items():
+        where = {"folder": "C:\\far\\away", "image_formats": ("png",), "depth": True, "video": video}
+        update = JobUpdate(job="turn", state="done", done=1, total=1, **where)
+        assert addon("bake.jobs")._names_of(update) == names
 
 
 def test_a_refusal_and_a_full_disk_are_told(addon: Import, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +255,7 @@ def test_frames_and_snapshots_of_an_engine_elsewhere_are_fetched(
     settings.frames, settings.resolution_x, settings.resolution_y = 5, 40, 24
     settings.use_depth, settings.samples, settings.video = True, 2, "webp"
     bpy.ops.hashlight.bake()
-    with pytest.raises(RuntimeError, match="no other bake"):
+    with pytest.raises(RuntimeError, match="Frames are being rendered"):
         bpy.ops.hashlight.bake()
     wait_for(addon, lambda: not jobs.is_busy(), "the frames")
     here, there = (
@@ -264,7 +263,11 @@ def test_frames_and_snapshots_of_an_engine_elsewhere_are_fetched(
         tmp_path / "elsewhere" / "session" / "bakes" / "turntable",
     )
     wanted = sorted(
-        [f"{kind}_000{n}.{suffix}" for n in range(1, 6) for kind, suffix in (("frame", "png"), ("depth", "exr"))]
+        [
+            f"{kind}_000{n}.{suffix}"
+            for n in range(1, 6)
+            for kind, suffix in (("frame", "png"), ("frame", "exr"), ("depth", "exr"))
+        ]
     )
     assert _names(here) == [*wanted, "turntable.webp"]
     for name in _names(here):
@@ -282,7 +285,7 @@ def test_frames_and_snapshots_of_an_engine_elsewhere_are_fetched(
         "the files",
     )
     assert _names(tmp_path / "mine" / "turntable") == _names(here)
-    assert [len(strip.elements) for strip in addon("bake.strip")._strips(scene)] == [5]
+    assert [len(strip.elements) for strip in scene.sequence_editor.strips] == [5]
 
     bpy.ops.hashlight.save_snapshot()
     run_files = addon("transfer.run_files")

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from engine import runs
+from engine.primitives.registry import choose_preset
 from engine.runs import RunError, load_run, save_run
-from engine.training.config import choose_preset
 from engine.training.trainer import Trainer
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
@@ -58,6 +58,21 @@ def test_only_the_newest_snapshot_is_kept(trainer: Trainer, folder: Path) -> Non
     newest = save_run(folder, trainer, {})
     assert snapshot_of(folder) == newest != former
     assert {path.name for path in folder.iterdir()} == {newest.name, "run.json", "notes.txt"}
+
+
+def test_a_run_that_takes_the_folder_during_a_save_loses_nothing(
+    trainer: Trainer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = save_run(folder.with_name("other"), trainer, {}).parent
+
+    def settle(_history: runs.RunHistory, _scores: object) -> None:
+        folder.rename(folder.with_name("aside"))
+        other.rename(folder)
+
+    monkeypatch.setattr(runs.RunHistory, "settle", settle)
+    save_run(folder, trainer, {}, runs.RunHistory())
+    load_run(folder, TEST_DEVICE)
+    load_run(folder.with_name("aside"), TEST_DEVICE)
 
 
 @pytest.mark.parametrize("dies_at", range(6))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import bpy
@@ -9,7 +11,7 @@ import frames
 import numpy as np
 from bpy_extras.view3d_utils import location_3d_to_region_2d
 from mathutils import Vector
-from window import Window
+from window import Steps, Window
 
 if TYPE_CHECKING:
     from engine.link.geometry import Bounds, Camera
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 CENTER, RADIUS = np.array([0.0, 0.0, 0.0]), 1.0  # of what the planes stand through
 DISTANCE = 6.0  # metres from the camera to the board
 CELL = 0.4  # metres
-FINE = 8  # samples along each side of the picture's pixels
+RENDER_SECONDS = 400.0  # at most, for a viewport to be rendered in software beside another Blender
+FINE = 4  # samples along each side of the picture's pixels
 
 
 def look_through_camera(window: Window) -> Camera:
@@ -64,6 +67,22 @@ def check_in_place(window: Window, name: str, camera: Camera) -> np.ndarray:
     error = np.abs(found - wanted).max()
     assert error < 0.5, f"{name}: corners are off by {error:.2f} pixels"
     return pixels
+
+
+def check_when_rendered(
+    window: Window, name: str, camera: Camera, is_right: Callable[[np.ndarray], bool] = lambda pixels: True
+) -> Steps:
+    """``check_in_place``, and that the viewport's pixels are right, of what a renderer shows there: it comes coarse at
+    first, and EEVEE compiles its shaders meanwhile."""
+    until = time.monotonic() + RENDER_SECONDS
+    while True:
+        yield 3.0
+        try:
+            assert is_right(check_in_place(window, name, camera)), f"{name}: other colours are seen"
+            return
+        except AssertionError:
+            if time.monotonic() > until:
+                raise
 
 
 def _middle(camera: Camera) -> np.ndarray:

@@ -9,6 +9,8 @@ import bpy
 import numpy as np
 from window import Steps, Window
 
+_CAPTURES = {"HASHLIGHT_OT_capture", "HASHLIGHT_OT_capture_and_train"}
+
 
 def prepare(window: Window, views: int, samples: int = 1) -> Steps:
     scene = bpy.context.scene
@@ -34,15 +36,17 @@ def make_slow(scene: bpy.types.Scene) -> None:
     """Views that take many minutes each, a tile a second: kept off the screen, Cycles minds Esc between tiles only."""
     scene.render.resolution_x = scene.render.resolution_y = 2000  # the capture's own size would plan other cameras
     scene.cycles.samples, scene.cycles.use_adaptive_sampling = 128, False
+    scene.hashlight.capture.use_fast_capture = False
     scene.cycles.use_auto_tile, scene.cycles.tile_size = True, 64
 
 
 def is_capturing(window: Window) -> bool:
-    return any(operator.bl_idname == "HASHLIGHT_OT_capture" for operator in window.window.modal_operators)
+    return any(operator.bl_idname in _CAPTURES for operator in window.window.modal_operators)
 
 
 class PaintEngine(bpy.types.RenderEngine):
-    """Paints views grey at once, except that it takes for ever at one camera, and then some time to mind Esc."""
+    """Paints views in greys at once, except that it takes for ever at one camera, and minds Esc there only when it
+    isn't deaf any more."""
 
     bl_idname = "HASHLIGHT_TEST_PAINT"
     bl_label = "Paint"
@@ -51,7 +55,7 @@ class PaintEngine(bpy.types.RenderEngine):
     failing = ""
     is_at_it = False  # at the endless view
     is_painting = False
-    deaf_seconds = 0.0
+    is_deaf = False
 
     def render(self, depsgraph: bpy.types.Depsgraph) -> None:
         camera = depsgraph.scene.camera.name
@@ -59,23 +63,23 @@ class PaintEngine(bpy.types.RenderEngine):
         if camera == self.failing:
             self.report({"ERROR"}, "System is out of GPU memory")
             return
-        while camera == self.endless and not self.test_break():
+        while camera == self.endless and (PaintEngine.is_deaf or not self.test_break()):
             PaintEngine.is_at_it = True
             time.sleep(0.02)
-        if camera == self.endless:
-            time.sleep(self.deaf_seconds)
         width, height = depsgraph.scene.render.resolution_x, depsgraph.scene.render.resolution_y
         result = self.begin_result(0, 0, width, height)
-        result.layers[0].passes["Combined"].rect.foreach_set(np.full(width * height * 4, 1.0, np.float32))
+        pixels = np.ones((height, width, 4), np.float32)
+        pixels[..., :3] = np.linspace(0.2, 1.0, width, dtype=np.float32)[:, None]  # one colour would be warned of
+        result.layers[0].passes["Combined"].rect.foreach_set(pixels.ravel())
         self.end_result(result)
         PaintEngine.is_painting = False
 
 
-def begin_to_paint(window: Window, endless: str, deaf_seconds: float = 0.0) -> Steps:
+def begin_to_paint(window: Window, endless: str, is_deaf: bool = False) -> Steps:
     """Capture with the engine above, up to the endless view if there is one."""
     if not PaintEngine.is_registered:
         bpy.utils.register_class(PaintEngine)
-    PaintEngine.endless, PaintEngine.is_at_it, PaintEngine.deaf_seconds = endless, False, deaf_seconds
+    PaintEngine.endless, PaintEngine.is_at_it, PaintEngine.is_deaf = endless, False, is_deaf
     yield from prepare(window, views=4)
     scene = bpy.context.scene
     scene.render.engine, scene.hashlight.capture.use_depth = PaintEngine.bl_idname, False

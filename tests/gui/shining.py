@@ -10,7 +10,14 @@ from mathutils import Matrix
 
 # Scene-linear: dark, middle grey, saturated, and brighter than any display.
 COLORS = ((0.02, 0.02, 0.02), (0.18, 0.18, 0.18), (0.8, 0.2, 0.05), (0.1, 0.5, 0.9), (4.0, 3.0, 1.0))
-LOOKS = (("Standard", 0.0, 1.0), ("AgX", 0.0, 1.0), ("Filmic", 0.0, 1.0), ("AgX", 1.0, 0.8))
+# View transform, exposure, gamma, whether curves are used.
+LOOKS = (
+    ("Standard", 0.0, 1.0, False),
+    ("AgX", 0.0, 1.0, False),
+    ("Filmic", 0.0, 1.0, False),
+    ("AgX", 1.0, 0.8, False),
+    ("AgX", 0.5, 1.0, True),
+)
 # Of 255: what is drawn over the scene is stored in 8 bits, which are 1.5 apart at the darkest of these colours; half of
 # that, a rounding of the screen's own bits, and the dither of the scene beside it.
 TOLERANCE = 2.0
@@ -28,10 +35,14 @@ def show_nothing_else(space: bpy.types.SpaceView3D) -> None:
     space.shading.use_scene_world_render = True
 
 
-def set_look(look: tuple[str, float, float]) -> None:
-    """Set the scene's view transform, exposure and gamma."""
+def set_look(look: tuple[str, float, float, bool]) -> None:
+    """Set the scene's view transform, exposure, gamma and curves."""
     view = bpy.context.scene.view_settings
-    view.view_transform, view.exposure, view.gamma = look
+    view.view_transform, view.exposure, view.gamma, view.use_curve_mapping = look
+    if view.use_curve_mapping and len(view.curve_mapping.curves[0].points) == 2:
+        for curve in view.curve_mapping.curves[:2]:
+            curve.points.new(0.4, 0.55)
+        view.curve_mapping.update()
 
 
 def add_plane(square_to_world: np.ndarray, color: Sequence[float]) -> bpy.types.Object:

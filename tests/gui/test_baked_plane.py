@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from engine.link.geometry import Camera
 
 COLORS = ((1.0, 0.0, 1.0), (1.0, 1.0, 0.0), (1.0, 0.0, 0.0))  # of the frames' boards
-RENDER_SECONDS = 120.0  # for a viewport to be rendered in software, shaders compiled first
 
 
 def _write(window: Window, path: Path, color: np.ndarray) -> Path:
@@ -76,7 +76,8 @@ def _is_drawn(window: Window) -> bool:
 
 
 def _boards(camera: Camera) -> list[np.ndarray]:
-    return [board.picture(camera, color).color for color in COLORS]
+    white = board.picture(camera, (1.0, 1.0, 1.0)).color
+    return [white * np.array((*color, 1.0), np.float16) for color in COLORS]
 
 
 def _most_seen(pixels: np.ndarray) -> list[float]:
@@ -213,21 +214,25 @@ def test_a_frame_that_is_slow_to_read_leaves_the_former_one_where_it_belongs(win
     _show_bake(window, _boards(camera), camera, "png", shift=(0.0, 0.5, 1.0))
     yield 0.3
     yield lambda: _is_drawn(window)
-    read = drawing.read_frame
+    read, is_asked, may_read = drawing.read_frame, threading.Event(), threading.Event()
 
     def read_slowly(path: Path) -> object:
-        time.sleep(4.0)
+        is_asked.set()
+        may_read.wait()
         return read(path)
 
     drawing.read_frame = read_slowly
     try:
         scene.frame_set(scene.frame_start + 1)
-        yield 1.0
+        yield is_asked.is_set
+        yield 0.5
         assert not _is_drawn(window)
         pixels = board.check_in_place(window, "baked former frame", camera)
         assert _most_seen(pixels) == list(COLORS[0])
+        may_read.set()
         yield lambda: _is_drawn(window)
     finally:
+        may_read.set()
         drawing.read_frame = read
     yield 0.5
     pixels = board.check_in_place(window, "baked later frame", dataclasses.replace(camera, camera_to_world=pose))
@@ -247,17 +252,8 @@ def test_a_frame_that_is_not_there_shows_nothing(window: Window) -> Steps:
     assert np.ptp(window.viewport_pixels("baked missing")[200:400, 300:500], axis=(0, 1)).max() < 0.1
 
 
-def _check_when_drawn(window: Window, name: str, camera: Camera, color: Sequence[float]) -> Steps:
-    """What a renderer shows in the viewport, which comes coarse at first."""
-    until = time.monotonic() + RENDER_SECONDS
-    while True:
-        yield 3.0
-        try:
-            assert _most_seen(board.check_in_place(window, name, camera)) == list(color), name
-            return
-        except AssertionError:
-            if time.monotonic() > until:
-                raise
+def _check_when_rendered(window: Window, name: str, camera: Camera, color: Sequence[float]) -> Steps:
+    yield from board.check_when_rendered(window, name, camera, lambda pixels: _most_seen(pixels) == list(color))
 
 
 def test_baked_frames_are_seen_in_place_in_material_preview_and_eevee(window: Window) -> Steps:
@@ -270,7 +266,7 @@ def test_baked_frames_are_seen_in_place_in_material_preview_and_eevee(window: Wi
         window.space.shading.type = shading
         for frame, color in enumerate(COLORS[:2], start=scene.frame_start):
             scene.frame_set(frame)
-            yield from _check_when_drawn(window, f"baked eevee {shading.lower()} {frame}", camera, color)
+            yield from _check_when_rendered(window, f"baked eevee {shading.lower()} {frame}", camera, color)
 
 
 def test_baked_frames_are_seen_in_place_in_cycles(window: Window) -> Steps:
@@ -283,4 +279,4 @@ def test_baked_frames_are_seen_in_place_in_cycles(window: Window) -> Steps:
         window.space.shading.type = "RENDERED"
         for frame, color in enumerate(COLORS, start=scene.frame_start):
             scene.frame_set(frame)
-            yield from _check_when_drawn(window, f"baked cycles {suffix} {frame}", camera, color)
+            yield from _check_when_rendered(window, f"baked cycles {suffix} {frame}", camera, color)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 
 import bpy
+import captures
 from window import Steps, Window
 
 
@@ -28,6 +29,8 @@ def test_warnings_of_the_plan_and_of_a_stopped_capture_stay_in_the_panel(window:
     assert capture.is_capturing(), "the plan's warnings are there before the capture is over"
     window.screenshot("capture plan warnings")
     yield lambda: capture.describe_capture()[0] > 0.05
+    assert "The bounds cut off part of the subject" in settings.capture_warnings, "it is told as soon as it is seen"
+    window.screenshot("capture warnings under way")
     bpy.ops.hashlight.stop_capture()
     yield lambda: not capture.is_capturing()
     assert settings.capture_warnings.startswith("The bounds cut off part of the subject in ")
@@ -35,3 +38,61 @@ def test_warnings_of_the_plan_and_of_a_stopped_capture_stay_in_the_panel(window:
     assert "outside the bounds" in settings.plan_warnings
     yield 0.5
     window.screenshot("capture warnings")
+
+
+def test_warnings_go_when_what_they_are_about_has(window: Window) -> Steps:
+    yield from window.open_tab()
+    scene = bpy.context.scene
+    bpy.ops.mesh.primitive_uv_sphere_add(radius=1.0)
+    settings, ball = scene.hashlight.capture, bpy.context.object
+    bottle = bpy.data.materials.new("Bottle")
+    if bottle.node_tree is None:  # Blender before 5.0
+        bottle.use_nodes = True
+    shader = bottle.node_tree.nodes["Principled BSDF"].inputs
+    shader["Transmission Weight"].default_value, shader["Roughness"].default_value = 1.0, 0.0
+    ball.data.materials.append(bottle)
+    settings.collection = bpy.data.collections.new("Product")
+    scene.collection.children.link(settings.collection)
+    settings.collection.objects.link(ball)
+    scene.render.engine = "BLENDER_WORKBENCH"
+    with window.viewport():
+        bpy.ops.hashlight.fit_bounds()
+        bpy.ops.hashlight.plan_cameras()
+    yield lambda: "Clear glass: Bottle" in settings.plan_warnings and "This engine renders" in settings.plan_warnings
+    yield 0.5
+    window.screenshot("capture warnings with cures")
+    with window.viewport():
+        bpy.ops.hashlight.use_cycles("INVOKE_DEFAULT")
+    yield lambda: "This engine renders" not in settings.plan_warnings
+    with window.viewport():
+        bpy.ops.hashlight.capture_without_depth("INVOKE_DEFAULT")
+    yield lambda: settings.plan_warnings == ""
+    settings.use_depth = True
+    yield lambda: "Clear glass: Bottle" in settings.plan_warnings
+    shader["Roughness"].default_value = 0.7
+    yield lambda: settings.plan_warnings == ""
+    for frame, x in ((1, 0.0), (20, 0.1)):
+        ball.location.x = x
+        ball.keyframe_insert("location", index=0, frame=frame)
+    yield lambda: f"{ball.name} moves: only frame 1" in settings.plan_warnings
+    scene.frame_set(9)
+    yield lambda: "only frame 9" in settings.plan_warnings
+    scene.frame_start = scene.frame_end = 1
+    yield lambda: settings.plan_warnings == ""
+
+
+def test_the_plan_folds_when_all_is_captured_but_not_under_the_pointer(window: Window) -> Steps:
+    yield from window.open_tab()
+    settings = bpy.context.scene.hashlight.capture
+    sidebar, viewport = window.region("UI"), window.region()
+    for region, is_unfolded in ((sidebar, True), (viewport, False)):
+        yield from captures.begin_to_paint(window, endless="train_002")
+        middle = region.y + region.height // 2
+        # Left of the sidebar's middle: on none of its tabs.
+        window.point_at(region.x + region.width // 3, window.window.height - middle)
+        yield 0.3
+        captures.PaintEngine.endless = ""
+        yield lambda: not captures.is_capturing(window)
+        yield 0.3
+        assert settings.show_settings == is_unfolded
+        window.screenshot(f"capture finished with the pointer over {region.type}")

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,6 @@ import x_input
 from window import Steps, Window
 
 SCRIPT = Path(__file__).resolve().parent / "closed_blender.py"
-PATIENCE = 10.0  # seconds for what it started to be gone, too
 
 
 def _processes_with(variable: str) -> dict[int, str]:
@@ -52,9 +50,7 @@ def _close_another(window: Window, close: Callable[[Path], object]) -> Steps:
         close(folder)
         yield lambda: blender.poll() is not None
         assert blender.returncode == 0, log.read_text("utf-8")
-        ended = time.monotonic()
-        yield lambda: not _processes_with(f"TMPDIR={temporary}") or time.monotonic() - ended > PATIENCE
-        assert not _processes_with(f"TMPDIR={temporary}"), "all that it started has to end with it"
+        yield lambda: not _processes_with(f"TMPDIR={temporary}")  # all that it started has to end with it
     finally:
         for process in _processes_with(f"TMPDIR={temporary}"):
             os.kill(process, signal.SIGKILL)

@@ -12,7 +12,7 @@ from pathlib import Path
 import bpy
 from window import Steps, Window
 
-RIG = ("--views", "3", "--held-out", "1", "--size", "24x24")
+RIG = ("--views", "3", "--test-views", "1", "--size", "24x24")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +63,7 @@ def test_the_commands_from_capture_to_bake(window: Window) -> Steps:
     step = json.loads((session / "run" / "run.json").read_text())["step"]
     assert step > 0
     baked = yield from _call(
-        blend, "bake", "--frames", "2", "--size", "16x16", "--video", "none", "--result", "strip", "--save"
+        blend, "render", "--frames", "2", "--size", "16x16", "--video", "none", "--result", "strip", "--save"
     )
     assert baked.code == 0, baked
     frames = [session / "bakes" / "turntable" / f"frame_{number:04d}.png" for number in (1, 2)]
@@ -73,9 +73,8 @@ def test_the_commands_from_capture_to_bake(window: Window) -> Steps:
     yield 0.3
     scene = bpy.context.scene
     assert scene.hashlight.run.step == step
-    editor = scene.sequence_editor
-    (strip,) = editor.strips if hasattr(editor, "strips") else editor.sequences
-    assert [element.filename for element in strip.elements] == [frame.name for frame in frames]
+    (strip,) = scene.sequence_editor.strips
+    assert [element.filename for element in strip.elements] == [frame.with_suffix(".exr").name for frame in frames]
     assert Path(bpy.path.abspath(strip.directory)) == frames[0].parent
 
 
@@ -90,9 +89,9 @@ def test_what_goes_wrong_is_told_in_a_line_and_by_the_exit_code(window: Window) 
     (complaint,) = _complaints(missing)
     assert "nowhere.blend can't be opened" in complaint
     assert not (folder / "nowhere.hashlight").exists()
-    early = yield from _call(blend, "bake")
+    early = yield from _call(blend, "render")
     assert early.code == 1, early
-    assert _complaints(early) == ["hashlight: there is no run to bake from: train first"]
+    assert _complaints(early) == ["hashlight: there is no run to render from: train first"]
     wrong = yield from _call(blend, "train", "--preset", "gup")
     assert wrong.code == 2, wrong
     assert "invalid choice: 'gup'" in wrong.err

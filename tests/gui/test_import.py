@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
 from pathlib import Path
 
 import bpy
@@ -45,10 +44,8 @@ def test_a_dataset_is_imported_beside_the_window_and_undone(window: Window) -> S
     bpy.ops.ed.undo_push(message="Before")
     yield from window.open_tab()
     with window.viewport():
-        began = time.perf_counter()
         assert bpy.ops.hashlight.import_dataset(filepath=str(source)) == {"FINISHED"}
-        waited = time.perf_counter() - began
-    assert waited < 0.5 and imports.is_importing(), "Blender does not wait for it"
+    assert imports.is_importing(), "Blender does not wait for it"
     yield 0.3
     if imports.is_importing():
         window.screenshot("importing")
@@ -56,7 +53,7 @@ def test_a_dataset_is_imported_beside_the_window_and_undone(window: Window) -> S
     yield 0.7
     window.screenshot("imported")
     state, words, warnings = imports.outcome(bpy.context.scene)
-    assert (state, words) == ("done", "21 training and 3 held-out views")
+    assert (state, words) == ("done", "21 training and 3 test views")
     assert any("no lens distortion" in warning for warning in warnings)
     assert len(bpy.data.collections["discs"].all_objects) == VIEWS
     assert not bpy.context.scene.hashlight.capture.show_plan

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
+import board
 import bpy
 import frames
 import numpy as np
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
 CENTER, RADIUS = np.array([0.0, 0.0, 0.0]), 1.0
 MAGENTA = (1.0, 0.0, 1.0)
-EEVEE_SECONDS = 60.0  # for shaders to be compiled in software
 
 
 def _begin(window: Window) -> Camera:
@@ -61,26 +62,32 @@ def _visible_part(window: Window) -> tuple[slice, slice]:
     return slice(60, None), slice(60, window.region().width - window.region("UI").width - 20)
 
 
-def _cut_in(window: Window, shading: str, wait: float, reach: int = 1) -> Steps:
+def _cut_in(window: Window, shading: str, reach: int = 1) -> Steps:
+    """Fail unless a cube and the field come to cut each other to the pixel: a renderer's depths come when it has begun
+    to draw. The floor's lines, which cut the field as well, are away."""
     bpy.context.scene.view_settings.view_transform = "Standard"
+    for name in ("show_floor", "show_axis_x", "show_axis_y", "show_cursor"):
+        setattr(window.space.overlay, name, False)
     window.space.shading.type = shading
     bpy.ops.mesh.primitive_cube_add(size=1.2, location=(0.7, -0.7, 0.3))
     _begin(window)
-    yield wait
+    yield 0.5
     camera = _view_camera(window)
     ball = _show_ball(window, camera)
     yield lambda: _is_drawn(window)
-    yield 1.0
-    pixels = window.viewport_pixels(f"cut {shading.lower()}")
     half = np.array([0.6, 0.6, 0.6])
     box = frames.box_depth(camera, np.array([0.7, -0.7, 0.3]) - half, np.array([0.7, -0.7, 0.3]) + half)
     part = _visible_part(window)
-    wanted, seen = (ball < box)[part], _is_magenta(pixels)[part]
-    hidden = (np.isfinite(ball) & (box < ball))[part]
+    wanted, hidden = (ball < box)[part], (np.isfinite(ball) & (box < ball))[part]
     assert wanted.sum() > 5000 and hidden.sum() > 2000, "the ball must be cut"
-    wrong = wanted != seen
-    # Where the outline crosses a pixel either answer is right: only what is off by more than that pixel counts.
-    inside = wrong[reach:-reach, reach:-reach] & _is_even(wanted, reach)
+    until = time.monotonic() + board.RENDER_SECONDS
+    while True:
+        yield 1.0
+        wrong = wanted != _is_magenta(window.viewport_pixels(f"cut {shading.lower()}"))[part]
+        # Where the outline crosses a pixel either answer is right: only what is off by more than that pixel counts.
+        inside = wrong[reach:-reach, reach:-reach] & _is_even(wanted, reach)
+        if inside.sum() <= 3 or time.monotonic() > until:
+            break
     assert inside.sum() <= 3, f"{inside.sum()} pixels beyond the outline are wrong, {wrong.sum()} in all"
 
 
@@ -93,18 +100,18 @@ def _is_even(mask: np.ndarray, reach: int) -> np.ndarray:
 
 
 def test_a_cube_and_the_subject_cut_each_other_in_solid_shading(window: Window) -> Steps:
-    yield from _cut_in(window, "SOLID", 0.5)
+    yield from _cut_in(window, "SOLID")
 
 
 def test_a_cube_and_the_subject_cut_each_other_in_rendered_shading(window: Window) -> Steps:
     bpy.context.scene.render.engine = "CYCLES"
     bpy.context.scene.cycles.preview_samples = 1
-    yield from _cut_in(window, "RENDERED", 4.0)
+    yield from _cut_in(window, "RENDERED")
 
 
 def test_a_cube_and_the_subject_cut_each_other_in_material_preview(window: Window) -> Steps:
     # EEVEE leaves the depth of its last sample, which is taken up to a pixel beside the middle.
-    yield from _cut_in(window, "MATERIAL", EEVEE_SECONDS, reach=2)
+    yield from _cut_in(window, "MATERIAL", reach=2)
 
 
 def test_of_a_quad_view_the_part_that_turns_shows_the_field(window: Window) -> Steps:

@@ -22,7 +22,7 @@ def test_a_button_of_the_panel_can_be_pressed(window: Window) -> Steps:
     scene = bpy.context.scene
     sidebar = window.region("UI")
     top = window.window.height - sidebar.y - sidebar.height
-    for y in range(top + 34, top + 70, 6):  # below the first panel's header
+    for y in range(top + 58, top + 94, 6):  # below the headers of the first panel and of its plan
         yield from window.click(sidebar.x + sidebar.width // 4, y)
         if any("Bounds" in obj.name for obj in scene.objects):
             break

@@ -214,3 +214,21 @@ def test_the_cameras_of_an_animation_are_drawn_once_its_frames_were_stepped_thro
     window.area.tag_redraw()
     yield 0.8
     assert drawing.plan_to_draw(scene, bpy.context.view_layer.depsgraph)[1] == []
+
+
+def test_cameras_are_framed_to_what_moved_bounds_hold(window: Window) -> Steps:
+    yield from _prepare(window)
+    bpy.ops.mesh.primitive_uv_sphere_add(radius=0.4, location=(4.0, 0.0, 0.0))
+    bpy.ops.object.select_all(action="DESELECT")
+    with window.viewport():
+        bpy.ops.hashlight.fit_bounds()
+        bpy.ops.hashlight.plan_cameras()
+    yield 1.5
+    collection = bpy.data.collections["Hashlight Cameras"]
+    box = bpy.data.objects["Hashlight Bounds"]
+    box.location, box.scale = (4.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    yield lambda: bool(collection["hashlight_guessed"])
+    yield lambda: not collection["hashlight_guessed"]
+    middle, far = np.array((4.0, 0.0, 0.0)), 0.4 * 1.05 / np.sin(np.radians(20.0))
+    distances = [float(np.linalg.norm(np.array(camera.location) - middle)) for camera in collection.objects]
+    np.testing.assert_allclose(distances, far, rtol=0.06)

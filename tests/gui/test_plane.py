@@ -15,8 +15,6 @@ from window import Steps, Window
 if TYPE_CHECKING:
     from engine.link.geometry import Camera
 
-EEVEE_SECONDS = 90.0  # for shaders to be compiled and drawn in software
-
 
 def _show_board(window: Window) -> Camera:
     """Put a picture of a checkerboard before the scene camera onto the preview plane; the picture's camera."""
@@ -47,10 +45,9 @@ def test_the_plane_shows_its_picture_in_place_in_material_preview_and_eevee(wind
     scene.render.engine = "BLENDER_EEVEE_NEXT" if bpy.app.version < (5, 0) else "BLENDER_EEVEE"
     scene.eevee.taa_samples = 8
     camera = _show_board(window)
-    for shading, wait in (("MATERIAL", EEVEE_SECONDS), ("RENDERED", 10.0)):
+    for shading in ("MATERIAL", "RENDERED"):
         window.space.shading.type = shading
-        yield wait
-        board.check_in_place(window, f"board eevee {shading.lower()}", camera)
+        yield from board.check_when_rendered(window, f"board eevee {shading.lower()}", camera)
 
 
 def test_what_is_before_the_plane_hides_it_in_solid_shading(window: Window) -> Steps:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import tempfile
 from collections.abc import Iterator
 
 import bpy
 import numpy as np
-from window import Steps, Window
+from window import ADDON, Steps, Window
 
 SIZE = 48
 
@@ -44,8 +45,14 @@ def test_looking_through_a_view_shows_both_pictures_in_its_frame(window: Window)
     assert viewpoint.is_looking_through(window.area)
     with window.viewport():
         bpy.ops.view3d.view_center_camera()
-    yield 4.0
-    pixels = window.viewport_pixels("side by side")
+    shots = [window.viewport_pixels("side by side")]
+
+    def is_rendered() -> bool:
+        shots.append(window.viewport_pixels("side by side"))
+        return _is_like(shots[-1], (0, 1, 0)).sum() > 2000 and np.array_equal(shots[-2], shots[-1])
+
+    yield is_rendered
+    pixels = shots[-1]
     is_red, is_green = _is_like(pixels, (1, 0, 0)), _is_like(pixels, (0, 1, 0))
     assert is_red.sum() > 2000 and abs(is_red.sum() - is_green.sum()) < 0.05 * is_red.sum()
     columns = [np.nonzero(side.any(axis=0))[0] for side in (is_red, is_green)]
@@ -70,6 +77,7 @@ def test_looking_through_a_view_shows_both_pictures_in_its_frame(window: Window)
 
 def test_the_panel_draws_curves_and_a_click_on_the_worst_view_jumps_there(window: Window) -> Steps:
     registry = window.addon("session.registry")
+    window.unfold("review.panel", "training.panel", "preview.panel", "bake.panel")
     yield from window.open_tab()
     scene = bpy.context.scene
     scene.hashlight.folder = tempfile.mkdtemp(prefix="run-")
@@ -90,7 +98,7 @@ def test_the_panel_draws_curves_and_a_click_on_the_worst_view_jumps_there(window
     with window.viewport():
         bpy.ops.hashlight.pause_training()
     yield lambda: registry.current().status.state == "paused"
-    with _only(window, "HASHLIGHT_PT_train", "HASHLIGHT_PT_quality"):
+    with _only("HASHLIGHT_PT_train", "HASHLIGHT_PT_quality"):
         yield 0.5
         yield from _click_the_worst_view(window)
     yield lambda: "PSNR" in window.addon("review.comparison").describe(scene)
@@ -98,7 +106,7 @@ def test_the_panel_draws_curves_and_a_click_on_the_worst_view_jumps_there(window
         (("HASHLIGHT_PT_preview", "HASHLIGHT_PT_compare"), "compare panel"),
         (("HASHLIGHT_PT_bake", "HASHLIGHT_PT_bake_output"), "bake panel"),
     ):
-        with _only(window, *names):
+        with _only(*names):
             yield 0.5
             window.screenshot(picture)
 
@@ -122,18 +130,17 @@ def _click_the_worst_view(window: Window) -> Steps:
 
 
 @contextlib.contextmanager
-def _only(window: Window, *names: str) -> Iterator[None]:
+def _only(*names: str) -> Iterator[None]:
     """No other panel of ours is there, so that these are in sight without scrolling."""
-    names_of_parts = ("engine_setup", "capture", "session", "preview", "review", "bake")
-    modules = [window.addon(f"{part}.panel") for part in names_of_parts]
-    others = [cls for module in modules for cls in module.CLASSES if cls.__name__ not in names]
+    classes = [cls for module in importlib.import_module(ADDON).MODULES for cls in module.CLASSES]
+    panels = [cls for cls in classes if issubclass(cls, bpy.types.Panel)]
+    others = [cls for cls in panels if cls.__name__ not in names]
     for cls in reversed(others):
         bpy.utils.unregister_class(cls)
     try:
         yield
     finally:
-        everything = [cls for module in modules for cls in module.CLASSES]
-        for cls in reversed([cls for cls in everything if cls not in others]):
+        for cls in reversed([cls for cls in panels if cls not in others]):
             bpy.utils.unregister_class(cls)
-        for cls in everything:
+        for cls in panels:
             bpy.utils.register_class(cls)

@@ -42,8 +42,9 @@ class Window:
     def show_renders(self, is_on: bool) -> None:
         """Whether Cycles shows renders while they go on, in rendered viewports too; every test begins with it.
 
-        Captures do better without: Cycles' drawing from a thread of its own crashes on software OpenGL (Debian's
-        Blender 4.3 with Mesa's llvmpipe under GLX: GLXBadContext after a few renders, F12's too).
+        Captures do better without: Cycles' drawing from a thread of its own crashed Debian's Blender 4.3 on software
+        OpenGL (Mesa's llvmpipe under GLX: GLXBadContext after a few renders, F12's too). Whether it crashes later ones
+        is not known; no test is about that drawing.
         """
         import _cycles
         import cycles
@@ -53,6 +54,17 @@ class Window:
     def end_engine(self) -> None:
         """End the engine, if one runs."""
         self.addon("session.registry").close()
+
+    def unfold(self, *parts: str) -> None:
+        """Have the panels of these modules of the add-on open; to be called before the tab is shown."""
+        for part in parts:
+            classes = self.addon(part).CLASSES
+            for cls in reversed(classes):
+                bpy.utils.unregister_class(cls)
+            for cls in classes:
+                if hasattr(cls, "bl_options"):
+                    cls.bl_options = set(cls.bl_options) - {"DEFAULT_CLOSED"}
+                bpy.utils.register_class(cls)
 
     @property
     def window(self) -> bpy.types.Window:

@@ -44,7 +44,7 @@ class Setup:
             densities.view(RESOLUTION, RESOLUTION, RESOLUTION)[10:16, 3:20, 12:25] = 1.0
         bits = torch.zeros(RESOLUTION**3 // 32, dtype=torch.int32)
         coarse_bits = torch.zeros((RESOLUTION // COARSE_FACTOR) ** 3 // 32, dtype=torch.int32)
-        pack_bits(densities, 0.5, bits, coarse_bits)
+        pack_bits(densities, torch.zeros_like(densities, dtype=torch.int32), 0.5, bits, coarse_bits)
         targets = torch.rand(n, 3, generator=generator)
         rays_o = 0.5 + 1.5 * torch.nn.functional.normalize(torch.randn(n, 3, generator=generator))
         rays_d = torch.nn.functional.normalize(targets - rays_o)

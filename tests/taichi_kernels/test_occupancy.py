@@ -9,7 +9,7 @@ import torch
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera
 from taichi_kernels import occupancy
-from taichi_kernels.occupancy import CARVED, COARSE_FACTOR, SEEN
+from taichi_kernels.occupancy import CARVED, COARSE_FACTOR, FLAG_COUNT, SEEN, SURFACE
 from taichi_kernels.twins import occupancy as twin
 
 CUBE = UnitCube(Bounds(np.full(3, -1.0), np.full(3, 1.0)))
@@ -77,7 +77,10 @@ def test_densities_are_a_decaying_maximum(device: str) -> None:
 
 @pytest.mark.parametrize("resolution", [16, 32, 48])
 def test_bits_and_coarse_bits_equal_the_twins(device: str, resolution: int) -> None:
-    densities = torch.rand(resolution**3, generator=torch.Generator().manual_seed(resolution)).to(device)
+    generator = torch.Generator().manual_seed(resolution)
+    densities = torch.rand(resolution**3, generator=generator).to(device)
+    densities[::3] = 0.0  # closed by a view: a surface that another view saw there doesn't count
+    flags = torch.randint(8, densities.shape, dtype=torch.int32, generator=generator).to(device)
     coarse_words = (resolution // COARSE_FACTOR) ** 3 // 32
     for threshold in (0.5, 0.99, 2.0):
         found, expected = (
@@ -87,11 +90,12 @@ def test_bits_and_coarse_bits_equal_the_twins(device: str, resolution: int) -> N
             ]
             for _ in range(2)
         )
-        occupancy.pack_bits(densities, threshold, *found)
-        twin.pack_bits(densities, threshold, *expected)
+        occupancy.pack_bits(densities, flags, threshold, *found)
+        twin.pack_bits(densities, flags, threshold, *expected)
         assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
         count = sum(bin(word & 0xFFFFFFFF).count("1") for word in found[0].tolist())
-        assert count == int((densities > threshold).sum())
+        is_kept = (densities > 0.0) & ((flags & SURFACE) != 0)
+        assert count == int(((densities > threshold) | is_kept).sum())
 
 
 def test_one_dense_cell_sets_its_own_bit_and_its_blocks(device: str) -> None:
@@ -101,10 +105,27 @@ def test_one_dense_cell_sets_its_own_bit_and_its_blocks(device: str) -> None:
     for x, y, z in ((0, 0, 0), (31, 31, 31), (5, 30, 12)):
         densities = torch.zeros(resolution**3, device=device)
         densities[(z * resolution + y) * resolution + x] = 1.0
-        occupancy.pack_bits(densities, 0.5, bits, coarse_bits)
+        occupancy.pack_bits(densities, torch.zeros_like(densities).int(), 0.5, bits, coarse_bits)
         for words, cell in (
             (bits, (z * resolution + y) * resolution + x),
             (coarse_bits, (z // 4 * coarse + y // 4) * coarse + x // 4),
         ):
             assert words.nonzero().view(-1).tolist() == [cell // 32]
             assert int(words[cell // 32]) & 0xFFFFFFFF == 1 << cell % 32
+
+
+def test_counting_views_equals_the_twins(device: str) -> None:
+    generator = torch.Generator().manual_seed(7)
+    views = [torch.randint(0, 8, (1000,), generator=generator, dtype=torch.int32).to(device) for _ in range(4)]
+    results = []
+    for module in (occupancy, twin):
+        counts = torch.zeros(1000, FLAG_COUNT, dtype=torch.int32, device=device)
+        flags = torch.zeros(1000, dtype=torch.int32, device=device)
+        for marks in views:
+            module.count_views(marks, 1, counts, flags)
+        for marks in views[1:3]:
+            module.count_views(marks, -1, counts, flags)
+        results.append((counts, flags))
+    (counts, flags), expected = results
+    assert torch.equal(counts, expected[0]) and torch.equal(flags, expected[1])
+    assert torch.equal(flags, views[0] | views[3]), "as if the two had never been there"

@@ -5,7 +5,7 @@ import pytest
 import taichi as ti
 import torch
 
-from taichi_kernels.random_numbers import uniform, uniform_u32
+from taichi_kernels.random_numbers import RandomStream, uniform, uniform_u32
 from taichi_kernels.twins import random_numbers as twin
 
 COUNT = 4096
@@ -56,3 +56,9 @@ def test_draws_are_uniform_and_of_each_other_independent(device: str) -> None:
     assert (((counts - COUNT / 16) ** 2) / (COUNT / 16)).sum(1).max() < 45
     correlation = np.corrcoef(draws) - np.eye(len(draws))
     assert np.abs(correlation).max() < 5 / np.sqrt(COUNT)
+
+
+def test_no_stream_reaches_into_the_next() -> None:
+    several = {RandomStream.BACKGROUND: 3, RandomStream.CELL_POINT: 3}
+    taken = [stream + k for stream in RandomStream for k in range(several.get(stream, 1))]
+    assert len(taken) == len(set(taken))

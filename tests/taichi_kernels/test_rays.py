@@ -11,12 +11,13 @@ import torch
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera
 from taichi_kernels import rays
-from taichi_kernels.rays import CAMERA_FLOATS, UNKNOWN_DEPTH
+from taichi_kernels.rays import CAMERA_FLOATS, TILE_SIDE, UNKNOWN_DEPTH, PixelTiles
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins import rays as twin
 
 BOUNDS = Bounds(np.array([-1.0, -2.0, 0.5]), np.array([3.0, 1.0, 2.0]))
 CUBE = UnitCube(BOUNDS)
+EVEN_STEPS, GROWING_STEPS = StepRule.constant(0.01), StepRule(0.002, 0.05, 0.01)
 LENSES = {
     "pinhole": (0.0, 0.0, 0.0, 0.0),
     "phone": (0.08, -0.05, 0.001, -0.0005),
@@ -133,22 +134,49 @@ def _training_set(device: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor
     """Three views of different sizes and lenses; the second has no depth; the store is longer than what is used."""
     cameras = [_camera("pinhole", 11, 7), _camera("barrel", 8, 13, (-4.0, 2.0, 3.0)), _camera("phone", 6, 5)]
     rows = torch.zeros(5, CAMERA_FLOATS, device=device)
-    images = torch.zeros(5, 4, dtype=torch.int32, device=device)
-    offset = 0
+    images = torch.zeros(5, 5, dtype=torch.int32, device=device)
+    offset = tile = 0
     for row, camera in enumerate(cameras):
         rows[row] = CUBE.camera_row(camera, device)[0]
-        images[row] = torch.tensor([offset, camera.width, camera.height, row != 1])
+        images[row] = torch.tensor([offset, camera.width, camera.height, row != 1, tile])
         offset += camera.width * camera.height
+        tile += -(-camera.width // TILE_SIDE) * -(-camera.height // TILE_SIDE)
     generator = torch.Generator().manual_seed(4)
     colors = torch.rand(offset + 9, 4, generator=generator)
     colors[::2, 3] = 1.0
     depths = 1.0 + 6.0 * torch.rand(offset + 9, generator=generator)
     depths[::5] = torch.inf
     depths[1::7] = UNKNOWN_DEPTH
+    depths[3::11] = -torch.inf  # masked, where the view has depth
     return rows, images, colors.half().to(device), depths.to(device)
 
 
-def _sample(function: object, device: str, n: int, seed: int, step: int) -> dict[str, torch.Tensor]:
+def _seen_colors(device: str) -> torch.Tensor:
+    """Colour of every pixel of the three views but those that are masked."""
+    _, _, colors, depths = _training_set(device)
+    has_depth = torch.ones(11 * 7 + 8 * 13 + 6 * 5, dtype=torch.bool, device=device)
+    has_depth[11 * 7 : 11 * 7 + 8 * 13] = False
+    is_masked = has_depth & torch.isneginf(depths[: len(has_depth)])
+    return colors.float()[: len(has_depth)][~is_masked]
+
+
+def _tiles(device: str, n: int, share: float = 0.6) -> PixelTiles:
+    """The tiles of the three views (2, 2 and 1 of them), the fourth of which is never drawn by its weight."""
+    corners = torch.tensor([[0, 0, 0], [0, 8, 0], [1, 0, 0], [1, 0, 8], [2, 0, 0]], dtype=torch.int32)
+    weights = torch.tensor([1.0, 8.0, 2.0, 0.0, 1.0])
+    drawn = torch.full((n,), -1, dtype=torch.int32)
+    return PixelTiles(corners.to(device), weights.cumsum(0).to(device), share, drawn.to(device))
+
+
+def _sample(
+    function: object,
+    device: str,
+    n: int,
+    seed: int,
+    step: int,
+    tiles: PixelTiles | None = None,
+    steps: StepRule = EVEN_STEPS,
+) -> dict[str, torch.Tensor]:
     out = {
         "rays_o": torch.zeros(n, 3, device=device),
         "rays_d": torch.zeros(n, 3, device=device),
@@ -156,14 +184,18 @@ def _sample(function: object, device: str, n: int, seed: int, step: int) -> dict
         "targets": torch.zeros(n, 5, device=device),
     }
     box = torch.from_numpy(CUBE.box()).to(device)
-    function(n, 3, seed, step, CUBE.scale, 0.03, 0.0, StepRule.constant(0.01), *_training_set(device), box, **out)  # type: ignore[operator]
+    function(n, 3, seed, step, CUBE.scale, 0.03, 0.0, steps, *_training_set(device), tiles, box, **out)  # type: ignore[operator]
     return out
 
 
-@pytest.mark.parametrize(("seed", "step"), [(0, 0), (5, 1234)])
-def test_training_rays_equal_the_twins(device: str, seed: int, step: int) -> None:
-    found = _sample(rays.sample_training_rays, device, 2000, seed, step)
-    expected = _sample(twin.sample_training_rays, device, 2000, seed, step)
+@pytest.mark.parametrize("steps", [EVEN_STEPS, GROWING_STEPS], ids=["even", "growing"])
+@pytest.mark.parametrize(("seed", "step", "with_tiles"), [(0, 0, False), (5, 1234, False), (2, 77, True)])
+def test_training_rays_equal_the_twins(device: str, seed: int, step: int, with_tiles: bool, steps: StepRule) -> None:
+    tiles = [_tiles(device, 2000) for _ in range(2)] if with_tiles else [None, None]
+    found = _sample(rays.sample_training_rays, device, 2000, seed, step, tiles[0], steps)
+    expected = _sample(twin.sample_training_rays, device, 2000, seed, step, tiles[1], steps)
+    if tiles[0] is not None and tiles[1] is not None:
+        assert torch.equal(tiles[0].drawn, tiles[1].drawn)
     for name, tensor in found.items():
         torch.testing.assert_close(tensor, expected[name], atol=2e-4, rtol=1e-4)
     is_known = expected["targets"][:, 4] > 0
@@ -172,9 +204,27 @@ def test_training_rays_equal_the_twins(device: str, seed: int, step: int) -> Non
 
 def test_training_rays_visit_every_pixel_of_every_view(device: str) -> None:
     targets = _sample(rays.sample_training_rays, device, 6000, 0, 0)["targets"]
-    colors = _training_set(device)[2].float()[: 11 * 7 + 8 * 13 + 6 * 5]
-    distance = torch.cdist(colors, targets[:, :4]).amin(1)
+    distance = torch.cdist(_seen_colors(device), targets[:, :4]).amin(1)
     assert distance.max() < 1e-3
+
+
+def test_masked_pixels_teach_nothing(device: str) -> None:
+    """Their rays have no length, and nothing as their target, whatever the picture shows there."""
+    camera = _camera("pinhole", 12, 6)
+    images = torch.tensor([[0, 12, 6, 1, 0]], dtype=torch.int32, device=device)
+    depths = torch.where(torch.arange(72) < 36, -torch.inf, 0.0).to(device)
+    colors = torch.ones(72, 4, device=device).half()
+    out = {name: torch.zeros(500, k, device=device) for name, k in (("rays_o", 3), ("rays_d", 3), ("t_range", 2))}
+    targets, box = torch.zeros(500, 5, device=device), torch.from_numpy(CUBE.box()).to(device)
+    rays.sample_training_rays(
+        500, 1, 0, 0, CUBE.scale, 0.02, 0.0, StepRule.constant(0.01), CUBE.camera_row(camera, device), images, colors,
+        depths, None, box, **out, targets=targets,
+    )  # fmt: skip
+    is_masked = targets[:, 3] == 0.0
+    assert 0.4 < is_masked.float().mean() < 0.6
+    assert (targets[is_masked, :4] == 0.0).all() and (targets[~is_masked, :4] == 1.0).all()
+    length = out["t_range"][:, 1] - out["t_range"][:, 0]
+    assert (length[is_masked] < 0.0).all() and (length[~is_masked] > 0.0).any()
 
 
 def test_steps_draw_different_pixels_and_the_same_step_the_same(device: str) -> None:
@@ -183,3 +233,44 @@ def test_steps_draw_different_pixels_and_the_same_step_the_same(device: str) -> 
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, next_step)
+
+
+def test_tiles_are_drawn_by_their_weight_and_every_pixel_now_and_then(device: str) -> None:
+    tiles = _tiles(device, 20_000, share=0.9)
+    targets = _sample(rays.sample_training_rays, device, 20_000, 1, 1, tiles)["targets"]
+    shares = torch.bincount(tiles.drawn.long(), minlength=5).cpu() / 20_000
+    evenly = torch.tensor([8 / 11, 3 / 11, 8 / 13, 5 / 13, 1.0]) / 3
+    wanted = 0.9 * torch.tensor([1.0, 8.0, 2.0, 0.0, 1.0]) / 12 + 0.1 * evenly
+    torch.testing.assert_close(shares, wanted, atol=0.02, rtol=0)
+    assert torch.cdist(_seen_colors(device), targets[:, :4]).amin(1).max() < 1e-3
+
+
+def test_rays_look_at_captured_surfaces_from_before_to_behind_them(device: str) -> None:
+    """Half of the picture lies 0.3 m nearer than the other: only pixels beside the step see both."""
+    camera = _camera("pinhole", 12, 6)
+    middle = float(np.linalg.norm(camera.position - BOUNDS.center))
+    images = torch.tensor([[0, 12, 6, 1, 0]], dtype=torch.int32, device=device)
+    depths = torch.where(torch.arange(12) < 6, middle - 0.1, middle + 0.2).repeat(6).to(device)
+    colors = torch.ones(72, 4, device=device).half()
+    colors[-1, 3] = 0.5  # what is behind it may be seen, also from its neighbours
+    n, margin = 4000, 0.02
+    out = {name: torch.zeros(n, k, device=device) for name, k in (("rays_o", 3), ("rays_d", 3), ("t_range", 2))}
+    targets, box = torch.zeros(n, 5, device=device), torch.from_numpy(CUBE.box()).to(device)
+    rays.sample_training_rays(
+        n, 1, 0, 0, CUBE.scale, margin, 0.0, StepRule.constant(1e-4), CUBE.camera_row(camera, device), images, colors,
+        depths, None, box, **out, targets=targets,
+    )  # fmt: skip
+    axis = -torch.from_numpy(camera.camera_to_world[:3, 2]).float().to(device)
+    cosine = out["rays_d"] @ axis
+    surface = targets[:, 4] * cosine / CUBE.scale
+    before, behind = (out["t_range"].T * cosine / CUBE.scale).cpu()
+    near, far = (surface.cpu() - before) / (margin / CUBE.scale), (behind - surface.cpu()) / (margin / CUBE.scale)
+    points = out["rays_o"] + targets[:, 4:] * out["rays_d"]
+    is_inside = ((points - box[0]).amin(1).cpu() > 0.1) & ((box[1] - points).amin(1).cpu() > 0.1)
+    near, far = near[is_inside], far[is_inside]
+    # Three quarters begin just before the surface, or before the nearer one beside it; the rest where they enter the
+    # box. Those that have a nearer surface beside what is farther go on to behind that.
+    assert 0.60 < ((near > 0.5) & (near < 1.1)).float().mean() < 0.76
+    assert 0.15 < (near > 8.0).float().mean() < 0.4
+    assert 0.1 < (far > 4.0).float().mean() < 0.3
+    assert ((far > 0.9) & (far < 1.1)).float().mean() > 0.7

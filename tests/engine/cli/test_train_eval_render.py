@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from engine.cli import main
 from engine.link.camera_paths import turntable
+from engine.link.view_transform import BRIGHTEST, ViewTransform, lattice_colors, save_view_transform
 from engine.rendering.camera_paths import save_camera_path
 from engine.runs import read_info
 from tests.device import TEST_DEVICE
@@ -77,6 +80,70 @@ def test_eval_prints_and_writes_the_same_figures(trained: Path, capsys: pytest.C
     assert page.count("data:image/webp") == 9 and "<polyline" in page
 
 
+def test_eval_scores_the_subject_beside_the_whole_picture(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", str(trained), *ON_DEVICE]) == 0
+    scores = json.loads((trained / "eval/scores.json").read_text())
+    # The sphere covers a fifth of a picture, and the rest of it is right from the first step.
+    assert 0 < scores["subject_psnr"] < scores["psnr"] - 3
+    views = scores["views"].values()
+    assert scores["subject_psnr"] == pytest.approx(sum(view["subject_psnr"] for view in views) / 3)
+    assert scores["subject_ssim"] == pytest.approx(sum(view["subject_ssim"] for view in views) / 3)
+    out = capsys.readouterr().out
+    mean = next(line for line in out.splitlines() if line.startswith("mean"))
+    assert f"{scores['subject_psnr']:.2f} dB" in mean and f"{scores['psnr']:.2f} dB" in mean
+    assert re.search(r"The subject is (blurred|soft|good|very good)\. On black\.", out)
+
+
+def test_training_tells_of_the_subject(trained: Path) -> None:
+    last = read_info(trained)["history"][-1]
+    assert 0 < last["subject_psnr"] < last["psnr"] and 0 < last["subject_ssim"] < 1
+
+
+def test_eval_finds_the_capture_beside_the_run(trained: Path, dataset: Path, tmp_path: Path) -> None:
+    """As Blender keeps them: such a run was trained from views that came over the link, and names no dataset."""
+    session = tmp_path / "scene.hashlight"
+    shutil.copytree(trained, session / "run")
+    shutil.copytree(dataset, session / "capture")
+    info = read_info(session / "run")
+    del info["dataset"]
+    (session / "run/run.json").write_text(json.dumps(info))
+    assert main(["eval", str(session / "run"), *ON_DEVICE]) == 0
+    scores = json.loads((session / "run/eval/scores.json").read_text())
+    assert scores["dataset"] == str(session / "capture") and len(scores["views"]) == 3
+
+    info["dataset"] = str(tmp_path / "moved away")
+    (session / "run/run.json").write_text(json.dumps(info))
+    assert main(["eval", str(session / "run"), *ON_DEVICE]) == 0
+
+
+@pytest.mark.parametrize("named", [None, "gone"])
+def test_eval_without_any_dataset_says_what_to_do(
+    named: str | None, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+    info = read_info(tmp_path / "run") | {"dataset": named}
+    (tmp_path / "run/run.json").write_text(json.dumps(info))
+    assert main(["eval", str(tmp_path / "run"), *ON_DEVICE]) == 1
+    words = capsys.readouterr().err
+    assert "--dataset" in words and ("gone" in words if named else str(tmp_path / "capture") in words)
+
+
+def test_eval_with_flip(trained: Path) -> None:
+    pytest.importorskip("flip_evaluator")
+    assert main(["eval", str(trained), "--flip", *ON_DEVICE]) == 0
+    scores = json.loads((trained / "eval/scores.json").read_text())
+    assert 0 < scores["subject_flip"] < 1 and all("subject_flip" in view for view in scores["views"].values())
+
+
+def test_render_in_a_pipe_prints_lines_rather_than_bars(trained: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "engine", "render", str(trained), "--turntable", "--frames", "40"]
+    command += ["--size", "16x16", "--out", str(tmp_path / "frames"), *ON_DEVICE]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=True)
+    lines = [line for line in done.stderr.splitlines() if "Rendering" in line]
+    assert 1 <= len(lines) <= 25
+    assert lines[-1].startswith("Rendering: 40/40 frames")
+
+
 def test_eval_of_an_unnamed_dataset_says_what_to_do(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["eval", str(trained), "--dataset", "gone", *ON_DEVICE]) == 1
     assert "gone" in capsys.readouterr().err
@@ -100,6 +167,22 @@ def test_render_a_camera_path_interpolated(trained: Path, tmp_path: Path) -> Non
     command = ["render", str(trained), "--camera-path", str(tmp_path / "path.json"), "--frames", "4", "--format", "exr"]
     assert main([*command, "--depth", "--out", str(tmp_path / "frames"), *ON_DEVICE]) == 0
     assert len(list((tmp_path / "frames").glob("frame_*.exr"))) == 4
+
+
+def test_render_in_a_view_transform_and_name_one_that_is_none(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    view, frames = tmp_path / "view_transform.npz", tmp_path / "frames"
+    save_view_transform(view, ViewTransform(np.ascontiguousarray(1.0 - lattice_colors() / BRIGHTEST)))
+    command = ["render", str(trained), "--turntable", "--frames", "1", "--out", str(frames), *ON_DEVICE]
+    assert main([*command, "--view-transform", str(view)]) == 0
+    assert "learnt 8-bit sRGB pictures, shown as they are" in capsys.readouterr().out
+    shown = (frames / "frame_0001.png").read_bytes()
+    assert main(command) == 0
+    assert (frames / "frame_0001.png").read_bytes() == shown
+    view.write_text("a table, or so they say")
+    assert main([*command, "--view-transform", str(view)]) == 1
+    assert "view_transform.npz: can't be read as a view transform" in capsys.readouterr().err
 
 
 def test_render_names_a_bad_camera_path(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

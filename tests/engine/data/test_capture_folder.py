@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -29,23 +28,6 @@ def test_comes_back_as_it_was_written(tmp_path: Path, color_space: Any) -> None:
         assert ours.camera.to_json() == theirs.camera.to_json() and ours.split == theirs.split
         np.testing.assert_array_equal(ours.color, theirs.color)
         np.testing.assert_array_equal(ours.depth, theirs.depth)
-
-
-def test_pictures_as_blender_writes_them(tmp_path: Path) -> None:
-    script = Path(__file__).parents[3] / "blender_addon" / "picture_files" / "exr.py"  # its package needs Blender
-    spec = importlib.util.spec_from_file_location("addon_exr", script)
-    assert spec is not None and spec.loader is not None
-    addon_exr = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(addon_exr)
-    written = sphere_dataset()
-    save_dataset(tmp_path, written)
-    view = written.train[1]
-    planes = {channel: view.color[..., index] for index, channel in enumerate("RGBA")}
-    addon_exr.write_exr(tmp_path / "images/view_001.exr", planes)
-    addon_exr.write_exr(tmp_path / "depth/view_001.exr", {"V": view.depth})
-    read = load_dataset(tmp_path).train[1]
-    np.testing.assert_array_equal(read.color, view.color)
-    np.testing.assert_array_equal(read.depth, view.depth)
 
 
 def test_without_held_out_views(tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     source = write_photographs(tmp_path / "photos")
     assert main(["import", str(source), "--out", str(tmp_path / "capture"), "--holdout", "5"]) == 0
     out, err = capsys.readouterr()
-    assert "4 training and 1 held-out views" in out
+    assert "4 training and 1 test views" in out
     assert "Reading views" in err and "Writing views" in err and "warning: " in err
 
 
@@ -193,3 +193,15 @@ def test_an_error_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main(["import", str(tmp_path / "nowhere"), "--out", str(tmp_path / "capture"), "--json"]) == 1
     out, err = capsys.readouterr()
     assert out == "" and err.splitlines() == [f"hashlight import: {tmp_path / 'nowhere'}: no such folder or file"]
+
+
+@pytest.mark.parametrize("away", [0.0, 1000.0, 5_400_000.0])
+def test_what_blender_cannot_tell_apart_is_told(tmp_path: Path, away: float) -> None:
+    """Georeferenced poses: training computes in float64, Blender in float32."""
+    source = write_photographs(tmp_path / "photos")
+    values = json.loads((source / "transforms.json").read_text())
+    for frame in values["frames"]:
+        frame["transform_matrix"][1][3] += away
+    write_json(source / "transforms.json", values)
+    warnings = import_dataset(source, tmp_path / "capture").warnings
+    assert ["Blender's coordinates" in warning for warning in warnings] == [False] + [True] * (away > 1e6)

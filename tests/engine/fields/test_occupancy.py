@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engine.data.views import View
-from engine.fields.hash_grid_field import FieldConfig, HashGridField
+from engine.fields.hash_grid import HashGridConfig, HashGridField
 from engine.fields.occupancy import OccupancyGrid
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera
@@ -144,7 +144,7 @@ def test_a_thin_field_closes_cells_and_a_dense_one_keeps_them(device: str) -> No
     pose[:3, 3] = CENTER + np.array([0.0, 0.0, 2.0])
     opaque = np.ones((16, 16, 4), np.float16)
     _carve(grid, View("all", Camera(pose, 16, 16, 12.0, 12.0, 8.0, 8.0), opaque, "linear", None))
-    config = FieldConfig(
+    config = HashGridConfig(
         levels=2, log2_table_size=10, base_resolution=4, max_resolution=8, hidden_width=16, color_layers=1
     )
     field = HashGridField(config, device)
@@ -157,8 +157,8 @@ def test_a_thin_field_closes_cells_and_a_dense_one_keeps_them(device: str) -> No
     assert int(grid.bits.ne(0).sum()) == before
 
     # The same field with every feature zero has raw density 0; a first column of -20 makes it empty.
-    field.load_state({**field.state(), "field.table": torch.ones_like(field.table)})
-    matrices = field.networks.weights.split([8 * 16, 16 * 16, 32 * 16, 16 * 4])
+    field.load_state({**field.state(), "field.table": torch.ones_like(field.table.values)})
+    matrices = field.networks.weights.values.view(-1).split([8 * 16, 16 * 16, 32 * 16, 16 * 4])
     matrices[0].fill_(0.1)
     matrices[1].zero_()
     matrices[1].view(16, 16)[:, 0] = -20.0

@@ -1,11 +1,12 @@
-"""The whole field in plain differentiable torch, float64: the twin of HashGridField's evaluate and backward."""
+"""The whole field in plain differentiable torch, float64: the twin of HashGridField's forward and backward."""
 
 from __future__ import annotations
 
 import torch
 
-from engine.fields.hash_grid_field import FieldConfig, HashGridField
-from engine.fields.mlp import COLOR_INPUTS, COLOR_OUTPUTS, GEOMETRY_VALUES
+from engine.fields.base import COLOR_COLUMNS
+from engine.fields.hash_grid import HashGridConfig, HashGridField
+from engine.fields.mlp import COLOR_INPUTS, GEOMETRY_VALUES
 from taichi_kernels.hash_grid import FEATURES
 from taichi_kernels.twins.hash_grid import interpolate
 from taichi_kernels.twins.spherical_harmonics import evaluate_harmonics
@@ -17,9 +18,9 @@ class TorchField:
     def __init__(self, field: HashGridField) -> None:
         self.layout = field.layout
         self.shapes = matrix_shapes(field.config)
-        # What computes is the mirror: on CUDA the parameters rounded to float16.
-        self.table = field.table_mirror.double().requires_grad_()
-        self.weights = field.networks.mirror.double().requires_grad_()
+        # What computes is the working copy: on CUDA the parameters rounded to float16.
+        self.table = field.table.working.double().requires_grad_()
+        self.weights = field.networks.weights.working.view(-1).double().requires_grad_()
 
     def evaluate(self, points: torch.Tensor, directions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Raw density [n] and raw colour [n, 3] at ``points`` [n, 3] seen along ``directions`` [n, 3]."""
@@ -27,11 +28,11 @@ class TorchField:
         return evaluate_networks(self.weights, self.shapes, features, evaluate_harmonics(directions))
 
 
-def matrix_shapes(config: FieldConfig) -> list[tuple[int, int]]:
+def matrix_shapes(config: HashGridConfig) -> list[tuple[int, int]]:
     """Shapes of the networks' matrices in the order they lie in the flat weights."""
     width = config.hidden_width
     first = [(config.levels * FEATURES, width), (width, GEOMETRY_VALUES), (COLOR_INPUTS, width)]
-    return [*first, *[(width, width)] * (config.color_layers - 1), (width, COLOR_OUTPUTS)]
+    return [*first, *[(width, width)] * (config.color_layers - 1), (width, COLOR_COLUMNS)]
 
 
 def evaluate_networks(

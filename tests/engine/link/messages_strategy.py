@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from engine.link.geometry import Bounds, Camera
-from engine.link.messages import CLIENT_MESSAGES, ENGINE_MESSAGES, BytesSpec, Message
+from engine.link.messages import CLIENT_MESSAGES, ENGINE_MESSAGES, BytesSpec, Count, Message, TableSpec
+from engine.link.values import Limits
 
 ALL_MESSAGES = CLIENT_MESSAGES + ENGINE_MESSAGES
 
@@ -49,6 +50,14 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         spec = arguments[1]
         if isinstance(spec, BytesSpec):
             return hnp.arrays("uint8", st.integers(1, 50))
+        if isinstance(spec, TableSpec):
+            return st.integers(2, 4).flatmap(lambda side: hnp.arrays("float32", (side, side, side, 3)))
+        if isinstance(spec, Limits):
+            if arguments[0] is int:
+                return st.integers(int(spec.least), int(spec.most))
+            return st.floats(spec.least, spec.most, allow_subnormal=False)
+        if isinstance(spec, Count):
+            return values_of(arguments[0]).filter(lambda value: spec.least <= len(value))
         tail = (spec.channels,) if spec.channels else ()
         sizes = st.tuples(st.integers(1, 5), st.integers(1, 5)).map(lambda size: size + tail)
         return st.sampled_from(spec.dtypes).flatmap(lambda dtype: hnp.arrays(dtype, sizes))
@@ -57,7 +66,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
     if origin in (types.UnionType, typing.Union):
         return st.one_of(st.none() if part is types.NoneType else values_of(part) for part in arguments)
     if origin is tuple:
-        return st.lists(values_of(arguments[0]), max_size=3).map(tuple)
+        return st.lists(values_of(arguments[0]), max_size=2).map(tuple)
     if origin is dict:
         return st.dictionaries(texts, values_of(arguments[1]), max_size=3)
     simple = {bool: st.booleans(), int: st.integers(-(2**62), 2**62), float: numbers, str: texts, Any: json_values}

@@ -165,7 +165,7 @@ def test_an_endless_nesting_is_refused() -> None:
     with pytest.raises(LinkError):
         decode(pack(b"[" * 100_000), CLIENT_MESSAGES)
     header = b'{"type":"OpenRun","fields":{"overrides":{"a":' + b"[" * 900 + b"]" * 900 + b'}},"buffers":[]}'
-    with pytest.raises(LinkError, match="nested too deeply"):
+    with pytest.raises(LinkError, match=r"OpenRun.overrides.a\[0\].*: nested more than 16 deep"):
         decode(pack(header), CLIENT_MESSAGES)
 
 
@@ -213,7 +213,15 @@ def test_a_compressed_buffer_never_unpacks_past_its_image() -> None:
         (Train(running=1), "Train.running: expected true or false"),  # type: ignore[arg-type]
         (CancelJob(job=None), "CancelJob: missing field job"),  # type: ignore[arg-type]
         (Status(state="training", loss=float("nan")), "Status.loss: expected a finite number"),
-        (StartBake(job="b", cameras=(CAMERA,) * 20_001, output="o"), "20001 items exceed 20000"),
+        (StartBake(job="b", cameras=(CAMERA,) * 50_001, output="o"), "50001 items exceed 50000"),
+        (
+            StartBake(job="b", cameras=(CAMERA,), output="o", view_table=np.zeros((66, 66, 66, 3), np.float32)),
+            "StartBake.view_table: expected float32 [S, S, S, 3] with S in 2..65, got float32 [66, 66, 66, 3]",
+        ),
+        (
+            StartBake(job="b", cameras=(CAMERA,), output="o", view_table=np.zeros((8, 9, 8, 3), np.float32)),
+            "StartBake.view_table: expected float32",
+        ),
         (
             AddView(name="a", split="train", camera=CAMERA, color=np.zeros((3, 4, 4), np.float64)),
             "AddView.color: expected float16 or uint8",
@@ -228,6 +236,14 @@ def test_the_sender_refuses_what_the_receiver_would(message: Any, words: str) ->
     with pytest.raises(LinkError) as caught:
         encode(message)
     assert words in str(caught.value)
+
+
+def test_a_table_of_colours_is_no_picture() -> None:
+    table = np.zeros((8, 8, 8, 3), np.float32)
+    header, buffers = header_of(encode(StartBake(job="b", cameras=(CAMERA,), output="o", view_table=table)))
+    header["buffers"][0]["packing"] = "picture"
+    with pytest.raises(LinkError, match="view_table: it can't be packed as a picture"):
+        decode(pack(header, buffers), CLIENT_MESSAGES)
 
 
 def test_numpy_numbers_may_be_sent() -> None:

@@ -33,14 +33,14 @@ def test_messages_come_out_in_order() -> None:
     assert queue.pending_bytes == 0 and queue.pop() is None
 
 
-def test_only_the_latest_frame_request_is_kept_and_it_comes_after_what_was_sent_before() -> None:
+def test_only_the_latest_frame_request_is_kept_and_it_overtakes_views_alone() -> None:
     queue = MessageQueue(1 << 20)
-    first = view("a")
-    for message in (request(1), first, request(2), request(3)):
+    early, job, late = view("a"), update("b", 1), view("c")
+    for message in (request(1), early, job, late, view("d"), request(2), request(3)):
         queue.put(message)
     kept = queue.drain()
-    assert kept[0] is first
-    assert [message.request for message in kept[1:]] == [3]  # type: ignore[attr-defined]
+    assert kept[:2] == [early, job] and kept[3] is late
+    assert isinstance(kept[2], RequestFrame) and kept[2].request == 3 and len(kept) == 5
 
 
 def test_views_of_one_name_do_not_replace_each_other_in_the_queue() -> None:

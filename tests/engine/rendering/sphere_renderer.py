@@ -16,6 +16,7 @@ class SphereRenderer:
     """Stands where a trained field's renderer would; counts what it renders. ``brightness`` scales colour."""
 
     bounds = Bounds(np.full(3, -1.0), np.full(3, 1.0))
+    extent = bounds
     device = "cpu"
 
     def __init__(self, color_space: ColorSpace = "linear", brightness: float = 1.0) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from engine.data.color import encode_srgb, to_uint8
 from engine.data.exr import read_exr
+from engine.device import PROFILES
 from engine.link.geometry import Camera
 from engine.rendering import frame_files
 from engine.rendering.bake import Bake, BakeError
@@ -46,9 +47,9 @@ class TestFrames:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """So that a cancel need not wait for all of it."""
-        options: dict[str, Any] = {"image_format": "exr", "depth": True, "samples": 2}
+        options: dict[str, Any] = {"image_formats": ["exr"], "depth": True, "samples": 2}
         list(Bake(SphereRenderer(), cameras(1), tmp_path / "whole", **options))
-        monkeypatch.setattr("engine.rendering.bands._MAX_PIXELS", {"cpu": 32 * 5})
+        monkeypatch.setitem(PROFILES, "cpu", dataclasses.replace(PROFILES["cpu"], most_band_pixels=32 * 5))
         bake = Bake(SphereRenderer(), cameras(1), tmp_path / "bands", **options)
         assert [next(bake).done for _ in range(5)] == [0, 0, 0, 0, 1]
         whole, bands = (read_exr(tmp_path / name / "frame_0001.exr") for name in ("whole", "bands"))
@@ -61,7 +62,7 @@ class TestFrames:
             assert image.mode == "RGB" and image.getpixel((0, 0)) == (0, 0, 0)
 
     def test_exr_is_linear_premultiplied_with_depth(self, tmp_path: Path) -> None:
-        list(Bake(SphereRenderer(brightness=8.0), cameras(2), tmp_path, image_format="exr", depth=True))
+        list(Bake(SphereRenderer(brightness=8.0), cameras(2), tmp_path, image_formats=["exr"], depth=True))
         channels = read_exr(tmp_path / "frame_0002.exr")
         color, depth = render_sphere(cameras(2)[1])
         color[..., :3] *= 8.0  # beyond 1: nothing is clamped
@@ -70,7 +71,7 @@ class TestFrames:
         np.testing.assert_array_equal(read_exr(tmp_path / "depth_0002.exr")["V"], depth)
 
     def test_several_samples_smooth_edges_and_keep_depth(self, tmp_path: Path) -> None:
-        options: dict[str, Any] = {"image_format": "exr", "depth": True}
+        options: dict[str, Any] = {"image_formats": ["exr"], "depth": True}
         list(Bake(SphereRenderer(), cameras(1), tmp_path / "one", **options))
         renderer = SphereRenderer()
         list(Bake(renderer, cameras(1), tmp_path / "many", samples=16, **options))
@@ -91,10 +92,10 @@ class TestFrames:
 
     def test_progress_and_files_grow_frame_by_frame(self, tmp_path: Path) -> None:
         bake = Bake(SphereRenderer(), cameras(3), tmp_path)
-        assert (bake.progress.done, bake.progress.total, bake.files) == (0, 3, [])
+        assert (bake.progress.done, bake.progress.total) == (0, 3)
         first = next(bake)
         assert first == bake.progress and first.done == 1 and first.eta_seconds is not None
-        assert bake.files == [tmp_path / "frame_0001.png"] and names(tmp_path) == ["bake.json", "frame_0001.png"]
+        assert names(tmp_path) == ["bake.json", "frame_0001.png"]
         assert [step.done for step in bake] == [2, 3] and bake.progress.eta_seconds == 0.0
 
 
@@ -113,7 +114,7 @@ class TestResume:
             image.load()
 
     def test_broken_exr_and_missing_depth_are_rendered_again(self, tmp_path: Path) -> None:
-        options: dict[str, Any] = {"image_format": "exr", "depth": True}
+        options: dict[str, Any] = {"image_formats": ["exr"], "depth": True}
         list(Bake(SphereRenderer(), cameras(3), tmp_path, **options))
         path = tmp_path / "frame_0002.exr"
         path.write_bytes(path.read_bytes()[:-40])
@@ -138,7 +139,7 @@ class TestResume:
 
     def test_frames_of_another_bake_are_not_mixed_in(self, tmp_path: Path) -> None:
         list(Bake(SphereRenderer(), cameras(4), tmp_path))
-        with pytest.raises(BakeError, match="another bake"):
+        with pytest.raises(BakeError, match="rendered otherwise"):
             Bake(SphereRenderer(), cameras(5), tmp_path, resume=True)
 
 
@@ -147,7 +148,7 @@ class TestVideo:
         video = tmp_path / "film.mp4"
         bake = Bake(SphereRenderer(), cameras(6, 64, 48), tmp_path / "frames", video=video, fps=12)
         messages = [step.message for step in bake]
-        assert messages[-1] == "wrote film.mp4" and bake.files[-1] == video
+        assert messages[-1] == "wrote film.mp4" and bake.finished_video == video
         film = imageio.imread(video, plugin="FFMPEG")
         assert film.shape == (6, 48, 64, 3)
         assert imageio.immeta(video, plugin="FFMPEG")["fps"] == pytest.approx(12)
@@ -158,7 +159,7 @@ class TestVideo:
     @pytest.mark.parametrize("image_format", ["png", "exr"])
     @pytest.mark.parametrize("transparent", [True, False])
     def test_webp_keeps_size_and_alpha(self, tmp_path: Path, image_format: Any, transparent: bool) -> None:
-        options: dict[str, Any] = {"image_format": image_format, "transparent": transparent}
+        options: dict[str, Any] = {"image_formats": [image_format], "transparent": transparent}
         path = tmp_path / "a.webp"
         list(Bake(SphereRenderer(), cameras(5, 65, 49), tmp_path / "f", video=path, fps=10, **options))
         color, _ = render_sphere(cameras(5, 65, 49)[2])
@@ -186,10 +187,10 @@ class TestVideo:
             if step.message == "video frame 1 of 3":
                 break
         bake.close()
-        assert names(tmp_path) == ["f"] and bake.files[-1].suffix == ".png"
+        assert names(tmp_path) == ["f"] and bake.finished_video is None
 
     def test_from_exr_frames(self, tmp_path: Path) -> None:
-        list(Bake(SphereRenderer(), cameras(2), tmp_path / "f", image_format="exr", video=tmp_path / "a.mp4"))
+        list(Bake(SphereRenderer(), cameras(2), tmp_path / "f", image_formats=["exr"], video=tmp_path / "a.mp4"))
         film = imageio.imread(tmp_path / "a.mp4", plugin="FFMPEG")
         color, _ = render_sphere(cameras(2)[0])
         assert np.abs(film[0].astype(int) - to_uint8(encode_srgb(color[..., :3]))).mean() < 8
@@ -203,7 +204,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("options", "word"),
         [
-            ({"image_format": "bmp"}, "image_format"),
+            ({"image_formats": ["bmp"]}, "image_formats"),
             ({"fps": 0.0}, "fps"),
             ({"fps": float("nan")}, "fps"),
             ({"video": Path("film.avi")}, "film.avi"),
@@ -229,7 +230,7 @@ class TestErrors:
     def test_full_disk_keeps_the_finished_frames(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image_format: Any
     ) -> None:
-        bake = Bake(SphereRenderer(), cameras(), tmp_path, image_format=image_format)
+        bake = Bake(SphereRenderer(), cameras(), tmp_path, image_formats=[image_format])
         next(bake)
 
         def write_to_full_disk(path: Path, *args: Any) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
-from engine.rendering import bands
+from engine.device import PROFILES
 from engine.rendering.bands import Bands, cut_band
 from tests.engine.rendering.sphere_renderer import SphereRenderer
 from tests.scenes import sphere_cameras
@@ -15,7 +17,7 @@ CAMERA = sphere_cameras(3, 64)[0].resized(64, 160)
 
 
 def test_bands_together_are_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bands, "_MAX_PIXELS", {"cpu": 64 * 7})
+    monkeypatch.setitem(PROFILES, "cpu", dataclasses.replace(PROFILES["cpu"], most_band_pixels=64 * 7))
     renderer = SphereRenderer()
     parts = list(Bands("cpu").render(CAMERA, renderer.render))
     assert len(parts) > 10 and sum(len(part.color) for part in parts) == 160
@@ -29,7 +31,7 @@ def test_a_band_has_at_least_one_row() -> None:
 
 
 def test_bands_take_as_long_as_others_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bands, "_MAX_PIXELS", {"cpu": 4096})
+    monkeypatch.setitem(PROFILES, "cpu", dataclasses.replace(PROFILES["cpu"], most_band_pixels=4096))
     clock = iter(np.cumsum([0.0, *[step for _ in range(100) for step in (0.06, 0.0)]]))  # every band takes 60 ms
     monkeypatch.setattr("engine.rendering.bands.time.perf_counter", lambda: next(clock))
     heights = list(Bands("cpu").render(CAMERA, lambda band: band.height))

@@ -131,21 +131,21 @@ def test_srgb_pictures_are_decoded_straight_and_premultiplied_again() -> None:
 
 
 @pytest.mark.parametrize("color_space", ["linear", "srgb"])
-def test_to_srgb8_composites_in_the_fields_own_space(color_space: str) -> None:
+def test_to_bytes_composites_in_the_fields_own_space(color_space: str) -> None:
     picture = _picture(color_space)
     color, alpha = picture.color[..., :3].numpy(), picture.color[..., 3:].numpy()
     for background in (0.0, 1.0):
         mixed = color + (1 - alpha) * background
         expected = encode_srgb(mixed) if color_space == "linear" else mixed
-        found = picture.to_srgb8(background)
+        found = picture.to_bytes(background)
         assert found.shape == (6, 9, 3) and found.dtype == np.uint8
         np.testing.assert_allclose(found / 255.0, expected, atol=0.5 / 255 + 1e-4)
 
 
 @pytest.mark.parametrize("color_space", ["linear", "srgb"])
-def test_to_srgb8_without_background_is_straight_and_goes_back(color_space: str) -> None:
+def test_to_bytes_without_background_is_straight_and_goes_back(color_space: str) -> None:
     picture = _picture(color_space)
-    found = picture.to_srgb8(None)
+    found = picture.to_bytes(None)
     assert found.shape == (6, 9, 4) and not found[0].any()
     alpha = picture.color[..., 3:].numpy()
     straight = found[..., :3] / 255.0

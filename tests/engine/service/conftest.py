@@ -10,8 +10,8 @@ import pytest
 
 from engine.link.client import EngineClient
 from engine.link.launcher import Address, EngineProcess
+from engine.primitives.registry import choose_preset
 from engine.rendering.renderer import Renderer
-from engine.training.config import choose_preset
 from engine.training.trainer import Trainer
 from tests.device import TEST_DEVICE
 from tests.scenes import sphere_bounds, sphere_views

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from engine.device import PROFILES
 from engine.evaluation.evaluate import Scores, evaluate
 from engine.rendering.renderer import Renderer
 from engine.service.jobs import EvaluationJob
@@ -13,7 +16,7 @@ from tests.scenes import sphere_views
 
 def test_views_are_scored_a_band_at_a_time(renderer: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.rendering.bands._MIN_PIXELS", 32)
-    monkeypatch.setattr("engine.rendering.bands._MAX_PIXELS", {TEST_DEVICE: 32 * 8})
+    monkeypatch.setitem(PROFILES, TEST_DEVICE, dataclasses.replace(PROFILES[TEST_DEVICE], most_band_pixels=32 * 8))
     views = sphere_views(3, 32)[:2]
     told: list[Scores] = []
     job = EvaluationJob(renderer, views, told.append)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from engine.device import PROFILES
 from engine.link.messages import RequestFrame
 from engine.rendering.renderer import Renderer
 from engine.service.frames import MAX_FRAME_PIXELS, FrameError, FrameRenderer, check_size, fit
@@ -24,7 +27,7 @@ def test_a_final_picture_is_given_up_when_a_view_begins_to_move(
     renderer: Renderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.rendering.bands._MIN_PIXELS", 40)
-    monkeypatch.setattr("engine.rendering.bands._MAX_PIXELS", {TEST_DEVICE: 40 * 10})
+    monkeypatch.setitem(PROFILES, TEST_DEVICE, dataclasses.replace(PROFILES[TEST_DEVICE], most_band_pixels=40 * 10))
     frames = FrameRenderer(renderer, TEST_DEVICE)
     asked = iter([False, True])
     assert frames.render(RequestFrame(request=1, camera=CAMERA), 5, lambda: next(asked)) is None

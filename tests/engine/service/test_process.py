@@ -160,6 +160,16 @@ def test_a_killed_engine_is_noticed_and_told_in_words(start_engine: Start) -> No
     client.close()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_an_engine_that_was_told_to_end_by_others_says_so(start_engine: Start) -> None:
+    engine = start_engine()
+    assert engine.pid is not None
+    os.kill(engine.pid, signal.SIGTERM)
+    assert wait_until(lambda: not engine.is_running)
+    with pytest.raises(LaunchError, match="the engine was told to end by SIGTERM, and saved its run"):
+        engine.wait_ready(5)
+
+
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
 def test_the_engine_ends_when_its_parent_dies(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"

@@ -7,7 +7,8 @@ from typing import Any
 from engine.data.views import View
 from engine.evaluation.evaluate import mean_psnr
 from engine.link.messages import ColorSpace
-from engine.training.config import TrainConfig, choose_preset
+from engine.primitives.config import TrainConfig
+from engine.primitives.registry import choose_preset
 from engine.training.trainer import Trainer
 from tests.scenes import sphere_bounds
 

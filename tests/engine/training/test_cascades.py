@@ -9,7 +9,9 @@ import pytest
 
 from engine.data.color import encode_srgb, to_uint8
 from engine.data.views import View
-from engine.training.config import ConfigError, TrainConfig, choose_preset
+from engine.primitives.config import ConfigError, TrainConfig
+from engine.primitives.hash_grid import HASH_GRID
+from engine.primitives.registry import choose_preset
 from engine.training.trainer import Trainer
 from tests.engine.training.small_run import SMALL, psnr_of, train
 from tests.engine.training.textured_sphere import make_view
@@ -54,7 +56,7 @@ def test_a_room_is_trained_beyond_the_bounds_and_resumes(device: str) -> None:
     view = _photograph(0, 24, 2.0)
     picture = trainer.renderer().render(view.camera)
     assert float(picture.color[0, 0, 3]) > 0.5
-    other = Trainer(TrainConfig.from_json(trainer.config.to_json()), sphere_bounds(), "srgb", device)
+    other = Trainer(HASH_GRID.decode(trainer.config.to_json()), sphere_bounds(), "srgb", device)
     other.load_state({name: tensor.clone() for name, tensor in trainer.state().items()})
     assert psnr_of(other, [view]) == pytest.approx(psnr_of(trainer, [view]), abs=1e-3)
 

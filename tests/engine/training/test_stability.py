@@ -61,13 +61,9 @@ def train_watched(trainer: Trainer, steps: int) -> list[float]:
 def assert_finite(trainer: Trainer) -> None:
     """All that is learnt, the copies in half precision that compute, and the gradients. (Adam passes over a row whose
     gradient isn't a number: the row would stay as it is for good, unnoticed.)"""
-    field = trainer.field
-    tensors = trainer.state() | {
-        "table mirror": field.table_mirror,
-        "weights mirror": field.networks.mirror,
-        "table gradients": field.table_gradients,
-        "weights gradients": field.networks.gradients,
-    }
+    tensors = trainer.state()
+    for group in trainer.field.parameters():
+        tensors |= {f"{group.name} working copy": group.working, f"{group.name} gradients": group.gradients}
     for name, tensor in tensors.items():
         assert torch.isfinite(tensor.float()).all(), f"{name} is not finite after step {trainer.step_count}"
 

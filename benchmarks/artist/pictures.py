@@ -1,0 +1,104 @@
+"""What the artist scenes look like: held-out views, neural views and frames on a sheet, in the scenes' own colours."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from benchmarks.artist.session import NEURAL_VIEW, SUMMARY
+from engine.data.formats import load_dataset
+from engine.link.framing import filled_share
+from engine.link.view_transform import FILE_NAME, load_view_transform
+from engine.rendering.display import Encoding, encoding_of
+from engine.rendering.renderer import Picture
+from engine.runs import load_run
+
+LARGEST = 320  # pixels: of larger pictures the middle is shown
+GAP, LABEL = 6, 22
+PAPER, INK = (27, 28, 31), (205, 207, 212)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Shown:
+    """A scene on the sheet, a row of pictures above another, all RGBA at 100 %."""
+
+    label: str
+    views: list[Image.Image]
+    frames: list[Image.Image]
+
+
+def read_summary(folder: Path) -> dict[str, Any] | None:
+    """What the session in ``folder`` left; None where none has ended well."""
+    try:
+        summary: dict[str, Any] = json.loads((folder / SUMMARY).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    return summary
+
+
+def filled_median(capture: Path) -> float:
+    """How much of the pictures of a capture the subject fills: the median over training views of the share of the
+    width or height, whichever is more."""
+    return float(np.median([filled_share(view.color[..., 3]) for view in load_dataset(capture).train]))
+
+
+def show_scene(folder: Path) -> Shown:
+    """A held-out view as Cycles and as the field render it, the neural view of the scene camera, and below them three
+    frames of the film."""
+    summary = read_summary(folder)
+    assert summary is not None
+    capture = folder / summary["capture"]
+    encode = encoding_of(load_view_transform(capture / FILE_NAME))
+    view = load_dataset(capture).test[0]
+    field = load_run(folder / summary["run"], summary["device"]).trainer.renderer().render(view.camera)
+    neural = np.load(folder / NEURAL_VIEW, allow_pickle=False)
+    views = [_to_image(_picture_of(view.color), encode), _to_image(field, encode)]
+    views.append(_to_image(_picture_of(neural), encode))
+    frames = [folder / file for file in summary["frames"]]
+    chosen = [frames[index * len(frames) // 3] for index in range(3)]
+    words = f"{summary['name']}: held-out view by Cycles, by the field; the scene camera's neural view; frames below"
+    return Shown(words, [_crop(image) for image in views], [_crop(Image.open(file)) for file in chosen])
+
+
+def compose(scenes: list[Shown]) -> Image.Image:
+    """All scenes, one below the other."""
+    widths, height = [1], GAP
+    for scene in scenes:
+        for row in (scene.views, scene.frames):
+            widths.append(sum(image.width + GAP for image in row) + GAP)
+            height += max(image.height for image in row) + GAP
+        height += LABEL
+    sheet = Image.new("RGB", (max(widths), height), PAPER)
+    draw, font, y = ImageDraw.Draw(sheet), ImageFont.load_default(13), GAP
+    for scene in scenes:
+        draw.text((GAP, y), scene.label, INK, font)
+        y += LABEL
+        for row in (scene.views, scene.frames):
+            x = GAP
+            for image in row:
+                sheet.paste(image, (x, y), image)
+                x += image.width + GAP
+            y += max(image.height for image in row) + GAP
+    return sheet
+
+
+def _picture_of(color: np.ndarray) -> Picture:
+    """Premultiplied scene-linear ``color`` [H, W, 4] as a picture; its depth is of no interest."""
+    height, width = color.shape[:2]
+    return Picture(torch.from_numpy(color.astype(np.float32)), torch.full((height, width), torch.inf), "linear")
+
+
+def _to_image(picture: Picture, encode: Encoding) -> Image.Image:
+    return Image.fromarray(picture.to_bytes(None, encode), "RGBA")
+
+
+def _crop(image: Image.Image) -> Image.Image:
+    width, height = min(image.width, LARGEST), min(image.height, LARGEST)
+    x, y = (image.width - width) // 2, (image.height - height) // 2
+    return image.convert("RGBA").crop((x, y, x + width, y + height))

@@ -1,0 +1,82 @@
+"""Objects that make the bounds many times larger than all the rest: a sky, a ground, something forgotten far away. No
+Blender."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from engine.link.geometry import Bounds
+
+from .checks import list_names
+from .plan_warnings import PlanWarning, leave_out, select
+from .rigs import box_corners
+from .surroundings import Surroundings
+
+_TIMES = 10.0  # as large as the rest, from which on it is told
+_MOST = 6  # objects that are told of
+
+
+def check_size(surroundings: Surroundings, bounds: Bounds, width: int) -> Iterator[PlanWarning]:
+    """A warning of objects that dwarf the rest of what is inside ``bounds``, in pictures ``width`` pixels across."""
+    boxes = _boxes_within(surroundings, bounds)
+    if len(boxes) < 2:
+        return
+    names = _by_reach(boxes)
+    sizes = [_size_around([boxes[name] for name in names[count:]]) for count in range(min(_MOST, len(names) - 1) + 1)]
+    sizes = [max(size, 1e-9) for size in sizes]
+    steps = [former / later for former, later in itertools.pairwise(sizes)]
+    count = 1 + max(range(len(steps)), key=lambda index: steps[index])  # where most is gained
+    rest = sizes[count]
+    if sizes[0] <= _TIMES * rest:
+        return
+    giants = names[:count]
+    times = sizes[0] / rest
+    verb = "makes" if len(giants) == 1 else "make"
+    words = (
+        f"{list_names(giants)} {verb} what is captured {sizes[0]:.4g} m large, {times:.0f} times as large as the rest "
+        f"({rest:.3g} m, about {_pixels(width / times)} of {width}): leave {'it' if len(giants) == 1 else 'them'} out, "
+        "or select the rest and use Fit to Selected"
+    )
+    yield PlanWarning(words, (leave_out(giants, fit=True), select(names[count:])))
+
+
+def _boxes_within(surroundings: Surroundings, bounds: Bounds) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The corners of the box around each object's part of ``bounds``, by name."""
+    boxes: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for geometry in surroundings.geometry.values():
+        if len(geometry.points) == 0:
+            continue
+        corners = box_corners(geometry.points.min(axis=0), geometry.points.max(axis=0))
+        for matrix, owner in zip(geometry.matrices, geometry.owners, strict=True):
+            world = corners @ matrix[:3, :3].T + matrix[:3, 3]
+            low = np.maximum(world.min(axis=0), bounds.minimum)
+            high = np.minimum(world.max(axis=0), bounds.maximum)
+            if (low <= high).all():
+                former = boxes.get(owner, (low, high))
+                boxes[owner] = np.minimum(low, former[0]), np.maximum(high, former[1])
+    return boxes
+
+
+def _by_reach(boxes: dict[str, tuple[np.ndarray, np.ndarray]]) -> list[str]:
+    """The objects' names, those first that reach farthest from where most of them are."""
+    middle = np.median([(low + high) / 2 for low, high in boxes.values()], axis=0)
+
+    def reach(name: str) -> float:
+        low, high = boxes[name]
+        return float(np.linalg.norm(np.maximum(np.abs(low - middle), np.abs(high - middle))))
+
+    return sorted(boxes, key=lambda name: (-reach(name), name))
+
+
+def _size_around(boxes: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    """The longest side of the box around ``boxes``."""
+    low = np.min([low for low, _ in boxes], axis=0)
+    high = np.max([high for _, high in boxes], axis=0)
+    return float((high - low).max())
+
+
+def _pixels(number: float) -> str:
+    return "1 pixel" if number < 1.5 else f"{number:.0f} pixels"

@@ -1,0 +1,1 @@
+"""The layouts: each says where the cameras of a capture stand. ``table`` lists them."""

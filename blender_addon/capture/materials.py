@@ -1,0 +1,106 @@
+"""Materials that a radiance field has trouble with, found by their nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import bpy
+
+Trouble = Literal["glass", "mirror", "light"]
+
+_CLEAR = 0.2  # roughness below which one sees through glass
+_MIRRORING = 0.1  # roughness below which metal shows pictures
+_GLOWING = {"ShaderNodeVolumePrincipled", "ShaderNodeScript"}  # perhaps
+_BRIGHT = 2.0  # times as bright as white
+
+
+def gives_light(material: bpy.types.Material) -> bool:
+    """Whether ``material`` may light others, be it ever so little."""
+    tree = material.node_tree
+    output = None if tree is None else _output_of(tree)
+    if output is None:
+        return False
+    for node in (node for name in ("Surface", "Volume") for node in surface_nodes(output.inputs[name])):
+        kind = node.bl_idname
+        if kind == "ShaderNodeBsdfPrincipled" and _value(node, "Emission Strength", 1.0) > 0.0:
+            if _brightness(node, "Emission Color") > 0.0:
+                return True
+        elif kind == "ShaderNodeEmission":
+            if _value(node, "Strength", 1.0) > 0.0 and _brightness(node, "Color") > 0.0:
+                return True
+        elif kind in _GLOWING:
+            return True
+    return False
+
+
+def troubles_of(material: bpy.types.Material) -> dict[Trouble, float]:
+    """What is difficult about ``material``: clear glass and mirrors with their roughness, light that it gives with how
+    many times as bright as white it is."""
+    found: dict[Trouble, float] = {}
+    tree = material.node_tree
+    if tree is None:
+        return found
+    output = _output_of(tree)
+    if output is None:
+        return found
+    for node in surface_nodes(output.inputs["Surface"]):
+        kind = node.bl_idname
+        if kind == "ShaderNodeBsdfPrincipled":
+            roughness = _value(node, "Roughness", 1.0)
+            if _value(node, "Transmission Weight") > 0.5 and roughness < _CLEAR:
+                found["glass"] = roughness
+            elif _value(node, "Metallic") > 0.8 and roughness < _MIRRORING:
+                found["mirror"] = roughness
+            _add_light(found, _value(node, "Emission Strength") * _brightness(node, "Emission Color"))
+        elif kind in {"ShaderNodeBsdfGlass", "ShaderNodeBsdfRefraction"} and _value(node, "Roughness") < _CLEAR:
+            found["glass"] = _value(node, "Roughness")
+        elif kind in {"ShaderNodeBsdfGlossy", "ShaderNodeBsdfAnisotropic"} and _value(node, "Roughness") < _MIRRORING:
+            found["mirror"] = _value(node, "Roughness")
+        elif kind == "ShaderNodeEmission":
+            _add_light(found, _value(node, "Strength") * _brightness(node, "Color"))
+    return found
+
+
+def _add_light(found: dict[Trouble, float], brightness: float) -> None:
+    if brightness > _BRIGHT:
+        found["light"] = max(found.get("light", 0.0), brightness)
+
+
+def _output_of(tree: bpy.types.NodeTree) -> bpy.types.Node | None:
+    return tree.get_output_node("ALL") or tree.get_output_node("CYCLES") or tree.get_output_node("EEVEE")
+
+
+def surface_nodes(socket: bpy.types.NodeSocket) -> Iterator[bpy.types.Node]:
+    """The nodes whose shaders come in through ``socket``, of groups those within."""
+    return _nodes_behind(socket, set())
+
+
+def _nodes_behind(socket: bpy.types.NodeSocket, seen: set[str]) -> Iterator[bpy.types.Node]:
+    """The nodes whose shaders come in through ``socket``."""
+    for link in socket.links:
+        node = link.from_node
+        if node.name in seen:
+            continue
+        seen.add(node.name)
+        yield node
+        if node.bl_idname == "ShaderNodeGroup" and node.node_tree is not None:
+            inner = next((each for each in node.node_tree.nodes if each.bl_idname == "NodeGroupOutput"), None)
+            for each in inner.inputs if inner is not None else ():
+                yield from _nodes_behind(each, set())
+        for each in node.inputs:
+            if each.type == "SHADER":
+                yield from _nodes_behind(each, seen)
+
+
+def _value(node: bpy.types.Node, name: str, linked: float = 0.0) -> float:
+    """An input of a node, ``linked`` where something is linked to it."""
+    socket = node.inputs.get(name)
+    if socket is None:
+        return 0.0
+    return linked if socket.is_linked else float(socket.default_value)
+
+
+def _brightness(node: bpy.types.Node, name: str) -> float:
+    socket = node.inputs[name]
+    return 1.0 if socket.is_linked else max(socket.default_value[:3])

@@ -1,0 +1,109 @@
+"""What of a scene's own renders is not in captures: settings that are passed over, view layers, what has no surface."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import bpy
+
+from ..baked import is_baked_composite, is_baked_strip
+from .sight import Sight, shown_names
+
+# Nodes of a compositor that leave pictures as they are.
+_PLAIN_NODES = {"CompositorNodeRLayers", "CompositorNodeComposite", "CompositorNodeViewer", "NodeGroupOutput"}
+_PLAIN_NODES |= {"NodeGroupInput", "NodeReroute", "NodeFrame", "CompositorNodeOutputFile", "CompositorNodeSplitViewer"}
+_PICTURES = {"ShaderNodeTexEnvironment", "ShaderNodeTexImage", "ShaderNodeTexSky"}
+
+
+@dataclasses.dataclass(frozen=True)
+class OtherLayers:
+    """The view layers that render besides the one that is captured. ``objects``: what they alone show;
+    ``collections``: in which that is, of those that the captured one excludes."""
+
+    layers: tuple[str, ...]
+    objects: tuple[str, ...]
+    collections: tuple[str, ...]
+
+
+def passed_over(scene: bpy.types.Scene) -> list[str]:
+    """Settings that change the scene's renders and not its captures, in Blender's words."""
+    found = []
+    render = scene.render
+    if count := _count_compositing(scene):
+        found.append(f"Compositing ({_count(count, 'node')})")
+    strips = scene.sequence_editor.strips if render.use_sequencer and scene.sequence_editor is not None else ()
+    if count := sum(not is_baked_strip(strip) for strip in strips):
+        found.append(f"Sequencer ({_count(count, 'strip')})")
+    if render.use_freestyle:
+        found.append("Freestyle")
+    if render.use_multiview:
+        found.append(f"Stereoscopy ({_count(sum(view.use for view in render.views), 'view')})")
+    if render.use_border:
+        found.append("Render Region")
+    if render.use_stamp:
+        found.append("Burn Into Image")
+    if not render.film_transparent and (picture := _world_picture(scene.world)):
+        found.append(f"World ({picture} behind everything)")
+    return found
+
+
+def other_layers(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> OtherLayers:
+    """The view layers that are rendered with ``view_layer``, which alone is captured."""
+    others = [layer for layer in scene.view_layers if layer.use and layer != view_layer]
+    if not others:
+        return OtherLayers((), (), ())
+    captured = shown_names(view_layer)
+    missing = {obj.name for layer in others for obj in layer.objects if not obj.hide_render}
+    missing &= {name for layer in others for name in shown_names(layer)} - captured
+    objects = sorted(missing)
+    excluded = [layer.collection for layer in _excluded(view_layer.layer_collection)]
+    holders = [each.name for each in excluded if missing & {obj.name for obj in each.all_objects}]
+    return OtherLayers(tuple(layer.name for layer in others), tuple(objects), tuple(holders))
+
+
+def unseen_objects(view_layer: bpy.types.ViewLayer) -> dict[str, list[str]]:
+    """Names of objects that are rendered but not seen as themselves, by what is in the pictures instead: "shadows", a
+    "hole", "light"."""
+    sight, shown = Sight(view_layer), shown_names(view_layer)
+    found: dict[str, list[str]] = {}
+    for obj in view_layer.objects:
+        has_surface = obj.type not in {"CAMERA", "LIGHT"} and (
+            obj.data is not None or obj.instance_type == "COLLECTION"
+        )
+        if not has_surface or obj.name not in shown or obj.hide_render:
+            continue
+        if instead := sight.what_is_seen_instead(obj):
+            found.setdefault(instead, []).append(obj.name)
+    return {instead: sorted(names) for instead, names in found.items()}
+
+
+def _excluded(layer: bpy.types.LayerCollection) -> list[bpy.types.LayerCollection]:
+    """The topmost excluded collections below ``layer``."""
+    found = []
+    for child in layer.children:
+        found += [child] if child.exclude else _excluded(child)
+    return found
+
+
+def _count_compositing(scene: bpy.types.Scene) -> int:
+    if not scene.render.use_compositing:
+        return 0
+    if hasattr(scene, "compositing_node_group"):
+        tree = scene.compositing_node_group
+    else:
+        tree = scene.node_tree if scene.use_nodes else None
+    nodes = () if tree is None else tree.nodes
+    return sum(node.bl_idname not in _PLAIN_NODES and not node.mute and not is_baked_composite(node) for node in nodes)
+
+
+def _world_picture(world: bpy.types.World | None) -> str:
+    """What the world shows besides a colour, in a word."""
+    tree = None if world is None else world.node_tree
+    kinds = set() if tree is None else {link.from_node.bl_idname for link in tree.links}
+    if "ShaderNodeTexSky" in kinds:
+        return "its sky"
+    return "its picture" if kinds & _PICTURES else ""
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,69 @@
+"""Warnings of what a capture can't show, or a field can't learn, whatever its cameras: told from a scene's facts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.link.geometry import Bounds
+
+from .checks import list_names
+from .layouts.table import LAYOUTS
+from .plan import Pose
+from .plan_warnings import WITH_CYCLES, WITHOUT_DEPTH, PlanWarning, leave_out, select, use_layout
+from .scene_facts import Difficult, SceneFacts
+
+_STANDING = 0.01  # of the bounds' radius between all views: they are at one place
+
+
+def check_scene(facts: SceneFacts) -> list[PlanWarning]:
+    """Warnings of movement, of materials, and of what the render engine can't do."""
+    warnings = []
+    if facts.moving:
+        moving = f"{list_names(facts.moving)} {'moves' if len(facts.moving) == 1 else 'move'}"
+        if facts.layout.is_animated:
+            words = f"{moving} while the camera does: a field is one moment, so what moves is smeared"
+            warnings.append(PlanWarning(words, (use_layout(LAYOUTS["HEMISPHERE"]), leave_out(facts.moving))))
+        else:
+            words = f"{moving}: only frame {facts.frame} is captured, go to another to capture that"
+            warnings.append(PlanWarning(words, (leave_out(facts.moving), select(facts.moving))))
+    if facts.use_depth and (glass := facts.difficult.get("glass")):
+        words = f"Clear glass: {_list(glass)}. Depth ends at it, which spoils what is behind; without, all takes longer"
+        warnings.append(PlanWarning(words, (WITHOUT_DEPTH, select(_objects(glass)))))
+    if facts.use_depth and (mirrors := facts.difficult.get("mirror")):
+        words = f"Mirrors: {_list(mirrors)}. Depth ends at them, which spoils what they show; without, all takes longer"
+        warnings.append(PlanWarning(words, (WITHOUT_DEPTH, select(_objects(mirrors)))))
+    if lights := facts.difficult.get("light"):
+        bright = ", ".join(f"{light.material} ({light.amount:.0f} x white)" for light in lights[:4])
+        words = f"Materials that give light: {bright}. Their edges come out soft; left out, they still light the rest"
+        warnings.append(PlanWarning(words, (leave_out(_objects(lights)), select(_objects(lights)))))
+    if facts.collection is not None and "EEVEE" in facts.engine:
+        words = (
+            f"EEVEE cuts out what is not in {facts.collection}, also where it stands before something; Cycles does not"
+        )
+        warnings.append(PlanWarning(words, (WITH_CYCLES,)))
+    elif facts.collection is not None and facts.engine != "CYCLES":
+        words = f"This engine renders {facts.collection} alone, without light or shadows from the rest; Cycles has them"
+        warnings.append(PlanWarning(words, (WITH_CYCLES,)))
+    return warnings
+
+
+def check_animation(poses: list[Pose], bounds: Bounds | None, facts: SceneFacts) -> list[PlanWarning]:
+    """A warning if all views of an animation are taken from one place."""
+    if not facts.layout.is_animated or len(poses) < 2:
+        return []
+    positions = np.array([pose.camera_to_world[:3, 3] for pose in poses])
+    moved = float(np.linalg.norm(positions.max(axis=0) - positions.min(axis=0)))
+    radius = 1.0 if bounds is None else bounds.radius
+    if moved > _STANDING * radius:
+        return []
+    words = f"All {len(poses)} views are taken from one place ({moved:.2f} m apart at most): nothing shows depth"
+    is_inside = bounds is not None and ((positions[0] > bounds.minimum) & (positions[0] < bounds.maximum)).all()
+    return [PlanWarning(words, (use_layout(LAYOUTS["INSIDE" if is_inside else "HEMISPHERE"]),))]
+
+
+def _list(difficult: list[Difficult]) -> str:
+    return list_names([each.material for each in difficult])
+
+
+def _objects(difficult: list[Difficult]) -> list[str]:
+    return sorted({name for each in difficult for name in each.objects})

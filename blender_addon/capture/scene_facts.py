@@ -1,0 +1,127 @@
+"""What the checks of a plan need to know of a scene besides its surfaces, gathered a little at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Sequence
+
+import bpy
+import numpy as np
+
+from .cameras import capture_size
+from .drawn_engines import find_blended_materials
+from .errors import CaptureError
+from .layouts.layout import Layout, OwnLayout
+from .layouts.table import layout_of
+from .lights import Lighting, lighting_of
+from .materials import Trouble, troubles_of
+from .movement import Movement
+from .passed_over import OtherLayers, other_layers, passed_over, unseen_objects
+from .plan import fault, planned_views
+from .surroundings import Surroundings
+
+
+def settings_checked(scene: bpy.types.Scene) -> tuple[object, ...]:
+    """The settings of ``scene``, besides Hashlight's own, that what is wrong with a plan depends on."""
+    render = scene.render
+    return (
+        *(scene.frame_current, scene.frame_start, scene.frame_end),
+        *(None if scene.camera is None else scene.camera.name, render.engine),
+        *(render.resolution_x, render.resolution_y, render.resolution_percentage),
+        *(render.pixel_aspect_x, render.pixel_aspect_y),
+        *(render.use_motion_blur, render.use_simplify, *passed_over(scene)),
+        *((layer.name, layer.use) for layer in scene.view_layers),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Difficult:
+    """A material that is difficult to learn: how much so, and the objects that have it."""
+
+    material: str
+    amount: float
+    objects: tuple[str, ...]
+
+
+class SceneFacts:
+    """Facts of ``scene`` and of what ``surroundings`` holds, whole once ``gather`` has returned True.
+
+    ``unseen``: names of objects that ``surroundings`` has not as renders show them.
+    """
+
+    def __init__(
+        self,
+        scene: bpy.types.Scene,
+        view_layer: bpy.types.ViewLayer,
+        surroundings: Surroundings,
+        unseen: Sequence[str] = (),
+    ) -> None:
+        settings = scene.hashlight.capture
+        self.unseen = unseen
+        self.view_layer: str = view_layer.name
+        self.layout: Layout = layout_of(scene)
+        self.fault = fault(scene)
+        self.frame = scene.frame_current
+        self.engine: str = scene.render.engine
+        self.use_depth: bool = settings.use_depth
+        self.collection: str | None = None if settings.collection is None else settings.collection.name
+        # The scene camera's place [3].
+        self.eye = None if scene.camera is None else np.array(scene.camera.matrix_world.translation)
+        self.width = capture_size(scene)[0]
+        self.left_out = self.layout.left_out(scene) if isinstance(self.layout, OwnLayout) else []
+        self.passed_over = passed_over(scene)
+        self.has_motion_blur: bool = scene.render.use_motion_blur
+        self.out_of_focus = _cameras_with_focus(scene) if isinstance(self.layout, OwnLayout) else []
+        self.lighting = Lighting(False, ())
+        self.other_layers = OtherLayers((), (), ())
+        self.instead: dict[str, list[str]] = {}
+        self.blended: list[str] = []
+        self.moving: list[str] = []
+        self.difficult: dict[Trouble, list[Difficult]] = {}
+        self._scene = scene.name
+        self._looks = [self._look_at_light, self._look_at_layers, self._look_at_objects, self._look_at_materials]
+        self._movement = Movement(scene)
+        self._objects = sorted(surroundings.owners)
+        self._materials = sorted(surroundings.materials.items())
+
+    def gather(self, seconds: float) -> bool:
+        """Go on for about ``seconds``; whether that was all."""
+        deadline = time.perf_counter() + seconds
+        while self._looks or self._objects or self._materials:
+            if self._looks:
+                scene = bpy.data.scenes[self._scene]
+                self._looks.pop()(scene, scene.view_layers[self.view_layer])
+            elif self._objects:
+                obj = bpy.data.objects.get(self._objects.pop())
+                if obj is not None and self._movement.moves(obj):
+                    self.moving.insert(0, obj.name)
+            else:
+                name, owners = self._materials.pop()
+                material = bpy.data.materials.get(name)
+                for trouble, amount in (troubles_of(material) if material is not None else {}).items():
+                    self.difficult.setdefault(trouble, []).insert(0, Difficult(name, amount, tuple(sorted(owners))))
+            if time.perf_counter() > deadline:
+                break
+        return not (self._looks or self._objects or self._materials)
+
+    def _look_at_light(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
+        self.lighting = lighting_of(scene, view_layer)
+
+    def _look_at_layers(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
+        self.other_layers = other_layers(scene, view_layer)
+
+    def _look_at_objects(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
+        self.instead = unseen_objects(view_layer)
+
+    def _look_at_materials(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
+        self.blended = find_blended_materials(scene)
+
+
+def _cameras_with_focus(scene: bpy.types.Scene) -> list[str]:
+    """The cameras of the plan that have depth of field."""
+    with contextlib.suppress(CaptureError):
+        cameras = sorted({view.camera for view in planned_views(scene)})
+        return [name for name in cameras if bpy.data.objects[name].data.dof.use_dof]
+    return []

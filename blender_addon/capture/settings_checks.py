@@ -1,0 +1,110 @@
+"""Warnings of what a scene's own renders have and captures pass over, or what keeps captures from teaching anything:
+told from its settings, before anything is rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .checks import list_names
+from .plan_warnings import (
+    ADD_SUN,
+    PLAN,
+    WITHOUT_BLUR,
+    PlanWarning,
+    include_collections,
+    leave_out,
+    link_cameras,
+    select,
+)
+from .scene_facts import SceneFacts
+
+
+def check_settings(facts: SceneFacts) -> list[PlanWarning]:
+    """Warnings of settings, lights, view layers and cameras."""
+    return [*_check_light(facts), *_check_cameras(facts), *_check_passed_over(facts), *_check_unseen(facts)]
+
+
+def _check_light(facts: SceneFacts) -> Iterator[PlanWarning]:
+    if facts.lighting.is_dark:
+        hidden = facts.lighting.hidden
+        words = "Nothing gives light in renders, no lamp, no world and no material: all views will be black"
+        if hidden:
+            words += (
+                f". {_count(hidden, 'lamp')} {_is(hidden)} hidden from renders or without power: {list_names(hidden)}"
+            )
+        yield PlanWarning(words, (ADD_SUN, *([select(hidden)] if hidden else [])))
+    if facts.has_motion_blur:
+        yield PlanWarning("Motion blur is on: the field learns the blur as if it were there", (WITHOUT_BLUR,))
+    if blurred := facts.out_of_focus:
+        words = (
+            f"Depth of field is on in {_count(blurred, 'camera')} ({list_names(blurred)}): views that disagree in focus"
+        )
+        yield PlanWarning(f"{words} train badly, turn it off there", (select(blurred),))
+    if facts.use_depth and (blended := facts.blended):
+        yield PlanWarning(
+            f"EEVEE gives the depth of what is behind blended materials, so the field loses {len(blended)} of them "
+            f"({list_names(blended)}): set their Render Method to Dithered"
+        )
+
+
+def _check_cameras(facts: SceneFacts) -> Iterator[PlanWarning]:
+    if unfit := [each for each in facts.left_out if each.kind]:
+        names = list_names([f"{each.camera} ({each.kind})" for each in unfit])
+        if facts.layout.is_animated:
+            words = f"{_number(sum(each.views for each in unfit), 'frame')} left out, seen through {names}"
+        else:
+            words = f"{_number(len(unfit), 'camera')} left out: {names}"
+        words += ". Only perspective cameras can be captured: set Type to Perspective to have them captured, too"
+        yield PlanWarning(words, (select([each.camera for each in unfit]),))
+    if elsewhere := [each for each in facts.left_out if not each.kind]:
+        names = list_names([f"{each.camera} ({each.scene})" for each in elsewhere])
+        words = (
+            f"{_number(len(elsewhere), 'camera')} in other scenes only, and not captured: {names}. Link them to this "
+        )
+        yield PlanWarning(f"{words}scene to have them captured, too", (link_cameras([e.camera for e in elsewhere]),))
+
+
+def _check_passed_over(facts: SceneFacts) -> Iterator[PlanWarning]:
+    others = facts.other_layers
+    if others.layers:
+        layers = f"{_count(others.layers, 'view layer')} {'renders' if len(others.layers) == 1 else 'render'}, too"
+        words = f"{layers} ({list_names(others.layers)}), but only {facts.view_layer} is captured"
+        if others.objects:
+            words += f", without {_count(others.objects, 'object')}: {list_names(others.objects)}. Show them in it"
+        else:
+            words += ". It shows all that the others do"
+        cures = (include_collections(others.collections),) if others.collections else ()
+        yield PlanWarning(words, cures)
+    if passed := facts.passed_over:
+        words = f"{_count(passed, 'setting')} of the scene's renders {_is(passed)} not in captures: {', '.join(passed)}"
+        yield PlanWarning(f"{words}. Have them on what is rendered from the field")
+
+
+def _check_unseen(facts: SceneFacts) -> Iterator[PlanWarning]:
+    if catchers := facts.instead.get("shadows"):
+        words = (
+            f"{_count(catchers, 'shadow catcher')} ({list_names(catchers)}): their shadows are in the pictures, but no "
+        )
+        yield PlanWarning(
+            f"{words}surface that a field could learn them on. Leave them out, or turn Shadow Catcher off",
+            (leave_out(catchers), select(catchers)),
+        )
+    if holes := facts.instead.get("hole"):
+        words = f"{_count(holes, 'holdout')} ({list_names(holes)}): where they hide something, a field learns that "
+        yield PlanWarning(f"{words}nothing is there. Hide them from renders", (select(holes),))
+    if unseen := facts.unseen:
+        look = "looks" if len(unseen) == 1 else "look"
+        words = f"{_count(unseen, 'object')} {look} otherwise in renders than in the viewport: {list_names(unseen)}"
+        yield PlanWarning(f"{words}. Plan Cameras looks at what renders show", (PLAN,))
+
+
+def _count(names: list[str] | tuple[str, ...], what: str) -> str:
+    return f"{len(names)} {what}" if len(names) == 1 else f"{len(names)} {what}s"
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number} {what} is" if number == 1 else f"{number} {what}s are"
+
+
+def _is(names: list[str] | tuple[str, ...]) -> str:
+    return "is" if len(names) == 1 else "are"

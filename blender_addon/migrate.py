@@ -1,0 +1,96 @@
+"""Brings the settings of scenes that an older version saved to the form that they have now, version by version.
+
+``scene.hashlight.version`` says which form they have; 0 is that of all versions before there was such a number. When
+settings change their name or meaning, add a step, which is given a scene in the form before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import bpy
+
+from . import app_handlers
+from .capture.bounds import bounds_object
+from .preview.plane import show_in_renders
+
+CLASSES = ()
+
+
+def migrate(scene: bpy.types.Scene) -> None:
+    """Take ``scene`` through all steps that it has not taken yet. A scene of a newer version is left as it is."""
+    settings = scene.hashlight
+    for version, step in _STEPS:
+        if settings.version < version:
+            step(settings)
+            settings.version = version
+
+
+def _forget_findings(settings: bpy.types.PropertyGroup) -> None:
+    """1: what a capture found says where to capture another plan. That was another folder, and is another take now."""
+    settings.capture.property_unset("capture_warnings")
+
+
+def _keep_chosen_size(settings: bpy.types.PropertyGroup) -> None:
+    """2: frames can follow the captures' size. A size that was set before there was that choice is a chosen one."""
+    bake = settings.bake
+    is_set = bake.is_property_set("resolution_x") or bake.is_property_set("resolution_y")
+    if is_set and not bake.is_property_set("use_capture_size"):
+        bake.use_capture_size = False
+
+
+def _hide_planes(settings: bpy.types.PropertyGroup) -> None:
+    """3: renders show the planes where the settings say so. Before there was that choice, they always did."""
+    if not settings.preview.show_in_renders:
+        show_in_renders(settings.id_data, False)
+
+
+def _keep_samples(settings: bpy.types.PropertyGroup) -> None:
+    """4: captures are fast where nothing else was chosen. A plan from before that choice keeps the scene's samples."""
+    capture = settings.capture
+    if bounds_object(settings.id_data) is not None and not capture.is_property_set("use_fast_capture"):
+        capture.use_fast_capture = False
+
+
+_STEPS: tuple[tuple[int, Callable[[bpy.types.PropertyGroup], None]], ...] = (
+    (1, _forget_findings),
+    (2, _keep_chosen_size),
+    (3, _hide_planes),
+    (4, _keep_samples),
+)
+VERSION = _STEPS[-1][0]
+
+
+def _migrate_all(*_: object) -> None:
+    for scene in getattr(bpy.data, "scenes", ()):  # while Blender starts there are none yet; a file is loaded then
+        migrate(scene)
+
+
+def _migrate_appended(imported: bpy.types.BlendImportContext, *_: object) -> None:
+    for item in imported.import_items:
+        if isinstance(item.id, bpy.types.Scene):
+            migrate(item.id)
+
+
+def _number_new(*_: object) -> None:
+    """Scenes that have no number although all that were loaded have one are new, and have the present form."""
+    for scene in bpy.data.scenes:
+        scene.hashlight.version = scene.hashlight.version or VERSION
+
+
+_HANDLERS = (
+    (bpy.app.handlers.load_post, _migrate_all),
+    (bpy.app.handlers.blend_import_post, _migrate_appended),
+    (bpy.app.handlers.save_pre, _number_new),
+)
+
+
+def register() -> None:
+    """See to the scenes that are there, to those that are loaded or appended, and to new ones before they are saved."""
+    _migrate_all()
+    app_handlers.add(_HANDLERS)
+
+
+def unregister() -> None:
+    """Undo ``register``."""
+    app_handlers.remove(_HANDLERS)

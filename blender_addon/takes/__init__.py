@@ -1,0 +1,1 @@
+"""Takes: several captures of one scene, each with its run and bakes."""

@@ -1,0 +1,171 @@
+"""A change to the files of a take that an engine may hold open.
+
+Such an engine is first told to rest, which has it save the run: later it would write the folder anew. The pump waits
+for that; then the change itself takes a moment.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from .. import app_handlers
+from ..folder_lock import FolderLock
+from ..folders import session_folder
+from ..layout import redraw_sidebars
+from ..session import registry
+from ..session.engine_session import EngineSession
+from ..training import run
+from ..transfer import run_files
+from ..transfer.deliveries import is_remote
+from .take_folders import Take, TakeError, folder_of
+
+_PATIENCE = 60.0  # seconds for the engine to save, and for the run to be fetched from one elsewhere
+
+
+@dataclass
+class _Change:
+    """``work`` is called when the run is at rest, and returns what became of it in words; ``then`` follows. ``engine``:
+    the one that holds the run open; it is given until ``deadline`` to save that. ``is_fetched``: whether the run was
+    asked for, where the engine is elsewhere."""
+
+    take: Take
+    folder: Path
+    work: Callable[[], str]
+    then: Callable[[], None]
+    lock: FolderLock
+    engine: EngineSession | None = None
+    deadline: float = 0.0
+    is_fetched: bool = False
+
+
+_current: _Change | None = None
+_words = ""  # what became of the last one
+_failure = ""  # why all stayed as it was
+
+
+def is_under_way() -> bool:
+    """Whether one waits for its engine."""
+    return _current is not None
+
+
+def describe() -> str:
+    """How the one under way stands, or what became of the last, in words; "" when there was none."""
+    return f"Saving the run of {_current.take.name} first" if _current is not None else _failure or _words
+
+
+def forget() -> None:
+    """What became of the last one is old news."""
+    global _words, _failure
+    _words = _failure = ""
+
+
+def begin(scene: bpy.types.Scene, take: Take, work: Callable[[], str], then: Callable[[], None]) -> None:
+    """Have ``work`` change files of ``take`` once no engine will write its run any more, which by then is not open;
+    ``then`` follows. Pumping sees it through; without a window it is waited for.
+
+    Raises TakeError, FolderError and, where there is nothing to wait for, what ``work`` and ``then`` raise.
+    """
+    global _current
+    if is_under_way():
+        raise TakeError("Another take is being changed")
+    if run_files.is_fetching():
+        raise TakeError("A run is being fetched from the engine: wait for its end")
+    session = session_folder(scene)
+    forget()
+    change = _Change(take, folder_of(session, take.key), work, then, FolderLock(session))
+    engine = registry.current()
+    if engine is not None and run.open_capture() == change.folder / "capture":
+        engine.pause()
+        change.engine, change.deadline = engine, time.monotonic() + _PATIENCE
+    if change.engine is None or (_is_at_rest(change.engine) and not is_remote(change.engine)):
+        _finish(change)
+        return
+    _current = change
+    registry.poll_while(_watch)
+    if bpy.app.background:
+        while is_under_way():
+            registry.pump()
+            time.sleep(0.01)
+        if _failure:
+            raise TakeError(_failure)
+
+
+def _is_at_rest(engine: EngineSession) -> bool:
+    """Whether the run that is open is on disk as it is, and stays so."""
+    status = engine.progress_made
+    if engine.phase in ("stopping", "stopped", "lost"):
+        return engine.is_gone
+    if engine.run is None:
+        return not engine.wants_run  # else it is being opened
+    if status is None or status.step == 0:
+        return status is not None and status.state != "training"  # its first step is saved
+    saved = engine.run.step if engine.snapshot is None else engine.snapshot.step
+    return status.state in ("paused", "finished") and status.step == saved
+
+
+def _watch() -> bool:
+    """Called by the pump. Returns whether to be called again."""
+    change = _current
+    if change is None or change.engine is None:
+        return False
+    engine = change.engine
+    if time.monotonic() > change.deadline:
+        why = engine.trouble.message if engine.trouble is not None else "save a snapshot first"
+        _fail(f"{change.take.name} stays as it is, for the engine has not saved its run: {why}")
+        return False
+    if not _is_at_rest(engine) or run_files.is_fetching():
+        return True
+    if engine.phase == "ready" and engine.run is not None and is_remote(engine) and not change.is_fetched:
+        change.is_fetched = True
+        run_files.save_snapshot(engine, change.folder / "run")
+        return True
+    try:
+        _finish(change)
+    except (ValueError, RuntimeError) as error:
+        _fail(str(error).removeprefix("Error: ").strip())
+    return False
+
+
+def _finish(change: _Change) -> None:
+    global _current, _words
+    _current = None
+    try:
+        run.leave(change.folder / "capture")
+        _words = change.work()
+    finally:
+        change.lock.release()
+    change.then()
+
+
+def _fail(words: str) -> None:
+    global _current, _failure
+    change, _current = _current, None
+    _failure = words
+    if change is not None:
+        change.lock.release()
+    if not bpy.app.background:
+        redraw_sidebars()
+
+
+def _before_load(*_: object) -> None:
+    _fail("")
+    forget()
+
+
+_HANDLERS = ((bpy.app.handlers.load_pre, _before_load),)
+
+
+def register() -> None:
+    """Give up what is under way when another file is loaded."""
+    app_handlers.add(_HANDLERS)
+
+
+def unregister() -> None:
+    """Undo ``register``."""
+    app_handlers.remove(_HANDLERS)
+    _before_load()

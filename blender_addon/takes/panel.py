@@ -1,0 +1,83 @@
+"""The list of takes."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..folders import session_folder
+from ..layout import SidebarPanel, draw_words
+from . import changing, listing, switching
+from .bin import BIN
+from .usage import TakeUsage, describe_bytes
+
+
+class HASHLIGHT_UL_takes(bpy.types.UIList):
+    """A take a row: its name, how many views it has, their score and what they take on disk."""
+
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: bpy.types.AnyType,
+        item: bpy.types.AnyType,
+        icon: int,
+        active_data: bpy.types.AnyType,
+        active_property: str,
+        index: int = 0,
+        flt_flag: int = 0,
+    ) -> None:
+        split = layout.split(factor=0.4)
+        split.prop(item, "name", text="", emboss=False)
+        row = split.row()
+        row.alignment = "RIGHT"
+        row.label(text=f"{item.views} views" if item.views else "empty")
+        if item.score:
+            row.label(text=item.score)
+        row.label(text=item.size)
+
+
+class HASHLIGHT_PT_takes(SidebarPanel, bpy.types.Panel):
+    bl_label = "Takes"
+    bl_order = 0
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        refusal = switching.find_refusal()
+        usage = listing.known_usage(context.scene)
+        if usage is None:
+            layout.label(text="Counting…", icon="TIME")
+            return
+        row = layout.row()
+        row.enabled = not (refusal or changing.is_under_way())
+        manager = context.window_manager
+        row.template_list("HASHLIGHT_UL_takes", "", manager, "hashlight_takes", manager, "hashlight_take_index", rows=3)
+        column = row.column(align=True)
+        column.operator("hashlight.new_take", text="", icon="ADD")
+        column.operator("hashlight.delete_take", text="", icon="TRASH")
+        column.separator()
+        column.operator("hashlight.rename_take", text="", icon="GREASEPENCIL")
+        for entry in usage.takes:
+            if entry.take.key == context.scene.hashlight.take:
+                _draw_former_runs(layout, entry)
+        if words := refusal or changing.describe():
+            draw_words(layout, context, words, icon="INFO")
+        if usage.bin_bytes:
+            row = layout.row()
+            row.label(text=f"In the bin: {describe_bytes(usage.bin_bytes)}", icon="TRASH")
+            folder = str(session_folder(context.scene) / BIN)
+            row.operator("wm.path_open", text="Show", icon="FILE_FOLDER").filepath = folder
+
+
+def _draw_former_runs(layout: bpy.types.UILayout, take: TakeUsage) -> None:
+    column = layout.column(align=True)
+    for former in take.former_runs:
+        score = "" if former.psnr is None else f"{former.psnr:.1f} dB, "
+        split = column.split(factor=0.75)
+        split.label(text=f"Former run {former.number}: {score}{describe_bytes(former.bytes)}")
+        row = split.row(align=True)
+        row.operator("hashlight.use_former_run", text="Use").number = former.number
+        row.operator("hashlight.delete_former_run", text="", icon="TRASH").number = former.number
+
+
+CLASSES = (HASHLIGHT_UL_takes, HASHLIGHT_PT_takes)

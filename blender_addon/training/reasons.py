@@ -1,0 +1,23 @@
+"""Why a button that needs a run, or views, is grey, in words."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..review.views import has_views
+from . import run, saved_state
+from .in_use import find_user
+
+
+def find_missing_run(scene: bpy.types.Scene) -> str:
+    """What is to be done before ``scene`` has a run to use; "" when there is one."""
+    if in_use := find_user(scene):
+        return in_use
+    if run.session_of(scene) is not None or saved_state.has_saved_run(scene):
+        return ""
+    return find_missing_views(scene) or "Nothing is trained yet: press Train"
+
+
+def find_missing_views(scene: bpy.types.Scene) -> str:
+    """What is to be done before ``scene`` has views to train on; "" when there are some."""
+    return "" if has_views(scene) else "Nothing is captured yet: Capture and Train"

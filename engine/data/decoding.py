@@ -1,0 +1,159 @@
+"""Pictures decoded into views, on a few threads, and what their files can't show brought into them."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePath
+
+import numpy as np
+
+from engine.data.dataset import DatasetError
+from engine.data.depth_images import read_depth
+from engine.data.images import read_color, resize_nearest, turn
+from engine.data.masks import read_mask
+from engine.data.picture_finder import IMAGE_SUFFIXES, fold, path_parts
+from engine.data.remarks import Remarks
+from engine.data.view_sources import FittedView
+from engine.data.views import MASKED_DEPTH, UNKNOWN_DEPTH, View, ViewError
+from engine.link.messages import ColorSpace
+
+DECODING_THREADS = 8
+_FULL: Mapping[ColorSpace, float] = {"srgb": 255, "linear": 1.0}
+_LONGEST_NAME = 120
+_NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+def decode_views(
+    fitted: Sequence[FittedView], remarks: Remarks, progress: Callable[[int, int], None] | None = None
+) -> list[View]:
+    """Decode all pictures (the decoders release the interpreter lock), in order. Raises DatasetError."""
+    names = view_names([view.source.listed for view in fitted])
+    workers = min(DECODING_THREADS, os.cpu_count() or 1)
+    views: list[View] = []
+    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+        pending = [pool.submit(_decode, view, name) for view, name in zip(fitted, names, strict=True)]
+        try:
+            for view, future in zip(fitted, pending, strict=True):
+                decoded, sentences = future.result()
+                views.append(decoded)
+                for sentence in sentences:
+                    remarks.add(sentence, view.source.listed)
+                _require_one_color_space(views)
+                if progress is not None:
+                    progress(len(views), len(pending))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return views
+
+
+def view_names(file_paths: Sequence[str]) -> list[str]:
+    """A name for each view that is unique and a file's on any system: its picture's, with its folders where it must
+    be."""
+    parts = [_strip_suffix(path_parts(path)) for path in file_paths]
+    names = [_as_name(path[-1:]) for path in parts]
+    if _repeats(names):
+        names = [_as_name(path) for path in parts]
+    repeated, seen = _repeats(names), set(map(fold, names))
+    for at, name in enumerate(names):
+        if fold(name) in repeated:
+            number = next(number for number in range(1, len(names) + 2) if fold(f"{name}_{number}") not in seen)
+            names[at] = f"{name}_{number}"
+            seen.add(fold(names[at]))
+    return names
+
+
+def _decode(fitted: FittedView, name: str) -> tuple[View, list[str]]:
+    """A view, and what is to be said of it."""
+    source, sentences = fitted.source, []
+    try:
+        color, color_space = read_color(source.image)
+        color = turn(color, fitted.orientation)
+        for background in source.transforms.transparent:
+            if not _make_transparent(color, color_space, background):
+                sentences.append(
+                    f"{background}_transparent: pictures without any pixel of exactly {background} ({{count}}, first "
+                    "{first}): nothing of them was made transparent; store them with alpha instead"
+                )
+        depth = _read_depth(fitted, color)
+        if source.mask is not None:
+            depth = _mask_out(fitted, depth, color)
+            if (depth == MASKED_DEPTH).all():
+                sentences.append("views of which their masks leave nothing ({count}, first {first}) are left out")
+        return View(name, fitted.camera, color, color_space, depth, source.split), sentences
+    except ViewError as error:
+        raise DatasetError(f"{source.frame.where}: {error}") from None
+    except MemoryError:
+        raise DatasetError(
+            f"{source.image}: not enough memory for this picture on top of those read before: scale the pictures down, "
+            "or list fewer of them"
+        ) from None
+
+
+def _make_transparent(color: np.ndarray, color_space: ColorSpace, background: str) -> bool:
+    """Take what has exactly that colour for nothing; whether there is such a thing, or was left out before."""
+    is_background = (color[..., :3] == (_FULL[color_space] if background == "white" else 0)).all(axis=2)
+    color[is_background] = 0
+    return bool((color[..., 3] == 0).any())
+
+
+def _read_depth(fitted: FittedView, color: np.ndarray) -> np.ndarray | None:
+    path, unit = fitted.source.depth, fitted.source.transforms.depth_unit
+    if path is None:
+        return None
+    depth = _to_size_of(fitted, read_depth(path, unit.of_integers, unit.of_floats))
+    return np.where(depth == UNKNOWN_DEPTH, _without_known_depth(color), depth)
+
+
+def _without_known_depth(color: np.ndarray) -> np.ndarray:
+    """Depth [H, W] of a picture without any: where it shows nothing, nothing is there."""
+    return np.where(color[..., 3] == 0, np.float32(np.inf), np.float32(UNKNOWN_DEPTH))
+
+
+def _mask_out(fitted: FittedView, depth: np.ndarray | None, color: np.ndarray) -> np.ndarray:
+    source = fitted.source
+    assert source.mask is not None
+    mask = _to_size_of(fitted, read_mask(source.mask))
+    if depth is None:
+        depth = _without_known_depth(color)
+    return np.where(mask != source.masks_out, depth, np.float32(MASKED_DEPTH))
+
+
+def _to_size_of(fitted: FittedView, pixels: np.ndarray) -> np.ndarray:
+    """A depth or mask picture [h, w] in the size of the view's picture, and turned as that is."""
+    if fitted.is_stored_shape((pixels.shape[1], pixels.shape[0])):
+        pixels = turn(pixels, fitted.orientation)
+    return resize_nearest(pixels, fitted.camera.width, fitted.camera.height)
+
+
+def _require_one_color_space(views: Sequence[View]) -> None:
+    first, last = views[0], views[-1]
+    if last.color_space != first.color_space:
+        kind: Mapping[ColorSpace, str] = {"linear": "scene-linear (EXR, HDR)", "srgb": "8-bit sRGB"}
+        raise DatasetError(
+            f"view {last.name} is {kind[last.color_space]}, but view {first.name} is {kind[first.color_space]}: "
+            "a dataset must be all of one kind"
+        )
+
+
+def _strip_suffix(parts: tuple[str, ...]) -> tuple[str, ...]:
+    suffix = PurePath(parts[-1]).suffix
+    return (*parts[:-1], parts[-1].removesuffix(suffix)) if suffix.lower() in IMAGE_SUFFIXES else parts
+
+
+def _as_name(parts: tuple[str, ...]) -> str:
+    text = unicodedata.normalize("NFC", "_".join(part for part in parts if part != ".."))
+    text = _NOT_IN_NAMES.sub("_", text).strip(" .")
+    if len(text.encode()) > _LONGEST_NAME:
+        text = text.encode()[-_LONGEST_NAME:].decode(errors="ignore").strip(" .")
+    return f"_{text}" if not text or text.startswith(".") or _DEVICE.fullmatch(text) else text
+
+
+def _repeats(names: Iterable[str]) -> set[str]:
+    return {name for name, count in Counter(map(fold, names)).items() if count > 1}

@@ -1,0 +1,68 @@
+"""Captured depth from files, in whatever format and unit it is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import UnidentifiedImageError
+
+from engine.data.dataset import DatasetError
+from engine.data.images import exr_channels, opened_image, read_header
+from engine.data.numpy_files import map_array
+from engine.data.views import MASKED_DEPTH, UNKNOWN_DEPTH
+
+# Renderers write "nothing there" as a huge number (Blender: 1e10).
+FARTHEST_DEPTH = 1e9
+
+
+def read_depth(path: Path, unit_of_integers: float, unit_of_floats: float = 1.0) -> np.ndarray:
+    """Read planar depth [H, W] float32 in metres, +inf where there is nothing, 0 where it isn't known, and -inf where a
+    capture of our own has a masked pixel.
+
+    A step of an integer picture is ``unit_of_integers`` metres, and its 0 and its largest value mean unknown; of a
+    float one, ``unit_of_floats``, where NaN and what isn't positive mean unknown. Raises DatasetError that names the
+    file.
+    """
+    read_header(path)
+    suffix = path.suffix.lower()
+    if suffix == ".exr":
+        raw = _depth_channel(path)
+    elif suffix == ".npy":
+        raw = np.array(map_array(path))
+    else:
+        try:
+            with opened_image(path) as image:
+                raw = np.asarray(image)
+        except UnidentifiedImageError as error:
+            raise DatasetError(f"{path}: the depth image can't be read ({error})") from None
+        if raw.ndim != 2:
+            raise DatasetError(f"{path}: a depth image has one channel, this one has {raw.shape[2]}")
+    if raw.dtype.kind in "iu":
+        known = (raw > 0) & (raw < _largest_step(raw))
+        return np.where(known, raw.astype(np.float32) * np.float32(unit_of_integers), np.float32(UNKNOWN_DEPTH))
+    if raw.dtype.kind != "f":
+        raise DatasetError(f"{path}: expected numbers of metres, got {raw.dtype}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        depth = raw.astype(np.float32) * np.float32(unit_of_floats)
+        is_said = (depth > 0.0) | (depth == MASKED_DEPTH)  # NaN is neither
+        depth = np.where(is_said, depth, np.float32(UNKNOWN_DEPTH))
+        return np.where(depth >= FARTHEST_DEPTH, np.float32(np.inf), depth)
+
+
+def _depth_channel(path: Path) -> np.ndarray:
+    channels = exr_channels(path)
+    if len(channels) == 1:
+        pixels = next(iter(channels.values()))
+    else:
+        named = [name for name in channels if name.rsplit(".", 1)[-1] in ("Z", "V", "Y", "Depth")]
+        if not named:
+            raise DatasetError(f"{path}: no depth channel in it, only {', '.join(sorted(channels)) or 'none'}")
+        pixels = channels[named[0]]
+    return (pixels if pixels.ndim == 2 else pixels[..., 0]).astype(np.float32)
+
+
+def _largest_step(raw: np.ndarray) -> int:
+    """The value that says "farther than can be told". Pillow makes 32-bit numbers of some 16-bit files."""
+    largest = int(np.iinfo(raw.dtype).max)
+    return 65535 if largest > 65535 and raw.size and int(raw.max()) == 65535 else largest

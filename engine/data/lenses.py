@@ -1,0 +1,278 @@
+"""What a transforms file says of a camera's lens, and the camera that follows for a picture of some size.
+
+The camera is a pinhole with OpenCV's k1 k2 p1 p2. Further radial terms are folded into k1 and k2; other projections are
+refused, under whatever name a file has them. Focal lengths are in pixels of the size that the file names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from engine.data.dataset import DatasetError
+from engine.data.distortion import fold_radial_terms, is_followed, lost_share, read_distortion
+from engine.data.json_object import JsonObject, is_on
+from engine.data.remarks import Remarks
+from engine.link.geometry import Camera, GeometryError
+from engine.link.values import Limits, shorten
+
+PINHOLE_MODELS = {
+    "opencv",
+    "fullopencv",
+    "pinhole",
+    "simplepinhole",
+    "radial",
+    "simpleradial",
+    "perspective",
+    "persp",
+    "brown",
+    "brownconrady",
+}
+# What names another projection, as a part of a switch's name or of a camera model's.
+OTHER_PROJECTIONS = (
+    "fisheye",
+    "equidistant",
+    "equisolid",
+    "stereographic",
+    "kannala",
+    "doublesphere",
+    "cylindric",
+    "equirect",
+    "latlon",
+    "ftheta",
+    "orthograph",
+    "orthophoto",
+    "omnidirectional",
+    "cubemap",
+    "vr180",
+)
+# The same, where it is all of the name but for an "is" before it.
+_OTHER_PROJECTIONS_ALONE = {
+    *("spherical", "sphere", "panorama", "panoramic", "pano", "360", "omni", "ortho", "erp"),
+    *("kb", "kb4", "ucm", "eucm", "mei", "ocam", "scaramuzza"),
+}
+# Texts that say what the lens is are called something with one of these. So are others, where it is called "type".
+_LENS_WORDS = ("camera", "lens", "projection", "model", "distort", "mode", "intrinsic")
+_DEEPEST, _LONGEST = 4, 1000  # objects and lists within each other that are looked into, and how far
+_FOCAL = ("fl_x", "fl_y", "camera_angle_x", "camera_angle_y", "x_fov", "y_fov")
+_PLACE = ("cx", "cy", "w", "h")
+_SIZES = Limits(1, 1_000_000)  # of pictures that may have been scaled down since
+# Two ways to say a focal length agree to this share; a lens of a wider or narrower angle (radians) is hardly meant.
+_TOLERANCE = 0.01
+_PLAUSIBLE_ANGLES = (math.radians(1.0), math.radians(140.0))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Lens:
+    """What is known of a lens, in the file's words; ``distortion`` by OpenCV's names. ``where`` names it in errors."""
+
+    where: str
+    values: dict[str, float]
+    distortion: dict[str, float]
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the pictures that the values are for; None where the file doesn't say."""
+        if "w" in self.values and "h" in self.values:
+            return int(self.values["w"]), int(self.values["h"])
+        return None
+
+    @property
+    def aspect(self) -> float | None:
+        """Width by height of the pictures, as far as the values tell."""
+        if self.size is not None:
+            return self.size[0] / self.size[1]
+        if self.values.get("cx", 0.0) > 0.0 and self.values.get("cy", 0.0) > 0.0:
+            return self.values["cx"] / self.values["cy"]
+        across, down = self._angle("x"), self._angle("y")
+        return None if across is None or down is None else math.tan(across / 2) / math.tan(down / 2)
+
+    def camera(self, pose: np.ndarray, size: tuple[int, int], name: str, remarks: Remarks) -> Camera:
+        """The camera at ``pose`` [4, 4] of a picture of ``size``, (width, height), of the shape that the file says.
+
+        What looks wrong with it is told in ``remarks`` of the picture called ``name``. Raises DatasetError.
+        """
+        width, height = self.size or size
+        fx, fy = self._focal_lengths(width, height, name, remarks)
+        cx, cy = self.values.get("cx", width / 2), self.values.get("cy", height / 2)
+        if not (_is_inside(cx, width) and _is_inside(cy, height)):
+            remarks.add(
+                "views whose middle of the lens isn't within their picture ({count}, first {first}: cx {cx}, cy {cy} "
+                "of {size}): cx, cy and fl_x must be in pixels of the size that w and h say",
+                name,
+                cx=f"{cx:.6g}",
+                cy=f"{cy:.6g}",
+                size=f"{width}x{height}",
+            )
+        k1, k2, p1, p2 = self._fold_distortion(math.hypot(width / fx, height / fy) / 2, fx, name, remarks)
+        across, down = size[0] / width, size[1] / height
+        try:
+            camera = Camera(pose, *size, fx * across, fy * down, cx * across, cy * down, k1, k2, p1, p2)
+        except GeometryError as error:
+            raise DatasetError(f"{self.where}: {error}") from None
+        if (share := lost_share(camera)) > 0.0:
+            remarks.add(
+                "views whose distortion can't be undone in a part of their picture ({count}, first {first}: {share} of "
+                "it): what is there will be wrong; correct k1 k2 p1 p2, or undistort the pictures first",
+                name,
+                share=f"{share:.0%}",
+            )
+        return camera
+
+    def _focal_lengths(self, width: int, height: int, name: str, remarks: Remarks) -> tuple[float, float]:
+        fx = self._focal_length("x", width, name, remarks)
+        fy = self._focal_length("y", height, name, remarks)
+        first = fx if fx is not None else fy
+        if first is None:
+            raise DatasetError(f"{self.where}: no focal length (fl_x or camera_angle_x)")
+        fx, fy = (first, fy if fy is not None else first)
+        if not (fx > 0.0 and fy > 0.0):
+            raise DatasetError(f"{self.where}: fx, fy: the focal length must be positive, got {fx:.6g}, {fy:.6g}")
+        angle = _angle_of(fx, width)
+        if not _is_plausible(angle):
+            remarks.add(
+                "views with an angle that hardly any lens has ({count}, first {first}: {angle} degrees, from a focal "
+                "length of {length} pixels): if fl_x is in millimetres, give it in pixels",
+                name,
+                angle=f"{math.degrees(angle):.3g}",
+                length=f"{fx:.4g}",
+            )
+        return fx, fy
+
+    def _focal_length(self, axis: str, pixels: int, name: str, remarks: Remarks) -> float | None:
+        length, angle = self.values.get(f"fl_{axis}"), self._angle(axis)
+        if angle is None or length is None:
+            return length if angle is None else _focal_of(angle, pixels)
+        from_angle = _focal_of(angle, pixels)
+        if length <= 0.0 or abs(length / from_angle - 1.0) <= _TOLERANCE:
+            return length
+        takes_angle = _is_plausible(angle) and not _is_plausible(_angle_of(length, pixels))
+        remarks.add(
+            f"views of which fl_{axis} and camera_angle_{axis} disagree ({{count}}, first {{first}}: {{length}} and "
+            f"{{other}} pixels): {f'camera_angle_{axis}' if takes_angle else f'fl_{axis}'} is taken; remove the wrong "
+            "one from the file",
+            name,
+            length=f"{length:.4g}",
+            other=f"{from_angle:.4g}",
+        )
+        return from_angle if takes_angle else length
+
+    def _angle(self, axis: str) -> float | None:
+        """The angle of view in radians."""
+        field = f"camera_angle_{axis}"
+        angle = self.values.get(field)
+        if angle is None and (degrees := self.values.get(f"{axis}_fov")) is not None:
+            field, angle = f"{axis}_fov", math.radians(degrees)
+        if angle is not None and not 0.0 < angle < math.pi:
+            raise DatasetError(
+                f"{self.where}: {field}: an angle of view in radians lies between 0 and pi, got {angle:.6g}"
+            )
+        return angle
+
+    def _fold_distortion(self, edge: float, focal: float, name: str, remarks: Remarks) -> tuple[float, ...]:
+        """k1, k2, p1 and p2, for a picture that goes to ``edge`` focal lengths from its middle."""
+        k1, k2, error = fold_radial_terms(self.distortion, edge)
+        if not is_followed(error, focal):
+            remarks.add(
+                "views whose further distortion terms are only followed to within some pixels ({count}, first {first}: "
+                "{error}): undistort the pictures first, for example by COLMAP's image_undistorter",
+                name,
+                error=f"{error * focal:.2g}",
+            )
+        return k1, k2, self.distortion.get("p1", 0.0), self.distortion.get("p2", 0.0)
+
+
+def read_lens(values: JsonObject, outer: Lens | None, remarks: Remarks) -> Lens:
+    """What ``values``, a file or one of its frames, says of the lens; what it doesn't say is as in ``outer``.
+
+    Raises DatasetError for a projection that isn't read, and for values that are none.
+    """
+    _require_pinhole(values)
+    own: dict[str, float] = {}
+    for name in (*_FOCAL, *_PLACE):
+        if (value := values.number(name)) is not None:
+            own[name] = value
+    for side in ("w", "h"):
+        if side in own and own[side] != int(own[side]):
+            raise DatasetError(f"{values.where}: {side}: expected a whole number of pixels, got {own[side]}")
+        values.number(side, _SIZES)
+    inherited = {} if outer is None else dict(outer.values)
+    if any(name in own for name in _FOCAL):  # said anew, in whatever way
+        inherited = {name: value for name, value in inherited.items() if name not in _FOCAL}
+    distortion = read_distortion(values, {} if outer is None else outer.distortion, remarks)
+    return Lens(values.where, inherited | own, distortion)
+
+
+def _require_pinhole(values: JsonObject) -> None:
+    model = values.text("camera_model")
+    if model and _key(model) not in PINHOLE_MODELS:
+        raise _refuse(values, f"camera_model {shorten(model)!r}")
+    for name in values:
+        key = _key(name)
+        if _is_other_projection(key):
+            if is_on(values.get(name)):
+                raise _refuse(values, shorten(name))
+        elif name != "camera_model":
+            for text in _lens_names(name, values.peek(name)):
+                if _is_other_projection(_key(text)):
+                    raise _refuse(values, f"{shorten(name)} {shorten(text)!r}")
+                if _key(text) in PINHOLE_MODELS:
+                    values.get(name)  # as was taken for granted
+
+
+def _lens_names(name: str, value: Any, is_lens: bool = False, depth: int = 0) -> Iterator[str]:
+    """Texts that may say what the lens is, in what is called ``name`` or within it, and the names of switches there
+    that are on. ``is_lens``: what that is in is called as lenses are."""
+    key = _key(name)
+    is_lens = is_lens or any(word in key for word in _LENS_WORDS)
+    if isinstance(value, str):
+        text = value[:100]
+        if is_lens or (key == "type" and any(part in _key(text) for part in OTHER_PROJECTIONS)):
+            yield text
+    elif depth < _DEEPEST and isinstance(value, dict):
+        for inner, item in itertools.islice(value.items(), _LONGEST):
+            if any(part in _key(inner) for part in OTHER_PROJECTIONS) and is_on(item):
+                yield inner[:100]
+            yield from _lens_names(inner, item, is_lens, depth + 1)
+    elif depth < _DEEPEST and isinstance(value, list) and name != "frames":
+        for item in itertools.islice(value, _LONGEST):
+            if isinstance(item, str | list | dict):
+                yield from _lens_names(name, item, is_lens, depth + 1)
+
+
+def _refuse(values: JsonObject, what: str) -> DatasetError:
+    return DatasetError(
+        f"{values.where}: {what} isn't supported, only pinhole cameras with OpenCV distortion (k1 k2 p1 p2): turn the "
+        "pictures into such first, for example by COLMAP's image_undistorter, or by ns-process-data for 360-degree ones"
+    )
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _is_other_projection(key: str) -> bool:
+    return key.removeprefix("is") in _OTHER_PROJECTIONS_ALONE or any(part in key for part in OTHER_PROJECTIONS)
+
+
+def _focal_of(angle: float, pixels: int) -> float:
+    return 0.5 * pixels / math.tan(0.5 * angle)
+
+
+def _angle_of(focal: float, pixels: int) -> float:
+    return 2.0 * math.atan2(0.5 * pixels, focal)
+
+
+def _is_plausible(angle: float) -> bool:
+    return _PLAUSIBLE_ANGLES[0] <= angle <= _PLAUSIBLE_ANGLES[1]
+
+
+def _is_inside(center: float, pixels: int) -> bool:
+    """Whether the middle of the lens may be there: a shifted lens has it off the picture's middle, but well inside."""
+    return 0.05 * pixels <= center <= 0.95 * pixels

@@ -1,0 +1,290 @@
+"""The files that each view is read from: found, each one once, and fitted to its camera before anything is decoded."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from engine.data.dataset import DatasetError
+from engine.data.images import LINEAR_SUFFIXES, PictureHeader, read_header
+from engine.data.masks import MaskFolder
+from engine.data.picture_finder import IMAGE_SUFFIXES, IN_ANOTHER_FOLDER, Found, PictureFinder
+from engine.data.remarks import Remarks
+from engine.data.transforms import FrameRecord, Transforms
+from engine.link.geometry import Camera
+from engine.link.messages import Split
+from engine.machine import free_memory
+
+READING_THREADS = 8
+DEPTH_SUFFIXES = (".png", ".exr", ".tif", ".tiff", ".npy")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ViewSource:
+    """A frame whose picture is there. ``masks_out``: what is not 0 in ``mask`` is left out, instead of what is."""
+
+    frame: FrameRecord
+    transforms: Transforms
+    split: Split
+    image: Path
+    depth: Path | None
+    mask: Path | None
+    masks_out: bool = False
+
+    @property
+    def listed(self) -> str:
+        """The picture's path as it is listed: what people know it by."""
+        return self.frame.file_path
+
+    def with_split(self, split: Split) -> ViewSource:
+        """The same, trained on or held out."""
+        return dataclasses.replace(self, split=split)
+
+
+@dataclasses.dataclass(frozen=True)
+class ViewHeaders:
+    """What the files of a view say before they are decoded."""
+
+    picture: PictureHeader
+    depth: PictureHeader | None
+    mask: PictureHeader | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FittedView:
+    """A view whose camera is that of its picture, once that is turned as EXIF's ``orientation`` says; 1: as it is."""
+
+    source: ViewSource
+    header: PictureHeader
+    orientation: int
+    camera: Camera
+
+    def is_of_shape(self, size: tuple[int, int]) -> bool:
+        """Whether a depth or mask picture of ``size`` shows what the picture does, as that was stored or turned."""
+        return same_shape(size, (self.camera.width, self.camera.height)) or self.is_stored_shape(size)
+
+    def is_stored_shape(self, size: tuple[int, int]) -> bool:
+        """Whether ``size`` is that of the picture before it is turned, at some scale."""
+        return self.orientation != 1 and same_shape(size, (self.header.width, self.header.height))
+
+    @property
+    def bytes_decoded(self) -> int:
+        """What its picture, and depth or mask, take in memory."""
+        has_depth = self.source.depth is not None or self.source.mask is not None
+        is_linear = self.source.image.suffix.lower() in LINEAR_SUFFIXES
+        return self.camera.width * self.camera.height * ((8 if is_linear else 4) + (4 if has_depth else 0))
+
+
+def find_sources(
+    transforms: Transforms,
+    frames: Sequence[tuple[FrameRecord, Split]],
+    masks: MaskFolder | None,
+    remarks: Remarks,
+) -> list[ViewSource]:
+    """The files of all ``frames``, in the same order, but for those whose picture isn't there: they are left out.
+
+    ``masks``: where to look for such as no frame names. Raises DatasetError where no picture is there.
+    """
+    folder = transforms.path.parent
+    finder = PictureFinder(folder)
+    found = _only_sure({at: finder.find(frame.file_path) for at, (frame, _) in enumerate(frames)})
+    missing = [frame.file_path for at, (frame, _) in enumerate(frames) if found[at] is None]
+    if len(missing) == len(frames):
+        raise DatasetError(
+            f"{transforms.path}: the image {missing[0]} is missing, and so are all {len(missing)} that are listed; "
+            f"{folder} holds {finder.contents()}"
+        )
+    remarks.add_all(
+        f"{transforms.path}: {{count}} of {len(frames)} listed pictures are missing (first {{first}}): these views are "
+        "left out",
+        missing,
+    )
+    sources = []
+    for at, (frame, split) in enumerate(frames):
+        match = found[at]
+        if match is None:
+            continue
+        if match.difference:
+            remarks.add(
+                f"{transforms.path}: pictures that {match.difference} ({{count}}, first {{first}}, found as {{found}}) "
+                "are used",
+                frame.file_path,
+                found=_shown(match.path, folder),
+            )
+        depth = _find_beside(finder, frame.depth_path, DEPTH_SUFFIXES, "depth pictures", "without depth", remarks)
+        mask = _find_beside(finder, frame.mask_path, IMAGE_SUFFIXES, "masks", "with all of their pixels", remarks)
+        masks_out = False
+        if masks is not None and (unlisted := masks.find(match.path)) is not None:
+            mask, masks_out = unlisted.path, unlisted.masks_out
+            remarks.add(
+                f"pictures with a mask in {unlisted.place} that the list doesn't name ({{count}}, first {{first}}): "
+                "what the masks leave out isn't learnt; to learn all, move them elsewhere",
+                frame.file_path,
+            )
+        sources.append(ViewSource(frame, transforms, split, match.path, depth, mask, masks_out))
+    return sources
+
+
+def drop_repeated(sources: Sequence[ViewSource], remarks: Remarks) -> list[ViewSource]:
+    """Each picture once: one that is listed again with the same camera is left out, and from the training views one
+    that is held out too, unless no training view would be left. Raises DatasetError that names both entries where their
+    cameras differ."""
+    by_picture: dict[Path, list[ViewSource]] = defaultdict(list)
+    for source in sources:
+        by_picture[source.image.resolve()].append(source)
+    splits = [{source.split for source in same} for same in by_picture.values()]
+    preferred: Split = "test" if {"train"} in splits else "train"
+    kept: set[int] = set()
+    for same in by_picture.values():
+        first = next((source for source in same if source.split == preferred), same[0])
+        kept.add(id(first))
+        for other in same:
+            if other is first:
+                continue
+            if not _same_camera(first.frame, other.frame):
+                raise DatasetError(
+                    f"{other.frame.where}: the picture is listed before with another camera, in {first.frame.where}: "
+                    "remove one of them"
+                )
+            if other.split == first.split:
+                remarks.add(
+                    "pictures that are listed more than once ({count}, first {first}) are read once", other.listed
+                )
+            else:
+                use = "test views, and not trained on" if preferred == "test" else "trained on: there is nothing else"
+                sentence = "pictures that are listed both for training and as test views ({count}, first {first}) are"
+                remarks.add(f"{sentence} {use}", other.listed)
+    return [source for source in sources if id(source) in kept]
+
+
+def fit_view(source: ViewSource, headers: ViewHeaders, remarks: Remarks) -> FittedView:
+    """The camera of a picture that is as large as ``headers`` say. Raises DatasetError where its shape is another than
+    that which the camera is for, or than that of its depth or mask."""
+    frame, header = source.frame, headers.picture
+    stored = (header.width, header.height)
+    said = frame.lens.size or stored
+    orientation, size = 1, stored
+    if header.orientation != 1:
+        fits = [_fit(each, frame.lens.size or each, frame.lens.aspect) for each in (stored, header.turned_size)]
+        if fits[1] > fits[0]:
+            orientation, size = header.orientation, header.turned_size
+            said = frame.lens.size or size
+        elif fits[1] == fits[0]:
+            remarks.add(
+                "pictures whose EXIF data say that they are to be turned or mirrored, where w and h don't tell whether "
+                "their cameras are for that ({count}, first {first}): they are used as stored; if the scores are bad, "
+                "store them turned",
+                source.listed,
+            )
+    fit = _fit(size, said, None)
+    if fit == _OTHER_SHAPE:
+        raise DatasetError(
+            f"{frame.where}: {source.image} is {header.width}x{header.height}, but the camera says {said[0]}x{said[1]}"
+        )
+    camera = frame.lens.camera(frame.pose, size, source.listed, remarks)
+    if fit == _SCALED:
+        remarks.add(
+            "pictures of another size than their cameras are for ({count}, first {first}: {size} instead of {said}): "
+            "the cameras are scaled to the pictures",
+            source.listed,
+            size=f"{size[0]}x{size[1]}",
+            said=f"{said[0]}x{said[1]}",
+        )
+    fitted = FittedView(source, header, orientation, camera)
+    for what, beside in (("depth", headers.depth), ("mask", headers.mask)):
+        if beside is not None and not fitted.is_of_shape((beside.width, beside.height)):
+            raise DatasetError(
+                f"{frame.where}: the {what} is {beside.width}x{beside.height}, another shape than the picture's "
+                f"{size[0]}x{size[1]}"
+            )
+    return fitted
+
+
+def read_headers(sources: Sequence[ViewSource]) -> list[ViewHeaders]:
+    """How large the pictures of each view are. Raises DatasetError that names one that can't be read."""
+    with ThreadPoolExecutor(READING_THREADS, thread_name_prefix="headers") as pool:
+        return list(pool.map(_read_headers_of, sources))
+
+
+def _read_headers_of(source: ViewSource) -> ViewHeaders:
+    depth, mask = (None if path is None else read_header(path) for path in (source.depth, source.mask))
+    return ViewHeaders(read_header(source.image), depth, mask)
+
+
+def require_memory(fitted: Sequence[FittedView], path: Path) -> None:
+    """Raise DatasetError where the decoded pictures don't fit into memory: told before the first is decoded."""
+    needed = sum(view.bytes_decoded for view in fitted)
+    free = free_memory("cpu")
+    if free is None or needed <= free:
+        return
+    largest = max((view.camera.width, view.camera.height) for view in fitted)
+    factor = math.sqrt(0.8 * free / needed)
+    size = f"{int(largest[0] * factor)}x{int(largest[1] * factor)}"
+    raise DatasetError(
+        f"{path}: {len(fitted)} pictures of up to {largest[0]}x{largest[1]} pixels take {needed / 1e9:.1f} GB once "
+        f"decoded, and {free / 1e9:.1f} GB are free: scale them down to {size}, or list every "
+        f"{math.ceil(needed / (0.8 * free))}. one; cameras follow the pictures' size by themselves"
+    )
+
+
+def same_shape(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two sizes (width, height) are of one picture at two scales, to a pixel's rounding."""
+    (width, height), (small_width, small_height) = sorted((size, other), reverse=True)
+    by_width = abs(height * small_width / width - small_height)
+    by_height = abs(width * small_height / height - small_width)
+    return min(by_width, by_height) <= 1.0
+
+
+_OTHER_SHAPE, _SCALED, _EXACT = range(3)
+_OTHER_ASPECT = 0.1  # of a logarithm: a middle of the lens that is off the picture's is no other shape
+
+
+def _fit(size: tuple[int, int], said: tuple[int, int], aspect: float | None) -> int:
+    """How well a picture's size is that which its camera is for; ``aspect`` tells where only the lens does."""
+    if aspect is not None and abs(math.log(size[0] / size[1] / aspect)) > _OTHER_ASPECT:
+        return _OTHER_SHAPE
+    return _EXACT if size == said else _SCALED if same_shape(size, said) else _OTHER_SHAPE
+
+
+def _find_beside(
+    finder: PictureFinder, listed: str | None, suffixes: tuple[str, ...], what: str, use: str, remarks: Remarks
+) -> Path | None:
+    if listed is None:
+        return None
+    found = finder.find(listed, suffixes)
+    if found is None:
+        remarks.add(f"listed {what} that are missing ({{count}}, first {{first}}): the views are used {use}", listed)
+        return None
+    if found.difference == IN_ANOTHER_FOLDER:
+        remarks.add(f"{what} that {found.difference} ({{count}}, first {{first}}) are used", listed)
+    return found.path
+
+
+def _only_sure(found: dict[int, Found | None]) -> dict[int, Found | None]:
+    """Without files that stand for a frame by a path that differs, where they stand for another one as well."""
+    claims: dict[Path, list[int]] = defaultdict(list)
+    for at, match in found.items():
+        if match is not None:
+            claims[match.path].append(at)
+    return {
+        at: None if match is not None and match.difference and len(claims[match.path]) > 1 else match
+        for at, match in found.items()
+    }
+
+
+def _same_camera(one: FrameRecord, other: FrameRecord) -> bool:
+    return (
+        np.array_equal(one.pose, other.pose)
+        and one.lens.values == other.lens.values
+        and one.lens.distortion == other.lens.distortion
+    )
+
+
+def _shown(path: Path, folder: Path) -> str:
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)

@@ -1,0 +1,71 @@
+"""What is decided by the kind of device that computes, once: a further kind is a further row."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class DeviceProfile:
+    """``name``: torch's. Sizes are what fits a CPU's cache, and what fills a GPU.
+
+    ``is_asynchronous``: work is queued, and reading a number from the device waits for all of it. So counters stay
+    there: they are read every ``read_every`` training steps, and what has room for all samples is worked on as a whole.
+    """
+
+    name: str
+    preset: str  # that "auto" stands for
+    half_precision: bool  # of the hash grid
+    is_asynchronous: bool
+    read_every: int
+    segments_rays: bool  # march with many threads a ray, in training
+    shares_processor: bool  # with Blender
+    chunk_rays: int  # rendered at a time
+    round_samples: int  # at most, of a rendering round
+    # Samples a ray takes in one rendering round after another, the last over and over. Most rays meet a surface within
+    # a few and stop: what they take past it is wasted, but on a GPU so is a round's time for its launches. The few left
+    # take many.
+    rounds: tuple[int, ...]
+    chunk_samples: int  # that a torch module evaluates at a time
+    most_band_pixels: int
+    first_moving_pixels: int
+
+    def wait(self) -> None:
+        """Until the device has done all it was given."""
+        if self.is_asynchronous:
+            import torch
+
+            torch.cuda.synchronize()
+
+
+_CPU = DeviceProfile(
+    name="cpu",
+    preset="cpu",
+    half_precision=False,
+    is_asynchronous=False,
+    read_every=1,
+    segments_rays=False,
+    shares_processor=True,
+    chunk_rays=1 << 14,
+    round_samples=1 << 16,
+    rounds=(4, 8, 16, 32, 64),
+    chunk_samples=1 << 12,
+    most_band_pixels=1 << 13,
+    first_moving_pixels=96 * 96,
+)
+_CUDA = DeviceProfile(
+    name="cuda",
+    preset="gpu",
+    half_precision=True,
+    is_asynchronous=True,
+    read_every=16,
+    segments_rays=True,
+    shares_processor=False,
+    chunk_rays=1 << 21,
+    round_samples=1 << 22,
+    rounds=(8, 8, 16, 64, 256),
+    chunk_samples=1 << 17,
+    most_band_pixels=1 << 22,
+    first_moving_pixels=1280 * 720,
+)
+PROFILES = {profile.name: profile for profile in (_CPU, _CUDA)}

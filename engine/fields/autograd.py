@@ -1,0 +1,137 @@
+"""A radiance field from any torch module: torch finds the gradients.
+
+A training pass keeps no activations from its forward evaluation. The backward pass evaluates once more, with gradients,
+but only the samples that it goes through: far fewer, as most lie behind a surface.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+import torch
+
+from engine.device import PROFILES
+from engine.fields.base import ActiveSamples, FieldOutputs, SampleBatch
+from engine.optimizers.parameters import ParameterGroup, load_tensors
+
+# Points, directions, outputs and their gradients.
+_SAMPLE_BYTES = 80
+
+
+class RadianceModule(torch.nn.Module):
+    """Raw density and colour at points; ``forward`` gives both."""
+
+    def density(self, points: torch.Tensor) -> torch.Tensor:
+        """Raw densities [n] at ``points`` [n, 3] in the unit cube."""
+        raise NotImplementedError
+
+    def forward(self, points: torch.Tensor, directions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Raw densities [n] and colours [n, 3] at ``points``, seen along unit ``directions`` [n, 3]."""
+        raise NotImplementedError
+
+
+@dataclasses.dataclass
+class AutogradWork:
+    """``outputs`` and ``directions`` [n, 3] of a batch's samples."""
+
+    outputs: FieldOutputs
+    directions: torch.Tensor
+
+    def first(self, n: int) -> AutogradWork:
+        """Views of the first ``n`` samples'."""
+        return AutogradWork(self.outputs.first(n), self.directions[:n])
+
+
+class AutogradField:
+    """RadianceField of a module, all of whose parameters are one group: rows of one number, so that each has a second
+    moment of its own."""
+
+    def __init__(self, module: RadianceModule, device: str) -> None:
+        self.device, self.dtype = device, torch.float32
+        self._chunk = PROFILES[device].chunk_samples
+        if device == "cuda":
+            torch.set_float32_matmul_precision("high")  # products in TensorFloat-32, several times as fast
+        self.module = module.to(device)
+        flat = torch.cat([parameter.detach().reshape(-1) for parameter in module.parameters()])
+        self.weights = ParameterGroup.begin("field.weights", flat[:, None].contiguous(), self.dtype)
+        _bind(self.module, self.weights.values, self.weights.gradients)
+
+    @staticmethod
+    def needed_bytes(samples: int, activations: int, device: str) -> int:
+        """About what batches for training on ``samples`` take, with a module of so many ``activations`` a sample."""
+        return samples * _SAMPLE_BYTES + min(samples, PROFILES[device].chunk_samples) * 2 * 4 * activations
+
+    def frozen(self) -> Self:
+        """As RadianceField.frozen."""
+        other = copy.copy(self)
+        other.weights = self.weights.frozen()
+        other.module = copy.deepcopy(self.module)
+        _bind(other.module, other.weights.values, None)
+        return other
+
+    @property
+    def frozen_bytes(self) -> int:
+        return self.weights.values.nbytes
+
+    def allocate(self, capacity: int, for_training: bool = False) -> SampleBatch[AutogradWork]:
+        """As RadianceField.allocate."""
+        outputs = FieldOutputs.allocate(capacity, self.device, self.dtype)
+        work = AutogradWork(outputs, torch.zeros(capacity, 3, device=self.device))
+        return SampleBatch.allocate(capacity, self.device, work)
+
+    @torch.no_grad()
+    def density(self, batch: SampleBatch[Any]) -> torch.Tensor:
+        """As RadianceField.density."""
+        outputs: FieldOutputs = batch.work.outputs
+        for part in self._chunks(batch.capacity):
+            outputs.densities[part] = self.module.density(batch.points[part])
+        return outputs.density_rows
+
+    @torch.no_grad()
+    def forward(self, batch: SampleBatch[Any], rays_d: torch.Tensor, count: torch.Tensor | None = None) -> FieldOutputs:
+        """As RadianceField.forward. Waits for the device when there is a ``count``: evaluating more samples than there
+        are takes longer."""
+        samples = batch.capacity if count is None else min(int(count), batch.capacity)
+        work: AutogradWork = batch.work
+        for part in self._chunks(samples):
+            directions = torch.index_select(rays_d, 0, batch.sample_rays[part], out=work.directions[part])
+            work.outputs.densities[part], work.outputs.colors[part] = self.module(batch.points[part], directions)
+        return work.outputs
+
+    def backward(self, batch: SampleBatch[Any], active: ActiveSamples, gradients: FieldOutputs) -> None:
+        """As RadianceField.backward; adds to gradients that the optimiser has zeroed. Waits for the device."""
+        rows = active.rows[: int(active.count)]
+        for part in self._chunks(len(rows)):
+            samples = rows[part]
+            with torch.enable_grad():
+                outputs = self.module(batch.points[samples], batch.work.directions[samples])
+                torch.autograd.backward(outputs, (gradients.densities[samples], gradients.colors[samples]))
+
+    def parameters(self) -> list[ParameterGroup]:
+        """The module's, as one group."""
+        return [self.weights]
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """As RadianceField.state."""
+        return {self.weights.name: self.weights.values}
+
+    def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
+        """As RadianceField.load_state."""
+        load_tensors(self.state(), state)
+
+    def _chunks(self, samples: int) -> Iterator[slice]:
+        size = self._chunk
+        return (slice(first, min(first + size, samples)) for first in range(0, samples, size))
+
+
+def _bind(module: torch.nn.Module, values: torch.Tensor, gradients: torch.Tensor | None) -> None:
+    """Have the parameters of ``module`` be views of ``values`` [count, 1], and their gradients of ``gradients``."""
+    first = 0
+    for parameter in module.parameters():
+        part = slice(first, first + parameter.numel())
+        parameter.data = values[part].view(parameter.shape)
+        parameter.grad = None if gradients is None else gradients[part].view(parameter.shape)
+        first = part.stop

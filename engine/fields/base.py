@@ -1,0 +1,171 @@
+"""What a radiance field is to those that train, render and save it."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+
+import torch
+
+from engine.optimizers.parameters import ParameterGroup
+
+# Raw colours are padded to four columns, so that a sample's row is one aligned read.
+COLOR_COLUMNS = 4
+
+
+class FieldError(ValueError):
+    """A setting of a field that can't be used; the message begins with its name."""
+
+
+class Workspace(Protocol):
+    """What a field keeps of a batch besides the samples: activations, and what a backward pass works in."""
+
+    def first(self, n: int) -> Self:
+        """Views of the first ``n`` samples'."""
+
+
+W = TypeVar("W", bound=Workspace)
+
+
+@dataclasses.dataclass
+class SampleBatch(Generic[W]):
+    """Packed samples and all that evaluating them needs, for a fixed capacity.
+
+    ``points`` [n, 3] f32 in the unit cube, ``distances`` [n] f32 along their ray, ``sample_rays`` [n] int32. ``work``
+    belongs to the field that allocated the batch.
+    """
+
+    points: torch.Tensor
+    distances: torch.Tensor
+    sample_rays: torch.Tensor
+    work: W
+
+    @classmethod
+    def allocate(cls, capacity: int, device: str, work: W) -> Self:
+        """Buffers for ``capacity`` samples."""
+        return cls(
+            torch.zeros(capacity, 3, device=device),
+            torch.zeros(capacity, device=device),
+            torch.zeros(capacity, dtype=torch.int32, device=device),
+            work,
+        )
+
+    @property
+    def capacity(self) -> int:
+        return self.points.shape[0]
+
+    def first(self, n: int) -> Self:
+        """Views of the first ``n`` samples."""
+        return type(self)(self.points[:n], self.distances[:n], self.sample_rays[:n], self.work.first(n))
+
+
+@dataclasses.dataclass(eq=False, slots=True)  # made in each step: a frozen one takes longer
+class FieldOutputs:
+    """Raw densities and colours of samples (see taichi_kernels.activations), or the gradients of a loss in these.
+
+    They lie in rows as kernels want them, which must be contiguous: ``density_rows`` [n, any] (column 0 counts) and
+    ``color_rows`` [n, COLOR_COLUMNS] (three count; as a gradient the fourth is 0).
+    """
+
+    density_rows: torch.Tensor
+    color_rows: torch.Tensor
+
+    @classmethod
+    def allocate(cls, capacity: int, device: str, dtype: torch.dtype) -> Self:
+        """Zeros for ``capacity`` samples."""
+        return cls(
+            torch.zeros(capacity, 1, device=device, dtype=dtype),
+            torch.zeros(capacity, COLOR_COLUMNS, device=device, dtype=dtype),
+        )
+
+    @property
+    def densities(self) -> torch.Tensor:
+        """[n], a view."""
+        return self.density_rows[:, 0]
+
+    @property
+    def colors(self) -> torch.Tensor:
+        """[n, 3], a view."""
+        return self.color_rows[:, :3]
+
+    def first(self, n: int) -> Self:
+        """Views of the first ``n`` samples'."""
+        return type(self)(self.density_rows[:n], self.color_rows[:n])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ActiveSamples:
+    """The samples of a batch that a backward pass goes through: the first ``count`` [1] int32 of ``rows`` int32."""
+
+    rows: torch.Tensor
+    count: torch.Tensor
+
+
+class RadianceField(Protocol):
+    """Density and colour at points of the unit cube. ``dtype``: of its outputs, and of the gradients it takes."""
+
+    device: str
+    dtype: torch.dtype
+
+    def allocate(self, capacity: int, for_training: bool = False) -> SampleBatch[Any]:
+        """Buffers to march into and evaluate from; with what ``backward`` needs only ``for_training``."""
+
+    def density(self, batch: SampleBatch[Any]) -> torch.Tensor:
+        """Raw densities at ``batch.points``, as FieldOutputs.density_rows."""
+
+    def forward(self, batch: SampleBatch[Any], rays_d: torch.Tensor, count: torch.Tensor | None = None) -> FieldOutputs:
+        """What the samples of ``batch`` look like along the unit directions ``rays_d`` [rays, 3] f32.
+
+        ``count`` [1] int32, if given, tells on the device how many of the samples matter.
+        """
+
+    def backward(self, batch: SampleBatch[Any], active: ActiveSamples, gradients: FieldOutputs) -> None:
+        """The gradients of all parameters, after ``forward`` of the same batch. ``gradients`` [n] are those of the loss
+        in its outputs; only the rows of ``active`` samples count."""
+
+    def parameters(self) -> list[ParameterGroup]:
+        """What an optimiser is to move."""
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """What was learnt, by name, on the device, not copied."""
+
+    def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Take over what ``state`` returned. Raises ValueError when a tensor is missing or of another size."""
+
+    def frozen(self) -> Self:
+        """This field as it is now, for evaluation alone: what it has learnt is a copy."""
+
+    @property
+    def frozen_bytes(self) -> int:
+        """How much memory ``frozen`` takes."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldConfig(abc.ABC):
+    """The size of a field of one kind: numbers, each with ``Limits``."""
+
+    kind: ClassVar[str]
+
+    @property
+    @abc.abstractmethod
+    def summary(self) -> str:
+        """The size in words, for reports."""
+
+    @abc.abstractmethod
+    def check(self) -> None:
+        """Raises FieldError for numbers that don't go together, each of them being within its limits."""
+
+    @abc.abstractmethod
+    def fit(self, growth: int, finest: float) -> Self:
+        """The size for a unit cube ``growth`` times as large as the bounds, in which views show no more than ``finest``
+        cells along the bounds' longest edge (0: not known)."""
+
+    @abc.abstractmethod
+    def build(self, device: str, seed: int) -> RadianceField:
+        """A field of this size."""
+
+    @abc.abstractmethod
+    def needed_bytes(self, samples: int, device: str) -> int:
+        """About what such a field takes with its optimiser, and with batches for training on ``samples``."""

@@ -1,0 +1,170 @@
+"""What a client says to the engine."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Any, ClassVar
+
+from engine.link.geometry import Bounds, Camera
+from engine.link.message_types import (
+    MAX_CHUNK_BYTES,
+    Cameras,
+    ColorImage,
+    ColorSpace,
+    ColorTable,
+    Count,
+    DepthImage,
+    Display,
+    ImageFormat,
+    Message,
+    Name,
+    Quality,
+    RelativePath,
+    Seconds,
+    Secret,
+    Split,
+    Steps,
+)
+from engine.link.presets import DEFAULT_FIELD
+from engine.link.values import Limits
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Hello(Message):
+    """The first message. Without the right ``token`` and ``protocol`` the engine answers Problem and hangs up.
+    ``same_host``: the client can read the engine's files, so pixels may come through the ring file. ``take_over``: an
+    engine that is busy with another client hangs up on that one."""
+
+    protocol: int
+    version: Name
+    token: Secret
+    client: Name
+    same_host: bool = True
+    take_over: bool = False
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class OpenRun(Message):
+    """Start, or with ``resume`` go on with, the run in folder ``run`` (relative to the engine's root).
+    ``field`` is one of ``presets.FIELDS``; a run that is gone on with has its own. ``preset`` "auto" picks by device;
+    ``overrides`` replaces single TrainConfig fields."""
+
+    run: RelativePath
+    bounds: Bounds
+    color_space: ColorSpace = "linear"
+    field: Name = DEFAULT_FIELD
+    preset: Name = "auto"
+    seed: Annotated[int, Limits(0, 2**31 - 1)] = 0
+    resume: bool = False
+    overrides: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class AddView(Message):
+    """One captured view. ``color`` [H, W, 4]: float16 premultiplied scene-linear, or uint8 straight-alpha sRGB, as the
+    run's color_space says. ``depth`` [H, W] float32 planar z, +inf where there is nothing, 0
+    where it isn't known, -inf where the pixel is neither trained on nor scored. The same name replaces."""
+
+    name: Name
+    split: Split
+    camera: Camera
+    color: ColorImage
+    depth: DepthImage | None = None
+    render_seconds: Seconds = 0.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Train(Message):
+    """Start or pause training. A budget in ``seconds`` or ``steps`` shapes the learning-rate schedule, and training
+    pauses when it is used up; both None means until told otherwise. Both are totals since the run's first step, but the
+    schedule begins at ``since``, in seconds: what was trained before has not used up any of the budget.
+    ``evaluate_every``: seconds between held-out evaluations, 0 for none."""
+
+    running: bool
+    seconds: Seconds | None = None
+    since: Seconds = 0.0
+    steps: Steps | None = None
+    evaluate_every: Seconds = 0.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Capturing(Message):
+    """The client renders views, or no longer does. An engine that works on the CPU of the same machine leaves most of
+    it to the client meanwhile."""
+
+    replaces: ClassVar[tuple[str, ...] | None] = ()
+
+    under_way: bool
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class RequestFrame(Message):
+    """Render one picture of ``camera``. The latest request wins; ``request`` comes back with the frame. Over a network,
+    one that need not be ``exact`` is made much smaller at a loss that hardly shows."""
+
+    replaces: ClassVar[tuple[str, ...] | None] = ()
+    overtakes: ClassVar[tuple[type[Message], ...]] = (AddView,)
+
+    request: int
+    camera: Camera
+    quality: Quality = "final"
+    depth: bool = True
+    exact: bool = True
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Evaluate(Message):
+    """Score all held-out views now; the answer is an Evaluation."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class StartBake(Message):
+    """Render ``cameras`` into ``output``: a folder of numbered frames, in each of ``image_formats``, plus a video when
+    ``video`` names one (.mp4 or .webp); both are relative to the engine's root. ``samples``: rays for each pixel.
+    Existing frames are kept with ``resume``.
+
+    ``display``: how scene-linear light becomes the colours of PNG frames and videos: encoded as sRGB, as it is, or by
+    the ``ViewTransform`` of ``view_table``, ``view_exposure`` and ``view_exponent``. A run that learnt sRGB pictures
+    shows these as they are."""
+
+    job: Name
+    cameras: Cameras
+    output: RelativePath
+    image_formats: Annotated[tuple[ImageFormat, ...], Count(1, 2)] = ("png",)
+    video: RelativePath | None = None
+    fps: Annotated[float, Limits(0.01, 240.0)] = 24.0
+    samples: Annotated[int, Limits(1, 64)] = 1
+    transparent: bool = True
+    depth: bool = False
+    resume: bool = False
+    display: Display = "standard"
+    view_table: ColorTable | None = None
+    view_exposure: Annotated[float, Limits(1e-6, 1e6)] = 1.0
+    view_exponent: Annotated[float, Limits(1e-3, 1e3)] = 1.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class CancelJob(Message):
+    """Stop a job after the frame at hand. Its finished frames stay."""
+
+    job: Name
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class FetchFile(Message):
+    """Send ``size`` bytes (at most MAX_CHUNK_BYTES) from ``offset`` on of a file that the engine has written; ``path``
+    is relative to its root, with forward slashes. The answer is a FileChunk, or a Problem that regards ``path``."""
+
+    path: RelativePath
+    offset: Annotated[int, Limits(0, 2**63 - 1)] = 0
+    size: Annotated[int, Limits(1, MAX_CHUNK_BYTES)] = MAX_CHUNK_BYTES
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class SaveSnapshot(Message):
+    """Write the run to disk now; the answer is a SnapshotSaved."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Shutdown(Message):
+    """Save the run and end the engine's process."""

@@ -1,0 +1,171 @@
+"""What the engine says to its client."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, ClassVar, Literal
+
+from engine.link.bake_files import depth_name, frame_name
+from engine.link.geometry import Camera
+from engine.link.message_types import (
+    MAX_CAMERAS,
+    ColorImage,
+    Count,
+    DepthImage,
+    FileBytes,
+    ImageFormat,
+    JobState,
+    Message,
+    Name,
+    Seconds,
+)
+from engine.link.presets import DEFAULT_FIELD
+from engine.link.values import Limits
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Welcome(Message):
+    """The handshake's good end. ``ring``: the private folder of the pixel ring, None when pixels come inside the
+    messages."""
+
+    protocol: int
+    version: str
+    device: str
+    device_name: str
+    root: str
+    ring: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class RunOpened(Message):
+    """The run is ready. ``field``: of what kind it is. ``step`` > 0 when it was resumed; ``views`` names the views it
+    already holds, ``jobs`` the bakes that are under way or have ended lately: how those ended has just been told."""
+
+    run: str
+    step: int
+    preset: str
+    field: str = DEFAULT_FIELD
+    views: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class ViewAdded(Message):
+    """A view arrived whole and is being trained on (or held out)."""
+
+    name: str
+    train_views: int
+    test_views: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Status(Message):
+    """How training stands, about five times a second: by these a client knows that the engine is there. ``seconds``
+    counts training time only; ``busy_seconds`` is for how long the device has not answered."""
+
+    replaces: ClassVar[tuple[str, ...] | None] = ()
+
+    state: Literal["idle", "warming up", "training", "paused", "finished"]
+    step: int = 0
+    seconds: float = 0.0
+    loss: float | None = None
+    steps_per_second: float = 0.0
+    train_views: int = 0
+    test_views: int = 0
+    progress: float | None = None
+    eta_seconds: float | None = None
+    message: str = ""
+    busy_seconds: Seconds = 0.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Frame(Message):
+    """A rendered picture. ``color`` [H, W, 4] float16, premultiplied, scene-linear, first row on top; ``depth`` [H, W]
+    float32 planar z, +inf where alpha is 0. ``camera`` is exactly the one it was rendered from: with quality "moving"
+    it may be a smaller one than was asked for."""
+
+    replaces: ClassVar[tuple[str, ...] | None] = ()
+
+    request: int
+    step: int
+    camera: Camera
+    color: ColorImage
+    depth: DepthImage | None = None
+    render_seconds: float = 0.0
+    exact: bool = True
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Evaluation(Message):
+    """Held-out scores: mean and per view, under the same names. ``psnr`` in dB on black, display-referred sRGB, and
+    ``ssim`` in 0..1 are over whole pictures, ``subject_psnr`` and ``subject_ssim`` over the subject (see ``scoring``).
+    Those are None, or not among a view's figures, where it doesn't show the subject, and in runs of older versions."""
+
+    step: int
+    seconds: float
+    psnr: float
+    ssim: float
+    views: dict[str, dict[str, float]]
+    subject_psnr: float | None = None
+    subject_ssim: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class JobUpdate(Message):
+    """A bake's progress: ``done`` of ``total`` frames. Once it has ended, ``folder`` on the engine's host (an absolute
+    path) holds a picture of each finished frame in every one of ``image_formats``, with ``depth`` a depth picture too;
+    ``video`` is the path of the film, "" without one."""
+
+    replaces: ClassVar[tuple[str, ...] | None] = ("job", "state")
+
+    job: Name
+    state: JobState
+    done: Annotated[int, Limits(0, MAX_CAMERAS)]
+    total: Annotated[int, Limits(0, MAX_CAMERAS)]
+    eta_seconds: Seconds | None = None
+    message: str = ""
+    folder: str = ""
+    image_formats: Annotated[tuple[ImageFormat, ...], Count(0, 2)] = ()
+    depth: bool = False
+    video: str = ""
+
+    @property
+    def files(self) -> list[str]:
+        """The paths of what is finished: the frames in order, depth pictures, the video; none until it has ended."""
+        if not self.folder:
+            return []
+        names = [frame_name(index, suffix) for index in range(self.done) for suffix in self.image_formats]
+        names += [depth_name(index) for index in range(self.done)] if self.depth else []
+        return [f"{self.folder}/{name}" for name in names] + ([self.video] if self.video else [])
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class FileChunk(Message):
+    """A piece of a file. ``total``: the file's size in bytes, ``modified``: when it was written, nanoseconds since
+    1970; if either differs from piece to piece, it was written anew meanwhile. ``data`` is None at and past the end."""
+
+    path: str
+    offset: int
+    total: int
+    modified: int
+    data: FileBytes | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class SnapshotSaved(Message):
+    """The run is on disk up to ``step``."""
+
+    path: str
+    step: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Problem(Message):
+    """Something went wrong: ``message`` says what and why, ``hint`` what to do. ``code`` is for programs;
+    ``regarding`` names the view, job, field or file at fault. ``fatal``: the engine hangs up."""
+
+    code: str
+    message: str
+    hint: str = ""
+    regarding: str = ""
+    fatal: bool = False

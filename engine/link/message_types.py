@@ -1,0 +1,86 @@
+"""What messages are made of: their base, and the types of their fields with the limits that each has.
+
+An array field (``ColorImage``, ``DepthImage``, ``FileBytes``, ``ColorTable``) travels as a raw buffer behind the JSON
+header; everything else travels inside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+
+from engine.link.geometry import Camera
+from engine.link.values import Limits
+from engine.link.view_transform import MAX_SIZE
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSpec:
+    """What an array field may hold: [H, W] (``channels`` 0) or [H, W, channels], of one of ``dtypes``."""
+
+    dtypes: tuple[str, ...]
+    channels: int = 0
+
+
+ColorImage = Annotated[np.ndarray, ImageSpec(("float16", "uint8"), channels=4)]
+DepthImage = Annotated[np.ndarray, ImageSpec(("float32",))]
+
+MAX_CHUNK_BYTES = 1 << 20
+MAX_CAMERAS = 50_000  # of a bake
+
+
+@dataclasses.dataclass(frozen=True)
+class BytesSpec:
+    """What a field of raw bytes may hold: uint8 [N] of at most ``most`` bytes, at least one."""
+
+    most: int
+
+
+FileBytes = Annotated[np.ndarray, BytesSpec(MAX_CHUNK_BYTES)]
+
+
+@dataclasses.dataclass(frozen=True)
+class TableSpec:
+    """What a field with a table of colours may hold: float32 [S, S, S, 3] with S in 2..``most``."""
+
+    most: int
+
+
+ColorTable = Annotated[np.ndarray, TableSpec(MAX_SIZE)]
+
+ArraySpec = ImageSpec | BytesSpec | TableSpec
+
+
+@dataclasses.dataclass(frozen=True)
+class Count:
+    """How long a text or a list may be, both ends included."""
+
+    least: int
+    most: int
+
+
+Name = Annotated[str, Count(0, 500)]  # of views, jobs, clients, versions
+RelativePath = Annotated[str, Count(1, 4096)]  # relative to the engine's root, with forward slashes
+Secret = Annotated[str, Count(0, 1024)]
+Seconds = Annotated[float, Limits(0.0, 1e9)]
+Steps = Annotated[int, Limits(0, 2**31 - 1)]
+Cameras = Annotated[tuple[Camera, ...], Count(0, MAX_CAMERAS)]
+
+ColorSpace = Literal["linear", "srgb"]
+Split = Literal["train", "test"]
+Quality = Literal["moving", "final"]
+ImageFormat = Literal["png", "exr"]
+Display = Literal["standard", "raw", "table"]
+JobState = Literal["running", "done", "cancelled", "failed"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Message:
+    """Base of all messages. ``replaces`` names the fields by which a newer message makes a queued older one pointless
+    (None: never; an empty tuple: any newer one of the same type). ``overtakes`` names the types of messages that it
+    need not wait for."""
+
+    replaces: ClassVar[tuple[str, ...] | None] = None
+    overtakes: ClassVar[tuple[type[Message], ...]] = ()

@@ -1,0 +1,49 @@
+"""The hash grid (Instant-NGP) as a kind of radiance field: its presets."""
+
+from __future__ import annotations
+
+from engine.fields.hash_grid import HashGridConfig
+from engine.primitives.base import Kind
+from engine.primitives.config import TrainConfig
+from engine.primitives.sampling import OCCUPANCY, SEVERAL_CASCADES
+
+_PRESETS = {
+    "cpu": TrainConfig(
+        preset="cpu",
+        field=HashGridConfig(
+            levels=8, log2_table_size=16, base_resolution=16, max_resolution=1024, hidden_width=64, color_layers=1
+        ),
+        samples_per_step=24_576,
+        max_rays_per_step=16_384,
+        learning_rate=1.5e-2,
+        cells_per_pixel=1.5,
+        render_refinement=2,
+        **OCCUPANCY["cpu"],
+    ),
+    "gpu": TrainConfig(
+        preset="gpu",
+        field=HashGridConfig(
+            levels=8, log2_table_size=19, base_resolution=16, max_resolution=2048, hidden_width=64, color_layers=2
+        ),
+        samples_per_step=1 << 19,
+        max_rays_per_step=1 << 17,
+        coarse_until=6000,
+        cells_per_pixel=1.5,
+        **OCCUPANCY["gpu"],
+    ),
+}
+
+_SEVERAL_CASCADES = {
+    "cpu": {
+        **SEVERAL_CASCADES["cpu"],
+        "render_refinement": 1,
+        "gradient_threshold": 0.0,
+        "field.hidden_width": 32,
+        "field.max_resolution": 512,
+        "cells_per_pixel": 2.0,
+    },
+    # Few views see the same corner of a room: a finer field fits their grain.
+    "gpu": {**SEVERAL_CASCADES["gpu"], "field.log2_table_size": 20, "cells_per_pixel": 1.0},
+}
+
+HASH_GRID = Kind(HashGridConfig, _PRESETS, _SEVERAL_CASCADES)

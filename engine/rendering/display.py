@@ -1,0 +1,74 @@
+"""How scene-linear light becomes display values.
+
+An encoding is a function of light [..., 3] float32 to values in 0..1, of the same shape, on any device.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+
+from engine.data.color import encode_srgb
+from engine.link.view_transform import BRIGHTEST, TOE, ViewTransform
+
+Encoding = Callable[[torch.Tensor], torch.Tensor]
+Display = ViewTransform | Literal["standard", "raw"]
+
+_CHUNK = 1 << 18  # colours at once on a CPU: some tens of megabytes
+
+
+def encoding_of(display: Display) -> Encoding:
+    """What applies a view transform: Blender's Standard, its Raw, or that of a table."""
+    if isinstance(display, ViewTransform):
+        return TableEncoding(display)
+    return clip_light if display == "raw" else encode_srgb
+
+
+def fingerprint_of(display: Display) -> str:
+    """A text that two view transforms have in common only if they are the same."""
+    if not isinstance(display, ViewTransform):
+        return display
+    return f"{hashlib.sha256(display.table.tobytes()).hexdigest()} {display.exposure!r} {display.exponent!r}"
+
+
+def clip_light(light: torch.Tensor) -> torch.Tensor:
+    """Light as it is, but for what no display can show."""
+    return light.clamp(0.0, 1.0)
+
+
+class TableEncoding:
+    """A view transform's table, looked up by tetrahedral interpolation: greys, on the cube's diagonal, are interpolated
+    between greys alone, and stay such. (Kasson, Nin, Plouffe and Hafner: Performing color space conversions with
+    three-dimensional linear interpolation, 1995.)"""
+
+    def __init__(self, transform: ViewTransform) -> None:
+        self._transform = transform
+        self._size = transform.table.shape[0]
+        self._entries = torch.from_numpy(transform.table.reshape(-1, 3).copy())
+
+    def __call__(self, light: torch.Tensor) -> torch.Tensor:
+        """Display values of ``light``."""
+        self._entries = self._entries.to(light.device)
+        flat = light.reshape(-1, 3)
+        chunk = _CHUNK if light.device.type == "cpu" else max(len(flat), 1)
+        return torch.cat([self._look_up(part) for part in flat.split(chunk)]).reshape(light.shape)
+
+    def _look_up(self, light: torch.Tensor) -> torch.Tensor:
+        last = self._size - 1
+        scale = last / math.log1p(BRIGHTEST / TOE)
+        at = torch.log1p((light * self._transform.exposure).clamp(0.0, BRIGHTEST) / TOE) * scale
+        low = at.floor().clamp(max=last - 1)
+        # From the cell's low corner to its high one along the axes, that of the largest share first.
+        shares, axes = (at - low).sort(dim=1, descending=True)
+        strides = torch.tensor([1, self._size, self._size**2], device=light.device)
+        corner = (low.long() * strides).sum(dim=1)
+        result = self._entries[corner] * (1.0 - shares[:, :1])
+        for place in range(3):
+            corner = corner + strides[axes[:, place]]
+            following = shares[:, place + 1 : place + 2] if place < 2 else 0.0
+            result += self._entries[corner] * (shares[:, place : place + 1] - following)
+        return result if self._transform.exponent == 1.0 else result**self._transform.exponent

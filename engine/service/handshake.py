@@ -1,0 +1,55 @@
+"""What a connection must say before it may talk: a Hello with the token and this protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+
+import engine
+from engine.link import codec
+from engine.link.errors import LinkError
+from engine.link.messages import PROTOCOL, Hello, Problem
+from engine.link.silence import WatchedServerConnection
+from engine.link.values import one_line
+from engine.service.lobby import HELLO_SECONDS
+from engine.service.packing import pack_or_explain
+
+_WRONG_TOKEN_SECONDS = 0.25  # until a wrong token is answered, so that few can be tried
+
+
+class Refusal(Exception):
+    """Why a client can't have the engine: in words, with a ``code`` for programs and a ``hint`` what to do."""
+
+    def __init__(self, code: str, words: str, hint: str = "") -> None:
+        super().__init__(words)
+        self.code, self.hint = code, hint
+
+
+async def receive_hello(connection: WatchedServerConnection, token: str) -> Hello:
+    """The first message of who knows ``token`` and speaks this protocol. Raises Refusal, ConnectionClosed."""
+    try:
+        data = await asyncio.wait_for(connection.recv(), HELLO_SECONDS)
+        hello = codec.decode(data, (Hello,))
+    except (LinkError, TimeoutError) as error:
+        words = str(error) if isinstance(error, LinkError) else f"no Hello within {HELLO_SECONDS:g} s"
+        raise Refusal("bad message", f"the first message must be a Hello: {words}") from None
+    assert isinstance(hello, Hello)
+    if not hmac.compare_digest(hello.token.encode(), token.encode()):
+        await asyncio.sleep(_WRONG_TOKEN_SECONDS)
+        raise Refusal("token", "wrong token", "Use the token that the engine was started with.")
+    if hello.protocol != PROTOCOL:
+        older = "engine" if hello.protocol > PROTOCOL else "client"
+        words = (
+            f"the engine {engine.__version__} speaks protocol {PROTOCOL}, the client "
+            f"{one_line(hello.version, 100)} speaks {hello.protocol}: the {older} is too old"
+        )
+        hint = "Both must be of one version: set up the engine again, on the machine that it runs on."
+        raise Refusal("version", words, hint)
+    return hello
+
+
+async def refuse(connection: WatchedServerConnection, refusal: Refusal) -> None:
+    """Say why, and hang up. Raises ConnectionClosed."""
+    problem = Problem(code=refusal.code, message=str(refusal), hint=refusal.hint, fatal=True)
+    await connection.send(b"".join(pack_or_explain(problem)))
+    await connection.close(1008, refusal.code)

@@ -1,0 +1,63 @@
+"""Fast Capture: fewer samples on the copy of the scene that is captured, the scene's own left alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from types import ModuleType
+
+import bpy
+import pytest
+from capture_jobs import start_capture
+
+Import = Callable[[str], ModuleType]
+FEW = 16
+
+
+def samples_captured(addon: Import, scene: bpy.types.Scene) -> tuple[int, bool]:
+    """Samples, and whether views are denoised, of a capture that begins now; the manifest has to agree."""
+    with start_capture(addon, scene) as job:
+        copy = bpy.data.scenes["Hashlight Capture"].cycles
+        found = copy.samples, copy.use_denoising
+        manifest = json.loads((job.dataset.folder / "manifest.json").read_text("utf-8"))
+    assert manifest["settings"]["samples"] == found[0]
+    return found
+
+
+@pytest.mark.parametrize("is_denoised", [False, True])
+def test_views_get_few_samples_and_the_scene_keeps_its_own(
+    addon: Import, planned_scene: bpy.types.Scene, is_denoised: bool
+) -> None:
+    cycles = planned_scene.cycles
+    cycles.samples, cycles.use_denoising = 64, is_denoised
+    assert samples_captured(addon, planned_scene) == (FEW, is_denoised)
+    assert (cycles.samples, cycles.use_denoising) == (64, is_denoised)
+
+
+def test_without_it_views_are_rendered_as_the_scene_is(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    planned_scene.hashlight.capture.use_fast_capture = False
+    planned_scene.cycles.samples, planned_scene.cycles.use_denoising = 64, True
+    assert samples_captured(addon, planned_scene) == (64, True)
+
+
+@pytest.mark.parametrize("is_denoised", [False, True])
+def test_a_scene_that_has_few_samples_itself_is_left_as_it_is(
+    addon: Import, planned_scene: bpy.types.Scene, is_denoised: bool
+) -> None:
+    planned_scene.cycles.samples, planned_scene.cycles.use_denoising = FEW, is_denoised
+    assert samples_captured(addon, planned_scene) == (FEW, is_denoised)
+
+
+def test_other_engines_have_their_own_samples(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    planned_scene.eevee.taa_render_samples = 64
+    planned_scene.render.engine = "BLENDER_WORKBENCH"
+    assert addon("capture.fast_capture").samples_of(planned_scene) == 64
+
+
+def test_views_of_both_kinds_are_not_mixed(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    planned_scene.cycles.samples = 64
+    with start_capture(addon, planned_scene) as job:
+        next(job)
+    planned_scene.hashlight.capture.use_fast_capture = False
+    with pytest.raises(ValueError, match=f"a capture with samples {FEW}, now it is 64"):
+        start_capture(addon, planned_scene)

@@ -1,0 +1,305 @@
+"""The scene's own cameras, captured from where renders have them: hidden ones, those of markers; what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+from capture_jobs import start_capture
+from mathutils import Vector
+
+Import = Callable[[str], ModuleType]
+
+PLACE = (3.5, -3.5, 2.5)
+
+
+@pytest.fixture
+def shot(small_scene: bpy.types.Scene, tmp_path: Path) -> bpy.types.Scene:
+    """The small scene, with bounds, to be captured through its own cameras."""
+    small_scene.hashlight.folder = str(tmp_path)
+    small_scene.hashlight.capture.rig, small_scene.hashlight.capture.held_out_views = "SCENE_CAMERAS", 0
+    bpy.ops.hashlight.fit_bounds()
+    return small_scene
+
+
+def new_camera(name: str, place: tuple[float, float, float] = PLACE) -> bpy.types.Object:
+    """A camera that looks at the subject, in no scene yet. Nothing evaluates it: its matrix is still the identity."""
+    camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
+    camera.location = place
+    camera.rotation_euler = (Vector((0.4, 0.1, 0.5)) - Vector(place)).to_track_quat("-Z", "Y").to_euler()
+    return camera
+
+
+def new_collection(*members: bpy.types.Object) -> tuple[bpy.types.Collection, bpy.types.LayerCollection]:
+    collection = bpy.data.collections.new("Other")
+    bpy.context.scene.collection.children.link(collection)
+    for member in members:
+        collection.objects.link(member)
+    return collection, bpy.context.view_layer.layer_collection.children["Other"]
+
+
+def positions(addon: Import, scene: bpy.types.Scene) -> dict[str, np.ndarray]:
+    """Where a capture has its views' cameras."""
+    with start_capture(addon, scene) as job:
+        return {pose.name: pose.camera_to_world[:3, 3] for pose in job.poses}
+
+
+HIDDEN = ["excluded", "eye", "monitor", "collection's eye", "collection's monitor", "renders", "nested"]
+
+
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_a_hidden_camera_is_where_renders_have_it(addon: Import, shot: bpy.types.Scene, kind: str) -> None:
+    second = new_camera("Second")
+    collection, layer = new_collection(second)
+    if kind == "excluded":
+        layer.exclude = True
+    elif kind == "eye":
+        second.hide_set(True)
+    elif kind == "monitor":
+        second.hide_viewport = True
+    elif kind == "collection's eye":
+        layer.hide_viewport = True
+    elif kind == "collection's monitor":
+        collection.hide_viewport = True
+    elif kind == "renders":
+        collection.hide_render = second.hide_render = True
+    else:
+        inner = bpy.data.collections.new("Inner")
+        collection.children.link(inner)
+        inner.objects.link(second)
+        collection.objects.unlink(second)
+        layer.exclude = True
+    bpy.ops.hashlight.plan_cameras()
+    assert shot.hashlight.capture.plan_warnings == ""
+    poses = addon("capture.poses").planned_poses(shot, bpy.context.view_layer.depsgraph)
+    found = {pose.name: pose.camera_to_world[:3, 3] for pose in poses}
+    np.testing.assert_allclose(found["Second"], PLACE, atol=1e-4)
+    np.testing.assert_allclose(positions(addon, shot)["Second"], PLACE, atol=1e-4)
+    assert shot.camera.name == "Camera"
+
+
+@pytest.mark.parametrize("kind", ["parent", "constraint", "driver", "animated parent", "vertex parent"])
+def test_what_carries_a_hidden_camera_counts(addon: Import, shot: bpy.types.Scene, kind: str) -> None:
+    second, carrier = new_camera("Second"), bpy.data.objects.new("Carrier", None)
+    if kind == "vertex parent":
+        carrier = bpy.data.objects.new("Carrier", bpy.data.meshes.new("Carrier"))
+        carrier.data.from_pydata([(0, 0, 0)], [], [])
+    _, layer = new_collection(second, carrier)
+    layer.exclude = True
+    carrier.location = (0.0, 0.0, 1.0)
+    if kind == "constraint":
+        second.constraints.new("COPY_LOCATION").target = carrier
+        carrier.location = (*PLACE[:2], PLACE[2] + 1.0)
+    elif kind == "driver":
+        driver = second.driver_add("location", 2).driver
+        variable = driver.variables.new()
+        variable.name, variable.type = "z", "TRANSFORMS"
+        variable.targets[0].id, variable.targets[0].transform_type = carrier, "LOC_Z"
+        driver.expression = f"{PLACE[2]} + z"
+    else:
+        second.parent = carrier
+        second.parent_type = "VERTEX" if kind == "vertex parent" else "OBJECT"
+    if kind == "animated parent":
+        for frame, z in ((1, 0.0), (11, 2.0)):
+            carrier.location.z = z
+            carrier.keyframe_insert("location", index=2, frame=frame)
+        for curve in addon("capture.movement")._curves(carrier.animation_data):
+            curve.keyframe_points[0].interpolation = "LINEAR"
+        shot.frame_set(6)
+    np.testing.assert_allclose(positions(addon, shot)["Second"], np.add(PLACE, (0, 0, 1.0)), atol=1e-4)
+
+
+def test_a_picture_through_a_hidden_camera_agrees_with_its_pose(addon: Import, shot: bpy.types.Scene) -> None:
+    _, layer = new_collection(new_camera("Second"))
+    layer.exclude = True
+    with start_capture(addon, shot) as job:
+        (view,) = [view for view in job if view.name == "Second"]
+        assert job.warnings == []
+    camera, depth = view.camera, view.depth
+    rows, columns = np.nonzero(np.isfinite(depth) & (view.color[..., 3] == 1.0))
+    picked = np.random.default_rng(0).choice(len(rows), 60, replace=False)
+    errors = []
+    for row, column in zip(rows[picked], columns[picked], strict=True):
+        x, y = (column + 0.5 - camera.cx) / camera.fx, (row + 0.5 - camera.cy) / camera.fy
+        ray = camera.camera_to_world[:3, :3] @ (x, -y, -1.0)
+        hit, point, *_ = shot.ray_cast(bpy.context.view_layer.depsgraph, camera.position, ray)
+        if hit:
+            errors.append(
+                abs(np.dot(np.array(point) - camera.position, ray) / np.dot(ray, ray) / depth[row, column] - 1)
+            )
+    assert len(errors) > 50 and np.median(errors) < 1e-3
+
+
+def test_a_file_that_was_saved_with_its_planned_cameras_hidden_is_captured_from_where_they_stand(
+    addon: Import, planned_scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    bpy.context.view_layer.update()
+    placed = {obj.name: np.array(obj.matrix_world) for obj in addon("roles").objects_of(planned_scene, "camera")}
+    bpy.context.view_layer.layer_collection.children["Hashlight Cameras"].exclude = True
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "hidden.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "hidden.blend"))
+    scene = bpy.context.scene
+    with start_capture(addon, scene) as job:
+        found = {pose.name: pose.camera_to_world for pose in job.poses}
+    assert found.keys() == placed.keys()
+    for name, matrix in placed.items():
+        np.testing.assert_allclose(found[name], matrix, atol=1e-4)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+
+
+def test_the_active_camera_of_another_scene_is_one_of_them(addon: Import, shot: bpy.types.Scene) -> None:
+    other = bpy.data.scenes.new("Elsewhere")
+    second, third = new_camera("Second"), new_camera("Third")
+    for camera in (second, third):
+        other.collection.objects.link(camera)
+    shot.camera = second
+    bpy.ops.hashlight.plan_cameras()
+    assert (
+        "1 camera is in other scenes only, and not captured: Third (Elsewhere)" in shot.hashlight.capture.plan_warnings
+    )
+    found = positions(addon, shot)
+    assert found.keys() == {"Camera", "Second"}
+    np.testing.assert_allclose(found["Second"], PLACE, atol=1e-4)
+    press(addon, shot, "other scenes", "Link to This Scene")
+    assert shot.hashlight.capture.plan_warnings == ""
+    shot.hashlight.folder += " with all"
+    np.testing.assert_allclose(positions(addon, shot)["Third"], PLACE, atol=1e-4)
+
+
+def press(addon: Import, scene: bpy.types.Scene, words: str, label: str) -> None:
+    (finding,) = [each for each in scene.hashlight.capture.plan_findings if words in each.words]
+    (cure,) = [cure for cure in addon("capture.plan_warnings").unpack(finding.cures) if cure.label == label]
+    group, name = cure.operator.split(".")
+    assert getattr(getattr(bpy.ops, group), name)(**cure.properties) == {"FINISHED"}
+
+
+@pytest.mark.parametrize(("kind", "word"), [("ORTHO", "orthographic"), ("PANO", "panoramic")])
+def test_other_lenses_are_left_out_with_a_word_and_a_number(
+    addon: Import, shot: bpy.types.Scene, kind: str, word: str
+) -> None:
+    for index in range(2):
+        shot.collection.objects.link(new_camera(f"Good {index}", (index * 2.0 - 1.0, -5.0, 2.0)))
+    for index in range(2):
+        shot.collection.objects.link(camera := new_camera(f"Odd {index}", (0.5, 0.1, 8.0)))
+        camera.data.type = kind
+    bpy.ops.hashlight.plan_cameras()
+    words = shot.hashlight.capture.plan_warnings
+    assert f"2 cameras are left out: Odd 0 ({word}), Odd 1 ({word}). Only perspective" in words
+    bpy.ops.object.select_all(action="DESELECT")
+    press(addon, shot, "left out", "Select")
+    assert sorted(obj.name for obj in bpy.context.selected_objects) == ["Odd 0", "Odd 1"]
+    with start_capture(addon, shot) as job:
+        assert sorted(view.name for view in job) == ["Camera", "Good_0", "Good_1"]
+    for camera in [obj for obj in shot.objects if obj.type == "CAMERA" and not obj.name.startswith("Odd")]:
+        bpy.data.objects.remove(camera)
+    with pytest.raises(ValueError, match=f"no perspective camera.*Odd 0 is {word}"):
+        addon("capture.plan").planned_views(shot)
+
+
+def test_both_cameras_of_a_stereo_pair_are_captured_and_stereoscopy_is_told(
+    addon: Import, shot: bpy.types.Scene
+) -> None:
+    for suffix, x in (("L", -0.03), ("R", 0.03)):
+        shot.collection.objects.link(new_camera(f"Pair_{suffix}", (x, -5.0, 2.0)))
+    shot.render.use_multiview, shot.render.views_format = True, "MULTIVIEW"
+    bpy.ops.hashlight.plan_cameras()
+    assert "1 setting of the scene's renders is not in captures: Stereoscopy (2 views)" in (
+        shot.hashlight.capture.plan_warnings
+    )
+    with start_capture(addon, shot) as job:
+        assert sorted(view.name for view in job if view.color.shape == (48, 48, 4)) == ["Camera", "Pair_L", "Pair_R"]
+
+
+@pytest.fixture
+def switched(shot: bpy.types.Scene) -> bpy.types.Scene:
+    """20 frames, each 5th to be captured: through Camera, from 11 on through Second, which is in no view layer."""
+    second = new_camera("Second")
+    new_collection(second)[1].exclude = True
+    for frame, camera in ((1, shot.camera), (11, second)):
+        shot.timeline_markers.new(camera.name, frame=frame).camera = camera
+    shot.timeline_markers.new("A note", frame=6)
+    shot.frame_start, shot.frame_end = 1, 20
+    shot.hashlight.capture.rig = "ANIMATION"
+    return shot
+
+
+def sources(addon: Import, scene: bpy.types.Scene) -> dict[int, str]:
+    return {view.frame: view.camera for view in addon("capture.plan").planned_views(scene)}
+
+
+def test_markers_switch_cameras_as_in_renders(addon: Import, switched: bpy.types.Scene) -> None:
+    expected = {1: "Camera", 6: "Camera", 11: "Second", 16: "Second"}
+    assert sources(addon, switched) == expected
+    bpy.ops.hashlight.plan_cameras()
+    poses = addon("capture.poses").planned_poses(switched, bpy.context.view_layer.depsgraph)
+    assert len(poses) == 4 and switched.frame_current == 1 and switched.camera.name == "Camera"
+    with start_capture(addon, switched) as job:
+        views = {view.name: view for view in job}
+    for pose in poses:
+        np.testing.assert_allclose(pose.camera_to_world, views[pose.name].camera.camera_to_world, atol=1e-5)
+    np.testing.assert_allclose(views["frame_0016"].camera.position, PLACE, atol=1e-4)
+    np.testing.assert_allclose(views["frame_0006"].camera.position, (0.0, -6.0, 1.0), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["as they are", "hidden", "none before", "no active camera", "together"])
+def test_the_camera_of_a_frame_is_the_one_that_blender_switches_to(
+    addon: Import, switched: bpy.types.Scene, kind: str
+) -> None:
+    if kind == "hidden":
+        bpy.data.objects["Second"].hide_render = True
+    elif kind == "none before":
+        for marker in switched.timeline_markers:
+            marker.frame += 5
+    elif kind == "no active camera":
+        switched.camera = None
+    elif kind == "together":
+        third = new_camera("Third")
+        switched.collection.objects.link(third)
+        switched.timeline_markers.new("Third", frame=11).camera = third
+    planned = sources(addon, switched)
+    for frame, camera in planned.items():
+        switched.frame_set(frame)
+        assert switched.camera.name == camera, frame
+
+
+def test_a_marker_that_comes_later_makes_another_plan(addon: Import, switched: bpy.types.Scene) -> None:
+    bpy.ops.hashlight.plan_cameras()
+    known = addon("capture.poses").planned_poses
+    assert len(known(switched, bpy.context.view_layer.depsgraph)) == 4
+    switched.timeline_markers["Second"].frame = 16
+    assert known(switched, bpy.context.view_layer.depsgraph) == []
+
+
+def test_frames_through_another_lens_are_left_out(addon: Import, switched: bpy.types.Scene) -> None:
+    bpy.data.objects["Second"].data.type = "ORTHO"
+    bpy.ops.hashlight.plan_cameras()
+    assert "2 frames are left out, seen through Second (orthographic)" in switched.hashlight.capture.plan_warnings
+    assert sources(addon, switched) == {1: "Camera", 6: "Camera"}
+    bpy.data.objects["Camera"].data.type = "ORTHO"
+    with pytest.raises(ValueError, match="No frame has a perspective camera"):
+        sources(addon, switched)
+
+
+def test_an_object_that_is_no_camera_can_be_the_active_one(addon: Import, shot: bpy.types.Scene) -> None:
+    empty = bpy.data.objects.new("Empty", None)
+    shot.collection.objects.link(empty)
+    shot.camera, shot.hashlight.capture.rig = empty, "ANIMATION"
+    with pytest.raises(ValueError, match=r"No frame has a perspective camera.*Empty is no camera"):
+        sources(addon, shot)
+    shot.hashlight.capture.rig = "SCENE_CAMERAS"
+    assert positions(addon, shot).keys() == {"Camera"}
+
+
+def test_a_bake_along_the_animation_takes_the_same_cameras(addon: Import, switched: bpy.types.Scene) -> None:
+    switched.frame_step = 1
+    cameras: list[Any] = addon("bake.paths").animation_cameras(switched)
+    with start_capture(addon, switched) as job:
+        captured = {record.frame: record.camera for record in job.dataset.views.values()}
+    assert captured.keys() == {1, 6, 11, 16}
+    for frame, camera in captured.items():
+        np.testing.assert_allclose(camera.position, cameras[frame - 1].position, atol=1e-5)

@@ -1,0 +1,53 @@
+"""A run that another process works in: told before an engine is started that could not open it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import bpy
+import pytest
+
+Import = Callable[[str], ModuleType]
+
+_HOLD = """
+import sys, time
+from pathlib import Path
+from engine.run_lock import lock_run
+lock = lock_run(Path(sys.argv[1]), "hashlight train")
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def other(planned_scene: bpy.types.Scene, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that has the scene's run in its hand."""
+    assert bpy.ops.hashlight.capture() == {"FINISHED"}
+    process = subprocess.Popen([sys.executable, "-c", _HOLD, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_it_is_told_in_the_panel_and_by_each_button(
+    addon: Import, other: subprocess.Popen[str], drawn: Callable[[str], str]
+) -> None:
+    words = f"The run is in use by hashlight train (process {other.pid} on "
+    assert words in drawn("HASHLIGHT_PT_train")
+    with pytest.raises(RuntimeError, match="The run is in use by hashlight train"):
+        bpy.ops.hashlight.train()
+    with pytest.raises(RuntimeError, match="The run is in use by hashlight train"):
+        bpy.ops.hashlight.restart_training()
+    with pytest.raises(RuntimeError, match="wait until that has ended"):
+        bpy.ops.hashlight.capture_and_train()
+    assert addon("session.registry").current() is None, "no engine was started for it"
+
+    other.kill()
+    other.wait()
+    assert "in use" not in drawn("HASHLIGHT_PT_train")
+    assert bpy.ops.hashlight.train.poll()

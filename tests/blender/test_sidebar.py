@@ -1,0 +1,106 @@
+"""The sidebar: one reason for a grey button, finished steps folded, nothing of another file."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import bpy
+import pytest
+
+from engine.link.messages import JobUpdate
+
+Import = Callable[[str], ModuleType]
+
+
+def _reason(operator: str) -> str:
+    """Why the button of ``operator`` is grey."""
+    with pytest.raises(RuntimeError) as caught:
+        getattr(bpy.ops.hashlight, operator)()
+    return str(caught.value)
+
+
+def test_a_grey_button_names_what_is_to_be_done_next(addon: Import, scene: bpy.types.Scene, tmp_path: Path) -> None:
+    scene.hashlight.folder = str(tmp_path / "job")
+    for operator in ("train", "preview", "preview_live", "evaluate", "bake", "restart_training", "save_snapshot"):
+        assert "Nothing is captured yet: Capture and Train" in _reason(operator), operator
+    images = addon("folders").capture_folder(scene) / "images"
+    images.mkdir(parents=True)
+    (images / "train_000.exr").write_bytes(b"")
+    assert bpy.ops.hashlight.train.poll()
+    assert "Nothing is trained yet: press Train" in _reason("bake")
+    scene.hashlight.run.step = 10
+    scene.camera = None
+    assert "The scene has no camera: add one" in _reason("preview")
+    assert bpy.ops.hashlight.bake.poll()
+
+
+def test_the_plan_is_folded_to_a_line_once_views_are_captured(
+    addon: Import, scene: bpy.types.Scene, tmp_path: Path, drawn: Callable[[str], str]
+) -> None:
+    settings, panel = scene.hashlight.capture, "HASHLIGHT_PT_capture"
+    scene.hashlight.folder = str(tmp_path / "job")
+    settings.training_views, settings.held_out_views = 2, 1
+    settings.resolution_x, settings.resolution_y = 16, 12
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples, scene.cycles.use_denoising = 1, False
+    bpy.ops.mesh.primitive_cube_add()
+    output = bpy.types.HASHLIGHT_PT_capture_output
+    assert "Plan Cameras" in drawn(panel) and output.poll(bpy.context)
+    assert bpy.ops.hashlight.capture() == {"FINISHED"}
+    words = drawn(panel)
+    assert "3 views captured, 16 x 12" in words and "Capture and Train" in words
+    assert "Plan Cameras" not in words and not output.poll(bpy.context)
+    settings.show_settings = True
+    assert "Plan Cameras" in drawn(panel) and "3 views captured" in drawn(panel)
+    settings.show_settings = False
+    assert bpy.ops.hashlight.new_take() == {"FINISHED"}
+    assert settings.show_settings and "Plan Cameras" in drawn(panel), "a new take has no views yet"
+
+
+def test_frames_of_another_scene_are_not_told_of(addon: Import, scene: bpy.types.Scene) -> None:
+    jobs = addon("bake.jobs")
+    done = JobUpdate(job="turntable", state="done", done=3, total=3, eta_seconds=0.0)
+    session = SimpleNamespace(jobs={"turntable": done})
+    bake = SimpleNamespace(scene=scene.name, delivery=None)
+    jobs._bakes["turntable"], jobs._last_job = bake, "turntable"
+    try:
+        assert jobs.last_update(session, scene) is done
+        other = bpy.data.scenes.new("Other")
+        assert jobs.last_update(session, other) is None and jobs.last_delivery(other) is None
+    finally:
+        jobs._bakes.clear()
+        jobs.forget_last()
+
+
+def _words_of(rna: bpy.types.bpy_struct, owner: str) -> Iterator[tuple[str, str]]:
+    """The label and tooltip of a class, of its properties and of their choices, with where each is from."""
+    yield owner, rna.name
+    yield owner, rna.description
+    for item in rna.properties:
+        if item.identifier != "rna_type":
+            texts = [item.name, item.description]
+            if item.type == "ENUM":
+                texts += [text for choice in item.enum_items for text in (choice.name, choice.description)]
+            yield from ((f"{owner}.{item.identifier}", text) for text in texts)
+
+
+def test_labels_and_tooltips_are_in_blenders_words(addon: Import, scene: bpy.types.Scene) -> None:
+    properties = scene.hashlight.capture.bl_rna.properties
+    assert properties["rig"].name == "Cameras" and properties["held_out_views"].name == "Test Views"
+    assert bpy.types.HASHLIGHT_PT_bake.bl_label == "Render from Field"
+    others_words = re.compile(r"\b(bak(e|ed|es|ing)|rigs?|held[ -]out|anew)\b", re.IGNORECASE)
+    words, count = [], 0
+    for module in importlib.import_module(addon("properties").__package__).MODULES:
+        for cls in module.CLASSES:
+            if issubclass(cls, bpy.types.Operator):
+                rna = getattr(bpy.ops.hashlight, cls.bl_idname.partition(".")[2]).get_rna_type()
+            else:
+                rna = cls.bl_rna
+            words += [each for each in _words_of(rna, cls.__name__) if others_words.search(each[1])]
+            words += [(cls.__name__, cls.bl_label)] if others_words.search(getattr(cls, "bl_label", "")) else []
+            count += 1
+    assert count > 60 and not words

@@ -1,0 +1,215 @@
+"""Lenses under the names that programs give them: intrinsics, distortion, and projections that can't be followed."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.data.formats import DatasetError, load_dataset
+from engine.link.geometry import Camera
+from tests.engine.data.scenes import edit_first_frame, write_json, write_transforms
+
+PATH = "transforms.json"
+
+
+def first_camera(folder: Path) -> Camera:
+    return load_dataset(folder).train[0].camera
+
+
+def terms(camera: Camera) -> list[float]:
+    return [camera.k1, camera.k2, camera.p1, camera.p2]
+
+
+class TestProjections:
+    @pytest.mark.parametrize(
+        "flag",
+        [
+            {"is_fisheye": True},
+            {"isFisheye": 1},
+            {"fisheye": "true"},
+            {"is_fish_eye": True},
+            {"equirectangular": True},
+            {"is_equirectangular": True},
+            {"latlong": True},
+            {"is_spherical": True},
+            {"is_360": True},
+            {"ftheta_p0": 0.5},
+            {"is_orthographic": True},
+            {"camera_model": "OPENCV_FISHEYE"},
+            {"camera_model": "EQUIRECTANGULAR"},
+            {"camera_model": "fisheye"},
+            {"camera_type": "spherical"},
+            {"projection": "Fisheye-Equidistant"},
+            {"lens_model": "THIN_PRISM_FISHEYE"},
+            {"lens": "fisheye"},
+            {"distortion_model": "equirectangular"},
+            {"camera": {"model": "OPENCV_FISHEYE", "width": 24}},
+            {"camera_model": "FOV"},
+            {"cameras": [{"id": 1, "model": "OPENCV_FISHEYE", "params": [9.0]}]},
+            {"cameras": {"1": {"model": "SIMPLE_RADIAL_FISHEYE"}}},
+            {"intrinsics": {"camera_model": "OPENCV_FISHEYE"}},
+            {"camera": {"intrinsics": {"type": "kannala_brandt4"}}},
+            {"distortion_model": "equidistant"},
+            {"projection": "stereographic"},
+            {"projection_type": "cylindrical"},
+            {"is_pano": True},
+            {"type": "fisheye"},
+            {"intrinsics": {"is_fisheye": True}},
+            {"lens_type": "omni"},
+        ],
+    )
+    @pytest.mark.parametrize("in_frame", [False, True])
+    def test_others_than_a_pinhole_are_refused_by_name(
+        self, tmp_path: Path, flag: dict[str, Any], in_frame: bool
+    ) -> None:
+        write_transforms(tmp_path, aabb_scale=1, **({} if in_frame else flag))
+        if in_frame:
+            edit_first_frame(tmp_path / PATH, **flag)
+        with pytest.raises(DatasetError, match=next(iter(flag))) as caught:
+            load_dataset(tmp_path)
+        assert "pinhole" in str(caught.value) and ("frame 0" in str(caught.value)) == in_frame
+
+    @pytest.mark.parametrize(
+        "flag",
+        [
+            {"is_fisheye": False},
+            {"fisheye": 0},
+            {"equirectangular": "false"},
+            {"latlong": None},
+            {"camera_model": None},
+            {"camera_model": "pinhole"},
+            {"camera_model": "Simple_Radial"},
+            {"camera_type": "perspective"},
+            {"is_panorama": "no"},
+            {"camera": {"model": "PINHOLE", "is_distorted": False}},
+        ],
+    )
+    def test_a_pinhole_said_in_another_way_is_one(self, tmp_path: Path, flag: dict[str, Any]) -> None:
+        write_transforms(tmp_path, aabb_scale=1, **flag)
+        assert load_dataset(tmp_path).warnings == []
+
+
+class TestDistortion:
+    def test_nerfstudios_list(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, distortion_params=[-0.25, 0.06, 0, 0, 0.001, -0.002])
+        dataset = load_dataset(tmp_path)
+        assert terms(dataset.train[0].camera) == [-0.25, 0.06, 0.001, -0.002] and dataset.warnings == []
+
+    def test_in_one_frame(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, k1=0.1)
+        edit_first_frame(tmp_path / PATH, distortion_params=[-0.25, 0.06, 0, 0, 0, 0])
+        cameras = [view.camera for view in load_dataset(tmp_path).train]
+        assert terms(cameras[0]) == [-0.25, 0.06, 0, 0] and terms(cameras[1]) == [0.1, 0, 0, 0]
+
+    @pytest.mark.parametrize("name", ["distortion", "dist_coeffs", "distortion_coefficients", "distortion_params"])
+    def test_opencvs_order_is_told(self, tmp_path: Path, name: str) -> None:
+        write_transforms(tmp_path, aabb_scale=1, **{name: [-0.2, 0.05, 0.001, 0.002]})
+        dataset = load_dataset(tmp_path)
+        assert terms(dataset.train[0].camera) == [-0.2, 0.05, 0.001, 0.002]
+        assert len(dataset.warnings) == 1 and f"{name}: its 4 terms" in dataset.warnings[0]
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            {"distortion": {"k1": -0.2, "k2": 0.05, "p1": 0.001}},
+            {"radial_distortion": [-0.2, 0.05, 0.0], "tangential_distortion": [0.001, 0.0]},
+        ],
+    )
+    def test_by_name_within_an_object_and_in_two_lists(self, tmp_path: Path, said: dict[str, Any]) -> None:
+        write_transforms(tmp_path, aabb_scale=1, **said)
+        dataset = load_dataset(tmp_path)
+        assert terms(dataset.train[0].camera) == [-0.2, 0.05, 0.001, 0.0] and dataset.warnings == []
+
+    def test_what_cannot_be_undone_is_told(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, fl_x=12.0, fl_y=12.0, k1=-0.4)
+        warning = load_dataset(tmp_path).warnings[0]
+        assert "can't be undone" in warning and "(4, first 0000.png: " in warning and "% of it" in warning
+
+    def test_of_another_length_it_is_refused(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, distortion_params=[0.1, 0.2, 0.3])
+        with pytest.raises(DatasetError, match="distortion_params"):
+            load_dataset(tmp_path)
+
+    def test_names_win_over_a_list_with_a_word(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, k1=0.1, distortion_params=[-0.25, 0.06, 0, 0, 0, 0])
+        dataset = load_dataset(tmp_path)
+        assert dataset.train[0].camera.k1 == 0.1 and "k1 differ" in dataset.warnings[0]
+
+    def test_further_terms_are_folded_into_two(self, tmp_path: Path) -> None:
+        """What k1 and k2 then say differs from all terms by less than half a pixel, wherever in the picture."""
+        write_transforms(tmp_path, aabb_scale=1, k1=0.02, k2=-0.01, k3=0.05, k4=-0.02)
+        dataset = load_dataset(tmp_path)
+        camera = dataset.train[0].camera
+        assert dataset.warnings == []
+        square = np.linspace(0, math.hypot(12 / camera.fx, 12 / camera.fx), 50) ** 2
+        wanted = square * (0.02 + square * (-0.01 + square * (0.05 + square * -0.02)))
+        got = square * (camera.k1 + square * camera.k2)
+        assert np.abs((wanted - got) * np.sqrt(square)).max() * camera.fx < 0.05
+        assert camera.k2 != -0.01
+
+    def test_terms_that_two_cannot_follow_are_told_in_pixels(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, k3=900.0, k4=-5000.0)
+        warning = load_dataset(tmp_path).warnings[0]
+        assert "further distortion terms" in warning and "(4, first 0000.png: " in warning and "undistort" in warning
+
+    @pytest.mark.parametrize("value", [1e9, "0.1", True, [0.1]])
+    def test_values_that_are_none(self, tmp_path: Path, value: Any) -> None:
+        write_transforms(tmp_path, aabb_scale=1, k1=value)
+        with pytest.raises(DatasetError, match="k1"):
+            load_dataset(tmp_path)
+
+
+class TestUnits:
+    def test_a_focal_length_in_millimetres_beside_an_angle(self, tmp_path: Path) -> None:
+        angle = 0.8
+        write_transforms(tmp_path, aabb_scale=1, fl_x=1.9, fl_y=1.9, camera_angle_x=angle, camera_angle_y=angle)
+        dataset = load_dataset(tmp_path)
+        pixels = 12 / math.tan(angle / 2)
+        assert dataset.train[0].camera.fx == dataset.train[0].camera.fy == pytest.approx(pixels)
+        assert len(dataset.warnings) == 2
+        for word in ("fl_x and camera_angle_x", "1.9 and 28.38 pixels", "(4, first", "camera_angle_x is taken"):
+            assert word in dataset.warnings[0]
+
+    def test_of_two_that_may_be_the_length_is_taken(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, fl_x=50.0, camera_angle_x=0.8)
+        dataset = load_dataset(tmp_path)
+        assert dataset.train[0].camera.fx == 50.0
+        assert "fl_x is taken" in dataset.warnings[0]
+
+    def test_the_two_agreeing_is_no_news(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, camera_angle_x=0.8003)
+        assert load_dataset(tmp_path).warnings == []
+
+    def test_an_angle_that_no_lens_has(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, fl_x=1.2, fl_y=1.2)
+        warning = load_dataset(tmp_path).warnings[0]
+        assert "169 degrees" in warning and "(4, first" in warning and "millimetres" in warning
+
+    @pytest.mark.parametrize("center", [{"cx": 0.5, "cy": 0.5}, {"cx": 960.0, "cy": 540.0}])
+    def test_a_middle_in_other_units(self, tmp_path: Path, center: dict[str, float]) -> None:
+        write_transforms(tmp_path, aabb_scale=1, **center)
+        warning = load_dataset(tmp_path).warnings[0]
+        assert "cx" in warning and "(4, first" in warning
+
+    def test_a_frames_own_angle_wins_over_the_files_length(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        edit_first_frame(tmp_path / PATH, camera_angle_x=math.pi / 2)
+        camera = first_camera(tmp_path)
+        assert camera.fx == camera.fy == pytest.approx(12.0)
+
+    def test_degrees(self, tmp_path: Path) -> None:
+        values = write_transforms(tmp_path, aabb_scale=1)
+        del values["fl_x"], values["fl_y"]
+        write_json(tmp_path / PATH, values | {"x_fov": 90.0})
+        assert first_camera(tmp_path).fx == pytest.approx(12.0)
+
+    def test_whole_numbers_as_floats(self, tmp_path: Path) -> None:
+        """instant-ngp's scripts write 1080.0."""
+        values = write_transforms(tmp_path, aabb_scale=1, w=24.0, h=24.0)
+        assert json.loads((tmp_path / PATH).read_text())["w"] == values["w"]
+        assert first_camera(tmp_path).width == 24

@@ -1,0 +1,74 @@
+"""What a client can do with a field of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from engine.link.client import EngineClient
+from engine.link.messages import (
+    AddView,
+    Evaluate,
+    Evaluation,
+    Frame,
+    JobUpdate,
+    OpenRun,
+    Problem,
+    RequestFrame,
+    RunOpened,
+    SaveSnapshot,
+    SnapshotSaved,
+    StartBake,
+    Status,
+    Train,
+    ViewAdded,
+)
+from engine.link.presets import FIELDS
+from tests.engine.tiny_fields import TINY
+from tests.scenes import picture_of_sphere, sphere_bounds, sphere_views
+
+VIEWS = sphere_views(8, 32)
+PATIENCE = 120.0  # the first run compiles every kernel
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", FIELDS)
+def test_a_client_trains_it_looks_at_it_scores_it_and_renders_it(
+    kind: str, connect: Callable[..., EngineClient]
+) -> None:
+    client, name = connect(), f"any-{kind}"
+    opening = {"run": name, "bounds": sphere_bounds(), "field": kind, "overrides": TINY[kind]}
+    client.send(OpenRun(**opening))
+    assert client.wait_for(RunOpened, PATIENCE).field == kind
+    for index, view in enumerate(VIEWS):
+        split = "train" if index < 7 else "test"
+        client.send(AddView(name=view.name, split=split, camera=view.camera, color=view.color, depth=view.depth))
+    client.wait_for(ViewAdded, PATIENCE, lambda added: (added.train_views, added.test_views) == (7, 1))
+    client.send(Train(running=True, steps=150))
+    client.wait_for(Status, PATIENCE, lambda status: status.state == "finished")
+    camera = VIEWS[3].camera
+    for number, quality in enumerate(("moving", "final")):
+        client.send(RequestFrame(request=number, camera=camera, quality=quality))
+        frame = client.wait_for(Frame, PATIENCE, lambda frame, number=number: frame.request == number)
+        truth, _ = picture_of_sphere(frame.camera)
+        assert np.abs(frame.color[..., :3].astype(float) - truth[..., :3]).mean() < 0.2
+    client.send(Evaluate())
+    assert client.wait_for(Evaluation, PATIENCE).step == 150
+    client.send(StartBake(job="bake", cameras=(camera,), output=f"{name}-frames"))
+    assert client.wait_for(JobUpdate, PATIENCE, lambda update: update.state != "running").state == "done"
+    client.send(SaveSnapshot())
+    client.wait_for(SnapshotSaved, PATIENCE)
+    client.close()
+
+    again = connect()
+    again.send(OpenRun(run="another", bounds=sphere_bounds(), overrides=TINY["hash-grid"]))
+    again.wait_for(RunOpened, PATIENCE, lambda opened: opened.run == "another")
+    # What is asked for now doesn't change what is there.
+    again.send(OpenRun(run=name, bounds=sphere_bounds(), resume=True))
+    opened = again.wait_for(RunOpened, PATIENCE, lambda opened: opened.run == name)
+    assert (opened.step, opened.field) == (150, kind)
+    again.send(OpenRun(run="x", bounds=sphere_bounds(), field="octree"))
+    problem = again.wait_for(Problem, PATIENCE)
+    assert problem.code == "config" and "field: 'octree' is not one of" in problem.message

@@ -1,0 +1,93 @@
+"""A run that is begun again leaves the former one beside it, whole."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.link.client import EngineClient
+from engine.link.launcher import EngineProcess
+from engine.link.messages import AddView, OpenRun, RunOpened, SnapshotSaved, Train
+from engine.runs import RunError, load_run, read_info
+from engine.service.session import Session
+from tests.device import TEST_DEVICE
+from tests.engine.service.conftest import TINY
+from tests.scenes import sphere_bounds, sphere_views
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 120.0
+
+
+def _open(client: EngineClient, resume: bool) -> RunOpened:
+    client.send(OpenRun(run="run", bounds=sphere_bounds(), overrides=TINY, resume=resume))
+    return client.wait_for(RunOpened, PATIENCE)
+
+
+def _train(client: EngineClient, steps: int) -> None:
+    for view in sphere_views(3, 16):
+        client.send(AddView(name=view.name, split="train", camera=view.camera, color=view.color, depth=view.depth))
+    client.send(Train(running=True, steps=steps))
+    client.wait_for(SnapshotSaved, PATIENCE, lambda saved: saved.step == steps)
+
+
+def test_each_new_beginning_keeps_what_was_there(start_engine: Callable[..., EngineProcess], tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    address = start_engine(root).wait_ready()
+    client = EngineClient(address.host, address.port, address.token, "test")
+    client.connect(20)
+    _open(client, resume=False)
+    _train(client, 7)
+    assert [path.name for path in root.glob("run*")] == ["run"], "there was nothing to keep"
+
+    assert _open(client, resume=False).step == 0
+    assert read_info(root / "run")["step"] == 7, (
+        "until the new run has learnt something, the former one is in its place"
+    )
+    for number, steps in ((1, 9), (2, 11)):
+        _open(client, resume=False)
+        _train(client, steps)
+        assert (root / f"run-former-{number}").is_dir() and not (root / f"run-former-{number + 1}").exists()
+    assert [read_info(root / f"run{part}")["step"] for part in ("-former-1", "-former-2", "")] == [7, 9, 11]
+    assert load_run(root / "run-former-1", "cpu").trainer.step_count == 7
+
+    assert _open(client, resume=True).step == 11, "a client that comes back finds everything still there"
+    (root / "run").rename(root / "run-former-3")
+    (root / "run-former-1").rename(root / "run")
+    assert _open(client, resume=True).step == 7, "another run was put in its place"
+    client.close()
+
+
+def test_a_former_run_that_cannot_be_set_aside_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> Path:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    request = OpenRun(run="run", bounds=sphere_bounds(), overrides=TINY, resume=False)
+    former = Session(request, tmp_path, TEST_DEVICE, lambda _message: None)
+    former.save()
+    before = (tmp_path / "run" / "run.json").read_bytes()
+    monkeypatch.setattr("engine.service.session.set_run_aside", refuse)
+    session = Session(request, tmp_path, TEST_DEVICE, lambda _message: None)
+    with pytest.raises(RunError, match=r"run: the former run can't be set aside \(Permission denied\)"):
+        session.save()
+    assert (tmp_path / "run" / "run.json").read_bytes() == before
+    monkeypatch.undo()
+    session.save()
+    assert (tmp_path / "run-former-1" / "run.json").read_bytes() == before
+
+
+def test_a_run_that_was_put_in_the_place_of_an_open_one_is_kept(tmp_path: Path) -> None:
+    request = OpenRun(run="run", bounds=sphere_bounds(), overrides=TINY, resume=False)
+    session = Session(request, tmp_path, TEST_DEVICE, lambda _message: None)
+    session.save()
+    (tmp_path / "run").rename(tmp_path / "away")
+    assert not session.is_replaced, "one that is gone has no other in its place"
+    Session(request, tmp_path, TEST_DEVICE, lambda _message: None).save()
+    other = (tmp_path / "run" / "run.json").read_bytes()
+    assert session.is_replaced
+    session.save()
+    assert not session.is_replaced
+    assert (tmp_path / "run-former-1" / "run.json").read_bytes() == other

@@ -1,0 +1,132 @@
+"""What holds for a field of any kind: it learns, is saved and gone on with, scored and rendered."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.cli import main
+from engine.evaluation.evaluate import mean_psnr
+from engine.link.presets import FIELDS, PRESETS
+from engine.primitives.config import ConfigError
+from engine.primitives.registry import KINDS, choose_preset
+from engine.rendering.camera_paths import save_camera_path
+from engine.runs import load_run, read_info, save_run
+from engine.training.memory import needed_bytes
+from engine.training.trainer import Trainer
+from tests.device import TEST_DEVICE
+from tests.engine.data.scenes import write_nerf_synthetic
+from tests.engine.tiny_fields import TINY
+from tests.scenes import sphere_bounds, sphere_cameras, sphere_views
+
+VIEWS = sphere_views(8, 32)
+
+
+@pytest.fixture(params=list(KINDS))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def _trainer(kind: str, device: str) -> Trainer:
+    trainer = Trainer(choose_preset("cpu", device, TINY[kind], kind), sphere_bounds(), "linear", device)
+    for view in VIEWS[:7]:
+        trainer.add_view(view)
+    return trainer
+
+
+def test_what_others_offer_is_what_there_is() -> None:
+    assert list(FIELDS) == list(KINDS)
+    with pytest.raises(ConfigError, match=r"^field: 'octree' is not one of hash-grid, nerf"):
+        choose_preset("auto", "cpu", {}, "octree")
+
+
+@pytest.mark.parametrize("cascades", [1, 4, 8])
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name != "auto"])
+def test_every_preset_is_within_its_limits_and_survives_json(kind: str, preset: str, cascades: int) -> None:
+    config = choose_preset(preset, "cpu", {"cascades": cascades, "pixels_across": 80.5}, kind)
+    assert KINDS[kind].decode(json.loads(json.dumps(config.to_json()))) == config and config.kind == kind
+    assert 50 < config.longest_ray < 10_000 and needed_bytes(config, "cpu") < 8e9
+    assert config.scaled_field.summary
+
+
+def test_a_setting_of_another_kind_is_refused_by_name(kind: str) -> None:
+    others = {name: value for other in TINY if other != kind for name, value in TINY[other].items()}
+    for name in (name for name in others if name.startswith("field.")):
+        with pytest.raises(ConfigError, match=f"^{name}: no such training setting"):
+            choose_preset("cpu", "cpu", {name: others[name]}, kind)
+
+
+def test_it_learns(kind: str, device: str) -> None:
+    trainer = _trainer(kind, device)
+    shown = VIEWS[3:4]
+    before = mean_psnr(trainer.renderer(), shown)["black"]
+    trainer.set_budget(None, 200)
+    while not trainer.is_finished:
+        trainer.step()
+    assert mean_psnr(trainer.renderer(), shown)["black"] > before + 5.0
+
+
+def test_a_saved_one_goes_on_as_if_nothing_had_been(kind: str, device: str, tmp_path: Path) -> None:
+    trainer = _trainer(kind, device)
+    for _ in range(20):  # past a refresh of the occupancy
+        trainer.step()
+    save_run(tmp_path / "run", trainer, {})
+    run = load_run(tmp_path / "run", device)
+    assert run.info["kind"] == kind and run.trainer.config == trainer.config
+    for view in VIEWS[:7]:
+        run.trainer.add_view(view)
+    for each in (trainer, run.trainer):
+        for _ in range(3):
+            each.step()
+    if device == "cpu":
+        state = run.trainer.state()
+        for name, tensor in trainer.state().items():
+            assert name == "trainer.progress" or torch.equal(state[name], tensor), name
+    assert run.trainer.stats().loss == pytest.approx(trainer.stats().loss, rel=0.02)
+
+
+def test_a_frozen_one_shows_what_was_learnt_then(kind: str, device: str) -> None:
+    trainer = _trainer(kind, device)
+    for _ in range(5):
+        trainer.step()
+    renderer, camera = trainer.renderer(), VIEWS[7].camera
+    frozen, before = renderer.frozen(), renderer.render(camera).color
+    for _ in range(5):
+        trainer.step()
+    assert torch.equal(frozen.render(camera).color, before)
+    assert not torch.equal(renderer.render(camera).color, before)
+
+
+@pytest.mark.slow
+def test_the_command_line_trains_it_goes_on_with_it_scores_and_renders_it(kind: str, tmp_path: Path) -> None:
+    dataset, run = write_nerf_synthetic(tmp_path / "sphere", train=6, test=1, size=24), tmp_path / "run"
+    command = ["train", str(dataset), "--out", str(run), "--device", TEST_DEVICE]
+    assert main([*command, "--steps", "3", "--field", kind]) == 0
+    assert (read_info(run)["kind"], read_info(run)["step"]) == (kind, 3)
+    assert main([*command, "--steps", "5", "--resume"]) == 0
+    assert (read_info(run)["kind"], read_info(run)["step"]) == (kind, 5)
+    assert main(["eval", str(run), "--device", TEST_DEVICE]) == 0
+    frames, path = tmp_path / "frames", tmp_path / "path.json"
+    save_camera_path(path, sphere_cameras(2, 24))
+    assert main(["render", str(run), "--camera-path", str(path), "--out", str(frames), "--device", TEST_DEVICE]) == 0
+    assert len(list(frames.glob("*.png"))) == 2
+
+
+@pytest.mark.slow
+def test_a_run_of_one_kind_is_not_gone_on_with_as_another(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset, run = write_nerf_synthetic(tmp_path / "sphere", train=3, test=1, size=16), tmp_path / "run"
+    command = ["train", str(dataset), "--out", str(run), "--device", TEST_DEVICE]
+    assert main([*command, "--steps", "1", "--field", kind]) == 0
+    before = (run / "run.json").read_bytes()
+    for other in KINDS:
+        code = main([*command, "--steps", "2", "--resume", "--field", other])
+        assert code == (0 if other == kind else 1)
+        if other != kind:
+            assert f"--field {other}: {run} has a {kind} field" in capsys.readouterr().err
+            assert (run / "run.json").read_bytes() == before
+        before = (run / "run.json").read_bytes()

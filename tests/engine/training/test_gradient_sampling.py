@@ -1,0 +1,67 @@
+"""Which samples are backpropagated: few of those that say little, without a bias."""
+
+from __future__ import annotations
+
+import torch
+
+from engine.fields.base import ActiveSamples, FieldOutputs
+from engine.training.gradient_sampling import draw_gradients
+
+SAMPLES = 400
+
+
+def _gradients() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    sizes = torch.rand(SAMPLES, generator=generator) ** 4
+    sizes[:20] = 0.0
+    return sizes * torch.randn(SAMPLES, generator=generator), sizes[:, None] * torch.randn(
+        SAMPLES, 4, generator=generator
+    )
+
+
+def _draw(threshold: float, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The rows kept, and the gradients as the backward pass sees them: 0 where a row is left out."""
+    densities, colors = _gradients()
+    rows, count = torch.arange(SAMPLES + 7, dtype=torch.int32), torch.tensor([SAMPLES], dtype=torch.int32)
+    draw_gradients(ActiveSamples(rows, count), FieldOutputs(densities[:, None], colors), threshold, seed)
+    kept = rows[: int(count)].long()
+    seen_densities, seen_colors = torch.zeros_like(densities), torch.zeros_like(colors)
+    seen_densities[kept], seen_colors[kept] = densities[kept], colors[kept]
+    return kept, seen_densities, seen_colors
+
+
+def test_the_expected_gradient_is_that_of_all_samples() -> None:
+    densities, colors = _gradients()
+    draws = [_draw(1.0, seed) for seed in range(2000)]
+    for found, expected in (
+        (torch.stack([draw[1] for draw in draws]), densities),
+        (torch.stack([draw[2] for draw in draws]), colors),
+    ):
+        error = found.mean(0) - expected
+        assert (error.abs() <= 5 * found.std(0) / len(draws) ** 0.5 + 1e-4 * expected.abs()).all()
+        assert found.std(0).max() > 0
+
+
+def test_half_of_the_samples_are_left_out_and_the_large_gradients_never() -> None:
+    densities, colors = _gradients()
+    sizes = densities.abs() + colors.abs().sum(1)
+    kept, _, _ = _draw(1.0, 0)
+    assert 0.1 * SAMPLES < len(kept) < 0.6 * SAMPLES
+    assert set(torch.nonzero(sizes >= sizes.mean()).view(-1).tolist()) <= set(kept.tolist())
+    assert (kept[1:] > kept[:-1]).all() and kept.max() < SAMPLES
+
+
+def test_the_same_seed_keeps_the_same_samples() -> None:
+    first, second, other = (_draw(1.0, seed)[0].tolist() for seed in (3, 3, 4))
+    assert first == second != other
+
+
+def test_no_gradient_is_no_error() -> None:
+    rows, count = torch.arange(5, dtype=torch.int32), torch.tensor([5], dtype=torch.int32)
+    densities, colors = torch.zeros(5), torch.zeros(5, 4)
+    active, gradients = ActiveSamples(rows, count), FieldOutputs(densities[:, None], colors)
+    draw_gradients(active, gradients, 1.0, 0)
+    assert int(count) <= 5 and torch.isfinite(densities).all() and torch.isfinite(colors).all()
+    count.zero_()
+    draw_gradients(active, gradients, 1.0, 0)
+    assert int(count) == 0

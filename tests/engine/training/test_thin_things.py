@@ -1,0 +1,28 @@
+"""Wires of half a pixel to three pixels stay in a trained field, also above a plate that takes most of the pixels; and
+the plate stays smooth."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engine.training.thin_things import grain, recall
+
+pytestmark = pytest.mark.slow
+
+# Of a wire's width in pixels: the training steps it gets, and how much of it held-out views show after them, at least.
+# The thinner, the longer it takes: most rays through its cells see nothing.
+STEPS = {0.5: 900, 1.0: 250, 3.0: 250}
+LEAST = {0.5: 0.75, 1.0: 0.85, 3.0: 0.93}
+
+
+@pytest.mark.parametrize("width", LEAST)
+def test_wires_of_a_few_pixels_are_kept(device: str, width: float) -> None:
+    assert recall(device, [width], STEPS[width], with_plate=False) >= LEAST[width]
+
+
+def test_wires_above_a_plate_are_kept(device: str) -> None:
+    assert recall(device, [1.0, 2.0], 250, with_plate=True) >= 0.9
+
+
+def test_a_smooth_plate_has_no_weave(device: str) -> None:
+    assert grain(device, 250) < 0.005

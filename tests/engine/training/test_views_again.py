@@ -1,0 +1,151 @@
+"""Views that come again: the same ones change nothing, others take nothing with them but their own."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from engine.data.views import View
+from engine.link.geometry import Camera
+from engine.training import memory, pixel_store
+from engine.training.memory import MemoryShortage
+from engine.training.trainer import Trainer
+from tests.engine.training.small_run import make_trainer
+from tests.scenes import sphere_views
+
+
+def _mirrored(view: View) -> View:
+    assert view.depth is not None
+    color, depth = (np.ascontiguousarray(pixels[:, ::-1]) for pixels in (view.color, view.depth))
+    return dataclasses.replace(view, color=color, depth=depth)
+
+
+def _count_looks(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> list[Camera]:
+    """A list that grows with each picture that is carved with."""
+    looks: list[Camera] = []
+    look = trainer.occupancy.look
+
+    def counted(camera: Camera, *rest: torch.Tensor | None) -> torch.Tensor:
+        looks.append(camera)
+        return look(camera, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trainer.occupancy, "look", counted)
+    return looks
+
+
+@pytest.mark.parametrize("error_share", [0.0, 0.5])
+def test_the_same_view_again_changes_nothing(device: str, monkeypatch: pytest.MonkeyPatch, error_share: float) -> None:
+    views = sphere_views(4, 24)
+    views[2] = dataclasses.replace(views[2], depth=None)
+    trainer = make_trainer(device, "linear", views, error_share=error_share)
+    trainer.step()
+    before = {name: tensor.clone() for name, tensor in trainer.state().items()}
+    looks = _count_looks(trainer, monkeypatch)
+    for view in views:
+        trainer.add_view(dataclasses.replace(view, color=view.color.copy()))
+    assert looks == [] and trainer.pixels._spans.end == 4 * 24 * 24
+    assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.state().items())
+
+
+@pytest.mark.parametrize("count", [3, 12])
+def test_another_picture_costs_two_looks_however_many_views_there_are(
+    device: str, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    views = sphere_views(count, 24)
+    trainer = make_trainer(device, "linear", views)
+    looks = _count_looks(trainer, monkeypatch)
+    trainer.add_view(_mirrored(views[1]))
+    assert len(looks) == 2
+    turned = dataclasses.replace(views[2], camera=dataclasses.replace(views[2].camera, fx=30.0))
+    trainer.add_view(turned)
+    assert len(looks) == 4, "another camera is another view, too"
+    expected = make_trainer(device, "linear", [views[0], _mirrored(views[1]), turned, *views[3:]])
+    assert torch.equal(trainer.occupancy.flags, expected.occupancy.flags)
+    assert trainer.occupancy.candidate_count == expected.occupancy.candidate_count
+
+
+def test_with_several_cascades_too(device: str) -> None:
+    views = sphere_views(4, 24)
+    trainer = make_trainer(device, "linear", views, cascades=3)
+    trainer.add_view(_mirrored(views[1]))
+    expected = make_trainer(device, "linear", [views[0], _mirrored(views[1]), *views[2:]], cascades=3)
+    assert torch.equal(trainer.occupancy.flags, expected.occupancy.flags)
+
+
+def test_after_a_resume_another_picture_counts_with_those_that_have_come(device: str) -> None:
+    views = sphere_views(4, 24)
+    saved = {name: tensor.clone() for name, tensor in make_trainer(device, "linear", views).state().items()}
+    trainer = make_trainer(device, "linear", [])
+    trainer.load_state(saved)
+    for view in views:
+        trainer.add_view(view)
+    assert torch.equal(trainer.occupancy.flags, saved["occupancy.flags"])
+    trainer.add_view(_mirrored(views[0]))
+    expected = make_trainer(device, "linear", [_mirrored(views[0]), *views[1:]])
+    assert torch.equal(trainer.occupancy.flags, expected.occupancy.flags)
+
+
+@pytest.mark.parametrize("error_share", [0.0, 0.5])
+def test_replaced_pixels_are_free_again(device: str, error_share: float) -> None:
+    trainer = make_trainer(device, "linear", sphere_views(3, 16), error_share=error_share)
+    for index in range(60):
+        size = (20, 33, 16, 28)[index % 4]
+        for name in ("v000", "v002"):
+            view = {view.name: view for view in sphere_views(3, size)}[name]
+            trainer.add_view(view)
+        trainer.step()
+    pixels = trainer.pixels
+    assert pixels._spans.end <= 4 * 33 * 33 and pixels.colors.shape[0] == 1 << 20
+    if pixels.errors is not None:
+        assert pixels.errors.tile_count == sum(math.ceil(side / 8) ** 2 for side in pixels.images[:3, 1].tolist())
+    for view in sphere_views(3, 28):
+        if view.name != "v001":
+            stored = pixels.picture(view.name)
+            assert np.array_equal(stored.colors.cpu().numpy(), view.color)
+    expected = [{view.name: view for view in sphere_views(3, size)}[f"v00{i}"] for i, size in enumerate((28, 16, 28))]
+    assert torch.equal(trainer.occupancy.flags, make_trainer(device, "linear", expected).occupancy.flags)
+
+
+def test_a_view_that_cannot_be_carved_with_is_not_trained_on(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = sphere_views(2, 16)
+    trainer = make_trainer(device, "linear", [first])
+    before = trainer.occupancy.flags.clone()
+
+    def fail(*_: object) -> torch.Tensor:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(trainer.occupancy, "_footprints", fail)
+    for view in (second, _mirrored(first)):
+        with pytest.raises(RuntimeError):
+            trainer.add_view(view)
+    assert trainer.view_names == ["v000"] and torch.equal(trainer.occupancy.flags, before)
+    assert np.array_equal(trainer.pixels.picture("v000").colors.cpu().numpy(), first.color)
+
+
+@pytest.mark.parametrize("focal", [1e-6, 1e9])
+def test_any_focal_length_that_a_camera_may_have_can_be_trained_on(device: str, focal: float) -> None:
+    view = sphere_views(1, 16)[0]
+    trainer = make_trainer(device, "linear", sphere_views(2, 16)[1:])
+    trainer.add_view(dataclasses.replace(view, name="odd", camera=dataclasses.replace(view.camera, fx=focal, fy=focal)))
+    trainer.step()
+    assert trainer.view_names == ["v001", "odd"] and torch.isfinite(trainer.field.table.values).all()
+
+
+def test_too_little_memory_is_told_before_it_is_taken(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pixel_store, "_INITIAL_PIXELS", 300)
+    first, second = sphere_views(2, 16)
+    trainer = make_trainer(device, "linear", [first])
+    monkeypatch.setattr(memory, "free_memory", lambda device: 1000)
+    with pytest.raises(MemoryShortage, match=r"view v001: the pixels of all views need .* use fewer or smaller views"):
+        trainer.add_view(second)
+    assert trainer.view_names == ["v000"] and trainer.pixels._spans.end == 256
+    trainer.step()
+    monkeypatch.setattr(memory, "free_memory", lambda device: 520 * 12)  # not twice as many, but enough
+    trainer.add_view(second)
+    assert trainer.pixels.colors.shape[0] == 512
+    with pytest.raises(MemoryShortage, match="these settings need"):
+        make_trainer(device, "linear", [])

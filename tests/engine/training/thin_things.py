@@ -1,0 +1,62 @@
+"""Trains on wires and a plate, and measures what comes of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.data.color import composite_for_display
+from engine.data.views import View
+from engine.primitives.registry import choose_preset
+from engine.training.trainer import Trainer
+from tests.engine.training.wires import make_views, wire_bounds
+
+SIZE, VIEWS = 96, 24
+_SMOOTHING = 5  # pixels: what varies more slowly is no grain
+
+
+def recall(device: str, widths: list[float], steps: int, *, with_plate: bool) -> float:
+    """Train on ``widths``, in pixels; the share of the wires' coverage that held-out views of the field show."""
+    trainer = _train(device, make_views(widths, SIZE, VIEWS, with_plate=with_plate), steps)
+    kept = whole = 0.0
+    plates = make_views([], SIZE, 4, with_plate=with_plate, split="test")
+    for view, plate in zip(make_views(widths, SIZE, 4, with_plate=with_plate, split="test"), plates, strict=True):
+        # Beside the plate alone: above it a wire's coverage can't be told from the plate's.
+        truth = np.where(plate.color[..., 3] > 0, 0.0, view.color[..., 3].astype(np.float64))
+        found = _picture(trainer, view)[..., 3]
+        kept, whole = kept + np.minimum(truth, found).sum(), whole + truth.sum()
+    return float(kept / whole)
+
+
+def grain(device: str, steps: int) -> float:
+    """Train on the plate alone, whose colour varies slowly; root mean square of the display values' error in held-out
+    views, less its mean over 5 x 5 pixels, away from the rim."""
+    trainer = _train(device, make_views([], SIZE, VIEWS, with_plate=True), steps)
+    squares = []
+    for view in make_views([], SIZE, 4, with_plate=True, split="test"):
+        found = composite_for_display(_picture(trainer, view), "linear", "black")
+        error = (found - composite_for_display(view.color, "linear", "black")).astype(np.float64)
+        inner = _box_mean((view.color[..., 3] >= 1.0).astype(np.float64)) > 0.999
+        inner = _box_mean(inner.astype(np.float64)) > 0.999  # the means there are of the plate alone
+        for channel in np.moveaxis(error, -1, 0):
+            squares.append((channel - _box_mean(channel))[inner] ** 2)
+    return float(np.sqrt(np.concatenate(squares).mean()))
+
+
+def _train(device: str, views: list[View], steps: int) -> Trainer:
+    trainer = Trainer(choose_preset("auto", device, {"pixels_across": 60.0}), wire_bounds(), "linear", device)
+    for view in views:
+        trainer.add_view(view)
+    trainer.set_budget(None, steps)
+    while not trainer.is_finished:
+        trainer.step()
+    return trainer
+
+
+def _picture(trainer: Trainer, view: View) -> np.ndarray:
+    return trainer.renderer().render(view.camera).color.cpu().numpy().astype(np.float64)
+
+
+def _box_mean(values: np.ndarray) -> np.ndarray:
+    margin = _SMOOTHING // 2
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, margin, mode="edge"), (_SMOOTHING, _SMOOTHING))
+    return np.asarray(windows.mean(axis=(2, 3)))

@@ -1,0 +1,1 @@
+"""What must not be lost, silent or frozen, whatever happens. Long attacks are marked ``faults``, and counted."""

@@ -1,0 +1,140 @@
+"""Numbers, texts and lists from outside are held to stated limits where they enter, in words that name the field."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from typing import Annotated, Any
+
+import numpy as np
+import pytest
+
+from engine.link import codec
+from engine.link.errors import LinkError
+from engine.link.geometry import Bounds, Camera, GeometryError
+from engine.link.messages import (
+    CLIENT_MESSAGES,
+    ENGINE_MESSAGES,
+    MAX_CAMERAS,
+    CancelJob,
+    JobUpdate,
+    Message,
+    StartBake,
+    Train,
+)
+from engine.link.values import Limits, ValueRefused, finite, printable, shorten, whole
+from tests.faults.mutation import CAMERA, FROM_CLIENT, FROM_ENGINE
+
+HUGE = (float("nan"), float("inf"), -float("inf"), 1e308, -1e308, 10**400, 10**5000)
+
+
+@pytest.mark.parametrize("value", [*HUGE, "1", None, True, [1.0], {}], ids=shorten)
+def test_what_is_no_number_within_limits_is_refused_in_words(value: Any) -> None:
+    for read in (finite, whole):
+        with pytest.raises(ValueRefused) as caught:
+            read(value, Limits(0, 1000))
+        assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("value", HUGE, ids=shorten)
+@pytest.mark.parametrize("name", ["fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "width", "height", "pose"])
+def test_a_camera_beyond_any_lens_is_refused_by_name(name: str, value: Any) -> None:
+    values = CAMERA.to_json()
+    if name == "pose":
+        name = "camera_to_world"
+        values[name][0][3] = value
+    else:
+        values[name] = value
+    with pytest.raises(GeometryError, match=name) as caught:
+        Camera.from_json(values)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("focal", [1e30, 1e10, 0.0, -5.0, 1e-30])
+def test_a_focal_length_that_no_kernel_can_work_with_is_refused(focal: float) -> None:
+    with pytest.raises(GeometryError, match="fx"):
+        dataclasses.replace(CAMERA, fx=focal)
+
+
+@pytest.mark.parametrize(
+    ("minimum", "maximum"),
+    [
+        ([-1e308] * 3, [1e308] * 3),
+        ([-1e10] * 3, [1e10] * 3),
+        ([0, 0, 0], [1, 1, 0]),
+        ([0, 0, 0], [1, 1, 1e-12]),
+        ([1e8] * 3, [1e8 + 1e-3] * 3),
+        ([0, 0, 10**400], [1, 1, 1]),
+        ([0, 0], [1, 1]),
+        (["0", "0", "0"], [1, 1, 1]),
+        (np.full(3, np.nan), np.ones(3)),
+        ([[[[[[0]]]]]], [1, 1, 1]),
+    ],
+)
+def test_bounds_that_no_grid_can_cover_are_refused(minimum: Any, maximum: Any) -> None:
+    with pytest.raises(GeometryError, match=r"minimum|maximum"):
+        Bounds(minimum, maximum)
+
+
+def test_every_number_of_a_message_has_a_limit() -> None:
+    """Whatever an integer or a float of a message is set to, it is held to the limits of its type."""
+    refused = 0
+    for message in (*FROM_CLIENT, *FROM_ENGINE):
+        hints = typing.get_type_hints(type(message), include_extras=True)
+        for field in dataclasses.fields(message):
+            parts = [hints[field.name], *typing.get_args(hints[field.name])]
+            if not any(part in (int, float) or _is_limited_number(part) for part in parts):
+                continue
+            for value in HUGE:
+                with pytest.raises(LinkError, match=f"{type(message).__name__}.{field.name}"):
+                    codec.encode(dataclasses.replace(message, **{field.name: value}))
+                refused += 1
+    assert refused > 200
+
+
+def _is_limited_number(hint: Any) -> bool:
+    return typing.get_origin(hint) is Annotated and isinstance(hint.__metadata__[0], Limits)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Train(running=True, seconds=-1.0),
+        Train(running=True, steps=2**62),
+        StartBake(job="b", cameras=(CAMERA,), output="o", fps=1e9),
+        StartBake(job="b", cameras=(CAMERA,), output="o", samples=0),
+        StartBake(job="b", cameras=(CAMERA,), output="o", image_formats=()),
+        StartBake(job="b", cameras=(CAMERA,), output="", image_formats=("png",)),
+        CancelJob(job="x" * 501),
+        CancelJob(job="a\0b"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_refused_before_it_is_sent(message: Message) -> None:
+    with pytest.raises(LinkError, match=rf"{type(message).__name__}\."):
+        codec.check(message)
+
+
+def test_a_bake_of_fifty_thousand_frames_can_be_asked_for_and_says_that_it_is_done() -> None:
+    bake = StartBake(job="long", cameras=(CAMERA,) * MAX_CAMERAS, output="o", depth=True, image_formats=("png", "exr"))
+    assert MAX_CAMERAS >= 50_000
+    received = codec.decode(codec.encode(bake), CLIENT_MESSAGES)
+    assert isinstance(received, StartBake) and len(received.cameras) == MAX_CAMERAS
+    done = JobUpdate(
+        job="long", state="done", done=MAX_CAMERAS, total=MAX_CAMERAS, folder="/r/o", image_formats=("png", "exr"),
+        depth=True, video="/r/o/film.mp4",
+    )  # fmt: skip
+    update = codec.decode(codec.encode(done), ENGINE_MESSAGES)
+    assert isinstance(update, JobUpdate) and len(update.files) == 3 * MAX_CAMERAS + 1
+    assert update.files[:2] == ["/r/o/frame_0001.png", "/r/o/frame_0001.exr"]
+    assert update.files[-2:] == ["/r/o/depth_50000.exr", "/r/o/film.mp4"]
+
+
+def test_whatever_is_quoted_is_short_and_printable() -> None:
+    deep: Any = []
+    for _ in range(5000):
+        deep = [deep]
+    for value in (deep, "\0" * 10_000, 10**5000, [10**5000], {"\ud800": "\x1b[31m"}, b"\xff" * 5000, object()):
+        words = shorten(value)
+        assert len(words) <= 60 and words.isascii() and words.isprintable()
+    assert printable("über\nzwei\0\ud800", 100) == "über\nzwei\\x00\\ud800"
+    assert len(printable("x" * 10_000, 100)) == 100

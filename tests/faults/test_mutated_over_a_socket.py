@@ -1,0 +1,216 @@
+"""Mutated messages over a socket, both ways: nothing falls silent, nothing is unhandled, memory stays bounded."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect as connect_raw
+from websockets.sync.server import Server, ServerConnection
+from websockets.sync.server import serve as serve_raw
+
+from engine.link import codec
+from engine.link.client import EngineClient, LinkError
+from engine.link.messages import CLIENT_MESSAGES, ENGINE_MESSAGES, PROTOCOL, Hello, Problem, Status, Welcome
+from tests.faults.conftest import TOKEN, Served, wait_until
+from tests.faults.mutation import FROM_CLIENT, FROM_ENGINE, HELLO, Mutator, encoded
+from tests.faults.tally import Tally
+
+Serve = Callable[..., Served]
+MEMORY_BOUND = 2 << 30  # bytes that the server's process may have; its messages may have half a gigabyte
+SILENCE = 5.0
+
+
+# --- to the engine ----------------------------------------------------------------------------------------------------
+
+
+def attack_engine(engine: Served, count: int, seed: int, tally: Tally) -> None:
+    """Send ``count`` mutated messages after a sound Hello. One that ends the connection is answered in words, too."""
+    mutator = Mutator(seed, encoded(FROM_CLIENT))
+    connection = _enter(engine)
+    silences: list[bytes] = []
+    for number in range(count):
+        wire = mutator.next()
+        try:
+            connection.send(wire)
+            if number % 50 == 49 and not _hears_status(connection):
+                silences.append(wire)
+                connection.close()
+                connection = _enter(engine)
+        except ConnectionClosed as closed:
+            if closed.rcvd is None or closed.rcvd.code == 1011:
+                silences.append(wire)
+            connection = _enter(engine)
+    assert _hears_status(connection)
+    connection.close()
+    tally.add("mutated messages to an engine over a socket", count, lost=len(silences))
+    assert silences == [] and engine.process.poll() is None
+    for words in ("a connection failed", "hanging up", "can't be understood", "can't be sent as it is"):
+        assert words not in engine.words
+    assert _resident(engine.process.pid) < MEMORY_BOUND
+
+
+def _enter(engine: Served) -> Any:
+    deadline = time.monotonic() + 20
+    while True:
+        connection = connect_raw(f"ws://127.0.0.1:{engine.port}", compression=None, proxy=None, max_size=None)
+        connection.send(codec.encode(Hello(protocol=PROTOCOL, version="0", token=TOKEN, client="attacker")))
+        if isinstance(codec.decode(connection.recv(10), ENGINE_MESSAGES), Welcome):
+            return connection
+        connection.close()
+        assert time.monotonic() < deadline, "the engine lets nobody in any more"
+        time.sleep(0.05)
+
+
+def _hears_status(connection: Any) -> bool:
+    """Whether a Status made after now comes in time; whatever else has come is read."""
+    until = time.monotonic() + SILENCE
+    heard = 0
+    while time.monotonic() < until:
+        try:
+            data = connection.recv(SILENCE)
+        except TimeoutError:
+            return False
+        heard += codec.type_of(data) == "Status"
+        if heard >= 2:
+            return True
+    return False
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+    except OSError:
+        return 0
+
+
+def attack_door(engine: Served, count: int, seed: int, tally: Tally) -> None:
+    """Send ``count`` mutated first messages, each through a connection of its own: each is answered in words."""
+    mutator = Mutator(seed, encoded((HELLO, *FROM_CLIENT)))
+    silences: list[bytes] = []
+    for _ in range(count):
+        wire = mutator.next()
+        with connect_raw(f"ws://127.0.0.1:{engine.port}", compression=None, proxy=None) as connection:
+            try:
+                connection.send(wire)
+                answer = codec.decode(connection.recv(15), ENGINE_MESSAGES)
+                if not isinstance(answer, Problem | Welcome):
+                    silences.append(wire)
+            except ConnectionClosed as closed:
+                if closed.rcvd is None or closed.rcvd.code not in (1008, 1009):  # refused; too large
+                    silences.append(wire)
+            except TimeoutError:
+                silences.append(wire)
+    tally.add("mutated first messages over a socket", count, lost=len(silences))
+    assert silences == []
+    client = engine.client()
+    assert client.wait_for(Status, 5)
+    client.close()
+
+
+# --- from an engine ---------------------------------------------------------------------------------------------------
+
+
+class MaliciousEngine:
+    """Shakes hands as an engine does, then says mutated things until the client hangs up."""
+
+    def __init__(self, seed: int, shakes_hands: bool = True) -> None:
+        self._mutator = Mutator(seed, encoded(FROM_ENGINE))
+        self._shakes_hands = shakes_hands
+        self.sent = 0
+        self._server: Server = serve_raw(self._handle, "127.0.0.1", 0, compression=None, max_size=None)
+        self.port = self._server.socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def _handle(self, connection: ServerConnection) -> None:
+        try:
+            codec.decode(connection.recv(), CLIENT_MESSAGES)  # type: ignore[arg-type]
+            if self._shakes_hands:
+                connection.send(codec.encode(FROM_ENGINE[0]))
+            while True:
+                connection.send(self._mutator.next())
+                self.sent += 1
+        except ConnectionClosed:
+            pass
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+
+
+@pytest.fixture
+def malicious() -> Iterator[Callable[..., MaliciousEngine]]:
+    engines: list[MaliciousEngine] = []
+
+    def start(*arguments: Any) -> MaliciousEngine:
+        engines.append(MaliciousEngine(*arguments))
+        return engines[-1]
+
+    yield start
+    for engine in engines:
+        engine.close()
+
+
+def attack_client(engine: MaliciousEngine, count: int, tally: Tally) -> None:
+    """Connect again and again until ``count`` mutated messages were sent; each client ends in words that were meant."""
+    unhandled: list[str] = []
+    while engine.sent < count:
+        client = EngineClient("127.0.0.1", engine.port, TOKEN, "victim", same_host=False)
+        try:
+            client.connect(10)
+        except LinkError as error:
+            _note(str(error), unhandled)
+        ended = wait_until(lambda client=client: _drained(client), 20)  # type: ignore[misc]
+        if not ended:
+            unhandled.append("the client neither ends nor says why")
+        _note(client.failure or "", unhandled)
+        client.close()
+    tally.add("mutated messages to a client over a socket", engine.sent, lost=len(unhandled))
+    assert unhandled == []
+
+
+def _drained(client: EngineClient) -> bool:
+    client.poll()
+    return client.failure is not None or not client.is_open
+
+
+def _note(words: str, unhandled: list[str]) -> None:
+    """What begins with these words is an exception that nobody foresaw."""
+    if words.startswith("the link failed") or not words.isprintable() or len(words) > 1000:
+        unhandled.append(words[:300])
+
+
+# --- how many ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_engine_answers_mutated_messages(serve: Serve, tally: Tally) -> None:
+    engine = serve()
+    attack_door(engine, 60, 11, tally)
+    attack_engine(engine, 300, 12, tally)
+
+
+def test_a_client_survives_a_malicious_engine(malicious: Callable[..., MaliciousEngine], tally: Tally) -> None:
+    attack_client(malicious(13), 150, tally)
+    attack_client(malicious(14, False), 50, tally)
+
+
+@pytest.mark.faults
+def test_an_engine_answers_ten_thousand_mutated_messages(serve: Serve, tally: Tally) -> None:
+    engine = serve()
+    attack_door(engine, 1_200, 21, tally)
+    attack_engine(engine, 10_000, 22, tally)
+
+
+@pytest.mark.faults
+def test_a_client_survives_ten_thousand_messages_of_a_malicious_engine(
+    malicious: Callable[..., MaliciousEngine], tally: Tally
+) -> None:
+    attack_client(malicious(23), 9_000, tally)
+    attack_client(malicious(24, False), 1_000, tally)

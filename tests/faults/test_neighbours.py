@@ -1,0 +1,220 @@
+"""Hostile neighbours: whoever else can reach the engine's port or write where it reads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.link.client import EngineClient, EngineProblem, LinkError
+from engine.link.messages import Evaluate, FetchFile, FileChunk, Problem, Status
+from engine.link.ring import RingError, RingReader, RingWriter, TornRead
+from tests.faults.conftest import TOKEN, Served
+from tests.faults.tally import Tally
+
+pytestmark = pytest.mark.slow
+Serve = Callable[..., Served]
+
+posix = pytest.mark.skipif(os.name == "nt", reason="pipes and limits of POSIX")
+
+
+# Connects at full speed, without waiting for an answer if it has nothing to say, and tells how often.
+_FLOOD = """
+import signal, socket, sys
+port, speech = int(sys.argv[1]), sys.argv[2].encode()
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+held, made = [], 0
+try:
+    while True:
+        connection = socket.socket()
+        connection.settimeout(1.0 if speech else 0.0)
+        if connection.connect_ex(("127.0.0.1", port)) == 0 and speech:
+            connection.send(speech)
+        held.append(connection)
+        made += 1
+        if len(held) > 300:
+            held.pop(0).close()
+finally:
+    print(made, flush=True)
+"""
+
+_UPGRADE = (
+    "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+@posix
+@pytest.mark.parametrize("speech", ["", "GET / HTTP/1.1", _UPGRADE])
+def test_a_flood_at_full_speed_leaves_room_for_the_right_client(serve: Serve, tally: Tally, speech: str) -> None:
+    engine = serve("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))")
+    command = [sys.executable, "-c", _FLOOD, str(engine.port), speech]
+    floods = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    try:
+        time.sleep(2.0)
+        let_in = sum(_is_let_in(engine) for _ in range(6))
+    finally:
+        for flood in floods:
+            flood.terminate()
+        made = sum(int(flood.communicate()[0]) for flood in floods)
+    tally.add("connections without a token", made, lost=6 - let_in)
+    assert let_in == 6, engine.words[-2000:]
+    assert "Too many open files" not in engine.words and "Traceback" not in engine.words
+    assert len(engine.words) < 20_000
+
+
+@posix
+def test_a_crowd_that_says_nothing_sends_nobody_away_who_has(serve: Serve) -> None:
+    engine = serve("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))")
+
+    def connect() -> socket.socket:
+        return held.enter_context(socket.create_connection(("127.0.0.1", engine.port), 5.0))
+
+    with contextlib.ExitStack() as held:
+        slow, first = connect(), connect()
+        slow.sendall(b"GET / HTTP/1.1\r\n")  # the right client, on a machine that hardly lets it run
+        for _ in range(400):
+            connect()
+        first.settimeout(5.0)
+        with contextlib.suppress(ConnectionResetError):
+            assert first.recv(1) == b"", "who came first and said nothing left first"
+        slow.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            slow.recv(1)
+
+
+@posix
+def test_a_client_that_was_sent_away_knocks_again(serve: Serve) -> None:
+    patch = """
+from engine.service.lobby import Lobby
+former, count = Lobby.enter, 0
+def enter(self, links):
+    global count
+    count += len(links)
+    former(self, links) if count > 4 else [link.close() for link in links]
+Lobby.enter = enter
+"""
+    engine = serve(patch)
+    assert _is_let_in(engine)
+
+
+def _is_let_in(engine: Served) -> bool:
+    client = EngineClient("127.0.0.1", engine.port, TOKEN, "right")
+    try:
+        client.connect(10)
+        client.wait_for(Status, 5)
+        return True
+    except LinkError:
+        return False
+    finally:
+        client.close()
+
+
+def test_wrong_tokens_are_answered_and_slowed_down(serve: Serve) -> None:
+    engine = serve()
+
+    def guess(number: int) -> str:
+        client = EngineClient("127.0.0.1", engine.port, f"guess {number}", "guesser")
+        with pytest.raises(EngineProblem) as caught:
+            client.connect(20)
+        return caught.value.problem.code
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as guessers:
+        codes = list(guessers.map(guess, range(24)))
+    assert codes == ["token"] * 24 and time.monotonic() - began > 0.7
+    assert engine.client().is_open
+
+
+@posix
+def test_only_regular_files_are_served_and_nobody_waits_for_others(serve: Serve) -> None:
+    engine = serve()
+    client = engine.client()
+    os.mkfifo(engine.root / "pipe.png")
+    (engine.root / "folder.png").mkdir()
+    (engine.root / "real.png").write_bytes(b"pixels")
+    for path in ("pipe.png", "folder.png"):
+        client.send(FetchFile(path=path))
+        problem = client.wait_for(Problem, 5)
+        assert problem.regarding == path and "is not a regular file" in problem.message
+    client.send(FetchFile(path="real.png"))
+    assert client.wait_for(FileChunk, 5).total == 6
+    engine.process.send_signal(signal.SIGTERM)
+    assert engine.process.wait(20) == 128 + signal.SIGTERM
+
+
+@posix
+def test_a_disk_that_never_answers_holds_nothing_up(serve: Serve) -> None:
+    patch = """
+import time
+import engine.service.file_reader as reader
+former = reader.read_chunk
+reader.read_chunk = lambda root, request: time.sleep(1e6) if "dead" in request.path else former(root, request)
+reader.PATIENCE_SECONDS = 1.0
+"""
+    engine = serve(patch)
+    client = engine.client()
+    (engine.root / "real.png").write_bytes(b"pixels")
+    client.send(Evaluate())
+    assert client.wait_for(Problem, 30).regarding == "Evaluate"
+    client.send(FetchFile(path="dead.png"))
+    client.send(Evaluate())
+    assert client.wait_for(Problem, 5).regarding == "Evaluate", "it does not wait for the disk"
+    problem = client.wait_for(Problem, 10)
+    assert problem.regarding == "dead.png" and "the disk has not answered for 1 s" in problem.message
+    client.send(FetchFile(path="real.png"))
+    assert client.wait_for(FileChunk, 5).total == 6
+    for _ in range(3):
+        client.send(FetchFile(path="dead.png"))
+        assert client.wait_for(Problem, 10).regarding == "dead.png"
+    client.send(FetchFile(path="real.png"))
+    assert "4 files can't be read" in client.wait_for(Problem, 5).message
+    engine.process.send_signal(signal.SIGTERM)
+    assert engine.process.wait(20) == 128 + signal.SIGTERM
+
+
+def test_the_ring_has_one_writer_at_a_time(tally: Tally) -> None:
+    writer = RingWriter()
+    reader = RingReader(writer.folder)
+    failures: list[BaseException] = []
+    written = [0, 0]
+
+    def write(number: int) -> None:
+        random = np.random.default_rng(number)
+        try:
+            for _ in range(400):
+                pixels = np.full(int(random.integers(1, 60_000)), number + 1, np.uint8)
+                (place,) = writer.write([pixels])
+                copy = np.zeros_like(pixels)
+                try:
+                    RingReader(writer.folder).read(place, copy)
+                    assert (copy == number + 1).all()
+                except (TornRead, RingError):
+                    pass
+                written[number] += 1
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    reader.close()
+    writer.close()
+    tally.add("pictures written into one ring by two threads", sum(written), lost=len(failures))
+    assert failures == [] and written == [400, 400]
+    with pytest.raises(RingError, match="closed"):
+        writer.write([np.zeros(4, np.uint8)])
+    assert not Path(writer.folder).exists()

@@ -1,0 +1,162 @@
+"""What the device thread does first, and from which state it renders: its rounds, done one by one in this process."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.data.exr import read_exr
+from engine.link.messages import (
+    AddView,
+    CancelJob,
+    Evaluate,
+    Evaluation,
+    Frame,
+    JobUpdate,
+    Message,
+    OpenRun,
+    Problem,
+    RequestFrame,
+    StartBake,
+    Train,
+    ViewAdded,
+)
+from engine.service import job_queue
+from engine.service.worker import Worker
+from tests.device import TEST_DEVICE
+from tests.engine.service.conftest import TINY
+from tests.scenes import sphere_bounds, sphere_cameras, sphere_views
+
+VIEWS = sphere_views(8, 32)
+CAMERA = sphere_cameras(5, 32)[2]
+
+
+class Rounds:
+    """A worker whose rounds are done here, and what it posts."""
+
+    def __init__(self, root: Path) -> None:
+        self.posted: list[Message] = []
+        self.worker = Worker(root, TEST_DEVICE, lambda message, _: self.posted.append(message), print, lambda: None)
+        assert self.worker._start_device()
+        self.do(OpenRun(run="r", bounds=sphere_bounds(), overrides=TINY))
+
+    def do(self, *messages: Message) -> list[Message]:
+        """One round after these have come; what was posted in it."""
+        for message in messages:
+            self.worker.submit(message)
+        self.posted.clear()
+        self.worker._do_round()
+        return list(self.posted)
+
+    def until(self, done: Callable[[Message], bool]) -> Message:
+        """Rounds until something is posted for which ``done`` holds."""
+        for _ in range(2000):
+            for message in self.do(*([] if self.worker._session_has_work() else [Train(running=True)])):
+                assert not isinstance(message, Problem), message.message
+                if done(message):
+                    return message
+        raise AssertionError("it does not come")
+
+
+@pytest.fixture
+def rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rounds:
+    monkeypatch.setattr("engine.service.processor.HOLD_SECONDS", 0.0)  # nobody else needs the processor here
+    return Rounds(tmp_path)
+
+
+def add(index: int, name: str, split: Any = "train") -> AddView:
+    view = VIEWS[index % len(VIEWS)]
+    return AddView(name=name, split=split, camera=view.camera, color=view.color, depth=view.depth)
+
+
+def test_a_moving_view_waits_for_one_command_whatever_is_queued(rounds: Rounds) -> None:
+    moving = RequestFrame(request=1, camera=CAMERA, quality="moving")
+    views = [add(number, f"v{number}") for number in range(40)]
+    first = rounds.do(*views, moving)
+    assert [type(message) for message in first] == [ViewAdded, Frame]
+    second = rounds.do(dataclasses.replace(moving, request=2))
+    assert [type(message) for message in second] == [ViewAdded, Frame]
+    rest = rounds.do()
+    assert [type(message) for message in rest] == [ViewAdded] * 38, "views come fast again once nothing moves"
+
+
+def test_other_commands_wait_for_a_moving_view_no_longer_than_for_one_picture(rounds: Rounds) -> None:
+    moving = RequestFrame(request=1, camera=CAMERA, quality="moving")
+    done = rounds.do(add(0, "a"), CancelJob(job="none"), moving) + rounds.do()
+    assert [type(message) for message in done] == [ViewAdded, Frame, Problem]
+
+
+@pytest.mark.parametrize("free", [1 << 40, 0])
+def test_a_bake_during_training_shows_one_state_of_the_field(
+    rounds: Rounds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int
+) -> None:
+    monkeypatch.setattr(job_queue, "free_memory", lambda device: free)
+    for index in range(4):
+        rounds.do(add(index, f"v{index}"))
+    rounds.do(Train(running=True))
+    cameras = (CAMERA.resized(64, 64),) * 6
+    rounds.worker.submit(StartBake(job="b", cameras=cameras, output="b", image_formats=("exr",)))
+    session = rounds.worker._session
+    assert session is not None
+    rounds.until(lambda message: isinstance(message, JobUpdate) and message.done == 1)
+    began = session.status().step
+    rounds.worker.submit(add(5, "late"))  # what it carves must not show either
+    rounds.until(lambda message: isinstance(message, JobUpdate) and message.state == "done")
+    frames = [read_exr(tmp_path / "b" / f"frame_{number:04d}.exr")["RGBA"] for number in range(1, 7)]
+    for frame in frames[1:]:  # bands of other heights add up in another order
+        np.testing.assert_allclose(frame.astype(float), frames[0].astype(float), atol=2e-3)
+    if free:
+        assert session.status().step > began, "training goes on meanwhile"
+    else:
+        assert session.status().step <= began + 1, "without memory for a copy, training rests"
+        step = session.status().step
+        rounds.do()
+        assert session.status().step > step, "and then goes on"
+
+
+def test_scores_are_of_the_step_that_they_name(rounds: Rounds) -> None:
+    large = sphere_views(1, 128)[0]
+    held_out = AddView(name="test", split="test", camera=large.camera, color=large.color, depth=large.depth)
+    for index in range(2):
+        rounds.do(add(index, f"v{index}"))
+    rounds.do(held_out, Train(running=True))
+    for _ in range(5):
+        rounds.do()
+    session = rounds.worker._session
+    assert session is not None
+    before = session.status().step
+    rounds.worker.submit(Evaluate())
+    evaluation = rounds.until(lambda message: isinstance(message, Evaluation))
+    assert isinstance(evaluation, Evaluation) and evaluation.step == before
+    assert session.status().step > before
+
+
+def test_the_end_of_training_is_scored_though_an_earlier_step_is_just_being_scored(rounds: Rounds) -> None:
+    large = sphere_views(1, 128)[0]
+    held_out = AddView(name="test", split="test", camera=large.camera, color=large.color, depth=large.depth)
+    rounds.do(add(0, "v0"))
+    rounds.do(held_out, Train(running=True, steps=10, evaluate_every=1e9))
+    session = rounds.worker._session
+    assert session is not None
+    while session.status().step < 9:
+        rounds.do()
+    posted = rounds.do(Evaluate())
+    assert session.status().state == "finished" and session.has_job, "the scoring has more than one piece"
+    while session.has_job:
+        posted += rounds.do()
+    assert [message.step for message in posted if isinstance(message, Evaluation)] == [9, 10]
+
+
+def test_a_job_that_ended_while_nobody_was_there_is_told_to_whoever_goes_on(rounds: Rounds) -> None:
+    rounds.do(add(0, "a"))
+    rounds.worker.submit(StartBake(job="b", cameras=(CAMERA,), output="b"))
+    rounds.until(lambda message: isinstance(message, JobUpdate) and message.state == "done")
+    told = rounds.do(OpenRun(run="r", bounds=sphere_bounds(), resume=True))
+    *before, opened = told
+    assert opened.jobs == ("b",)  # type: ignore[attr-defined]
+    assert [(update.job, update.state) for update in before] == [("b", "done")]  # type: ignore[attr-defined]
