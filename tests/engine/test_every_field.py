@@ -19,6 +19,7 @@ from engine.training.memory import needed_bytes
 from engine.training.trainer import Trainer
 from tests.device import TEST_DEVICE
 from tests.engine.data.scenes import write_nerf_synthetic
+from tests.engine.rendering.same_picture import assert_same_picture
 from tests.engine.tiny_fields import TINY
 from tests.scenes import sphere_bounds, sphere_cameras, sphere_views
 
@@ -78,14 +79,21 @@ def test_a_saved_one_goes_on_as_if_nothing_had_been(kind: str, device: str, tmp_
     assert run.info["kind"] == kind and run.trainer.config == trainer.config
     for view in VIEWS[:7]:
         run.trainer.add_view(view)
+    assert_same_state(run.trainer, trainer)
     for each in (trainer, run.trainer):
         for _ in range(3):
             each.step()
+    # On a GPU it is chance which rays get the last room for samples, and sums are rounded anew each time.
+    assert run.trainer.stats().loss == pytest.approx(trainer.stats().loss, rel=0.02 if device == "cpu" else 0.3)
     if device == "cpu":
-        state = run.trainer.state()
-        for name, tensor in trainer.state().items():
-            assert name == "trainer.progress" or torch.equal(state[name], tensor), name
-    assert run.trainer.stats().loss == pytest.approx(trainer.stats().loss, rel=0.02)
+        assert_same_state(run.trainer, trainer)
+
+
+def assert_same_state(one: Trainer, other: Trainer) -> None:
+    """All that was learnt, moments and occupancy, to the last bit; not the seconds it took."""
+    state = one.state()
+    for name, tensor in other.state().items():
+        assert name == "trainer.progress" or torch.equal(state[name], tensor), name
 
 
 def test_a_frozen_one_shows_what_was_learnt_then(kind: str, device: str) -> None:
@@ -96,8 +104,8 @@ def test_a_frozen_one_shows_what_was_learnt_then(kind: str, device: str) -> None
     frozen, before = renderer.frozen(), renderer.render(camera).color
     for _ in range(5):
         trainer.step()
-    assert torch.equal(frozen.render(camera).color, before)
-    assert not torch.equal(renderer.render(camera).color, before)
+    assert_same_picture(frozen.render(camera).color, before)
+    assert (renderer.render(camera).color - before).abs().max() > 1e-3
 
 
 @pytest.mark.slow

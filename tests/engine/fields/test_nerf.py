@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -20,10 +21,15 @@ SAMPLES, RAYS = 90, 12
 
 
 @pytest.fixture
-def field(device: str, monkeypatch: pytest.MonkeyPatch) -> AutogradField:
-    """One that evaluates its samples in several chunks."""
+def field(device: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AutogradField]:
+    """One that evaluates its samples in several chunks, with products in all of float32: TensorFloat-32, in which a GPU
+    trains, would differ from the formula in the fourth digit."""
     monkeypatch.setitem(PROFILES, device, dataclasses.replace(PROFILES[device], chunk_samples=32))
-    return SMALL.build(device, 3)
+    field = SMALL.build(device, 3)
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    yield field
+    torch.set_float32_matmul_precision(precision)
 
 
 def _queries(device: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -15,6 +15,7 @@ from engine.data.views import MASKED_DEPTH, ViewError
 from engine.link.messages import ColorSpace
 from engine.training import pixel_store
 from engine.training.trainer import Trainer
+from tests.engine.rendering.same_picture import assert_same_picture
 from tests.engine.training.small_run import make_trainer, psnr_of, train
 from tests.engine.training.textured_sphere import HIGHLIGHT, held_out_views, training_views
 
@@ -257,7 +258,7 @@ def test_state_carries_a_run_over(device: str) -> None:
     assert (other.step_count, other.training_seconds) == (trainer.step_count, trainer.training_seconds)
 
     held_out = held_out_views("linear", size=24)[0]
-    assert torch.equal(*(t.renderer().render(held_out.camera).color for t in (trainer, other)))
+    assert_same_picture(*(t.renderer().render(held_out.camera).color for t in (trainer, other)))
     for each in (trainer, other):
         each.step()
     # The next step draws the same rays and sees the same field; only the order of its sums may differ.
