@@ -20,12 +20,11 @@ from typing import Any
 import torch
 
 from benchmarks.step_stages import STAGES, WHOLE_STEP, Function, Stages, stages_wrapped
-from engine.fields.base import COLOR_COLUMNS
 from engine.fields.mlp import GEOMETRY_VALUES
 from engine.training import trainer as trainer_module
 from engine.training.trainer import Trainer
+from taichi_kernels.bundles import COARSE_FACTOR, COLOR_COLUMNS, FieldOutputs
 from taichi_kernels.hash_grid import FEATURES
-from taichi_kernels.occupancy import COARSE_FACTOR
 from taichi_kernels.spherical_harmonics import SH_VALUES
 from taichi_kernels.twins.hash_grid import interpolate
 
@@ -81,11 +80,9 @@ def count_step(trainer: Trainer) -> StepCounts:
             if name == "march":
                 # Copied, for the samples behind a surface are taken off again.
                 seen["samples_of_rays"] = arguments["ray_samples"][:, 1].clone()
-                seen["points"] = arguments["points"]
+                seen["points"] = arguments["samples"].points
             elif name == "composite":
-                seen["samples_with_gradient"] = _count_with_gradient(
-                    *(arguments[key] for key in ("ray_samples", "grad_raw_densities", "grad_raw_colors"))
-                )
+                seen["samples_with_gradient"] = _count_with_gradient(arguments["ray_samples"], arguments["gradients"])
             elif name == "draw":
                 seen["samples_drawn"] = int(arguments["active"].count)
             elif name == "encode":
@@ -119,7 +116,7 @@ def count_step(trainer: Trainer) -> StepCounts:
         samples_drawn=seen.get("samples_drawn", samples_with_gradient),
         rows_read=rows_read,
         rows_with_gradient=rows_with_gradient,
-        open_blocks=_count_bits(trainer.occupancy.coarse_bits),
+        open_blocks=_count_bits(trainer.occupancy.occupied.coarse_bits),
         cells=seen["encoded"].shape[0],
         rows_visited=_count_rows(trainer, seen["encoded"]),
     )
@@ -153,7 +150,7 @@ def budget_stages(trainer: Trainer, counts: StepCounts) -> dict[str, Budget]:
         # distance and ray of each sample out. o + t d (6), the cell (3) and t + dt (1) for each sample, 1 / d a ray.
         "march": Budget(
             rays * ((3 + 3 + 2) * _F32 + 2 * _I32)
-            + occupancy.coarse_bits.nbytes
+            + occupancy.occupied.coarse_bits.nbytes
             + counts.open_blocks * _BLOCK
             + samples * (_VECTOR + _F32 + _I32),
             samples * 10 + rays * 3,
@@ -193,8 +190,7 @@ def budget_stages(trainer: Trainer, counts: StepCounts) -> dict[str, Budget]:
                 + counts.rows_visited * row
                 + density_weights * item
                 + occupancy.densities.nbytes
-                + occupancy.bits.nbytes
-                + occupancy.coarse_bits.nbytes
+                + occupancy.occupied.nbytes
             )
             / every,
             (counts.cells * (12 + interpolation + 2 * density_weights) + occupancy.densities.numel()) / every,
@@ -217,17 +213,15 @@ def _budget_adam(rows: int, active: int, has_copy: bool, item: int) -> Budget:
     return Budget(rows * FEATURES * _F32 + active * state, rows * FEATURES * 2 + active * (8 + FEATURES * 10))
 
 
-def _count_with_gradient(
-    ray_samples: torch.Tensor, grad_raw_densities: torch.Tensor, grad_raw_colors: torch.Tensor
-) -> int:
+def _count_with_gradient(ray_samples: torch.Tensor, gradients: FieldOutputs) -> int:
     """Samples of the rays [n, 2] (first, count) with a gradient that isn't zero; those of no ray hold what they may."""
     starts = ray_samples[:, 0].long()
-    borders = torch.zeros(len(grad_raw_densities) + 1, dtype=torch.int32, device=ray_samples.device)
+    borders = torch.zeros(len(gradients.density_rows) + 1, dtype=torch.int32, device=ray_samples.device)
     is_ray = (ray_samples[:, 1] > 0).int()
     borders.index_add_(0, starts * is_ray, is_ray)
     borders.index_add_(0, (starts + ray_samples[:, 1]) * is_ray, -is_ray)
     is_sample = borders.cumsum(0)[:-1] > 0
-    has_gradient = (grad_raw_densities != 0) | (grad_raw_colors[:, :3] != 0).any(dim=1)
+    has_gradient = (gradients.densities != 0) | (gradients.colors != 0).any(dim=1)
     return int((is_sample & has_gradient).sum())
 
 

@@ -52,7 +52,7 @@ class TorchTrainer:
         self.weights = field.networks.weights.values.view(-1).clone()
         self.weights_moments = moments["field.weights"].clone()
         self.densities, self._candidates = occupancy.densities.clone(), occupancy._candidates.clone()
-        self.step_count, self.rays = self._trainer.step_count, self._trainer._rays
+        self.step_count, self.rays = self._trainer.step_count, self._trainer._ray_count
         self.loss = math.nan
         self._mark_occupied()
 
@@ -83,7 +83,7 @@ class TorchTrainer:
         trainer, n, pixels = self._trainer, self.rays, self._trainer.pixels
         seed, step = trainer.config.seed, self.step_count
         tiles = None if pixels.errors is None else pixels.errors.tiles(step)
-        view, px, py = draw_pixels(n, len(pixels), seed, step, pixels.images, tiles)
+        view, px, py = draw_pixels(n, seed, step, pixels.pictures, tiles)
         streams = (RandomStream.RAY_START, RandomStream.WHOLE_RAY)
         jitter, whole = (uniform(seed, step, torch.arange(n), stream) for stream in streams)
         first, width, height, has_depth, _ = pixels.images[view].long().unbind(1)

@@ -3,12 +3,14 @@
 Max (1995) as used by NeRF (Mildenhall et al. 2020, equation 3): w_i = T_i (1 - exp(-sigma_i dt)).
 """
 
+import dataclasses
 import math
 
 import taichi as ti
 import torch
 
 from taichi_kernels.activations import activate_color, activate_density, activation_slope, read_color
+from taichi_kernels.bundles import ActiveSamples, FieldOutputs
 from taichi_kernels.launch import kernel
 from taichi_kernels.random_numbers import RandomStream, uniform
 from taichi_kernels.stepping import StepRule, step_at, weighted_step_at
@@ -73,8 +75,7 @@ def cut_rays(
     ray_samples: torch.Tensor,
     distances: torch.Tensor,
     raw_densities: torch.Tensor,
-    rows: torch.Tensor,
-    row_count: torch.Tensor,
+    active: ActiveSamples,
     *,
     steps: StepRule,
     in_order: bool = False,
@@ -82,12 +83,12 @@ def cut_rays(
     """End each ray where less than TRAINING_MIN_TRANSMITTANCE of the light gets through, and list the samples before.
 
     ``ray_samples`` [n, 2] int32 (first sample, count): counts are lowered. ``distances`` [samples], ``raw_densities``
-    [samples, any] (column 0 counts). Writes ``rows`` [samples] int32: the samples that are left, ray after ray;
-    ``row_count`` [1] int32, which must be 0: how many. ``in_order``: as in ``marching.march_rays``.
+    [samples, any] (column 0 counts). Writes ``active``, the samples that are left, ray after ray; its count must be 0.
+    ``in_order``: as in ``marching.march_rays``.
     """
     _cut_rays(
         ray_samples.shape[0], in_order, steps.grows, steps.smallest, steps.largest, steps.cone_angle, steps.density,
-        distances, raw_densities, ray_samples, rows, row_count,
+        distances, raw_densities, ray_samples, active.rows, active.count,
     )  # fmt: skip
 
 
@@ -179,41 +180,48 @@ def _composite_training(
                 grad_raw_colors[i, channel] = grad_color[channel]
 
 
+@dataclasses.dataclass(frozen=True)
+class RayLoss:
+    """What a training ray is compared by: Huber (delta 0.1) on the display value of each channel, of light where
+    ``linear``; plus ``depth_weight`` times the composited squared distance to the captured surface in units of
+    ``depth_tolerance`` (or a step, if that is more), at most 1 a sample: weight in front of the surface costs, weight
+    on it doesn't.
+
+    Where steps grow, gradients of samples nearer to the camera than ``full_distance`` are lessened by the square of
+    their share of it (Philip and Deschaintre 2023): a camera's rays lie that much denser there, and would rather fill
+    the air before it than find what it shows. Gradients are times ``gradient_scale``.
+    """
+
+    linear: bool
+    depth_weight: float = 0.0
+    depth_tolerance: float = 1.0
+    full_distance: float = 1.0
+    gradient_scale: float = 1.0
+
+
 def composite_training(
     ray_samples: torch.Tensor,
     targets: torch.Tensor,
     distances: torch.Tensor,
-    raw_densities: torch.Tensor,
-    raw_colors: torch.Tensor,
+    outputs: FieldOutputs,
     losses: torch.Tensor,
-    grad_raw_densities: torch.Tensor,
-    grad_raw_colors: torch.Tensor,
+    gradients: FieldOutputs,
     *,
-    linear: bool,
+    loss: RayLoss,
     steps: StepRule,
-    depth_weight: float,
-    depth_tolerance: float,
-    full_distance: float,
-    gradient_scale: float,
     seed: int,
     step: int,
 ) -> None:
     """Composite each ray over a random background, compare with its target, and write the gradients of the loss.
 
-    ``ray_samples`` [n, 2] int32; ``targets`` [n, 5] (see rays.sample_training_rays); ``raw_densities`` [samples, any]
-    (column 0 counts) and ``raw_colors`` [samples, >= 3] before activation. Loss of a ray: Huber (delta 0.1) on the
-    display value of each channel, plus ``depth_weight`` times the composited squared distance to the captured surface
-    in units of ``depth_tolerance`` (or a step, if that is more), at most 1 a sample: weight in front of the surface
-    costs, weight on it doesn't. Where steps grow, gradients of samples nearer to the camera than ``full_distance`` are
-    lessened by the square of their share of it (Philip and Deschaintre 2023): a camera's rays lie that much denser
-    there, and would rather fill the air before it than find what it shows. Writes ``losses`` [n] and, for the samples
-    that rays have, ``grad_raw_densities`` [samples] and ``grad_raw_colors`` [samples, >= 3], both times
-    ``gradient_scale``.
+    ``ray_samples`` [n, 2] int32; ``targets`` [n, 5] (see rays.sample_training_rays); ``distances`` [samples] and
+    ``outputs`` of the samples. Writes ``losses`` [n] and, for the samples that rays have, ``gradients``.
     """
     _composite_training(
-        ray_samples.shape[0], linear, steps.grows, steps.smallest, steps.largest, steps.cone_angle, steps.density,
-        depth_weight, depth_tolerance, full_distance, gradient_scale, seed, step,
-        ray_samples, targets, distances, raw_densities, raw_colors, losses, grad_raw_densities, grad_raw_colors,
+        ray_samples.shape[0], loss.linear, steps.grows, steps.smallest, steps.largest, steps.cone_angle, steps.density,
+        loss.depth_weight, loss.depth_tolerance, loss.full_distance, loss.gradient_scale, seed, step,
+        ray_samples, targets, distances, outputs.density_rows, outputs.color_rows, losses,
+        gradients.densities, gradients.color_rows,
     )  # fmt: skip
 
 
@@ -275,8 +283,7 @@ def composite_rays(
     ray_ids: torch.Tensor,
     ray_samples: torch.Tensor,
     distances: torch.Tensor,
-    raw_densities: torch.Tensor,
-    raw_colors: torch.Tensor,
+    outputs: FieldOutputs,
     t_range: torch.Tensor,
     colors: torch.Tensor,
     depths: torch.Tensor,
@@ -296,6 +303,6 @@ def composite_rays(
     """
     _composite_rays(
         ray_ids.shape[0], linear, steps.grows, steps.smallest, steps.largest, steps.cone_angle, steps.density,
-        min_transmittance, ray_ids, ray_samples, distances, raw_densities, raw_colors, t_range, colors, depths,
-        alive_ids, alive_count,
+        min_transmittance, ray_ids, ray_samples, distances, outputs.density_rows, outputs.color_rows, t_range,
+        colors, depths, alive_ids, alive_count,
     )  # fmt: skip

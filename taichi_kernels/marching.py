@@ -9,6 +9,7 @@ the finest cascade that holds it and whose cells aren't smaller than its step.
 import taichi as ti
 import torch
 
+from taichi_kernels.bundles import OccupancyBits, Rays, Samples
 from taichi_kernels.launch import kernel
 from taichi_kernels.stepping import MOST_STEPS, StepRule, step_at
 
@@ -196,34 +197,24 @@ def march_rays(
     ray_ids: torch.Tensor,
     max_samples: int,
     steps: StepRule,
-    rays_o: torch.Tensor,
-    rays_d: torch.Tensor,
-    t_range: torch.Tensor,
-    bits: torch.Tensor,
-    coarse_bits: torch.Tensor,
-    resolution: int,
-    coarse_resolution: int,
+    rays: Rays,
+    occupied: OccupancyBits,
     counter: torch.Tensor,
     ray_samples: torch.Tensor,
-    points: torch.Tensor,
-    distances: torch.Tensor,
-    sample_rays: torch.Tensor,
-    cascades: int = 1,
+    samples: Samples,
     in_order: bool = False,
 ) -> None:
-    """Pack up to ``max_samples`` samples of each ray in ``ray_ids`` [n] int32 into the sample arrays.
+    """Pack up to ``max_samples`` samples of each ray in ``ray_ids`` [n] int32 into ``samples``.
 
-    ``t_range`` [rays, 2] is advanced past the samples taken, to the next one if there is any. ``counter`` [1] int32
-    must be 0; afterwards it holds the samples *wanted*, which may exceed the capacity (the length of ``points``): a ray
-    that did not fit gets none.
-    ``bits`` and ``coarse_bits`` hold ``cascades`` grids one after the other, the innermost first, of ``resolution`` and
-    ``coarse_resolution`` cells a side. Writes ``ray_samples`` [n, 2] int32 (first sample, count), ``points``
-    [capacity, 3] in the unit cube, ``distances`` [capacity] along the ray, ``sample_rays`` [capacity] int32 (the ray
-    each sample belongs to). ``in_order``: one ray after the other on one CPU thread, so that the same rays give the
-    same arrays in every run; otherwise rays come in the order in which they are done.
+    ``rays.t_range`` is advanced past the samples taken, to the next one if there is any. ``counter`` [1] int32 must be
+    0; afterwards it holds the samples *wanted*, which may exceed the capacity of ``samples``: a ray that did not fit
+    gets none. Writes ``ray_samples`` [n, 2] int32 (first sample, count) and ``samples``. ``in_order``: one ray after
+    the other on one CPU thread, so that the same rays give the same arrays in every run; otherwise rays come in the
+    order in which they are done.
     """
     _march_rays(
-        ray_ids.shape[0], max_samples, points.shape[0], resolution, coarse_resolution,
-        steps.smallest, steps.largest, steps.cone_angle, steps.grows, cascades, in_order,
-        ray_ids, rays_o, rays_d, t_range, bits, coarse_bits, counter, ray_samples, points, distances, sample_rays,
+        ray_ids.shape[0], max_samples, samples.capacity, occupied.resolution, occupied.coarse_resolution,
+        steps.smallest, steps.largest, steps.cone_angle, steps.grows, occupied.cascades, in_order,
+        ray_ids, rays.origins, rays.directions, rays.t_range, occupied.bits, occupied.coarse_bits,
+        counter, ray_samples, samples.points, samples.distances, samples.sample_rays,
     )  # fmt: skip

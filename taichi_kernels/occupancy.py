@@ -14,13 +14,13 @@ import taichi as ti
 import torch
 
 from taichi_kernels.activations import activate_density
+from taichi_kernels.bundles import COARSE_FACTOR, OccupancyBits, Samples
 from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE
 from taichi_kernels.launch import kernel
 from taichi_kernels.marching import enter_cascade, find_cascade
 from taichi_kernels.random_numbers import RandomStream, uniform
 from taichi_kernels.stepping import StepRule, weighted_step_at
 
-COARSE_FACTOR = 4
 # Flags of a cell.
 SEEN = 1  # inside some training camera's picture
 CARVED = 2  # some training camera saw through all of it
@@ -245,23 +245,22 @@ def _observe_densities(
 
 def observe_densities(
     ray_samples: torch.Tensor,
-    points: torch.Tensor,
-    distances: torch.Tensor,
+    samples: Samples,
     raw_densities: torch.Tensor,
     observed: torch.Tensor,
-    resolution: int,
+    occupied: OccupancyBits,
     steps: StepRule,
-    cascades: int,
 ) -> None:
     """Note what training found at its samples: ``observed[cell] = max(observed[cell], sigma * shortest step)``.
 
-    ``ray_samples`` [n, 2] int32; ``points`` [samples, 3] in the unit cube; ``raw_densities`` [samples, any] (column 0
-    counts); ``observed`` [cells] f32 starts at 0. What lies behind opaque surfaces counts as next to empty, however
-    dense: no ray learns or shows anything there.
+    ``ray_samples`` [n, 2] int32; ``raw_densities`` [samples, any] (column 0 counts); ``observed`` [cells] f32 starts at
+    0, and has as many cells as ``occupied``, whose bits don't matter. What lies behind opaque surfaces counts as next
+    to empty, however dense: no ray learns or shows anything there.
     """
     _observe_densities(
-        ray_samples.shape[0], resolution, steps.smallest, steps.largest, steps.cone_angle, steps.density, steps.grows,
-        cascades, ray_samples, points, distances, raw_densities, observed.view(torch.int32),
+        ray_samples.shape[0], occupied.resolution, steps.smallest, steps.largest, steps.cone_angle, steps.density,
+        steps.grows, occupied.cascades, ray_samples, samples.points, samples.distances, raw_densities,
+        observed.view(torch.int32),
     )  # fmt: skip
 
 
@@ -347,25 +346,17 @@ def _pool_bits(resolution: ti.i32, finer_bits: ti.types.ndarray(), bits: ti.type
         bits[word] = ti.cast(packed, ti.i32)
 
 
-def pack_bits(
-    densities: torch.Tensor,
-    flags: torch.Tensor,
-    threshold: float,
-    bits: torch.Tensor,
-    coarse_bits: torch.Tensor,
-    cascades: int = 1,
-) -> None:
+def pack_bits(densities: torch.Tensor, flags: torch.Tensor, threshold: float, occupied: OccupancyBits) -> None:
     """Set the bit of every cell whose density exceeds ``threshold``, that a view saw a surface in, or that holds such a
     cell of a finer cascade, and of every coarse block that holds one.
 
     A wire takes up little of its cell: points drawn in there hardly ever meet it, so its density isn't to be relied on.
-    ``densities`` [cascades * resolution^3] f32, ``flags`` the same number of int32, ``bits`` [cascades * resolution^3 /
-    32] and ``coarse_bits`` [cascades * (resolution / 4)^3 / 32] int32; resolution must be a multiple of 16.
+    ``densities`` [cascades * resolution^3] f32, ``flags`` the same number of int32; writes ``occupied``.
     """
-    resolution = round((densities.shape[0] // cascades) ** (1 / 3))
-    _pack_bits(bits.shape[0], threshold, densities, flags, bits)
-    levels = bits.chunk(cascades)
-    for level, coarse_level in enumerate(coarse_bits.chunk(cascades)):
+    resolution, coarse = occupied.resolution, occupied.coarse_resolution
+    _pack_bits(occupied.bits.shape[0], threshold, densities, flags, occupied.bits)
+    levels = occupied.bits.chunk(occupied.cascades)
+    for level, coarse_level in enumerate(occupied.coarse_bits.chunk(occupied.cascades)):
         if level > 0:
             _pool_bits(resolution, levels[level - 1], levels[level])
-        _pack_coarse_bits(coarse_level.shape[0], resolution // COARSE_FACTOR, resolution, levels[level], coarse_level)
+        _pack_coarse_bits(coarse_level.shape[0], coarse, resolution, levels[level], coarse_level)

@@ -11,6 +11,7 @@ import dataclasses
 import taichi as ti
 import torch
 
+from taichi_kernels.bundles import Rays
 from taichi_kernels.launch import kernel
 from taichi_kernels.random_numbers import RandomStream, uniform
 from taichi_kernels.stepping import StepRule, step_at
@@ -102,24 +103,43 @@ def _generate_camera_rays(
         cosines[i] = cosine
 
 
-def generate_camera_rays(
-    first: int,
-    n: int,
-    width: int,
-    near_distance: float,
-    camera: torch.Tensor,
-    box: torch.Tensor,
-    rays_o: torch.Tensor,
-    rays_d: torch.Tensor,
-    t_range: torch.Tensor,
-    cosines: torch.Tensor,
-) -> None:
-    """Rays through the centres of pixels ``first`` to ``first + n`` (row-major) of one ``camera`` [1, 20].
+@dataclasses.dataclass(frozen=True, eq=False)
+class RayLimits:
+    """Where rays begin and end: inside ``box`` [2, 3] f32 (minimum, maximum), at least ``near_distance`` from their
+    camera; and, where the surfaces around an opaque pixel were captured, within ``depth_margin`` of these. ``scale``:
+    unit-cube lengths per world length; the others are in unit-cube lengths."""
 
-    Writes ``rays_o`` and ``rays_d`` [n, 3], ``t_range`` [n, 2] (where the ray is inside ``box`` [2, 3] and at least
-    ``near_distance`` away; empty when it misses) and ``cosines`` [n].
+    box: torch.Tensor
+    scale: float
+    near_distance: float = 0.0
+    depth_margin: float = 0.0
+
+
+def generate_camera_rays(
+    first: int, width: int, camera: torch.Tensor, limits: RayLimits, rays: Rays, cosines: torch.Tensor
+) -> None:
+    """Rays through pixel centres, row-major from pixel ``first`` of a picture ``width`` pixels wide, as many as
+    ``rays`` has room for.
+
+    ``camera`` [1, 20]. Writes ``rays`` and ``cosines`` [n] f32, between each ray and the camera's axis.
     """
-    _generate_camera_rays(first, n, width, near_distance, camera, box, rays_o, rays_d, t_range, cosines)
+    _generate_camera_rays(
+        first, len(rays), width, limits.near_distance, camera, limits.box,
+        rays.origins, rays.directions, rays.t_range, cosines,
+    )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pictures:
+    """The pixels of ``count`` views: ``cameras`` [>= count, 20] f32; ``images`` [>= count, 5] int64 or int32 (first
+    pixel, width, height, has depth, first tile); ``colors`` [pixels, 4] f16 premultiplied, of any number of pixels;
+    ``depths`` [pixels] f32 planar z in world units."""
+
+    count: int
+    cameras: torch.Tensor
+    images: torch.Tensor
+    colors: torch.Tensor
+    depths: torch.Tensor
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -258,40 +278,28 @@ def _sample_training_rays(
 
 
 def sample_training_rays(
-    n: int,
-    n_views: int,
     seed: int,
     step: int,
-    scale: float,
-    depth_margin: float,
-    near_distance: float,
     steps: StepRule,
-    cameras: torch.Tensor,
-    images: torch.Tensor,
-    colors: torch.Tensor,
-    depths: torch.Tensor,
+    pictures: Pictures,
     tiles: PixelTiles | None,
-    box: torch.Tensor,
-    rays_o: torch.Tensor,
-    rays_d: torch.Tensor,
-    t_range: torch.Tensor,
+    limits: RayLimits,
+    rays: Rays,
     targets: torch.Tensor,
 ) -> None:
-    """Draw ``n`` pixels (a view at random, then a pixel of it at random; or as ``tiles`` says) and make their rays and
-    targets.
+    """Draw as many pixels as ``rays`` has room for (a view at random, then a pixel of it at random; or as ``tiles``
+    says) and make their rays and targets.
 
-    ``cameras`` [>= n_views, 20]; ``images`` [>= n_views, 5] int64 or int32 (first pixel, width, height, has depth,
-    first tile); ``colors`` [pixels, 4] f16 premultiplied, of any number of pixels; ``depths`` [pixels] f32 planar z in
-    world units. ``scale``: unit-cube lengths per world length; ``depth_margin`` (no less than a step) and
-    ``near_distance`` in unit-cube lengths. Rays
-    begin within a step of where they enter ``box``, at least ``near_distance`` from the camera: what is nearer is in
-    one camera's sight alone, where it would explain that camera's pictures and spoil all others. Where the surfaces
-    around an opaque pixel were captured, and steps don't grow, rays end ``depth_margin`` behind the farthest of them,
-    and three quarters of them begin as much before the nearest. Where depth is below ``MASKED_DEPTH`` a ray has no
-    length and nothing as its target, so that it teaches nothing. Writes ``targets`` [n, 5]: premultiplied colour,
-    alpha, and the distance of the captured surface along the ray (UNKNOWN_DEPTH where not known).
+    Rays begin within a step of where they enter ``limits.box``, at least ``near_distance`` from the camera: what is
+    nearer is in one camera's sight alone, where it would explain that camera's pictures and spoil all others. Where the
+    surfaces around an opaque pixel were captured, and steps don't grow, rays end ``depth_margin`` (no less than a step)
+    behind the farthest of them, and three quarters of them begin as much before the nearest. Where depth is below
+    ``MASKED_DEPTH`` a ray has no length and nothing as its target, so that it teaches nothing. Writes ``rays``, and
+    ``targets`` [n, 5]: premultiplied colour, alpha, and the distance of the captured surface along the ray
+    (UNKNOWN_DEPTH where not known).
     """
     # Without tiles the kernel gets tensors of the right shapes, which it doesn't look at.
+    images, colors, depths = pictures.images, pictures.colors, pictures.depths
     nothing = torch.empty(0, 3, dtype=torch.int32, device=images.device)
     weights = tiles or PixelTiles(nothing, depths[:1], 0.0, nothing.view(-1))
     pixels = colors.shape[0]
@@ -299,9 +307,9 @@ def sample_training_rays(
     for window in range(0, pixels, half):
         seen = slice(window, window + _WINDOW_PIXELS)
         _sample_training_rays(
-            n, n_views, 0 if tiles is None else tiles.corners.shape[0], weights.share,
-            seed, step, scale, depth_margin, near_distance,
+            len(rays), pictures.count, 0 if tiles is None else tiles.corners.shape[0], weights.share,
+            seed, step, limits.scale, limits.depth_margin, limits.near_distance,
             steps.grows, steps.smallest, steps.largest, steps.cone_angle, window, half,
-            cameras, images, colors[seen], depths[seen], weights.corners, weights.cumulative, box, weights.drawn,
-            rays_o, rays_d, t_range, targets,
+            pictures.cameras, images, colors[seen], depths[seen], weights.corners, weights.cumulative, limits.box,
+            weights.drawn, rays.origins, rays.directions, rays.t_range, targets,
         )  # fmt: skip

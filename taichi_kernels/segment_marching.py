@@ -7,6 +7,7 @@ Here a thread looks at a segment of 32 steps, and leaves what it found as the bi
 import taichi as ti
 import torch
 
+from taichi_kernels.bundles import OccupancyBits, Rays, Samples
 from taichi_kernels.launch import kernel
 from taichi_kernels.marching import find_empty_cell, invert_direction, skip_cell
 from taichi_kernels.stepping import StepRule, lattice_distance, step_at
@@ -145,32 +146,26 @@ def march_ray_segments(
     marks: torch.Tensor,
     max_samples: int,
     steps: StepRule,
-    rays_o: torch.Tensor,
-    rays_d: torch.Tensor,
-    t_range: torch.Tensor,
-    bits: torch.Tensor,
-    coarse_bits: torch.Tensor,
-    resolution: int,
-    coarse_resolution: int,
+    rays: Rays,
+    occupied: OccupancyBits,
     counter: torch.Tensor,
     ray_samples: torch.Tensor,
-    points: torch.Tensor,
-    distances: torch.Tensor,
-    sample_rays: torch.Tensor,
-    cascades: int = 1,
+    samples: Samples,
 ) -> None:
     """Pack the first ``max_samples`` samples of each ray, as many rays as ``marks`` [n, segments] int32 has rows.
 
-    ``marks`` is scratch, wide enough for the longest ray's steps, SEGMENT_STEPS a column. ``t_range`` stays as it is;
-    all else as in ``marching.march_rays``.
+    ``marks`` is scratch, wide enough for the longest ray's steps, SEGMENT_STEPS a column. ``rays.t_range`` stays as it
+    is; all else as in ``marching.march_rays``.
     """
     n, segments = marks.shape
     lattice = (steps.smallest, steps.largest, steps.cone_angle, steps.grows)
+    origins, directions, t_range = rays.origins, rays.directions, rays.t_range
     _mark_samples(
-        n, segments, resolution, coarse_resolution, *lattice, cascades,
-        rays_o, rays_d, t_range, bits, coarse_bits, marks,
+        n, segments, occupied.resolution, occupied.coarse_resolution, *lattice, occupied.cascades,
+        origins, directions, t_range, occupied.bits, occupied.coarse_bits, marks,
     )  # fmt: skip
-    _reserve_samples(n, segments, max_samples, points.shape[0], marks, counter, ray_samples)
+    _reserve_samples(n, segments, max_samples, samples.capacity, marks, counter, ray_samples)
     _write_samples(
-        n, segments, *lattice, rays_o, rays_d, t_range, marks, ray_samples, points, distances, sample_rays
+        n, segments, *lattice, origins, directions, t_range, marks, ray_samples,
+        samples.points, samples.distances, samples.sample_rays,
     )  # fmt: skip

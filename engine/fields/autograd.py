@@ -14,8 +14,9 @@ from typing import Any, Self
 import torch
 
 from engine.device import PROFILES
-from engine.fields.base import ActiveSamples, FieldOutputs, SampleBatch
+from engine.fields.base import SampleBatch
 from engine.optimizers.parameters import ParameterGroup, load_tensors
+from taichi_kernels.bundles import ActiveSamples, FieldOutputs
 
 # Points, directions, outputs and their gradients.
 _SAMPLE_BYTES = 80

@@ -10,9 +10,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 import torch
 
 from engine.optimizers.parameters import ParameterGroup
-
-# Raw colours are padded to four columns, so that a sample's row is one aligned read.
-COLOR_COLUMNS = 4
+from taichi_kernels.bundles import ActiveSamples, FieldOutputs, Samples, allocate_samples
 
 
 class FieldError(ValueError):
@@ -29,78 +27,22 @@ class Workspace(Protocol):
 W = TypeVar("W", bound=Workspace)
 
 
-@dataclasses.dataclass
-class SampleBatch(Generic[W]):
-    """Packed samples and all that evaluating them needs, for a fixed capacity.
+@dataclasses.dataclass(eq=False)
+class SampleBatch(Samples, Generic[W]):
+    """Packed samples and all that evaluating them needs, for a fixed capacity. ``work`` belongs to the field that
+    allocated the batch."""
 
-    ``points`` [n, 3] f32 in the unit cube, ``distances`` [n] f32 along their ray, ``sample_rays`` [n] int32. ``work``
-    belongs to the field that allocated the batch.
-    """
-
-    points: torch.Tensor
-    distances: torch.Tensor
-    sample_rays: torch.Tensor
     work: W
 
     @classmethod
     def allocate(cls, capacity: int, device: str, work: W) -> Self:
         """Buffers for ``capacity`` samples."""
-        return cls(
-            torch.zeros(capacity, 3, device=device),
-            torch.zeros(capacity, device=device),
-            torch.zeros(capacity, dtype=torch.int32, device=device),
-            work,
-        )
-
-    @property
-    def capacity(self) -> int:
-        return self.points.shape[0]
+        samples = allocate_samples(capacity, device)
+        return cls(samples.points, samples.distances, samples.sample_rays, work)
 
     def first(self, n: int) -> Self:
         """Views of the first ``n`` samples."""
         return type(self)(self.points[:n], self.distances[:n], self.sample_rays[:n], self.work.first(n))
-
-
-@dataclasses.dataclass(eq=False, slots=True)  # made in each step: a frozen one takes longer
-class FieldOutputs:
-    """Raw densities and colours of samples (see taichi_kernels.activations), or the gradients of a loss in these.
-
-    They lie in rows as kernels want them, which must be contiguous: ``density_rows`` [n, any] (column 0 counts) and
-    ``color_rows`` [n, COLOR_COLUMNS] (three count; as a gradient the fourth is 0).
-    """
-
-    density_rows: torch.Tensor
-    color_rows: torch.Tensor
-
-    @classmethod
-    def allocate(cls, capacity: int, device: str, dtype: torch.dtype) -> Self:
-        """Zeros for ``capacity`` samples."""
-        return cls(
-            torch.zeros(capacity, 1, device=device, dtype=dtype),
-            torch.zeros(capacity, COLOR_COLUMNS, device=device, dtype=dtype),
-        )
-
-    @property
-    def densities(self) -> torch.Tensor:
-        """[n], a view."""
-        return self.density_rows[:, 0]
-
-    @property
-    def colors(self) -> torch.Tensor:
-        """[n, 3], a view."""
-        return self.color_rows[:, :3]
-
-    def first(self, n: int) -> Self:
-        """Views of the first ``n`` samples'."""
-        return type(self)(self.density_rows[:n], self.color_rows[:n])
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class ActiveSamples:
-    """The samples of a batch that a backward pass goes through: the first ``count`` [1] int32 of ``rows`` int32."""
-
-    rows: torch.Tensor
-    count: torch.Tensor
 
 
 class RadianceField(Protocol):

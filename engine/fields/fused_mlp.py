@@ -8,8 +8,8 @@ from typing import Self
 
 import torch
 
-from engine.fields.base import ActiveSamples, FieldOutputs
 from engine.fields.mlp import NetworksShape
+from taichi_kernels.bundles import ActiveSamples, FieldOutputs
 
 
 @dataclasses.dataclass

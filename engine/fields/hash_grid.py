@@ -10,18 +10,12 @@ from typing import Annotated, Any, ClassVar, Self
 import torch
 
 from engine.device import PROFILES
-from engine.fields.base import (
-    COLOR_COLUMNS,
-    ActiveSamples,
-    FieldConfig,
-    FieldError,
-    FieldOutputs,
-    SampleBatch,
-)
+from engine.fields.base import FieldConfig, FieldError, SampleBatch
 from engine.fields.fused_mlp import FusedNetworks
 from engine.fields.mlp import COLOR_INPUTS, FieldNetworks, MatrixNetworks, NetworksShape
 from engine.link.values import Limits
 from engine.optimizers.parameters import ParameterGroup, load_tensors
+from taichi_kernels.bundles import COLOR_COLUMNS, ActiveSamples, FieldOutputs
 from taichi_kernels.hash_grid import FEATURES, GridLayout, encode, encode_backward
 
 # Müller et al. 2022, section 4: table entries start uniform in +-1e-4.

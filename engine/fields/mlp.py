@@ -14,8 +14,8 @@ from typing import Any, Protocol, Self
 
 import torch
 
-from engine.fields.base import COLOR_COLUMNS, ActiveSamples, FieldOutputs
 from engine.optimizers.parameters import ParameterGroup
+from taichi_kernels.bundles import COLOR_COLUMNS, ActiveSamples, FieldOutputs
 from taichi_kernels.spherical_harmonics import SH_VALUES, encode_directions
 
 GEOMETRY_VALUES = 16

@@ -16,9 +16,9 @@ import torch
 from engine.fields.base import RadianceField, SampleBatch
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Camera
+from taichi_kernels.bundles import OccupancyBits, Rays
 from taichi_kernels.occupancy import (
     CARVED,
-    COARSE_FACTOR,
     FLAG_COUNT,
     SEEN,
     SURFACE,
@@ -46,7 +46,7 @@ _SOFT_PIXELS = 2.0
 
 
 class OccupancyGrid:
-    """``bits`` and ``coarse_bits`` for marching, refreshed from the field and carved by views."""
+    """``occupied`` for marching, refreshed from the field and carved by views."""
 
     def __init__(
         self,
@@ -80,15 +80,10 @@ class OccupancyGrid:
         self.densities = torch.zeros(cells, device=device)
         # What training found since the last refresh.
         self._observed = torch.zeros(cells if cascades > 1 else 0, device=device)
-        self.bits = torch.zeros(cells // 32, dtype=torch.int32, device=device)
-        self.coarse_bits = torch.zeros(cells // COARSE_FACTOR**3 // 32, dtype=torch.int32, device=device)
+        self.occupied = OccupancyBits.allocate(resolution, cascades, device)
         self._cells = torch.zeros(0, dtype=torch.int32, device=device)
         self._in_box = torch.cat([self._cells_in_box(level) for level in range(cascades)])
         self._candidates = self._cells
-
-    @property
-    def coarse_resolution(self) -> int:
-        return self.resolution // COARSE_FACTOR
 
     @property
     def candidate_count(self) -> int:
@@ -178,10 +173,7 @@ class OccupancyGrid:
         Several cascades have more cells than ``refresh`` can visit in time; rays visit those that matter.
         """
         if self.cascades > 1:
-            observe_densities(
-                ray_samples, batch.points, batch.distances, raw_densities, self._observed,
-                self.resolution, steps, self.cascades,
-            )  # fmt: skip
+            observe_densities(ray_samples, batch, raw_densities, self._observed, self.occupied, steps)
 
     def load(self, state: dict[str, torch.Tensor]) -> None:
         """Take over the densities and flags of a snapshot. Raises ValueError when they are of another size."""
@@ -200,18 +192,17 @@ class OccupancyGrid:
         mean = float(self.densities.sum()) / max(self.candidate_count, 1)
         # The floor keeps a closed cell (exactly 0) closed when the mean itself is 0.
         threshold = max(min(_THICKNESS_THRESHOLD, mean), 1e-6)
-        pack_bits(self.densities, self.flags, threshold, self.bits, self.coarse_bits, self.cascades)
+        pack_bits(self.densities, self.flags, threshold, self.occupied)
 
     def _mark_surfaces(self, camera: Camera, alpha: torch.Tensor, depth: torch.Tensor, marks: torch.Tensor) -> None:
         """Flag in ``marks`` the cells of each cascade that hold a surface point captured by a view (see ``look``)."""
         pixels, cube = alpha.numel(), self._cubes[-1]
-        row, box = cube.camera_row(camera, self._device), torch.from_numpy(cube.box()).to(self._device)
-        rays_o, rays_d = (torch.empty(pixels, 3, device=self._device) for _ in range(2))
-        t_range, cosines = torch.empty(pixels, 2, device=self._device), torch.empty(pixels, device=self._device)
-        generate_camera_rays(0, pixels, camera.width, self._near_distance, row, box, rays_o, rays_d, t_range, cosines)
+        limits, row = cube.ray_limits(self._device, self._near_distance), cube.camera_row(camera, self._device)
+        rays, cosines = Rays.allocate(pixels, self._device), torch.empty(pixels, device=self._device)
+        generate_camera_rays(0, camera.width, row, limits, rays, cosines)
         distances = (depth * cube.scale).view(-1) / cosines
-        is_surface = (alpha.view(-1) > 0) & (depth.view(-1) > 0) & (distances < t_range[:, 1])
-        points = (rays_o + distances[:, None] * rays_d)[is_surface] - 0.5
+        is_surface = (alpha.view(-1) > 0) & (depth.view(-1) > 0) & (distances < rays.t_range[:, 1])
+        points = (rays.origins + distances[:, None] * rays.directions)[is_surface] - 0.5
         for level, own_marks in enumerate(marks.chunk(self.cascades)):
             cells = ((points * 2 ** (self.cascades - 1 - level) + 0.5) * self.resolution).floor().long()
             x, y, z = cells[((cells >= 0) & (cells < self.resolution)).all(dim=1)].unbind(1)

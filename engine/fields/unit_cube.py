@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from engine.link.geometry import Bounds, Camera
+from taichi_kernels.rays import RayLimits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +34,12 @@ class UnitCube:
             return np.array([[0.0] * 3, [1.0] * 3], np.float32)
         half = self.bounds.size * self.scale / 2
         return np.stack([0.5 - half, 0.5 + half]).astype(np.float32)
+
+    def ray_limits(
+        self, device: str | torch.device, near_distance: float = 0.0, depth_margin: float = 0.0
+    ) -> RayLimits:
+        """Of rays in this cube; ``near_distance`` and ``depth_margin`` in its lengths."""
+        return RayLimits(torch.from_numpy(self.box()).to(device), self.scale, near_distance, depth_margin)
 
     def to_cube(self, camera: Camera) -> np.ndarray:
         """Camera-to-cube pose [3, 4] float64 with unit axes (a scaled camera object is still a camera)."""

@@ -13,11 +13,11 @@ import torch
 from engine.data.color import decode_srgb, encode_srgb
 from engine.device import PROFILES
 from engine.fields.base import RadianceField, SampleBatch
-from engine.fields.occupancy import OccupancyGrid
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera, extent_of
 from engine.link.messages import ColorSpace
 from engine.rendering.display import Encoding, clip_light
+from taichi_kernels.bundles import OccupancyBits, Rays
 from taichi_kernels.compositing import composite_rays
 from taichi_kernels.marching import march_rays
 from taichi_kernels.rays import generate_camera_rays
@@ -87,14 +87,14 @@ class Renderer:
     def __init__(
         self,
         field: RadianceField,
-        occupancy: OccupancyGrid,
+        occupied: OccupancyBits,
         cube: UnitCube,
         color_space: ColorSpace,
         steps: StepRule,
         near_distance: float = 0.0,
     ) -> None:
         self.color_space = color_space
-        self._field, self._occupancy, self._cube = field, occupancy, cube
+        self._field, self._occupied, self._cube = field, occupied, cube
         self._steps, self._near_distance = steps, near_distance
         self.device = field.device
         self._profile = PROFILES[field.device]
@@ -107,15 +107,13 @@ class Renderer:
         other = copy.copy(self)
         if with_field:
             other._field = self._field.frozen()
-        other._occupancy = copy.copy(self._occupancy)
-        other._occupancy.bits = self._occupancy.bits.clone()
-        other._occupancy.coarse_bits = self._occupancy.coarse_bits.clone()
+        other._occupied = self._occupied.clone()
         return other
 
     @property
     def frozen_bytes(self) -> int:
         """How much memory ``frozen`` takes."""
-        return self._field.frozen_bytes + self._occupancy.bits.nbytes + self._occupancy.coarse_bits.nbytes
+        return self._field.frozen_bytes + self._occupied.nbytes
 
     @property
     def bounds(self) -> Bounds:
@@ -125,51 +123,41 @@ class Renderer:
     @property
     def extent(self) -> Bounds:
         """The box in world space outside of which the field is empty: the bounds, or the outermost cascade."""
-        return extent_of(self._cube.bounds, self._occupancy.cascades)
+        return extent_of(self._cube.bounds, self._occupied.cascades)
 
     def render(self, camera: Camera, min_transmittance: float = 1e-4) -> Picture:
         """Render ``camera`` at its own size. Rays stop where less than ``min_transmittance`` of the light gets through:
         1e-4 for measurements, MOVING_TRANSMITTANCE while a view moves."""
         device, pixels = self.device, camera.width * camera.height
-        row = self._cube.camera_row(camera, device)
-        box = torch.from_numpy(self._cube.box()).to(device)
+        row, limits = self._cube.camera_row(camera, device), self._cube.ray_limits(device, self._near_distance)
         color = torch.zeros(pixels, 4, device=device)
         depth = torch.zeros(pixels, device=device)
         chunk = self._profile.chunk_rays
         for first in range(0, pixels, chunk):
             last = min(first + chunk, pixels)
-            self._render_rays(
-                first, last - first, camera, row, box, color[first:last], depth[first:last], min_transmittance
-            )
+            rays, cosines = Rays.allocate(last - first, device), torch.empty(last - first, device=device)
+            generate_camera_rays(first, camera.width, row, limits, rays, cosines)
+            self._render_rays(rays, cosines, color[first:last], depth[first:last], min_transmittance)
         shape = (camera.height, camera.width)
         return Picture(color.view(*shape, 4), depth.view(shape), self.color_space)
 
     def _render_rays(
         self,
-        first: int,
-        n: int,
-        camera: Camera,
-        row: torch.Tensor,
-        box: torch.Tensor,
+        rays: Rays,
+        cosines: torch.Tensor,
         color: torch.Tensor,
         depth: torch.Tensor,
         min_transmittance: float,
     ) -> None:
-        """Fill ``color`` [n, 4] and ``depth`` [n] (planar z in world units) for pixels ``first`` to ``first + n``."""
-        device, occupancy = self.device, self._occupancy
-        rays_o, rays_d = torch.empty(n, 3, device=device), torch.empty(n, 3, device=device)
-        t_range, cosines = torch.empty(n, 2, device=device), torch.empty(n, device=device)
-        generate_camera_rays(first, n, camera.width, self._near_distance, row, box, rays_o, rays_d, t_range, cosines)
+        """Fill ``color`` [n, 4] and ``depth`` [n] (planar z in world units) of ``rays`` with ``cosines`` [n] to the
+        camera's axis."""
+        device, n, t_range = self.device, len(rays), rays.t_range
         ray_samples = torch.empty(n, 2, dtype=torch.int32, device=device)
         counters = torch.zeros(2, dtype=torch.int32, device=device)
         batch = self._reserve()
 
-        def march(rays: torch.Tensor, per_ray: int) -> None:
-            march_rays(
-                rays, per_ray, self._steps, rays_o, rays_d, t_range,
-                occupancy.bits, occupancy.coarse_bits, occupancy.resolution, occupancy.coarse_resolution,
-                counters[:1], ray_samples, batch.points, batch.distances, batch.sample_rays, occupancy.cascades,
-            )  # fmt: skip
+        def march(ray_ids: torch.Tensor, per_ray: int) -> None:
+            march_rays(ray_ids, per_ray, self._steps, rays, self._occupied, counters[:1], ray_samples, batch)
 
         # To the first sample of each ray: many meet nothing, and those that are left share a round's samples.
         march(torch.arange(n, dtype=torch.int32, device=device), 0)
@@ -184,12 +172,11 @@ class Renderer:
             samples = batch.first(int(counters[0]) if is_counted else per_ray * alive.shape[0])
             if not samples.capacity:
                 break
-            outputs = self._field.forward(samples, rays_d, counters[:1])
+            outputs = self._field.forward(samples, rays.directions, counters[:1])
             next_alive = torch.empty_like(alive)
             composite_rays(
-                alive, ray_samples, samples.distances, outputs.density_rows, outputs.color_rows, t_range, color, depth,
-                next_alive, counters[1:], linear=self.color_space == "linear", steps=self._steps,
-                min_transmittance=min_transmittance,
+                alive, ray_samples, samples.distances, outputs, t_range, color, depth, next_alive, counters[1:],
+                linear=self.color_space == "linear", steps=self._steps, min_transmittance=min_transmittance,
             )  # fmt: skip
             alive = next_alive[: int(counters[1])]
         alpha = color[:, 3]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 
-from engine.fields.base import ActiveSamples, FieldOutputs
+from taichi_kernels.bundles import ActiveSamples, FieldOutputs
 
 # No sample is kept less often: what its gradient says grows with the inverse.
 _LEAST_PROBABILITY = 0.1

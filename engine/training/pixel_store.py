@@ -12,7 +12,7 @@ from engine.link.geometry import Camera
 from engine.training.error_map import ErrorMap
 from engine.training.memory import MemoryShortage, require_for_views
 from engine.training.pixel_spans import PixelSpans
-from taichi_kernels.rays import CAMERA_FLOATS, MASKED_DEPTH, UNKNOWN_DEPTH
+from taichi_kernels.rays import CAMERA_FLOATS, MASKED_DEPTH, UNKNOWN_DEPTH, Pictures
 
 _INITIAL_VIEWS = 64
 _INITIAL_PIXELS = 1 << 20
@@ -75,6 +75,11 @@ class PixelStore:
 
     def __contains__(self, name: str) -> bool:
         return name in self._rows
+
+    @property
+    def pictures(self) -> Pictures:
+        """What rays are drawn from."""
+        return Pictures(len(self), self.cameras, self.images, self.colors, self.depths)
 
     @property
     def names(self) -> list[str]:

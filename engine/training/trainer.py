@@ -12,7 +12,7 @@ import torch
 
 from engine.data.views import View, ViewError
 from engine.device import PROFILES
-from engine.fields.base import ActiveSamples, FieldOutputs, SampleBatch
+from engine.fields.base import SampleBatch
 from engine.fields.occupancy import OccupancyGrid
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera
@@ -25,7 +25,8 @@ from engine.training.gradient_sampling import draw_gradients
 from engine.training.memory import require_for_training
 from engine.training.pixel_store import PixelStore, StoredPicture
 from taichi_kernels import runtime
-from taichi_kernels.compositing import composite_training, cut_rays
+from taichi_kernels.bundles import ActiveSamples, FieldOutputs, Rays
+from taichi_kernels.compositing import RayLoss, composite_training, cut_rays
 from taichi_kernels.marching import march_rays
 from taichi_kernels.rays import sample_training_rays
 from taichi_kernels.segment_marching import SEGMENT_STEPS, march_ray_segments
@@ -82,17 +83,15 @@ class Trainer:
         self.training_seconds = 0.0
         self._budget: tuple[float | None, int | None] = (None, None)
         self._budget_since = 0.0
-        self._rays = min(_FIRST_RAYS, config.max_rays_per_step)
+        self._ray_count = min(_FIRST_RAYS, config.max_rays_per_step)
         self._last_rays = 0
         self._last_samples = 0
         self._recent: list[float] = []
         self._batch = self.field.allocate(config.samples_per_step, for_training=True)
-        self._box = torch.from_numpy(self.cube.box()).to(device)
+        self._limits = self.cube.ray_limits(device, self._near_distance, config.depth_margin / config.growth)
         rays, samples = config.max_rays_per_step, config.samples_per_step
         self._ray_ids = torch.arange(rays, dtype=torch.int32, device=device)
-        self._rays_o = torch.zeros(rays, 3, device=device)
-        self._rays_d = torch.zeros(rays, 3, device=device)
-        self._t_range = torch.zeros(rays, 2, device=device)
+        self._all_rays = Rays.allocate(rays, device)
         self._targets = torch.zeros(rays, 5, device=device)
         self._ray_samples = torch.zeros(rays, 2, dtype=torch.int32, device=device)
         self._losses = torch.zeros(rays, device=device)
@@ -179,41 +178,26 @@ class Trainer:
         if not len(self.pixels):
             raise ViewError("no views: add at least one before training")
         started = time.perf_counter()
-        config, rays, steps = self.config, self._rays, self._steps
+        config, ray_count, steps = self.config, self._ray_count, self._steps
         batch = self._batch.first(self._batch.capacity // 2 if self._is_coarse else self._batch.capacity)
+        rays = self._all_rays.first(ray_count)
         self._sample(batch, rays, steps)
-        samples = self._count_samples(batch, rays)
+        samples = self._count_samples(batch, ray_count)
         if samples:
-            batch, ray_samples = batch.first(samples), self._ray_samples[:rays]
-            outputs = self.field.forward(batch, self._rays_d, self._counter)
+            batch, ray_samples = batch.first(samples), self._ray_samples[:ray_count]
+            outputs = self.field.forward(batch, rays.directions, self._counter)
             if self.step_count % _OBSERVE_EVERY == 0:
                 self.occupancy.observe(ray_samples, batch, outputs.density_rows, steps)
             active, gradients = self._active, self._gradients
             active.count.zero_()
-            cut_rays(
-                ray_samples, batch.distances, outputs.density_rows, active.rows, active.count,
-                steps=steps, in_order=not self._profile.is_asynchronous,
-            )  # fmt: skip
+            in_order = not self._profile.is_asynchronous
+            cut_rays(ray_samples, batch.distances, outputs.density_rows, active, steps=steps, in_order=in_order)
             composite_training(
-                ray_samples,
-                self._targets,
-                batch.distances,
-                outputs.density_rows,
-                outputs.color_rows,
-                self._losses,
-                gradients.densities,
-                gradients.color_rows,
-                linear=self.color_space == "linear",
-                steps=steps,
-                depth_weight=config.depth_weight_at(self.step_count),
-                depth_tolerance=config.depth_tolerance / config.growth,
-                full_distance=config.full_distance / config.growth,
-                gradient_scale=self._gradient_scale,
-                seed=config.seed,
-                step=self.step_count,
-            )
+                ray_samples, self._targets, batch.distances, outputs, self._losses, gradients,
+                loss=self._ray_loss(), steps=steps, seed=config.seed, step=self.step_count,
+            )  # fmt: skip
             if self.pixels.errors is not None:
-                self.pixels.errors.note(self._losses[:rays])
+                self.pixels.errors.note(self._losses[:ray_count])
             if config.gradient_threshold:
                 draw_gradients(active, gradients, config.gradient_threshold, config.seed + self.step_count)
             self.field.backward(batch, active, gradients)
@@ -242,7 +226,7 @@ class Trainer:
     def renderer(self) -> Renderer:
         """Renders what is learnt at the moment of each call."""
         steps = self.config.rendering_steps
-        return Renderer(self.field, self.occupancy, self.cube, self.color_space, steps, self._near_distance)
+        return Renderer(self.field, self.occupancy.occupied, self.cube, self.color_space, steps, self._near_distance)
 
     def state(self) -> dict[str, torch.Tensor]:
         """All a resume needs but the views, and where their errors lie, which is soon found again: field, optimiser,
@@ -254,7 +238,7 @@ class Trainer:
                 "occupancy.densities": self.occupancy.densities,
                 "occupancy.flags": self.occupancy.flags,
                 "trainer.progress": torch.tensor(
-                    [float(self.step_count), self.training_seconds, float(self._rays)], dtype=torch.float64
+                    [float(self.step_count), self.training_seconds, float(self._ray_count)], dtype=torch.float64
                 ),
             }
         )
@@ -271,7 +255,7 @@ class Trainer:
         self.optimizer.load_state(state)
         self.occupancy.load(state)
         self.step_count, self.training_seconds = int(step), seconds
-        self._rays = int(np.clip(rays, 1, self.config.max_rays_per_step))
+        self._ray_count = int(np.clip(rays, 1, self.config.max_rays_per_step))
 
     @property
     def _is_coarse(self) -> bool:
@@ -294,32 +278,28 @@ class Trainer:
         fall = min(max((self.progress - 1 / 3) * 1.5, 0.0), 1.0)
         return config.learning_rate * config.final_rate_fraction**fall
 
-    def _sample(self, batch: SampleBatch[Any], rays: int, steps: StepRule) -> None:
-        config, pixels, occupancy = self.config, self.pixels, self.occupancy
+    def _ray_loss(self) -> RayLoss:
+        config = self.config
+        return RayLoss(
+            linear=self.color_space == "linear",
+            depth_weight=config.depth_weight_at(self.step_count),
+            depth_tolerance=config.depth_tolerance / config.growth,
+            full_distance=config.full_distance / config.growth,
+            gradient_scale=self._gradient_scale,
+        )
+
+    def _sample(self, batch: SampleBatch[Any], rays: Rays, steps: StepRule) -> None:
+        config, pixels, occupied = self.config, self.pixels, self.occupancy.occupied
+        tiles = None if pixels.errors is None else pixels.errors.tiles(self.step_count)
         sample_training_rays(
-            rays, len(pixels), config.seed, self.step_count, self.cube.scale,
-            config.depth_margin / config.growth, self._near_distance, steps,
-            pixels.cameras, pixels.images, pixels.colors, pixels.depths,
-            None if pixels.errors is None else pixels.errors.tiles(self.step_count), self._box,
-            self._rays_o, self._rays_d, self._t_range, self._targets,
-        )  # fmt: skip
+            config.seed, self.step_count, steps, pixels.pictures, tiles, self._limits, rays, self._targets
+        )
         self._counter.zero_()
+        longest, out = config.max_samples_per_ray, (self._counter, self._ray_samples, batch)
         if self._marks is None:
-            march_rays(
-                self._ray_ids[:rays], config.max_samples_per_ray, steps,
-                self._rays_o, self._rays_d, self._t_range,
-                occupancy.bits, occupancy.coarse_bits, occupancy.resolution, occupancy.coarse_resolution,
-                self._counter, self._ray_samples, batch.points, batch.distances, batch.sample_rays,
-                occupancy.cascades, in_order=True,
-            )  # fmt: skip
+            march_rays(self._ray_ids[: len(rays)], longest, steps, rays, occupied, *out, in_order=True)
         else:
-            march_ray_segments(
-                self._marks[:rays], config.max_samples_per_ray, steps,
-                self._rays_o, self._rays_d, self._t_range,
-                occupancy.bits, occupancy.coarse_bits, occupancy.resolution, occupancy.coarse_resolution,
-                self._counter, self._ray_samples, batch.points, batch.distances, batch.sample_rays,
-                occupancy.cascades,
-            )  # fmt: skip
+            march_ray_segments(self._marks[: len(rays)], longest, steps, rays, occupied, *out)
 
     def _count_samples(self, batch: SampleBatch[Any], rays: int) -> int:
         """How many samples of ``batch`` to evaluate; adjusts the next step's number of rays."""
@@ -330,7 +310,7 @@ class Trainer:
         wanted = int(self._counter)
         self._last_samples = min(wanted, capacity)
         grown = rays * capacity * 0.95 / max(wanted, 1)
-        self._rays = int(np.clip(grown, 64, min(rays * 2, self.config.max_rays_per_step)))
+        self._ray_count = int(np.clip(grown, 64, min(rays * 2, self.config.max_rays_per_step)))
         return capacity if self._profile.is_asynchronous else min(wanted, capacity)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 
 from taichi_kernels.activations import DENSITY_SCALE, MAX_RAW, MAX_RAW_SRGB, MIN_RAW_LINEAR
-from taichi_kernels.compositing import HUBER_DELTA, TRAINING_MIN_TRANSMITTANCE
+from taichi_kernels.bundles import ActiveSamples, FieldOutputs
+from taichi_kernels.compositing import HUBER_DELTA, TRAINING_MIN_TRANSMITTANCE, RayLoss
 from taichi_kernels.random_numbers import RandomStream
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins.random_numbers import uniform
@@ -40,8 +41,7 @@ def cut_rays(
     ray_samples: torch.Tensor,
     distances: torch.Tensor,
     raw_densities: torch.Tensor,
-    rows: torch.Tensor,
-    row_count: torch.Tensor,
+    active: ActiveSamples,
     *,
     steps: StepRule,
     in_order: bool = False,
@@ -53,34 +53,28 @@ def cut_rays(
     is_reached = is_sample & (_arriving(thickness, torch.ones_like(dt[:, 0])) >= TRAINING_MIN_TRANSMITTANCE)
     ray_samples[:, 1] = is_reached.sum(1)
     left = samples[is_reached]
-    rows[: len(left)] = left.int()
-    row_count.fill_(len(left))
+    active.rows[: len(left)] = left.int()
+    active.count.fill_(len(left))
 
 
 def composite_training(
     ray_samples: torch.Tensor,
     targets: torch.Tensor,
     distances: torch.Tensor,
-    raw_densities: torch.Tensor,
-    raw_colors: torch.Tensor,
+    outputs: FieldOutputs,
     losses: torch.Tensor,
-    grad_raw_densities: torch.Tensor,
-    grad_raw_colors: torch.Tensor,
+    gradients: FieldOutputs,
     *,
-    linear: bool,
+    loss: RayLoss,
     steps: StepRule,
-    depth_weight: float,
-    depth_tolerance: float,
-    full_distance: float,
-    gradient_scale: float,
     seed: int,
     step: int,
 ) -> None:
     """Write each ray's loss, and the gradients of their sum for the samples that rays own."""
     n = ray_samples.shape[0]
     samples, is_sample = _pad(ray_samples)
-    densities = raw_densities[:, 0].double().detach().requires_grad_()
-    colors = raw_colors[:, :3].double().detach().requires_grad_()
+    densities = outputs.densities.double().detach().requires_grad_()
+    colors = outputs.colors.double().detach().requires_grad_()
 
     before = torch.ones(n, dtype=torch.float64, device=targets.device)
     dt = weighted_step_at(distances.double(), steps)[samples]
@@ -89,37 +83,35 @@ def composite_training(
     streams = [RandomStream.BACKGROUND + k for k in range(3)]
     background = torch.stack([uniform(seed, step, index, stream) for stream in streams], dim=1).double()
     target = targets[:n].double()
-    color = (weights[..., None] * activate_color(colors[samples], linear)).sum(1)
-    predicted = display(color + transmittance[:, None] * background, linear)
-    wanted = display(target[:, :3] + (1.0 - target[:, 3:4]) * background, linear)
-    loss = torch.nn.functional.huber_loss(predicted, wanted, reduction="none", delta=HUBER_DELTA).sum(1) / HUBER_DELTA
+    color = (weights[..., None] * activate_color(colors[samples], loss.linear)).sum(1)
+    predicted = display(color + transmittance[:, None] * background, loss.linear)
+    wanted = display(target[:, :3] + (1.0 - target[:, 3:4]) * background, loss.linear)
+    huber = torch.nn.functional.huber_loss(predicted, wanted, reduction="none", delta=HUBER_DELTA).sum(1) / HUBER_DELTA
 
     surface = target[:, 4:]
-    margin = (surface * steps.cone_angle).clamp(
-        depth_tolerance, max(depth_tolerance, steps.largest if steps.grows else 0.0)
-    )
+    tolerance = loss.depth_tolerance
+    margin = (surface * steps.cone_angle).clamp(tolerance, max(tolerance, steps.largest if steps.grows else 0.0))
     offset = ((distances[samples].double() - surface) / margin) ** 2
     line_loss = (weights * offset.clamp(max=1.0)).sum(1)
-    loss = loss + depth_weight * torch.where(surface[:, 0] > 0.0, line_loss, 0.0)
-    loss = torch.where(ray_samples[:, 1] > 0, loss, 0.0)
-    losses[:n] = loss.detach().float()
+    total = huber + loss.depth_weight * torch.where(surface[:, 0] > 0.0, line_loss, 0.0)
+    total = torch.where(ray_samples[:, 1] > 0, total, 0.0)
+    losses[:n] = total.detach().float()
 
-    loss.sum().backward()
+    total.sum().backward()
     assert densities.grad is not None and colors.grad is not None
     owned = samples[is_sample]
-    scale = torch.full_like(densities.grad[owned], gradient_scale)
+    scale = torch.full_like(densities.grad[owned], loss.gradient_scale)
     if steps.grows:
-        scale *= (distances[owned].double() / full_distance).clamp(max=1.0) ** 2
-    grad_raw_densities[owned] = (scale * densities.grad[owned]).to(grad_raw_densities.dtype)
-    grad_raw_colors[owned, :3] = (scale[:, None] * colors.grad[owned]).to(grad_raw_colors.dtype)
+        scale *= (distances[owned].double() / loss.full_distance).clamp(max=1.0) ** 2
+    gradients.densities[owned] = (scale * densities.grad[owned]).to(gradients.densities.dtype)
+    gradients.colors[owned] = (scale[:, None] * colors.grad[owned]).to(gradients.colors.dtype)
 
 
 def composite_rays(
     ray_ids: torch.Tensor,
     ray_samples: torch.Tensor,
     distances: torch.Tensor,
-    raw_densities: torch.Tensor,
-    raw_colors: torch.Tensor,
+    outputs: FieldOutputs,
     t_range: torch.Tensor,
     colors: torch.Tensor,
     depths: torch.Tensor,
@@ -135,12 +127,12 @@ def composite_rays(
     samples, is_sample = _pad(ray_samples[: len(rays)])
     before = 1.0 - colors[rays, 3].double()
     dt = weighted_step_at(distances.double(), steps)[samples]
-    weights, transmittance = _weigh(raw_densities[:, 0].double()[samples], is_sample, dt, min_transmittance, before)
+    weights, transmittance = _weigh(outputs.densities.double()[samples], is_sample, dt, min_transmittance, before)
     color = colors[rays, :3].double()
-    color += (weights[..., None] * activate_color(raw_colors[:, :3].double()[samples], linear)).sum(1)
+    color += (weights[..., None] * activate_color(outputs.colors.double()[samples], linear)).sum(1)
     former = depths[rays].double()
     summed = former - (weights * distances[samples].double()).sum(1)
-    thickness = torch.where(is_sample, activate_density(raw_densities[:, 0].double()[samples]) * dt, 0.0)
+    thickness = torch.where(is_sample, activate_density(outputs.densities.double()[samples]) * dt, 0.0)
     half = _find_half(thickness, before, distances[samples].double(), steps)
     depth = torch.where(former > 0.0, former, torch.where(half > 0.0, half, summed))
     is_opaque = transmittance < min_transmittance

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from taichi_kernels.bundles import OccupancyBits, Rays, Samples
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins.stepping import step_at
 
@@ -35,39 +36,32 @@ def march_rays(
     ray_ids: torch.Tensor,
     max_samples: int,
     steps: StepRule,
-    rays_o: torch.Tensor,
-    rays_d: torch.Tensor,
-    t_range: torch.Tensor,
-    bits: torch.Tensor,
-    coarse_bits: torch.Tensor,
-    resolution: int,
-    coarse_resolution: int,
+    rays: Rays,
+    occupied: OccupancyBits,
     counter: torch.Tensor,
     ray_samples: torch.Tensor,
-    points: torch.Tensor,
-    distances: torch.Tensor,
-    sample_rays: torch.Tensor,
-    cascades: int = 1,
+    samples: Samples,
     in_order: bool = True,
 ) -> None:
     """As the kernel, rays always in order. The coarse bits are not looked at: they must not change the outcome."""
     for item, ray in enumerate(ray_ids.tolist()):
-        t_start, t_end = t_range[ray].tolist()
+        t_start, t_end = rays.t_range[ray].tolist()
         *lattice, past = _make_lattice(t_start, t_end, steps)
-        t = torch.tensor(lattice, dtype=torch.float64, device=points.device)
-        at = rays_o[ray].double() + t[:, None] * rays_d[ray].double()
-        hits = is_occupied(bits, at, resolution, cascades, step_at(t, steps)).nonzero().view(-1)
+        t = torch.tensor(lattice, dtype=torch.float64, device=samples.points.device)
+        at = rays.origins[ray].double() + t[:, None] * rays.directions[ray].double()
+        is_hit = is_occupied(occupied.bits, at, occupied.resolution, occupied.cascades, step_at(t, steps))
+        hits = is_hit.nonzero().view(-1)
         taken = hits[:max_samples]
-        t_range[ray, 0] = t[hits[max_samples]] if len(hits) > max_samples else past
+        rays.t_range[ray, 0] = t[hits[max_samples]] if len(hits) > max_samples else past
         start = int(counter)
         counter += len(taken)
-        if start + len(taken) > points.shape[0]:
+        if start + len(taken) > samples.capacity:
             taken = taken[:0]
         end = start + len(taken)
         ray_samples[item] = torch.tensor([start, len(taken)], dtype=torch.int32)
-        points[start:end] = at[taken].float()
-        distances[start:end] = t[taken].float()
-        sample_rays[start:end] = ray
+        samples.points[start:end] = at[taken].float()
+        samples.distances[start:end] = t[taken].float()
+        samples.sample_rays[start:end] = ray
 
 
 def _make_lattice(t: float, t_end: float, steps: StepRule) -> list[float]:

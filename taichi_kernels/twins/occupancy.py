@@ -6,8 +6,9 @@ import math
 
 import torch
 
+from taichi_kernels.bundles import COARSE_FACTOR, OccupancyBits, Samples
 from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE
-from taichi_kernels.occupancy import CARVED, COARSE_FACTOR, FLAG_COUNT, SEEN, SURFACE
+from taichi_kernels.occupancy import CARVED, FLAG_COUNT, SEEN, SURFACE
 from taichi_kernels.random_numbers import RandomStream
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins.compositing import activate_density
@@ -106,15 +107,15 @@ def update_densities(
 
 def observe_densities(
     ray_samples: torch.Tensor,
-    points: torch.Tensor,
-    distances: torch.Tensor,
+    samples: Samples,
     raw_densities: torch.Tensor,
     observed: torch.Tensor,
-    resolution: int,
+    occupied: OccupancyBits,
     steps: StepRule,
-    cascades: int,
 ) -> None:
     """The largest optical thickness of the samples in each cell that light comes through to."""
+    points, distances = samples.points, samples.distances
+    resolution, cascades = occupied.resolution, occupied.cascades
     cascade, side = find_cascade(points, 0.0, resolution, cascades)
     x, y, z = (((points - 0.5) / side[:, None] + 0.5) * resolution).long().clamp(0, resolution - 1).unbind(1)
     index = ((cascade * resolution + z) * resolution + y) * resolution + x
@@ -135,25 +136,19 @@ def take_observed(observed: torch.Tensor, densities: torch.Tensor, decay: float)
     observed.zero_()
 
 
-def pack_bits(
-    densities: torch.Tensor,
-    flags: torch.Tensor,
-    threshold: float,
-    bits: torch.Tensor,
-    coarse_bits: torch.Tensor,
-    cascades: int = 1,
-) -> None:
+def pack_bits(densities: torch.Tensor, flags: torch.Tensor, threshold: float, occupied: OccupancyBits) -> None:
     """Bits of the cells above ``threshold``, with a captured surface, or that hold one of a finer cascade; and of the
     coarse blocks that hold one."""
-    resolution = round((densities.shape[0] // cascades) ** (1 / 3))
+    resolution, cascades = occupied.resolution, occupied.cascades
     quarter = resolution // 4
     is_surface = (densities > 0.0) & ((flags & SURFACE) != 0)
     is_dense = ((densities > threshold) | is_surface).view(cascades, resolution, resolution, resolution)
     for level in range(1, cascades):
         inner = (slice(quarter, 3 * quarter),) * 3
         is_dense[level][inner] |= _any_in_blocks(is_dense[level - 1], 2)
-    bits.copy_(_to_words(is_dense.flatten()))
-    coarse_bits.copy_(_to_words(torch.stack([_any_in_blocks(level, COARSE_FACTOR) for level in is_dense]).flatten()))
+    occupied.bits.copy_(_to_words(is_dense.flatten()))
+    blocks = torch.stack([_any_in_blocks(level, COARSE_FACTOR) for level in is_dense])
+    occupied.coarse_bits.copy_(_to_words(blocks.flatten()))
 
 
 def _any_in_blocks(cells: torch.Tensor, side: int) -> torch.Tensor:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from taichi_kernels.bundles import Rays
 from taichi_kernels.random_numbers import RandomStream
-from taichi_kernels.rays import MASKED_DEPTH, TILE_SIDE, UNKNOWN_DEPTH, WHOLE_SHARE, PixelTiles
+from taichi_kernels.rays import MASKED_DEPTH, TILE_SIDE, UNKNOWN_DEPTH, WHOLE_SHARE, Pictures, PixelTiles, RayLimits
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins.random_numbers import uniform
 from taichi_kernels.twins.stepping import step_at
@@ -38,53 +39,37 @@ def undistort(x: torch.Tensor, y: torch.Tensor, coefficients: torch.Tensor) -> t
 
 
 def generate_camera_rays(
-    first: int,
-    n: int,
-    width: int,
-    near_distance: float,
-    camera: torch.Tensor,
-    box: torch.Tensor,
-    rays_o: torch.Tensor,
-    rays_d: torch.Tensor,
-    t_range: torch.Tensor,
-    cosines: torch.Tensor,
+    first: int, width: int, camera: torch.Tensor, limits: RayLimits, rays: Rays, cosines: torch.Tensor
 ) -> None:
     """Rays through pixel centres, row-major."""
+    n = len(rays)
     pixel = torch.arange(first, first + n, device=camera.device)
     origin, direction, cosine = _pixel_rays(camera.expand(n, -1), pixel % width + 0.5, pixel // width + 0.5)
-    near, far = _clip_to_box(origin, direction, box)
-    rays_o[:n], rays_d[:n] = origin.float(), direction.float()
-    t_range[:n] = torch.stack([near.clamp(min=near_distance), far], dim=1).float()
-    cosines[:n] = cosine.float()
+    near, far = _clip_to_box(origin, direction, limits.box)
+    rays.origins[:], rays.directions[:] = origin.float(), direction.float()
+    rays.t_range[:] = torch.stack([near.clamp(min=limits.near_distance), far], dim=1).float()
+    cosines[:] = cosine.float()
 
 
 def sample_training_rays(
-    n: int,
-    n_views: int,
     seed: int,
     step: int,
-    scale: float,
-    depth_margin: float,
-    near_distance: float,
     steps: StepRule,
-    cameras: torch.Tensor,
-    images: torch.Tensor,
-    colors: torch.Tensor,
-    depths: torch.Tensor,
+    pictures: Pictures,
     tiles: PixelTiles | None,
-    box: torch.Tensor,
-    rays_o: torch.Tensor,
-    rays_d: torch.Tensor,
-    t_range: torch.Tensor,
+    limits: RayLimits,
+    rays: Rays,
     targets: torch.Tensor,
 ) -> None:
     """The same pixels as the kernel draws, their rays and targets."""
-    index = torch.arange(n, device=cameras.device)
-    view, px, py = draw_pixels(n, n_views, seed, step, images, tiles)
+    n, scale, depth_margin = len(rays), limits.scale, limits.depth_margin
+    images, colors, depths = pictures.images, pictures.colors, pictures.depths
+    index = torch.arange(n, device=images.device)
+    view, px, py = draw_pixels(n, seed, step, pictures, tiles)
     offset, width, height, has_depth, _ = images[view].long().unbind(1)
-    origin, direction, cosine = _pixel_rays(cameras[view], px + 0.5, py + 0.5)
-    near, far = _clip_to_box(origin, direction, box)
-    near = near.clamp(min=near_distance)
+    origin, direction, cosine = _pixel_rays(pictures.cameras[view], px + 0.5, py + 0.5)
+    near, far = _clip_to_box(origin, direction, limits.box)
+    near = near.clamp(min=limits.near_distance)
     pixel = offset + py * width + px
     color, z = colors[pixel].double(), depths[pixel].double()
     is_known = (has_depth != 0) & (z > 0.0) & (z < 1e9) & (color[:, 3] > 0.999)
@@ -97,18 +82,19 @@ def sample_training_rays(
     is_masked = (has_depth != 0) & (z < MASKED_DEPTH)
     far = torch.where(is_masked, near - 1.0, far)
     color = torch.where(is_masked[:, None], 0.0, color)
-    rays_o[:n], rays_d[:n] = origin.float(), direction.float()
+    rays.origins[:], rays.directions[:] = origin.float(), direction.float()
     targets[:n] = torch.cat([color, distance[:, None]], dim=1).float()
     start = near + uniform(seed, step, index, RandomStream.RAY_START).double() * step_at(near, steps)
-    t_range[:n] = torch.stack([start, far], dim=1).float()
+    rays.t_range[:] = torch.stack([start, far], dim=1).float()
 
 
 def draw_pixels(
-    n: int, n_views: int, seed: int, step: int, images: torch.Tensor, tiles: PixelTiles | None
+    n: int, seed: int, step: int, pictures: Pictures, tiles: PixelTiles | None
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Views, columns and rows [n] of the pixels that the kernel draws; writes ``tiles.drawn``."""
+    images, views = pictures.images, pictures.count
     index = torch.arange(n, device=images.device)
-    view = (uniform(seed, step, index, RandomStream.VIEW) * n_views).long().clamp(max=n_views - 1)
+    view = (uniform(seed, step, index, RandomStream.VIEW) * views).long().clamp(max=views - 1)
     left, top = torch.zeros_like(view), torch.zeros_like(view)
     across, down = images[view, 1].long(), images[view, 2].long()
     if tiles is not None:

@@ -13,7 +13,7 @@ from benchmarks.step_budget import StepCounts, budget_stages, count_step
 from benchmarks.step_stages import STAGES, WHOLE_STEP
 from engine.optimizers.parameters import ParameterGroup
 from engine.training.trainer import Trainer
-from taichi_kernels.occupancy import COARSE_FACTOR
+from taichi_kernels.bundles import COARSE_FACTOR
 from tests.engine.training.small_run import make_trainer
 from tests.engine.training.textured_sphere import training_views
 
@@ -36,8 +36,8 @@ def test_counts_are_those_of_the_step(trainer: Trainer) -> None:
     # Eight corners a level and sample, fewer than half of them its own.
     assert 0 < counts.rows_with_gradient <= counts.rows_read < 4 * trainer.field.config.levels * counts.samples
     assert counts.cells == min(capacity, occupancy.candidate_count) and counts.rows_visited > 0
-    bits = np.unpackbits(occupancy.bits.cpu().numpy().view(np.uint8), bitorder="little")
-    side = occupancy.coarse_resolution
+    bits = np.unpackbits(occupancy.occupied.bits.cpu().numpy().view(np.uint8), bitorder="little")
+    side = occupancy.occupied.coarse_resolution
     blocks = bits.reshape(side, COARSE_FACTOR, side, COARSE_FACTOR, side, COARSE_FACTOR)
     assert counts.open_blocks == blocks.any(axis=(1, 3, 5)).sum() > 0
 

@@ -30,7 +30,7 @@ def test_both_take_the_same_steps(color_space: ColorSpace, how: Interpolate) -> 
         twin.take_over()
         trainer.step()
         twin.step()
-        assert twin.rays == trainer._rays
+        assert twin.rays == trainer._ray_count
         assert twin.loss == pytest.approx(trainer.stats().loss, rel=1e-3)
         # A tenth of what a step moves. Where a gradient is all rounding, a row's first step may go either way.
         assert _typical_difference(twin.table, trainer.field.table.values) < 1e-3

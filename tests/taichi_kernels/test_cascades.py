@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from taichi_kernels import compositing, marching, occupancy, rays
-from taichi_kernels.occupancy import COARSE_FACTOR, SEEN, SURFACE
-from taichi_kernels.rays import UNKNOWN_DEPTH, WHOLE_SHARE
+from taichi_kernels.bundles import FieldOutputs, OccupancyBits, Rays, Samples
+from taichi_kernels.compositing import RayLoss
+from taichi_kernels.occupancy import SEEN, SURFACE
+from taichi_kernels.rays import UNKNOWN_DEPTH, WHOLE_SHARE, Pictures, RayLimits
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins import compositing as compositing_twin
 from taichi_kernels.twins import marching as marching_twin
@@ -22,17 +24,16 @@ STEPS = StepRule(smallest=0.004, largest=0.1, cone_angle=1 / 40, density=0.25)
 RAYS = 50
 
 
-def _occupancy(filling: float = 0.2) -> tuple[torch.Tensor, torch.Tensor]:
-    """Bits and coarse bits of random cells: in each cascade those outside the next finer one."""
+def _occupancy(device: str, filling: float = 0.2) -> OccupancyBits:
+    """Bits of random cells: in each cascade those outside the next finer one."""
     generator = torch.Generator().manual_seed(3)
     densities = (torch.rand(CASCADES * RESOLUTION**3, generator=generator) < filling).float()
     quarter = RESOLUTION // 4
     for level in densities.view(CASCADES, RESOLUTION, RESOLUTION, RESOLUTION)[1:]:
         level[(slice(quarter, 3 * quarter),) * 3] = 0.0
-    bits = torch.zeros(CASCADES * RESOLUTION**3 // 32, dtype=torch.int32)
-    coarse_bits = torch.zeros(CASCADES * (RESOLUTION // COARSE_FACTOR) ** 3 // 32, dtype=torch.int32)
-    occupancy_twin.pack_bits(densities, torch.zeros_like(densities).int(), 0.5, bits, coarse_bits, CASCADES)
-    return bits, coarse_bits
+    occupied, densities = OccupancyBits.allocate(RESOLUTION, CASCADES, device), densities.to(device)
+    occupancy_twin.pack_bits(densities, torch.zeros_like(densities).int(), 0.5, occupied)
+    return occupied
 
 
 def _march(function: Any, device: str) -> dict[str, torch.Tensor]:
@@ -50,20 +51,22 @@ def _march(function: Any, device: str) -> dict[str, torch.Tensor]:
         "rays_d": rays_d,
     }
     out = {name: tensor.to(device) for name, tensor in out.items()}
-    bits, coarse_bits = (tensor.to(device) for tensor in _occupancy())
     function(
-        torch.arange(RAYS, dtype=torch.int32, device=device), 1000, STEPS, out["rays_o"], out["rays_d"],
-        out["t_range"], bits, coarse_bits, RESOLUTION, RESOLUTION // COARSE_FACTOR,
-        torch.zeros(1, dtype=torch.int32, device=device), out["ray_samples"], out["points"], out["distances"],
-        out["sample_rays"], CASCADES,
+        torch.arange(RAYS, dtype=torch.int32, device=device), 1000, STEPS,
+        Rays(out["rays_o"], out["rays_d"], out["t_range"]), _occupancy(device),
+        torch.zeros(1, dtype=torch.int32, device=device), out["ray_samples"], _samples(out),
     )  # fmt: skip
     return out
+
+
+def _samples(out: dict[str, torch.Tensor]) -> Samples:
+    return Samples(out["points"], out["distances"], out["sample_rays"])
 
 
 @pytest.mark.parametrize("march", [marching.march_rays, march_all_ray_segments], ids=["rays", "segments"])
 def test_samples_lie_on_the_growing_lattice_in_occupied_cells_and_none_is_missed(device: str, march: Any) -> None:
     found, expected = _march(march, device), _march(marching_twin.march_rays, device)
-    bits = _occupancy()[0]
+    bits = _occupancy("cpu").bits
     total = int(found["ray_samples"][:, 1].sum())
     assert total > 500
     for ray in range(RAYS):
@@ -96,16 +99,15 @@ def test_a_sample_never_looks_at_cells_smaller_than_its_step() -> None:
 def test_bits_of_all_cascades_equal_the_twins_and_coarser_ones_hold_the_finer(device: str) -> None:
     generator = torch.Generator().manual_seed(1)
     densities = torch.rand(CASCADES * 32**3, generator=generator).to(device)
-    found, expected = (
-        [torch.full((CASCADES * n // 32,), 5, dtype=torch.int32, device=device) for n in (32**3, 8**3)]
-        for _ in range(2)
-    )
+    found, expected = (OccupancyBits.allocate(32, CASCADES, device) for _ in range(2))
+    for words in (found.bits, found.coarse_bits, expected.bits, expected.coarse_bits):
+        words.fill_(5)
     flags = (SURFACE * (torch.rand(densities.shape, generator=generator) < 0.001)).int().to(device)
-    occupancy.pack_bits(densities, flags, 0.999, *found, CASCADES)
-    occupancy_twin.pack_bits(densities, flags, 0.999, *expected, CASCADES)
-    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+    occupancy.pack_bits(densities, flags, 0.999, found)
+    occupancy_twin.pack_bits(densities, flags, 0.999, expected)
+    assert torch.equal(found.bits, expected.bits) and torch.equal(found.coarse_bits, expected.coarse_bits)
     points = torch.rand(20_000, 3, generator=generator, dtype=torch.float64) * 0.25 + 0.375  # the innermost cube
-    bits = found[0].cpu()
+    bits = found.bits.cpu()
     fine = marching_twin.is_occupied(bits, points, 32, CASCADES)
     coarser = marching_twin.is_occupied(bits, points, 32, CASCADES, steps=1 / 32 / 2)
     assert fine.any() and coarser[fine].all() and not coarser.all()
@@ -130,9 +132,9 @@ def test_what_rays_observe_equals_the_twins_and_hidden_samples_count_as_empty(de
     generator = torch.Generator().manual_seed(6)
     raw = (2.0 * torch.randn(20_000, 4, generator=generator) + 2.0).to(device)
     found, expected = (torch.zeros(CASCADES * RESOLUTION**3, device=device) for _ in range(2))
-    names = ("ray_samples", "points", "distances")
+    occupied = _occupancy(device)
     for module, observed in ((occupancy, found), (occupancy_twin, expected)):
-        module.observe_densities(*(out[name] for name in names), raw, observed, RESOLUTION, STEPS, CASCADES)
+        module.observe_densities(out["ray_samples"], _samples(out), raw, observed, occupied, STEPS)
     assert ((found - expected).abs() > 1e-3 * expected + 1e-9).float().mean() < 1e-3  # borders apart
     assert (found > 0).sum() > 50 and ((found > 0) & (found < 1e-6)).any()
 
@@ -168,15 +170,13 @@ def test_training_rays_equal_the_twins(device: str) -> None:
     camera[0, 12:16] = torch.tensor([12.0, 12.0, 8.0, 8.0])
     data = [camera, torch.tensor([[0, 16, 16, 1, 0]], dtype=torch.int32), torch.ones(256, 4).half()]
     data += [0.3 * torch.rand(256, generator=generator)]
-    box = torch.tensor([[0.0] * 3, [1.0] * 3], device=device)
+    pictures = Pictures(1, *(tensor.to(device) for tensor in data))
+    limits = RayLimits(torch.tensor([[0.0] * 3, [1.0] * 3], device=device), 1.0, 0.05, 0.001)
     results = []
     for module in (rays, rays_twin):
-        shapes = {"rays_o": 3, "rays_d": 3, "t_range": 2, "targets": 5}
-        out = {name: torch.zeros(500, columns, device=device) for name, columns in shapes.items()}
-        module.sample_training_rays(
-            500, 1, 0, 7, 1.0, 0.001, 0.05, STEPS, *(x.to(device) for x in data), None, box, **out
-        )
-        results.append(out)
+        out, targets = Rays.allocate(500, device), torch.zeros(500, 5, device=device)
+        module.sample_training_rays(0, 7, STEPS, pictures, None, limits, out, targets)
+        results.append(vars(out) | {"targets": targets})
     for name, tensor in results[0].items():
         torch.testing.assert_close(tensor, results[1][name], atol=1e-5, rtol=1e-4)
     t_range = results[0]["t_range"]
@@ -195,14 +195,15 @@ def test_compositing_with_growing_steps_equals_the_twins(device: str, with_depth
     targets = torch.rand(RAYS, 5, generator=generator).to(device)
     if not with_depth:
         targets[:, 4] = UNKNOWN_DEPTH
+    loss = RayLoss(linear=False, depth_weight=0.3, depth_tolerance=0.001, full_distance=0.3)
     results = []
     for module in (compositing, compositing_twin):
-        result = [torch.zeros(RAYS, device=device), torch.zeros(total, device=device), torch.zeros_like(raw_colors)]
+        losses, gradients = torch.zeros(RAYS, device=device), FieldOutputs.allocate(total, device, torch.float32)
         module.composite_training(
-            out["ray_samples"], targets, out["distances"], raw_densities, raw_colors, *result, linear=False,
-            steps=STEPS, depth_weight=0.3, depth_tolerance=0.001, full_distance=0.3, gradient_scale=1.0, seed=0, step=1,
+            out["ray_samples"], targets, out["distances"], FieldOutputs(raw_densities, raw_colors), losses, gradients,
+            loss=loss, steps=STEPS, seed=0, step=1,
         )  # fmt: skip
-        results.append(result)
+        results.append((losses, gradients.density_rows, gradients.color_rows))
     for found, expected in zip(*results, strict=True):
         assert expected.abs().max() > 0
         torch.testing.assert_close(found, expected, atol=2e-4, rtol=2e-3)

@@ -11,7 +11,8 @@ import torch
 
 from taichi_kernels import compositing
 from taichi_kernels.activations import DENSITY_SCALE, MAX_RAW
-from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE
+from taichi_kernels.bundles import ActiveSamples, FieldOutputs
+from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE, RayLoss
 from taichi_kernels.rays import UNKNOWN_DEPTH
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins import compositing as twin
@@ -59,20 +60,25 @@ class Samples:
         tensors = (ray_samples, targets, distances, raw_densities.to(dtype), raw_colors.to(dtype))
         return cls(*(tensor.to(device) for tensor in tensors))
 
+    @property
+    def outputs(self) -> FieldOutputs:
+        return FieldOutputs(self.raw_densities, self.raw_colors)
+
     def train(
         self, function: Any, linear: bool, depth_weight: float = 0.3, scale: float = 1.0
     ) -> dict[str, torch.Tensor]:
-        out = {
-            "losses": torch.full((RAYS,), -1.0, device=self.targets.device),
-            "grad_raw_densities": torch.full_like(self.raw_densities[:, 0], 7.0),
-            "grad_raw_colors": torch.full_like(self.raw_colors, 7.0),
-        }
+        losses = torch.full((RAYS,), -1.0, device=self.targets.device)
+        gradients = FieldOutputs(torch.full_like(self.raw_densities[:, :1], 7.0), torch.full_like(self.raw_colors, 7.0))
+        loss = RayLoss(linear, depth_weight, depth_tolerance=0.05, gradient_scale=scale)
         function(
-            self.ray_samples, self.targets, self.distances, self.raw_densities, self.raw_colors, **out,
-            linear=linear, steps=STEPS, depth_weight=depth_weight, depth_tolerance=0.05,
-            full_distance=1.0, gradient_scale=scale, seed=3, step=17,
+            self.ray_samples, self.targets, self.distances, self.outputs, losses, gradients,
+            loss=loss, steps=STEPS, seed=3, step=17,
         )  # fmt: skip
-        return out
+        return {
+            "losses": losses,
+            "grad_raw_densities": gradients.densities,
+            "grad_raw_colors": gradients.color_rows,
+        }
 
 
 @pytest.fixture(params=["srgb", "linear"])
@@ -118,10 +124,11 @@ def _cut(function: Any, samples: Samples, in_order: bool = False) -> tuple[torch
     """What is left of ``ray_samples``, and the listed samples in ascending order."""
     ray_samples = samples.ray_samples.clone()
     rows = torch.full((len(samples.distances),), -1, dtype=torch.int32, device=ray_samples.device)
-    row_count = torch.zeros(1, dtype=torch.int32, device=ray_samples.device)
-    function(ray_samples, samples.distances, samples.raw_densities, rows, row_count, steps=STEPS, in_order=in_order)
-    listed = rows[: int(row_count)].tolist()
-    assert (rows[int(row_count) :] == -1).all()
+    active = ActiveSamples(rows, torch.zeros(1, dtype=torch.int32, device=ray_samples.device))
+    function(ray_samples, samples.distances, samples.raw_densities, active, steps=STEPS, in_order=in_order)
+    count = int(active.count)
+    listed = rows[:count].tolist()
+    assert (rows[count:] == -1).all()
     return ray_samples, listed if in_order else sorted(listed)
 
 
@@ -156,14 +163,12 @@ def test_a_blown_up_density_gets_a_gradient_that_brings_it_back(device: str) -> 
     samples.raw_densities[:, 0] += MAX_RAW + 1.0
     samples.targets[:, :4] = 0.0
     thin = 1e-9  # so thin a step that even this density lets light through
-    gradients = torch.zeros_like(samples.raw_densities[:, 0])
+    gradients = FieldOutputs.allocate(len(samples.distances), device, torch.float32)
     compositing.composite_training(
-        samples.ray_samples, samples.targets, samples.distances, samples.raw_densities, samples.raw_colors,
-        torch.zeros(RAYS, device=device), gradients, torch.zeros_like(samples.raw_colors),
-        linear=False, steps=StepRule.constant(thin), depth_weight=0.0, depth_tolerance=0.05,
-        full_distance=1.0, gradient_scale=1.0, seed=3, step=17,
+        samples.ray_samples, samples.targets, samples.distances, samples.outputs, torch.zeros(RAYS, device=device),
+        gradients, loss=RayLoss(linear=False), steps=StepRule.constant(thin), seed=3, step=17,
     )  # fmt: skip
-    assert gradients.abs().max() > 0.0
+    assert gradients.densities.abs().max() > 0.0
 
 
 def test_a_perfect_prediction_costs_nothing(device: str) -> None:
@@ -212,8 +217,8 @@ def _render(
         listed = torch.full_like(alive, -1)
         number = torch.zeros(1, dtype=torch.int32, device=device)
         function(
-            alive, torch.stack([start + first, taken], dim=1).int(), samples.distances, samples.raw_densities,
-            samples.raw_colors, t_range, colors, depths, listed, number,
+            alive, torch.stack([start + first, taken], dim=1).int(), samples.distances, samples.outputs, t_range,
+            colors, depths, listed, number,
             linear=linear, steps=STEPS, min_transmittance=min_transmittance,
         )  # fmt: skip
         alive = listed[: int(number)].sort().values
@@ -258,8 +263,8 @@ def test_depth_is_where_half_of_the_light_is_absorbed(device: str) -> None:
     number, alive = (torch.zeros(1, dtype=torch.int32, device=device) for _ in range(2))
     compositing.composite_rays(
         torch.zeros(1, dtype=torch.int32, device=device), torch.tensor([[0, n]], dtype=torch.int32, device=device),
-        distances, raw, torch.zeros(n, 3, device=device), torch.zeros(1, 2, device=device), colors, depths, alive,
-        number, linear=True, steps=StepRule.constant(0.1), min_transmittance=1e-4,
+        distances, FieldOutputs(raw, torch.zeros(n, 4, device=device)), torch.zeros(1, 2, device=device), colors,
+        depths, alive, number, linear=True, steps=StepRule.constant(0.1), min_transmittance=1e-4,
     )  # fmt: skip
     assert float(colors[0, 3]) == 1.0
     # At the near side of the wall's step, which reaches half a step to both sides of its sample.

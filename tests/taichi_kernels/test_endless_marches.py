@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from engine.link.geometry import Camera
+from taichi_kernels.bundles import OccupancyBits, Rays, allocate_samples
 from taichi_kernels.marching import march_rays
-from taichi_kernels.rays import generate_camera_rays
+from taichi_kernels.rays import RayLimits, generate_camera_rays
 from taichi_kernels.segment_marching import march_ray_segments
 from taichi_kernels.stepping import MOST_STEPS, StepRule
 from tests.engine.training.small_run import make_trainer
 from tests.scenes import sphere_bounds, sphere_views
 
-RESOLUTION = 16
 STEP = 3**0.5 / 128
 RULES = {
     "even": StepRule.constant(STEP),
@@ -37,21 +37,19 @@ def test_marches_end(device: str, rule: str, fill: int) -> None:
     rays_o = torch.full((n, 3), 0.5, device=device)
     rays_d = torch.tensor([[1.0, 0.0, 0.0]] * n, device=device)
     rays_d[-1] = math.nan
-    t_range = torch.tensor(SPANS, device=device)
-    bits = torch.full((RESOLUTION**3 // 32,), fill, dtype=torch.int32, device=device)
-    coarse = torch.full(((RESOLUTION // 4) ** 3 // 32,), fill, dtype=torch.int32, device=device)
+    rays, occupied = Rays(rays_o, rays_d, torch.tensor(SPANS, device=device)), OccupancyBits.allocate(16, 1, device)
+    occupied.bits.fill_(fill)
+    occupied.coarse_bits.fill_(fill)
     counter = torch.zeros(1, dtype=torch.int32, device=device)
     ray_samples = torch.zeros(n, 2, dtype=torch.int32, device=device)
-    points, distances = torch.zeros(capacity, 3, device=device), torch.zeros(capacity, device=device)
-    sample_rays = torch.zeros(capacity, dtype=torch.int32, device=device)
-    out = (counter, ray_samples, points, distances, sample_rays)
+    out = (counter, ray_samples, allocate_samples(capacity, device))
     ids = torch.arange(n, dtype=torch.int32, device=device)
-    march_rays(ids, 64, RULES[rule], rays_o, rays_d, t_range, bits, coarse, RESOLUTION, RESOLUTION // 4, *out)
+    march_rays(ids, 64, RULES[rule], rays, occupied, *out)
     assert int(ray_samples[:, 1].max()) <= 64
     counter.zero_()
     marks = torch.zeros(n, 8, dtype=torch.int32, device=device)
-    t_range = torch.tensor(SPANS, device=device)
-    march_ray_segments(marks, 64, RULES[rule], rays_o, rays_d, t_range, bits, coarse, RESOLUTION, RESOLUTION // 4, *out)
+    rays.t_range = torch.tensor(SPANS, device=device)
+    march_ray_segments(marks, 64, RULES[rule], rays, occupied, *out)
     assert int(ray_samples[:, 1].max()) <= 64
 
 
@@ -61,11 +59,10 @@ def test_no_ray_is_longer_than_the_unit_cube(device: str, position: float) -> No
     camera[0, [0, 5, 10]] = 1.0
     camera[0, 11] = position
     camera[0, 12:16] = torch.tensor([1e6, 1e6, 2.0, 2.0])
-    box = torch.tensor([[0.0] * 3, [1.0] * 3], device=device)
-    rays_o, rays_d, t_range = torch.zeros(16, 3, device=device), torch.zeros(16, 3, device=device), torch.zeros(16, 2)
-    t_range, cosines = t_range.to(device), torch.zeros(16, device=device)
-    generate_camera_rays(0, 16, 4, 0.0, camera, box, rays_o, rays_d, t_range, cosines)
-    length = (t_range[:, 1] - t_range[:, 0]).cpu()
+    limits = RayLimits(torch.tensor([[0.0] * 3, [1.0] * 3], device=device), 1.0)
+    rays = Rays.allocate(16, device)
+    generate_camera_rays(0, 4, camera, limits, rays, torch.zeros(16, device=device))
+    length = (rays.t_range[:, 1] - rays.t_range[:, 0]).cpu()
     assert not (length > 1.75 + 1e-6 * abs(position)).any()
 
 

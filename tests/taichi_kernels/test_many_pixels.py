@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from taichi_kernels.rays import PixelTiles, sample_training_rays
+from taichi_kernels.bundles import Rays
+from taichi_kernels.rays import Pictures, PixelTiles, RayLimits, sample_training_rays
 from taichi_kernels.stepping import StepRule
 
 RAYS, SIDE = 4000, 8
@@ -35,13 +36,11 @@ def _sample(first: list[int], colors: torch.Tensor, depths: torch.Tensor, tiles:
     cameras[:, 11] = 2.0
     cameras[:, 12:16] = torch.tensor([10.0, 10.0, 4.0, 4.0])
     images = torch.tensor([[start, SIDE, SIDE, 1, row] for row, start in enumerate(first)], dtype=torch.int64)
-    box = torch.tensor([[0.0] * 3, [1.0] * 3])
-    rays_o, rays_d, t_range, targets = (torch.full((RAYS, n), -5.0) for n in (3, 3, 2, 5))
-    sample_training_rays(
-        RAYS, len(first), 3, 1, 1.0, 0.01, 0.0, StepRule.constant(0.01), cameras, images, colors, depths, tiles, box,
-        rays_o, rays_d, t_range, targets,
-    )  # fmt: skip
-    return torch.cat([rays_o, rays_d, t_range, targets], dim=1)
+    limits = RayLimits(torch.tensor([[0.0] * 3, [1.0] * 3]), 1.0, depth_margin=0.01)
+    pictures = Pictures(len(first), cameras, images, colors, depths)
+    *rays, targets = (torch.full((RAYS, n), -5.0) for n in (3, 3, 2, 5))
+    sample_training_rays(3, 1, StepRule.constant(0.01), pictures, tiles, limits, Rays(*rays), targets)
+    return torch.cat([*rays, targets], dim=1)
 
 
 @pytest.mark.parametrize("by_tiles", [False, True])

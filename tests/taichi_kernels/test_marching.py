@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from taichi_kernels import marching
-from taichi_kernels.occupancy import COARSE_FACTOR
+from taichi_kernels.bundles import OccupancyBits, Rays, Samples, allocate_samples
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins import marching as twin
 from taichi_kernels.twins.occupancy import pack_bits
@@ -28,11 +28,8 @@ BOTH_WAYS = pytest.mark.parametrize("march", [marching.march_rays, march_all_ray
 class Setup:
     """Rays through a random occupancy, and what a march reads and writes."""
 
-    rays_o: torch.Tensor
-    rays_d: torch.Tensor
-    t_range: torch.Tensor
-    bits: torch.Tensor
-    coarse_bits: torch.Tensor
+    rays: Rays
+    occupied: OccupancyBits
 
     @classmethod
     def build(cls, device: str, n: int = 60, filling: float = 0.02) -> Setup:
@@ -42,9 +39,9 @@ class Setup:
             # Single cells and a solid block, so that there are short and long runs.
             densities[torch.rand(RESOLUTION**3, generator=generator) < filling] = 1.0
             densities.view(RESOLUTION, RESOLUTION, RESOLUTION)[10:16, 3:20, 12:25] = 1.0
-        bits = torch.zeros(RESOLUTION**3 // 32, dtype=torch.int32)
-        coarse_bits = torch.zeros((RESOLUTION // COARSE_FACTOR) ** 3 // 32, dtype=torch.int32)
-        pack_bits(densities, torch.zeros_like(densities, dtype=torch.int32), 0.5, bits, coarse_bits)
+        occupied = OccupancyBits.allocate(RESOLUTION, 1, device)
+        densities = densities.to(device)
+        pack_bits(densities, torch.zeros_like(densities, dtype=torch.int32), 0.5, occupied)
         targets = torch.rand(n, 3, generator=generator)
         rays_o = 0.5 + 1.5 * torch.nn.functional.normalize(torch.randn(n, 3, generator=generator))
         rays_d = torch.nn.functional.normalize(targets - rays_o)
@@ -58,11 +55,15 @@ class Setup:
         near = near + STEP * torch.rand(n, generator=generator)
         t_range = torch.stack([near, far], dim=1)
         t_range[5] = torch.tensor([2.0, 1.0])  # misses
-        return cls(*(tensor.to(device) for tensor in (rays_o, rays_d, t_range, bits, coarse_bits)))
+        return cls(Rays(rays_o.to(device), rays_d.to(device), t_range.to(device)), occupied)
+
+    def copy(self) -> Setup:
+        """Another that a march of this one leaves as it is."""
+        return dataclasses.replace(self, rays=dataclasses.replace(self.rays, t_range=self.rays.t_range.clone()))
 
     def march(self, function: Any, max_samples: int = 1000, capacity: int = 20_000, guard: int = 0) -> dict[str, Any]:
         """The sample arrays after one march of all rays; the last ``guard`` rows lie past the capacity given."""
-        device, n = self.rays_o.device, len(self.rays_o)
+        device, n = self.rays.origins.device, len(self.rays)
         out: dict[str, Any] = {
             "counter": torch.zeros(1, dtype=torch.int32, device=device),
             "ray_samples": torch.full((n, 2), -1, dtype=torch.int32, device=device),
@@ -71,9 +72,9 @@ class Setup:
             "sample_rays": torch.full((capacity + guard,), -9, dtype=torch.int32, device=device),
         }
         function(
-            torch.arange(n, dtype=torch.int32, device=device), max_samples, STEPS, self.rays_o, self.rays_d,
-            self.t_range, self.bits, self.coarse_bits, RESOLUTION, RESOLUTION // COARSE_FACTOR, out["counter"],
-            out["ray_samples"], *(out[name][:capacity] for name in ("points", "distances", "sample_rays")),
+            torch.arange(n, dtype=torch.int32, device=device), max_samples, STEPS, self.rays, self.occupied,
+            out["counter"], out["ray_samples"],
+            Samples(*(out[name][:capacity] for name in ("points", "distances", "sample_rays"))),
         )  # fmt: skip
         return out
 
@@ -96,7 +97,7 @@ def _assert_same_samples(first: list[torch.Tensor], second: list[torch.Tensor]) 
 @pytest.mark.parametrize("filling", [0.002, 0.02, 0.3])
 def test_same_samples_as_brute_force(device: str, filling: float, march: Any) -> None:
     setup = Setup.build(device, filling=filling)
-    other = dataclasses.replace(setup, t_range=setup.t_range.clone())
+    other = setup.copy()
     found, expected = setup.march(march), other.march(twin.march_rays)
     _assert_same_samples(setup.distances_of(found), other.distances_of(expected))
     total = int(found["counter"])
@@ -107,7 +108,7 @@ def test_same_samples_as_brute_force(device: str, filling: float, march: Any) ->
 def test_after_all_samples_nothing_is_left_to_march(device: str) -> None:
     setup = Setup.build(device)
     setup.march(marching.march_rays)
-    assert (setup.t_range[:, 0] >= setup.t_range[:, 1]).all()
+    assert (setup.rays.t_range[:, 0] >= setup.rays.t_range[:, 1]).all()
 
 
 @BOTH_WAYS
@@ -116,9 +117,9 @@ def test_every_sample_lies_in_an_occupied_cell_on_its_ray(device: str, march: An
     found = setup.march(march)
     total = int(found["counter"])
     points, rays = found["points"][:total], found["sample_rays"][:total].long()
-    expected = setup.rays_o[rays] + found["distances"][:total, None] * setup.rays_d[rays]
+    expected = setup.rays.origins[rays] + found["distances"][:total, None] * setup.rays.directions[rays]
     torch.testing.assert_close(points, expected, atol=1e-6, rtol=0)
-    assert twin.is_occupied(setup.bits, points, RESOLUTION).float().mean() > 0.999  # borders apart
+    assert twin.is_occupied(setup.occupied.bits, points, RESOLUTION).float().mean() > 0.999  # borders apart
     for ray, (start, count) in enumerate(found["ray_samples"].tolist()):
         assert (rays[start : start + count] == ray).all()
         assert (found["distances"][start : start + count].diff() > 0.99 * STEP).all()
@@ -135,9 +136,9 @@ def test_an_empty_grid_gives_no_samples(device: str, march: Any) -> None:
 @pytest.mark.parametrize("max_samples", [1, 7])
 def test_resuming_by_t_range_goes_on_exactly(device: str, max_samples: int) -> None:
     whole = Setup.build(device)
-    in_parts = dataclasses.replace(whole, t_range=whole.t_range.clone())
+    in_parts = whole.copy()
     found = whole.march(marching.march_rays)
-    gathered: list[list[float]] = [[] for _ in range(len(whole.rays_o))]
+    gathered: list[list[float]] = [[] for _ in range(len(whole.rays.origins))]
     for _ in range(400):
         part = in_parts.march(marching.march_rays, max_samples=max_samples)
         for ray, (start, count) in enumerate(part["ray_samples"].tolist()):
@@ -161,7 +162,7 @@ def test_segments_give_the_first_samples_of_each_ray(device: str, max_samples: i
 @BOTH_WAYS
 def test_overflow_drops_whole_rays_and_writes_nothing_past_the_end(device: str, march: Any) -> None:
     setup = Setup.build(device)
-    everything = dataclasses.replace(setup, t_range=setup.t_range.clone()).march(march)
+    everything = setup.copy().march(march)
     wanted = int(everything["counter"])
     capacity = wanted // 2
     found = setup.march(march, capacity=capacity, guard=200)
@@ -180,17 +181,13 @@ def test_overflow_drops_whole_rays_and_writes_nothing_past_the_end(device: str, 
 
 def test_marches_only_the_rays_named_and_in_their_order(device: str) -> None:
     setup = Setup.build(device)
-    everything = dataclasses.replace(setup, t_range=setup.t_range.clone()).march(marching.march_rays)
-    before = setup.t_range.clone()
+    everything = setup.copy().march(marching.march_rays)
+    before = setup.rays.t_range.clone()
     ids = torch.tensor([40, 8, 31], dtype=torch.int32, device=device)
     counter = torch.zeros(1, dtype=torch.int32, device=device)
     ray_samples = torch.zeros(3, 2, dtype=torch.int32, device=device)
-    points, distances = torch.zeros(2000, 3, device=device), torch.zeros(2000, device=device)
-    sample_rays = torch.zeros(2000, dtype=torch.int32, device=device)
-    marching.march_rays(
-        ids, 1000, STEPS, setup.rays_o, setup.rays_d, setup.t_range, setup.bits, setup.coarse_bits, RESOLUTION,
-        RESOLUTION // COARSE_FACTOR, counter, ray_samples, points, distances, sample_rays,
-    )  # fmt: skip
+    samples = allocate_samples(2000, device)
+    marching.march_rays(ids, 1000, STEPS, setup.rays, setup.occupied, counter, ray_samples, samples)
     assert torch.equal(ray_samples[:, 1], everything["ray_samples"][ids.long(), 1])
     untouched = [ray for ray in range(len(before)) if ray not in ids.tolist()]
-    assert torch.equal(setup.t_range[untouched], before[untouched])
+    assert torch.equal(setup.rays.t_range[untouched], before[untouched])

@@ -9,7 +9,8 @@ import torch
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera
 from taichi_kernels import occupancy
-from taichi_kernels.occupancy import CARVED, COARSE_FACTOR, FLAG_COUNT, SEEN, SURFACE
+from taichi_kernels.bundles import OccupancyBits
+from taichi_kernels.occupancy import CARVED, FLAG_COUNT, SEEN, SURFACE
 from taichi_kernels.twins import occupancy as twin
 
 CUBE = UnitCube(Bounds(np.full(3, -1.0), np.full(3, 1.0)))
@@ -81,34 +82,28 @@ def test_bits_and_coarse_bits_equal_the_twins(device: str, resolution: int) -> N
     densities = torch.rand(resolution**3, generator=generator).to(device)
     densities[::3] = 0.0  # closed by a view: a surface that another view saw there doesn't count
     flags = torch.randint(8, densities.shape, dtype=torch.int32, generator=generator).to(device)
-    coarse_words = (resolution // COARSE_FACTOR) ** 3 // 32
     for threshold in (0.5, 0.99, 2.0):
-        found, expected = (
-            [
-                torch.full((words,), 77, dtype=torch.int32, device=device)
-                for words in (resolution**3 // 32, coarse_words)
-            ]
-            for _ in range(2)
-        )
-        occupancy.pack_bits(densities, flags, threshold, *found)
-        twin.pack_bits(densities, flags, threshold, *expected)
-        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
-        count = sum(bin(word & 0xFFFFFFFF).count("1") for word in found[0].tolist())
+        found, expected = (OccupancyBits.allocate(resolution, 1, device) for _ in range(2))
+        for words in (found.bits, found.coarse_bits, expected.bits, expected.coarse_bits):
+            words.fill_(77)
+        occupancy.pack_bits(densities, flags, threshold, found)
+        twin.pack_bits(densities, flags, threshold, expected)
+        assert torch.equal(found.bits, expected.bits) and torch.equal(found.coarse_bits, expected.coarse_bits)
+        count = sum(bin(word & 0xFFFFFFFF).count("1") for word in found.bits.tolist())
         is_kept = (densities > 0.0) & ((flags & SURFACE) != 0)
         assert count == int(((densities > threshold) | is_kept).sum())
 
 
 def test_one_dense_cell_sets_its_own_bit_and_its_blocks(device: str) -> None:
-    resolution, coarse = 32, 32 // COARSE_FACTOR
-    bits = torch.zeros(resolution**3 // 32, dtype=torch.int32, device=device)
-    coarse_bits = torch.zeros(coarse**3 // 32, dtype=torch.int32, device=device)
+    resolution, occupied = 32, OccupancyBits.allocate(32, 1, device)
+    coarse = occupied.coarse_resolution
     for x, y, z in ((0, 0, 0), (31, 31, 31), (5, 30, 12)):
         densities = torch.zeros(resolution**3, device=device)
         densities[(z * resolution + y) * resolution + x] = 1.0
-        occupancy.pack_bits(densities, torch.zeros_like(densities).int(), 0.5, bits, coarse_bits)
+        occupancy.pack_bits(densities, torch.zeros_like(densities).int(), 0.5, occupied)
         for words, cell in (
-            (bits, (z * resolution + y) * resolution + x),
-            (coarse_bits, (z // 4 * coarse + y // 4) * coarse + x // 4),
+            (occupied.bits, (z * resolution + y) * resolution + x),
+            (occupied.coarse_bits, (z // 4 * coarse + y // 4) * coarse + x // 4),
         ):
             assert words.nonzero().view(-1).tolist() == [cell // 32]
             assert int(words[cell // 32]) & 0xFFFFFFFF == 1 << cell % 32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ import torch
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera
 from taichi_kernels import rays
-from taichi_kernels.rays import CAMERA_FLOATS, TILE_SIDE, UNKNOWN_DEPTH, PixelTiles
+from taichi_kernels.bundles import Rays
+from taichi_kernels.rays import CAMERA_FLOATS, TILE_SIDE, UNKNOWN_DEPTH, Pictures, PixelTiles
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins import rays as twin
 
@@ -40,16 +42,14 @@ def _camera(
 
 
 def _picture_rays(camera: Camera, device: str, first: int = 0, n: int | None = None) -> dict[str, torch.Tensor]:
+    return _generate(rays.generate_camera_rays, camera, device, first, n)
+
+
+def _generate(function: Any, camera: Camera, device: str, first: int, n: int | None) -> dict[str, torch.Tensor]:
     n = camera.width * camera.height if n is None else n
-    out = {
-        "rays_o": torch.zeros(n, 3, device=device),
-        "rays_d": torch.zeros(n, 3, device=device),
-        "t_range": torch.zeros(n, 2, device=device),
-        "cosines": torch.zeros(n, device=device),
-    }
-    box = torch.from_numpy(CUBE.box()).to(device)
-    rays.generate_camera_rays(first, n, camera.width, 0.0, CUBE.camera_row(camera, device), box, **out)
-    return out
+    out, cosines = Rays.allocate(n, device), torch.zeros(n, device=device)
+    function(first, camera.width, CUBE.camera_row(camera, device), CUBE.ray_limits(device), out, cosines)
+    return vars(out) | {"cosines": cosines}
 
 
 def _project(camera: Camera, points: np.ndarray) -> np.ndarray:
@@ -75,7 +75,7 @@ def test_points_on_a_ray_project_back_onto_its_pixel(device: str, lens: str) -> 
         camera = dataclasses.replace(camera, fx=925.0, fy=925.0)
     for start in (0, 1850 * 575):  # the top row with its corners, and the middle
         found = _picture_rays(camera, device, start, 1850)
-        pixels = _project(camera, _to_world(found["rays_o"] + 0.7 * found["rays_d"]))
+        pixels = _project(camera, _to_world(found["origins"] + 0.7 * found["directions"]))
         expected = np.stack([np.arange(1850) + 0.5, np.full(1850, start // 1850 + 0.5)], axis=1)
         assert np.abs(pixels - expected).max() < 0.002
 
@@ -84,11 +84,8 @@ def test_points_on_a_ray_project_back_onto_its_pixel(device: str, lens: str) -> 
 def test_picture_rays_equal_the_twins(device: str, lens: str) -> None:
     camera = _camera(lens)
     found = _picture_rays(camera, device)
-    expected = {name: torch.zeros_like(tensor) for name, tensor in found.items()}
-    box = torch.from_numpy(CUBE.box()).to(device)
-    count = camera.width * camera.height
-    twin.generate_camera_rays(0, count, camera.width, 0.0, CUBE.camera_row(camera, device), box, **expected)
-    for name in ("rays_o", "rays_d", "cosines"):
+    expected = _generate(twin.generate_camera_rays, camera, device, 0, None)
+    for name in ("origins", "directions", "cosines"):
         torch.testing.assert_close(found[name], expected[name], atol=2e-5, rtol=0)
     hits = expected["t_range"][:, 0] + 1e-3 < expected["t_range"][:, 1]
     assert 0.1 < hits.float().mean() < 1.0
@@ -99,8 +96,8 @@ def test_picture_rays_equal_the_twins(device: str, lens: str) -> None:
 def test_directions_are_unit_and_cosines_turn_distance_into_planar_depth(device: str) -> None:
     camera = _camera("phone")
     found = _picture_rays(camera, device)
-    torch.testing.assert_close(found["rays_d"].norm(dim=1), torch.ones_like(found["cosines"]), atol=1e-5, rtol=0)
-    points = _to_world(found["rays_o"] + 0.5 * found["rays_d"])
+    torch.testing.assert_close(found["directions"].norm(dim=1), torch.ones_like(found["cosines"]), atol=1e-5, rtol=0)
+    points = _to_world(found["origins"] + 0.5 * found["directions"])
     planar = (points - camera.position) @ -camera.camera_to_world[:3, 2]
     np.testing.assert_allclose(0.5 / CUBE.scale * found["cosines"].cpu().numpy(), planar, rtol=1e-4)
 
@@ -110,7 +107,7 @@ def test_rays_enter_and_leave_on_the_faces_of_the_box(device: str) -> None:
     box = torch.from_numpy(CUBE.box()).to(device)
     t = found["t_range"]
     for end in (0, 1):
-        points = (found["rays_o"] + t[:, end : end + 1] * found["rays_d"])[t[:, 0] < t[:, 1]]
+        points = (found["origins"] + t[:, end : end + 1] * found["directions"])[t[:, 0] < t[:, 1]]
         assert ((points > box[0] - 1e-4) & (points < box[1] + 1e-4)).all()
         assert torch.minimum((points - box[0]).abs(), (points - box[1]).abs()).amin(1).max() < 1e-4
 
@@ -125,12 +122,12 @@ def test_an_axis_aligned_camera_has_finite_rays(device: str) -> None:
     pose[:3, 3] = BOUNDS.center + np.array([0.0, 0.0, 4.0])
     found = _picture_rays(Camera(pose, 3, 3, 5.0, 5.0, 1.5, 1.5), device)
     assert all(torch.isfinite(tensor).all() for tensor in found.values())
-    assert found["rays_d"][4].tolist() == [0.0, 0.0, -1.0]
+    assert found["directions"][4].tolist() == [0.0, 0.0, -1.0]
     near, far = found["t_range"][4].tolist()
     assert (near, far) == pytest.approx(((4.0 - 0.75) * CUBE.scale, (4.0 + 0.75) * CUBE.scale), abs=1e-5)
 
 
-def _training_set(device: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+def _training_set(device: str) -> Pictures:
     """Three views of different sizes and lenses; the second has no depth; the store is longer than what is used."""
     cameras = [_camera("pinhole", 11, 7), _camera("barrel", 8, 13, (-4.0, 2.0, 3.0)), _camera("phone", 6, 5)]
     rows = torch.zeros(5, CAMERA_FLOATS, device=device)
@@ -148,12 +145,13 @@ def _training_set(device: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor
     depths[::5] = torch.inf
     depths[1::7] = UNKNOWN_DEPTH
     depths[3::11] = -torch.inf  # masked, where the view has depth
-    return rows, images, colors.half().to(device), depths.to(device)
+    return Pictures(3, rows, images, colors.half().to(device), depths.to(device))
 
 
 def _seen_colors(device: str) -> torch.Tensor:
     """Colour of every pixel of the three views but those that are masked."""
-    _, _, colors, depths = _training_set(device)
+    pictures = _training_set(device)
+    colors, depths = pictures.colors, pictures.depths
     has_depth = torch.ones(11 * 7 + 8 * 13 + 6 * 5, dtype=torch.bool, device=device)
     has_depth[11 * 7 : 11 * 7 + 8 * 13] = False
     is_masked = has_depth & torch.isneginf(depths[: len(has_depth)])
@@ -169,7 +167,7 @@ def _tiles(device: str, n: int, share: float = 0.6) -> PixelTiles:
 
 
 def _sample(
-    function: object,
+    function: Any,
     device: str,
     n: int,
     seed: int,
@@ -177,15 +175,10 @@ def _sample(
     tiles: PixelTiles | None = None,
     steps: StepRule = EVEN_STEPS,
 ) -> dict[str, torch.Tensor]:
-    out = {
-        "rays_o": torch.zeros(n, 3, device=device),
-        "rays_d": torch.zeros(n, 3, device=device),
-        "t_range": torch.zeros(n, 2, device=device),
-        "targets": torch.zeros(n, 5, device=device),
-    }
-    box = torch.from_numpy(CUBE.box()).to(device)
-    function(n, 3, seed, step, CUBE.scale, 0.03, 0.0, steps, *_training_set(device), tiles, box, **out)  # type: ignore[operator]
-    return out
+    limits = CUBE.ray_limits(device, depth_margin=0.03)
+    out, targets = Rays.allocate(n, device), torch.zeros(n, 5, device=device)
+    function(seed, step, steps, _training_set(device), tiles, limits, out, targets)
+    return vars(out) | {"targets": targets}
 
 
 @pytest.mark.parametrize("steps", [EVEN_STEPS, GROWING_STEPS], ids=["even", "growing"])
@@ -214,16 +207,14 @@ def test_masked_pixels_teach_nothing(device: str) -> None:
     images = torch.tensor([[0, 12, 6, 1, 0]], dtype=torch.int32, device=device)
     depths = torch.where(torch.arange(72) < 36, -torch.inf, 0.0).to(device)
     colors = torch.ones(72, 4, device=device).half()
-    out = {name: torch.zeros(500, k, device=device) for name, k in (("rays_o", 3), ("rays_d", 3), ("t_range", 2))}
-    targets, box = torch.zeros(500, 5, device=device), torch.from_numpy(CUBE.box()).to(device)
-    rays.sample_training_rays(
-        500, 1, 0, 0, CUBE.scale, 0.02, 0.0, StepRule.constant(0.01), CUBE.camera_row(camera, device), images, colors,
-        depths, None, box, **out, targets=targets,
-    )  # fmt: skip
+    pictures = Pictures(1, CUBE.camera_row(camera, device), images, colors, depths)
+    out, targets = Rays.allocate(500, device), torch.zeros(500, 5, device=device)
+    limits = CUBE.ray_limits(device, depth_margin=0.02)
+    rays.sample_training_rays(0, 0, StepRule.constant(0.01), pictures, None, limits, out, targets)
     is_masked = targets[:, 3] == 0.0
     assert 0.4 < is_masked.float().mean() < 0.6
     assert (targets[is_masked, :4] == 0.0).all() and (targets[~is_masked, :4] == 1.0).all()
-    length = out["t_range"][:, 1] - out["t_range"][:, 0]
+    length = out.t_range[:, 1] - out.t_range[:, 0]
     assert (length[is_masked] < 0.0).all() and (length[~is_masked] > 0.0).any()
 
 
@@ -254,18 +245,17 @@ def test_rays_look_at_captured_surfaces_from_before_to_behind_them(device: str) 
     colors = torch.ones(72, 4, device=device).half()
     colors[-1, 3] = 0.5  # what is behind it may be seen, also from its neighbours
     n, margin = 4000, 0.02
-    out = {name: torch.zeros(n, k, device=device) for name, k in (("rays_o", 3), ("rays_d", 3), ("t_range", 2))}
-    targets, box = torch.zeros(n, 5, device=device), torch.from_numpy(CUBE.box()).to(device)
-    rays.sample_training_rays(
-        n, 1, 0, 0, CUBE.scale, margin, 0.0, StepRule.constant(1e-4), CUBE.camera_row(camera, device), images, colors,
-        depths, None, box, **out, targets=targets,
-    )  # fmt: skip
+    pictures = Pictures(1, CUBE.camera_row(camera, device), images, colors, depths)
+    out, targets = Rays.allocate(n, device), torch.zeros(n, 5, device=device)
+    limits = CUBE.ray_limits(device, depth_margin=margin)
+    rays.sample_training_rays(0, 0, StepRule.constant(1e-4), pictures, None, limits, out, targets)
+    box = limits.box
     axis = -torch.from_numpy(camera.camera_to_world[:3, 2]).float().to(device)
-    cosine = out["rays_d"] @ axis
+    cosine = out.directions @ axis
     surface = targets[:, 4] * cosine / CUBE.scale
-    before, behind = (out["t_range"].T * cosine / CUBE.scale).cpu()
+    before, behind = (out.t_range.T * cosine / CUBE.scale).cpu()
     near, far = (surface.cpu() - before) / (margin / CUBE.scale), (behind - surface.cpu()) / (margin / CUBE.scale)
-    points = out["rays_o"] + targets[:, 4:] * out["rays_d"]
+    points = out.origins + targets[:, 4:] * out.directions
     is_inside = ((points - box[0]).amin(1).cpu() > 0.1) & ((box[1] - points).amin(1).cpu() > 0.1)
     near, far = near[is_inside], far[is_inside]
     # Three quarters begin just before the surface, or before the nearer one beside it; the rest where they enter the

@@ -7,9 +7,9 @@ import dataclasses
 import pytest
 import torch
 
-from engine.fields.base import ActiveSamples, FieldOutputs
 from engine.fields.hash_grid import HashGridConfig, HashGridField
 from engine.optimizers.row_adam import RowAdam
+from taichi_kernels.bundles import ActiveSamples, FieldOutputs
 from tests.engine.fields.torch_field import TorchField
 
 SMALL = HashGridConfig(

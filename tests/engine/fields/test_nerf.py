@@ -12,9 +12,9 @@ import torch
 
 from engine.device import PROFILES
 from engine.fields.autograd import AutogradField
-from engine.fields.base import ActiveSamples, FieldOutputs
 from engine.fields.nerf import NerfConfig, encode_frequencies
 from engine.optimizers.row_adam import RowAdam
+from taichi_kernels.bundles import ActiveSamples, FieldOutputs
 
 SMALL = NerfConfig(position_octaves=4, direction_octaves=2, layers=4, width=16)
 SAMPLES, RAYS = 90, 12

@@ -29,7 +29,7 @@ def _is_open(grid: OccupancyGrid, points: np.ndarray, bounds: Bounds | None = No
     """Whether world ``points`` [n, 3] lie in cells that marching visits."""
     cube = UnitCube(bounds or sphere_bounds())
     inside = torch.from_numpy((points - cube.bounds.center) * cube.scale + 0.5)
-    return is_occupied(grid.bits.cpu(), inside, grid.resolution).numpy()
+    return is_occupied(grid.occupied.bits.cpu(), inside, grid.resolution).numpy()
 
 
 def _is_carved(grid: OccupancyGrid, points: np.ndarray, bounds: Bounds) -> np.ndarray:
@@ -124,7 +124,7 @@ def test_a_barrel_lens_does_not_close_what_lies_past_its_picture(device: str) ->
 def test_only_cells_inside_the_bounds_and_seen_are_open(device: str) -> None:
     bounds = Bounds(np.array([-1.0, -0.5, -0.25]), np.array([1.0, 0.5, 0.25]))
     grid = _grid(device, 32, bounds)
-    assert not grid.bits.any()
+    assert not grid.occupied.bits.any()
     pose = np.eye(4)
     pose[:3, 3] = [0.0, 0.0, 3.0]
     # The right half of the picture is the right half of the box.
@@ -149,12 +149,12 @@ def test_a_thin_field_closes_cells_and_a_dense_one_keeps_them(device: str) -> No
     )
     field = HashGridField(config, device)
     batch = field.allocate(4096)
-    before = int(grid.bits.ne(0).sum())
+    before = int(grid.occupied.bits.ne(0).sum())
     assert before > 10
 
     for step in range(12):  # the fresh field's density is 16 a unit: an optical thickness of 0.2 a step
         grid.refresh(field, batch, step)
-    assert int(grid.bits.ne(0).sum()) == before
+    assert int(grid.occupied.bits.ne(0).sum()) == before
 
     # The same field with every feature zero has raw density 0; a first column of -20 makes it empty.
     field.load_state({**field.state(), "field.table": torch.ones_like(field.table.values)})
@@ -165,7 +165,7 @@ def test_a_thin_field_closes_cells_and_a_dense_one_keeps_them(device: str) -> No
     field.load_state({name: tensor.clone() for name, tensor in field.state().items()})
     for step in range(30):
         grid.refresh(field, batch, step)
-    assert not grid.bits.any()
+    assert not grid.occupied.bits.any()
 
 
 def test_state_round_trip_keeps_the_bits(device: str) -> None:
@@ -173,7 +173,9 @@ def test_state_round_trip_keeps_the_bits(device: str) -> None:
     for view in sphere_views(3, 32):
         _carve(grid, view)
     other.load({"occupancy.densities": grid.densities, "occupancy.flags": grid.flags})
-    assert torch.equal(grid.bits, other.bits) and torch.equal(grid.coarse_bits, other.coarse_bits)
+    assert torch.equal(grid.occupied.bits, other.occupied.bits) and torch.equal(
+        grid.occupied.coarse_bits, other.occupied.coarse_bits
+    )
     assert grid.candidate_count == other.candidate_count
     with pytest.raises(ValueError, match=r"occupancy\.flags"):
         other.load({"occupancy.densities": grid.densities})

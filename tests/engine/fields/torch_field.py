@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from engine.fields.base import COLOR_COLUMNS
 from engine.fields.hash_grid import HashGridConfig, HashGridField
 from engine.fields.mlp import COLOR_INPUTS, GEOMETRY_VALUES
+from taichi_kernels.bundles import COLOR_COLUMNS
 from taichi_kernels.hash_grid import FEATURES
 from taichi_kernels.twins.hash_grid import interpolate
 from taichi_kernels.twins.spherical_harmonics import evaluate_harmonics

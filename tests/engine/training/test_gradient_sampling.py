@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from engine.fields.base import ActiveSamples, FieldOutputs
 from engine.training.gradient_sampling import draw_gradients
+from taichi_kernels.bundles import ActiveSamples, FieldOutputs
 
 SAMPLES = 400
 

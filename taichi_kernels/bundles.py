@@ -1,0 +1,141 @@
+"""What travels together through kernels: rays, their samples, what a field says of these, and the occupied cells."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Self
+
+import torch
+
+# A coarse block of the occupancy is so many cells wide.
+COARSE_FACTOR = 4
+# Raw colours are padded to four columns, so that a sample's row is one aligned read.
+COLOR_COLUMNS = 4
+
+
+@dataclasses.dataclass(eq=False)
+class Rays:
+    """``origins`` [n, 3] and unit ``directions`` [n, 3] f32 in the unit cube; ``t_range`` [n, 2] f32, the distances
+    between which each is looked at (none if the first is not below the second)."""
+
+    origins: torch.Tensor
+    directions: torch.Tensor
+    t_range: torch.Tensor
+
+    @classmethod
+    def allocate(cls, count: int, device: str | torch.device) -> Self:
+        """Zeros for ``count`` rays."""
+        return cls(*(torch.zeros(count, columns, device=device) for columns in (3, 3, 2)))
+
+    def __len__(self) -> int:
+        return self.origins.shape[0]
+
+    def first(self, n: int) -> Rays:
+        """Views of the first ``n`` rays."""
+        return Rays(self.origins[:n], self.directions[:n], self.t_range[:n])
+
+
+@dataclasses.dataclass(eq=False)
+class Samples:
+    """Samples of rays, packed, a ray's one after the other: ``points`` [n, 3] f32 in the unit cube, ``distances`` [n]
+    f32 along their ray, ``sample_rays`` [n] int32, which ray that is."""
+
+    points: torch.Tensor
+    distances: torch.Tensor
+    sample_rays: torch.Tensor
+
+    @property
+    def capacity(self) -> int:
+        """How many there is room for."""
+        return self.points.shape[0]
+
+
+def allocate_samples(capacity: int, device: str | torch.device) -> Samples:
+    """Zeros for ``capacity`` samples."""
+    return Samples(
+        torch.zeros(capacity, 3, device=device),
+        torch.zeros(capacity, device=device),
+        torch.zeros(capacity, dtype=torch.int32, device=device),
+    )
+
+
+@dataclasses.dataclass(eq=False)
+class FieldOutputs:
+    """Raw densities and colours of samples (see taichi_kernels.activations), or the gradients of a loss in these.
+
+    They lie in rows as kernels want them, which must be contiguous: ``density_rows`` [n, any] (column 0 counts) and
+    ``color_rows`` [n, COLOR_COLUMNS] (three count; as a gradient the fourth is 0).
+    """
+
+    density_rows: torch.Tensor
+    color_rows: torch.Tensor
+
+    @classmethod
+    def allocate(cls, capacity: int, device: str | torch.device, dtype: torch.dtype) -> Self:
+        """Zeros for ``capacity`` samples."""
+        return cls(
+            torch.zeros(capacity, 1, device=device, dtype=dtype),
+            torch.zeros(capacity, COLOR_COLUMNS, device=device, dtype=dtype),
+        )
+
+    @property
+    def densities(self) -> torch.Tensor:
+        """[n], a view."""
+        return self.density_rows[:, 0]
+
+    @property
+    def colors(self) -> torch.Tensor:
+        """[n, 3], a view."""
+        return self.color_rows[:, :3]
+
+    def first(self, n: int) -> FieldOutputs:
+        """Views of the first ``n`` samples'."""
+        return FieldOutputs(self.density_rows[:n], self.color_rows[:n])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ActiveSamples:
+    """The samples of a batch that a backward pass goes through: the first ``count`` [1] int32 of ``rows`` int32."""
+
+    rows: torch.Tensor
+    count: torch.Tensor
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class OccupancyBits:
+    """Which cells may hold anything: ``cascades`` grids one after the other, the innermost first, of ``resolution``
+    cells a side, a multiple of 16.
+
+    ``bits`` [cascades * resolution^3 / 32] int32, a bit a cell; ``coarse_bits`` [cascades * coarse_resolution^3 / 32]
+    int32, a bit for each block of COARSE_FACTOR^3 cells.
+    """
+
+    bits: torch.Tensor
+    coarse_bits: torch.Tensor
+    resolution: int
+    cascades: int = 1
+
+    @classmethod
+    def allocate(cls, resolution: int, cascades: int, device: str | torch.device) -> Self:
+        """All empty."""
+        words = cascades * resolution**3 // 32
+        return cls(
+            torch.zeros(words, dtype=torch.int32, device=device),
+            torch.zeros(words // COARSE_FACTOR**3, dtype=torch.int32, device=device),
+            resolution,
+            cascades,
+        )
+
+    @property
+    def coarse_resolution(self) -> int:
+        """Blocks a side."""
+        return self.resolution // COARSE_FACTOR
+
+    @property
+    def nbytes(self) -> int:
+        """Of both."""
+        return self.bits.nbytes + self.coarse_bits.nbytes
+
+    def clone(self) -> OccupancyBits:
+        """A copy that stays as it is."""
+        return dataclasses.replace(self, bits=self.bits.clone(), coarse_bits=self.coarse_bits.clone())
