@@ -28,9 +28,10 @@ def read_run_info(folder: Path) -> dict[str, Any]:
     """What ``folder``'s run.json says. What it says of things that are not known here is left as it is. Raises
     RunError that names the field. A run of an older format is brought to the present one."""
     path = folder / RUN_FILE
-    info = _load(path)
-    if not isinstance(info, dict) or type(info.get("format")) is not int or info["format"] < 1:
+    loaded = _load(path)
+    if not isinstance(loaded, dict) or type(loaded.get("format")) is not int or loaded["format"] < 1:
         raise RunError(f"{path}: not a run of Hashlight")
+    info: dict[str, Any] = loaded
     if info["format"] > FORMAT:
         version = shorten(info.get("version"))
         raise RunError(f"{path}: written by a newer version ({version}); this is {engine.__version__}")

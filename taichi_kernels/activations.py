@@ -3,6 +3,8 @@ softplus(raw)^2 in scene-linear ones."""
 
 import taichi as ti
 
+from taichi_kernels.launch import func
+
 # Density of an untrained field, in units of one over the unit cube's side: thin enough to see through the cube's empty
 # parts, thick enough that surfaces form within a few hundred steps.
 DENSITY_SCALE = 16.0
@@ -13,13 +15,13 @@ MIN_RAW_LINEAR = -5.0
 MAX_RAW_SRGB = 8.0
 
 
-@ti.func
+@func
 def activate_density(raw: ti.f32) -> ti.f32:
     """Density per unit-cube length."""
     return DENSITY_SCALE * ti.exp(ti.min(raw, MAX_RAW))
 
 
-@ti.func
+@func
 def _limit_color(raw: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
     limited = raw
     if ti.static(linear):
@@ -29,7 +31,7 @@ def _limit_color(raw: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
     return limited
 
 
-@ti.func
+@func
 def activate_color(unlimited: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
     """Colour in the field's own colour space."""
     raw = _limit_color(unlimited, linear)
@@ -43,7 +45,7 @@ def activate_color(unlimited: ti.math.vec3, linear: ti.template()) -> ti.math.ve
     return color
 
 
-@ti.func
+@func
 def activation_slope(raw: ti.math.vec3, color: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
     """d color / d raw, where ``color`` is what ``raw`` activates to."""
     slope = color * (1.0 - color)
@@ -52,7 +54,7 @@ def activation_slope(raw: ti.math.vec3, color: ti.math.vec3, linear: ti.template
     return slope
 
 
-@ti.func
+@func
 def read_color(raw_colors: ti.template(), i: ti.i32) -> ti.math.vec3:
     """A sample's raw colour, whatever its dtype."""
     return ti.math.vec3(

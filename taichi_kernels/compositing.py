@@ -11,7 +11,7 @@ import torch
 
 from taichi_kernels.activations import activate_color, activate_density, activation_slope, read_color
 from taichi_kernels.bundles import ActiveSamples, FieldOutputs
-from taichi_kernels.launch import kernel
+from taichi_kernels.launch import func, kernel
 from taichi_kernels.random_numbers import RandomStream, uniform
 from taichi_kernels.stepping import StepRule, step_at, weighted_step_at
 
@@ -23,7 +23,7 @@ HUBER_DELTA = 0.1
 _SLOPE_AT_ONE = 1.055 / 2.4
 
 
-@ti.func
+@func
 def _display(x: ti.f32, linear: ti.template()):
     """The value the loss compares, and its slope: sRGB's curve for scene-linear light, going on as a logarithm above
     1 so that highlights keep teaching without outweighing the rest; the identity for values that are sRGB already."""

@@ -13,7 +13,7 @@ import taichi as ti
 import torch
 
 from taichi_kernels import triton_kernels
-from taichi_kernels.launch import CPU_BLOCK, kernel
+from taichi_kernels.launch import CPU_BLOCK, func, kernel
 
 FEATURES = 4
 # The large primes of the paper's spatial hash (equation 4); the first is 1 so that neighbours in x stay neighbours.
@@ -65,7 +65,7 @@ class GridLayout:
         return torch.tensor(rows, dtype=torch.int32, device=device)
 
 
-@ti.func
+@func
 def _read_level(layout: ti.template(), level: ti.i32):
     """A level's resolution and offset, and how corners become rows: strides of y and z, and a mask (0: dense)."""
     resolution, offset, size = layout[level, 0], layout[level, 1], layout[level, 2]
@@ -76,7 +76,7 @@ def _read_level(layout: ti.template(), level: ti.i32):
     return resolution, offset, stride_y, stride_z, mask
 
 
-@ti.func
+@func
 def _locate(points: ti.template(), i: ti.i32, resolution: ti.i32):
     """The cell a point of the unit cube lies in and where inside it, kept off the far border so that corners exist."""
     scaled = ti.math.clamp(ti.math.vec3(points[i, 0], points[i, 1], points[i, 2]), 0.0, 1.0) * resolution
@@ -84,7 +84,7 @@ def _locate(points: ti.template(), i: ti.i32, resolution: ti.i32):
     return ti.cast(cell, ti.u32), scaled - ti.cast(cell, ti.f32)
 
 
-@ti.func
+@func
 def _corner(
     corner: ti.template(), cell: ti.template(), f: ti.template(), stride_y: ti.u32, stride_z: ti.u32, mask: ti.u32
 ):

@@ -1,4 +1,4 @@
-"""Kernels that launch without Taichi's per-argument bookkeeping.
+"""Kernels that launch without Taichi's per-argument bookkeeping, and the functions that they call.
 
 A launch through ``ti.kernel`` spends some 30 microseconds a tensor in Python, looking up types that never change. Here
 the compiled kernel is looked up by its tensors' dtypes and its template values alone, and the launch context is filled
@@ -6,7 +6,7 @@ directly: a tenth of the time.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import taichi as ti
 from taichi.lang import impl
@@ -15,6 +15,9 @@ from taichi.types.ndarray_type import NdarrayType
 # Taichi gives a CPU thread at least so many iterations of a loop at a time, whatever its configuration says: a loop of
 # few but long iterations has to count this many for each of its own, or one thread runs them all.
 CPU_BLOCK = 512
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 class KernelLauncher:
@@ -73,3 +76,9 @@ class KernelLauncher:
 def kernel(function: Callable[..., None]) -> KernelLauncher:
     """Decorator: a Taichi kernel over torch tensors with a cheap launch."""
     return KernelLauncher(function)
+
+
+def func(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Decorator: a function that kernels call. It is ``ti.func``, which has no types, with the one that is kept."""
+    in_kernels: Callable[Parameters, Result] = ti.func(function)
+    return in_kernels

@@ -10,14 +10,14 @@ import taichi as ti
 import torch
 
 from taichi_kernels.bundles import OccupancyBits, Rays, Samples
-from taichi_kernels.launch import kernel
+from taichi_kernels.launch import func, kernel
 from taichi_kernels.stepping import MOST_STEPS, StepRule, step_at
 
 # The largest float32 below 1.
 _BELOW_ONE = 1.0 - 2.0**-24
 
 
-@ti.func
+@func
 def find_cascade(point: ti.math.vec3, step: ti.f32, resolution: ti.i32, cascades: ti.template()):  # noqa: ANN201
     """The cascade (0: the innermost) that a sample looks at, and its side in unit-cube lengths."""
     cascade, side = 0, ti.static(2.0 ** (1 - cascades))
@@ -29,7 +29,7 @@ def find_cascade(point: ti.math.vec3, step: ti.f32, resolution: ti.i32, cascades
     return cascade, side
 
 
-@ti.func
+@func
 def enter_cascade(point: ti.math.vec3, side: ti.f32, cascades: ti.template()) -> ti.math.vec3:
     """A point of the unit cube in the coordinates of a cascade that holds it: 0 to 1, the far border left out."""
     inside = point
@@ -38,7 +38,7 @@ def enter_cascade(point: ti.math.vec3, side: ti.f32, cascades: ti.template()) ->
     return inside
 
 
-@ti.func
+@func
 def is_occupied(bits: ti.template(), cascade: ti.i32, point: ti.math.vec3, resolution: ti.i32) -> ti.i32:
     """The occupancy bit of the cell that holds a point of a cascade (0 to 1); 0 outside it."""
     cell = ti.cast(ti.floor(point * resolution), ti.i32)
@@ -50,7 +50,7 @@ def is_occupied(bits: ti.template(), cascade: ti.i32, point: ti.math.vec3, resol
     return bit
 
 
-@ti.func
+@func
 def skip_cell(  # noqa: ANN201
     t: ti.f32, point: ti.math.vec3, inverse_d: ti.math.vec3, resolution: ti.i32, side: ti.f32,
     smallest_step: ti.f32, largest_step: ti.f32, cone_angle: ti.f32, grows: ti.template(),
@@ -76,7 +76,7 @@ def skip_cell(  # noqa: ANN201
     return result, count
 
 
-@ti.func
+@func
 def find_empty_cell(  # noqa: ANN201
     point: ti.math.vec3, step: ti.f32, bits: ti.template(), coarse_bits: ti.template(),
     resolution: ti.i32, coarse_resolution: ti.i32, cascades: ti.template(),
@@ -93,7 +93,7 @@ def find_empty_cell(  # noqa: ANN201
     return cells, inside, side
 
 
-@ti.func
+@func
 def invert_direction(d: ti.math.vec3) -> ti.math.vec3:
     """1 / d, finite along axes too."""
     inverse = ti.math.vec3(0.0)
@@ -102,7 +102,7 @@ def invert_direction(d: ti.math.vec3) -> ti.math.vec3:
     return inverse
 
 
-@ti.func
+@func
 def _find_sample(
     t: ti.f32, t_end: ti.f32, o: ti.math.vec3, d: ti.math.vec3, inverse_d: ti.math.vec3,
     bits: ti.template(), coarse_bits: ti.template(), resolution: ti.i32, coarse_resolution: ti.i32,

@@ -4,6 +4,8 @@ import enum
 
 import taichi as ti
 
+from taichi_kernels.launch import func
+
 
 @enum.unique
 class RandomStream(enum.IntEnum):
@@ -21,7 +23,7 @@ class RandomStream(enum.IntEnum):
     CELL_POINT = 17  # three
 
 
-@ti.func
+@func
 def hash_u32(x: ti.u32) -> ti.u32:
     """One round of the PCG output permutation (Jarzynski and Olano 2020, "Hash Functions for GPU Rendering")."""
     state = x * ti.u32(747796405) + ti.u32(2891336453)
@@ -29,7 +31,7 @@ def hash_u32(x: ti.u32) -> ti.u32:
     return (word >> ti.u32(22)) ^ word
 
 
-@ti.func
+@func
 def uniform_u32(seed: ti.i32, step: ti.i32, index: ti.i32, dimension: ti.i32) -> ti.u32:
     """32 random bits."""
     x = hash_u32(ti.cast(seed, ti.u32) + ti.u32(0x9E3779B9) * ti.cast(dimension, ti.u32))
@@ -37,7 +39,7 @@ def uniform_u32(seed: ti.i32, step: ti.i32, index: ti.i32, dimension: ti.i32) ->
     return hash_u32(x ^ ti.cast(index, ti.u32))
 
 
-@ti.func
+@func
 def uniform(seed: ti.i32, step: ti.i32, index: ti.i32, dimension: ti.i32) -> ti.f32:
     """Uniform in [0, 1)."""
     return ti.cast(uniform_u32(seed, step, index, dimension) >> ti.u32(8), ti.f32) * (1.0 / 16777216.0)

@@ -12,7 +12,7 @@ import taichi as ti
 import torch
 
 from taichi_kernels.bundles import Rays
-from taichi_kernels.launch import kernel
+from taichi_kernels.launch import func, kernel
 from taichi_kernels.random_numbers import RandomStream, uniform
 from taichi_kernels.stepping import StepRule, step_at
 
@@ -35,7 +35,7 @@ _WINDOW_PIXELS = 1 << 29
 _UNDISTORT_ITERATIONS = 20
 
 
-@ti.func
+@func
 def _undistort(x: ti.f32, y: ti.f32, k1: ti.f32, k2: ti.f32, p1: ti.f32, p2: ti.f32):
     """Invert OpenCV's radial-tangential model by fixed-point iteration on normalised image coordinates."""
     u, v = x, y
@@ -47,7 +47,7 @@ def _undistort(x: ti.f32, y: ti.f32, k1: ti.f32, k2: ti.f32, p1: ti.f32, p2: ti.
     return u, v
 
 
-@ti.func
+@func
 def _pixel_ray(cameras: ti.template(), view: ti.i32, px: ti.f32, py: ti.f32):
     """Origin, unit direction, and the cosine between direction and camera axis (planar z = distance * cosine)."""
     x = (px - cameras[view, 14]) / cameras[view, 12]
@@ -66,7 +66,7 @@ def _pixel_ray(cameras: ti.template(), view: ti.i32, px: ti.f32, py: ti.f32):
     return origin, direction, cosine
 
 
-@ti.func
+@func
 def _clip_to_box(origin: ti.math.vec3, direction: ti.math.vec3, box: ti.template()):
     """Distances at which a ray enters and leaves ``box`` [2, 3], in the unit cube; enter >= leave when it misses."""
     near, far = 0.0, 1e9
@@ -157,7 +157,7 @@ class PixelTiles:
     drawn: torch.Tensor
 
 
-@ti.func
+@func
 def _find_tile(cumulative: ti.template(), tiles: ti.i32, u: ti.f32) -> ti.i32:
     """The first tile whose running sum is above ``u`` times the whole."""
     wanted = u * cumulative[tiles - 1]
@@ -171,7 +171,7 @@ def _find_tile(cumulative: ti.template(), tiles: ti.i32, u: ti.f32) -> ti.i32:
     return low
 
 
-@ti.func
+@func
 def _captured_span(
     colors: ti.template(), depths: ti.template(), offset: ti.i32, width: ti.i32, height: ti.i32, px: ti.i32, py: ti.i32
 ):

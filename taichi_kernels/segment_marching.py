@@ -8,19 +8,19 @@ import taichi as ti
 import torch
 
 from taichi_kernels.bundles import OccupancyBits, Rays, Samples
-from taichi_kernels.launch import kernel
+from taichi_kernels.launch import func, kernel
 from taichi_kernels.marching import find_empty_cell, invert_direction, skip_cell
 from taichi_kernels.stepping import StepRule, lattice_distance, step_at
 
 SEGMENT_STEPS = 32
 
 
-@ti.func
+@func
 def _read_vector(vectors: ti.template(), row: ti.i32) -> ti.math.vec3:
     return ti.math.vec3(vectors[row, 0], vectors[row, 1], vectors[row, 2])
 
 
-@ti.func
+@func
 def _count_bits(bits: ti.i32) -> ti.i32:
     v = ti.cast(bits, ti.u32)
     v = v - ((v >> 1) & ti.u32(0x55555555))

@@ -10,6 +10,8 @@ from typing import Self
 
 import taichi as ti
 
+from taichi_kernels.launch import func
+
 # No ray looks at more lattice distances than this, whatever the numbers that it was made from: a kernel that doesn't
 # end can't be stopped.
 MOST_STEPS = 1 << 16
@@ -49,7 +51,7 @@ class StepRule:
         return count if self.grows else min(math.ceil((far - near) / self.smallest), MOST_STEPS + 1)
 
 
-@ti.func
+@func
 def lattice_distance(
     start: ti.f32, k: ti.i32, smallest: ti.f32, largest: ti.f32, cone_angle: ti.f32, grows: ti.template()
 ) -> ti.f32:
@@ -67,7 +69,7 @@ def lattice_distance(
     return t
 
 
-@ti.func
+@func
 def step_at(distance: ti.f32, smallest: ti.f32, largest: ti.f32, cone_angle: ti.f32, grows: ti.template()) -> ti.f32:
     """The step from ``distance`` to the next sample of a ray; see StepRule. So far away that float32 can't tell the two
     apart it is as much longer as it takes: a march that stands still would never end."""
@@ -77,7 +79,7 @@ def step_at(distance: ti.f32, smallest: ti.f32, largest: ti.f32, cone_angle: ti.
     return ti.max(step, distance * _LEAST_CHANGE)
 
 
-@ti.func
+@func
 def weighted_step_at(
     distance: ti.f32, smallest: ti.f32, largest: ti.f32, cone_angle: ti.f32, density: ti.f32, grows: ti.template()
 ) -> ti.f32:

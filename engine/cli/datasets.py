@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from engine.cli.output import loading_progress, warn
@@ -14,6 +15,7 @@ from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.images import resize_nearest
 from engine.data.views import MASKED_DEPTH, View
+from engine.link.arrays import Kind
 
 
 def load_with_progress(path: Path, holdout: int | None) -> Dataset:
@@ -57,5 +59,5 @@ def shrink_all(views: Sequence[View], size: tuple[int, int] | None) -> list[View
     ]
 
 
-def _resize(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _resize(plane: npt.NDArray[Kind], size: tuple[int, int]) -> npt.NDArray[Kind]:
     return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BOX))

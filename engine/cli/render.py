@@ -101,7 +101,8 @@ def _choose_display(name: str, color_space: ColorSpace) -> Display:
     """Raises ViewTransformError."""
     from engine.link.view_transform import load_view_transform
 
-    display: Display = name if name in ("standard", "raw") else load_view_transform(Path(name))  # type: ignore[assignment]
+    named: dict[str, Display] = {"standard": "standard", "raw": "raw"}
+    display = named[name] if name in named else load_view_transform(Path(name))
     if color_space == "srgb" and name != "standard":
         print(f"The run learnt 8-bit sRGB pictures, shown as they are: --view-transform {name} changes nothing")
     return display

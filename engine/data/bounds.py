@@ -7,10 +7,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.data.dataset import DatasetError
 from engine.data.json_object import JsonObject
 from engine.data.views import View
+from engine.link.arrays import Floats
 from engine.link.geometry import Bounds, Camera, GeometryError
 
 NERF_SYNTHETIC_HALF_SIZE = 1.5
@@ -112,7 +114,7 @@ def guess_photographed_extent(cameras: Sequence[Camera]) -> Extent:
     return Extent(Bounds(center - half, center + half), OUTWARD_CASCADES)
 
 
-def find_focus(cameras: Sequence[Camera]) -> np.ndarray:
+def find_focus(cameras: Sequence[Camera]) -> Floats:
     """The point [3] nearest to all optical axes; of several (parallel axes), the one nearest to the cameras' middle,
     wherever in the world that is."""
     middle = np.mean([camera.position for camera in cameras], axis=0)
@@ -123,7 +125,8 @@ def find_focus(cameras: Sequence[Camera]) -> np.ndarray:
         across = np.eye(3) - np.outer(axis, axis)  # projects onto the plane that the axis stands on
         normal += across
         right += across @ (camera.position - middle)
-    return middle + np.linalg.lstsq(normal, right, rcond=1e-6)[0]
+    focus: Floats = middle + np.linalg.lstsq(normal, right, rcond=1e-6)[0]
+    return focus
 
 
 def check_coverage(bounds: Bounds, views: Sequence[View]) -> list[str]:
@@ -179,14 +182,15 @@ def _missed_share(bounds: Bounds, view: View) -> float | None:
     return float(1.0 - hits.mean())
 
 
-def meets_box(bounds: Bounds, origin: np.ndarray, directions: np.ndarray) -> np.ndarray:
+def meets_box(bounds: Bounds, origin: Floats, directions: Floats) -> npt.NDArray[np.bool_]:
     """Whether each ray from ``origin`` [3] along ``directions`` [n, 3] meets the box ahead of it: [n] bool."""
     with np.errstate(divide="ignore", invalid="ignore"):
         first = (bounds.minimum - origin) / directions
         second = (bounds.maximum - origin) / directions
     near = np.nanmax(np.minimum(first, second), axis=1)
     far = np.nanmin(np.maximum(first, second), axis=1)
-    return far >= np.maximum(near, 0.0)
+    meets: npt.NDArray[np.bool_] = far >= np.maximum(near, 0.0)
+    return meets
 
 
 def _named_box(values: JsonObject) -> Bounds:
@@ -196,14 +200,14 @@ def _named_box(values: JsonObject) -> Bounds:
     return _box(box[0], box[1], values, "aabb")
 
 
-def _box(minimum: np.ndarray, maximum: np.ndarray, values: JsonObject, field: str) -> Bounds:
+def _box(minimum: Floats, maximum: Floats, values: JsonObject, field: str) -> Bounds:
     try:
         return Bounds(minimum, maximum)
     except GeometryError as error:
         raise DatasetError(f"{values.where}: {field}: {error}") from None
 
 
-def _offset(values: JsonObject) -> np.ndarray | None:
+def _offset(values: JsonObject) -> npt.NDArray[np.float64] | None:
     if not isinstance(values.get("offset"), list):
         single = values.number("offset")
         return None if single is None else np.full(3, single)

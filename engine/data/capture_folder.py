@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+
 from engine.data.dataset import Dataset, DatasetError
 from engine.data.exr import write_exr
 from engine.data.png import encode_png
@@ -67,9 +69,9 @@ def _write_views(folder: Path, views: list[View], progress: Progress | None) -> 
 def _write_pictures(folder: Path, view: View) -> None:
     path = folder / image_file(view.name, view.color_space)
     if view.color_space == "linear":
-        write_exr(path, {"RGBA": view.color})
+        write_exr(path, {"RGBA": np.asarray(view.color, np.float16)})
     else:
         with written_atomically(path) as temporary:
-            temporary.write_bytes(encode_png(view.color))
+            temporary.write_bytes(encode_png(np.asarray(view.color, np.uint8)))
     if view.depth is not None:
         write_exr(folder / depth_file(view.name), {"V": view.depth})

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePath
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.data.dataset import DatasetError
 from engine.data.depth_images import read_depth
@@ -20,6 +21,7 @@ from engine.data.picture_finder import IMAGE_SUFFIXES, fold, path_parts
 from engine.data.remarks import Remarks
 from engine.data.view_sources import FittedView
 from engine.data.views import MASKED_DEPTH, UNKNOWN_DEPTH, View, ViewError
+from engine.link.arrays import Kind, Pixels
 from engine.link.messages import ColorSpace
 
 DECODING_THREADS = 8
@@ -96,14 +98,14 @@ def _decode(fitted: FittedView, name: str) -> tuple[View, list[str]]:
         ) from None
 
 
-def _make_transparent(color: np.ndarray, color_space: ColorSpace, background: str) -> bool:
+def _make_transparent(color: Pixels, color_space: ColorSpace, background: str) -> bool:
     """Take what has exactly that colour for nothing; whether there is such a thing, or was left out before."""
     is_background = (color[..., :3] == (_FULL[color_space] if background == "white" else 0)).all(axis=2)
     color[is_background] = 0
     return bool((color[..., 3] == 0).any())
 
 
-def _read_depth(fitted: FittedView, color: np.ndarray) -> np.ndarray | None:
+def _read_depth(fitted: FittedView, color: Pixels) -> npt.NDArray[np.float32] | None:
     path, unit = fitted.source.depth, fitted.source.transforms.depth_unit
     if path is None:
         return None
@@ -111,12 +113,12 @@ def _read_depth(fitted: FittedView, color: np.ndarray) -> np.ndarray | None:
     return np.where(depth == UNKNOWN_DEPTH, _without_known_depth(color), depth)
 
 
-def _without_known_depth(color: np.ndarray) -> np.ndarray:
+def _without_known_depth(color: Pixels) -> npt.NDArray[np.float32]:
     """Depth [H, W] of a picture without any: where it shows nothing, nothing is there."""
     return np.where(color[..., 3] == 0, np.float32(np.inf), np.float32(UNKNOWN_DEPTH))
 
 
-def _mask_out(fitted: FittedView, depth: np.ndarray | None, color: np.ndarray) -> np.ndarray:
+def _mask_out(fitted: FittedView, depth: npt.NDArray[np.float32] | None, color: Pixels) -> npt.NDArray[np.float32]:
     source = fitted.source
     assert source.mask is not None
     mask = _to_size_of(fitted, read_mask(source.mask))
@@ -125,7 +127,7 @@ def _mask_out(fitted: FittedView, depth: np.ndarray | None, color: np.ndarray) -
     return np.where(mask != source.masks_out, depth, np.float32(MASKED_DEPTH))
 
 
-def _to_size_of(fitted: FittedView, pixels: np.ndarray) -> np.ndarray:
+def _to_size_of(fitted: FittedView, pixels: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
     """A depth or mask picture [h, w] in the size of the view's picture, and turned as that is."""
     if fitted.is_stored_shape((pixels.shape[1], pixels.shape[0])):
         pixels = turn(pixels, fitted.orientation)

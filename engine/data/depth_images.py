@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import UnidentifiedImageError
 
 from engine.data.dataset import DatasetError
@@ -16,7 +18,7 @@ from engine.data.views import MASKED_DEPTH, UNKNOWN_DEPTH
 FARTHEST_DEPTH = 1e9
 
 
-def read_depth(path: Path, unit_of_integers: float, unit_of_floats: float = 1.0) -> np.ndarray:
+def read_depth(path: Path, unit_of_integers: float, unit_of_floats: float = 1.0) -> npt.NDArray[np.float32]:
     """Read planar depth [H, W] float32 in metres, +inf where there is nothing, 0 where it isn't known, and -inf where a
     capture of our own has a masked pixel.
 
@@ -27,7 +29,7 @@ def read_depth(path: Path, unit_of_integers: float, unit_of_floats: float = 1.0)
     read_header(path)
     suffix = path.suffix.lower()
     if suffix == ".exr":
-        raw = _depth_channel(path)
+        raw: npt.NDArray[Any] = _depth_channel(path)
     elif suffix == ".npy":
         raw = np.array(map_array(path))
     else:
@@ -50,7 +52,7 @@ def read_depth(path: Path, unit_of_integers: float, unit_of_floats: float = 1.0)
         return np.where(depth >= FARTHEST_DEPTH, np.float32(np.inf), depth)
 
 
-def _depth_channel(path: Path) -> np.ndarray:
+def _depth_channel(path: Path) -> npt.NDArray[np.float32]:
     channels = exr_channels(path)
     if len(channels) == 1:
         pixels = next(iter(channels.values()))
@@ -62,7 +64,7 @@ def _depth_channel(path: Path) -> np.ndarray:
     return (pixels if pixels.ndim == 2 else pixels[..., 0]).astype(np.float32)
 
 
-def _largest_step(raw: np.ndarray) -> int:
+def _largest_step(raw: npt.NDArray[np.integer[Any]]) -> int:
     """The value that says "farther than can be told". Pillow makes 32-bit numbers of some 16-bit files."""
     largest = int(np.iinfo(raw.dtype).max)
     return 65535 if largest > 65535 and raw.size and int(raw.max()) == 65535 else largest

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.data.views import View
+from engine.link.arrays import Floats
 
 _PAIRS = 8
 _POINTS_PER_SIDE = 48
@@ -59,5 +61,6 @@ def _agreement(one: View, other: View, scale: float) -> float:
     return float(agree.sum()) / len(depth)
 
 
-def _is_known(depth: np.ndarray) -> np.ndarray:
-    return (depth > 0.0) & np.isfinite(depth)
+def _is_known(depth: Floats) -> npt.NDArray[np.bool_]:
+    is_known: npt.NDArray[np.bool_] = (depth > 0.0) & np.isfinite(depth)
+    return is_known

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import OpenEXR
 
+from engine.link.arrays import Floats, Numbers
 from engine.link.part_files import written_atomically
 
 
@@ -45,7 +46,7 @@ def _part_size(header: Mapping[str, Any]) -> tuple[int, int, int]:
     return right - left + 1, bottom - top + 1, len(header["channels"])
 
 
-def read_exr(path: Path) -> dict[str, np.ndarray]:
+def read_exr(path: Path) -> dict[str, Numbers]:
     """All channels of the first part: "RGBA" or "RGB" as [H, W, 4 or 3], any other channel under its name as [H, W]."""
     try:
         with OpenEXR.File(str(path)) as file:
@@ -54,7 +55,7 @@ def read_exr(path: Path) -> dict[str, np.ndarray]:
         raise ExrError(f"{path}: not a readable EXR file ({error})") from None
 
 
-def write_exr(path: Path, channels: Mapping[str, np.ndarray]) -> None:
+def write_exr(path: Path, channels: Mapping[str, Floats]) -> None:
     """Write ``channels`` ("RGBA" [H, W, 4] or single ones [H, W], float16 or float32), losslessly and atomically."""
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
     contiguous = {name: np.ascontiguousarray(pixels) for name, pixels in channels.items()}

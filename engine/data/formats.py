@@ -190,4 +190,4 @@ def _guess_extent(files: Mapping[Split | None, Transforms], train: Sequence[View
 
 def _has_frames(path: Path) -> bool:
     """A capture without held-out views still writes the test file, with no frames in it."""
-    return read_json_object(path).get("frames") != []
+    return bool(read_json_object(path).get("frames") != [])

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from engine.data.dataset import DatasetError, first_line
 from engine.data.exr import ExrError, read_exr, read_exr_size
 from engine.data.numpy_files import map_array
 from engine.data.radiance import HdrError, read_radiance_hdr, read_radiance_size
+from engine.link.arrays import Kind, Numbers, Pixels
 from engine.link.geometry import MAX_IMAGE_SIDE
 from engine.link.messages import ColorSpace
 
@@ -63,7 +65,7 @@ def read_header(path: Path) -> PictureHeader:
     return PictureHeader(width, height, orientation)
 
 
-def read_color(path: Path) -> tuple[np.ndarray, ColorSpace]:
+def read_color(path: Path) -> tuple[Pixels, ColorSpace]:
     """Read a picture: EXR or HDR as float16 scene-linear premultiplied, all else as uint8 sRGB straight; [H, W, 4].
 
     A picture without alpha is opaque. Raises DatasetError that names the file.
@@ -78,7 +80,7 @@ def read_color(path: Path) -> tuple[np.ndarray, ColorSpace]:
         return _read_deep_tiff(path), "srgb"
 
 
-def turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
+def turn(pixels: npt.NDArray[Kind], orientation: int) -> npt.NDArray[Kind]:
     """``pixels`` [H, W, ...] turned and mirrored as EXIF's ``orientation``, 1 to 8, says they are to be shown."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
@@ -89,7 +91,7 @@ def turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
-def resize_nearest(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+def resize_nearest(pixels: npt.NDArray[Kind], width: int, height: int) -> npt.NDArray[Kind]:
     """``pixels`` [H, W] at another size, each from where its middle was: nothing is mixed."""
     if pixels.shape[:2] == (height, width):
         return pixels
@@ -134,14 +136,14 @@ def _require_bounded(path: Path, width: int, height: int) -> None:
         )
 
 
-def _to_byte_rgba(image: Image.Image) -> np.ndarray:
+def _to_byte_rgba(image: Image.Image) -> npt.NDArray[np.uint8]:
     if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
         grey = np.clip(np.asarray(image).astype(np.float32) / 257.0 + 0.5, 0, 255).astype(np.uint8)
         return _add_alpha(np.repeat(grey[..., None], 3, axis=2), 255)
     return np.array(image.convert("RGBA"))
 
 
-def _add_alpha(color: np.ndarray, opaque: float) -> np.ndarray:
+def _add_alpha(color: npt.NDArray[Kind], opaque: float) -> npt.NDArray[Kind]:
     return np.concatenate([color, np.full_like(color[..., :1], opaque)], axis=2)
 
 
@@ -159,7 +161,7 @@ def _tiff_shape(path: Path) -> tuple[int, ...]:
     return shape
 
 
-def _read_deep_tiff(path: Path) -> np.ndarray:
+def _read_deep_tiff(path: Path) -> npt.NDArray[np.uint8]:
     import tifffile
 
     _tiff_shape(path)
@@ -177,7 +179,7 @@ def _read_deep_tiff(path: Path) -> np.ndarray:
     return pixels if pixels.shape[2] == 4 else _add_alpha(pixels, 255)
 
 
-def _read_linear(path: Path) -> np.ndarray:
+def _read_linear(path: Path) -> Numbers:
     if path.suffix.lower() != ".exr":
         try:
             return read_radiance_hdr(path)
@@ -193,14 +195,15 @@ def _read_linear(path: Path) -> np.ndarray:
     raise DatasetError(f"{path}: no RGB channels in it, only {', '.join(sorted(channels)) or 'none'}")
 
 
-def _to_half_rgba(pixels: np.ndarray, path: Path) -> np.ndarray:
+def _to_half_rgba(pixels: Numbers, path: Path) -> npt.NDArray[np.float16]:
     if not np.isfinite(pixels).all():
         raise DatasetError(f"{path}: the image contains NaN or infinity")
-    half = pixels if pixels.dtype == np.float16 else np.clip(pixels, -HALF_MAX, HALF_MAX).astype(np.float16)
+    clipped = pixels if pixels.dtype == np.float16 else np.clip(pixels, -HALF_MAX, HALF_MAX)
+    half = clipped.astype(np.float16, copy=False)
     return half if half.shape[2] == 4 else _add_alpha(half, 1.0)
 
 
-def exr_channels(path: Path) -> dict[str, np.ndarray]:
+def exr_channels(path: Path) -> dict[str, Numbers]:
     """``read_exr`` with DatasetError."""
     try:
         return read_exr(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.data.dataset import DatasetError
 from engine.link.json_files import JsonError, read_object
@@ -55,7 +56,7 @@ class JsonObject:
         values = self._list(name)
         return None if values is None else [self._finite(name, value, limits) for value in values]
 
-    def matrix(self, name: str) -> np.ndarray | None:
+    def matrix(self, name: str) -> npt.NDArray[np.float64] | None:
         """A list of lists of as many finite numbers each: float64 [rows, columns]."""
         rows = self._list(name)
         if rows is None:

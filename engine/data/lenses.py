@@ -13,12 +13,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from engine.data.dataset import DatasetError
 from engine.data.distortion import fold_radial_terms, is_followed, lost_share, read_distortion
 from engine.data.json_object import JsonObject, is_on
 from engine.data.remarks import Remarks
+from engine.link.arrays import Floats
 from engine.link.geometry import Camera, GeometryError
 from engine.link.values import Limits, shorten
 
@@ -93,7 +92,7 @@ class Lens:
         across, down = self._angle("x"), self._angle("y")
         return None if across is None or down is None else math.tan(across / 2) / math.tan(down / 2)
 
-    def camera(self, pose: np.ndarray, size: tuple[int, int], name: str, remarks: Remarks) -> Camera:
+    def camera(self, pose: Floats, size: tuple[int, int], name: str, remarks: Remarks) -> Camera:
         """The camera at ``pose`` [4, 4] of a picture of ``size``, (width, height), of the shape that the file says.
 
         What looks wrong with it is told in ``remarks`` of the picture called ``name``. Raises DatasetError.

@@ -7,6 +7,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import UnidentifiedImageError
 
 from engine.data.dataset import DatasetError
@@ -69,7 +70,7 @@ class MaskFolder:
         return self._beside[folder]
 
 
-def read_mask(path: Path) -> np.ndarray:
+def read_mask(path: Path) -> npt.NDArray[np.bool_]:
     """Which pixels are to be looked at: [H, W] bool. Those of value 0 aren't.
 
     Where the picture is packed at a loss, those below half of its range: 0 has not stayed 0. A picture that says
@@ -91,4 +92,5 @@ def read_mask(path: Path) -> np.ndarray:
                 grey = pixels if pixels.ndim == 2 else pixels.max(axis=2)
     except UnidentifiedImageError as error:
         raise DatasetError(f"{path}: the mask can't be read ({error})") from None
-    return grey > (127 if is_lossy else 0)
+    mask: npt.NDArray[np.bool_] = grey > (127 if is_lossy else 0)
+    return mask

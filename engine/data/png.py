@@ -6,13 +6,14 @@ import struct
 import zlib
 
 import numpy as np
+import numpy.typing as npt
 
 COMPRESSION = 3  # more costs more time than the rendering, and saves a few percent
 _COLOR_TYPES = {3: 2, 4: 6}  # by channels
 _UP = 2
 
 
-def encode_png(pixels: np.ndarray) -> bytes:
+def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
     """A PNG file of ``pixels`` [H, W, 3 or 4] uint8, sRGB with straight alpha.
 
     Every row is stored as its difference to the one above: half the time of trying which difference suits each row, for

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.link.geometry import MAX_IMAGE_SIDE
 
@@ -24,7 +25,7 @@ def read_radiance_size(path: Path) -> tuple[int, int]:
         raise HdrError(f"{path}: the image is missing") from None
 
 
-def read_radiance_hdr(path: Path) -> np.ndarray:
+def read_radiance_hdr(path: Path) -> npt.NDArray[np.float32]:
     """Read a picture, run-length coded or flat: [H, W, 3] float32 scene-linear. Raises HdrError."""
     data = path.read_bytes()
     width, height, begin = _read_header(path, data[:_MAX_HEADER])
@@ -51,7 +52,7 @@ def _read_header(path: Path, data: bytes) -> tuple[int, int, int]:
     return width, height, len(head) + len(separator) + len(size_line) + len(newline)
 
 
-def _decode_rgbe(data: np.ndarray, height: int, width: int) -> np.ndarray:
+def _decode_rgbe(data: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
     """RGBE bytes [H, W, 4]; raises IndexError or ValueError where ``data`` ends early or a run is too long."""
     if data[0] != 2 or data[1] != 2 or not 8 <= width < 32768:
         return data[: height * width * 4].reshape(height, width, 4)

@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.data.dataset import DatasetError
 from engine.data.json_object import JsonObject, read_json_object
@@ -37,7 +38,7 @@ class FrameRecord:
     file_path: str
     depth_path: str | None
     mask_path: str | None
-    pose: np.ndarray
+    pose: npt.NDArray[np.float64]
     lens: Lens
 
 
@@ -113,7 +114,7 @@ def _first_text(entry: JsonObject, names: tuple[str, ...]) -> str | None:
     return next((text for name in names if name in entry and (text := entry.text(name))), None)
 
 
-def _pose(entry: JsonObject, file_path: str, remarks: Remarks) -> np.ndarray:
+def _pose(entry: JsonObject, file_path: str, remarks: Remarks) -> npt.NDArray[np.float64]:
     field = "transform_matrix"
     if field not in entry and "transform_matrix_start" in entry:
         field = "transform_matrix_start"

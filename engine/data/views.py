@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import numpy.typing as npt
 
+from engine.link.arrays import Pixels
 from engine.link.geometry import Camera
 from engine.link.messages import ColorSpace, Split
 
@@ -29,9 +31,9 @@ class View:
 
     name: str
     camera: Camera
-    color: np.ndarray
+    color: Pixels
     color_space: ColorSpace
-    depth: np.ndarray | None = None
+    depth: npt.NDArray[np.float32] | None = None
     split: Split = "train"
 
     def __post_init__(self) -> None:
@@ -69,7 +71,7 @@ class View:
         return self.depth is not None and bool((self.depth == MASKED_DEPTH).all())
 
     @property
-    def valid(self) -> np.ndarray | None:
+    def valid(self) -> npt.NDArray[np.bool_] | None:
         """Which pixels count, [H, W] bool; None: all, also where all are masked."""
         if self.depth is None:
             return None

@@ -16,10 +16,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.data.color import BACKGROUNDS, Background, composite_for_display, premultiply, to_uint8
 from engine.data.views import View
 from engine.evaluation.metrics import flip, ssim
+from engine.link.arrays import Floats
 from engine.link.geometry import Bounds
 from engine.link.scoring import Subject, find_subject, psnr
 
@@ -39,8 +41,8 @@ class ViewScore:
     ssim: float
     subject_psnr: float | None
     subject_ssim: float | None
-    prediction: np.ndarray | None
-    truth: np.ndarray | None
+    prediction: npt.NDArray[np.uint8] | None
+    truth: npt.NDArray[np.uint8] | None
     subject_flip: float | None = None
     render_seconds: float = 0.0
 
@@ -114,7 +116,7 @@ def score_view(
 
 def score_picture(
     view: View,
-    field: np.ndarray,
+    field: npt.NDArray[np.float32],
     extent: Bounds,
     background: Background,
     keep_images: bool = True,
@@ -143,7 +145,7 @@ def score_picture(
 
 
 def _score_subject(
-    subject: Subject, view: View, truth: np.ndarray, background: Background, with_flip: bool
+    subject: Subject, view: View, truth: Floats, background: Background, with_flip: bool
 ) -> dict[str, float | None]:
     if not subject.mask.any():
         return {"subject_psnr": None, "subject_ssim": None}
@@ -155,7 +157,7 @@ def _score_subject(
     return figures | ({"subject_flip": flip(prediction, truth, subject.mask)} if with_flip else {})
 
 
-def truth_on(view: View, background: Background) -> np.ndarray:
+def truth_on(view: View, background: Background) -> Floats:
     """The view's own picture, display-referred: [H, W, 3] float32 in 0..1."""
     return composite_for_display(premultiply(view.color, view.color_space), view.color_space, background)
 

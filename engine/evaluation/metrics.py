@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
+from engine.link.arrays import Floats
 from engine.link.scoring import MAX_PSNR, psnr, require_same_size, subject_mask
 
 __all__ = ["MAX_PSNR", "MissingFlipError", "flip", "psnr", "ssim", "subject_mask"]
@@ -15,7 +17,7 @@ class MissingFlipError(ImportError):
     """FLIP was asked for, but its library isn't installed; the message says what to do."""
 
 
-def ssim(image: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
+def ssim(image: Floats, truth: Floats, mask: npt.NDArray[np.bool_] | None = None) -> float:
     """Structural similarity of two float images [H, W, 3] in 0..1; 1 where they are the same.
 
     Wang et al.'s settings: an 11-pixel Gaussian window of sigma 1.5, population covariance, data range 1, mean over
@@ -48,7 +50,7 @@ def ssim(image: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -
     return float(similarity[chosen].mean())
 
 
-def flip(image: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
+def flip(image: Floats, truth: Floats, mask: npt.NDArray[np.bool_]) -> float:
     """How different two sRGB images [H, W, 3] in 0..1 look to people who flip between them: the mean over ``mask``
     [H, W] bool, of a pixel at least, of LDR-FLIP, 0 (the same) to 1, at the 67 pixels per degree that it assumes by
     default (Andersson et al., "FLIP: A Difference Evaluator for Alternating Images", 2020).

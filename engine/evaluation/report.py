@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from engine.evaluation.curve import draw_curve
@@ -62,7 +63,7 @@ def write_report(
         temporary.write_text(page, encoding="utf-8")
 
 
-def error_picture(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def error_picture(prediction: npt.NDArray[np.uint8], truth: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Where two [H, W, 3] uint8 pictures differ: black (nowhere) over purple and orange to pale yellow; uint8."""
     difference = np.abs(prediction.astype(np.float64) - truth.astype(np.float64)).max(axis=2) / 255.0
     position = np.clip(difference / FULL_ERROR, 0.0, 1.0) * (len(_ERROR_COLORS) - 1)
@@ -127,7 +128,7 @@ def _describe_score(view: ViewScore) -> str:
     return f"{describe_psnr(view.subject_psnr, view.psnr)} · SSIM {view.subject_ssim:.4f} · {whole}"
 
 
-def _data_url(pixels: np.ndarray) -> str:
+def _data_url(pixels: npt.NDArray[np.uint8]) -> str:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "WEBP", quality=90, method=4)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

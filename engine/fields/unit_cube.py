@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from engine.link.geometry import Bounds, Camera
@@ -28,12 +29,13 @@ class UnitCube:
         """Unit-cube lengths per world length."""
         return 1.0 / (float(self.bounds.size.max()) * self.growth)
 
-    def box(self) -> np.ndarray:
+    def box(self) -> npt.NDArray[np.float32]:
         """What may hold anything: [2, 3] float32, minimum then maximum. The bounds, or with growth the whole cube."""
         if self.growth > 1:
             return np.array([[0.0] * 3, [1.0] * 3], np.float32)
         half = self.bounds.size * self.scale / 2
-        return np.stack([0.5 - half, 0.5 + half]).astype(np.float32)
+        box: npt.NDArray[np.float32] = np.stack([0.5 - half, 0.5 + half]).astype(np.float32)
+        return box
 
     def ray_limits(
         self, device: str | torch.device, near_distance: float = 0.0, depth_margin: float = 0.0
@@ -41,7 +43,7 @@ class UnitCube:
         """Of rays in this cube; ``near_distance`` and ``depth_margin`` in its lengths."""
         return RayLimits(torch.from_numpy(self.box()).to(device), self.scale, near_distance, depth_margin)
 
-    def to_cube(self, camera: Camera) -> np.ndarray:
+    def to_cube(self, camera: Camera) -> npt.NDArray[np.float64]:
         """Camera-to-cube pose [3, 4] float64 with unit axes (a scaled camera object is still a camera)."""
         pose = camera.camera_to_world[:3].copy()
         pose[:, :3] /= np.linalg.norm(pose[:, :3], axis=0)
@@ -58,7 +60,7 @@ class UnitCube:
         return _row(np.linalg.inv(pose)[:3], camera, device)
 
 
-def _row(matrix: np.ndarray, camera: Camera, device: str | torch.device) -> torch.Tensor:
+def _row(matrix: npt.NDArray[np.float64], camera: Camera, device: str | torch.device) -> torch.Tensor:
     intrinsics = [getattr(camera, name) for name in ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2")]
     row = np.concatenate([matrix.reshape(-1), intrinsics]).astype(np.float32)
     return torch.from_numpy(row[None]).to(device)

@@ -9,7 +9,9 @@ import itertools
 import math
 
 import numpy as np
+import numpy.typing as npt
 
+from engine.link.arrays import Floats
 from engine.link.framing import DEFAULT_MARGIN, fit_turntable
 from engine.link.geometry import MAX_IMAGE_SIDE, Bounds, Camera, GeometryError
 
@@ -34,7 +36,7 @@ def turntable(
     radius: float | None = None,
     lift: float = 0.0,
     margin: float = DEFAULT_MARGIN,
-    subject: np.ndarray | None = None,
+    subject: Floats | None = None,
 ) -> list[Camera]:
     """Cameras on a circle around ``bounds``, or the subject in them, all looking at one point.
 
@@ -104,7 +106,7 @@ def turntable(
     return cameras
 
 
-def orbit_pose(target: np.ndarray, radius: float, azimuth: float, elevation: float) -> np.ndarray:
+def orbit_pose(target: Floats, radius: float, azimuth: float, elevation: float) -> npt.NDArray[np.float64]:
     """``camera_to_world`` [4, 4] float64 of an upright camera that looks at ``target`` [3] from ``radius`` metres away.
 
     Written with angles rather than with an up vector, so that it holds straight above and below as well.

@@ -14,7 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from engine.link.arrays import Floats
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace, Split
 
@@ -73,7 +75,7 @@ def describe_manifest(
     bounds: Bounds,
     views: Iterable[ViewRecord],
     *,
-    subject: np.ndarray | None = None,
+    subject: Floats | None = None,
     objects: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """What the manifest says. ``settings``: all that decides how pictures look, or where they were imported from.
@@ -92,7 +94,7 @@ def describe_manifest(
     return manifest
 
 
-def subject_from_json(manifest: Mapping[str, Any]) -> np.ndarray | None:
+def subject_from_json(manifest: Mapping[str, Any]) -> npt.NDArray[np.float64] | None:
     """The points [n, 3] float64 that ``describe_manifest`` was given; None where a manifest has none that can be used,
     as those of earlier versions and of imported datasets."""
     try:

@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from engine.link.arrays import Numbers
 from engine.link.errors import FrameOutdated, LinkError
 from engine.link.fields import MAX_DEPTH, array_fields, read_dataclass, read_fields
 from engine.link.geometry import MAX_IMAGE_SIDE, Bounds, Camera
@@ -103,12 +104,12 @@ def encode_parts(message: Message, packing: Packing = "raw", ring: RingWriter | 
     return [_PREFIX.pack(len(header)) + header, *chunks]
 
 
-def _pack(array: np.ndarray, packing: Packing) -> tuple[str, Any]:
+def _pack(array: Numbers, packing: Packing) -> tuple[str, Any]:
     """How ``array`` travels, and its bytes: for a preview at a loss, where that is known how to do."""
     if packing == "preview" and array.dtype == np.float16:
-        return "picture", pack_color(array)
+        return "picture", pack_color(np.asarray(array, np.float16))
     if packing == "preview" and array.dtype == np.float32:
-        return "picture", pack_depth(array)
+        return "picture", pack_depth(np.asarray(array, np.float32))
     plain = array.reshape(-1).view(np.uint8).data
     return ("raw", plain) if packing == "raw" else ("zlib", zlib.compress(plain, _COMPRESSION_LEVEL))
 
@@ -131,7 +132,7 @@ def _make_header(message: Message) -> dict[str, Any]:
     return fields
 
 
-def _arrays_of(message: Message) -> dict[str, np.ndarray]:
+def _arrays_of(message: Message) -> dict[str, Numbers]:
     arrays = {}
     cls: Any = type(message)
     for name in array_fields(cls):
@@ -266,7 +267,7 @@ def _check_array(where: str, spec: ArraySpec, dtype: str, shape: tuple[int, ...]
         raise LinkError(f"{where}: {shape[1]}x{shape[0]} pixels are outside 1..{MAX_IMAGE_SIDE}")
 
 
-def _read_buffer(where: str, buffer: _Buffer, data: bytes, start: int, ring: RingReader | None) -> np.ndarray:
+def _read_buffer(where: str, buffer: _Buffer, data: bytes, start: int, ring: RingReader | None) -> Numbers:
     if buffer.packing == "zlib":
         unpacker = zlib.decompressobj()
         try:

@@ -9,8 +9,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-import numpy as np
-
+from engine.link.arrays import Numbers
 from engine.link.errors import LinkError
 from engine.link.geometry import Bounds, Camera, GeometryError
 from engine.link.message_types import ArraySpec, BytesSpec, Count, ImageSpec, TableSpec
@@ -48,7 +47,7 @@ def _readers(cls: Any) -> dict[str, Reader]:
     return {name: _make_reader(hint) for name, hint in _hints(cls).items() if name not in array_fields(cls)}
 
 
-def read_fields(cls: Any, values: Any, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def read_fields(cls: Any, values: Any, arrays: Mapping[str, Numbers]) -> dict[str, Any]:
     """Check and convert ``values`` (JSON) and join ``arrays`` to them: the arguments of ``cls``."""
     where, readers = cls.__name__, _readers(cls)
     if unknown := sorted(shorten(name) for name in values if name not in readers):

@@ -11,7 +11,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
+from engine.link.arrays import Floats, Numbers
 from engine.link.geometry import Camera
 
 DEFAULT_MARGIN = 0.05  # room around the subject, as a share of its size in the picture
@@ -28,12 +30,12 @@ _TURNS = 8  # of Newton's method
 _BLOCK = 1 << 19  # numbers that are worked on at once: numpy keeps Python's lock for a few milliseconds at most
 
 
-def filled_share(alpha: np.ndarray) -> float:
+def filled_share(alpha: Numbers) -> float:
     """How much of a picture what it shows fills: of ``covered_shares``, the larger one; 0 of an empty picture."""
     return max(covered_shares(alpha))
 
 
-def covered_shares(alpha: np.ndarray) -> tuple[float, float]:
+def covered_shares(alpha: Numbers) -> tuple[float, float]:
     """Which shares (0..1) of a picture's width and height the box around all covered pixels spans.
 
     ``alpha`` [H, W], any kind of number: a pixel is covered where it is above 0.
@@ -45,14 +47,14 @@ def covered_shares(alpha: np.ndarray) -> tuple[float, float]:
     return float(np.ptp(columns) + 1) / alpha.shape[1], float(np.ptp(rows) + 1) / alpha.shape[0]
 
 
-def pixels_spanned(cameras: Sequence[Camera], points: np.ndarray) -> float:
+def pixels_spanned(cameras: Sequence[Camera], points: Floats) -> float:
     """How many pixels a subject is wide or high, whichever is more, in the pictures of ``cameras``: the median. What
     lies outside a picture doesn't count. 0 without cameras."""
     spans = [_pixels_spanned(camera, points) for camera in cameras]
     return float(np.median(spans)) if spans else 0.0
 
 
-def _pixels_spanned(camera: Camera, points: np.ndarray) -> float:
+def _pixels_spanned(camera: Camera, points: Floats) -> float:
     local = (points - camera.position) @ camera.camera_to_world[:3, :3]
     before = local[local[:, 2] < 0.0]
     if len(before) == 0:
@@ -63,12 +65,12 @@ def _pixels_spanned(camera: Camera, points: np.ndarray) -> float:
 
 
 def frame_subject(
-    points: np.ndarray,
-    rotations: np.ndarray,
+    points: Floats,
+    rotations: Floats,
     slopes: tuple[float, float],
     margin: float = DEFAULT_MARGIN,
-    stretch: np.ndarray | None = None,
-) -> np.ndarray:
+    stretch: Floats | None = None,
+) -> Floats:
     """Where cameras stand [c, 3] that look as ``rotations`` [c, 3, 3] say (right, up and backward in their columns), so
     that each picture holds all of ``points`` [n, 3], in its middle, and as large as can be.
 
@@ -94,12 +96,15 @@ def frame_subject(
         _center(reach @ block, distances[index * _CAMERAS : (index + 1) * _CAMERAS])
         for index, block in enumerate(blocks)
     ]
-    return origin + np.einsum("cij,cj->ci", rotations, np.column_stack((np.concatenate(across), distances)))
+    positions: Floats = origin + np.einsum(
+        "cij,cj->ci", rotations, np.column_stack((np.concatenate(across), distances))
+    )
+    return positions
 
 
 def fit_turntable(
-    points: np.ndarray, levels: Sequence[np.ndarray], slopes: tuple[float, float], lift: float, margin: float
-) -> tuple[np.ndarray, float]:
+    points: Floats, levels: Sequence[Floats], slopes: tuple[float, float], lift: float, margin: float
+) -> tuple[Floats, float]:
     """The point that all cameras of a turntable look at [3], and how far from it they stand, so that all ``points``
     [n, 3] are in each picture and as large as can be. ``levels``: the rotations [f, 3, 3] of the cameras at one height.
 
@@ -133,11 +138,11 @@ def fit_turntable(
     return origin + np.array([0.0, 0.0, raised]), distance_at(raised)
 
 
-def _fit(local: np.ndarray, slopes: tuple[float, float]) -> np.ndarray:
+def _fit(local: Floats, slopes: tuple[float, float]) -> Floats:
     """From how far away at least [c] cameras have all points in their pictures, whose coordinates along each camera's
     axes are ``local`` [c, n, 3]."""
     towards = local[..., 2]
-    needed = towards.max(axis=1) + _CLEARANCE * np.linalg.norm(local, axis=2).max(axis=1)
+    needed: Floats = towards.max(axis=1) + _CLEARANCE * np.linalg.norm(local, axis=2).max(axis=1)
     for axis, slope in enumerate(slopes):
         # A point is in the picture if |x - camera x| <= slope * (camera z - z): one plane for each side.
         high = (slope * towards + local[..., axis]).max(axis=1)
@@ -146,7 +151,7 @@ def _fit(local: np.ndarray, slopes: tuple[float, float]) -> np.ndarray:
     return needed
 
 
-def _center(local: np.ndarray, distances: np.ndarray) -> np.ndarray:
+def _center(local: Floats, distances: Floats) -> Floats:
     """How far to the right and up cameras at ``distances`` [c] stand [c, 2], so that points whose coordinates along
     their axes are ``local`` [c, n, 3] come as close to the left side of the picture as to the right, and so on."""
     closeness = 1.0 / (distances[:, None] - local[..., 2])
@@ -161,7 +166,7 @@ def _center(local: np.ndarray, distances: np.ndarray) -> np.ndarray:
     return moved
 
 
-def _even_out(directions: np.ndarray, distances: np.ndarray) -> np.ndarray:
+def _even_out(directions: Floats, distances: Floats) -> Floats:
     """The smallest distances [c], none below ``distances``, that differ as little as SCALE_ANGLE says."""
     lengths = np.log(distances)
     evened = []
@@ -172,7 +177,7 @@ def _even_out(directions: np.ndarray, distances: np.ndarray) -> np.ndarray:
     return np.exp(np.maximum(np.concatenate(evened), lengths)) if evened else distances
 
 
-def extreme_points(points: np.ndarray, count: int = 1500) -> np.ndarray:
+def extreme_points(points: Floats, count: int = 1500) -> Floats:
     """Those of ``points`` [n, 3] that are the farthest in one of ``count`` directions, evenly spread: at most so many.
 
     What is left out reaches farther in a direction in between by 2 % of the subject's diameter at most, at a tip as
@@ -196,7 +201,7 @@ def extreme_points(points: np.ndarray, count: int = 1500) -> np.ndarray:
     return points[np.unique(found)]
 
 
-def _column_ends(points: np.ndarray) -> np.ndarray:
+def _column_ends(points: Floats) -> npt.NDArray[np.intp]:
     """Which of ``points`` [n, 3] are the highest or the lowest in one of the columns that they are cut into."""
     low, high = points.min(axis=0), points.max(axis=0)
     upright = int(np.argmin(high - low))  # along the shortest side there are few points above each other
@@ -222,14 +227,16 @@ def _column_ends(points: np.ndarray) -> np.ndarray:
             found = np.flatnonzero(last >= 0)
             better = found[is_better(heights[last[found]], values[found])]
             values[better], ends[better] = heights[last[better]], start + last[better]
-    return np.unique(np.concatenate((highest[np.isfinite(top)], lowest[np.isfinite(bottom)])))
+    kept: npt.NDArray[np.intp] = np.unique(np.concatenate((highest[np.isfinite(top)], lowest[np.isfinite(bottom)])))
+    return kept
 
 
 @functools.lru_cache(maxsize=4)
-def _spread_directions(count: int) -> np.ndarray:
+def _spread_directions(count: int) -> npt.NDArray[np.float32]:
     """The six directions along the axes and ``count`` - 6 spread evenly over the sphere, [count, 3] float32."""
     step = np.arange(count - 6)
     z = 1.0 - 2.0 * (step + 0.5) / (count - 6)
     across, azimuth = np.sqrt(1.0 - z * z), step * math.pi * (3.0 - math.sqrt(5.0))
     spread = np.stack((across * np.cos(azimuth), across * np.sin(azimuth), z), axis=1)
-    return np.concatenate((np.eye(3), -np.eye(3), spread)).astype(np.float32)
+    directions: npt.NDArray[np.float32] = np.concatenate((np.eye(3), -np.eye(3), spread)).astype(np.float32)
+    return directions

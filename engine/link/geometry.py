@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
+from engine.link.arrays import Floats
 from engine.link.values import Limits, ValueRefused, finite, shorten, whole
 
 MAX_IMAGE_SIDE = 16384
@@ -37,7 +39,7 @@ class Camera:
     coefficients, all zero for a Blender camera.
     """
 
-    camera_to_world: np.ndarray
+    camera_to_world: Floats
     width: int
     height: int
     fx: float
@@ -74,7 +76,7 @@ class Camera:
             raise GeometryError(f"{name}: {error}") from None
 
     @property
-    def position(self) -> np.ndarray:
+    def position(self) -> Floats:
         """Where the camera stands, world space, [3] float64."""
         return self.camera_to_world[:3, 3]
 
@@ -105,8 +107,8 @@ class Camera:
 class Bounds:
     """An axis-aligned box in world space that holds the subject: ``minimum``, ``maximum``, [3] float64 each, metres."""
 
-    minimum: np.ndarray
-    maximum: np.ndarray
+    minimum: Floats
+    maximum: Floats
 
     def __post_init__(self) -> None:
         for name in ("minimum", "maximum"):
@@ -123,17 +125,17 @@ class Bounds:
             )
 
     @property
-    def center(self) -> np.ndarray:
+    def center(self) -> Floats:
         """The middle of the box, [3] float64."""
         return (self.minimum + self.maximum) / 2
 
     @property
-    def size(self) -> np.ndarray:
+    def size(self) -> Floats:
         """Edge lengths, [3] float64."""
         return self.maximum - self.minimum
 
     @property
-    def corners(self) -> np.ndarray:
+    def corners(self) -> Floats:
         """The eight corners of the box, [8, 3] float64."""
         is_maximum = np.array([[corner >> axis & 1 for axis in range(3)] for corner in range(8)], dtype=bool)
         return np.where(is_maximum, self.maximum, self.minimum)
@@ -172,7 +174,7 @@ def pixels_across(camera: Camera, bounds: Bounds) -> float:
     return max(camera.fx, camera.fy) * float(bounds.size.max()) / distance
 
 
-def _read_array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _read_array(name: str, value: Any, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
     """``value`` as float64 of this shape, each number within +-MAX_COORDINATE. Raises GeometryError."""
     try:
         _check_numbers(value, len(shape))
@@ -194,7 +196,7 @@ def _read_array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     return array
 
 
-def _determinant(pose: np.ndarray) -> float:
+def _determinant(pose: npt.NDArray[np.float64]) -> float:
     """Of the rotation part. There may be 50,000 cameras in a message: numpy's takes several times as long."""
     (a, b, c, _), (d, e, f, _), (g, h, i, _), _ = pose.tolist()
     return float(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))
@@ -212,7 +214,10 @@ def _check_numbers(value: Any, dimensions: int) -> None:
         raise ValueRefused(f"expected numbers, got {shorten(value)}")
 
 
-def _from_mapping(cls: type[Any], values: Any, what: str) -> Any:
+Geometry = TypeVar("Geometry", Camera, Bounds)
+
+
+def _from_mapping(cls: type[Geometry], values: Any, what: str) -> Geometry:
     if not isinstance(values, Mapping):
         raise GeometryError(f"{what}: expected an object, got {type(values).__name__}")
     fields = dataclasses.fields(cls)

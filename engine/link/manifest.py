@@ -6,8 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from engine.link.arrays import Floats
 from engine.link.capture_format import FORMAT, ViewRecord, subject_from_json
 from engine.link.errors import LinkError
 from engine.link.fields import read_dataclass
@@ -36,7 +35,7 @@ class Manifest:
     settings: dict[str, str | int | float | bool]
     bounds: Bounds
     views: list[ViewRecord]
-    subject: np.ndarray | None
+    subject: Floats | None
     objects: tuple[str, ...] | None
 
 

@@ -10,7 +10,9 @@ import dataclasses
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 
+from engine.link.arrays import Pixels
 from engine.link.geometry import Camera
 from engine.link.values import Limits
 from engine.link.view_transform import MAX_SIZE
@@ -24,8 +26,8 @@ class ImageSpec:
     channels: int = 0
 
 
-ColorImage = Annotated[np.ndarray, ImageSpec(("float16", "uint8"), channels=4)]
-DepthImage = Annotated[np.ndarray, ImageSpec(("float32",))]
+ColorImage = Annotated[Pixels, ImageSpec(("float16", "uint8"), channels=4)]
+DepthImage = Annotated[npt.NDArray[np.float32], ImageSpec(("float32",))]
 
 MAX_CHUNK_BYTES = 1 << 20
 MAX_CAMERAS = 50_000  # of a bake
@@ -38,7 +40,7 @@ class BytesSpec:
     most: int
 
 
-FileBytes = Annotated[np.ndarray, BytesSpec(MAX_CHUNK_BYTES)]
+FileBytes = Annotated[npt.NDArray[np.uint8], BytesSpec(MAX_CHUNK_BYTES)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +50,7 @@ class TableSpec:
     most: int
 
 
-ColorTable = Annotated[np.ndarray, TableSpec(MAX_SIZE)]
+ColorTable = Annotated[npt.NDArray[np.float32], TableSpec(MAX_SIZE)]
 
 ArraySpec = ImageSpec | BytesSpec | TableSpec
 

@@ -14,6 +14,9 @@ import zlib
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
+
+from engine.link.arrays import Floats, Kind
 
 _CURVE = 32.0  # v = ln(1 + 32 x): about as steep as sRGB at black and at white
 _STEP = 0.03  # of the lowest frequencies, in v; 0.009 is one of 8-bit sRGB's 255 levels
@@ -33,10 +36,10 @@ class PictureError(ValueError):
     """Bytes that are no packed picture of the promised size."""
 
 
-def pack_color(color: np.ndarray) -> bytes:
+def pack_color(color: npt.NDArray[np.float16]) -> bytes:
     """``color`` [H, W, 4] float16, premultiplied, as bytes for ``unpack_color``."""
-    mask, tiles = _cut_into_tiles(np.ascontiguousarray(color).view(np.uint64)[..., 0])  # a pixel is four halves
-    tiles = tiles.view(np.uint16).reshape(-1, _TILE, _TILE, 4)
+    mask, in_words = _cut_into_tiles(np.ascontiguousarray(color).view(np.uint64)[..., 0])  # a pixel is four halves
+    tiles = in_words.view(np.uint16).reshape(-1, _TILE, _TILE, 4)
     count = len(tiles)
     quantised = np.empty((6 * count, 64), np.int16)
     alpha = np.empty(tiles.shape[:3], np.uint8)
@@ -56,7 +59,7 @@ def pack_color(color: np.ndarray) -> bytes:
     return _COLOR_HEADER.pack(count, frequencies) + _zip(parts)
 
 
-def unpack_color(data: bytes | memoryview, height: int, width: int) -> np.ndarray:
+def unpack_color(data: bytes | memoryview, height: int, width: int) -> npt.NDArray[np.float16]:
     """The picture [H, W, 4] float16 that ``pack_color`` made ``data`` of, about. Raises PictureError."""
     try:
         count, frequencies = _COLOR_HEADER.unpack_from(data)
@@ -69,7 +72,7 @@ def unpack_color(data: bytes | memoryview, height: int, width: int) -> np.ndarra
     sizes = [-(-rows * columns // 8), values, values, count * _TILE * _TILE]
     bits, low, high, alpha = _split(_unzip(memoryview(data)[_COLOR_HEADER.size :], sum(sizes)), sizes)
     mask = _read_mask(bits, rows, columns, count)
-    quantised = _unfold(low.astype(np.uint16) | (high.astype(np.uint16) << 8)).reshape(frequencies, 6 * count)
+    quantised = _unfold(low, high).reshape(frequencies, 6 * count)
     alpha = np.cumsum(alpha, dtype=np.uint8).reshape(count, _TILE, _TILE)
     tiles = np.empty((count, _TILE, _TILE, 4), np.float16)
     for start in range(0, count, _CHUNK):
@@ -81,7 +84,7 @@ def unpack_color(data: bytes | memoryview, height: int, width: int) -> np.ndarra
     return np.ascontiguousarray(pixels[:height, :width])
 
 
-def pack_depth(depth: np.ndarray) -> bytes:
+def pack_depth(depth: npt.NDArray[np.float32]) -> bytes:
     """``depth`` [H, W] float32, positive, +inf where there is nothing, as bytes for ``unpack_depth``."""
     inverse = np.divide(1.0, depth, out=np.zeros(depth.shape, np.float32), where=depth > 0)
     mask, tiles = _cut_into_tiles(inverse)
@@ -103,7 +106,7 @@ def pack_depth(depth: np.ndarray) -> bytes:
     return _DEPTH_HEADER.pack(first, step, len(tiles)) + _zip(parts)
 
 
-def unpack_depth(data: bytes | memoryview, height: int, width: int) -> np.ndarray:
+def unpack_depth(data: bytes | memoryview, height: int, width: int) -> npt.NDArray[np.float32]:
     """The depth [H, W] float32 that ``pack_depth`` made ``data`` of, about. Raises PictureError."""
     try:
         first, step, count = _DEPTH_HEADER.unpack_from(data)
@@ -114,7 +117,7 @@ def unpack_depth(data: bytes | memoryview, height: int, width: int) -> np.ndarra
         raise PictureError("depths out of range")
     sizes = [-(-rows * columns // 8), count * _TILE * _TILE, count * _TILE * _TILE]
     bits, low, high = _split(_unzip(memoryview(data)[_DEPTH_HEADER.size :], sum(sizes)), sizes)
-    rest = _unfold(low.astype(np.uint16) | (high.astype(np.uint16) << 8)).view(np.uint16).reshape(-1, _TILE, _TILE)
+    rest = _unfold(low, high).view(np.uint16).reshape(-1, _TILE, _TILE)
     levels = np.cumsum(np.cumsum(rest, axis=2, dtype=np.uint16), axis=1, dtype=np.uint16)
     inverse = (np.arange(65536, dtype=np.float64) - 1.0) * step + first
     inverse[0] = 0.0
@@ -132,31 +135,33 @@ _BYTES_AS_HALVES = (np.arange(256) / 255.0).astype(np.float16)
 
 
 @functools.cache
-def _to_curve() -> np.ndarray:
+def _to_curve() -> npt.NDArray[np.float32]:
     """For the bits of every half float, its place on the curve: [65536] float32; what is negative or no number is 0."""
     values = np.arange(65536, dtype=np.uint16).view(np.float16).astype(np.float32)
     values = np.clip(np.nan_to_num(values, nan=0.0, posinf=65504.0, neginf=0.0), 0.0, None)
-    return np.log1p(_CURVE * values).astype(np.float32)
+    curve: npt.NDArray[np.float32] = np.log1p(_CURVE * values).astype(np.float32)
+    return curve
 
 
 @functools.cache
-def _to_byte() -> np.ndarray:
+def _to_byte() -> npt.NDArray[np.uint8]:
     """For the bits of every half float, 0..1 as 0..255: [65536] uint8; what is not quite empty does not become so."""
     values = np.nan_to_num(np.arange(65536, dtype=np.uint16).view(np.float16).astype(np.float32))
-    levels = np.rint(np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8)
+    levels: npt.NDArray[np.uint8] = np.rint(np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8)
     levels[(levels == 0) & (values > 0)] = 1
     return levels
 
 
 @functools.cache
-def _from_curve() -> np.ndarray:
+def _from_curve() -> npt.NDArray[np.float16]:
     """The half float at each of 65536 places on the curve, ``_TABLE_SCALE`` to one unit of it."""
     values = np.expm1(np.arange(65536) / float(_TABLE_SCALE)) / _CURVE
-    return np.minimum(values, 65504.0).astype(np.float16)
+    halves: npt.NDArray[np.float16] = np.minimum(values, 65504.0).astype(np.float16)
+    return halves
 
 
 @functools.cache
-def _matrices() -> tuple[np.ndarray, np.ndarray]:
+def _matrices() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """The quantising transform of a block's 64 values, low frequencies first, and its inverse: [64, 64] float32."""
     at = np.arange(_BLOCK)
     cosine = np.sqrt(2.0 / _BLOCK) * np.cos(np.pi * (2 * at[None] + 1) * at[:, None] / (2 * _BLOCK))
@@ -173,7 +178,7 @@ def _matrices() -> tuple[np.ndarray, np.ndarray]:
 # --- tiles ------------------------------------------------------------------------------------------------------------
 
 
-def _transform(tiles: np.ndarray) -> np.ndarray:
+def _transform(tiles: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
     """The quantised coefficients [6 n, 64] of ``tiles`` [n, 16, 16, 4], the bits of halves: four blocks of luma a tile,
     then one of each chroma."""
     count = len(tiles)
@@ -189,7 +194,7 @@ def _transform(tiles: np.ndarray) -> np.ndarray:
     return np.rint(coefficients, out=coefficients)
 
 
-def _restore(coefficients: np.ndarray, alpha: np.ndarray, tiles: np.ndarray) -> None:
+def _restore(coefficients: npt.NDArray[np.int16], alpha: npt.NDArray[np.uint8], tiles: npt.NDArray[np.float16]) -> None:
     """Fill ``tiles`` [n, 16, 16, 4] float16 from coefficients [frequencies, 6 n] and alpha [n, 16, 16] uint8."""
     count, frequencies = len(tiles), len(coefficients)
     blocks = _multiply(coefficients.T.astype(np.float32, order="C"), _matrices()[1][:frequencies])
@@ -207,7 +212,7 @@ def _restore(coefficients: np.ndarray, alpha: np.ndarray, tiles: np.ndarray) -> 
     tiles.view(np.uint64)[..., 0][alpha == 0] = 0
 
 
-def _cut_into_tiles(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _cut_into_tiles(pixels: npt.NDArray[Kind]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[Kind]]:
     """Which tiles of ``pixels`` [H, W] hold something but zeros, [rows, columns] bool, and those, [n, 16, 16]."""
     height, width = pixels.shape
     whole = height // _TILE * _TILE if width % _TILE == 0 else 0  # only what is not in whole tiles has to be padded
@@ -221,7 +226,7 @@ def _cut_into_tiles(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(masks), np.concatenate(tiles)
 
 
-def _read_mask(bits: np.ndarray, rows: int, columns: int, count: int) -> np.ndarray:
+def _read_mask(bits: npt.NDArray[np.uint8], rows: int, columns: int, count: int) -> npt.NDArray[np.bool_]:
     """Which tiles are there, [rows, columns] bool. Raises PictureError unless ``count`` are."""
     mask = np.unpackbits(bits, count=rows * columns).astype(bool).reshape(rows, columns)
     if mask.sum() != count:
@@ -229,7 +234,7 @@ def _read_mask(bits: np.ndarray, rows: int, columns: int, count: int) -> np.ndar
     return mask
 
 
-def _multiply(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def _multiply(rows: npt.NDArray[np.float32], matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """``rows @ matrix``, in products so small that BLAS keeps to this thread: its others would only be in the way."""
     whole = len(rows) // 64 * 64
     result = np.empty((len(rows), matrix.shape[1]), np.float32)
@@ -239,25 +244,28 @@ def _multiply(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return result
 
 
-def _halve(tiles: np.ndarray) -> np.ndarray:
+def _halve(tiles: Floats) -> Floats:
     """Means of 2x2 pixels: [n, 16, 16] to [n, 8, 8]."""
     rows = tiles[:, 0::2] + tiles[:, 1::2]
-    return (rows[:, :, 0::2] + rows[:, :, 1::2]) * np.float32(0.25)
+    means: Floats = (rows[:, :, 0::2] + rows[:, :, 1::2]) * np.float32(0.25)
+    return means
 
 
-def _double(tiles: np.ndarray) -> np.ndarray:
+def _double(tiles: Floats) -> Floats:
     return np.repeat(np.repeat(tiles, 2, axis=1), 2, axis=2)
 
 
 # --- bytes ------------------------------------------------------------------------------------------------------------
 
 
-def _fold(values: np.ndarray) -> np.ndarray:
+def _fold(values: npt.NDArray[np.int16]) -> npt.NDArray[np.uint16]:
     """int16 as uint16 in which small values of either sign are small."""
     return ((values << 1) ^ (values >> 15)).view(np.uint16)
 
 
-def _unfold(values: np.ndarray) -> np.ndarray:
+def _unfold(low: npt.NDArray[np.uint8], high: npt.NDArray[np.uint8]) -> npt.NDArray[np.int16]:
+    """What ``_fold`` was given, from the bytes of what it made."""
+    values = low.astype(np.uint16) | (high.astype(np.uint16) << 8)
     return ((values >> 1) ^ (np.uint16(0) - (values & np.uint16(1)))).view(np.int16)
 
 
@@ -267,7 +275,7 @@ def _zip(parts: Sequence[bytes]) -> bytes:
     return b"".join([*(packer.compress(part) for part in parts), packer.flush()])
 
 
-def _unzip(data: memoryview, size: int) -> np.ndarray:
+def _unzip(data: memoryview, size: int) -> npt.NDArray[np.uint8]:
     """``size`` bytes, neither fewer nor more. Raises PictureError."""
     unpacker = zlib.decompressobj()
     try:
@@ -279,5 +287,5 @@ def _unzip(data: memoryview, size: int) -> np.ndarray:
     return np.frombuffer(content, np.uint8)
 
 
-def _split(content: np.ndarray, sizes: list[int]) -> list[np.ndarray]:
+def _split(content: npt.NDArray[np.uint8], sizes: list[int]) -> list[npt.NDArray[np.uint8]]:
     return np.split(content, np.cumsum(sizes[:-1]))

@@ -21,6 +21,7 @@ from typing import IO
 
 import numpy as np
 
+from engine.link.arrays import Numbers
 from engine.link.temporary_folder import TemporaryFolder
 
 RING_PREFIX = "hashlight-ring-"
@@ -66,13 +67,13 @@ class RingWriter:
         self._file: IO[bytes] | None = None
         self._map: mmap.mmap | None = None
 
-    def write(self, arrays: Sequence[np.ndarray]) -> list[RingPlace]:
+    def write(self, arrays: Sequence[Numbers]) -> list[RingPlace]:
         """Copy ``arrays`` into the next slot and say where each lies. Raises RingError when there is no room, or when
         the ring is closed."""
         with self._lock:
             return self._write(arrays)
 
-    def _write(self, arrays: Sequence[np.ndarray]) -> list[RingPlace]:
+    def _write(self, arrays: Sequence[Numbers]) -> list[RingPlace]:
         sizes = [array.nbytes for array in arrays]
         needed = _SLOT_HEADER_BYTES + sum(_align(size) for size in sizes)
         if needed > MAX_SLOT_BYTES:
@@ -141,7 +142,7 @@ class RingReader:
         self._name = ""
         self._map: mmap.mmap | None = None
 
-    def read(self, place: RingPlace, out: np.ndarray) -> None:
+    def read(self, place: RingPlace, out: Numbers) -> None:
         """Fill ``out`` (contiguous, ``place.size`` bytes) from the ring. Raises TornRead when the slot has been used
         again, RingError when the place doesn't exist."""
         mapped = self._open(place.file)

@@ -11,7 +11,9 @@ import dataclasses
 import math
 
 import numpy as np
+import numpy.typing as npt
 
+from engine.link.arrays import Floats
 from engine.link.geometry import Bounds, Camera
 
 MAX_PSNR = 100.0  # dB; errors below 1e-5 are float32's own, and a mean over views stays finite
@@ -28,13 +30,11 @@ class Subject:
     """What of a view is scored: ``mask`` [H, W] bool, and ``field`` [H, W, 4] float32 premultiplied, what the field
     makes of the view, over the captured picture where that shows what lies outside the bounds."""
 
-    mask: np.ndarray
-    field: np.ndarray
+    mask: npt.NDArray[np.bool_]
+    field: npt.NDArray[np.float32]
 
 
-def find_subject(
-    camera: Camera, bounds: Bounds, truth: np.ndarray, depth: np.ndarray | None, field: np.ndarray
-) -> Subject:
+def find_subject(camera: Camera, bounds: Bounds, truth: Floats, depth: Floats | None, field: Floats) -> Subject:
     """What of a view shows the subject.
 
     A field can't know what lies outside its bounds. Where the captured depth shows such a surface, it depends: one in
@@ -67,7 +67,7 @@ def find_subject(
     return Subject(mask, field)
 
 
-def subject_mask(truth_alpha: np.ndarray, field_alpha: np.ndarray) -> np.ndarray:
+def subject_mask(truth_alpha: Floats, field_alpha: Floats) -> npt.NDArray[np.bool_]:
     """Where a view shows the subject: [H, W] bool, of two [H, W] alphas in 0..1.
 
     That is where the captured picture covers anything, or the field covers more than ``FIELD_COVERS``, and the eight
@@ -75,10 +75,11 @@ def subject_mask(truth_alpha: np.ndarray, field_alpha: np.ndarray) -> np.ndarray
     """
     covered = np.pad((truth_alpha > 0.0) | (field_alpha > FIELD_COVERS), 1)
     rows = covered[:-2] | covered[1:-1] | covered[2:]
-    return rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
+    mask: npt.NDArray[np.bool_] = rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
+    return mask
 
 
-def depths_in_bounds(camera: Camera, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
+def depths_in_bounds(camera: Camera, bounds: Bounds) -> tuple[Floats, Floats]:
     """Planar z [H, W] float64 at which each pixel's ray enters and leaves ``bounds``, grown by ``BOUNDS_SLACK``.
 
     0 at the entrance where the camera stands inside. A ray that misses the box has 0 and 0: all it shows lies beyond.
@@ -96,7 +97,7 @@ def depths_in_bounds(camera: Camera, bounds: Bounds) -> tuple[np.ndarray, np.nda
     return np.where(misses, 0.0, near), np.where(misses, 0.0, far)
 
 
-def psnr(image: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
+def psnr(image: Floats, truth: Floats, mask: npt.NDArray[np.bool_] | None = None) -> float:
     """Peak signal-to-noise ratio in dB of two float images [H, W, 3] in 0..1, over ``mask`` [H, W] bool alone if there
     is one, of a pixel at least; at most ``MAX_PSNR``, also where they are the same. Raises ValueError for two sizes."""
     require_same_size(image, truth)
@@ -105,7 +106,7 @@ def psnr(image: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -
     return -10.0 * math.log10(max(error, 10.0 ** (-MAX_PSNR / 10.0)))
 
 
-def require_same_size(image: np.ndarray, truth: np.ndarray) -> None:
+def require_same_size(image: Floats, truth: Floats) -> None:
     """Raise ValueError unless both are [H, W, 3], of one size."""
     if image.shape != truth.shape or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(

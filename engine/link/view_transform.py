@@ -13,7 +13,9 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
+from engine.link.arrays import Numbers
 from engine.link.part_files import written_atomically
 
 SIZE = 56  # colours along each axis of a table that is made here
@@ -41,7 +43,7 @@ class ViewTransform:
     displayed as.
     """
 
-    table: np.ndarray
+    table: npt.NDArray[np.float32]
     exposure: float = 1.0
     exponent: float = 1.0
 
@@ -59,13 +61,13 @@ class ViewTransform:
                 raise ViewTransformError(f"{name} {value} is not above 0")
 
 
-def lattice(size: int = SIZE) -> np.ndarray:
+def lattice(size: int = SIZE) -> npt.NDArray[np.float32]:
     """The scene-linear values [size] float32 along each axis of a table: ``i`` stands at
     ``TOE * ((BRIGHTEST / TOE + 1) ** (i / (size - 1)) - 1)``."""
     return (TOE * ((BRIGHTEST / TOE + 1.0) ** np.linspace(0.0, 1.0, size) - 1.0)).astype(np.float32)
 
 
-def lattice_colors(size: int = SIZE) -> np.ndarray:
+def lattice_colors(size: int = SIZE) -> npt.NDArray[np.float32]:
     """All colours of a table's lattice, [size, size, size, 3] float32, indexed as tables are."""
     colors = np.empty((size, size, size, 3), np.float32)
     colors[..., 2], colors[..., 1], colors[..., 0] = np.meshgrid(*[lattice(size)] * 3, indexing="ij")
@@ -98,7 +100,7 @@ def load_view_transform(path: Path) -> ViewTransform:
         raise ViewTransformError(f"{path}: can't be read as a view transform ({error})") from None
 
 
-def _read_member(file: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
+def _read_member(file: np.lib.npyio.NpzFile, name: str) -> Numbers:
     """An array of the file, whose size is looked at before it is unpacked."""
     if file.zip.getinfo(f"{name}.npy").file_size > 2 * 3 * MAX_SIZE**3 + 1024:  # 16 bits each, and a header
         raise ViewTransformError("too large for one")

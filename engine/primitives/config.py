@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -150,7 +151,7 @@ class TrainConfig:
         return self.depth_weight * self._trust_depth(step)
 
     def _trust_depth(self, step: int) -> float:
-        return max(0.5 ** (step / self.depth_half_life), _LASTING_TRUST)
+        return max(math.pow(0.5, step / self.depth_half_life), _LASTING_TRUST)
 
     @property
     def steps(self) -> StepRule:

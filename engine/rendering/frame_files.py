@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 
 from engine.data.color import composite_for_display, decode_srgb, encode_srgb, to_uint8
 from engine.data.exr import read_exr, write_exr
 from engine.data.png import encode_png
+from engine.link.arrays import Floats, Numbers
 from engine.link.bake_files import depth_name, frame_name
 from engine.link.geometry import Camera
 from engine.link.messages import ImageFormat
@@ -76,13 +78,13 @@ class FrameWriter:
         except (OSError, SyntaxError, KeyError, ValueError):
             return False
 
-    def read_for_display(self, index: int, linear: bool, transparent: bool) -> np.ndarray:
+    def read_for_display(self, index: int, linear: bool, transparent: bool) -> npt.NDArray[np.uint8]:
         """A finished frame for a video: [H, W, 3] uint8 display values on black, or [H, W, 4] with straight alpha if
         ``transparent``. ``linear``: transparency was meant in linear colour."""
         if "exr" in self.image_formats:
-            pixels = self._read(index, "exr").astype(np.float32)
-            return self._to_straight(pixels) if transparent else to_uint8(self._to_display(pixels[..., :3]))
-        pixels = self._read(index, "png")
+            light = self._read(index, "exr").astype(np.float32)
+            return self._to_straight(light) if transparent else to_uint8(self._to_display(light[..., :3]))
+        pixels = np.asarray(self._read(index, "png"), np.uint8)
         if transparent or pixels.shape[2] == 3:
             return pixels
         unit = pixels.astype(np.float32) / 255.0
@@ -90,7 +92,7 @@ class FrameWriter:
         premultiplied = np.concatenate([(decode_srgb(rgb) if linear else rgb) * alpha, alpha], axis=2)
         return to_uint8(composite_for_display(premultiplied, "linear" if linear else "srgb", "black"))
 
-    def _read(self, index: int, image_format: ImageFormat) -> np.ndarray:
+    def _read(self, index: int, image_format: ImageFormat) -> Numbers:
         path = self._color_path(index, image_format)
         if image_format == "exr":
             channels = read_exr(path)
@@ -100,18 +102,18 @@ class FrameWriter:
         with Image.open(path) as image:
             return np.array(image)
 
-    def _to_straight(self, color: np.ndarray) -> np.ndarray:
+    def _to_straight(self, color: Floats) -> npt.NDArray[np.uint8]:
         """uint8 display values with straight alpha of premultiplied scene-linear colour, both [H, W, 4]."""
         alpha = np.clip(color[..., 3:], 0.0, 1.0)
         straight = np.divide(color[..., :3], alpha, out=np.zeros_like(color[..., :3]), where=alpha > 0)
         shown = np.where(alpha > 0, self._to_display(straight), 0.0)
         return to_uint8(np.concatenate([shown, alpha], axis=2))
 
-    def _to_display(self, light: np.ndarray) -> np.ndarray:
+    def _to_display(self, light: Floats) -> npt.NDArray[np.float32]:
         return self._encode(torch.from_numpy(np.ascontiguousarray(light))).numpy()
 
 
-def _opaque(color: np.ndarray) -> np.ndarray:
+def _opaque(color: Floats) -> Floats:
     """Premultiplied colour [H, W, 4] on black."""
     color = color.copy()
     color[..., 3] = 1.0

@@ -8,6 +8,7 @@ import itertools
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from engine.data.color import decode_srgb, encode_srgb
@@ -38,7 +39,7 @@ class Picture:
     depth: torch.Tensor
     color_space: ColorSpace
 
-    def to_scene_linear(self) -> tuple[np.ndarray, np.ndarray]:
+    def to_scene_linear(self) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float32]]:
         """Colour [H, W, 4] float16 premultiplied scene-linear, and depth [H, W] float32."""
         color = self.color
         if self.color_space == "srgb":
@@ -56,7 +57,7 @@ class Picture:
         color = self.color[..., :3] + (1.0 - self.color[..., 3:]) * background
         return encode_srgb(color) if self.color_space == "linear" else color.clamp(0, 1)
 
-    def to_bytes(self, background: float | None, encode: Encoding = encode_srgb) -> np.ndarray:
+    def to_bytes(self, background: float | None, encode: Encoding = encode_srgb) -> npt.NDArray[np.uint8]:
         """uint8 [H, W, 3] over ``background``, or [H, W, 4] with straight alpha when that is None.
 
         ``encode`` makes display values of a scene-linear field's light. One that learnt sRGB has such values already.
@@ -72,7 +73,7 @@ class Picture:
         return _to_host((result * 255.0 + 0.5).to(torch.uint8))
 
 
-def _to_host(tensor: torch.Tensor) -> np.ndarray:
+def _to_host(tensor: torch.Tensor) -> npt.NDArray[Any]:
     """A copy in page-locked memory, which a GPU writes ten times as fast; torch keeps and reuses such blocks."""
     if not tensor.is_cuda:
         return tensor.numpy()

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from engine.link.arrays import Floats
 from engine.link.camera_paths import turntable
 from engine.link.framing import extreme_points
 from engine.rendering.renderer import Renderer
@@ -16,7 +17,7 @@ _LOWEST, _HIGHEST = math.radians(5.0), math.radians(70.0)
 _COVERED = 0.5  # alpha of a pixel that shows the subject, and not a thin remainder
 
 
-def find_subject(renderer: Renderer) -> np.ndarray | None:
+def find_subject(renderer: Renderer) -> Floats | None:
     """Extreme points [n, 3] float64, world space, of what a field shows inside its bounds: of surfaces seen in small
     pictures from around and above. None where it shows too little to go by."""
     bounds = renderer.bounds

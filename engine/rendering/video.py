@@ -7,6 +7,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
+import numpy.typing as npt
 
 from engine.link.part_files import written_atomically
 
@@ -23,7 +24,7 @@ class VideoError(OSError):
     """A video that can't be written; the message names it and says why."""
 
 
-def encode_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> Iterator[int]:
+def encode_video(path: Path, frames: Iterable[npt.NDArray[np.uint8]], fps: float) -> Iterator[int]:
     """Encode ``frames``, uint8 sRGB [H, W, 3] or for WebP also [H, W, 4] with straight alpha, all alike; yields how
     many are in after each. The suffix of ``path`` decides the format.
 
@@ -49,9 +50,11 @@ def encode_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> Iterat
             raise VideoError(f"{path}: ffmpeg wrote no video")
 
 
-def _open_writer(path: Path, frame: np.ndarray, fps: float) -> Generator[None, np.ndarray | None, None]:
+def _open_writer(
+    path: Path, frame: npt.NDArray[np.uint8], fps: float
+) -> Generator[None, npt.NDArray[np.uint8] | None, None]:
     is_mp4, has_alpha = path.suffix.lower() == ".mp4", frame.shape[2] == 4
-    writer: Generator[None, np.ndarray | None, None] = imageio_ffmpeg.write_frames(
+    writer: Generator[None, npt.NDArray[np.uint8] | None, None] = imageio_ffmpeg.write_frames(
         str(path),
         (frame.shape[1], frame.shape[0]),
         fps=fps,

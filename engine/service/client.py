@@ -14,7 +14,7 @@ from typing import ClassVar
 from websockets.exceptions import ConnectionClosed
 
 from engine.link import codec
-from engine.link.errors import FrameOutdated
+from engine.link.errors import FrameOutdated, LinkError
 from engine.link.message_queue import LinkBusy, MessageQueue
 from engine.link.messages import FileChunk, Frame, Hello, Message, Problem
 from engine.link.ring import RingReader
@@ -106,7 +106,7 @@ class Client:
                 message = codec.decode(message.data, (Frame,), self._ring)
             except FrameOutdated:
                 return []
-            except codec.LinkError as error:
+            except LinkError as error:
                 message = Problem(code="frame", message=f"a frame can't be sent: {error}")
         is_plain = self.same_host or isinstance(message, FileChunk)  # files are compressed as they are
         is_preview = isinstance(message, Frame) and not message.exact

@@ -179,6 +179,6 @@ class DeviceProcess:
 
     def _stream(self, name: str) -> IO[bytes]:
         assert self._process is not None
-        stream = getattr(self._process, name)
+        stream: IO[bytes] | None = getattr(self._process, name)
         assert stream is not None
         return stream

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.device import PROFILES
 from engine.link import codec
@@ -43,7 +44,7 @@ class FrameRenderer:
             self._adapt(camera, time.perf_counter() - started)
         else:
             camera = request.camera
-            bands: list[tuple[np.ndarray, np.ndarray]] = []
+            bands: list[tuple[npt.NDArray[np.float16], npt.NDArray[np.float32]]] = []
             rows = 0
             for band in self._bands.render(camera, self._render_band):
                 bands.append(band)
@@ -61,7 +62,7 @@ class FrameRenderer:
             exact=request.exact,
         )
 
-    def _render_band(self, band: Camera) -> tuple[np.ndarray, np.ndarray]:
+    def _render_band(self, band: Camera) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float32]]:
         return self._renderer.render(band, _FINAL_TRANSMITTANCE).to_scene_linear()
 
     def _adapt(self, camera: Camera, seconds: float) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.data.color import Background
 from engine.data.views import View
@@ -63,7 +64,7 @@ class EvaluationJob:
     def _run(self) -> Iterator[bool]:
         scores: list[ViewScore] = []
         for view in self._views:
-            bands: list[np.ndarray] = []
+            bands: list[npt.NDArray[np.float32]] = []
             for band in self._bands.render(view.camera, self._render_band):
                 if bands:
                     yield True
@@ -75,7 +76,7 @@ class EvaluationJob:
         self._finish(Scores(_BACKGROUND, scores))
         yield False
 
-    def _render_band(self, band: Camera) -> np.ndarray:
+    def _render_band(self, band: Camera) -> npt.NDArray[np.float32]:
         return self._renderer.render(band).color.cpu().numpy()
 
     def cancel(self) -> None:

@@ -264,8 +264,14 @@ class Server:
             self._client.post(message)
 
     def _note_ready(self, trouble: str | None) -> None:
-        assert self._ready is not None
-        self._call_in_loop(lambda: self._ready.done() or self._ready.set_result(trouble))  # type: ignore[union-attr]
+        ready = self._ready
+        assert ready is not None
+
+        def note() -> None:
+            if not ready.done():
+                ready.set_result(trouble)
+
+        self._call_in_loop(note)
 
     def _note_end(self) -> None:
         self._call_in_loop(self._ended.set)

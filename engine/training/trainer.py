@@ -276,7 +276,7 @@ class Trainer:
             return config.learning_rate * min(1.0, config.open_ended_half_step / max(self.step_count, 1))
         # Constant for the first third, then exponential down to the final fraction.
         fall = min(max((self.progress - 1 / 3) * 1.5, 0.0), 1.0)
-        return config.learning_rate * config.final_rate_fraction**fall
+        return config.learning_rate * math.pow(config.final_rate_fraction, fall)
 
     def _ray_loss(self) -> RayLoss:
         config = self.config

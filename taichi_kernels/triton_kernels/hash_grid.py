@@ -4,12 +4,14 @@ import torch
 import triton
 import triton.language as tl
 
+from taichi_kernels.triton_kernels.jit import jit
+
 _BLOCK = 256
 _PRIME_Y = tl.constexpr(2654435761)
 _PRIME_Z = tl.constexpr(805459861)
 
 
-@triton.jit
+@jit()
 def _locate(points, i, mask, resolution):
     """The cell each point lies in and where inside it, kept off the far border so that corners exist."""
     x = tl.clamp(tl.load(points + i * 3, mask=mask, other=0.0), 0.0, 1.0) * resolution
@@ -21,7 +23,7 @@ def _locate(points, i, mask, resolution):
     return cell_x, cell_y, cell_z, x - cell_x, y - cell_y, z - cell_z
 
 
-@triton.jit
+@jit()
 def _corner(corner: tl.constexpr, cell_x, cell_y, cell_z, fx, fy, fz, side, size):
     """Row within the level and trilinear weight of one of the cells' eight corners."""
     cx = (cell_x + (corner & 1)).to(tl.uint32)
@@ -38,7 +40,7 @@ def _corner(corner: tl.constexpr, cell_x, cell_y, cell_z, fx, fy, fz, side, size
     return row.to(tl.int32), wx * wy * wz
 
 
-@triton.jit(do_not_specialize=["n"])
+@jit(do_not_specialize=["n"])
 def _encode(
     n,
     count,
@@ -73,7 +75,7 @@ def _encode(
     tl.store(out, total.to(features.dtype.element_ty), mask=mask[:, None])
 
 
-@triton.jit
+@jit()
 def _encode_backward(
     points,
     rows,

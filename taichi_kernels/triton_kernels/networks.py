@@ -8,6 +8,8 @@ import torch
 import triton
 import triton.language as tl
 
+from taichi_kernels.triton_kernels.jit import jit
+
 INPUTS, WIDTH, GEOMETRY, HARMONICS, OUTPUTS = 32, 64, 16, 16, 4
 COLOR_LAYERS = 2
 _BLOCK = 128
@@ -21,20 +23,20 @@ _W5 = tl.constexpr(INPUTS * WIDTH + WIDTH * GEOMETRY + (GEOMETRY + HARMONICS) * 
 _IN, _WIDTH, _GEO, _SH, _OUT = (tl.constexpr(v) for v in (INPUTS, WIDTH, GEOMETRY, HARMONICS, OUTPUTS))
 
 
-@triton.jit
+@jit()
 def _load_matrix(weights, offset: tl.constexpr, rows: tl.constexpr, columns: tl.constexpr):
     r, c = tl.arange(0, rows), tl.arange(0, columns)
     return tl.load(weights + offset + r[:, None] * columns + c[None, :])
 
 
-@triton.jit
+@jit()
 def _load_output_matrix(weights):
     # Tensor cores take no fewer than 16 columns: the four outputs are padded with zeros.
     r, c = tl.arange(0, _WIDTH), tl.arange(0, 16)
     return tl.load(weights + _W5 + r[:, None] * _OUT + c[None, :], mask=c[None, :] < _OUT, other=0.0)
 
 
-@triton.jit
+@jit()
 def _encode_directions(rays_d, sample_rays, i, mask):
     """[BLOCK, 16] float16: the values of ``taichi_kernels.spherical_harmonics``. Worked out anew wherever they are
     needed: cheaper than reading them."""
@@ -62,7 +64,7 @@ def _encode_directions(rays_d, sample_rays, i, mask):
     return values.to(tl.float16)
 
 
-@triton.jit(do_not_specialize=["n"])
+@jit(do_not_specialize=["n"])
 def _forward(
     n,
     count,
@@ -99,13 +101,13 @@ def _forward(
         tl.store(colors + i[:, None] * _OUT + c_out[None, :], out, mask=mask[:, None] & (c_out[None, :] < _OUT))
 
 
-@triton.jit
+@jit()
 def _add_matrix(gradients, offset: tl.constexpr, value, rows: tl.constexpr, columns: tl.constexpr):
     r, c = tl.arange(0, rows), tl.arange(0, columns)
     tl.atomic_add(gradients + offset + r[:, None] * columns + c[None, :], value, sem="relaxed")
 
 
-@triton.jit
+@jit()
 def _backward(
     rows,
     row_count,
