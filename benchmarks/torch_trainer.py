@@ -18,7 +18,7 @@ from taichi_kernels.hash_grid import FEATURES
 from taichi_kernels.occupancy import SURFACE
 from taichi_kernels.random_numbers import RandomStream
 from taichi_kernels.rays import UNKNOWN_DEPTH, WHOLE_SHARE
-from taichi_kernels.twins.compositing import activate_color, activate_density, display
+from taichi_kernels.twins.compositing import activate_color, activate_density, display, draw_background
 from taichi_kernels.twins.occupancy import sample_cells, update_densities
 from taichi_kernels.twins.random_numbers import uniform
 from taichi_kernels.twins.rays import captured_span, draw_pixels
@@ -178,8 +178,7 @@ class TorchTrainer:
         weights = arriving * (1.0 - torch.exp(-thickness))
         left = torch.exp(-thickness.sum(1, keepdim=True))
         index = torch.arange(self._drawn)
-        streams = [RandomStream.BACKGROUND + k for k in range(3)]
-        background = torch.stack([uniform(config.seed, self.step_count, index, k) for k in streams], dim=1)
+        background = draw_background(config.seed, self.step_count, index, linear).float()
         color = torch.bmm(weights[:, None], activate_color(raw_colors, linear)[samples])[:, 0]
         predicted = display(color + left * background, linear)
         wanted = display(targets[:, :3] + (1.0 - targets[:, 3:4]) * background, linear)

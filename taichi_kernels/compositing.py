@@ -39,6 +39,15 @@ def _display(x: ti.f32, linear: ti.template()):
     return value, slope
 
 
+@func
+def _light(value: ti.f32, linear: ti.template()) -> ti.f32:
+    """What a display value of 0 to 1 stands for in the field's own colour space: the inverse of ``_display``."""
+    light = value
+    if ti.static(linear):
+        light = value / 12.92 if value <= 0.04045 else ti.pow((value + 0.055) / 1.055, 2.4)
+    return light
+
+
 @kernel
 def _cut_rays(
     n: ti.i32,
@@ -120,7 +129,7 @@ def _composite_training(
         start, count = ray_samples[ray, 0], ray_samples[ray, 1]
         background = ti.math.vec3(0.0)
         for k in ti.static(range(3)):
-            background[k] = uniform(seed, step, ray, RandomStream.BACKGROUND + k)
+            background[k] = _light(uniform(seed, step, ray, RandomStream.BACKGROUND + k), linear)
         surface = targets[ray, 4]
         # No less than a step: there must be a sample near the surface.
         margin = ti.max(depth_tolerance, step_at(surface, 0.0, largest_step, cone_angle, grows))
@@ -213,6 +222,9 @@ def composite_training(
     step: int,
 ) -> None:
     """Composite each ray over a random background, compare with its target, and write the gradients of the loss.
+
+    Backgrounds are drawn evenly among display values, in which the loss compares: evenly among amounts of light, most
+    would be bright, and what shows over dark ones would hardly count.
 
     ``ray_samples`` [n, 2] int32; ``targets`` [n, 5] (see rays.sample_training_rays); ``distances`` [samples] and
     ``outputs`` of the samples. Writes ``losses`` [n] and, for the samples that rays have, ``gradients``.

@@ -37,6 +37,14 @@ def display(x: torch.Tensor, linear: bool) -> torch.Tensor:
     return torch.where(x > 1.0, highlights, torch.where(x > 0.0031308, curve, 12.92 * x))
 
 
+def draw_background(seed: int, step: int, rays: torch.Tensor, linear: bool) -> torch.Tensor:
+    """What each of ``rays`` [n] int64 is composited over: [n, 3] float64, evenly among display values."""
+    streams = [RandomStream.BACKGROUND + k for k in range(3)]
+    values = torch.stack([uniform(seed, step, rays, stream) for stream in streams], dim=1).double()
+    light = torch.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    return light if linear else values
+
+
 def cut_rays(
     ray_samples: torch.Tensor,
     distances: torch.Tensor,
@@ -80,8 +88,7 @@ def composite_training(
     dt = weighted_step_at(distances.double(), steps)[samples]
     weights, transmittance = _weigh(densities[samples], is_sample, dt, 0.0, before)
     index = torch.arange(n, device=targets.device)
-    streams = [RandomStream.BACKGROUND + k for k in range(3)]
-    background = torch.stack([uniform(seed, step, index, stream) for stream in streams], dim=1).double()
+    background = draw_background(seed, step, index, loss.linear)
     target = targets[:n].double()
     color = (weights[..., None] * activate_color(colors[samples], loss.linear)).sum(1)
     predicted = display(color + transmittance[:, None] * background, loss.linear)
