@@ -6,7 +6,7 @@ import itertools
 
 import torch
 
-_PRIMES = (1, 2654435761, 805459861, 2246822519)
+_PRIMES = (1, 2654435761, 805459861, 2581050371)
 
 
 def interpolate(points: torch.Tensor, layout: torch.Tensor, table: torch.Tensor) -> torch.Tensor:

@@ -256,6 +256,20 @@ def test_corner_points_read_exactly_one_entry(device: str, shape: tuple[int, int
     assert torch.equal(features, table[torch.tensor(rows, device=device)])
 
 
+@pytest.mark.parametrize(("dimensions", "resolution"), [(2, 256), (3, 32), (4, 16)])
+def test_hashed_corners_spread_over_the_rows_as_evenly_as_chance(device: str, dimensions: int, resolution: int) -> None:
+    layout = GridLayout.build(1, 12, resolution, resolution, dimensions, 4)
+    corners = torch.cartesian_prod(*[torch.linspace(0.0, 1.0, resolution + 1)] * dimensions).to(device)
+    rows = torch.arange(len(corners), dtype=torch.int32, device=device)
+    count = torch.tensor([len(corners)], dtype=torch.int32, device=device)
+    counts = torch.zeros(layout.entries, 4, device=device)
+    hash_grid.encode_backward(
+        corners, rows, count, layout.to_tensor(device), torch.ones(len(corners), 4, device=device), counts
+    )
+    assert counts[:, 0].sum() == len(corners)
+    assert counts[:, 0].var() < 1.3 * counts[:, 0].mean()  # they are equal for random rows
+
+
 def test_constant_table_interpolates_to_the_constant(device: str, layout: GridLayout) -> None:
     points = _points(device, layout.dimensions)
     table = torch.full((layout.entries, layout.features), 2.5, device=device)
