@@ -51,10 +51,10 @@ class GridLayout:
         """
         _check_choice("dimensions", dimensions, DIMENSIONS)
         _check_choice("features", features, FEATURES)
-        if levels < 1 or log2_table_size < 0 or not 1 <= base_resolution <= max_resolution <= _MOST_CELLS:
+        if levels < 1 or log2_table_size < 1 or not 1 <= base_resolution <= max_resolution <= _MOST_CELLS:
             raise ValueError(
                 f"a hash grid of {levels} levels, 2**{log2_table_size} entries each, from {base_resolution} to "
-                f"{max_resolution} cells: expected a level or more, a size of 2**0 or more, and resolutions that rise "
+                f"{max_resolution} cells: expected a level or more, a size of 2**1 or more, and resolutions that rise "
                 f"from 1 or more to at most {_MOST_CELLS}"
             )
         growth = (max_resolution / base_resolution) ** (1 / max(levels - 1, 1))
