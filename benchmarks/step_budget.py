@@ -20,11 +20,11 @@ from typing import Any
 import torch
 
 from benchmarks.step_stages import STAGES, WHOLE_STEP, Function, Stages, stages_wrapped
+from engine.fields.hash_grid import FEATURES
 from engine.fields.mlp import GEOMETRY_VALUES
 from engine.training import trainer as trainer_module
 from engine.training.trainer import Trainer
 from taichi_kernels.bundles import COARSE_FACTOR, COLOR_COLUMNS, FieldOutputs
-from taichi_kernels.hash_grid import FEATURES
 from taichi_kernels.spherical_harmonics import SH_VALUES
 from taichi_kernels.twins.hash_grid import interpolate
 
@@ -75,7 +75,7 @@ def count_step(trainer: Trainer) -> StepCounts:
         def call(*args: Any, **kwargs: Any) -> Any:
             arguments = signature.bind(*args, **kwargs).arguments
             if name == "Adam":
-                seen["rows_with_gradient"] = int((trainer.field.table.gradients != 0).any(dim=1).sum())
+                seen["rows_with_gradient"] = int((trainer.field.encoding.table.gradients != 0).any(dim=1).sum())
             result = function(*args, **kwargs)
             if name == "march":
                 # Copied, for the samples behind a surface are taken off again.
@@ -125,7 +125,7 @@ def count_step(trainer: Trainer) -> StepCounts:
 def budget_stages(trainer: Trainer, counts: StepCounts) -> dict[str, Budget]:
     """The budget of every stage, and of the whole step: their sum."""
     field, weights = trainer.field, trainer.field.networks.weights.values
-    item = field.table.working.element_size()
+    item = field.encoding.table.working.element_size()
     levels = field.config.levels
     row, features = FEATURES * item, levels * FEATURES * item
     rays, samples, composited, back = counts.rays, counts.samples, counts.samples_with_gradient, counts.samples_drawn
@@ -135,7 +135,7 @@ def budget_stages(trainer: Trainer, counts: StepCounts) -> dict[str, Budget]:
     # Density and three channels; the fourth column of raw colours is padding.
     raw = (1 + 3) * item
     useful_weights = weights.numel() - (COLOR_COLUMNS - 3) * width
-    has_copy = field.table.working is not field.table.values
+    has_copy = field.encoding.table.working is not field.encoding.table.values
     has_depth = float((trainer.pixels.images[: len(trainer.pixels), 3] != 0).float().mean())
     tiles = 0 if trainer.pixels.errors is None else trainer.pixels.errors.tile_count
     interpolation = levels * _INTERPOLATION
@@ -180,7 +180,10 @@ def budget_stages(trainer: Trainer, counts: StepCounts) -> dict[str, Budget]:
         ),
         # All rows of the networks have a gradient.
         "Adam": _budget_adam(
-            field.table.values.shape[0] + weights.shape[0], counts.rows_with_gradient + weights.shape[0], has_copy, item
+            field.encoding.table.values.shape[0] + weights.shape[0],
+            counts.rows_with_gradient + weights.shape[0],
+            has_copy,
+            item,
         ),
         # Which cells, the rows around a point in each, the density network; then all densities, of which the visited
         # are written, and all bits. A point (6), its density and what becomes of the old one (6); the mean of all.
@@ -227,8 +230,8 @@ def _count_with_gradient(ray_samples: torch.Tensor, gradients: FieldOutputs) -> 
 
 def _count_rows(trainer: Trainer, points: torch.Tensor) -> int:
     """Rows of the table that interpolating at ``points`` [n, 3] reads: those that a gradient reaches."""
-    table = torch.zeros(trainer.field.table.values.shape[0], 1, device=points.device, requires_grad=True)
-    interpolate(points, trainer.field.layout, table).sum().backward()
+    table = torch.zeros(trainer.field.encoding.table.values.shape[0], 1, device=points.device, requires_grad=True)
+    interpolate(points, trainer.field.encoding.levels, table).sum().backward()
     assert table.grad is not None
     return int((table.grad > 0).sum())
 

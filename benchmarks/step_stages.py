@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from engine.fields import fused_mlp, hash_grid, mlp
+from engine.encodings.hash_grid import HashEncoding
+from engine.fields import fused_mlp, mlp
 from engine.fields.occupancy import OccupancyGrid
 from engine.optimizers.row_adam import RowAdam
 from engine.training import trainer as trainer_module
@@ -23,7 +24,7 @@ Stages = Mapping[str, Sequence[tuple[ModuleType | type, str]]]
 STAGES: Stages = {
     "draw rays": [(trainer_module, "sample_training_rays"), (ErrorMap, "tiles"), (ErrorMap, "note")],
     "march": [(trainer_module, "march_rays"), (trainer_module, "march_ray_segments")],
-    "encode": [(hash_grid, "encode")],
+    "encode": [(HashEncoding, "encode")],
     "networks": [(mlp.MatrixNetworks, "forward"), (fused_mlp.FusedNetworks, "forward")],
     "composite, loss, gradients": [
         (trainer_module, "cut_rays"),
@@ -31,7 +32,7 @@ STAGES: Stages = {
         (trainer_module, "draw_gradients"),
     ],
     "networks, backward": [(mlp.MatrixNetworks, "backward"), (fused_mlp.FusedNetworks, "backward")],
-    "encode, backward": [(hash_grid, "encode_backward")],
+    "encode, backward": [(HashEncoding, "backward")],
     "Adam": [(RowAdam, "step")],
     "occupancy": [(OccupancyGrid, "refresh")],
 }

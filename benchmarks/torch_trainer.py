@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 import torch
 
+from engine.fields.hash_grid import FEATURES
 from engine.fields.mlp import FASTEST_NETWORKS
 from engine.training.trainer import Trainer
 from taichi_kernels.compositing import HUBER_DELTA, TRAINING_MIN_TRANSMITTANCE
-from taichi_kernels.hash_grid import FEATURES
 from taichi_kernels.occupancy import SURFACE
 from taichi_kernels.random_numbers import RandomStream
 from taichi_kernels.rays import UNKNOWN_DEPTH, WHOLE_SHARE
@@ -48,7 +48,7 @@ class TorchTrainer:
         """Start from a copy of all that the other trainer has learnt."""
         field, occupancy = self._trainer.field, self._trainer.occupancy
         moments = self._trainer.optimizer.moments
-        self.table, self.table_moments = field.table.values.clone(), moments["field.table"].clone()
+        self.table, self.table_moments = field.encoding.table.values.clone(), moments["field.table"].clone()
         self.weights = field.networks.weights.values.view(-1).clone()
         self.weights_moments = moments["field.weights"].clone()
         self.densities, self._candidates = occupancy.densities.clone(), occupancy._candidates.clone()
@@ -140,7 +140,7 @@ class TorchTrainer:
 
     def encode(self, points: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
         """Features [m, levels * FEATURES], differentiable in ``table``."""
-        return self._interpolate(points, self._trainer.field.layout, table)
+        return self._interpolate(points, self._trainer.field.encoding.levels, table)
 
     def evaluate_networks(
         self, weights: torch.Tensor, features: torch.Tensor, directions: torch.Tensor, rays: torch.Tensor

@@ -10,16 +10,17 @@ from typing import Annotated, Any, ClassVar, Self
 import torch
 
 from engine.device import PROFILES
+from engine.encodings.hash_grid import HashEncoding
 from engine.fields.base import FieldConfig, FieldError, SampleBatch
 from engine.fields.fused_mlp import FusedNetworks
 from engine.fields.mlp import COLOR_INPUTS, FieldNetworks, MatrixNetworks, NetworksShape
 from engine.link.values import Limits
 from engine.optimizers.parameters import ParameterGroup, load_tensors
 from taichi_kernels.bundles import COLOR_COLUMNS, ActiveSamples, FieldOutputs
-from taichi_kernels.hash_grid import FEATURES, GridLayout, encode, encode_backward
+from taichi_kernels.hash_grid import GridLayout
 
-# Müller et al. 2022, section 4: table entries start uniform in +-1e-4.
-_TABLE_INIT = 1e-4
+# Of each level: a row of the table is one read (see taichi_kernels.hash_grid).
+FEATURES = 4
 _HIDDEN_WIDTHS = (16, 32, 64, 128)
 _MOST_ENTRIES = 1 << 28  # of all levels' tables
 # Table, gradients and moments in float32, and a float16 working copy.
@@ -55,7 +56,14 @@ class HashGridConfig(FieldConfig):
     @property
     def grid(self) -> GridLayout:
         """Where the levels lie in the table."""
-        return GridLayout.build(self.levels, self.log2_table_size, self.base_resolution, self.max_resolution)
+        return GridLayout.build(
+            self.levels,
+            self.log2_table_size,
+            self.base_resolution,
+            self.max_resolution,
+            dimensions=3,
+            features=FEATURES,
+        )
 
     def check(self) -> None:
         """As FieldConfig.check."""
@@ -93,15 +101,13 @@ class HashGridConfig(FieldConfig):
 
 
 class HashGridField:
-    """Density and colour at points of the unit cube; ``table`` and ``networks`` hold the parameters."""
+    """Density and colour at points of the unit cube; ``encoding`` and ``networks`` hold the parameters."""
 
     def __init__(self, config: HashGridConfig, device: str, seed: int = 0) -> None:
         self.config, self.device = config, device
         self.dtype = torch.float16 if PROFILES[device].half_precision else torch.float32
         generator = torch.Generator().manual_seed(seed)
-        self.layout = config.grid.to_tensor(device)
-        table = torch.empty(config.grid.entries, FEATURES).uniform_(-_TABLE_INIT, _TABLE_INIT, generator=generator)
-        self.table = ParameterGroup.begin("field.table", table.to(device), self.dtype)
+        self.encoding = HashEncoding(config.grid, "field.table", device, self.dtype, generator)
         fits = FusedNetworks.fits(config.networks, device)
         networks: type[FusedNetworks | MatrixNetworks] = FusedNetworks if fits else MatrixNetworks
         self.networks: FieldNetworks = networks(config.networks, device, self.dtype, generator)
@@ -109,7 +115,7 @@ class HashGridField:
     def frozen(self) -> Self:
         """As RadianceField.frozen."""
         other = copy.copy(self)
-        other.table = self.table.frozen()
+        other.encoding = self.encoding.frozen()
         other.networks = self.networks.frozen()
         return other
 
@@ -123,26 +129,27 @@ class HashGridField:
 
     def density(self, batch: SampleBatch[Any]) -> torch.Tensor:
         """As RadianceField.density."""
-        encode(batch.points, self.layout, self.table.working, batch.work.features)
+        self.encoding.encode(batch.points, batch.work.features)
         return self.networks.forward_density(batch.work)
 
     def forward(self, batch: SampleBatch[Any], rays_d: torch.Tensor, count: torch.Tensor | None = None) -> FieldOutputs:
         """As RadianceField.forward; without a host-device synchronisation."""
-        encode(batch.points, self.layout, self.table.working, batch.work.features, count)
+        self.encoding.encode(batch.points, batch.work.features, count)
         return self.networks.forward(batch.work, rays_d, batch.sample_rays, count)
 
     def backward(self, batch: SampleBatch[Any], active: ActiveSamples, gradients: FieldOutputs) -> None:
         """As RadianceField.backward."""
         grad_features = self.networks.backward(batch.work, batch.sample_rays, active, gradients)
-        encode_backward(batch.points, active.rows, active.count, self.layout, grad_features, self.table.gradients)
+        self.encoding.backward(batch.points, active.rows, active.count, grad_features)
 
     def parameters(self) -> list[ParameterGroup]:
         """The table, and the networks' weights."""
-        return [self.table, self.networks.weights]
+        return [self.encoding.table, self.networks.weights]
 
     def state(self) -> dict[str, torch.Tensor]:
         """As RadianceField.state."""
-        return {self.table.name: self.table.values, self.networks.weights.name: self.networks.weights.values.view(-1)}
+        table, weights = self.encoding.table, self.networks.weights
+        return {table.name: table.values, weights.name: weights.values.view(-1)}
 
     def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
         """As RadianceField.load_state."""

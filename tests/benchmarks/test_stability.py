@@ -20,7 +20,7 @@ def test_a_value_that_is_not_finite_is_named(device: str, name: str) -> None:
     assert find_trouble(trainer) is None
     field = trainer.field
     others = {
-        "field.table gradients": field.table.gradients,
+        "field.table gradients": field.encoding.table.gradients,
         "field.weights working copy": field.networks.weights.working,
     }
     (others | trainer.state())[name].view(-1)[7] = math.nan if "gradients" in name else math.inf

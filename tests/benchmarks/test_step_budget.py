@@ -55,12 +55,12 @@ def test_adam_reads_all_gradients_and_all_else_where_there_is_one(trainer: Train
 
 
 def test_a_table_is_read_once_however_often_points_need_it(trainer: Trainer) -> None:
-    counts = dataclasses.replace(NOTHING, rows_read=trainer.field.table.values.shape[0])
-    assert budget_stages(trainer, counts)["encode"].bytes == trainer.field.table.working.nbytes
+    counts = dataclasses.replace(NOTHING, rows_read=trainer.field.encoding.table.values.shape[0])
+    assert budget_stages(trainer, counts)["encode"].bytes == trainer.field.encoding.table.working.nbytes
     more = dataclasses.replace(counts, samples=1000)
     activations = trainer.field.allocate(1000).work
     more_bytes = budget_stages(trainer, more)["encode"].bytes
-    assert more_bytes == trainer.field.table.working.nbytes + activations.features.nbytes + 1000 * 12
+    assert more_bytes == trainer.field.encoding.table.working.nbytes + activations.features.nbytes + 1000 * 12
 
 
 def test_operations_of_the_networks_are_their_products(trainer: Trainer) -> None:

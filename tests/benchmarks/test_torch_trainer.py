@@ -33,7 +33,7 @@ def test_both_take_the_same_steps(color_space: ColorSpace, how: Interpolate) -> 
         assert twin.rays == trainer._ray_count
         assert twin.loss == pytest.approx(trainer.stats().loss, rel=1e-3)
         # A tenth of what a step moves. Where a gradient is all rounding, a row's first step may go either way.
-        assert _typical_difference(twin.table, trainer.field.table.values) < 1e-3
+        assert _typical_difference(twin.table, trainer.field.encoding.table.values) < 1e-3
         assert _typical_difference(twin.weights, trainer.field.networks.weights.values.view(-1)) < 1e-3
     assert trainer.step_count == 16
     assert _typical_difference(twin.densities, trainer.occupancy.densities) < 1e-3

@@ -168,7 +168,7 @@ def test_a_snapshot_that_does_not_fit_is_refused(folder: Path, change: Callable[
 
 def test_a_field_of_nan_does_not_replace_a_sound_one(folder: Path) -> None:
     trainer = load_run(folder, TEST_DEVICE).trainer
-    trainer.field.table.values[0, 0] = math.nan
+    trainer.field.encoding.table.values[0, 0] = math.nan
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(RunError, match=r"not saved: training has failed, there is NaN or infinity in field\.table"):
         save_run(folder, trainer, {})

@@ -31,7 +31,7 @@ SHAPES = {
 def field(request: pytest.FixtureRequest, device: str) -> HashGridField:
     """A field whose features matter (a fresh one's are almost zero)."""
     field = HashGridField(SHAPES[request.param], device, seed=3)
-    table = torch.randn(field.table.values.shape, generator=torch.Generator().manual_seed(5))
+    table = torch.randn(field.encoding.table.values.shape, generator=torch.Generator().manual_seed(5))
     field.load_state({**field.state(), "field.table": table.to(device)})
     return field
 
@@ -86,7 +86,7 @@ def test_gradients_of_all_parameters_equal_autograds(field: HashGridField, devic
     densities, colors = twin.evaluate(queries.points, queries.rays_d[queries.sample_rays.long()])
     ((densities * grad_densities)[active].sum() + (colors * grad_colors[:, :3])[active].sum()).backward()
     for found, expected in (
-        (field.table.gradients, twin.table.grad),
+        (field.encoding.table.gradients, twin.table.grad),
         (field.networks.weights.gradients.view(-1), twin.weights.grad),
     ):
         assert expected is not None and expected.abs().max() > 0.1
@@ -109,12 +109,12 @@ def test_a_step_goes_down_the_gradient_and_clears_it(field: HashGridField, devic
         gradients.color_rows[:, 3] = 0.0
         field.backward(batch, active, gradients)
         optimizer.step(1e-2)
-        assert not field.table.gradients.any()
+        assert not field.encoding.table.gradients.any()
     assert errors[-1] < 0.6 * errors[0]
 
 
 def test_a_seed_names_a_field(device: str) -> None:
-    tables = [HashGridField(SMALL, device, seed).table.values for seed in (1, 1, 2)]
+    tables = [HashGridField(SMALL, device, seed).encoding.table.values for seed in (1, 1, 2)]
     assert torch.equal(tables[0], tables[1]) and not torch.equal(tables[0], tables[2])
     assert tables[0].abs().max() <= 1e-4
 

@@ -157,7 +157,7 @@ def test_a_thin_field_closes_cells_and_a_dense_one_keeps_them(device: str) -> No
     assert int(grid.occupied.bits.ne(0).sum()) == before
 
     # The same field with every feature zero has raw density 0; a first column of -20 makes it empty.
-    field.load_state({**field.state(), "field.table": torch.ones_like(field.table.values)})
+    field.load_state({**field.state(), "field.table": torch.ones_like(field.encoding.table.values)})
     matrices = field.networks.weights.values.view(-1).split([8 * 16, 16 * 16, 32 * 16, 16 * 4])
     matrices[0].fill_(0.1)
     matrices[1].zero_()

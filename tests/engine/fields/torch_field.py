@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from engine.fields.hash_grid import HashGridConfig, HashGridField
+from engine.fields.hash_grid import FEATURES, HashGridConfig, HashGridField
 from engine.fields.mlp import COLOR_INPUTS, GEOMETRY_VALUES
 from taichi_kernels.bundles import COLOR_COLUMNS
-from taichi_kernels.hash_grid import FEATURES
 from taichi_kernels.twins.hash_grid import interpolate
 from taichi_kernels.twins.spherical_harmonics import evaluate_harmonics
 
@@ -16,10 +15,10 @@ class TorchField:
     """Takes over a field's parameters as ``table`` and flat ``weights``, float64 leaves that gather gradients."""
 
     def __init__(self, field: HashGridField) -> None:
-        self.layout = field.layout
+        self.layout = field.encoding.levels
         self.shapes = matrix_shapes(field.config)
         # What computes is the working copy: on CUDA the parameters rounded to float16.
-        self.table = field.table.working.double().requires_grad_()
+        self.table = field.encoding.table.working.double().requires_grad_()
         self.weights = field.networks.weights.working.view(-1).double().requires_grad_()
 
     def evaluate(self, points: torch.Tensor, directions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

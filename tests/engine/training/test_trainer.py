@@ -105,7 +105,7 @@ def test_learns_without_depth_and_alpha(device: str) -> None:
 def test_two_runs_of_one_seed_agree(device: str) -> None:
     runs = [_trained(device, "linear"), train(make_trainer(device, "linear", training_views("linear")), STEPS)]
     if device == "cpu":
-        assert torch.equal(runs[0].field.table.values, runs[1].field.table.values)
+        assert torch.equal(runs[0].field.encoding.table.values, runs[1].field.encoding.table.values)
     # On a GPU sums come in any order, and after so few steps runs differ by as much as seeds do: 37.9 to 38.9 dB.
     first, second = (psnr_of(run, held_out_views("linear", count=50)) for run in runs)
     assert first == pytest.approx(second, abs=2.0) and min(first, second) > 36.0
@@ -264,7 +264,7 @@ def test_state_carries_a_run_over(device: str) -> None:
     # The next step draws the same rays and sees the same field; only the order of its sums may differ.
     assert trainer.stats().rays_per_step == other.stats().rays_per_step
     assert trainer.stats().loss == pytest.approx(other.stats().loss, rel=0.02)
-    difference = (trainer.field.table.values - other.field.table.values).abs()
+    difference = (trainer.field.encoding.table.values - other.field.encoding.table.values).abs()
     assert difference.max() < 5e-3 and difference.mean() < 1e-5
 
 
@@ -319,7 +319,7 @@ def test_samples_that_no_ray_owns_teach_nothing(device: str) -> None:
     trainer._gradients.colors.fill_(math.nan)
     trainer.step()
     assert torch.isfinite(trainer.field.networks.weights.values).all()
-    assert torch.isfinite(trainer.field.table.values).all()
+    assert torch.isfinite(trainer.field.encoding.table.values).all()
 
 
 def test_warm_up_leaves_the_run_as_it_was(device: str) -> None:

@@ -132,7 +132,7 @@ def test_any_focal_length_that_a_camera_may_have_can_be_trained_on(device: str, 
     trainer = make_trainer(device, "linear", sphere_views(2, 16)[1:])
     trainer.add_view(dataclasses.replace(view, name="odd", camera=dataclasses.replace(view.camera, fx=focal, fy=focal)))
     trainer.step()
-    assert trainer.view_names == ["v001", "odd"] and torch.isfinite(trainer.field.table.values).all()
+    assert trainer.view_names == ["v001", "odd"] and torch.isfinite(trainer.field.encoding.table.values).all()
 
 
 def test_too_little_memory_is_told_before_it_is_taken(device: str, monkeypatch: pytest.MonkeyPatch) -> None:

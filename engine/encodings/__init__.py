@@ -1,0 +1,1 @@
+"""Trainable encodings: what turns positions into the features that networks read."""
