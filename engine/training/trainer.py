@@ -185,7 +185,8 @@ class Trainer:
         samples = self._count_samples(batch, ray_count)
         if samples:
             batch, ray_samples = batch.first(samples), self._ray_samples[:ray_count]
-            outputs = self.field.forward(batch, rays.directions, self._counter)
+            # Of all rays: samples that nobody wrote in this step may name a ray of a former one.
+            outputs = self.field.forward(batch, self._all_rays.directions, self._counter)
             if self.step_count % _OBSERVE_EVERY == 0:
                 self.occupancy.observe(ray_samples, batch, outputs.density_rows, steps)
             active, gradients = self._active, self._gradients

@@ -188,8 +188,10 @@ def test_position_gradient_equals_autograds(device: str, layout: GridLayout, tab
     listed = (upstream.rows, upstream.count)
     hash_grid.encode_position_gradient(points, *listed, levels, table, upstream.gradients, gradient)
     twin.encode_position_gradient(points, *listed, levels, table, upstream.gradients, expected)
-    # Differences of neighbouring entries times cells a side: the finest level's rounding is the largest.
-    torch.testing.assert_close(gradient, expected, rtol=1e-3, atol=2e-5 * layout.resolutions[-1])
+    # Differences of neighbouring entries times cells a side: the finest level's rounding is the largest, and a GPU's
+    # fused multiplications round where a point is in its cell otherwise.
+    tolerance = (2e-5 if device == "cpu" else 1e-4) * layout.resolutions[-1]
+    torch.testing.assert_close(gradient, expected, rtol=1e-3, atol=tolerance)
     passed_over = upstream.rows[int(upstream.count) :].long()
     assert torch.equal(gradient[passed_over], before[passed_over])
     assert (gradient - before).abs().max() > 1.0
