@@ -27,6 +27,7 @@ class DeviceProfile:
     # take many.
     rounds: tuple[int, ...]
     chunk_samples: int  # that a torch module evaluates at a time
+    tensor_float_32: bool  # for a torch module's products, several times as fast
     most_band_pixels: int
     first_moving_pixels: int
 
@@ -50,6 +51,7 @@ _CPU = DeviceProfile(
     round_samples=1 << 16,
     rounds=(4, 8, 16, 32, 64),
     chunk_samples=1 << 12,
+    tensor_float_32=False,
     most_band_pixels=1 << 13,
     first_moving_pixels=96 * 96,
 )
@@ -65,6 +67,7 @@ _CUDA = DeviceProfile(
     round_samples=1 << 22,
     rounds=(8, 8, 16, 64, 256),
     chunk_samples=1 << 17,
+    tensor_float_32=True,
     most_band_pixels=1 << 22,
     first_moving_pixels=1280 * 720,
 )

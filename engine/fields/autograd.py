@@ -52,9 +52,10 @@ class AutogradField:
 
     def __init__(self, module: RadianceModule, device: str) -> None:
         self.device, self.dtype = device, torch.float32
-        self._chunk = PROFILES[device].chunk_samples
-        if device == "cuda":
-            torch.set_float32_matmul_precision("high")  # products in TensorFloat-32, several times as fast
+        profile = PROFILES[device]
+        self._chunk = profile.chunk_samples
+        if profile.tensor_float_32:
+            torch.set_float32_matmul_precision("high")
         self.module = module.to(device)
         flat = torch.cat([parameter.detach().reshape(-1) for parameter in module.parameters()])
         self.weights = ParameterGroup.begin("field.weights", flat[:, None].contiguous(), self.dtype)
