@@ -1,7 +1,8 @@
-"""What the scripts that drive the artist scenes share: the extension as built here, and how folders are called."""
+"""What the scripts that drive the artist scenes share: the extension as built here, folders' names, options."""
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
@@ -20,3 +21,15 @@ def build_extension() -> Path:
 def folder_name(scene: str) -> str:
     """Where a scene's files go, inside the results' folder."""
     return re.sub(r"[^a-z0-9]+", "-", scene.lower())
+
+
+def scene_parser(description: str | None) -> argparse.ArgumentParser:
+    """Options of what takes one scene through Blender."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scene")
+    parser.add_argument("--extension", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--size", type=lambda text: tuple(map(int, text.split("x"))), required=True)
+    parser.add_argument("--views", type=int, required=True)
+    parser.add_argument("--held-out", type=int, required=True)
+    return parser

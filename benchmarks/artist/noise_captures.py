@@ -21,6 +21,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from benchmarks.artist.checkout import scene_parser
 from engine.link.part_files import written_atomically
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples" / "still_life"))
@@ -127,13 +128,7 @@ def _capture(scene: Any, folder: Path, samples: int, is_denoised: bool, console:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scene")
-    parser.add_argument("--extension", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--size", type=lambda text: tuple(map(int, text.split("x"))), required=True)
-    parser.add_argument("--views", type=int, required=True)
-    parser.add_argument("--held-out", type=int, required=True)
+    parser = scene_parser(__doc__)
     parser.add_argument("--samples", type=int, nargs="+", required=True)
     parser.add_argument("--truth-samples", type=int, required=True)
     return parser.parse_args()

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.artist.checkout import scene_parser
 from engine.link.part_files import written_atomically
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples" / "still_life"))
@@ -149,13 +150,7 @@ def _configure(scene: Any, options: argparse.Namespace) -> None:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scene")
-    parser.add_argument("--extension", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--size", type=lambda text: tuple(map(int, text.split("x"))), required=True)
-    parser.add_argument("--views", type=int, required=True)
-    parser.add_argument("--held-out", type=int, required=True)
+    parser = scene_parser(__doc__)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--frames", type=int, required=True)
     return parser.parse_args()

@@ -200,7 +200,7 @@ def test_position_gradient_equals_autograds(device: str, layout: GridLayout, tab
 @pytest.mark.parametrize("size", ["dense", "hashed", "both"])
 def test_position_gradient_equals_finite_differences(device: str, shape: tuple[int, int], size: str) -> None:
     """Of ``encode`` itself, each way from points so far inside their cells that no border is between."""
-    layout = dataclasses.replace(_layout(size, shape))
+    layout = _layout(size, shape)
     levels, table = layout.to_tensor(device), _table(layout, device)
     step = 0.1 / layout.resolutions[-1]
     points = _far_from_borders(layout, 2.0 * step)[:300].to(device)
