@@ -15,8 +15,8 @@ from typing import IO
 IN_USE = ".in-use"  # the usual name of such a file, in the folder that it stands for
 
 _IS_TAKEN = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
-# Windows locks bytes, which nobody else can then read: so not those that say who holds the file.
-_LOCKED_BYTE = 1 << 30
+# Windows locks bytes, which nobody else can then read or write: so one that no file reaches, but every file system knows.
+_LOCKED_BYTE = 1 << 43
 _OWNER_BYTES = 300
 
 
@@ -112,13 +112,17 @@ def owner_of(path: Path) -> str:
 
 def lock_file(file: IO[bytes]) -> bool:
     """Lock an open, writable file until it is closed; returns whether this could be done, as no other process has
-    locked it. Some network drives know no locks: there everybody can."""
+    locked it. Some network drives know no locks: there everybody can. The file stays at its position."""
     try:
         if sys.platform == "win32":
             import msvcrt
 
+            position = file.tell()
             file.seek(_LOCKED_BYTE)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            try:
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            finally:
+                file.seek(position)
         else:
             import fcntl
 

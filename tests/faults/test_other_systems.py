@@ -148,6 +148,23 @@ def test_a_lock_on_windows_leaves_the_owner_readable(tmp_path: Path, windows: _M
     assert not path.exists()
 
 
+def test_a_film_of_any_size_can_be_written_while_its_part_is_locked(tmp_path: Path, windows: _Msvcrt) -> None:
+    with written_atomically(tmp_path / "film.mp4") as part, part.open("r+b") as film:
+        assert film.truncate(1 << 40) == 1 << 40  # sparse
+        ((_, byte),) = windows.locked
+        assert byte >= part.stat().st_size, "Windows lets nobody write a byte that is locked"
+
+
+def test_a_file_that_is_locked_on_windows_stays_at_its_position(tmp_path: Path, windows: _Msvcrt) -> None:
+    with (tmp_path / "copy.png").open("wb") as copy:
+        copy.write(b"head ")
+        assert lock_file(copy)
+        copy.write(b"and body")
+        with (tmp_path / "copy.png").open("r+b") as other:
+            assert not lock_file(other) and other.tell() == 0
+    assert (tmp_path / "copy.png").read_bytes() == b"head and body"
+
+
 def test_nothing_is_deleted_while_it_is_open(tmp_path: Path, windows: _Msvcrt, monkeypatch: pytest.MonkeyPatch) -> None:
     unlink, lock = Path.unlink, FileLock(tmp_path / ".run.in-use", "hashlight train")
 
