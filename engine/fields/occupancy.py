@@ -41,6 +41,7 @@ _NEW_THICKNESS = 0.02
 _FOOTPRINT_PIXELS = 12
 # Cells nearer to a camera than this (lengths of their cascade) are left to others: their footprints fill its picture.
 _NEAREST_CARVED = 0.25
+_FLAG_BITS = 4  # of a cell, packed
 # Antialiased pictures show a surface about this many pixels soft: that much in front of a captured one stays open.
 _SOFT_PIXELS = 2.0
 
@@ -76,6 +77,7 @@ class OccupancyGrid:
         self.flags = torch.zeros(cells, dtype=torch.int32, device=device)
         # How many of the views at hand set each flag of a cell, so that one can be taken away again.
         self._counts = torch.zeros(cells, FLAG_COUNT, dtype=torch.int32, device=device)
+        self._marks: dict[str, torch.Tensor] = {}  # by view what it says, two cells to a byte
         self._is_loaded = False
         self.densities = torch.zeros(cells, device=device)
         # What training found since the last refresh.
@@ -90,12 +92,13 @@ class OccupancyGrid:
         """Cells that views leave open."""
         return self._candidates.shape[0]
 
-    def carve(self, camera: Camera, alpha: torch.Tensor, depth: torch.Tensor | None) -> None:
-        """Close the cells this view saw through, open those it is the first to see; see ``look``."""
-        self.replace(None, self.look(camera, alpha, depth))
+    @property
+    def view_bytes(self) -> int:
+        """What is kept of each view."""
+        return self.flags.shape[0] * _FLAG_BITS // 8
 
     def look(self, camera: Camera, alpha: torch.Tensor, depth: torch.Tensor | None) -> torch.Tensor:
-        """What a view says of each cell: flags [cells] int32, for ``replace``. The grid stays as it is.
+        """What a view says of each cell: flags [cells] int32, for ``take``. The grid stays as it is.
 
         ``alpha`` [H, W] f32 and ``depth`` [H, W] f32 (planar z in world units, +inf where nothing is; None when it was
         not captured, 0 where it isn't known) on the grid's device.
@@ -123,16 +126,19 @@ class OccupancyGrid:
                 carve_view(self.resolution, row, nearest, float(reach), own_marks, near_distance)
         return marks
 
-    def replace(self, former: torch.Tensor | None, present: torch.Tensor) -> None:
-        """Take a view in by what ``look`` found, and let go of the one in whose place it comes, if there is one."""
+    def take(self, view: str, marks: torch.Tensor) -> None:
+        """Take the view of this name in by what ``look`` found: close the cells that it saw through, open those that it
+        is the first to see. It comes in the place of the one that bore the name before."""
+        former = self._marks.get(view)
         if former is not None and self._is_loaded:
             # What the views of a snapshot carved can't be told apart: only the views that are here count from now on.
             self._is_loaded = False
             bits = 2 ** torch.arange(FLAG_COUNT, dtype=torch.int32, device=self._device)
             self.flags.copy_(((self._counts > 0) * bits).sum(1))
         if former is not None:
-            count_views(former, -1, self._counts, self.flags)
-        count_views(present, 1, self._counts, self.flags)
+            count_views(_unpack_marks(former), -1, self._counts, self.flags)
+        count_views(marks, 1, self._counts, self.flags)
+        self._marks[view] = _pack_marks(marks)
         self._find_open_cells()
 
     def _find_open_cells(self) -> None:
@@ -229,6 +235,18 @@ class OccupancyGrid:
         radius = cube.bounds.radius * self._cubes[0].scale
         depths = {max(center + side * radius, _NEAREST_CARVED) for side in (-1.0, 0.0, 0.7)}
         return [math.sqrt(3) / 2 / self.resolution * max(camera.fx, camera.fy) / depth for depth in sorted(depths)]
+
+
+def _pack_marks(marks: torch.Tensor) -> torch.Tensor:
+    """Flags [cells] int32 as [cells / 2] uint8: looking again at a view that is replaced would take far longer than
+    this, and its pixels may take far more memory."""
+    even, odd = marks.view(-1, 2).unbind(1)
+    return (even | odd << _FLAG_BITS).to(torch.uint8)
+
+
+def _unpack_marks(packed: torch.Tensor) -> torch.Tensor:
+    """The flags that ``_pack_marks`` was given."""
+    return torch.stack((packed & (1 << _FLAG_BITS) - 1, packed >> _FLAG_BITS), dim=1).view(-1).int()
 
 
 def _nearest_surface(depth: torch.Tensor, alpha: torch.Tensor, factor: int, reach: int) -> torch.Tensor:

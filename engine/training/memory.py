@@ -46,7 +46,7 @@ def require_for_training(config: TrainConfig, device: str) -> None:
 
 
 def require_for_views(added: int, view: str, device: str) -> None:
-    """Raises MemoryShortage when there are not ``added`` bytes for the pixels of ``view``."""
+    """Raises MemoryShortage when there are not ``added`` bytes for what is kept of ``view``."""
     free = free_memory(device)
     if free is not None and added > free:
         raise MemoryShortage(

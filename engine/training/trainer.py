@@ -22,7 +22,7 @@ from engine.primitives.config import TrainConfig
 from engine.rendering.renderer import Renderer
 from engine.training.error_map import ErrorMap
 from engine.training.gradient_sampling import draw_gradients
-from engine.training.memory import require_for_training
+from engine.training.memory import require_for_training, require_for_views
 from engine.training.pixel_store import PixelStore, StoredPicture
 from taichi_kernels import runtime
 from taichi_kernels.bundles import ActiveSamples, FieldOutputs, Rays
@@ -144,7 +144,8 @@ class Trainer:
 
     def add_view(self, view: View) -> None:
         """Train on this view too from the next step on, in the place of one of the same name; one that is there already
-        as it is changes nothing. Raises ViewError when its colour space isn't the field's; then all is as it was."""
+        as it is changes nothing. Raises ViewError when its colour space isn't the field's, MemoryShortage; then all is
+        as it was."""
         if view.color_space != self.color_space:
             raise ViewError(
                 f"view {view.name}: it is {view.color_space}, but this run learns {self.color_space} colour"
@@ -155,9 +156,10 @@ class Trainer:
             return
         # Looked at before it is stored: what can't be looked at is not to be trained on.
         marks = self.occupancy.look(*picture.coverage)
-        former_marks = None if former is None else self.occupancy.look(*former.coverage)
+        if former is None:
+            require_for_views(self.occupancy.view_bytes, view.name, self.device)
         pixels.add(view.name, picture)
-        self.occupancy.replace(former_marks, marks)
+        self.occupancy.take(view.name, marks)
 
     def warm_up(self) -> None:
         """Run training's kernels once on made-up data, so that nothing is compiled when the first view is there."""

@@ -61,7 +61,7 @@ def _without_depth(view: View) -> View:
 def _carve(grid: OccupancyGrid, view: View) -> None:
     alpha = view.color[..., 3].astype(np.float32)
     planes = [None if plane is None else torch.from_numpy(plane).to(grid.flags.device) for plane in (alpha, view.depth)]
-    grid.carve(view.camera, *planes)
+    grid.take(f"view {len(grid._marks)}", grid.look(view.camera, *planes))
 
 
 @pytest.mark.parametrize("with_depth", [True, False], ids=["depth", "alpha alone"])
