@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from engine.link.file_lock import IN_USE, FileLock, FileTaken, beside, is_taken
+from engine.link.file_lock import IN_USE, FileLock, FileTaken, hold_folder, is_taken
 from engine.run_folder import RunWriteError
 
 _POLL_SECONDS = 0.05
@@ -21,7 +21,7 @@ def lock_run(folder: Path, owner: str, patience: float = 0.0) -> FileLock:
     deadline = time.monotonic() + patience
     while True:
         try:
-            return _hold(folder.resolve(), owner)
+            return hold_folder(folder.resolve(), owner)
         except FileTaken as error:
             if time.monotonic() >= deadline:
                 raise RunWriteError(f"{folder}: in use by {error.owner}: {_ELSEWHERE}") from None
@@ -38,13 +38,3 @@ def refuse_blenders_folder(folder: Path) -> None:
     for session in (*parents[:1], *parents[2:3]):  # SESSION/run, or SESSION/takes/NAME/run
         if is_taken(session / IN_USE):
             raise RunWriteError(f"{folder}: a Blender works in {session}: close the file there, or name another folder")
-
-
-def _hold(folder: Path, owner: str) -> FileLock:
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(beside(folder), owner)
-    except OSError:
-        if not folder.is_dir():
-            raise
-    return FileLock(folder / IN_USE, owner)  # a folder of one's own in one of somebody else's: a mounted disk, say

@@ -12,6 +12,7 @@ from engine.link.messages import (
     AddView,
     CancelJob,
     Capturing,
+    CloseRun,
     Evaluate,
     Evaluation,
     FetchFile,
@@ -136,12 +137,16 @@ class EngineSession:
         if self.phase == "ready":
             self._outgoing.append(run)
 
+    def close_run(self) -> None:
+        """Have the engine save the run and let go of its folder; ``has_closed_run`` tells when it has."""
+        self._queue(CloseRun())
+
     def leave_run(self) -> None:
-        """Want no run any more, and nothing of the one that was: its folder is to be moved. The engine keeps it open,
-        at rest, until it is asked for another."""
+        """Want no run any more, and nothing of the one that was; the engine is to let go of it."""
         self.pause()
         self._wishes.want_none()
         self._begin_run(history=False)
+        self.close_run()
 
     def _begin_run(self, history: bool) -> None:
         self._mirror.forget_run(history)
@@ -207,6 +212,11 @@ class EngineSession:
     def run(self) -> RunOpened | None:
         """The run that is open in the engine."""
         return self._mirror.run
+
+    @property
+    def has_closed_run(self) -> bool:
+        """Whether the engine has let go of the run that was open last."""
+        return self._mirror.is_closed
 
     @property
     def wants_run(self) -> bool:

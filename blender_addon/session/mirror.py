@@ -11,6 +11,7 @@ from engine.link.messages import (
     JobUpdate,
     Message,
     Problem,
+    RunClosed,
     RunOpened,
     SnapshotSaved,
     Status,
@@ -21,11 +22,13 @@ _BEFORE_TRAINING = ("idle", "warming up")
 
 
 class EngineMirror:
-    """The engine's state: ``run`` (the one that is open), ``status``, ``evaluations`` (one a step), ``jobs`` by name,
-    ``frame`` (the last picture) and ``snapshot`` (the last one that was saved)."""
+    """The engine's state: ``run`` (the one that is open), ``is_closed`` (the last one no longer is), ``status``,
+    ``evaluations`` (one a step), ``jobs`` by name, ``frame`` (the last picture) and ``snapshot`` (the last one that was
+    saved)."""
 
     def __init__(self) -> None:
         self.run: RunOpened | None = None
+        self.is_closed = False
         self.status: Status | None = None
         self.evaluations: list[Evaluation] = []
         self.jobs: dict[str, JobUpdate] = {}
@@ -38,7 +41,9 @@ class EngineMirror:
             return False
         match message:
             case RunOpened():
-                self.run = message
+                self.run, self.is_closed = message, False
+            case RunClosed():
+                self.run, self.is_closed = None, True
             case Status():
                 # Before a run is open, one that has got further is about the run before, which goes on until then.
                 is_current = self.run is not None or message.state in _BEFORE_TRAINING
@@ -64,11 +69,11 @@ class EngineMirror:
 
     def forget_engine(self) -> None:
         """The engine is gone: so is what only it knew."""
-        self.run = self.status = None
+        self.run, self.status, self.is_closed = None, None, False
 
     def forget_run(self, history: bool) -> None:
-        """Another run is to be opened; with ``history`` it goes on with the scores that are known."""
-        self.run = self.status = self.frame = None
+        """Another run is to be opened, or none; with ``history`` it goes on with the scores that are known."""
+        self.run, self.status, self.frame, self.is_closed = None, None, None, False
         if not history:
             self.evaluations, self.snapshot = [], None
 

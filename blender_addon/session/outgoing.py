@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from engine.link.client import LinkBusy, LinkError, LinkLost
-from engine.link.messages import AddView, Message, OpenRun
+from engine.link.messages import AddView, CloseRun, Message, OpenRun
 
 from .attachment import Attachment
 from .outbox import ViewOutbox
@@ -21,7 +21,7 @@ SEND_BUDGET = 0.002  # seconds of one call after which no further view is begun:
 class Outgoing:
     """Messages and views on their way to ``engine``; ``report`` hears of those that can't be sent.
 
-    Nothing but the wish for a run is sent before a run is open.
+    Nothing but the wish for a run, or for none, is sent before a run is open.
     """
 
     def __init__(self, engine: Attachment, views: ViewOutbox, report: Callable[[Trouble], None]) -> None:
@@ -64,7 +64,7 @@ class Outgoing:
             self._send_messages(is_run_open)
 
     def _send_messages(self, is_run_open: bool) -> None:
-        while self._messages and (is_run_open or isinstance(self._messages[0], OpenRun)):
+        while self._messages and (is_run_open or isinstance(self._messages[0], OpenRun | CloseRun)):
             self._send_one(self._messages[0])
             self._messages.popleft()
 

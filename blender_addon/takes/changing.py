@@ -1,7 +1,8 @@
 """A change to the files of a take that an engine may hold open.
 
-Such an engine is first told to rest, which has it save the run: later it would write the folder anew. The pump waits
-for that; then the change itself takes a moment.
+Such an engine is first told to rest, then to save the run and let go of it: a save that goes on while folders change
+places would write half of its files into another run. The pump waits for that; then the change itself takes a moment,
+in which Blender holds the run.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
+
+from engine.link.file_lock import FileLock, FileTaken, hold_folder
 
 from .. import app_handlers
 from ..folder_lock import FolderLock
@@ -31,16 +34,31 @@ _PATIENCE = 60.0  # seconds for the engine to save, and for the run to be fetche
 class _Change:
     """``work`` is called when the run is at rest, and returns what became of it in words; ``then`` follows. ``engine``:
     the one that holds the run open; it is given until ``deadline`` to save that. ``is_fetched``: whether the run was
-    asked for, where the engine is elsewhere."""
+    asked for, where the engine is elsewhere. ``is_closing``: whether the engine was told to let go of it."""
 
     take: Take
     folder: Path
     work: Callable[[], str]
     then: Callable[[], None]
     lock: FolderLock
+    is_whole: bool
     engine: EngineSession | None = None
     deadline: float = 0.0
     is_fetched: bool = False
+    is_closing: bool = False
+
+    def hold_run(self) -> FileLock:
+        """Keep others out of the run. Raises TakeError when one is in it."""
+        try:
+            lock = hold_folder((self.folder / "run").resolve(), "Blender")
+        except FileTaken as error:
+            words = f"its run is in use by {error.owner}: wait until that has ended"
+            raise TakeError(f"{self.take.name} stays as it is, for {words}") from None
+        except OSError as error:
+            raise TakeError(f"{self.folder}: can't be written ({error.strerror or error})") from None
+        if self.is_whole:
+            lock.release()  # on Windows no folder can be moved in which a file is held
+        return lock
 
 
 _current: _Change | None = None
@@ -64,9 +82,12 @@ def forget() -> None:
     _words = _failure = ""
 
 
-def begin(scene: bpy.types.Scene, take: Take, work: Callable[[], str], then: Callable[[], None]) -> None:
+def begin(
+    scene: bpy.types.Scene, take: Take, work: Callable[[], str], then: Callable[[], None], is_whole: bool = False
+) -> None:
     """Have ``work`` change files of ``take`` once no engine will write its run any more, which by then is not open;
-    ``then`` follows. Pumping sees it through; without a window it is waited for.
+    ``then`` follows. ``is_whole``: the folder of the take itself is moved. Pumping sees it through; without a window it
+    is waited for.
 
     Raises TakeError, FolderError and, where there is nothing to wait for, what ``work`` and ``then`` raise.
     """
@@ -77,12 +98,12 @@ def begin(scene: bpy.types.Scene, take: Take, work: Callable[[], str], then: Cal
         raise TakeError("A run is being fetched from the engine: wait for its end")
     session = session_folder(scene)
     forget()
-    change = _Change(take, folder_of(session, take.key), work, then, FolderLock(session))
+    change = _Change(take, folder_of(session, take.key), work, then, FolderLock(session), is_whole)
     engine = registry.current()
     if engine is not None and run.open_capture() == change.folder / "capture":
         engine.pause()
         change.engine, change.deadline = engine, time.monotonic() + _PATIENCE
-    if change.engine is None or (_is_at_rest(change.engine) and not is_remote(change.engine)):
+    if change.engine is None:
         _finish(change)
         return
     _current = change
@@ -95,17 +116,11 @@ def begin(scene: bpy.types.Scene, take: Take, work: Callable[[], str], then: Cal
             raise TakeError(_failure)
 
 
-def _is_at_rest(engine: EngineSession) -> bool:
-    """Whether the run that is open is on disk as it is, and stays so."""
-    status = engine.progress_made
+def _is_settled(engine: EngineSession) -> bool:
+    """Whether the engine is gone, or has opened the run that is wanted of it."""
     if engine.phase in ("stopping", "stopped", "lost"):
         return engine.is_gone
-    if engine.run is None:
-        return not engine.wants_run  # else it is being opened
-    if status is None or status.step == 0:
-        return status is not None and status.state != "training"  # its first step is saved
-    saved = engine.run.step if engine.snapshot is None else engine.snapshot.step
-    return status.state in ("paused", "finished") and status.step == saved
+    return engine.run is not None or not engine.wants_run
 
 
 def _watch() -> bool:
@@ -118,12 +133,13 @@ def _watch() -> bool:
         why = engine.trouble.message if engine.trouble is not None else "save a snapshot first"
         _fail(f"{change.take.name} stays as it is, for the engine has not saved its run: {why}")
         return False
-    if not _is_at_rest(engine) or run_files.is_fetching():
-        return True
-    if engine.phase == "ready" and engine.run is not None and is_remote(engine) and not change.is_fetched:
-        change.is_fetched = True
-        run_files.save_snapshot(engine, change.folder / "run")
-        return True
+    if not engine.has_closed_run:
+        change.is_closing &= engine.phase == "ready"  # else the message may be lost with the connection
+        if not _is_settled(engine) or run_files.is_fetching():
+            return True
+        if engine.phase == "ready":
+            _end_run(change, engine)
+            return True
     try:
         _finish(change)
     except (ValueError, RuntimeError) as error:
@@ -131,12 +147,26 @@ def _watch() -> bool:
     return False
 
 
+def _end_run(change: _Change, engine: EngineSession) -> None:
+    """Have the engine let go of the run; one elsewhere gives it first."""
+    if is_remote(engine) and engine.run is not None and not change.is_fetched:
+        change.is_fetched = True
+        run_files.save_snapshot(engine, change.folder / "run")
+    elif not change.is_closing:
+        change.is_closing = True
+        engine.close_run()
+
+
 def _finish(change: _Change) -> None:
     global _current, _words
     _current = None
     try:
-        run.leave(change.folder / "capture")
-        _words = change.work()
+        held = change.hold_run()
+        try:
+            run.leave(change.folder / "capture")
+            _words = change.work()
+        finally:
+            held.release()
     finally:
         change.lock.release()
     change.then()

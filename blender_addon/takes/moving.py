@@ -35,4 +35,4 @@ def begin(scene: bpy.types.Scene, take: Take, is_whole: bool, then: Callable[[],
         what = f"{take.name} is" if is_whole else f"The former views, runs and rendered frames of {take.name} are"
         return f"{what} in {target} now"
 
-    changing.begin(scene, take, move, then)
+    changing.begin(scene, take, move, then, is_whole and bool(take.key))

@@ -92,7 +92,7 @@ def open_capture() -> Path | None:
 
 
 def leave(folder: Path) -> None:
-    """The capture in ``folder`` is to be moved, with its run: if that is open, it is so no more."""
+    """The capture in ``folder`` is to be moved or replaced, with its run: if that is open, it is so no more."""
     global _captures
     if _captures == folder:
         _captures = None
@@ -102,10 +102,9 @@ def leave(folder: Path) -> None:
 
 def begin_with_import(folder: Path) -> None:
     """A dataset was imported into ``folder``: a run that is open for it, or left by others, is not of these views."""
-    global _captures, _imported
+    global _imported
     _imported = folder
-    if _captures == folder:
-        _captures = None
+    leave(folder)
 
 
 def _captured_dataset(folder: Path) -> CaptureDataset:

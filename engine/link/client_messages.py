@@ -60,6 +60,12 @@ class OpenRun(Message):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class CloseRun(Message):
+    """Save the run if it has changed since, and let go of it: nothing is written into its folder any more. The answer
+    is a RunClosed, also when none is open; or a Problem, and then it is open still."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class AddView(Message):
     """One captured view. ``color`` [H, W, 4]: float16 premultiplied scene-linear, or uint8 straight-alpha sRGB, as the
     run's color_space says. ``depth`` [H, W] float32 planar z, +inf where there is nothing, 0

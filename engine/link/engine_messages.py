@@ -50,6 +50,11 @@ class RunOpened(Message):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class RunClosed(Message):
+    """No run is open any more: folders of runs may be moved."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class ViewAdded(Message):
     """A view arrived whole and is being trained on (or held out)."""
 

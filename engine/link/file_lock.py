@@ -15,7 +15,7 @@ from typing import IO
 IN_USE = ".in-use"  # the usual name of such a file, in the folder that it stands for
 
 _IS_TAKEN = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
-# Windows locks bytes, which nobody else can then read or write: so one that no file reaches, but every file system knows.
+# Windows locks bytes, which nobody else can then read or write: so one that no file reaches, though it may be named.
 _LOCKED_BYTE = 1 << 43
 _OWNER_BYTES = 300
 
@@ -92,6 +92,18 @@ def is_taken(path: Path) -> bool:
 def beside(folder: Path) -> Path:
     """The file that stands for ``folder`` and lies beside it, for the folder can be renamed while the file is held."""
     return folder.with_name(f".{folder.name}{IN_USE}")
+
+
+def hold_folder(folder: Path, owner: str) -> FileLock:
+    """Hold ``folder``, which need not be there yet, by the file beside it; where none can be written there, by the one
+    in it: a folder of one's own in one of somebody else's, a mounted disk, say. Raises FileTaken, OSError."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(beside(folder), owner)
+    except OSError:
+        if not folder.is_dir():
+            raise
+    return FileLock(folder / IN_USE, owner)
 
 
 def user_of(folder: Path) -> str:

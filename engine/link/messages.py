@@ -7,6 +7,7 @@ from engine.link.client_messages import (
     AddView,
     CancelJob,
     Capturing,
+    CloseRun,
     Evaluate,
     FetchFile,
     Hello,
@@ -23,6 +24,7 @@ from engine.link.engine_messages import (
     Frame,
     JobUpdate,
     Problem,
+    RunClosed,
     RunOpened,
     SnapshotSaved,
     Status,
@@ -55,6 +57,7 @@ __all__ = [
     "BytesSpec",
     "CancelJob",
     "Capturing",
+    "CloseRun",
     "ColorSpace",
     "Count",
     "Evaluate",
@@ -72,6 +75,7 @@ __all__ = [
     "Problem",
     "Quality",
     "RequestFrame",
+    "RunClosed",
     "RunOpened",
     "SaveSnapshot",
     "Seconds",
@@ -86,11 +90,12 @@ __all__ = [
     "Welcome",
 ]
 
-PROTOCOL = 5
+PROTOCOL = 6
 
 CLIENT_MESSAGES: tuple[type[Message], ...] = (
     Hello,
     OpenRun,
+    CloseRun,
     AddView,
     Train,
     Capturing,
@@ -105,6 +110,7 @@ CLIENT_MESSAGES: tuple[type[Message], ...] = (
 ENGINE_MESSAGES: tuple[type[Message], ...] = (
     Welcome,
     RunOpened,
+    RunClosed,
     ViewAdded,
     Status,
     Frame,

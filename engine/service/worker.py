@@ -20,10 +20,12 @@ from engine.link.messages import (
     AddView,
     CancelJob,
     Capturing,
+    CloseRun,
     Evaluate,
     Message,
     OpenRun,
     RequestFrame,
+    RunClosed,
     SaveSnapshot,
     Shutdown,
     StartBake,
@@ -181,6 +183,9 @@ class Worker:
         if isinstance(command, OpenRun):
             self._open(command)
             return
+        if isinstance(command, CloseRun):
+            self._close()
+            return
         if isinstance(command, Capturing):
             self._processor.note_rendering(command.under_way)
             return
@@ -222,6 +227,13 @@ class Worker:
         self._session = session
         session.announce()
         session.warm_up()
+
+    def _close(self) -> None:
+        if self._session is not None:
+            self._session.save_if_changed()  # when this fails, it stays open
+            self._session.close()
+            self._session = None
+        self._post(RunClosed())
 
     def _render(self, request: RequestFrame, client: int) -> None:
         began = time.monotonic()

@@ -174,6 +174,33 @@ def capture_and_train(
     return capture_and_train
 
 
+_HOLD = """
+import sys, time
+from pathlib import Path
+from engine.run_lock import lock_run
+lock = lock_run(Path(sys.argv[1]), "hashlight train")
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def hold_run() -> Iterator[Callable[[Path], subprocess.Popen[str]]]:
+    """Starts another process that holds the run in a folder, as ``hashlight train`` does; killed afterwards."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(folder: Path) -> subprocess.Popen[str]:
+        process = subprocess.Popen([sys.executable, "-c", _HOLD, str(folder)], stdout=subprocess.PIPE, text=True)
+        processes.append(process)
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., int]]:
     """Starts ``hashlight serve`` and returns its port; its token, SERVED_TOKEN, is in ``tmp_path``/token.txt too.

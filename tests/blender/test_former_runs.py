@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -80,6 +81,22 @@ def test_one_that_cannot_be_used_leaves_all_as_it_was(
     assert not addon("folder_lock").is_held(session)
 
 
+def test_a_run_that_another_process_works_in_stays(
+    addon: Import, scene: bpy.types.Scene, session: Path, hold_run: Callable[[Path], subprocess.Popen[str]]
+) -> None:
+    before, other = _steps(session), hold_run(session / "run")
+    with pytest.raises(RuntimeError, match="Take 1 stays as it is, for its run is in use by hashlight train"):
+        bpy.ops.hashlight.use_former_run(number=1)
+    with pytest.raises(RuntimeError, match="wait until that has ended"):
+        bpy.ops.hashlight.delete_take()
+    assert _steps(session) == before and not addon("folder_lock").is_held(session)
+    other.kill()
+    other.wait()
+    assert bpy.ops.hashlight.use_former_run(number=1) == {"FINISHED"}
+    assert _steps(session)["run"] == 1000
+    assert not list(session.glob(".*.in-use")), "it is held no longer than that"
+
+
 def test_they_go_into_the_bin_alone_or_with_their_take(scene: bpy.types.Scene, session: Path) -> None:
     assert bpy.ops.hashlight.delete_former_run(number=10) == {"FINISHED"}
     (kept,) = (session / "bin").iterdir()
@@ -98,18 +115,29 @@ def test_the_engine_goes_on_with_a_former_run(
     capture_and_train: Callable[[], Any],
     wait: Callable[..., None],
     drawn: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def note_user(swap: Callable[[Path], int], root: Path, users: list[str]) -> Callable[[Path], int]:
+        def noted(former: Path) -> int:
+            users.append((root / ".run.in-use").read_text().split(" (process")[0])
+            return swap(former)
+
+        return noted
+
     session, root = capture_and_train(), addon("folders").session_folder(engine_scene)
     wait(lambda: session.status.step > 100, "some training")
     bpy.ops.hashlight.pause_training()
     wait(lambda: session.snapshot is not None and session.snapshot.step == session.status.step, "a snapshot of it")
     former, opened = session.snapshot.step, session.run
     bpy.ops.hashlight.restart_training()
-    assert not addon("takes.changing")._is_at_rest(session), "while the new run is being opened"
+    assert not addon("takes.changing")._is_settled(session), "while the new run is being opened"
     wait(lambda: "run-former-1" in _steps(root) and "run" in _steps(root), "the new run")
     assert "Former run 1: " in drawn("HASHLIGHT_PT_takes")
 
+    users: list[str] = []
+    monkeypatch.setattr(addon("takes.former_runs"), "_swap", note_user(addon("takes.former_runs")._swap, root, users))
     assert bpy.ops.hashlight.use_former_run(number=1) == {"FINISHED"}  # while the other is being trained
+    assert users == ["Blender"], "the engine has let go of the run before folders change places"
     assert _steps(root)["run"] == former
     wait(lambda: session.run is not None and session.run is not opened and session.run.step == former, "the former run")
     wait(lambda: session.views.count("held") == 6, "its views")

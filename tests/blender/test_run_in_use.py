@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -13,25 +12,14 @@ import pytest
 
 Import = Callable[[str], ModuleType]
 
-_HOLD = """
-import sys, time
-from pathlib import Path
-from engine.run_lock import lock_run
-lock = lock_run(Path(sys.argv[1]), "hashlight train")
-print("held", flush=True)
-time.sleep(600)
-"""
-
 
 @pytest.fixture
-def other(planned_scene: bpy.types.Scene, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def other(
+    planned_scene: bpy.types.Scene, tmp_path: Path, hold_run: Callable[[Path], subprocess.Popen[str]]
+) -> subprocess.Popen[str]:
     """Another process that has the scene's run in its hand."""
     assert bpy.ops.hashlight.capture() == {"FINISHED"}
-    process = subprocess.Popen([sys.executable, "-c", _HOLD, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stdout.readline() == "held\n"
-    yield process
-    process.kill()
-    process.wait()
+    return hold_run(tmp_path / "run")
 
 
 def test_it_is_told_in_the_panel_and_by_each_button(

@@ -9,8 +9,20 @@ from pathlib import Path
 import pytest
 
 from engine.link.client import EngineClient
+from engine.link.file_lock import user_of
 from engine.link.launcher import EngineProcess
-from engine.link.messages import AddView, OpenRun, RunOpened, SnapshotSaved, Train
+from engine.link.messages import (
+    AddView,
+    CloseRun,
+    Evaluate,
+    OpenRun,
+    Problem,
+    RunClosed,
+    RunOpened,
+    SnapshotSaved,
+    Status,
+    Train,
+)
 from engine.runs import RunError, load_run, read_info
 from engine.service.session import Session
 from tests.device import TEST_DEVICE
@@ -27,9 +39,13 @@ def _open(client: EngineClient, resume: bool) -> RunOpened:
     return client.wait_for(RunOpened, PATIENCE)
 
 
-def _train(client: EngineClient, steps: int) -> None:
+def _send_views(client: EngineClient) -> None:
     for view in sphere_views(3, 16):
         client.send(AddView(name=view.name, split="train", camera=view.camera, color=view.color, depth=view.depth))
+
+
+def _train(client: EngineClient, steps: int) -> None:
+    _send_views(client)
     client.send(Train(running=True, steps=steps))
     client.wait_for(SnapshotSaved, PATIENCE, lambda saved: saved.step == steps)
 
@@ -58,6 +74,62 @@ def test_each_new_beginning_keeps_what_was_there(start_engine: Callable[..., Eng
     (root / "run").rename(root / "run-former-3")
     (root / "run-former-1").rename(root / "run")
     assert _open(client, resume=True).step == 7, "another run was put in its place"
+    client.close()
+
+
+def test_a_run_that_is_closed_is_saved_and_left_alone(
+    start_engine: Callable[..., EngineProcess], tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    address = start_engine(root).wait_ready()
+    client = EngineClient(address.host, address.port, address.token, "test")
+    client.connect(20)
+    client.send(CloseRun())
+    client.wait_for(RunClosed, PATIENCE)
+    _open(client, resume=False)
+    client.send(CloseRun())
+    client.wait_for(RunClosed, PATIENCE)
+    assert not (root / "run").exists(), "nothing was learnt"
+
+    _open(client, resume=False)
+    _send_views(client)
+    view = sphere_views(4, 16)[3]
+    client.send(AddView(name=view.name, split="test", camera=view.camera, color=view.color, depth=view.depth))
+    client.send(Train(running=True))
+    client.wait_for(Status, PATIENCE, lambda status: status.step > 3)
+    client.send(Evaluate())  # its scores would be saved
+    client.send(CloseRun())
+    client.wait_for(RunClosed, PATIENCE)
+    saved = read_info(root / "run")["step"]
+    assert saved > 3 and user_of(root / "run") == ""
+    (root / "run").rename(root / "elsewhere")
+    client.send(Train(running=True))
+    assert "no run is open" in client.wait_for(Problem, PATIENCE).message
+    assert client.wait_for(Status, PATIENCE, lambda status: status.state == "idle").step == 0
+    assert sorted(path.name for path in root.iterdir()) == ["elsewhere"]
+    (root / "elsewhere").rename(root / "run")
+    assert _open(client, resume=True).step == saved
+    client.close()
+
+
+def test_a_run_that_cannot_be_saved_is_not_closed(start_engine: Callable[..., EngineProcess], tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    address = start_engine(root).wait_ready()
+    client = EngineClient(address.host, address.port, address.token, "test")
+    client.connect(20)
+    _open(client, resume=False)
+    (root / "run").write_text("a file")
+    _send_views(client)
+    client.send(Train(running=True))
+    client.wait_for(Status, PATIENCE, lambda status: status.step > 3)
+    client.send(Train(running=False))
+    assert "it is a file" in client.wait_for(Problem, PATIENCE).message
+    client.send(CloseRun())
+    assert "it is a file" in client.wait_for(Problem, PATIENCE).message
+    (root / "run").unlink()
+    client.send(CloseRun())
+    client.wait_for(RunClosed, PATIENCE)
+    assert read_info(root / "run")["step"] > 3
     client.close()
 
 
