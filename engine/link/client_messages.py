@@ -21,7 +21,6 @@ from engine.link.message_types import (
     Quality,
     RelativePath,
     Seconds,
-    Secret,
     Split,
     Steps,
 )
@@ -31,13 +30,12 @@ from engine.link.values import Limits
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Hello(Message):
-    """The first message. Without the right ``token`` and ``protocol`` the engine answers Problem and hangs up.
-    ``same_host``: the client can read the engine's files, so pixels may come through the ring file. ``take_over``: an
-    engine that is busy with another client hangs up on that one."""
+    """The first message of who has shown the token (see ``authorization``). Without the right ``protocol`` the engine
+    answers Problem and hangs up. ``same_host``: the client can read the engine's files, so pixels may come through the
+    ring file. ``take_over``: an engine that is busy with another client hangs up on that one."""
 
     protocol: int
     version: Name
-    token: Secret
     client: Name
     same_host: bool = True
     take_over: bool = False

@@ -7,14 +7,16 @@ import contextlib
 import random
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
 from websockets.frames import CloseCode
 
 import engine
 from engine.link import codec
+from engine.link.authorization import HEADER, authorization
 from engine.link.errors import FrameOutdated, LinkError
 from engine.link.message_queue import LinkBusy, MessageQueue
 from engine.link.messages import ENGINE_MESSAGES, PROTOCOL, Hello, Message, Problem, Welcome
@@ -25,6 +27,7 @@ from engine.link.values import printable
 
 _FRAGMENT_BYTES = 1 << 17
 _NEXT_ATTEMPT, _MOST_ATTEMPTS = 0.4, 24  # seconds without an answer before one more is begun
+_TOKEN_HINT = "Use the token that the engine was started with."
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # seconds, about, before knocking again
 
 
@@ -38,6 +41,10 @@ class ConversationEnded(Exception):
 
 class _HungUp(ConversationEnded):
     """Who listens there hung up without a word: there may be a crowd at the engine's door."""
+
+
+class _WrongToken(ConversationEnded):
+    """The engine has another token."""
 
 
 class Conversation:
@@ -87,7 +94,11 @@ class Conversation:
         return await self._knock()
 
     async def _knock(self) -> tuple[WatchedClientConnection, Welcome]:
-        connection = await self._connect()
+        try:
+            connection = await self._connect()
+        except _WrongToken as refused:
+            self._deliver(Problem(code="token", message=str(refused), hint=_TOKEN_HINT, fatal=True))
+            raise
         self._listening = Listening(connection)
         try:
             return connection, await self._shake_hands(connection)
@@ -127,6 +138,7 @@ class Conversation:
                 ssl=self._tls,
                 compression=None,
                 proxy=None,
+                additional_headers={HEADER: authorization(self._token)},
                 max_size=codec.MAX_MESSAGE_BYTES + codec.MAX_HEADER_BYTES,
                 create_connection=WatchedClientConnection,
                 ping_interval=None,  # the engine's status tells that it is there
@@ -136,6 +148,10 @@ class Conversation:
             return connection
         except TimeoutError:
             raise ConversationEnded(f"the engine at {place} did not answer") from None
+        except InvalidStatus as error:
+            if error.response.status_code != HTTPStatus.UNAUTHORIZED:
+                raise ConversationEnded(f"what listens at {place} is not a Hashlight engine") from None
+            raise _WrongToken("wrong token", by_engine=True) from None
         except ConnectionRefusedError:
             raise ConversationEnded(f"no engine listens at {place}: the connection was refused") from None
         except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
@@ -154,7 +170,6 @@ class Conversation:
         hello = Hello(
             protocol=PROTOCOL,
             version=engine.__version__,
-            token=self._token,
             client=self._name,
             same_host=self._same_host,
             take_over=self._take_over,

@@ -65,7 +65,6 @@ class Count:
 
 Name = Annotated[str, Count(0, 500)]  # of views, jobs, clients, versions
 RelativePath = Annotated[str, Count(1, 4096)]  # relative to the engine's root, with forward slashes
-Secret = Annotated[str, Count(0, 1024)]
 Seconds = Annotated[float, Limits(0.0, 1e9)]
 Steps = Annotated[int, Limits(0, 2**31 - 1)]
 Cameras = Annotated[tuple[Camera, ...], Count(0, MAX_CAMERAS)]

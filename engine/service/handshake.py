@@ -1,9 +1,8 @@
-"""What a connection must say before it may talk: a Hello with the token and this protocol."""
+"""What a connection must say before it may talk: a Hello with this protocol."""
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 
 import engine
 from engine.link import codec
@@ -14,8 +13,6 @@ from engine.link.values import one_line
 from engine.service.lobby import HELLO_SECONDS
 from engine.service.packing import pack_or_explain
 
-_WRONG_TOKEN_SECONDS = 0.25  # until a wrong token is answered, so that few can be tried
-
 
 class Refusal(Exception):
     """Why a client can't have the engine: in words, with a ``code`` for programs and a ``hint`` what to do."""
@@ -25,8 +22,8 @@ class Refusal(Exception):
         self.code, self.hint = code, hint
 
 
-async def receive_hello(connection: WatchedServerConnection, token: str) -> Hello:
-    """The first message of who knows ``token`` and speaks this protocol. Raises Refusal, ConnectionClosed."""
+async def receive_hello(connection: WatchedServerConnection) -> Hello:
+    """The first message of who speaks this protocol. Raises Refusal, ConnectionClosed."""
     try:
         data = await asyncio.wait_for(connection.recv(), HELLO_SECONDS)
         hello = codec.decode(data, (Hello,))
@@ -34,9 +31,6 @@ async def receive_hello(connection: WatchedServerConnection, token: str) -> Hell
         words = str(error) if isinstance(error, LinkError) else f"no Hello within {HELLO_SECONDS:g} s"
         raise Refusal("bad message", f"the first message must be a Hello: {words}") from None
     assert isinstance(hello, Hello)
-    if not hmac.compare_digest(hello.token.encode(), token.encode()):
-        await asyncio.sleep(_WRONG_TOKEN_SECONDS)
-        raise Refusal("token", "wrong token", "Use the token that the engine was started with.")
     if hello.protocol != PROTOCOL:
         older = "engine" if hello.protocol > PROTOCOL else "client"
         words = (

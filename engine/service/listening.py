@@ -8,12 +8,14 @@ import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.server import ServerProtocol
 
 from engine.link.silence import PING_INTERVAL, WatchedServerConnection
-from engine.service.lobby import HELLO_SECONDS, Lobby, WaitingConnection
+from engine.service.lobby import HELLO_SECONDS, Lobby
+from engine.service.token_check import REFUSAL, REFUSAL_SECONDS, TokenCheck
 
 _CLOSE_SECONDS = 1
 _MAX_HELLO_BYTES = 1 << 16
@@ -27,15 +29,54 @@ class ListenError(Exception):
     """The port can't be used; in words."""
 
 
-class Listener:
-    """Has ``handle`` carry on with each connection that opens a WebSocket, encrypted by ``tls``."""
+class WaitingConnection(WatchedServerConnection):
+    """A connection in the lobby: a WebSocket once ``check`` is passed."""
 
-    def __init__(self, handle: Callable[[ServerConnection], Awaitable[None]], tls: ssl.SSLContext | None) -> None:
+    check: TokenCheck
+    leave: Callable[[], None]
+    hear: Callable[[], None]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is open, with TLS after the handshake."""
+        super().connection_made(transport)
+        if self.check.passed:
+            super().data_received(self.check.head)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
+        if self.check.passed:
+            super().data_received(data)
+            return
+        self.hear()
+        if self.check.passed is None:
+            self.check.feed(data)
+            if self.check.passed:
+                self.leave()
+                super().data_received(self.check.head)
+            elif self.check.passed is False:
+                self.loop.call_later(REFUSAL_SECONDS, self._refuse)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It has ended."""
+        super().connection_lost(exc)
+        self.leave()
+
+    def _refuse(self) -> None:
+        self.transport.write(REFUSAL)
+        self.transport.close()
+
+
+class Listener:
+    """Has ``handle`` carry on with each connection that shows ``token`` and opens a WebSocket, encrypted by ``tls``."""
+
+    def __init__(
+        self, handle: Callable[[ServerConnection], Awaitable[None]], token: str, tls: ssl.SSLContext | None
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._tls = tls
         self._server = Server(handle, open_timeout=HELLO_SECONDS, logger=_log)
         self._doors: list[socket.socket] = []
-        self.lobby = Lobby(self._make_connection, self._open)
+        self.lobby = Lobby(token, self._open, tls is not None)
         self._accepted_at_once = self.lobby.room  # before the others have their turn: each is a descriptor
 
     async def open(self, host: str, port: int) -> int:
@@ -71,13 +112,13 @@ class Listener:
             self.lobby.note_refusal(str(error))
         self.lobby.enter(accepted)
 
-    def _make_connection(self) -> WaitingConnection:
+    async def _open(self, link: socket.socket, check: TokenCheck) -> None:
         protocol = ServerProtocol(
             origins=[None],  # no web page may try
             max_size=_MAX_HELLO_BYTES,  # raised after the handshake
             logger=_log,
         )
-        return WaitingConnection(
+        connection = WaitingConnection(
             protocol,
             self._server,
             ping_interval=PING_INTERVAL,
@@ -85,8 +126,8 @@ class Listener:
             close_timeout=_CLOSE_SECONDS,
             max_queue=2,
         )
-
-    async def _open(self, link: socket.socket, connection: WatchedServerConnection) -> None:
+        connection.check = check
+        connection.leave, connection.hear = (partial(act, link) for act in (self.lobby.leave, self.lobby.hear))
         timeouts = {"ssl_handshake_timeout": HELLO_SECONDS, "ssl_shutdown_timeout": _CLOSE_SECONDS}
         await self._loop.connect_accepted_socket(
             lambda: connection, link, ssl=self._tls, **(timeouts if self._tls is not None else {})

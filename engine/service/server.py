@@ -61,9 +61,8 @@ class Server:
         self, root: Path, device: str, token: str, tls: ssl.SSLContext | None = None, entry: str | None = None
     ) -> None:
         """``tls``: what encrypts the link. ``entry``: what the device process runs instead of the engine."""
-        self._root, self._token = root, token
+        self._root, self._token, self._tls = root, token, tls
         self._client: Client | None = None
-        self._tls = tls
         self._listener: Listener | None = None
         self._files = FileReader(root)
         self._device = DeviceProcess(root, device, self._take_from_device, self._note_ready, self._note_end, entry)
@@ -79,7 +78,7 @@ class Server:
         could not be saved at the end, ..."""
         self._loop = asyncio.get_running_loop()
         self._ready = self._loop.create_future()
-        self._listener = Listener(self._handle, self._tls)
+        self._listener = Listener(self._handle, self._token, self._tls)
         port = await self._listener.open(host, port)
         try:
             self._device.start()
@@ -128,13 +127,11 @@ class Server:
         except Exception:
             log.exception("a connection failed")
             await connection.close(1011, "the engine failed; its log has the details")
-        finally:
-            self._lobby.leave(connection)
 
     async def _admit(self, connection: WatchedServerConnection) -> Client | None:
         """The new client in control, or None after telling it why not."""
         try:
-            hello = await receive_hello(connection, self._token)
+            hello = await receive_hello(connection)
             assert self._ready is not None
             await asyncio.shield(self._ready)  # nothing can be told of a device that is not there yet
             if (former := self._client) is not None and not self._gives_way(former, hello):
@@ -160,7 +157,6 @@ class Server:
         return True
 
     def _welcome(self, connection: WatchedServerConnection, hello: Hello) -> Client:
-        self._lobby.leave(connection)
         client = self._client = Client(connection, hello, self._device.ring)
         connection.protocol.max_message_size = codec.MAX_MESSAGE_BYTES + codec.MAX_HEADER_BYTES
         log.info("%s %s is connected", client.name, one_line(hello.version, 100))

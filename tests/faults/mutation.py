@@ -70,7 +70,7 @@ FROM_ENGINE: tuple[Message, ...] = (
     SnapshotSaved(path="/tmp/root/r/snapshot.safetensors", step=7),
     Problem(code="view", message="it is bad", hint="Capture it again.", regarding="v"),
 )
-HELLO = Hello(protocol=3, version="0", token="t" * 32, client="c")
+HELLO = Hello(protocol=3, version="0", client="c")
 
 _PREFIX = struct.Struct("<I")
 _TEXTS = (

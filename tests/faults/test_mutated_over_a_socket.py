@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect as connect_raw
 from websockets.sync.server import Server, ServerConnection
 from websockets.sync.server import serve as serve_raw
 
@@ -21,6 +20,7 @@ from engine.link.messages import CLIENT_MESSAGES, ENGINE_MESSAGES, PROTOCOL, Hel
 from tests.faults.conftest import TOKEN, Served, wait_until
 from tests.faults.mutation import FROM_CLIENT, FROM_ENGINE, HELLO, Mutator, encoded
 from tests.faults.tally import Tally
+from tests.raw_connection import connect_raw
 
 Serve = Callable[..., Served]
 MEMORY_BOUND = 2 << 30  # bytes that the server's process may have; its messages may have half a gigabyte
@@ -59,8 +59,8 @@ def attack_engine(engine: Served, count: int, seed: int, tally: Tally) -> None:
 def _enter(engine: Served) -> Any:
     deadline = time.monotonic() + 20
     while True:
-        connection = connect_raw(f"ws://127.0.0.1:{engine.port}", compression=None, proxy=None, max_size=None)
-        connection.send(codec.encode(Hello(protocol=PROTOCOL, version="0", token=TOKEN, client="attacker")))
+        connection = connect_raw(engine.port, TOKEN, max_size=None)
+        connection.send(codec.encode(Hello(protocol=PROTOCOL, version="0", client="attacker")))
         if isinstance(codec.decode(connection.recv(10), ENGINE_MESSAGES), Welcome):
             return connection
         connection.close()
@@ -96,7 +96,7 @@ def attack_door(engine: Served, count: int, seed: int, tally: Tally) -> None:
     silences: list[bytes] = []
     for _ in range(count):
         wire = mutator.next()
-        with connect_raw(f"ws://127.0.0.1:{engine.port}", compression=None, proxy=None) as connection:
+        with connect_raw(engine.port, TOKEN) as connection:
             try:
                 connection.send(wire)
                 answer = codec.decode(connection.recv(15), ENGINE_MESSAGES)

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.link.authorization import authorization
 from engine.link.client import EngineClient, EngineProblem, LinkError
 from engine.link.messages import Evaluate, FetchFile, FileChunk, Problem, Status
 from engine.link.ring import RingError, RingReader, RingWriter, TornRead
@@ -32,7 +33,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="pipes and limits of POSIX")
 # Connects at full speed, without waiting for an answer if it has nothing to say, and tells how often.
 _FLOOD = """
 import signal, socket, sys
-port, speech = int(sys.argv[1]), sys.argv[2].encode()
+port, speech = int(sys.argv[1]), bytes.fromhex(sys.argv[2])
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 held, made = [], 0
 try:
@@ -50,16 +51,21 @@ finally:
 """
 
 _UPGRADE = (
-    "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 )
+_GUESS = _UPGRADE + b"Authorization: " + authorization("a guess").encode() + b"\r\n\r\n"
 
 
 @posix
-@pytest.mark.parametrize("speech", ["", "GET / HTTP/1.1", _UPGRADE])
-def test_a_flood_at_full_speed_leaves_room_for_the_right_client(serve: Serve, tally: Tally, speech: str) -> None:
+@pytest.mark.parametrize(
+    "speech",
+    [b"", b"GET / HTTP/1.1", _UPGRADE + b"\r\n", _GUESS, b"nonsense"],
+    ids=["nothing", "half", "no token", "wrong token", "nonsense"],
+)
+def test_a_flood_at_full_speed_leaves_room_for_the_right_client(serve: Serve, tally: Tally, speech: bytes) -> None:
     engine = serve("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))")
-    command = [sys.executable, "-c", _FLOOD, str(engine.port), speech]
+    command = [sys.executable, "-c", _FLOOD, str(engine.port), speech.hex()]
     floods = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     try:
         time.sleep(2.0)

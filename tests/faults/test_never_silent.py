@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.sync.client import connect as connect_raw
 
 from engine.link import codec
 from engine.link.client import EngineClient, EngineProblem, LinkLost
@@ -36,6 +35,7 @@ from engine.link.messages import (
 from engine.run_folder import RUN_FILE
 from tests.engine.service.conftest import TINY
 from tests.faults.conftest import TOKEN, Served, wait_until
+from tests.raw_connection import connect_raw
 from tests.scenes import sphere_bounds, sphere_views
 
 pytestmark = pytest.mark.slow
@@ -50,10 +50,6 @@ ADD_VIEW = AddView(name="a", split="train", camera=VIEW.camera, color=VIEW.color
 def pack(header: Any) -> bytes:
     text = json.dumps(header).encode()
     return struct.pack("<I", len(text)) + text
-
-
-def talk(port: int) -> Any:
-    return connect_raw(f"ws://127.0.0.1:{port}", compression=None, proxy=None)
 
 
 def answer_of(connection: Any) -> Message:
@@ -80,8 +76,8 @@ def next_of(connection: Any, kind: type[Message]) -> Message:
     ],
 )
 def test_what_a_peer_sent_does_not_silence_the_link(address: Any, header: Any) -> None:
-    with talk(address.port) as connection:
-        connection.send(codec.encode(Hello(protocol=PROTOCOL, version="0", token=address.token, client="raw")))
+    with connect_raw(address.port, address.token) as connection:
+        connection.send(codec.encode(Hello(protocol=PROTOCOL, version="0", client="raw")))
         assert isinstance(answer_of(connection), Welcome)
         connection.send(pack(header))
         problem = next_of(connection, Problem)
@@ -95,7 +91,7 @@ def test_what_a_peer_sent_does_not_silence_the_link(address: Any, header: Any) -
         {"client": "n" * 8000},
         {"version": "v" * 8192},
         {"client": "a\0b"},
-        {"token": "\ud800"},
+        {"version": "\ud800"},
         {"protocol": 10**30},
         {"\0": "\0"},
     ],
@@ -103,7 +99,7 @@ def test_what_a_peer_sent_does_not_silence_the_link(address: Any, header: Any) -
 def test_every_refusal_of_a_first_message_is_said(address: Any, connect: Connect, fields: dict[str, Any]) -> None:
     connect()  # the engine is busy, so that there is a reason to name the newcomer
     hello = {"protocol": PROTOCOL, "version": "0", "token": address.token, "client": "raw"} | fields
-    with talk(address.port) as connection:
+    with connect_raw(address.port, address.token) as connection:
         connection.send(pack({"type": "Hello", "fields": hello, "buffers": []}))
         answer = answer_of(connection)
         assert isinstance(answer, Problem) and answer.fatal and answer.message.isprintable()

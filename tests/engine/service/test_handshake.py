@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
-from websockets.sync.client import connect as connect_raw
 
 from engine.link import codec
+from engine.link.authorization import HEADER, authorization
 from engine.link.client import EngineClient, EngineProblem, LinkLost
 from engine.link.launcher import Address
 from engine.link.messages import (
@@ -30,14 +30,15 @@ from engine.link.messages import (
     Welcome,
 )
 from tests.device import TEST_DEVICE
+from tests.raw_connection import connect_raw
 
 
 def talk(address: Address, **options: object) -> ClientConnection:
-    return connect_raw(f"ws://{address.host}:{address.port}", compression=None, proxy=None, **options)  # type: ignore[arg-type]
+    return connect_raw(address.port, address.token, **options)
 
 
-def hello(address: Address, **changes: object) -> bytes:
-    fields = {"protocol": PROTOCOL, "version": "0", "token": address.token, "client": "raw", **changes}
+def hello(**changes: object) -> bytes:
+    fields = {"protocol": PROTOCOL, "version": "0", "client": "raw", **changes}
     return codec.encode(Hello(**fields))  # type: ignore[arg-type]
 
 
@@ -73,7 +74,7 @@ def test_a_wrong_token_is_refused_in_words(address: Address) -> None:
 @pytest.mark.parametrize(("protocol", "older"), [(PROTOCOL + 1, "engine"), (PROTOCOL - 1, "client")])
 def test_another_protocol_is_refused_and_the_older_side_named(address: Address, protocol: int, older: str) -> None:
     with talk(address) as connection:
-        connection.send(hello(address, protocol=protocol))
+        connection.send(hello(protocol=protocol))
         answer = codec.decode(connection.recv(10), ENGINE_MESSAGES)  # type: ignore[arg-type]
         assert isinstance(answer, Problem) and answer.code == "version" and answer.fatal
         assert f"the {older} is too old" in answer.message
@@ -103,7 +104,37 @@ def test_a_first_message_that_is_no_hello_is_refused(address: Address, data: byt
         assert isinstance(answer, Problem) and answer.fatal and "must be a Hello" in answer.message
 
 
-def test_a_stranger_cannot_make_the_engine_hold_a_large_message(address: Address) -> None:
+@pytest.mark.parametrize(
+    "value",
+    ["", "Bearer", "Bearer ", "Bearer %s=", "bearer %s", "Basic %s", "%s", "Bearer " + "A" * 7000],
+)
+def test_without_the_token_there_is_no_websocket(address: Address, value: str) -> None:
+    shown = authorization(address.token).removeprefix("Bearer ")
+    for headers in ({HEADER: value.replace("%s", shown)}, {}):
+        with pytest.raises(InvalidStatus) as caught:
+            talk(address, additional_headers=headers)
+        assert caught.value.response.status_code == 401 and caught.value.response.body == b"wrong token\n"
+
+
+def test_a_request_may_come_in_pieces_and_with_what_follows_it(address: Address) -> None:
+    request = (
+        f"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nauthorization:{authorization(address.token)}\r\n\r\n"
+    ).encode()
+    ping = b"\x89\x81\0\0\0\0p"
+    for pieces in ([request], [request[:2], request[2:]], [request[:-2], request[-2:] + ping], [request + ping]):
+        with socket.create_connection((address.host, address.port), 10) as connection:
+            for piece in pieces:
+                connection.sendall(piece)
+                time.sleep(0.05)
+            wanted = (b"HTTP/1.1 101 ", b"\x8a\x01p" if pieces[-1].endswith(ping) else b"\r\n\r\n")
+            answer = b""
+            while not all(part in answer for part in wanted):
+                answer += (data := connection.recv(4096))
+                assert data, answer
+
+
+def test_who_knows_the_token_cannot_make_the_engine_hold_a_large_message_either(address: Address) -> None:
     with talk(address) as connection, pytest.raises(ConnectionClosed):
         connection.send(bytes(1 << 20))
         connection.recv(10)
@@ -163,4 +194,4 @@ def test_open_does_not_wait_and_welcome_comes_later(address: Address) -> None:
     client.close()
     assert time.monotonic() - started < 3 and client.failure is None
     with pytest.raises(LinkLost):
-        client.send(Hello(protocol=1, version="", token="", client=""))
+        client.send(Hello(protocol=1, version="", client=""))

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pytest
-from websockets.sync.client import connect as connect_raw
 
 from engine.link import codec
 from engine.link.client import EngineClient, EngineProblem, LinkError, LinkTimeout
@@ -41,6 +40,7 @@ from engine.link.messages import (
 from engine.primitives.registry import choose_preset
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
+from tests.raw_connection import connect_raw
 from tests.scenes import picture_of_sphere, sphere_bounds, sphere_cameras, sphere_views
 
 VIEWS = sphere_views(8, 32)
@@ -239,8 +239,8 @@ def test_a_client_killed_in_the_middle_of_a_view_does_no_harm(
     client: EngineClient, address: Address, connect: Connect
 ) -> None:
     client.close()
-    with connect_raw(f"ws://{address.host}:{address.port}", compression=None, proxy=None) as raw:
-        shake_hands(raw, address)
+    with connect_raw(address.port, address.token) as raw:
+        shake_hands(raw)
         header = struct.pack("!BBQ", 0x82, 0xFF, 1 << 20) + b"\0\0\0\0"  # a masked frame that promises a mebibyte
         raw.socket.sendall(header + codec.encode(add_view(0)))
         raw.socket.close()
@@ -335,8 +335,8 @@ def pack(header: dict[str, Any]) -> bytes:
     return struct.pack("<I", len(text)) + text
 
 
-def shake_hands(raw: Any, address: Address) -> None:
-    raw.send(codec.encode(Hello(protocol=PROTOCOL, version="0", token=address.token, client="raw")))
+def shake_hands(raw: Any) -> None:
+    raw.send(codec.encode(Hello(protocol=PROTOCOL, version="0", client="raw")))
     raw.recv(10)
 
 
@@ -344,8 +344,8 @@ def tell(address: Address, data: bytes | str) -> Problem:
     """Send ``data`` as it is after a proper handshake, and return the Problem that it causes."""
     from engine.link.messages import ENGINE_MESSAGES
 
-    with connect_raw(f"ws://{address.host}:{address.port}", compression=None, proxy=None) as raw:
-        shake_hands(raw, address)
+    with connect_raw(address.port, address.token) as raw:
+        shake_hands(raw)
         raw.send(data)
         while True:
             answer = codec.decode(raw.recv(10), ENGINE_MESSAGES)
