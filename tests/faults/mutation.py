@@ -17,6 +17,7 @@ from engine.link.messages import (
     AddView,
     CancelJob,
     Capturing,
+    CloseRun,
     Evaluate,
     Evaluation,
     FetchFile,
@@ -28,6 +29,7 @@ from engine.link.messages import (
     OpenRun,
     Problem,
     RequestFrame,
+    RunClosed,
     RunOpened,
     SaveSnapshot,
     SnapshotSaved,
@@ -44,6 +46,7 @@ _DEPTH = np.full((4, 6), 2.0, np.float32)
 
 FROM_CLIENT: tuple[Message, ...] = (
     OpenRun(run="r", bounds=Bounds([-1, -1, -1], [1, 1, 1]), overrides={"march_steps": 64, "field.levels": 4}),
+    CloseRun(),
     AddView(name="v", split="train", camera=CAMERA, color=_COLOR, depth=_DEPTH),
     AddView(name="b", split="test", camera=CAMERA, color=np.full((4, 6, 4), 200, np.uint8)),
     Train(running=True, seconds=60.0, steps=10, evaluate_every=5.0),
@@ -60,6 +63,7 @@ FROM_CLIENT: tuple[Message, ...] = (
 FROM_ENGINE: tuple[Message, ...] = (
     Welcome(protocol=3, version="0", device="cpu", device_name="a processor", root="/tmp/root"),
     RunOpened(run="r", step=3, preset="cpu", views=("v", "w")),
+    RunClosed(),
     ViewAdded(name="v", train_views=1, test_views=0),
     Status(state="training", step=7, seconds=1.5, loss=0.25, steps_per_second=30.0, train_views=1, progress=0.1),
     Frame(request=1, step=7, camera=CAMERA, color=_COLOR, depth=_DEPTH, render_seconds=0.1),
