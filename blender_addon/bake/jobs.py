@@ -23,7 +23,7 @@ from .display import display_fields
 from .paths import animation_cameras, turntable_cameras
 from .results import Bake
 from .settings import HASHLIGHT_PG_bake
-from .sharpness import bake_size, subject_to_bake
+from .sharpness import bake_size, describe_softest, subject_to_bake
 
 _FRAME = re.compile(r"frame_[0-9]{4,6}\.(png|exr)")
 _bakes: dict[str, Bake] = {}
@@ -79,6 +79,14 @@ def start(session: EngineSession, scene: bpy.types.Scene, resume: bool) -> str:
         )
     )
     return name
+
+
+def describe_softness(name: str) -> str:
+    """Whether frames of a camera animation will be soft, and which the most: the panel knows the present frame alone.
+    Empty of turntables, whose frames are alike."""
+    bake = _bakes[name]
+    scene = bpy.data.scenes.get(bake.scene)
+    return describe_softest(scene, bake.cameras) if bake.follows_camera and scene is not None else ""
 
 
 def count_frames(scene: bpy.types.Scene) -> int:

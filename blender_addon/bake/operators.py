@@ -56,10 +56,12 @@ class HASHLIGHT_OT_bake(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            jobs.start(run.ensure_run(context.scene), context.scene, self.resume)
+            name = jobs.start(run.ensure_run(context.scene), context.scene, self.resume)
         except ValueError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        if words := jobs.describe_softness(name):
+            self.report({"WARNING"}, words)
         return {"FINISHED"}
 
 

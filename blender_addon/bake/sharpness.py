@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from statistics import median
+from typing import NamedTuple
 
 import bpy
 import numpy as np
 
-from engine.link.framing import pixels_spanned
+from engine.link.framing import captured_detail, enlargements, pixels_spanned
 from engine.link.geometry import MAX_IMAGE_SIDE, Bounds, Camera, GeometryError
 
 from ..capture.cameras import camera_from_object, capture_size, pixel_aspect, render_size
@@ -22,6 +24,7 @@ from .paths import has_render_size, turntable_cameras
 SHARP, SOFT = 1.2, 1.6  # enlargements up to which a bake is as sharp as the captures, and from which it is soft
 _LARGEST = 1920  # pixels: photographs may be much larger, and nobody has asked for frames of that size
 _FRAMES = 24  # of a turntable, by which it is known how large the subject is in all of them
+_CURE = "Render smaller frames, or capture larger pictures"
 _MAX_AGE = 2.0  # seconds: a capture that goes on changes little
 
 # All settings that a turntable's cameras follow from, but for the frames' size.
@@ -30,7 +33,14 @@ _TURNTABLE = (
     *("field_of_view", "radius", "lift"),
 )
 _MOST_KNOWN = 8
-_on_turntable: dict[tuple[object, ...], float] = {}  # pixels, by all that decides them: panels ask often
+_on_turntable: dict[tuple[object, ...], float] = {}  # enlargements, by all that decides them: panels ask often
+
+
+class _Subject(NamedTuple):
+    """Points [n, 3] of what is captured, and how many pixels a metre at each takes in the pictures [n]."""
+
+    points: np.ndarray
+    detail: np.ndarray
 
 
 def bake_size(scene: bpy.types.Scene) -> tuple[int, int]:
@@ -53,11 +63,8 @@ def followed_size(scene: bpy.types.Scene) -> tuple[int, int] | None:
     if dataset is None or not cameras:
         return None
     size = round(median(camera.width for camera in cameras)), round(median(camera.height for camera in cameras))
-    baked = _pixels_on_turntable(scene, dataset.bounds, subject_of(dataset), size)
-    captured = _captured_pixels(dataset)
-    if not baked or not captured:
-        return size
-    return _scaled(size, min(captured / baked, _LARGEST / max(size)))
+    enlarged = _turntable_enlargement(scene, dataset.bounds, size, _captured_subject(dataset))
+    return _scaled(size, min(1.0 / enlarged, _LARGEST / max(size))) if 0.0 < enlarged < np.inf else size
 
 
 def subject_of(dataset: CaptureDataset, bounds: Bounds | None = None) -> np.ndarray:
@@ -76,13 +83,13 @@ def subject_to_bake(scene: bpy.types.Scene, bounds: Bounds) -> np.ndarray:
 
 
 def enlargement(scene: bpy.types.Scene) -> tuple[float, float] | None:
-    """How many pixels the subject is wide or high in the captured pictures, and how many it will be in the frames to be
-    baked, both as medians. None where that can't be told. For panels."""
+    """How many pixels the subject is wide or high in the captured pictures, as a median, and how many it would be if it
+    were all as large as what the frames to be baked show of it. None where that can't be told. For panels."""
     dataset = known_dataset(scene, _MAX_AGE)
     if dataset is None or not (captured := _captured_pixels(dataset)):
         return None
-    baked = _baked_pixels(scene, dataset.bounds, subject_of(dataset))
-    return (captured, baked) if baked else None
+    enlarged = _bake_enlargement(scene, dataset.bounds, _captured_subject(dataset))
+    return (captured, captured * enlarged) if 0.0 < enlarged < np.inf else None
 
 
 def describe_enlargement(scene: bpy.types.Scene) -> str:
@@ -91,12 +98,32 @@ def describe_enlargement(scene: bpy.types.Scene) -> str:
     if pixels is None:
         return ""
     captured, baked = pixels
-    words = f"captures show the subject {captured:,.0f} pixels across, these frames {baked:,.0f}"
+    is_animation = scene.hashlight.bake.path == "ANIMATION"
+    frames = f"frame {scene.frame_current}" if is_animation else "these frames"
+    words = f"captures show the subject {captured:,.0f} pixels across, {frames} {baked:,.0f}"
     if baked <= SHARP * captured:
         return f"Sharp: {words}"
     if baked <= SOFT * captured:
         return f"A little soft: {words}"
-    return f"Soft, enlarged {baked / captured:.1f} times: {words}. Render smaller frames, or capture larger pictures"
+    return f"Soft, enlarged {baked / captured:.1f} times: {words}. {_CURE}"
+
+
+def describe_softest(scene: bpy.types.Scene, cameras: Sequence[Camera]) -> str:
+    """Which of an animation's frames, seen by ``cameras``, is the softest, in words; empty when all are sharp enough,
+    or nothing is captured."""
+    dataset = known_dataset(scene, _MAX_AGE)
+    if dataset is None:
+        return ""
+    subject = _captured_subject(dataset)
+    enlarged = enlargements(cameras, subject.points, subject.detail)
+    softest = int(enlarged.argmax())
+    if not SOFT < enlarged[softest] < np.inf:
+        return ""
+    count = int((enlarged > SOFT).sum())
+    return (
+        f"{count} of {len(cameras)} frames will be soft: frame {scene.frame_start + softest} enlarges what was "
+        f"captured {enlarged[softest]:.1f} times. {_CURE}"
+    )
 
 
 def suggest_capture_size(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> tuple[int, int] | None:
@@ -113,17 +140,16 @@ def suggest_capture_size(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph)
     poses = [pose for pose in poses if pose.split == "train"]
     if bounds is None or not poses:
         return None
-    subject = guess_subject(scene, bounds)
-    planned = _planned_pixels(
+    planned = _planned_subject(
         tuple(pose.camera_to_world.astype(np.float64).tobytes() for pose in poses),
         poses[0].slopes,
         size,
-        subject.tobytes(),
+        guess_subject(scene, bounds).tobytes(),
     )
-    baked = _baked_pixels(scene, bounds, subject)
-    if not planned or baked <= SHARP * planned:
+    enlarged = _bake_enlargement(scene, bounds, planned)
+    if not SHARP < enlarged < np.inf:
         return None
-    return _scaled(size, baked / planned)
+    return _scaled(size, enlarged)
 
 
 def _scaled(size: tuple[int, int], factor: float) -> tuple[int, int]:
@@ -142,9 +168,15 @@ def _captured_pixels(dataset: CaptureDataset) -> float:
 
 
 @functools.lru_cache(maxsize=2)
-def _planned_pixels(
+def _captured_subject(dataset: CaptureDataset) -> _Subject:
+    points = subject_of(dataset)
+    return _Subject(points, captured_detail(_training_cameras(dataset), points))
+
+
+@functools.lru_cache(maxsize=2)
+def _planned_subject(
     poses: tuple[bytes, ...], slopes: tuple[float, float], size: tuple[int, int], subject: bytes
-) -> float:
+) -> _Subject:
     (width, height), (wide, high) = size, slopes
     cameras = [
         Camera(
@@ -152,14 +184,15 @@ def _planned_pixels(
         )
         for pose in poses
     ]
-    return pixels_spanned(cameras, np.frombuffer(subject).reshape(-1, 3))
+    points = np.frombuffer(subject).reshape(-1, 3)
+    return _Subject(points, captured_detail(cameras, points))
 
 
-def _baked_pixels(scene: bpy.types.Scene, bounds: Bounds, subject: np.ndarray) -> float:
-    """How large the subject will be in the frames to be baked, in pixels; by the camera as it is now where that is
-    followed along its animation. 0 where that can't be told."""
+def _bake_enlargement(scene: bpy.types.Scene, bounds: Bounds, subject: _Subject) -> float:
+    """How many times as large as in captures ``subject`` will be in the frames to be baked, at most; by the camera as
+    it is now where that is followed along its animation. 0 where that can't be told."""
     if scene.hashlight.bake.path == "TURNTABLE":
-        return _pixels_on_turntable(scene, bounds, subject, bake_size(scene))
+        return _turntable_enlargement(scene, bounds, bake_size(scene), subject)
     depsgraph = scene.view_layers[0].depsgraph
     if scene.camera is None or depsgraph is None:
         return 0.0
@@ -167,18 +200,19 @@ def _baked_pixels(scene: bpy.types.Scene, bounds: Bounds, subject: np.ndarray) -
         camera = camera_from_object(scene.camera, depsgraph, *render_size(scene), pixel_aspect(scene))
     except (CaptureError, GeometryError):
         return 0.0
-    return pixels_spanned([camera], subject)
+    return float(enlargements([camera], subject.points, subject.detail)[0])
 
 
-def _pixels_on_turntable(scene: bpy.types.Scene, bounds: Bounds, subject: np.ndarray, size: tuple[int, int]) -> float:
+def _turntable_enlargement(scene: bpy.types.Scene, bounds: Bounds, size: tuple[int, int], subject: _Subject) -> float:
     settings = scene.hashlight.bake
-    key = (*(getattr(settings, name) for name in _TURNTABLE), size, bounds.corners.tobytes(), subject.tobytes())
+    chosen = tuple(getattr(settings, name) for name in _TURNTABLE)
+    key = (*chosen, size, bounds.corners.tobytes(), subject.points.tobytes(), subject.detail.tobytes())
     if key not in _on_turntable:
         if len(_on_turntable) > _MOST_KNOWN:
             _on_turntable.clear()
         try:
-            pixels = pixels_spanned(turntable_cameras(scene, bounds, size, subject, most_frames=_FRAMES), subject)
+            cameras = turntable_cameras(scene, bounds, size, subject.points, most_frames=_FRAMES)
+            _on_turntable[key] = float(enlargements(cameras, subject.points, subject.detail).max())
         except (CaptureError, GeometryError):  # told when it is baked
-            pixels = 0.0
-        _on_turntable[key] = pixels
+            _on_turntable[key] = 0.0
     return _on_turntable[key]

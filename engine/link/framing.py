@@ -64,6 +64,49 @@ def _pixels_spanned(camera: Camera, points: Floats) -> float:
     return float(max(np.ptp(x), np.ptp(y)))
 
 
+def captured_detail(captured: Sequence[Camera], points: Floats) -> Floats:
+    """How many pixels a metre across the line of sight takes at each of ``points`` [n, 3] in the pictures of ``captured``:
+    the median over those that show it [n]. What none shows is like the median of the others; 0 where none shows any."""
+    detail = np.full(len(points), np.nan)
+    if captured:
+        looks = [_pixels_a_metre(camera, points) for camera in captured]
+        shown = np.array([np.where(is_shown, pixels, np.nan) for pixels, is_shown in looks])
+        is_seen = ~np.isnan(shown).all(axis=0)
+        detail[is_seen] = np.nanmedian(shown[:, is_seen], axis=0)
+    is_known = ~np.isnan(detail)
+    usual = float(np.median(detail[is_known])) if is_known.any() else 0.0
+    return np.where(is_known, detail, usual)
+
+
+def enlargements(frames: Sequence[Camera], points: Floats, detail: Floats) -> Floats:
+    """How many times as large as the captured pictures each of ``frames`` shows a subject [f].
+
+    It is the median over those of ``points`` [n, 3] that are in the frame, or over all before the camera where a
+    close-up shows none, of the pixels that a metre takes there, by the captured ``detail`` [n] of the point. 0 where
+    nothing of the subject lies before the camera, inf where nothing was captured.
+    """
+    return np.array([_enlargement(camera, points, detail) for camera in frames])
+
+
+def _enlargement(camera: Camera, points: Floats, detail: Floats) -> float:
+    pixels, is_shown = _pixels_a_metre(camera, points)
+    counted = is_shown if is_shown.any() else pixels > 0.0
+    if not counted.any():
+        return 0.0
+    with np.errstate(divide="ignore"):
+        return float(np.median(pixels[counted] / detail[counted]))
+
+
+def _pixels_a_metre(camera: Camera, points: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """How many pixels a metre across takes at each of ``points`` (0 behind the camera), and which are in the picture."""
+    local = (points - camera.position) @ camera.camera_to_world[:3, :3]
+    depth = np.maximum(-local[:, 2], 1e-9)
+    x, y = camera.cx + camera.fx * local[:, 0] / depth, camera.cy - camera.fy * local[:, 1] / depth
+    is_before = local[:, 2] < 0.0
+    is_shown = is_before & (x >= 0.0) & (x <= camera.width) & (y >= 0.0) & (y <= camera.height)
+    return np.where(is_before, math.sqrt(camera.fx * camera.fy) / depth, 0.0), is_shown
+
+
 def frame_subject(
     points: Floats,
     rotations: Floats,

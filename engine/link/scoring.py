@@ -40,8 +40,8 @@ def find_subject(camera: Camera, bounds: Bounds, truth: Floats, depth: Floats | 
     A field can't know what lies outside its bounds. Where the captured depth shows such a surface, it depends: one in
     front of the box hides what is in there, and such a pixel is left out. One behind the box shows that nothing is in
     there: the pixel is left out, unless the field put something there, which is then compared with the captured
-    picture for as much as it covers of it. Without depth, or where that is infinite, every covered pixel counts: all
-    of an opaque photograph.
+    picture for as much as it covers of it. So it is with rays that pass the box by, whatever their depth. On the others
+    every covered pixel counts where there is no depth or an infinite one: all of an opaque photograph from inside.
 
     Args:
         camera: of the view; lens distortion is not followed, it moves a ray by less than ``BOUNDS_SLACK``.
@@ -52,13 +52,12 @@ def find_subject(camera: Camera, bounds: Bounds, truth: Floats, depth: Floats | 
         field: the field's picture, like ``truth`` and in the same colour space.
     """
     truth, field = truth.astype(np.float32), field.astype(np.float32)
-    if depth is None:
-        return Subject(subject_mask(truth[..., 3], field[..., 3]), field)
     near, far = depths_in_bounds(camera, bounds)
+    if depth is None:
+        depth = np.zeros(truth.shape[:2], np.float32)
     known = (depth > 0.0) & np.isfinite(depth)
     hidden = known & (depth < near)
-    beyond = known & ~hidden & (depth > far)
-    outside = hidden | beyond
+    outside = hidden | (known & (depth > far)) | (far <= 0.0)
     field[hidden] = 0.0
     mask = subject_mask(np.where(outside, 0.0, truth[..., 3]), field[..., 3])
     mask &= ~outside | (field[..., 3] > FIELD_COVERS)

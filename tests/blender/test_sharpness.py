@@ -69,7 +69,30 @@ def test_a_bake_follows_the_captures_until_a_size_is_chosen(
     settings.path = "ANIMATION"
     captured_scene.render.resolution_x = captured_scene.render.resolution_y = 4000
     bpy.context.view_layer.update()
-    assert "Soft, enlarged" in drawn("HASHLIGHT_PT_bake")
+    words = drawn("HASHLIGHT_PT_bake")
+    assert "Soft, enlarged" in words and f"frame {captured_scene.frame_current} " in words
+
+
+def test_the_softest_frame_of_an_animation_is_named(addon: Import, captured_scene: bpy.types.Scene) -> None:
+    sharpness, paths = addon("bake.sharpness"), addon("bake.paths")
+    captured_scene.hashlight.bake.path = "ANIMATION"
+    captured_scene.frame_start, captured_scene.frame_end = 11, 14
+    captured_scene.render.resolution_x = captured_scene.render.resolution_y = 48
+    camera = captured_scene.camera.data
+    for frame, zoom in ((11, 1.0), (13, 1.0), (14, 8.0)):
+        camera.lens = 30.0 * zoom
+        camera.keyframe_insert("lens", frame=frame)
+    captured_scene.frame_set(11)
+    try:
+        near, far = addon("bake.sharpness").enlargement(captured_scene), paths.animation_cameras(captured_scene)
+        words = sharpness.describe_softest(captured_scene, far)
+        assert "1 of 4 frames will be soft: frame 14 enlarges what was captured" in words
+        assert sharpness.describe_softest(captured_scene, far[:3]) == ""
+        captured_scene.frame_set(14)
+        zoomed = sharpness.enlargement(captured_scene)
+        assert zoomed[1] / near[1] == pytest.approx(8.0, rel=0.2), "the subject is wider than the picture"
+    finally:
+        camera.animation_data_clear()
 
 
 def test_larger_captures_make_larger_bakes(addon: Import, captured_scene: bpy.types.Scene) -> None:

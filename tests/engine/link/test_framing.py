@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -160,3 +161,31 @@ def test_pixels_spanned_is_the_median_over_the_pictures() -> None:
     assert framing.pixels_spanned(cameras, points) == pytest.approx(200.0)
     assert framing.pixels_spanned(cameras[2:], points) == 400.0, "the rest lies outside"
     assert framing.pixels_spanned([], points) == 0.0
+
+
+def looking_down(height: float, field_of_view: float, size: int = 400) -> Camera:
+    pose = np.eye(4)
+    pose[2, 3] = height
+    focal = size / 2 / math.tan(math.radians(field_of_view) / 2)
+    return Camera(pose, size, size, focal, focal, size / 2, size / 2)
+
+
+def test_close_ups_enlarge_as_much_as_they_show_things_larger() -> None:
+    points = np.array(list(itertools.product((-1.0, 0.0, 1.0), (-1.0, 0.0, 1.0), (-0.01, 0.01))))
+    captured = [looking_down(5.0, 40.0), looking_down(5.0, 40.0), looking_down(50.0, 40.0)]
+    detail = framing.captured_detail(captured, points)
+    frames = [
+        looking_down(5.0, 40.0),
+        looking_down(5.0, 40.0, size=800),  # a larger picture
+        looking_down(5.0, 10.0),  # zoomed in: the subject is wider than the picture
+        looking_down(1.0, 40.0),  # near: so it is here
+        looking_down(-2.0, 40.0),  # looks away
+    ]
+    zoom = math.tan(math.radians(20.0)) / math.tan(math.radians(5.0))
+    np.testing.assert_allclose(framing.enlargements(frames, points, detail), [1.0, 2.0, zoom, 5.0, 0.0], rtol=0.02)
+    corners = points[np.abs(points).min(axis=1) > 0.001][:4]
+    assert framing.enlargements(frames[2:3], corners, framing.captured_detail(captured, corners)) == pytest.approx(
+        zoom, rel=0.02
+    ), "none of the points is in the picture"
+    assert framing.enlargements(frames[:1], points, framing.captured_detail([], points)) == np.inf
+    assert len(framing.enlargements([], points, detail)) == 0

@@ -100,6 +100,21 @@ def test_a_backdrop_behind_the_bounds_does_not_count() -> None:
     np.testing.assert_allclose(subject.field, truth)
 
 
+@pytest.mark.parametrize("depth", [None, 0.0, np.inf])
+def test_a_backdrop_beside_the_bounds_does_not_count_without_depth_either(depth: float | None) -> None:
+    pose = camera_above().camera_to_world
+    wide = Camera(pose, 5, 5, 5.0, 5.0, 2.5, 2.5)  # the box is in the middle three of five columns and rows
+    truth = np.full((5, 5, 4), 0.9, np.float32)
+    truth[..., 3] = 1.0
+    field = picture(*((row, column) for row in (1, 2, 3) for column in (1, 2, 3)))
+    known = None if depth is None else np.full((5, 5), depth, np.float32)
+    subject = find_subject(wide, BOX, truth, known, field)
+    inside = np.zeros((5, 5), bool)
+    inside[1:4, 1:4] = True
+    np.testing.assert_array_equal(subject.mask, inside)
+    np.testing.assert_allclose(subject.field[~inside], truth[~inside])
+
+
 def test_what_the_field_puts_before_a_backdrop_counts_for_as_much_as_it_covers() -> None:
     truth = np.full((5, 5, 4), 1.0, np.float32)  # nothing but a white wall
     depth = np.full((5, 5), 20.0, np.float32)
