@@ -65,7 +65,7 @@ def _pixels_spanned(camera: Camera, points: Floats) -> float:
 
 
 def captured_detail(captured: Sequence[Camera], points: Floats) -> Floats:
-    """How many pixels a metre across the line of sight takes at each of ``points`` [n, 3] in the pictures of ``captured``:
+    """How many pixels a metre across the line of sight takes at each of ``points`` [n, 3] in pictures of ``captured``:
     the median over those that show it [n]. What none shows is like the median of the others; 0 where none shows any."""
     detail = np.full(len(points), np.nan)
     if captured:
@@ -98,7 +98,7 @@ def _enlargement(camera: Camera, points: Floats, detail: Floats) -> float:
 
 
 def _pixels_a_metre(camera: Camera, points: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """How many pixels a metre across takes at each of ``points`` (0 behind the camera), and which are in the picture."""
+    """How many pixels a metre across takes at each of ``points`` (0 behind the camera), and which it shows."""
     local = (points - camera.position) @ camera.camera_to_world[:3, :3]
     depth = np.maximum(-local[:, 2], 1e-9)
     x, y = camera.cx + camera.fx * local[:, 0] / depth, camera.cy - camera.fy * local[:, 1] / depth
