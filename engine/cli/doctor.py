@@ -52,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
         lambda: check_package("torch"),
         lambda: check_package("taichi"),
         lambda: check_package("websockets"),
+        lambda: check_package("zstandard"),
         lambda: check_package("OpenEXR"),
         lambda: check_package("skimage"),
         check_device,

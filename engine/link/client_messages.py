@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated, Any, ClassVar
 
+from engine.link.compression import Compression
 from engine.link.geometry import Bounds, Camera
 from engine.link.message_types import (
     MAX_CHUNK_BYTES,
@@ -32,13 +33,15 @@ from engine.link.values import Limits
 class Hello(Message):
     """The first message of who has shown the token (see ``authorization``). Without the right ``protocol`` the engine
     answers Problem and hangs up. ``same_host``: the client can read the engine's files, so pixels may come through the
-    ring file. ``take_over``: an engine that is busy with another client hangs up on that one."""
+    ring file. ``take_over``: an engine that is busy with another client hangs up on that one. ``compression``: the best
+    that the client has."""
 
     protocol: int
     version: Name
     client: Name
     same_host: bool = True
     take_over: bool = False
+    compression: Compression = "zlib"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -2,8 +2,8 @@
 
 Wire: u32 little-endian header length, a JSON header, raw buffers. The header is
 ``{"type": name, "fields": {...}, "buffers": [...]}``; each buffer names its field, dtype, shape, and how it is packed:
-"raw", "zlib" and "picture" buffers (see ``picture_codec``) follow the header one after another, a "ring" buffer lies in
-the pixel ring.
+"raw", "compressed" (see ``compression``) and "picture" buffers (see ``picture_codec``) follow the header one after
+another, a "ring" buffer lies in the pixel ring.
 
 Everything is driven by the dataclasses of ``messages``. Nothing is unpickled, and nothing is allocated before its size
 has been checked. ``decode`` raises nothing but LinkError.
@@ -15,13 +15,13 @@ import dataclasses
 import json
 import math
 import struct
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from engine.link.arrays import Numbers
+from engine.link.compression import Compression, CompressionError, compress_array, decompress_array
 from engine.link.errors import FrameOutdated, LinkError
 from engine.link.fields import MAX_DEPTH, array_fields, read_dataclass, read_fields
 from engine.link.geometry import MAX_IMAGE_SIDE, Bounds, Camera
@@ -35,10 +35,20 @@ MAX_HEADER_BYTES = 32 << 20  # 50,000 cameras fit
 _ITEMSIZE = {"float16": 2, "float32": 4, "uint8": 1}
 _PREFIX = struct.Struct("<I")
 _BUFFER_ALIGNMENT = 16
-_COMPRESSION_LEVEL = 1
 
-Packing = Literal["raw", "zlib", "preview"]
 BytesLike = bytes | memoryview
+
+
+@dataclasses.dataclass(frozen=True)
+class Packing:
+    """How arrays travel inside messages: by which ``compression``, None for as they are; ``lossy``: pictures as a
+    preview shows them."""
+
+    compression: Compression | None = None
+    lossy: bool = False
+
+
+RAW = Packing()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,13 +80,13 @@ def size_of(message: Message) -> int:
     return 1024 + sum(array.nbytes for array in _arrays_of(message).values())
 
 
-def encode(message: Message, packing: Packing = "raw", ring: RingWriter | None = None) -> bytes:
+def encode(message: Message, packing: Packing = RAW, ring: RingWriter | None = None) -> bytes:
     """The bytes of ``message``; its arrays go into ``ring`` when there is one. Raises LinkError when the receiver would
     refuse it, or when the ring has no room."""
     return b"".join(encode_parts(message, packing, ring))
 
 
-def encode_parts(message: Message, packing: Packing = "raw", ring: RingWriter | None = None) -> list[BytesLike]:
+def encode_parts(message: Message, packing: Packing = RAW, ring: RingWriter | None = None) -> list[BytesLike]:
     """``encode`` without copying: the parts that the bytes of ``message`` consist of."""
     fields = _make_header(message)
     arrays = {name: np.ascontiguousarray(array) for name, array in _arrays_of(message).items()}
@@ -105,13 +115,14 @@ def encode_parts(message: Message, packing: Packing = "raw", ring: RingWriter | 
 
 
 def _pack(array: Numbers, packing: Packing) -> tuple[str, Any]:
-    """How ``array`` travels, and its bytes: for a preview at a loss, where that is known how to do."""
-    if packing == "preview" and array.dtype == np.float16:
-        return "picture", pack_color(np.asarray(array, np.float16))
-    if packing == "preview" and array.dtype == np.float32:
-        return "picture", pack_depth(np.asarray(array, np.float32))
-    plain = array.reshape(-1).view(np.uint8).data
-    return ("raw", plain) if packing == "raw" else ("zlib", zlib.compress(plain, _COMPRESSION_LEVEL))
+    """How ``array`` travels, and its bytes: at a loss where it may and that is known how to do."""
+    if packing.compression is None:
+        return "raw", array.reshape(-1).view(np.uint8).data
+    if packing.lossy and array.dtype == np.float16:
+        return "picture", pack_color(np.asarray(array, np.float16), packing.compression)
+    if packing.lossy and array.dtype == np.float32:
+        return "picture", pack_depth(np.asarray(array, np.float32), packing.compression)
+    return "compressed", compress_array(array, packing.compression)
 
 
 def _make_header(message: Message) -> dict[str, Any]:
@@ -234,7 +245,7 @@ def _read_descriptions(cls: Any, values: list[Any]) -> list[_Buffer]:
         if buffer.field not in specs:
             raise LinkError(f"{shorten(where)}: not an array field")
         _check_array(where, specs[buffer.field], buffer.dtype, buffer.shape)
-        if buffer.packing not in ("raw", "zlib", "ring", "picture"):
+        if buffer.packing not in ("raw", "compressed", "ring", "picture"):
             raise LinkError(f"{where}: unknown packing {shorten(buffer.packing)}")
         if buffer.packing == "picture" and (buffer.dtype == "uint8" or not isinstance(specs[buffer.field], ImageSpec)):
             raise LinkError(f"{where}: {'bytes' if buffer.dtype == 'uint8' else 'it'} can't be packed as a picture")
@@ -268,20 +279,14 @@ def _check_array(where: str, spec: ArraySpec, dtype: str, shape: tuple[int, ...]
 
 
 def _read_buffer(where: str, buffer: _Buffer, data: bytes, start: int, ring: RingReader | None) -> Numbers:
-    if buffer.packing == "zlib":
-        unpacker = zlib.decompressobj()
+    if buffer.packing in ("compressed", "picture"):
+        packed = memoryview(data)[start : start + buffer.size]
         try:
-            unpacked = unpacker.decompress(memoryview(data)[start : start + buffer.size], buffer.unpacked_size)
-        except zlib.error as error:
-            raise LinkError(f"{where}: broken compression: {error}") from None
-        if len(unpacked) != buffer.unpacked_size or not _is_at_end(unpacker):
-            raise LinkError(f"{where}: unpacks to another size than {buffer.unpacked_size} bytes")
-        return np.frombuffer(bytearray(unpacked), buffer.dtype).reshape(buffer.shape)
-    if buffer.packing == "picture":
-        unpack = unpack_color if buffer.dtype == "float16" else unpack_depth
-        try:
-            return unpack(memoryview(data)[start : start + buffer.size], buffer.shape[0], buffer.shape[1])
-        except PictureError as error:
+            if buffer.packing == "compressed":
+                return decompress_array(packed, buffer.dtype, buffer.shape)
+            unpack = unpack_color if buffer.dtype == "float16" else unpack_depth
+            return unpack(packed, buffer.shape[0], buffer.shape[1])
+        except (CompressionError, PictureError) as error:
             raise LinkError(f"{where}: {error}") from None
     if buffer.packing == "raw":
         count = math.prod(buffer.shape)
@@ -296,11 +301,3 @@ def _read_buffer(where: str, buffer: _Buffer, data: bytes, start: int, ring: Rin
     except RingError as error:
         raise LinkError(f"{where}: {error}") from error
     return pixels
-
-
-def _is_at_end(unpacker: Any) -> bool:
-    # With exactly the expected bytes out, zlib may still hold back the end-of-stream mark.
-    try:
-        return not unpacker.decompress(unpacker.unconsumed_tail, 1) and unpacker.eof and not unpacker.unused_data
-    except zlib.error:
-        return False

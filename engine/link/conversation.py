@@ -17,6 +17,7 @@ from websockets.frames import CloseCode
 import engine
 from engine.link import codec
 from engine.link.authorization import HEADER, authorization
+from engine.link.compression import best_compression
 from engine.link.errors import FrameOutdated, LinkError
 from engine.link.message_queue import LinkBusy, MessageQueue
 from engine.link.messages import ENGINE_MESSAGES, PROTOCOL, Hello, Message, Problem, Welcome
@@ -72,6 +73,7 @@ class Conversation:
         self._outgoing, self._deliver, self._greet = outgoing, deliver, greet
         self._tls, self._take_over = tls, take_over
         self._ring: RingReader | None = None
+        self._packing = codec.RAW
         self._listening: Listening | None = None
 
     async def run(self) -> None:
@@ -173,6 +175,7 @@ class Conversation:
             client=self._name,
             same_host=self._same_host,
             take_over=self._take_over,
+            compression=best_compression(),
         )
         await self._send(connection, hello)
         answer = await self._receive(connection)
@@ -190,6 +193,7 @@ class Conversation:
 
     async def _carry(self, connection: WatchedClientConnection, welcome: Welcome) -> None:
         self._ring = None if welcome.ring is None else RingReader(Path(welcome.ring))
+        self._packing = codec.RAW if self._same_host else codec.Packing(welcome.compression)
         self._greet(welcome)
         sender = asyncio.ensure_future(self._send_queued(connection))
         receiver = asyncio.ensure_future(self._receive_all(connection))
@@ -216,9 +220,8 @@ class Conversation:
             await self.wake_sender.wait()
 
     async def _send(self, connection: WatchedClientConnection, message: Message) -> None:
-        packing: codec.Packing = "raw" if self._same_host else "zlib"
         try:
-            parts = await asyncio.to_thread(codec.encode_parts, message, packing)
+            parts = await asyncio.to_thread(codec.encode_parts, message, self._packing)
             size = sum(len(part) for part in parts)
             await connection.send(_split(parts) if size > _FRAGMENT_BYTES else b"".join(parts))
         except ConnectionClosed as closed:

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Annotated, ClassVar, Literal
 
 from engine.link.bake_files import depth_name, frame_name
+from engine.link.compression import Compression
 from engine.link.geometry import Camera
 from engine.link.message_types import (
     MAX_CAMERAS,
@@ -26,7 +27,7 @@ from engine.link.values import Limits
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Welcome(Message):
     """The handshake's good end. ``ring``: the private folder of the pixel ring, None when pixels come inside the
-    messages."""
+    messages. ``compression``: what both sides have, for what either compresses."""
 
     protocol: int
     version: str
@@ -34,6 +35,7 @@ class Welcome(Message):
     device_name: str
     root: str
     ring: str | None = None
+    compression: Compression = "zlib"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -90,7 +90,7 @@ __all__ = [
     "Welcome",
 ]
 
-PROTOCOL = 6
+PROTOCOL = 7
 
 CLIENT_MESSAGES: tuple[type[Message], ...] = (
     Hello,

@@ -1,22 +1,21 @@
-"""Pictures and depths made small for the network, at a loss that a preview doesn't show. numpy and zlib alone.
+"""Pictures and depths made small for the network, at a loss that a preview doesn't show.
 
 Colour goes through a logarithmic curve (highlights far above 1 survive), into luma and chroma at half the resolution,
 through the cosine transform in blocks of 8x8, and is quantised; only tiles of 16x16 that hold something are kept.
-Coefficients of one frequency lie together, so that most of what zlib sees is zeros. Alpha keeps 8 bits. Depth is
-quantised evenly in 1/z over the picture's own range; what is empty stays empty to the pixel.
+Coefficients of one frequency lie together, so that most of what is then compressed are zeros. Alpha keeps 8 bits.
+Depth is quantised evenly in 1/z over the picture's own range; what is empty stays empty to the pixel.
 """
 
 from __future__ import annotations
 
 import functools
 import struct
-import zlib
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.link.arrays import Floats, Kind
+from engine.link.compression import Compression, CompressionError, compress, decompress
 
 _CURVE = 32.0  # v = ln(1 + 32 x): about as steep as sRGB at black and at white
 _STEP = 0.03  # of the lowest frequencies, in v; 0.009 is one of 8-bit sRGB's 255 levels
@@ -25,7 +24,6 @@ _CHROMA = 2.0  # how much coarser chroma is
 _LARGEST_HALF = 0x7BFF
 _DEPTH_LEVELS = 8191
 _BLOCK = 8
-_COMPRESSION = 1
 _TILE = 16
 _CHUNK = 256  # tiles at a time: few enough to stay in a processor's cache
 _COLOR_HEADER = struct.Struct("<IB")  # tiles that hold something, kept frequencies
@@ -36,7 +34,7 @@ class PictureError(ValueError):
     """Bytes that are no packed picture of the promised size."""
 
 
-def pack_color(color: npt.NDArray[np.float16]) -> bytes:
+def pack_color(color: npt.NDArray[np.float16], compression: Compression) -> bytes:
     """``color`` [H, W, 4] float16, premultiplied, as bytes for ``unpack_color``."""
     mask, in_words = _cut_into_tiles(np.ascontiguousarray(color).view(np.uint64)[..., 0])  # a pixel is four halves
     tiles = in_words.view(np.uint16).reshape(-1, _TILE, _TILE, 4)
@@ -56,7 +54,7 @@ def pack_color(color: npt.NDArray[np.float16]) -> bytes:
         (signless >> 8).astype(np.uint8).tobytes(),
         np.diff(alpha.reshape(-1), prepend=np.uint8(0)).tobytes(),
     )
-    return _COLOR_HEADER.pack(count, frequencies) + _zip(parts)
+    return _COLOR_HEADER.pack(count, frequencies) + compress(b"".join(parts), compression, of_runs=True)
 
 
 def unpack_color(data: bytes | memoryview, height: int, width: int) -> npt.NDArray[np.float16]:
@@ -70,7 +68,7 @@ def unpack_color(data: bytes | memoryview, height: int, width: int) -> npt.NDArr
         raise PictureError("more tiles than the picture has")
     values = 6 * count * frequencies
     sizes = [-(-rows * columns // 8), values, values, count * _TILE * _TILE]
-    bits, low, high, alpha = _split(_unzip(memoryview(data)[_COLOR_HEADER.size :], sum(sizes)), sizes)
+    bits, low, high, alpha = _unpack(memoryview(data)[_COLOR_HEADER.size :], sizes)
     mask = _read_mask(bits, rows, columns, count)
     quantised = _unfold(low, high).reshape(frequencies, 6 * count)
     alpha = np.cumsum(alpha, dtype=np.uint8).reshape(count, _TILE, _TILE)
@@ -84,7 +82,7 @@ def unpack_color(data: bytes | memoryview, height: int, width: int) -> npt.NDArr
     return np.ascontiguousarray(pixels[:height, :width])
 
 
-def pack_depth(depth: npt.NDArray[np.float32]) -> bytes:
+def pack_depth(depth: npt.NDArray[np.float32], compression: Compression) -> bytes:
     """``depth`` [H, W] float32, positive, +inf where there is nothing, as bytes for ``unpack_depth``."""
     inverse = np.divide(1.0, depth, out=np.zeros(depth.shape, np.float32), where=depth > 0)
     mask, tiles = _cut_into_tiles(inverse)
@@ -103,7 +101,7 @@ def pack_depth(depth: npt.NDArray[np.float32]) -> bytes:
         (signless & 0xFF).astype(np.uint8).tobytes(),
         (signless >> 8).astype(np.uint8).tobytes(),
     )
-    return _DEPTH_HEADER.pack(first, step, len(tiles)) + _zip(parts)
+    return _DEPTH_HEADER.pack(first, step, len(tiles)) + compress(b"".join(parts), compression, of_runs=True)
 
 
 def unpack_depth(data: bytes | memoryview, height: int, width: int) -> npt.NDArray[np.float32]:
@@ -116,7 +114,7 @@ def unpack_depth(data: bytes | memoryview, height: int, width: int) -> npt.NDArr
     if not (0.0 <= first < 1e30 and 0.0 <= step < 1e30) or count > rows * columns:
         raise PictureError("depths out of range")
     sizes = [-(-rows * columns // 8), count * _TILE * _TILE, count * _TILE * _TILE]
-    bits, low, high = _split(_unzip(memoryview(data)[_DEPTH_HEADER.size :], sum(sizes)), sizes)
+    bits, low, high = _unpack(memoryview(data)[_DEPTH_HEADER.size :], sizes)
     rest = _unfold(low, high).view(np.uint16).reshape(-1, _TILE, _TILE)
     levels = np.cumsum(np.cumsum(rest, axis=2, dtype=np.uint16), axis=1, dtype=np.uint16)
     inverse = (np.arange(65536, dtype=np.float64) - 1.0) * step + first
@@ -269,23 +267,10 @@ def _unfold(low: npt.NDArray[np.uint8], high: npt.NDArray[np.uint8]) -> npt.NDAr
     return ((values >> 1) ^ (np.uint16(0) - (values & np.uint16(1)))).view(np.int16)
 
 
-def _zip(parts: Sequence[bytes]) -> bytes:
-    # What repeats are runs of one byte: looking for nothing else is faster, and leaves less.
-    packer = zlib.compressobj(_COMPRESSION, zlib.DEFLATED, 15, 9, zlib.Z_RLE)
-    return b"".join([*(packer.compress(part) for part in parts), packer.flush()])
-
-
-def _unzip(data: memoryview, size: int) -> npt.NDArray[np.uint8]:
-    """``size`` bytes, neither fewer nor more. Raises PictureError."""
-    unpacker = zlib.decompressobj()
+def _unpack(data: memoryview, sizes: list[int]) -> list[npt.NDArray[np.uint8]]:
+    """Parts of ``sizes`` bytes, neither fewer nor more. Raises PictureError."""
     try:
-        content = unpacker.decompress(data, size + 1)
-    except zlib.error as error:
-        raise PictureError(f"broken compression: {error}") from None
-    if len(content) != size or not unpacker.eof or unpacker.unused_data:
-        raise PictureError(f"unpacks to another size than {size} bytes")
-    return np.frombuffer(content, np.uint8)
-
-
-def _split(content: npt.NDArray[np.uint8], sizes: list[int]) -> list[npt.NDArray[np.uint8]]:
-    return np.split(content, np.cumsum(sizes[:-1]))
+        content = decompress(data, sum(sizes))
+    except CompressionError as error:
+        raise PictureError(str(error)) from None
+    return np.split(np.frombuffer(content, np.uint8), np.cumsum(sizes[:-1]))

@@ -14,6 +14,7 @@ from typing import ClassVar
 from websockets.exceptions import ConnectionClosed
 
 from engine.link import codec
+from engine.link.compression import compression_between
 from engine.link.errors import FrameOutdated, LinkError
 from engine.link.message_queue import LinkBusy, MessageQueue
 from engine.link.messages import FileChunk, Frame, Hello, Message, Problem
@@ -47,6 +48,7 @@ class Client:
         self.number = next(_numbers)
         self.outgoing = MessageQueue(_MAX_OUTGOING_BYTES)
         self.same_host = hello.same_host
+        self.compression = compression_between(hello.compression)
         self.listening = Listening(connection)
         self._ring = None if ring is None or hello.same_host else RingReader(ring)
         self._packed: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
@@ -108,6 +110,7 @@ class Client:
                 return []
             except LinkError as error:
                 message = Problem(code="frame", message=f"a frame can't be sent: {error}")
-        is_plain = self.same_host or isinstance(message, FileChunk)  # files are compressed as they are
+        if self.same_host or isinstance(message, FileChunk):  # files are compressed as they are
+            return pack_or_explain(message)
         is_preview = isinstance(message, Frame) and not message.exact
-        return pack_or_explain(message, "raw" if is_plain else "preview" if is_preview else "zlib")
+        return pack_or_explain(message, codec.Packing(self.compression, lossy=is_preview))

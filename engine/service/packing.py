@@ -18,7 +18,7 @@ _MAX_WORDS = 4000  # characters
 
 
 def pack_or_explain(
-    message: Message, packing: codec.Packing = "raw", ring: RingWriter | None = None
+    message: Message, packing: codec.Packing = codec.RAW, ring: RingWriter | None = None
 ) -> Sequence[codec.BytesLike]:
     """The parts of ``message``'s bytes; where its texts stand in the way, with those made printable, and else those of
     a Problem that says why it can't be sent. Never raises."""

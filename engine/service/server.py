@@ -168,6 +168,7 @@ class Server:
                 device_name=self._device.device_name,
                 root=str(self._root),
                 ring=str(self._device.ring) if hello.same_host else None,
+                compression=client.compression,
             )
         )
         return client

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import random
 import struct
-import zlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from engine.link import codec
+from engine.link.compression import Compression, compress
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import (
     AddView,
@@ -94,12 +94,17 @@ _TEXTS += ("x" * 5000, "y" * 9000, "\u202e\u0301", "\x1b[31m", "nan", "%s%n{0}",
 _NUMBERS = (0, -1, 1, 2, 255, 2**31 - 1, 2**31, 2**53 + 1, 2**63 - 1, 2**63, -(2**63), 10**30, 10**400, 0.5, -0.0)
 _NUMBERS += (1e-300, 5e-324, 1e30, 1e38, 1e39, 1e300, 1e308, -1e308, float("nan"), float("inf"), float("-inf"))
 
+COMPRESSIONS: tuple[Compression, ...] = ("zlib", "zstd")
+
 
 def encoded(messages: tuple[Message, ...]) -> list[bytes]:
     """The bytes of ``messages``, those with arrays packed in every way."""
     wires = [codec.encode(message) for message in messages]
-    wires += [codec.encode(message, "zlib") for message in messages]
-    return wires + [codec.encode(message, "preview") for message in messages if isinstance(message, Frame)]
+    for compression in COMPRESSIONS:
+        wires += [codec.encode(message, codec.Packing(compression)) for message in messages]
+        lossy = codec.Packing(compression, lossy=True)
+        wires += [codec.encode(message, lossy) for message in messages if isinstance(message, Frame)]
+    return wires
 
 
 class Mutator:
@@ -146,9 +151,9 @@ class Mutator:
     def _bomb(self, wire: bytes) -> bytes:
         """A buffer that unpacks to much more than it should."""
         header, _ = _split(wire)
-        packed = zlib.compress(bytes(1 << self._random.randrange(10, 22)))
+        packed = compress(bytes(1 << self._random.randrange(10, 22)), self._random.choice(COMPRESSIONS))
         for buffer in header["buffers"]:
-            buffer.update(packing=self._random.choice(("zlib", "picture")), size=len(packed), ring=None)
+            buffer.update(packing=self._random.choice(("compressed", "picture")), size=len(packed), ring=None)
         return _join(header, packed * len(header["buffers"]))
 
     # --- JSON ---------------------------------------------------------------------------------------------------------

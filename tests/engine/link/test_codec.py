@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.link import codec
-from engine.link.codec import decode, encode
+from engine.link.codec import Packing, decode, encode
+from engine.link.compression import best_compression
 from engine.link.errors import LinkError
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import (
@@ -30,6 +32,7 @@ from engine.link.messages import (
 )
 from tests.engine.link.messages_strategy import ALL_MESSAGES, messages, messages_of, plain
 
+PACKINGS = [codec.RAW, Packing("zlib"), Packing(best_compression())]
 CAMERA = Camera(np.eye(4), 4, 3, 5.0, 5.0, 2.0, 1.5)
 VIEW = AddView(
     name="a",
@@ -38,6 +41,17 @@ VIEW = AddView(
     color=np.ones((3, 4, 4), np.float16),
     depth=np.full((3, 4), np.inf, np.float32),
 )
+
+_ZEROS = bytes(64 << 20)
+_SIZE_PROMISED = zstandard.ZstdCompressor().compress(_ZEROS)
+# What each unpacks to is 64 MiB; the third says that it were the 96 bytes of VIEW's colours, with a frame's size in the
+# four bytes behind its magic number and descriptor.
+BOMBS = [
+    zlib.compress(_ZEROS),
+    _SIZE_PROMISED,
+    _SIZE_PROMISED.replace(struct.pack("<I", len(_ZEROS)), struct.pack("<I", VIEW.color.nbytes), 1),
+    zstandard.ZstdCompressor(write_content_size=False).compress(_ZEROS),
+]
 
 
 def pack(header: Any, buffers: bytes = b"") -> bytes:
@@ -53,7 +67,7 @@ def header_of(data: bytes) -> tuple[dict[str, Any], bytes]:
 @pytest.mark.parametrize("cls", ALL_MESSAGES, ids=lambda cls: cls.__name__)
 def test_every_message_arrives_as_it_was_sent(cls: Any) -> None:
     @settings(max_examples=12, deadline=None)
-    @given(messages_of(cls), st.sampled_from(["raw", "zlib"]))
+    @given(messages_of(cls), st.sampled_from(PACKINGS))
     def round_trip(message: Any, packing: Any) -> None:
         received = decode(encode(message, packing), ALL_MESSAGES)
         assert type(received) is cls
@@ -65,7 +79,7 @@ def test_every_message_arrives_as_it_was_sent(cls: Any) -> None:
 @settings(max_examples=60, deadline=None)
 @given(messages, st.data())
 def test_a_truncated_message_is_a_link_error(message: Any, data: Any) -> None:
-    wire = encode(message, data.draw(st.sampled_from(["raw", "zlib"])))
+    wire = encode(message, data.draw(st.sampled_from(PACKINGS)))
     cut = data.draw(st.integers(0, len(wire) - 1))
     with pytest.raises(LinkError):
         decode(wire[:cut], ALL_MESSAGES)
@@ -74,7 +88,7 @@ def test_a_truncated_message_is_a_link_error(message: Any, data: Any) -> None:
 @settings(max_examples=150, deadline=None)
 @given(messages, st.data())
 def test_a_flipped_bit_is_harmless(message: Any, data: Any) -> None:
-    wire = bytearray(encode(message, data.draw(st.sampled_from(["raw", "zlib"]))))
+    wire = bytearray(encode(message, data.draw(st.sampled_from(PACKINGS))))
     position = data.draw(st.integers(0, len(wire) - 1))
     wire[position] ^= 1 << data.draw(st.integers(0, 7))
     try:
@@ -132,7 +146,7 @@ def test_fields_of_any_json_are_a_link_error(cls: Any, junk: Any) -> None:
             "two buffers for one field",
         ),
         (lambda h: h["buffers"][0].update(packing="pickle"), "AddView.color: unknown packing pickle"),
-        (lambda h: h["buffers"][0].update(packing="zlib"), "AddView.color: broken compression"),
+        (lambda h: h["buffers"][0].update(packing="compressed"), "AddView.color: broken compression"),
         (lambda h: h["buffers"].append(h["buffers"][0]), "3 buffers, expected at most 2"),
     ],
 )
@@ -180,7 +194,7 @@ def test_text_is_refused() -> None:
 
 
 def test_a_claim_of_a_huge_image_allocates_nothing() -> None:
-    header, _ = header_of(encode(VIEW, "zlib"))
+    header, _ = header_of(encode(VIEW, Packing("zlib")))
     for buffer in header["buffers"]:
         buffer["shape"][:2] = [16384, 16384]
     bomb = zlib.compress(bytes(1 << 20))
@@ -194,13 +208,13 @@ def test_a_claim_of_a_huge_image_allocates_nothing() -> None:
     assert peak < 1 << 20
 
 
-def test_a_compressed_buffer_never_unpacks_past_its_image() -> None:
-    header, _ = header_of(encode(VIEW, "zlib"))
+@pytest.mark.parametrize("bomb", BOMBS, ids=["zlib", "zstd", "zstd that lies", "zstd of unknown size"])
+def test_a_compressed_buffer_never_unpacks_past_its_image(bomb: bytes) -> None:
+    header, _ = header_of(encode(VIEW, Packing("zlib")))
     del header["buffers"][1]
-    bomb = zlib.compress(bytes(64 << 20))
     header["buffers"][0]["size"] = len(bomb)
     tracemalloc.start()
-    with pytest.raises(LinkError, match="unpacks to another size"):
+    with pytest.raises(LinkError, match=r"AddView\.color: (unpacks to another size|broken compression)"):
         decode(pack(header, bomb), CLIENT_MESSAGES)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -55,6 +55,17 @@ def test_a_client_elsewhere_gets_no_ring(connect: Callable[..., EngineClient]) -
     assert welcome is not None and welcome.ring is None
 
 
+def test_both_sides_compress_by_what_both_have(
+    connect: Callable[..., EngineClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = connect(same_host=False)
+    assert client.welcome is not None and client.welcome.compression == "zstd"
+    client.close()
+    monkeypatch.setattr("engine.link.conversation.best_compression", lambda: "zlib")  # a Python without the package
+    client = connect(same_host=False)
+    assert client.welcome is not None and client.welcome.compression == "zlib"
+
+
 def test_a_tunnel_to_another_machine_gets_its_pixels_inside_the_messages(
     connect: Callable[..., EngineClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,10 +15,13 @@ from tests.scenes import sphere_bounds, sphere_cameras
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("same_host", [True, False])
-def test_a_view_of_many_fragments_arrives(connect: Callable[..., EngineClient], same_host: bool) -> None:
+@pytest.mark.parametrize(("same_host", "compression"), [(True, "zstd"), (False, "zstd"), (False, "zlib")])
+def test_a_view_of_many_fragments_arrives(
+    connect: Callable[..., EngineClient], monkeypatch: pytest.MonkeyPatch, same_host: bool, compression: str
+) -> None:
+    monkeypatch.setattr("engine.link.conversation.best_compression", lambda: compression)
     client = connect(same_host=same_host)
-    client.send(OpenRun(run=f"large-{same_host}", bounds=sphere_bounds(), overrides=TINY))
+    client.send(OpenRun(run=f"large-{same_host}-{compression}", bounds=sphere_bounds(), overrides=TINY))
     client.wait_for(RunOpened, 120.0)
     camera = sphere_cameras(1, 400)[0]
     color = np.random.default_rng(0).random((400, 400, 4)).astype(np.float16)
