@@ -34,8 +34,8 @@ class HASHLIGHT_preferences(bpy.types.AddonPreferences):
     )
     torch_index: StringProperty(
         name="Torch Index",
-        description="Where pip is to look for torch as well, as PyTorch's install page names it for CPU or a CUDA "
-        "version. Leave empty for pip's usual places",
+        description="Where pip is to get torch from, as PyTorch's install page names it for CPU or a CUDA version. "
+        "Leave empty for pip's usual place",
     )
     device: EnumProperty(
         name="Device",

@@ -1,6 +1,6 @@
 """Build the Blender extension: ``build/hashlight-VERSION.zip``.
 
-The zip holds ``blender_addon/`` as the add-on, ``blender_manifest.toml``, the file of pinned versions, and two
+The zip holds ``blender_addon/`` as the add-on, ``blender_manifest.toml``, the versions and hashes to install, and two
 pure-Python wheels: this project's own and websockets. Blender's own packaging tool, which the ``bpy`` wheel brings
 along, builds and validates it. Nothing is done when nothing changed, and nothing is downloaded twice.
 
@@ -28,7 +28,8 @@ ADDON = ROOT / "blender_addon"
 WHEEL_PACKAGES = ("engine", "taichi_kernels")
 WHEEL_FILES = ("pyproject.toml", "README.md", "LICENSE")
 WANTED_SETUPTOOLS = 77  # as pyproject.toml's build-system says
-ZIP_FILES = ("blender_manifest.toml", "LICENSE", "constraints.txt")  # the pins by which the engine is set up
+LOCKS = ("engine-lock.txt", "torch-lock.txt", "constraints.txt")  # by which the engine is set up
+ZIP_FILES = ("blender_manifest.toml", "LICENSE", *LOCKS)
 
 
 class BuildError(RuntimeError):

@@ -29,6 +29,8 @@ def make_recipe(python: str = "", torch_index: str = "") -> Recipe:
         pythons=(python,) if python else tuple(_find_pythons()),
         wheel=_bundled_wheel(),
         version=engine.__version__,
+        lock=extension_folder() / "engine-lock.txt",
+        torch_lock=extension_folder() / "torch-lock.txt",
         constraints=extension_folder() / "constraints.txt",
         torch_index=torch_index,
     )

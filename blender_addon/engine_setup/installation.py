@@ -9,7 +9,7 @@ import dataclasses
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..background import describe_failure
@@ -27,6 +27,7 @@ _HINTS = (
     ("NewConnectionError", "Check the network connection, then set up again."),
     ("ConnectTimeoutError", "Check the network connection and the proxy, then set up again."),
     ("CERTIFICATE_VERIFY_FAILED", "A proxy may replace certificates here: tell pip about it in pip's own settings."),
+    ("DO NOT MATCH THE HASHES", "What was downloaded isn't what was tested. A proxy or mirror may have changed it."),
     ("ResolutionImpossible", "There may be no such package for this system: name another Python or torch index."),
     ("No matching distribution", "There may be no such package for this system: name another Python or torch index."),
 )
@@ -36,13 +37,16 @@ _HINTS = (
 class Recipe:
     """What an environment is made from.
 
-    ``pythons``: interpreters to make it with, the best first. ``wheel``: this project's own, of ``version``.
-    ``constraints``: pip's file of pinned versions. ``torch_index``: where pip looks for torch as well, "" for nowhere.
+    ``pythons``: interpreters to make it with, the best first. ``wheel``: this project's own, of ``version``. ``lock``
+    and ``torch_lock``: versions and hashes of all it needs, and of torch with what that needs for a graphics card.
+    ``torch_index``: where pip gets torch from instead, in the version of ``constraints``; "" for by the lock.
     """
 
     pythons: tuple[str, ...]
     wheel: Path
     version: str
+    lock: Path
+    torch_lock: Path
     constraints: Path
     torch_index: str = ""
 
@@ -98,7 +102,8 @@ class Installation(ChildJob):
         try:
             base = self._find_python(folder)
             self._step("Making the environment", [base, "-I", "-m", "venv", folder], folder)
-            self._step("Installing packages", self._pip_command(folder), folder)
+            for command in self._pip_commands(folder):
+                self._step("Installing packages", command, folder)
             self._step("Starting it", [python_in(folder), "-I", "-m", "engine", "--version"], folder)
             environment = Environment(folder, recipe.version, hash_file(recipe.wheel))
             shutil.rmtree(folder / "tmp", ignore_errors=True)
@@ -136,13 +141,19 @@ class Installation(ChildJob):
             tuple(reasons),
         )
 
-    def _pip_command(self, folder: Path) -> list[str | Path]:
+    def _pip_commands(self, folder: Path) -> Iterator[list[str | Path]]:
         recipe = self._recipe
-        command: list[str | Path] = [python_in(folder), "-I", "-m", "pip", "install", "--no-input"]
-        command += ["--disable-pip-version-check", "--progress-bar", "off", "--constraint", recipe.constraints]
+        pip: list[str | Path] = [python_in(folder), "-I", "-m", "pip", "install", "--no-input"]
+        pip += ["--disable-pip-version-check", "--progress-bar", "off"]
+        locked = [*pip, "--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement"]
+        yield [*locked, recipe.lock]
         if recipe.torch_index:
-            command += ["--extra-index-url", recipe.torch_index]
-        return [*command, f"hashlight[engine] @ {recipe.wheel.as_uri()}"]
+            # From there alone: pip takes a package of two indexes from whichever has the higher version. Each index has
+            # builds of its own, so there is no lock of them.
+            yield [*pip, "--index-url", recipe.torch_index, "--constraint", recipe.constraints, "torch"]
+        else:
+            yield [*locked, recipe.torch_lock]
+        yield [*pip, "--no-deps", recipe.wheel]
 
     def _step(self, what: str, command: list[str | Path], folder: Path) -> None:
         self.progress = what

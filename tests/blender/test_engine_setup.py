@@ -6,8 +6,10 @@ version and a doctor's report, and one package that it depends on.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -53,24 +55,33 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of wheels, the only place where pip looks."""
     folder = tmp_path / "wheels"
     folder.mkdir()
-    for version in ("1.0", "2.0"):
-        _make_wheel(folder, "weighty", version, {"weighty/__init__.py": f"version = {version!r}\n"})
+    for name in ("weighty", "torch"):
+        for version in ("1.0", "2.0"):
+            _make_wheel(folder, name, version, {f"{name}/__init__.py": f"version = {version!r}\n"})
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     monkeypatch.setenv("PIP_TARGET", str(tmp_path / "astray"))  # a user's setting that would lead pip elsewhere
     return folder
 
 
+def _lock(folder: Path, wheel: Path) -> Path:
+    """A lock of this one wheel."""
+    name, version = wheel.name.split("-")[:2]
+    path = folder / f"{name}-lock.txt"
+    path.write_text(f"{name}=={version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n")
+    return path
+
+
 @pytest.fixture
 def recipe(addon: Import, shelf: Path, tmp_path: Path) -> Any:
-    """A recipe for the tiny engine, which wants an older version of what it depends on."""
+    """A recipe for the tiny engine, which wants older versions of what it depends on than the newest."""
     metadata = "Provides-Extra: engine\nRequires-Dist: weighty ; extra == 'engine'\n"
     files = {"engine/__init__.py": "", "engine/__main__.py": ENGINE}
     wheel = _make_wheel(tmp_path, "hashlight", "9.0", files, metadata)
-    constraints = tmp_path / "constraints.txt"
-    constraints.write_text("weighty==1.0\n")
+    (tmp_path / "constraints.txt").write_text("torch==2.0\n")
     installation = addon("engine_setup.installation")
-    return installation.Recipe((sys.executable,), wheel, "9.0", constraints)
+    locks = [_lock(tmp_path, shelf / f"{name}-1.0-py3-none-any.whl") for name in ("weighty", "torch")]
+    return installation.Recipe((sys.executable,), wheel, "9.0", *locks, tmp_path / "constraints.txt")
 
 
 @pytest.fixture
@@ -126,6 +137,45 @@ def test_an_environment_is_made_from_the_wheel_with_pinned_versions(
     assert second.error.hint
     assert home.current() == environment
     assert _folders(home) == [environment.folder]
+
+
+@pytest.mark.slow
+def test_a_package_that_is_not_the_one_that_was_locked_is_refused(
+    addon: Import, home: Any, recipe: Any, shelf: Path
+) -> None:
+    _make_wheel(shelf, "weighty", "1.0", {"weighty/__init__.py": "version = 'evil'\n"})
+    installation = addon("engine_setup.installation").Installation(home, recipe)
+    assert installation.join(PATIENCE)
+    assert installation.state == "failed" and home.current() is None
+    assert "isn't what was tested" in installation.error.hint
+
+
+@pytest.mark.slow
+def test_torch_comes_from_its_own_index_alone(
+    addon: Import, home: Any, recipe: Any, shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Both indexes have the version that is wanted; the usual one, another build that would count as newer.
+    usual, own = tmp_path / "usual", tmp_path / "own"
+    for index, build in ((usual, "+zzz"), (own, "+cu9")):
+        (index / "torch").mkdir(parents=True)
+        _make_wheel(index / "torch", "torch", f"2.0{build}", {"torch/__init__.py": f"build = {build!r}\n"})
+    (usual / "weighty").mkdir()
+    shutil.copy(shelf / "weighty-1.0-py3-none-any.whl", usual / "weighty")
+    for page in (usual / "torch", usual / "weighty", own / "torch"):
+        links = "".join(f'<a href="{wheel.name}">{wheel.name}</a>' for wheel in page.iterdir())
+        (page / "index.html").write_text(links)
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", usual.as_uri())
+    installation = addon("engine_setup.installation").Installation(home, _replace(recipe, torch_index=own.as_uri()))
+    assert installation.join(PATIENCE)
+    assert installation.state == "done", (installation.error, installation.error and installation.error.lines)
+    python = installation.environment.python
+    said = subprocess.run(
+        [python, "-c", "import torch; print(torch.build)"], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == "+cu9"
 
 
 @pytest.mark.slow
@@ -242,6 +292,7 @@ def test_the_zip_brings_all_that_the_engine_is_made_from(addon: Import) -> None:
     recipe = addon("engine_setup.bundle").make_recipe()
     assert recipe.wheel.is_file()
     assert "torch==" in recipe.constraints.read_text("utf-8")
+    assert "\ntaichi==" in recipe.lock.read_text("utf-8") and "\ntorch==" in recipe.torch_lock.read_text("utf-8")
     assert recipe.pythons[0] == sys.executable
 
 
