@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks.results import write_result
 from engine.link import picture_codec
-from engine.link.camera_paths import turntable
+from engine.link.camera_paths import Framing, turntable
 from engine.link.client import EngineClient
 from engine.link.compression import best_compression
 from engine.link.geometry import Bounds, Camera
@@ -112,7 +112,7 @@ def render_pictures(run: Path, count: int, path: Path) -> None:
 
     trainer = load_run(run, choose_device("auto")).trainer
     renderer = trainer.renderer()
-    cameras = turntable(trainer.bounds, 120, *SIZE, radius=1.2 * trainer.bounds.radius)[:count]
+    cameras = turntable(trainer.bounds, 120, SIZE, framing=Framing(radius=1.2 * trainer.bounds.radius))[:count]
     pairs = []
     for number, camera in enumerate(cameras, 1):
         pairs.append(renderer.render(camera).to_scene_linear())
@@ -199,7 +199,7 @@ def measure(client: EngineClient, what: str, asked_for: str, seconds: float) -> 
     """Frames that arrive: ``ONE_BY_ONE``, each asked for as soon as the one before is there, as the image plane does;
     or ``AS_A_VIEW_MOVES``, where the neural view asks at every redraw, whatever is still on its way."""
     bounds = Bounds(np.full(3, -1.0), np.full(3, 1.0))
-    camera = turntable(bounds, 1, *SIZE)[0]
+    camera = turntable(bounds, 1, SIZE)[0]
     asked: dict[int, float] = {}
     latencies: list[float] = []
     first = last = next_at = time.monotonic()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+
+from engine import hardware
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,6 +17,8 @@ class DeviceProfile:
     """
 
     name: str
+    hardware_name: Callable[[], str]
+    free_memory: Callable[[], int | None]  # bytes that can be had, None where the system doesn't tell
     preset: str  # that "auto" stands for
     half_precision: bool  # of the hash grid
     is_asynchronous: bool
@@ -41,6 +46,8 @@ class DeviceProfile:
 
 _CPU = DeviceProfile(
     name="cpu",
+    hardware_name=hardware.processor_name,
+    free_memory=hardware.machine_memory,
     preset="cpu",
     half_precision=False,
     is_asynchronous=False,
@@ -57,6 +64,8 @@ _CPU = DeviceProfile(
 )
 _CUDA = DeviceProfile(
     name="cuda",
+    hardware_name=hardware.gpu_name,
+    free_memory=hardware.gpu_memory,
     preset="gpu",
     half_precision=True,
     is_asynchronous=True,

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib import metadata
-from pathlib import Path
 
 import engine
-from engine import control_groups
+from engine.device import PROFILES
 
 REPORTED_PACKAGES = ("torch", "taichi", "numpy")
 
 
 def device_name(device: str) -> str:
     """What people call the device: the GPU's name, or the processor's with its number of cores."""
-    if device == "cuda":
-        import torch
-
-        return str(torch.cuda.get_device_name(0))
-    return f"{_processor_name()}, {os.cpu_count()} cores"
+    return PROFILES[device].hardware_name()
 
 
 def free_memory(device: str) -> int | None:
-    """Bytes that can be had on the device, None where the system doesn't tell. Of the machine's memory a container, a
-    service or a batch job may have only a part."""
-    if device == "cuda":
-        import torch
-
-        return int(torch.cuda.mem_get_info()[0])
-    return min((room for room in (_available(), control_groups.bytes_left()) if room is not None), default=None)
+    """Bytes that can be had on the device, None where the system doesn't tell."""
+    return PROFILES[device].free_memory()
 
 
 def versions() -> dict[str, str]:
@@ -41,22 +30,3 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def _available() -> int | None:
-    """Bytes of memory that the whole machine has left."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    kilobytes = dict(line.split(":") for line in lines).get("MemAvailable", "")
-    return int(kilobytes.split()[0]) << 10 if kilobytes else None
-
-
-def _processor_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 _started: str | None = None
+# Whether torch sees a device of this kind, the best first. Taichi has the same names for them.
+_IS_THERE: dict[str, Callable[[], bool]] = {"cuda": lambda: torch.cuda.is_available(), "cpu": lambda: True}
 
 
 class RuntimeStartError(RuntimeError):
@@ -23,11 +26,12 @@ class RuntimeStartError(RuntimeError):
 def choose_device(device: str = "auto") -> str:
     """``"cpu"`` or ``"cuda"``: auto takes CUDA where there is one. Raises RuntimeStartError when asked for in vain."""
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device not in ("cpu", "cuda"):
-        raise RuntimeStartError(f"device: {device!r} is not one of auto, cpu, cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise RuntimeStartError("device: cuda was asked for, but torch sees no CUDA device; use --device cpu or auto")
+        return next(name for name, is_there in _IS_THERE.items() if is_there())
+    if device not in _IS_THERE:
+        raise RuntimeStartError(f"device: {device!r} is not one of auto, {', '.join(sorted(_IS_THERE))}")
+    if not _IS_THERE[device]():
+        words = f"{device} was asked for, but torch sees no {device.upper()} device"
+        raise RuntimeStartError(f"device: {words}; use --device cpu or auto")
     return device
 
 
@@ -49,7 +53,7 @@ def start(device: str, threads: int | None = None) -> None:
     # Taichi announces its architecture on the standard output, which belongs to whoever called us.
     with contextlib.redirect_stdout(io.StringIO()):
         ti.init(
-            arch=ti.cuda if device == "cuda" else ti.cpu,
+            arch=getattr(ti, device),
             cpu_max_num_threads=threads,
             # Only Taichi's own fields live in this pool, and there are none: the default would take a whole gigabyte.
             device_memory_GB=0.1,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from engine.link.camera_paths import turntable
+from engine.link.camera_paths import Framing, Orbit, turntable
 from engine.link.geometry import Bounds, Camera
 
 from ..capture.cameras import camera_from_object, check_size, pixel_aspect, render_size
@@ -28,17 +28,21 @@ def turntable_cameras(
     return turntable(
         bounds,
         settings.frames if most_frames is None else min(settings.frames, most_frames),
-        *size,
-        elevation=settings.elevation,
-        levels=settings.levels,
-        top_elevation=settings.top_elevation,
-        start=settings.start,
-        turns=settings.turns,
-        ease=settings.ease,
-        field_of_view=settings.field_of_view,
-        radius=settings.radius or None,
-        lift=settings.lift,
-        subject=subject,
+        size,
+        Orbit(
+            elevation=settings.elevation,
+            levels=settings.levels,
+            top_elevation=settings.top_elevation,
+            start=settings.start,
+            turns=settings.turns,
+            ease=settings.ease,
+        ),
+        Framing(
+            field_of_view=settings.field_of_view,
+            radius=settings.radius or None,
+            lift=settings.lift,
+            subject=subject,
+        ),
     )
 
 

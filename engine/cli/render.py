@@ -132,20 +132,20 @@ def _bake_with_progress(bake: Any, folder: Path, options: argparse.Namespace) ->
 
 
 def _choose_cameras(options: argparse.Namespace, run: Run) -> list[Camera]:
-    from engine.rendering.camera_paths import interpolate, load_camera_path, turntable
+    from engine.rendering.camera_paths import Framing, Orbit, interpolate, load_camera_path, turntable
     from engine.rendering.subject import find_subject
 
     if options.turntable:
         return turntable(
             run.trainer.bounds,
             options.frames or DEFAULT_FRAMES,
-            *(options.size or _training_size(run)),
-            elevation=math.radians(options.elevation),
-            start=math.radians(options.start),
-            field_of_view=math.radians(options.fov),
-            ease=options.ease,
-            radius=options.radius,
-            subject=find_subject(run.trainer.renderer()) if options.radius is None else None,
+            options.size or _training_size(run),
+            Orbit(math.radians(options.elevation), start=math.radians(options.start), ease=options.ease),
+            Framing(
+                math.radians(options.fov),
+                options.radius,
+                subject=find_subject(run.trainer.renderer()) if options.radius is None else None,
+            ),
         )
     cameras = load_camera_path(options.camera_path)
     if options.size is not None:

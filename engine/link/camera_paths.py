@@ -5,6 +5,7 @@ Space, axes and units as in ``geometry``.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 
@@ -20,76 +21,105 @@ DEFAULT_FIELD_OF_VIEW = math.radians(40.0)
 MAX_FRAMES = 20_000
 
 
+@dataclasses.dataclass(frozen=True)
+class Orbit:
+    """How cameras go round. Raises GeometryError that names a value out of range.
+
+    ``elevation`` above the horizon, radians, within -pi/2..pi/2. ``levels``: how many turns follow each other, evenly
+    from ``elevation`` to ``top_elevation`` (None: all at the same). ``start``: azimuth of the first camera, radians
+    counter-clockwise from +X as seen from above. ``turns``: how many times round, the other way where negative.
+    ``ease``: 0 turns evenly; up to 1, the turn starts and ends ever more gently (and the film loops with a pause).
+    """
+
+    elevation: float = DEFAULT_ELEVATION
+    levels: int = 1
+    top_elevation: float | None = None
+    start: float = 0.0
+    turns: float = 1.0
+    ease: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.levels < 1:
+            raise GeometryError(f"levels: must be at least 1, got {self.levels}")
+        for name, value in (("elevation", self.elevation), ("top_elevation", self.highest)):
+            if not -math.pi / 2 <= value <= math.pi / 2:
+                raise GeometryError(f"{name}: {math.degrees(value):g} degrees is outside -90..90")
+        if not 0.0 <= self.ease <= 1.0:
+            raise GeometryError(f"ease: {self.ease} is outside 0..1")
+
+    @property
+    def highest(self) -> float:
+        """Elevation of the last level, radians."""
+        return self.elevation if self.top_elevation is None else self.top_elevation
+
+    def azimuths(self, frames: int) -> list[float]:
+        """Of a level's cameras, radians: the last a step short of closing the circle, so that the film loops."""
+        progress = np.arange(frames) / frames
+        return [self.start + 2 * math.pi * self.turns * _eased(float(part), self.ease) for part in progress]
+
+    def elevations(self) -> list[float]:
+        """Of the levels, radians."""
+        levels: list[float] = np.linspace(self.elevation, self.highest, self.levels).tolist()
+        return levels
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Framing:
+    """What fills the pictures. Raises GeometryError that names a value out of range.
+
+    ``field_of_view`` along the shorter side of the picture, radians. ``radius``: distance of the cameras from the point
+    looked at, metres; None fits the subject into all pictures. ``lift`` raises cameras and the point looked at, metres.
+    ``margin``: room around the fitted subject, as a share of its size in the picture. ``subject``: extreme points of
+    what is in the bounds, world space, [n, 3]; None: the corners of the bounds. With a fitted radius the cameras look
+    at the height at which it fills the pictures best, on the upright line through its middle; else at the centre of the
+    bounds.
+    """
+
+    field_of_view: float = DEFAULT_FIELD_OF_VIEW
+    radius: float | None = None
+    lift: float = 0.0
+    margin: float = DEFAULT_MARGIN
+    subject: Floats | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.field_of_view < math.pi:
+            raise GeometryError(f"field_of_view: {math.degrees(self.field_of_view):g} degrees is outside 0..180")
+        if self.radius is not None and not self.radius > 0.0:
+            raise GeometryError(f"radius: must be positive, got {self.radius}")
+
+
+DEFAULT_ORBIT, DEFAULT_FRAMING = Orbit(), Framing()
+
+
 def turntable(
     bounds: Bounds,
     frames: int,
-    width: int,
-    height: int,
-    *,
-    elevation: float = DEFAULT_ELEVATION,
-    levels: int = 1,
-    top_elevation: float | None = None,
-    start: float = 0.0,
-    turns: float = 1.0,
-    ease: float = 0.0,
-    field_of_view: float = DEFAULT_FIELD_OF_VIEW,
-    radius: float | None = None,
-    lift: float = 0.0,
-    margin: float = DEFAULT_MARGIN,
-    subject: Floats | None = None,
+    size: tuple[int, int],
+    orbit: Orbit = DEFAULT_ORBIT,
+    framing: Framing = DEFAULT_FRAMING,
 ) -> list[Camera]:
-    """Cameras on a circle around ``bounds``, or the subject in them, all looking at one point.
-
-    Args:
-        frames: how many on each level; the last one stops a step short of closing the circle, so that the film loops.
-        width, height: the pictures, in pixels.
-        elevation: of the cameras above the horizon, radians, within -pi/2..pi/2; with several levels, of the first.
-        levels: how many turns follow each other, evenly from ``elevation`` to ``top_elevation`` (by default the same).
-        top_elevation: of the last level, radians.
-        start: azimuth of the first camera, radians counter-clockwise from +X as seen from above.
-        turns: how many times round; negative turns the other way.
-        ease: 0 turns evenly; up to 1, the turn starts and ends ever more gently (and the film loops with a pause).
-        field_of_view: along the shorter side of the picture, radians.
-        radius: distance of the cameras from the point looked at, metres; None fits the subject into all pictures.
-        lift: raises cameras and the point looked at, metres.
-        margin: room around the fitted subject, as a share of its size in the picture.
-        subject: extreme points of what is in the bounds, world space, [n, 3]; None: the corners of the bounds. With a
-            fitted radius the cameras look at the height at which it fills the pictures best, on the upright line
-            through its middle; else at the centre of the bounds.
-
-    Raises GeometryError that names a value out of range.
-    """
-    if levels < 1:
-        raise GeometryError(f"levels: must be at least 1, got {levels}")
-    if not 1 <= frames <= MAX_FRAMES // levels:
-        on_levels = f" on {levels} levels" if levels > 1 else ""
+    """Cameras around ``bounds``, or the subject in them, all looking at one point: ``frames`` on each level, for
+    pictures of ``size`` (width, height) pixels. Raises GeometryError that names a value out of range."""
+    if not 1 <= frames <= MAX_FRAMES // orbit.levels:
+        on_levels = f" on {orbit.levels} levels" if orbit.levels > 1 else ""
         raise GeometryError(f"frames: {frames}{on_levels} is outside 1..{MAX_FRAMES}")
-    top_elevation = elevation if top_elevation is None else top_elevation
-    for name, value in (("elevation", elevation), ("top_elevation", top_elevation)):
-        if not -math.pi / 2 <= value <= math.pi / 2:
-            raise GeometryError(f"{name}: {math.degrees(value):g} degrees is outside -90..90")
-    if not 0.0 <= ease <= 1.0:
-        raise GeometryError(f"ease: {ease} is outside 0..1")
-    if not 0.0 < field_of_view < math.pi:
-        raise GeometryError(f"field_of_view: {math.degrees(field_of_view):g} degrees is outside 0..180")
-    if radius is not None and not radius > 0.0:
-        raise GeometryError(f"radius: must be positive, got {radius}")
-    for name, side in (("width", width), ("height", height)):
+    for name, side in zip(("width", "height"), size, strict=True):
         if not 1 <= side <= MAX_IMAGE_SIDE:
             raise GeometryError(f"{name}: {side} is outside 1..{MAX_IMAGE_SIDE}")
 
-    focal = min(width, height) / 2 / math.tan(field_of_view / 2)
-    azimuths = [start + 2 * math.pi * turns * _eased(float(progress), ease) for progress in np.arange(frames) / frames]
-    elevations = np.linspace(elevation, top_elevation, levels).tolist()
+    width, height = size
+    focal = min(size) / 2 / math.tan(framing.field_of_view / 2)
+    azimuths, elevations = orbit.azimuths(frames), orbit.elevations()
     target = bounds.center
-    if radius is None:
-        points = bounds.corners if subject is None else subject
+    if framing.radius is None:
+        points = bounds.corners if framing.subject is None else framing.subject
         rotations = [
             np.stack([orbit_pose(target, 1.0, azimuth, level)[:3, :3] for azimuth in azimuths]) for level in elevations
         ]
-        target, radius = fit_turntable(points, rotations, (width / 2 / focal, height / 2 / focal), lift, margin)
+        slopes = (width / 2 / focal, height / 2 / focal)
+        target, radius = fit_turntable(points, rotations, slopes, framing.lift, framing.margin)
     else:
-        target = target + np.array([0.0, 0.0, lift])
+        target, radius = target + np.array([0.0, 0.0, framing.lift]), framing.radius
     cameras = []
     for level, azimuth in itertools.product(elevations, azimuths):
         cameras.append(

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from engine.link.camera_paths import MAX_FRAMES, turntable
+from engine.link.camera_paths import MAX_FRAMES, Framing, Orbit, turntable
 from engine.link.geometry import Camera, GeometryError
 from engine.link.json_files import JsonError, read_json
 from engine.link.part_files import written_atomically
 
-__all__ = ["CameraPathError", "interpolate", "load_camera_path", "save_camera_path", "turntable"]
+__all__ = ["CameraPathError", "Framing", "Orbit", "interpolate", "load_camera_path", "save_camera_path", "turntable"]
 
 
 class CameraPathError(ValueError):

@@ -7,13 +7,13 @@ import math
 import numpy as np
 
 from engine.link.arrays import Floats
-from engine.link.camera_paths import turntable
+from engine.link.camera_paths import Orbit, turntable
 from engine.link.framing import extreme_points
 from engine.rendering.renderer import Renderer
 
 _SIZE = 96  # pixels of the pictures by which it is found: a pixel is about 1 % of the bounds
-_LEVELS, _FRAMES = 3, 6
-_LOWEST, _HIGHEST = math.radians(5.0), math.radians(70.0)
+_ORBIT = Orbit(elevation=math.radians(5.0), top_elevation=math.radians(70.0), levels=3)
+_FRAMES = 6  # on each level
 _COVERED = 0.5  # alpha of a pixel that shows the subject, and not a thin remainder
 
 
@@ -21,9 +21,8 @@ def find_subject(renderer: Renderer) -> Floats | None:
     """Extreme points [n, 3] float64, world space, of what a field shows inside its bounds: of surfaces seen in small
     pictures from around and above. None where it shows too little to go by."""
     bounds = renderer.bounds
-    cameras = turntable(bounds, _FRAMES, _SIZE, _SIZE, elevation=_LOWEST, levels=_LEVELS, top_elevation=_HIGHEST)
     found = []
-    for camera in cameras:
+    for camera in turntable(bounds, _FRAMES, (_SIZE, _SIZE), _ORBIT):
         picture = renderer.render(camera)
         alpha, depth = picture.color[..., 3].cpu().numpy(), picture.depth.cpu().numpy()
         rows, columns = np.nonzero((alpha > _COVERED) & np.isfinite(depth))

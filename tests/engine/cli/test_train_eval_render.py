@@ -163,7 +163,7 @@ def test_render_a_film_and_resume_it(trained: Path, tmp_path: Path, capsys: pyte
 
 
 def test_render_a_camera_path_interpolated(trained: Path, tmp_path: Path) -> None:
-    save_camera_path(tmp_path / "path.json", turntable(sphere_dataset().bounds, 3, 40, 30))
+    save_camera_path(tmp_path / "path.json", turntable(sphere_dataset().bounds, 3, (40, 30)))
     command = ["render", str(trained), "--camera-path", str(tmp_path / "path.json"), "--frames", "4", "--format", "exr"]
     assert main([*command, "--depth", "--out", str(tmp_path / "frames"), *ON_DEVICE]) == 0
     assert len(list((tmp_path / "frames").glob("frame_*.exr"))) == 4

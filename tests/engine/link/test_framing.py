@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.link import framing
-from engine.link.camera_paths import orbit_pose, turntable
+from engine.link.camera_paths import Framing, Orbit, orbit_pose, turntable
 from engine.link.geometry import Bounds, Camera
 
 SLOPES = (math.tan(math.radians(20)),) * 2
@@ -122,7 +122,7 @@ def test_extreme_points_reach_as_far_as_all_points(kind: str, count: int) -> Non
 def test_a_turntable_holds_the_subject_and_is_filled_by_it(name: str, size: tuple[int, int], elevation: float) -> None:
     points = SUBJECTS[name]
     bounds = Bounds(points.min(axis=0) - 2.0, points.max(axis=0) + np.array((1.0, 2.0, 3.0)))  # with much that is empty
-    cameras = turntable(bounds, 24, *size, elevation=math.radians(elevation), subject=points)
+    cameras = turntable(bounds, 24, size, Orbit(math.radians(elevation)), Framing(subject=points))
     slopes = tuple(side / 2 / cameras[0].fx for side in size)
     seen = [shares(points, camera.position, camera.camera_to_world[:3, :3], slopes) for camera in cameras]
     assert max(np.abs(one).max() for one in seen) == pytest.approx(1 / 1.05, rel=1e-6)
@@ -135,9 +135,9 @@ def test_a_turntable_holds_the_subject_and_is_filled_by_it(name: str, size: tupl
 def test_a_turntable_on_several_levels_holds_the_subject() -> None:
     points = SUBJECTS["tall"]
     bounds = Bounds(points.min(axis=0) - 0.1, points.max(axis=0) + 0.1)
-    options = {"elevation": -0.2, "levels": 3, "top_elevation": 1.3}
+    orbit = Orbit(elevation=-0.2, levels=3, top_elevation=1.3)
     for lift in (0.0, 0.7):
-        cameras = turntable(bounds, 12, 64, 64, subject=points, lift=lift, **options)
+        cameras = turntable(bounds, 12, (64, 64), orbit, Framing(subject=points, lift=lift))
         slopes = (32 / cameras[0].fx, 32 / cameras[0].fy)
         reached = [np.abs(shares(points, c.position, c.camera_to_world[:3, :3], slopes)).max() for c in cameras]
         assert max(reached) == pytest.approx(1 / 1.05, rel=1e-6)

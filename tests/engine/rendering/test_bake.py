@@ -24,7 +24,7 @@ from tests.engine.rendering.sphere_renderer import SphereRenderer
 
 
 def cameras(frames: int = 4, width: int = 32, height: int = 24) -> list[Camera]:
-    return turntable(SphereRenderer.bounds, frames, width, height)
+    return turntable(SphereRenderer.bounds, frames, (width, height))
 
 
 def names(folder: Path) -> list[str]:

@@ -9,7 +9,7 @@ import torch
 
 from engine.link.framing import filled_share
 from engine.link.geometry import Camera
-from engine.rendering.camera_paths import turntable
+from engine.rendering.camera_paths import Framing, turntable
 from engine.rendering.renderer import Picture
 from engine.rendering.subject import find_subject
 from tests.engine.data.scenes import render_sphere
@@ -25,12 +25,12 @@ class Empty(SphereRenderer):
 def test_a_turntable_framed_to_the_subject_is_filled_by_it() -> None:
     points = find_subject(SphereRenderer())
     assert points is not None
-    for camera in turntable(SphereRenderer.bounds, 7, 120, 80, subject=points):
+    for camera in turntable(SphereRenderer.bounds, 7, (120, 80), framing=Framing(subject=points)):
         color, _ = render_sphere(camera)
         alpha = color[..., 3]
         assert 0.85 <= filled_share(alpha) < 1.0, "cropped, or too small"
         assert not (alpha[[0, -1]].any() or alpha[:, [0, -1]].any())
-    for camera in turntable(SphereRenderer.bounds, 3, 120, 80):
+    for camera in turntable(SphereRenderer.bounds, 3, (120, 80)):
         assert filled_share(render_sphere(camera)[0][..., 3]) < 0.8, "the bounds alone are looser"
 
 
