@@ -102,6 +102,22 @@ class ActiveSamples:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class ActiveRays:
+    """The rays that a next round goes on with: the first ``count`` [1] int32 of ``ids`` int32."""
+
+    ids: torch.Tensor
+    count: torch.Tensor
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RayPixels:
+    """What rays have gathered on their way: ``colors`` [n, 4] f32, premultiplied with alpha, and ``depths`` [n] f32."""
+
+    colors: torch.Tensor
+    depths: torch.Tensor
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class OccupancyBits:
     """Which cells may hold anything: ``cascades`` grids one after the other, the innermost first, of ``resolution``
     cells a side, a multiple of 16.

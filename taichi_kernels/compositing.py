@@ -10,7 +10,7 @@ import taichi as ti
 import torch
 
 from taichi_kernels.activations import activate_color, activate_density, activation_slope, read_color
-from taichi_kernels.bundles import ActiveSamples, FieldOutputs
+from taichi_kernels.bundles import ActiveRays, ActiveSamples, FieldOutputs, RayPixels
 from taichi_kernels.launch import func, kernel
 from taichi_kernels.random_numbers import RandomStream, uniform
 from taichi_kernels.stepping import StepRule, step_at, weighted_step_at
@@ -297,10 +297,8 @@ def composite_rays(
     distances: torch.Tensor,
     outputs: FieldOutputs,
     t_range: torch.Tensor,
-    colors: torch.Tensor,
-    depths: torch.Tensor,
-    alive_ids: torch.Tensor,
-    alive_count: torch.Tensor,
+    pixels: RayPixels,
+    alive: ActiveRays,
     *,
     linear: bool,
     steps: StepRule,
@@ -308,13 +306,13 @@ def composite_rays(
 ) -> None:
     """Add the samples of each ray in ``ray_ids`` to what it has gathered so far, and list the rays that go on.
 
-    ``colors`` [rays, 4] premultiplied with alpha and ``depths`` [rays] are updated in place; both begin at 0. A depth
-    is the distance at which half of the light is absorbed (at an edge that is one of the two surfaces, not something
-    between them); until that is reached, minus the sum of weighted distances. Rays with transmittance left and distance
-    to go are written to ``alive_ids``; ``alive_count`` [1] must be 0.
+    ``pixels`` of all rays are updated in place; colours and depths begin at 0. A depth is the distance at which half of
+    the light is absorbed (at an edge that is one of the two surfaces, not something between them); until that is
+    reached, minus the sum of weighted distances. Writes ``alive``, the rays with transmittance left and distance to go;
+    its count must be 0.
     """
     _composite_rays(
         ray_ids.shape[0], linear, steps.grows, steps.smallest, steps.largest, steps.cone_angle, steps.density,
         min_transmittance, ray_ids, ray_samples, distances, outputs.density_rows, outputs.color_rows, t_range,
-        colors, depths, alive_ids, alive_count,
+        pixels.colors, pixels.depths, alive.ids, alive.count,
     )  # fmt: skip

@@ -18,7 +18,7 @@ from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera, extent_of
 from engine.link.messages import ColorSpace
 from engine.rendering.display import Encoding, clip_light
-from taichi_kernels.bundles import OccupancyBits, Rays
+from taichi_kernels.bundles import ActiveRays, OccupancyBits, RayPixels, Rays
 from taichi_kernels.compositing import composite_rays
 from taichi_kernels.marching import march_rays
 from taichi_kernels.rays import generate_camera_rays
@@ -174,12 +174,12 @@ class Renderer:
             if not samples.capacity:
                 break
             outputs = self._field.forward(samples, rays.directions, counters[:1])
-            next_alive = torch.empty_like(alive)
+            next_alive = ActiveRays(torch.empty_like(alive), counters[1:])
             composite_rays(
-                alive, ray_samples, samples.distances, outputs, t_range, color, depth, next_alive, counters[1:],
+                alive, ray_samples, samples.distances, outputs, t_range, RayPixels(color, depth), next_alive,
                 linear=self.color_space == "linear", steps=self._steps, min_transmittance=min_transmittance,
             )  # fmt: skip
-            alive = next_alive[: int(counters[1])]
+            alive = next_alive.ids[: int(counters[1])]
         alpha = color[:, 3]
         distance = torch.where(depth > 0.0, depth, -depth / alpha.clamp(min=_MIN_DEPTH_ALPHA))
         planar = distance * cosines / self._cube.scale

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 
 from taichi_kernels.activations import DENSITY_SCALE, MAX_RAW, MAX_RAW_SRGB, MIN_RAW_LINEAR
-from taichi_kernels.bundles import ActiveSamples, FieldOutputs
+from taichi_kernels.bundles import ActiveRays, ActiveSamples, FieldOutputs, RayPixels
 from taichi_kernels.compositing import HUBER_DELTA, TRAINING_MIN_TRANSMITTANCE, RayLoss
 from taichi_kernels.random_numbers import RandomStream
 from taichi_kernels.stepping import StepRule
@@ -120,17 +120,15 @@ def composite_rays(
     distances: torch.Tensor,
     outputs: FieldOutputs,
     t_range: torch.Tensor,
-    colors: torch.Tensor,
-    depths: torch.Tensor,
-    alive_ids: torch.Tensor,
-    alive_count: torch.Tensor,
+    pixels: RayPixels,
+    alive: ActiveRays,
     *,
     linear: bool,
     steps: StepRule,
     min_transmittance: float,
 ) -> None:
     """As the kernel; the rays that go on are listed in order."""
-    rays = ray_ids.long()
+    rays, colors, depths = ray_ids.long(), pixels.colors, pixels.depths
     samples, is_sample = _pad(ray_samples[: len(rays)])
     before = 1.0 - colors[rays, 3].double()
     dt = weighted_step_at(distances.double(), steps)[samples]
@@ -148,8 +146,8 @@ def composite_rays(
     colors[rays, 3] = torch.where(is_opaque, 1.0, 1.0 - transmittance).float()
     depths[rays] = depth.float()
     goes_on = ray_ids[~is_opaque & (t_range[rays, 0] < t_range[rays, 1])]
-    alive_ids[: len(goes_on)] = goes_on
-    alive_count.fill_(len(goes_on))
+    alive.ids[: len(goes_on)] = goes_on
+    alive.count.fill_(len(goes_on))
 
 
 def _find_half(thickness: torch.Tensor, before: torch.Tensor, distances: torch.Tensor, steps: StepRule) -> torch.Tensor:

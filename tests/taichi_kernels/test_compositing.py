@@ -11,7 +11,7 @@ import torch
 
 from taichi_kernels import compositing
 from taichi_kernels.activations import DENSITY_SCALE, MAX_RAW
-from taichi_kernels.bundles import ActiveSamples, FieldOutputs
+from taichi_kernels.bundles import ActiveRays, ActiveSamples, FieldOutputs, RayPixels
 from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE, RayLoss
 from taichi_kernels.rays import UNKNOWN_DEPTH
 from taichi_kernels.stepping import StepRule
@@ -218,7 +218,7 @@ def _render(
         number = torch.zeros(1, dtype=torch.int32, device=device)
         function(
             alive, torch.stack([start + first, taken], dim=1).int(), samples.distances, samples.outputs, t_range,
-            colors, depths, listed, number,
+            RayPixels(colors, depths), ActiveRays(listed, number),
             linear=linear, steps=STEPS, min_transmittance=min_transmittance,
         )  # fmt: skip
         alive = listed[: int(number)].sort().values
@@ -263,8 +263,9 @@ def test_depth_is_where_half_of_the_light_is_absorbed(device: str) -> None:
     number, alive = (torch.zeros(1, dtype=torch.int32, device=device) for _ in range(2))
     compositing.composite_rays(
         torch.zeros(1, dtype=torch.int32, device=device), torch.tensor([[0, n]], dtype=torch.int32, device=device),
-        distances, FieldOutputs(raw, torch.zeros(n, 4, device=device)), torch.zeros(1, 2, device=device), colors,
-        depths, alive, number, linear=True, steps=StepRule.constant(0.1), min_transmittance=1e-4,
+        distances, FieldOutputs(raw, torch.zeros(n, 4, device=device)), torch.zeros(1, 2, device=device),
+        RayPixels(colors, depths), ActiveRays(alive, number),
+        linear=True, steps=StepRule.constant(0.1), min_transmittance=1e-4,
     )  # fmt: skip
     assert float(colors[0, 3]) == 1.0
     # At the near side of the wall's step, which reaches half a step to both sides of its sample.
