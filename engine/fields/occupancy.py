@@ -25,11 +25,11 @@ from taichi_kernels.occupancy import (
     carve_view,
     count_views,
     observe_densities,
-    pack_bits,
     sample_cells,
     take_observed,
     update_densities,
 )
+from taichi_kernels.occupancy_bits import pack_bits
 from taichi_kernels.rays import generate_camera_rays
 from taichi_kernels.stepping import StepRule
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from taichi_kernels import compositing, marching, occupancy, rays
+from taichi_kernels import compositing, marching, occupancy, occupancy_bits, rays
 from taichi_kernels.bundles import FieldOutputs, OccupancyBits, Rays, Samples
 from taichi_kernels.compositing import RayLoss
 from taichi_kernels.occupancy import SEEN, SURFACE
@@ -16,6 +16,7 @@ from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins import compositing as compositing_twin
 from taichi_kernels.twins import marching as marching_twin
 from taichi_kernels.twins import occupancy as occupancy_twin
+from taichi_kernels.twins import occupancy_bits as twin_bits
 from taichi_kernels.twins import rays as rays_twin
 from tests.taichi_kernels.segments import march_all_ray_segments
 
@@ -32,7 +33,7 @@ def _occupancy(device: str, filling: float = 0.2) -> OccupancyBits:
     for level in densities.view(CASCADES, RESOLUTION, RESOLUTION, RESOLUTION)[1:]:
         level[(slice(quarter, 3 * quarter),) * 3] = 0.0
     occupied, densities = OccupancyBits.allocate(RESOLUTION, CASCADES, device), densities.to(device)
-    occupancy_twin.pack_bits(densities, torch.zeros_like(densities).int(), 0.5, occupied)
+    twin_bits.pack_bits(densities, torch.zeros_like(densities).int(), 0.5, occupied)
     return occupied
 
 
@@ -103,8 +104,8 @@ def test_bits_of_all_cascades_equal_the_twins_and_coarser_ones_hold_the_finer(de
     for words in (found.bits, found.coarse_bits, expected.bits, expected.coarse_bits):
         words.fill_(5)
     flags = (SURFACE * (torch.rand(densities.shape, generator=generator) < 0.001)).int().to(device)
-    occupancy.pack_bits(densities, flags, 0.999, found)
-    occupancy_twin.pack_bits(densities, flags, 0.999, expected)
+    occupancy_bits.pack_bits(densities, flags, 0.999, found)
+    twin_bits.pack_bits(densities, flags, 0.999, expected)
     assert torch.equal(found.bits, expected.bits) and torch.equal(found.coarse_bits, expected.coarse_bits)
     points = torch.rand(20_000, 3, generator=generator, dtype=torch.float64) * 0.25 + 0.375  # the innermost cube
     bits = found.bits.cpu()

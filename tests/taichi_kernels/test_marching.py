@@ -12,7 +12,7 @@ from taichi_kernels import marching
 from taichi_kernels.bundles import OccupancyBits, Rays, Samples, allocate_samples
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins import marching as twin
-from taichi_kernels.twins.occupancy import pack_bits
+from taichi_kernels.twins.occupancy_bits import pack_bits
 from tests.taichi_kernels.segments import march_all_ray_segments
 
 RESOLUTION = 32

@@ -8,10 +8,11 @@ import torch
 
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera
-from taichi_kernels import occupancy
+from taichi_kernels import occupancy, occupancy_bits
 from taichi_kernels.bundles import OccupancyBits
 from taichi_kernels.occupancy import CARVED, FLAG_COUNT, SEEN, SURFACE
 from taichi_kernels.twins import occupancy as twin
+from taichi_kernels.twins import occupancy_bits as twin_bits
 
 CUBE = UnitCube(Bounds(np.full(3, -1.0), np.full(3, 1.0)))
 
@@ -86,8 +87,8 @@ def test_bits_and_coarse_bits_equal_the_twins(device: str, resolution: int) -> N
         found, expected = (OccupancyBits.allocate(resolution, 1, device) for _ in range(2))
         for words in (found.bits, found.coarse_bits, expected.bits, expected.coarse_bits):
             words.fill_(77)
-        occupancy.pack_bits(densities, flags, threshold, found)
-        twin.pack_bits(densities, flags, threshold, expected)
+        occupancy_bits.pack_bits(densities, flags, threshold, found)
+        twin_bits.pack_bits(densities, flags, threshold, expected)
         assert torch.equal(found.bits, expected.bits) and torch.equal(found.coarse_bits, expected.coarse_bits)
         count = sum(bin(word & 0xFFFFFFFF).count("1") for word in found.bits.tolist())
         is_kept = (densities > 0.0) & ((flags & SURFACE) != 0)
@@ -100,7 +101,7 @@ def test_one_dense_cell_sets_its_own_bit_and_its_blocks(device: str) -> None:
     for x, y, z in ((0, 0, 0), (31, 31, 31), (5, 30, 12)):
         densities = torch.zeros(resolution**3, device=device)
         densities[(z * resolution + y) * resolution + x] = 1.0
-        occupancy.pack_bits(densities, torch.zeros_like(densities).int(), 0.5, occupied)
+        occupancy_bits.pack_bits(densities, torch.zeros_like(densities).int(), 0.5, occupied)
         for words, cell in (
             (occupied.bits, (z * resolution + y) * resolution + x),
             (occupied.coarse_bits, (z // 4 * coarse + y // 4) * coarse + x // 4),
