@@ -26,7 +26,7 @@ from tests.scenes import sphere_bounds, sphere_cameras, sphere_views
 
 VIEWS = sphere_views(3, 32)
 CAMERA = sphere_cameras(5, 32)[2]
-LARGE = CAMERA.resized(640, 480)  # takes a second or more: the field is a haze still
+LARGE = CAMERA.resized(320, 240)  # takes a second or so: the field is a haze still
 pytestmark = pytest.mark.slow
 needs_slow_pictures = pytest.mark.skipif(TEST_DEVICE != "cpu", reason="large pictures take seconds on a CPU only")
 
