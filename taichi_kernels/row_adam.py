@@ -5,6 +5,8 @@ import torch
 
 from taichi_kernels.launch import kernel
 
+# How much of the first and of the second moment each step keeps, and what the latter's root is never less than.
+BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-15
 # A squared gradient beyond this isn't one: an overflow, or not a number. Such a row waits for its next gradient.
 _LARGEST = 1e30
 
@@ -58,9 +60,6 @@ def row_adam_step(
     rate: float,
     gradient_scale: float = 1.0,
     weight_decay: float = 0.0,
-    beta1: float = 0.9,
-    beta2: float = 0.99,
-    epsilon: float = 1e-15,
 ) -> None:
     """One Adam step (Kingma and Ba 2015) on the rows of ``parameters`` [rows, columns] f32 whose gradient isn't zero,
     with the gradient of ``weight_decay`` / 2 times the row's square added to ``gradient_scale`` times ``gradients``.
@@ -73,6 +72,6 @@ def row_adam_step(
     step's m / sqrt(v) is 0.1 / sqrt(0.01) = 1 already, which is what the correction is for.
     """
     _row_adam_step(
-        parameters.shape[0], parameters.shape[1], rate, beta1, beta2, epsilon, gradient_scale, weight_decay,
+        parameters.shape[0], parameters.shape[1], rate, BETA1, BETA2, EPSILON, gradient_scale, weight_decay,
         parameters, gradients, moments, working,
     )  # fmt: skip
