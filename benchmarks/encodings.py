@@ -26,7 +26,8 @@ from engine.cli.training_benchmark import time_to_reach
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import choose_evenly, evaluate
-from engine.primitives.config import TrainConfig
+from engine.primitives.radiance_field.config import RadianceFieldConfig
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.primitives.registry import choose_preset
 from engine.training.loop import TrainingLoop
 from engine.training.trainer import Trainer
@@ -85,7 +86,7 @@ def main() -> int:
     return 0
 
 
-def encodings(device: str, settings: Mapping[str, Any]) -> dict[str, TrainConfig]:
+def encodings(device: str, settings: Mapping[str, Any]) -> dict[str, RadianceFieldConfig]:
     """By name: the presets of both fields, and the hash grid without its levels, in the same memory."""
     hash_grid = choose_preset("auto", device, settings)
     field: Any = hash_grid.field
@@ -93,7 +94,7 @@ def encodings(device: str, settings: Mapping[str, Any]) -> dict[str, TrainConfig
     side = int((1 << log2_entries) ** (1 / 3)) - 1  # cells; their corners fit the table
     finest: Any = hash_grid.scaled_field
 
-    def one_level(resolution: int) -> TrainConfig:
+    def one_level(resolution: int) -> RadianceFieldConfig:
         table = {"levels": 1, "log2_table_size": log2_entries}
         resolutions = {"base_resolution": resolution, "max_resolution": resolution}
         return hash_grid.override({f"field.{name}": value for name, value in (table | resolutions).items()})
@@ -106,21 +107,21 @@ def encodings(device: str, settings: Mapping[str, Any]) -> dict[str, TrainConfig
     }
 
 
-def measure(config: TrainConfig, dataset: Dataset, device: str, seconds: float) -> dict[str, float | None]:
+def measure(config: RadianceFieldConfig, dataset: Dataset, device: str, seconds: float) -> dict[str, float | None]:
     """One training, and what came of it."""
-    trainer = Trainer(config, dataset.bounds, dataset.color_space, device)
+    trainer = Trainer(RadianceFieldPrimitive(config, dataset.bounds, dataset.color_space, device))
     for view in dataset.train:
-        trainer.add_view(view)
+        trainer.primitive.add(view)
     trainer.warm_up()
     trainer.set_budget(seconds, None)
     TrainingLoop(trainer).run()
     stats = trainer.stats()
-    scores = evaluate(trainer.renderer(), dataset.test, "black", keep_images=False)
+    scores = evaluate(trainer.primitive.renderer(), dataset.test, "black", keep_images=False)
     return {
         "seconds": seconds,
         "step": float(stats.step),
         "steps_per_second": stats.step / stats.seconds,
-        "samples_per_step": float(stats.samples_per_step),
+        "samples_per_step": float(stats.figures["samples_per_step"]),
         "psnr_black": scores.psnr,
         "subject_psnr": scores.subject_psnr,
     }

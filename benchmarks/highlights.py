@@ -27,6 +27,7 @@ from engine.data.formats import load_dataset
 from engine.data.views import View
 from engine.evaluation.evaluate import truth_on
 from engine.link.scoring import psnr
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.primitives.registry import choose_preset
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
@@ -119,9 +120,9 @@ def find_highlights(view: View) -> np.ndarray:
 def train(dataset: Dataset, device: str, seed: int, steps: int) -> Trainer:
     """A training of ``steps``."""
     config = choose_preset("auto", device, dataset.train_settings() | {"seed": seed})
-    trainer = Trainer(config, dataset.bounds, dataset.color_space, device)
+    trainer = Trainer(RadianceFieldPrimitive(config, dataset.bounds, dataset.color_space, device))
     for view in dataset.train:
-        trainer.add_view(view)
+        trainer.primitive.add(view)
     trainer.set_budget(None, steps)
     while not trainer.is_finished:
         trainer.step()
@@ -134,7 +135,7 @@ def score(
     """PSNR on black (dB) over all pixels (mean over views) and over all highlights together, and the highlights' mean
     relative error in scene-linear light. ``own``: held-out views in the field's colour space; ``linear``: as captured.
     """
-    renderer = trainer.renderer()
+    renderer = trainer.primitive.renderer()
     everywhere, squares, errors = [], [], []
     for view, captured, mask in zip(own, linear, masks, strict=True):
         picture = renderer.render(view.camera)

@@ -111,8 +111,10 @@ def render_pictures(run: Path, count: int, path: Path) -> None:
     from taichi_kernels.runtime import choose_device
 
     trainer = load_run(run, choose_device("auto")).trainer
-    renderer = trainer.renderer()
-    cameras = turntable(trainer.bounds, 120, SIZE, framing=Framing(radius=1.2 * trainer.bounds.radius))[:count]
+    renderer = trainer.primitive.renderer()
+    cameras = turntable(
+        trainer.primitive.bounds, 120, SIZE, framing=Framing(radius=1.2 * trainer.primitive.bounds.radius)
+    )[:count]
     pairs = []
     for number, camera in enumerate(cameras, 1):
         pairs.append(renderer.render(camera).to_scene_linear())

@@ -30,6 +30,7 @@ from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import evaluate
 from engine.machine import device_name, versions
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.primitives.registry import choose_preset
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
@@ -117,13 +118,15 @@ def _score(dataset: Dataset, count: int, truth: Dataset, steps: int, device: str
     """The subject's PSNR against converged pictures of a field that learnt from the first ``count`` views, which a
     capture spreads evenly."""
     settings = dataset.train_settings()
-    trainer = Trainer(choose_preset("auto", device, settings), dataset.bounds, dataset.color_space, device)
+    trainer = Trainer(
+        RadianceFieldPrimitive(choose_preset("auto", device, settings), dataset.bounds, dataset.color_space, device)
+    )
     for view in sorted(dataset.train, key=lambda view: view.name)[:count]:
-        trainer.add_view(view)
+        trainer.primitive.add(view)
     trainer.set_budget(None, steps)
     while not trainer.is_finished:
         trainer.step()
-    score = evaluate(trainer.renderer(), truth.test, "black", keep_images=False).subject_psnr
+    score = evaluate(trainer.primitive.renderer(), truth.test, "black", keep_images=False).subject_psnr
     assert score is not None
     return score
 

@@ -22,6 +22,7 @@ from benchmarks.step_stages import wait
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import choose_evenly, mean_psnr
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.primitives.registry import choose_preset
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
@@ -57,10 +58,10 @@ def main() -> int:
 def measure(dataset: Dataset, device: str, seed: int, seconds: float) -> dict[str, Any]:
     """One training. ``trouble`` says what was not finite, and when; None when all was."""
     config = choose_preset("auto", device, dataset.train_settings() | {"seed": seed})
-    trainer = Trainer(config, dataset.bounds, dataset.color_space, device)
+    trainer = Trainer(RadianceFieldPrimitive(config, dataset.bounds, dataset.color_space, device))
     trainer.warm_up()
     for view in dataset.train:
-        trainer.add_view(view)
+        trainer.primitive.add(view)
     trainer.set_budget(seconds, None)
     trouble, largest = None, 0.0
     while not trainer.is_finished and trouble is None:
@@ -77,7 +78,7 @@ def measure(dataset: Dataset, device: str, seed: int, seconds: float) -> dict[st
     return {
         "seed": seed,
         "step": trainer.step_count,
-        "psnr": mean_psnr(trainer.renderer(), dataset.test)["black"],
+        "psnr": mean_psnr(trainer.primitive.renderer(), dataset.test)["black"],
         "largest_late_loss": largest,
         "trouble": trouble,
     }
@@ -86,7 +87,7 @@ def measure(dataset: Dataset, device: str, seed: int, seconds: float) -> dict[st
 def find_trouble(trainer: Trainer) -> str | None:
     """What of a run is not finite: parameters, moments, their copies in half precision, or gradients that Adam left."""
     tensors = trainer.state()
-    for group in trainer.field.parameters():
+    for group in trainer.primitive.field.parameters():
         tensors |= {f"{group.name} working copy": group.working, f"{group.name} gradients": group.gradients}
     broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     return f"not finite: {', '.join(broken)}" if broken else None

@@ -26,6 +26,7 @@ from benchmarks.step_budget import budget_stages, count_step
 from benchmarks.step_launches import Launches, count_launches
 from benchmarks.step_stages import STAGES, WHOLE_STEP, run_steps, stages_timed, wait
 from engine.data.formats import load_dataset
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.primitives.registry import choose_preset
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
@@ -45,17 +46,17 @@ def main() -> int:
     device = choose_device(options.device)
     dataset = load_dataset(options.dataset)
     config = choose_preset("auto", device, dataset.train_settings())
-    trainer = Trainer(config, dataset.bounds, dataset.color_space, device)
+    trainer = Trainer(RadianceFieldPrimitive(config, dataset.bounds, dataset.color_space, device))
     for view in dataset.train:
-        trainer.add_view(view)
+        trainer.primitive.add(view)
     run_steps(trainer, options.after)
     measured = measure_stages(trainer)
     stats = trainer.stats()
     head = {
         "preset": config.preset,
         "after_steps": options.after,
-        "samples_per_step": stats.samples_per_step,
-        "rays_per_step": stats.rays_per_step,
+        "samples_per_step": stats.figures["samples_per_step"],
+        "rays_per_step": stats.figures["rays_per_step"],
     }
     write_result("stages", describe(options.dataset, dataset, device) | head | measured)
     for row in measured["stages"]:
@@ -66,7 +67,7 @@ def main() -> int:
 
 def measure_stages(trainer: Trainer, steps: int = STEPS, counted_steps: int = COUNTED_STEPS) -> dict[str, Any]:
     """Times, budgets and launches of a warmed-up trainer's stages, a step each on average; the machine's rates."""
-    device = trainer.device
+    device = trainer.primitive.device
     times: dict[str, list[float]] = collections.defaultdict(list)
     with stages_timed(times, device):
         run_steps(trainer, steps)

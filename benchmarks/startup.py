@@ -160,7 +160,7 @@ def watch(trainer_class: Any) -> None:
         step(trainer)
         if len(ends) < len(PHASES) - 1:
             return
-        if trainer.device == "cuda":
+        if trainer.primitive.device == "cuda":
             import torch
 
             torch.cuda.synchronize()

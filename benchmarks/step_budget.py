@@ -22,7 +22,7 @@ import torch
 from benchmarks.step_stages import STAGES, WHOLE_STEP, Function, Stages, stages_wrapped
 from engine.fields.hash_grid import FEATURES
 from engine.fields.mlp import GEOMETRY_VALUES
-from engine.training import trainer as trainer_module
+from engine.primitives.radiance_field import primitive as primitive_module
 from engine.training.trainer import Trainer
 from taichi_kernels.bundles import COARSE_FACTOR, COLOR_COLUMNS, FieldOutputs
 from taichi_kernels.spherical_harmonics import SH_VALUES
@@ -75,7 +75,9 @@ def count_step(trainer: Trainer) -> StepCounts:
         def call(*args: Any, **kwargs: Any) -> Any:
             arguments = signature.bind(*args, **kwargs).arguments
             if name == "Adam":
-                seen["rows_with_gradient"] = int((trainer.field.encoding.table.gradients != 0).any(dim=1).sum())
+                seen["rows_with_gradient"] = int(
+                    (trainer.primitive.field.encoding.table.gradients != 0).any(dim=1).sum()
+                )
             result = function(*args, **kwargs)
             if name == "march":
                 # Copied, for the samples behind a surface are taken off again.
@@ -94,16 +96,16 @@ def count_step(trainer: Trainer) -> StepCounts:
     places: Stages = {
         "march": STAGES["march"],
         "encode": STAGES["encode"],
-        "composite": [(trainer_module, "composite_training")],
-        "draw": [(trainer_module, "draw_gradients")],
+        "composite": [(primitive_module, "composite_training")],
+        "draw": [(primitive_module, "draw_gradients")],
         "Adam": STAGES["Adam"],
     }
-    every = trainer.config.occupancy_every
+    every = trainer.primitive.config.occupancy_every
     with stages_wrapped(look, places):
         trainer.step()
         while trainer.step_count % every != every - 1:
             trainer.step()
-        rays = trainer.stats().rays_per_step
+        rays = trainer.stats().figures["rays_per_step"]
         samples = int(seen["samples_of_rays"][:rays].sum())
         rows_read = _count_rows(trainer, seen["points"][:samples])
         samples_with_gradient, rows_with_gradient = seen["samples_with_gradient"], seen["rows_with_gradient"]
@@ -116,7 +118,7 @@ def count_step(trainer: Trainer) -> StepCounts:
         samples_drawn=seen.get("samples_drawn", samples_with_gradient),
         rows_read=rows_read,
         rows_with_gradient=rows_with_gradient,
-        open_blocks=_count_bits(trainer.occupancy.occupied.coarse_bits),
+        open_blocks=_count_bits(trainer.primitive.sampler.grid.occupied.coarse_bits),
         cells=seen["encoded"].shape[0],
         rows_visited=_count_rows(trainer, seen["encoded"]),
     )
@@ -124,7 +126,7 @@ def count_step(trainer: Trainer) -> StepCounts:
 
 def budget_stages(trainer: Trainer, counts: StepCounts) -> dict[str, Budget]:
     """The budget of every stage, and of the whole step: their sum."""
-    field, weights = trainer.field, trainer.field.networks.weights.values
+    field, weights = trainer.primitive.field, trainer.primitive.field.networks.weights.values
     item = field.encoding.table.working.element_size()
     levels = field.config.levels
     row, features = FEATURES * item, levels * FEATURES * item
@@ -136,10 +138,10 @@ def budget_stages(trainer: Trainer, counts: StepCounts) -> dict[str, Budget]:
     raw = (1 + 3) * item
     useful_weights = weights.numel() - (COLOR_COLUMNS - 3) * width
     has_copy = field.encoding.table.working is not field.encoding.table.values
-    has_depth = float((trainer.pixels.images[: len(trainer.pixels), 3] != 0).float().mean())
-    tiles = 0 if trainer.pixels.errors is None else trainer.pixels.errors.tile_count
+    has_depth = float((trainer.primitive.pixels.images[: len(trainer.primitive.pixels), 3] != 0).float().mean())
+    tiles = 0 if trainer.primitive.pixels.errors is None else trainer.primitive.pixels.errors.tile_count
     interpolation = levels * _INTERPOLATION
-    occupancy, every = trainer.occupancy, trainer.config.occupancy_every
+    occupancy, every = trainer.primitive.sampler.grid, trainer.primitive.config.occupancy_every
     budgets = {
         # A pixel's colour (and depth) in; origin, direction, span and target out. A pinhole's ray (30), where it enters
         # and leaves the box (12), target and jittered start (6). The error of each tile is read and written.
@@ -230,8 +232,10 @@ def _count_with_gradient(ray_samples: torch.Tensor, gradients: FieldOutputs) -> 
 
 def _count_rows(trainer: Trainer, points: torch.Tensor) -> int:
     """Rows of the table that interpolating at ``points`` [n, 3] reads: those that a gradient reaches."""
-    table = torch.zeros(trainer.field.encoding.table.values.shape[0], 1, device=points.device, requires_grad=True)
-    interpolate(points, trainer.field.encoding.levels, table).sum().backward()
+    table = torch.zeros(
+        trainer.primitive.field.encoding.table.values.shape[0], 1, device=points.device, requires_grad=True
+    )
+    interpolate(points, trainer.primitive.field.encoding.levels, table).sum().backward()
     assert table.grad is not None
     return int((table.grad > 0).sum())
 

@@ -39,7 +39,7 @@ def count_launches(trainer: Trainer, steps: int) -> dict[str, Launches]:
 
     Empty where the driver's record can't be had.
     """
-    totals = _count_on_card(trainer, steps) if trainer.device == "cuda" else _count_calls(trainer, steps)
+    totals = _count_on_card(trainer, steps) if trainer.primitive.device == "cuda" else _count_calls(trainer, steps)
     for total in totals.values():
         total.kernels /= steps
         if total.copies is not None and total.seconds is not None:
@@ -78,10 +78,10 @@ def sum_device_work(events: Iterable[Mapping[str, Any]], names: Iterable[str]) -
 def _count_on_card(trainer: Trainer, steps: int) -> dict[str, Launches]:
     def mark_calls(name: str, function: Function) -> Function:
         def call(*args: Any, **kwargs: Any) -> Any:
-            wait(trainer.device)
+            wait(trainer.primitive.device)
             with record_function(name):
                 result = function(*args, **kwargs)
-                wait(trainer.device)
+                wait(trainer.primitive.device)
             return result
 
         return call

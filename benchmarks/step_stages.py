@@ -13,23 +13,24 @@ import torch
 
 from engine.encodings.hash_grid import HashEncoding
 from engine.fields import fused_mlp, mlp
-from engine.fields.occupancy import OccupancyGrid
 from engine.optimizers.row_adam import RowAdam
-from engine.training import trainer as trainer_module
-from engine.training.error_map import ErrorMap
+from engine.primitives.radiance_field import primitive as primitive_module
+from engine.primitives.radiance_field.error_map import ErrorMap
+from engine.sampling import occupancy_sampler as sampler_module
+from engine.sampling.occupancy_grid import OccupancyGrid
 from engine.training.trainer import Trainer
 
 # Stage name: where its function is looked up when a step runs.
 Stages = Mapping[str, Sequence[tuple[ModuleType | type, str]]]
 STAGES: Stages = {
-    "draw rays": [(trainer_module, "sample_training_rays"), (ErrorMap, "tiles"), (ErrorMap, "note")],
-    "march": [(trainer_module, "march_rays"), (trainer_module, "march_ray_segments")],
+    "draw rays": [(primitive_module, "sample_training_rays"), (ErrorMap, "tiles"), (ErrorMap, "note")],
+    "march": [(sampler_module, "march_rays"), (sampler_module, "march_ray_segments")],
     "encode": [(HashEncoding, "encode")],
     "networks": [(mlp.MatrixNetworks, "forward"), (fused_mlp.FusedNetworks, "forward")],
     "composite, loss, gradients": [
-        (trainer_module, "cut_rays"),
-        (trainer_module, "composite_training"),
-        (trainer_module, "draw_gradients"),
+        (primitive_module, "cut_rays"),
+        (primitive_module, "composite_training"),
+        (primitive_module, "draw_gradients"),
     ],
     "networks, backward": [(mlp.MatrixNetworks, "backward"), (fused_mlp.FusedNetworks, "backward")],
     "encode, backward": [(HashEncoding, "backward")],
@@ -45,7 +46,7 @@ def run_steps(trainer: Trainer, count: int) -> None:
     """``count`` steps, and wait for the device."""
     for _ in range(count):
         trainer.step()
-    wait(trainer.device)
+    wait(trainer.primitive.device)
 
 
 def wait(device: str) -> None:

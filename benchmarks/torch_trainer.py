@@ -35,30 +35,30 @@ class TorchTrainer:
     """Does the steps of ``trainer`` from where that stands at each ``take_over``."""
 
     def __init__(self, trainer: Trainer, interpolate: Interpolate) -> None:
-        if trainer.config.cascades != 1 or trainer.device != "cpu":
+        if trainer.primitive.config.cascades != 1 or trainer.primitive.device != "cpu":
             raise ValueError("the torch twin knows one cascade, on the CPU")
-        if trainer.pixels.cameras[: len(trainer.pixels), 16:].any():
+        if trainer.primitive.pixels.cameras[: len(trainer.primitive.pixels), 16:].any():
             raise ValueError("the torch twin knows no lens distortion")
         self._trainer, self._interpolate = trainer, interpolate
-        self._shape = trainer.field.config.networks
-        self._box = torch.from_numpy(trainer.cube.box())
+        self._shape = trainer.primitive.field.config.networks
+        self._box = torch.from_numpy(trainer.primitive.cube.box())
         self.take_over()
 
     def take_over(self) -> None:
         """Start from a copy of all that the other trainer has learnt."""
-        field, occupancy = self._trainer.field, self._trainer.occupancy
+        field, occupancy = self._trainer.primitive.field, self._trainer.primitive.sampler.grid
         moments = self._trainer.optimizer.moments
         self.table, self.table_moments = field.encoding.table.values.clone(), moments["field.table"].clone()
         self.weights = field.networks.weights.values.view(-1).clone()
         self.weights_moments = moments["field.weights"].clone()
         self.densities, self._candidates = occupancy.densities.clone(), occupancy._candidates.clone()
-        self.step_count, self.rays = self._trainer.step_count, self._trainer._ray_count
+        self.step_count, self.rays = self._trainer.step_count, self._trainer.primitive.sampler.ray_count
         self.loss = math.nan
         self._mark_occupied()
 
     def step(self) -> None:
         """One optimisation step, as Trainer.step without a budget."""
-        config = self._trainer.config
+        config = self._trainer.primitive.config
         origins, directions, spans, targets = self.draw_rays()
         points, distances, rays, starts, counts = self.march(origins, directions, spans)
         table = self.table.requires_grad_()
@@ -80,8 +80,8 @@ class TorchTrainer:
 
     def draw_rays(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Random pixels: origins and directions [n, 3], where to march [n, 2], targets [n, 5]."""
-        trainer, n, pixels = self._trainer, self.rays, self._trainer.pixels
-        seed, step = trainer.config.seed, self.step_count
+        trainer, n, pixels = self._trainer, self.rays, self._trainer.primitive.pixels
+        seed, step = trainer.primitive.config.seed, self.step_count
         tiles = None if pixels.errors is None else pixels.errors.tiles(step)
         view, px, py = draw_pixels(n, seed, step, pixels.pictures, tiles)
         streams = (RandomStream.RAY_START, RandomStream.WHOLE_RAY)
@@ -102,21 +102,21 @@ class TorchTrainer:
         pixel = first + py * width + px
         color, z = pixels.colors[pixel].float(), pixels.depths[pixel]
         is_known = (has_depth != 0) & (z > 0.0) & (z < 1e9) & (color[:, 3] > 0.999)
-        surface = torch.where(is_known, z * trainer.cube.scale / cosines, UNKNOWN_DEPTH)
-        margin = trainer.config.depth_margin / trainer.config.growth
+        surface = torch.where(is_known, z * trainer.primitive.cube.scale / cosines, UNKNOWN_DEPTH)
+        margin = trainer.primitive.config.depth_margin / trainer.primitive.config.growth
         nearest, farthest = captured_span(pixels.colors, pixels.depths, first, width, height, px, py)
-        reach = trainer.cube.scale / cosines
+        reach = trainer.primitive.cube.scale / cosines
         far = torch.where(is_known, torch.minimum(far, farthest.float() * reach + margin), far)
         is_cut = is_known & (whole >= WHOLE_SHARE)
         near = torch.where(is_cut, torch.maximum(near, nearest.float() * reach - margin), near)
-        start = near.clamp(min=trainer._near_distance) + jitter * trainer._steps.smallest
+        start = near.clamp(min=trainer.primitive._near_distance) + jitter * trainer.primitive.config.steps.smallest
         targets = torch.cat([color, surface[:, None]], dim=1)
         return origins, directions, torch.stack([start, far], dim=1), targets
 
     def march(self, origins: torch.Tensor, directions: torch.Tensor, spans: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Samples in occupied cells, ray after ray: points [m, 3], distances [m], their rays [m]; each ray's first
         sample and count [n]."""
-        config, step = self._trainer.config, self._trainer._steps.smallest
+        config, step = self._trainer.primitive.config, self._trainer.primitive.config.steps.smallest
         most = math.ceil(float((spans[:, 1] - spans[:, 0]).max()) / step)
         t = spans[:, :1] + torch.arange(max(most, 1)) * step
         ray, lattice = (t < spans[:, 1:]).nonzero(as_tuple=True)
@@ -140,7 +140,7 @@ class TorchTrainer:
 
     def encode(self, points: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
         """Features [m, levels * FEATURES], differentiable in ``table``."""
-        return self._interpolate(points, self._trainer.field.encoding.levels, table)
+        return self._interpolate(points, self._trainer.primitive.field.encoding.levels, table)
 
     def evaluate_networks(
         self, weights: torch.Tensor, features: torch.Tensor, directions: torch.Tensor, rays: torch.Tensor
@@ -165,8 +165,8 @@ class TorchTrainer:
         targets: torch.Tensor,
     ) -> None:
         """The loss, and its gradients in ``raw_densities`` and ``raw_colors``."""
-        trainer, config = self._trainer, self._trainer.config
-        linear, step = trainer.color_space == "linear", trainer._steps.smallest
+        trainer, config = self._trainer, self._trainer.primitive.config
+        linear, step = trainer.primitive.color_space == "linear", trainer.primitive.config.steps.smallest
         place = torch.arange(max(int(counts.max()), 1))
         is_sample = place < counts[:, None]
         samples = torch.where(is_sample, starts[:, None] + place, 0)
@@ -206,31 +206,33 @@ class TorchTrainer:
 
     def update_table(self, rate: float) -> None:
         """Adam on the table's rows that have a gradient."""
-        self.table = _adam_step(self.table, self.table_moments, rate, self._trainer.config.weight_decay)
+        self.table = _adam_step(self.table, self.table_moments, rate, self._trainer.primitive.config.weight_decay)
 
     def update_weights(self, rate: float) -> None:
         """Adam on the networks' weights."""
-        self.weights = _adam_step(self.weights, self.weights_moments, rate, self._trainer.config.weight_decay)
+        self.weights = _adam_step(self.weights, self.weights_moments, rate, self._trainer.primitive.config.weight_decay)
 
     @torch.no_grad()
     def refresh_occupancy(self) -> None:
         """Look at the field in some open cells, and mark anew which are occupied."""
-        config = self._trainer.config
+        config = self._trainer.primitive.config
         n = min(config.samples_per_step, len(self._candidates))
         cells, points = torch.empty(n, dtype=torch.int32), torch.empty(n, 3)
         sample_cells(n, config.occupancy_resolution, config.seed, self.step_count, self._candidates, cells, points)
         matrices = self._shape.split(self.weights)
         geometry = torch.relu(self.encode(points, self.table) @ matrices[0]) @ matrices[1]
-        update_densities(cells, geometry, self.densities, config.occupancy_decay, self._trainer._steps.smallest)
+        update_densities(
+            cells, geometry, self.densities, config.occupancy_decay, self._trainer.primitive.config.steps.smallest
+        )
         self._mark_occupied()
 
     def _mark_occupied(self) -> None:
         mean = float(self.densities.sum()) / max(len(self._candidates), 1)
-        is_surface = (self.densities > 0.0) & ((self._trainer.occupancy.flags & SURFACE) != 0)
+        is_surface = (self.densities > 0.0) & ((self._trainer.primitive.sampler.grid.flags & SURFACE) != 0)
         self._is_occupied = (self.densities > max(min(_THRESHOLD, mean), 1e-6)) | is_surface
 
     def _adjust_rays(self, wanted: int) -> None:
-        config = self._trainer.config
+        config = self._trainer.primitive.config
         self._drawn = self.rays
         grown = int(self.rays * config.samples_per_step * 0.95 / max(wanted, 1))
         self.rays = min(max(grown, 64), self.rays * 2, config.max_rays_per_step)

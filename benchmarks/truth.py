@@ -24,6 +24,7 @@ from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.views import View
 from engine.evaluation.evaluate import mean_psnr
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.primitives.registry import choose_preset
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
@@ -57,10 +58,10 @@ def main() -> int:
 def measure(dataset: Dataset, views: Sequence[View], truth: str, device: str, seconds: float) -> dict[str, Any]:
     """Train for ``seconds`` and score on the way."""
     config = choose_preset("auto", device, dataset.train_settings())
-    trainer = Trainer(config, dataset.bounds, dataset.color_space, device)
+    trainer = Trainer(RadianceFieldPrimitive(config, dataset.bounds, dataset.color_space, device))
     trainer.warm_up()
     for view in views:
-        trainer.add_view(view)
+        trainer.primitive.add(view)
     trainer.set_budget(seconds, None)
     # Evenly spread in the logarithm: quality rises with it.
     moments = [seconds * 2.0 ** (-(SCORES - 1 - k) / 2) for k in range(SCORES)]
@@ -72,7 +73,7 @@ def measure(dataset: Dataset, views: Sequence[View], truth: str, device: str, se
         while trainer.training_seconds < moment:
             trainer.step()
         wait(device)
-        psnr = mean_psnr(trainer.renderer(), dataset.test)["black"]
+        psnr = mean_psnr(trainer.primitive.renderer(), dataset.test)["black"]
         scores.append({"seconds": trainer.training_seconds, "step": trainer.step_count, "psnr": psnr})
         print(f"{truth:16s}{trainer.training_seconds:8.2f} s {psnr:6.2f} dB", flush=True)
     shown = [scores[k] | {"seconds": round(moments[k], 2)} for k in (-9, -5, -1)]
@@ -88,13 +89,13 @@ def measure(dataset: Dataset, views: Sequence[View], truth: str, device: str, se
 def measure_depth(trainer: Trainer, views: Sequence[View]) -> float | None:
     """Median error of depth where ``views`` show an opaque surface, as a share of the bounds' longest edge; None when
     they have no depth."""
-    renderer, errors = trainer.renderer(), []
+    renderer, errors = trainer.primitive.renderer(), []
     for view in views:
         if view.depth is not None:
             found = renderer.render(view.camera).depth.cpu().numpy()
             is_surface = np.isfinite(view.depth) & np.isfinite(found) & (view.color[..., 3] > 0.999)
             errors.append(np.abs(found - view.depth)[is_surface])
-    return float(np.median(np.concatenate(errors)) / max(trainer.bounds.size)) if errors else None
+    return float(np.median(np.concatenate(errors)) / max(trainer.primitive.bounds.size)) if errors else None
 
 
 def time_to(scores: Sequence[dict[str, Any]]) -> float | None:

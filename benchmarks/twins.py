@@ -25,6 +25,7 @@ from benchmarks.torch_trainer import TorchTrainer, interpolate_by_level
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import choose_evenly
 from engine.machine import device_name, versions
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.primitives.registry import choose_preset
 from engine.training.trainer import Trainer
 from taichi_kernels.twins.hash_grid import interpolate
@@ -57,9 +58,9 @@ def main() -> int:
     views = choose_evenly(dataset.train, options.views)
     # Every sample is backpropagated on both sides: which ones a draw would keep is no matter of speed.
     config = choose_preset("cpu", "cpu", dataset.train_settings() | {"gradient_threshold": 0.0})
-    trainer = Trainer(config, dataset.bounds, dataset.color_space, "cpu")
+    trainer = Trainer(RadianceFieldPrimitive(config, dataset.bounds, dataset.color_space, "cpu"))
     for view in views:
-        trainer.add_view(view)
+        trainer.primitive.add(view)
     run_steps(trainer, WARM_UP_STEPS)
     twins = {"twin": TorchTrainer(trainer, interpolate), "tuned": TorchTrainer(trainer, interpolate_by_level)}
     for twin in twins.values():
@@ -73,8 +74,8 @@ def main() -> int:
         "device_name": device_name("cpu"),
         "versions": versions(),
         "preset": config.preset,
-        "samples_per_step": stats.samples_per_step,
-        "rays_per_step": stats.rays_per_step,
+        "samples_per_step": stats.figures["samples_per_step"],
+        "rays_per_step": stats.figures["rays_per_step"],
         "rounds": options.rounds,
     }
     rows = [compare(trainer, twins, options.rounds), *compare_stages(trainer, twins)]

@@ -28,14 +28,16 @@ from engine.link.geometry import Bounds, Camera, GeometryError
 from engine.link.messages import Split
 from engine.link.part_files import remove_leftovers, written_atomically
 from engine.link.values import shorten
-from engine.primitives.config import ConfigError, TrainConfig
+from engine.primitives.config import ConfigError
+from engine.primitives.radiance_field.config import RadianceFieldConfig
+from engine.primitives.radiance_field.memory import MemoryShortage
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.primitives.registry import kind_named
 from engine.run_folder import RUN_FILE, RunError, RunWriteError
 from engine.run_history import NAME as HISTORY_NAME
 from engine.run_history import RunHistory
 from engine.run_info import FORMAT, SNAPSHOT_NAME, read_info, read_run_info
 from engine.run_lock import lock_run
-from engine.training.memory import MemoryShortage
 from engine.training.trainer import Trainer
 
 __all__ = ["Run", "RunError", "RunWriteError", "describe_views", "load_run", "make_run_folder", "read_info", "save_run"]
@@ -51,7 +53,7 @@ class Run:
     """A run read back: ``trainer`` as it was but without its views, ``info`` the contents of run.json."""
 
     folder: Path
-    trainer: Trainer
+    trainer: Trainer[RadianceFieldPrimitive]
     info: dict[str, Any]
 
 
@@ -71,7 +73,9 @@ def describe_views(views: Iterable[HasCamera]) -> list[dict[str, Any]]:
     return [{"name": view.name, "split": view.split, "camera": view.camera.to_json()} for view in views]
 
 
-def save_run(folder: Path, trainer: Trainer, extra: Mapping[str, Any], history: RunHistory | None = None) -> Path:
+def save_run(
+    folder: Path, trainer: Trainer[RadianceFieldPrimitive], extra: Mapping[str, Any], history: RunHistory | None = None
+) -> Path:
     """Write ``trainer``, the JSON-ready ``extra`` (views, dataset, ...) and what is new in ``history`` to ``folder``;
     returns the path of the snapshot. Atomic: when it fails, with a RunError, the former run is still there. So it is
     when another process has the folder, or when there is NaN in the field."""
@@ -154,8 +158,8 @@ def load_run(folder: Path, device: str) -> Run:
         raise RunError(f"{path}: color_space is {shorten(color_space)!r}, expected linear or srgb")
     snapshot = folder / named["file"]
     try:
-        trainer = Trainer(config, bounds, color_space, device)
-        state = _read_snapshot(snapshot, named["bytes"], named["sha256"], device)
+        trainer = Trainer(RadianceFieldPrimitive(config, bounds, color_space, device))
+        state = _bring_up_to_date(_read_snapshot(snapshot, named["bytes"], named["sha256"], device))
         trainer.load_state(state)
     except MemoryShortage as error:
         raise RunError(f"{path}: {error}") from error
@@ -166,7 +170,7 @@ def load_run(folder: Path, device: str) -> Run:
     return Run(folder, trainer, info)
 
 
-def _read_config(info: Mapping[str, Any]) -> TrainConfig:
+def _read_config(info: Mapping[str, Any]) -> RadianceFieldConfig:
     try:
         kind = kind_named(info["kind"])
     except ConfigError as error:
@@ -182,18 +186,19 @@ def _read_bounds(value: Any) -> Bounds:
         raise GeometryError(words if words.startswith("bounds") else f"bounds: {words}") from None
 
 
-def _describe(trainer: Trainer) -> dict[str, Any]:
+def _describe(trainer: Trainer[RadianceFieldPrimitive]) -> dict[str, Any]:
+    primitive = trainer.primitive
     return {
         "format": FORMAT,
-        "kind": trainer.config.kind,
+        "kind": primitive.kind,
         "version": engine.__version__,
         "torch": torch.__version__,
         "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "device": trainer.device,
-        "preset": trainer.config.preset,
-        "config": trainer.config.to_json(),
-        "bounds": trainer.bounds.to_json(),
-        "color_space": trainer.color_space,
+        "device": primitive.device,
+        "preset": primitive.config.preset,
+        "config": primitive.config.to_json(),
+        "bounds": primitive.bounds.to_json(),
+        "color_space": primitive.color_space,
         "step": trainer.step_count,
         "seconds": trainer.training_seconds,
     }
@@ -212,6 +217,17 @@ def _read_snapshot(path: Path, size: int, checksum: str, device: str) -> dict[st
         raise RunError(f"{path}: missing, though {RUN_FILE} names it") from None
     except (OSError, SafetensorError) as error:
         raise RunError(f"{path}: can't be read: {error}") from error
+
+
+def _bring_up_to_date(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The state as it is now called: the number of rays was among the trainer's figures. Raises ValueError."""
+    progress = state.get("trainer.progress")
+    if progress is None or progress.shape != (3,):
+        return state
+    rays = float(progress[2])
+    if not 0 <= rays <= 2**31 - 1:
+        raise ValueError(f"trainer.progress: {rays:g} rays in the last step")
+    return state | {"trainer.progress": progress[:2], "occupancy.rays": torch.tensor([int(rays)], dtype=torch.int32)}
 
 
 def _to_plain(tensor: torch.Tensor) -> torch.Tensor:

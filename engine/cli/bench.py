@@ -25,7 +25,7 @@ from engine.cli.training_benchmark import GOAL_DB, TrainingBenchmark
 
 if TYPE_CHECKING:
     from engine.data.views import View
-    from engine.primitives.config import TrainConfig
+    from engine.primitives.radiance_field.config import RadianceFieldConfig
 
 DEFAULT_BUDGETS = [1.0, 5.0, 15.0, 60.0]
 EXAMPLES = """\
@@ -97,7 +97,7 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def _describe(
-    options: argparse.Namespace, train: Sequence[View], test: Sequence[View], config: TrainConfig, device: str
+    options: argparse.Namespace, train: Sequence[View], test: Sequence[View], config: RadianceFieldConfig, device: str
 ) -> dict[str, Any]:
     from engine.machine import device_name, versions
 

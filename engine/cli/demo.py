@@ -164,7 +164,9 @@ def _write_report(out: Path, summary: dict[str, Any]) -> Path:
     from engine.runs import load_run
 
     run = load_run(out / summary["run"], summary["device"])
-    scores = evaluate(run.trainer.renderer(), load_dataset(out / summary["capture"]).test, summary["background"])
+    scores = evaluate(
+        run.trainer.primitive.renderer(), load_dataset(out / summary["capture"]).test, summary["background"]
+    )
     width, height = summary["size"]
     recognisable = summary["seconds_to_20db"]
     facts = {

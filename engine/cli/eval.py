@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     folder = options.run / "eval"
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
-    renderer = opened.trainer.renderer()
+    renderer = opened.trainer.primitive.renderer()
     scored: list[ViewScore] = []
     with Progress("Scoring", len(views), "views") as shown:
         for view in views:
@@ -139,10 +139,10 @@ def _write_report(path: Path, run: Run, options: argparse.Namespace, scores: Sco
         "Training views": trained,
         "Steps": trainer.step_count,
         "Training time": f"{trainer.training_seconds:.1f} s",
-        "Field": f"{trainer.config.kind} ({trainer.config.scaled_field.summary})",
-        "Preset": trainer.config.preset,
-        "Colour": trainer.color_space,
-        "Scored on": device_name(trainer.device),
+        "Field": f"{trainer.primitive.config.kind} ({trainer.primitive.config.scaled_field.summary})",
+        "Preset": trainer.primitive.config.preset,
+        "Colour": trainer.primitive.color_space,
+        "Scored on": device_name(trainer.primitive.device),
         "Rendering": f"{1000 * statistics.median(view.render_seconds for view in scores.views):.0f} ms a view (median)",
         "Versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
     }

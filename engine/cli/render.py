@@ -82,11 +82,11 @@ def run(options: argparse.Namespace) -> int:
         raise RenderError(f"--out: {options.out.name} is neither {' nor '.join(SUFFIXES)} nor a folder")
     folder = options.out.with_name(f"{options.out.stem}_frames") if is_film else options.out
     bake = Bake(
-        opened.trainer.renderer(),
+        opened.trainer.primitive.renderer(),
         cameras,
         folder,
         image_formats=(options.format,),
-        display=_choose_display(options.view_transform, opened.trainer.color_space),
+        display=_choose_display(options.view_transform, opened.trainer.primitive.color_space),
         samples=options.samples,
         transparent=not options.opaque,
         depth=options.depth,
@@ -137,14 +137,14 @@ def _choose_cameras(options: argparse.Namespace, run: Run) -> list[Camera]:
 
     if options.turntable:
         return turntable(
-            run.trainer.bounds,
+            run.trainer.primitive.bounds,
             options.frames or DEFAULT_FRAMES,
             options.size or _training_size(run),
             Orbit(math.radians(options.elevation), start=math.radians(options.start), ease=options.ease),
             Framing(
                 math.radians(options.fov),
                 options.radius,
-                subject=find_subject(run.trainer.renderer()) if options.radius is None else None,
+                subject=find_subject(run.trainer.primitive.renderer()) if options.radius is None else None,
             ),
         )
     cameras = load_camera_path(options.camera_path)

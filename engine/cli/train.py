@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine.cli.output import Progress
     from engine.data.dataset import Dataset
     from engine.evaluation.evaluate import Scores
+    from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
     from engine.run_history import RunHistory
     from engine.training.trainer import Trainer
 
@@ -126,12 +127,12 @@ class Training:
 
     def prepare(self) -> None:
         """Take the views in and compile the kernels."""
-        trainer = self.trainer
-        print(f"Preparing {trainer.config.preset} kernels on {trainer.device} ...", file=sys.stderr, flush=True)
+        primitive = self.trainer.primitive
+        print(f"Preparing {primitive.config.preset} kernels on {primitive.device} ...", file=sys.stderr, flush=True)
         started = time.perf_counter()
         for view in self.dataset.train:
-            trainer.add_view(view)
-        trainer.warm_up()
+            primitive.add(view)
+        self.trainer.warm_up()
         print(f"Ready after {time.perf_counter() - started:.1f} s", file=sys.stderr)
 
     def train(self, interrupt: DeferredInterrupt) -> None:
@@ -193,7 +194,7 @@ class Training:
 
         if not self.test_views:
             return None
-        scores = evaluate(self.trainer.renderer(), self.test_views, "black", keep_images=False)
+        scores = evaluate(self.trainer.primitive.renderer(), self.test_views, "black", keep_images=False)
         point = {"step": self.trainer.step_count, "seconds": self.trainer.training_seconds}
         self.history.append(to_plain_json(point | scores.means))
         return scores
@@ -217,7 +218,8 @@ class Training:
         print(f"PSNR {words} on the subject, {scores.psnr:.2f} dB over whole pictures on black, {some} test views")
         print(f"`hashlight eval {self.options.out}` scores all")
 
-    def _open_run(self, device: str) -> tuple[Trainer, RunHistory]:
+    def _open_run(self, device: str) -> tuple[Trainer[RadianceFieldPrimitive], RunHistory]:
+        from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
         from engine.primitives.registry import choose_preset
         from engine.run_history import RunHistory
         from engine.runs import load_run
@@ -226,14 +228,15 @@ class Training:
         if not self.options.resume:
             overrides = self.dataset.train_settings() | {"seed": self.options.seed}
             config = choose_preset(self.options.preset, device, overrides, self.options.field)
-            return Trainer(config, self.dataset.bounds, self.dataset.color_space, device), RunHistory()
+            primitive = RadianceFieldPrimitive(config, self.dataset.bounds, self.dataset.color_space, device)
+            return Trainer(primitive), RunHistory()
         run = load_run(self.options.out, device)
-        if run.trainer.color_space != self.dataset.color_space:
+        if run.trainer.primitive.color_space != self.dataset.color_space:
             raise TrainError(
-                f"{self.options.out} learnt {run.trainer.color_space} colour, but {self.options.dataset} is "
+                f"{self.options.out} learnt {run.trainer.primitive.color_space} colour, but {self.options.dataset} is "
                 f"{self.dataset.color_space}: resume with the dataset it was started with"
             )
-        kind = run.trainer.config.kind
+        kind = run.trainer.primitive.config.kind
         if self.options.field not in (None, kind):
             raise TrainError(
                 f"--field {self.options.field}: {self.options.out} has a {kind} field, which it goes on with: leave "

@@ -15,7 +15,8 @@ from engine.device import PROFILES
 
 if TYPE_CHECKING:
     from engine.data.views import View
-    from engine.primitives.config import TrainConfig
+    from engine.primitives.radiance_field.config import RadianceFieldConfig
+    from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
     from engine.training.trainer import Trainer
 
 GOAL_DB = 34.0
@@ -31,7 +32,7 @@ class TrainingBenchmark:
     """Trains again and again on the same views, and measures."""
 
     def __init__(
-        self, config: TrainConfig, bounds: Any, train: Sequence[View], test: Sequence[View], device: str
+        self, config: RadianceFieldConfig, bounds: Any, train: Sequence[View], test: Sequence[View], device: str
     ) -> None:
         self.config, self.bounds, self.train, self.test, self.device = config, bounds, train, test, device
 
@@ -40,7 +41,7 @@ class TrainingBenchmark:
         measurement cut short has not been for nothing."""
         startup_seconds = self._start_up(options.started)
         runs = []
-        last: Trainer | None = None
+        last: Trainer[RadianceFieldPrimitive] | None = None
         for seed in range(options.seed, options.seed + options.seeds):
             trained: dict[float, dict[str, Any]] = {}
             points: list[dict[str, float]] = []
@@ -71,17 +72,22 @@ class TrainingBenchmark:
         self._wait()
         return time.perf_counter() - started
 
-    def _new_trainer(self, seed: int) -> Trainer:
+    def _new_trainer(self, seed: int) -> Trainer[RadianceFieldPrimitive]:
+        from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
         from engine.training.trainer import Trainer
 
         trainer = Trainer(
-            dataclasses.replace(self.config, seed=seed), self.bounds, self.train[0].color_space, self.device
+            RadianceFieldPrimitive(
+                dataclasses.replace(self.config, seed=seed), self.bounds, self.train[0].color_space, self.device
+            )
         )
         for view in self.train:
-            trainer.add_view(view)
+            trainer.primitive.add(view)
         return trainer
 
-    def _train(self, budget: float, seed: int, with_curve: bool) -> tuple[Trainer, list[dict[str, float]]]:
+    def _train(
+        self, budget: float, seed: int, with_curve: bool
+    ) -> tuple[Trainer[RadianceFieldPrimitive], list[dict[str, float]]]:
         """Train for ``budget`` seconds of wall clock; the scores at the end, and with the curve before it too."""
         from engine.training.loop import TrainingLoop
 
@@ -101,26 +107,21 @@ class TrainingBenchmark:
             points.append(self._score(trainer, spent))
         return trainer, points
 
-    def _score(self, trainer: Trainer, seconds: float) -> dict[str, float]:
+    def _score(self, trainer: Trainer[RadianceFieldPrimitive], seconds: float) -> dict[str, float]:
         from engine.evaluation.evaluate import mean_psnr
 
-        psnr = mean_psnr(trainer.renderer(), self.test)
+        psnr = mean_psnr(trainer.primitive.renderer(), self.test)
         step = float(trainer.step_count)
         return {"seconds": seconds, "step": step, "psnr_black": psnr["black"], "psnr_white": psnr["white"]}
 
-    def _rates(self, trainer: Trainer) -> dict[str, Any]:
-        stats = trainer.stats()
-        return {
-            "samples_per_step": stats.samples_per_step,
-            "active_samples": stats.active_samples,
-            "rays_per_step": stats.rays_per_step,
-        }
+    def _rates(self, trainer: Trainer[RadianceFieldPrimitive]) -> dict[str, float]:
+        return trainer.stats().figures
 
-    def _frame_times(self, trainer: Trainer) -> dict[str, float]:
+    def _frame_times(self, trainer: Trainer[RadianceFieldPrimitive]) -> dict[str, float]:
         """Median milliseconds a frame as a moving view shows it, copy to the host included; test cameras in turn."""
         from engine.rendering.renderer import MOVING_TRANSMITTANCE
 
-        renderer = trainer.renderer()
+        renderer = trainer.primitive.renderer()
         medians = {}
         for width, height in FRAME_SIZES:
             _say(f"frames of {width}x{height} ...")

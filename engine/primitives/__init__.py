@@ -1,1 +1,1 @@
-"""What can be learnt: a configuration, presets and a way to build it for each kind."""
+"""What can be learnt: a folder with configuration, presets and step for each kind."""

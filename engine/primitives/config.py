@@ -1,210 +1,86 @@
-"""How to train a radiance field, of whichever kind: one frozen dataclass."""
+"""How to train a primitive, of whichever kind: the settings that all have, and how settings are checked and read."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, Self, get_args, get_type_hints
 
-from engine.fields.base import FieldConfig, FieldError
 from engine.link.presets import AUTO, PRESETS
 from engine.link.values import Limits, ValueRefused, finite, shorten, whole
-from taichi_kernels.activations import DENSITY_SCALE
-from taichi_kernels.stepping import MOST_STEPS, StepRule
 
-# instant-ngp's limit too: an aabb_scale of 128.
-MAX_CASCADES = 8
-_LASTING_TRUST = 0.1
-# Kernels count in 32 bits.
-_MOST = 2**31 - 1
-_MOST_CELLS = 1 << 27  # of all cascades: a single one of 512 a side
+MOST = 2**31 - 1  # kernels count in 32 bits
 PRESET_NAMES = tuple(name for name in PRESETS if name != AUTO)
 
-_Steps = Annotated[int, Limits(0, _MOST)]
-_Count = Annotated[int, Limits(1, _MOST)]
-_Share = Annotated[float, Limits(0.0, 1.0)]
-_Length = Annotated[float, Limits(1e-9, 1e6)]
-_Factor = Annotated[float, Limits(1e-6, 1e6)]
-_Weight = Annotated[float, Limits(0.0, 1e6)]
+Count = Annotated[int, Limits(1, MOST)]
+Weight = Annotated[float, Limits(0.0, 1e6)]
 
 
 class ConfigError(ValueError):
     """A setting that can't be used; the message names it."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Every setting of training. Lengths are in units of the bounds' longest edge; what the properties give is in
-    unit-cube lengths."""
+    """The settings of training that every kind has. A kind adds its own: numbers with ``Limits``, and dataclasses of
+    such numbers, whose settings are called ``name of the field.NAME``."""
 
     preset: str
-    field: FieldConfig
-    # Samples evaluated in a step; the number of rays is adjusted to fill them.
-    samples_per_step: Annotated[int, Limits(1, 1 << 22)]
-    max_rays_per_step: Annotated[int, Limits(1, 1 << 20)]
-    max_samples_per_ray: Annotated[int, Limits(1, 1 << 14)]
-    # Steps along the diagonal of a cube around the bounds, near the camera.
-    march_steps: Annotated[int, Limits(1, 1 << 14)]
-    occupancy_resolution: Annotated[int, Limits(16, 512)]
-    occupancy_every: _Count
-    # Of an open cell's running maximum, each time it is visited.
-    occupancy_decay: _Share
     # Adam's rate at the start and, with a budget, the fraction of it that is left at the end.
     learning_rate: Annotated[float, Limits(1e-9, 10.0)] = 1e-2
     final_rate_fraction: Annotated[float, Limits(1e-9, 1.0)] = 0.05
     # Without a budget the rate halves each time the step count doubles past this.
-    open_ended_half_step: _Count = 20_000
-    # Of all parameters, added to the gradient (see row_adam_step). It regularises: without it the field overfits the
-    # views. Half a decibel of a hash grid after a minute on a GPU, as much in the first second.
-    weight_decay: _Weight = 1e-3
-    # Until there is detail to place, rays are marched at twice the step, with half of the samples: for so many training
-    # steps, but no longer than this part of a budget.
-    coarse_until: _Steps = 0
-    coarse_progress: _Share = 0.6
-    # Share of a step's rays that are drawn by what training missed there before (see error_map), the others evenly over
-    # all pixels: detail has more of them than smooth ground. A GPU has rays enough for all.
-    error_share: Annotated[float, Limits(0.0, 0.999)] = 0.0
-    # Samples whose gradient is smaller than this many times the mean are backpropagated by chance (see
-    # gradient_sampling); 0: all are. Waits for the device in each step: for CPUs.
-    gradient_threshold: _Weight = 0.0
-    # Captured depth: how far before and behind the surfaces around a pixel rays are sampled, and weight and unit of
-    # length of the line-of-sight loss. The weight halves every so many steps, down to a tenth: at once depth puts
-    # surfaces where they are, later it would hold them harder than antialiased pictures allow.
-    depth_margin: _Length = 0.015
-    depth_weight: _Weight = 0.05
-    depth_half_life: _Count = 400
-    depth_tolerance: _Length = 0.02
-    # Pixels that the bounds' longest edge spans in a typical view (see geometry.pixels_across), 0 when not known, and
-    # how many cells of the finest level to a pixel. Cells much finer than pixels learn nothing but grain.
-    pixels_across: Annotated[float, Limits(0.0, 1e12)] = 0.0
-    cells_per_pixel: _Factor = 2.0
-    # Cubes of occupancy, each twice as large as the one before: 1 where there is nothing outside the bounds.
-    cascades: Annotated[int, Limits(1, MAX_CASCADES)] = 1
-    # How fast steps grow with the distance from the camera, how near to it rays begin, and from where on samples teach
-    # in full (see composite_training).
-    cone_angle: _Share = 0.0
-    near_distance: Annotated[float, Limits(0.0, 1e6)] = 0.0
-    full_distance: _Length = 1.0
-    # Steps of rendering to one of training: there is time for them there.
-    render_refinement: Annotated[int, Limits(1, 16)] = 1
-    # Of an untrained field, with several cascades: optical thickness of the bounds' longest edge.
-    initial_density: _Factor = 1.0
-    seed: Annotated[int, Limits(-_MOST - 1, _MOST)] = 0
+    open_ended_half_step: Count = 20_000
+    # Of all parameters, added to the gradient (see row_adam_step). It regularises: without it a radiance field overfits
+    # its views. Half a decibel of a hash grid after a minute on a GPU, as much in the first second.
+    weight_decay: Weight = 1e-3
+    seed: Annotated[int, Limits(-MOST - 1, MOST)] = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.preset, str) or self.preset not in PRESET_NAMES:
             raise ConfigError(f"preset: {shorten(self.preset)} is not one of {', '.join(PRESET_NAMES)}")
-        if not isinstance(self.field, FieldConfig):
-            raise ConfigError(f"field: expected its settings, got {shorten(self.field)}")
-        _hold_to_limits(self)
-        self._check_field()
-        if self.occupancy_resolution % 16:
-            raise ConfigError(f"occupancy_resolution: {self.occupancy_resolution} is not a multiple of 16")
-        cells = self.cascades * self.occupancy_resolution**3
-        if cells > _MOST_CELLS:
-            raise ConfigError(
-                f"occupancy_resolution: {self.occupancy_resolution} makes {cells} cells with {self.cascades} cascades, "
-                f"at most {_MOST_CELLS}"
-            )
-        longest = self.longest_ray
-        if max(longest, self._count_longest(self.rendering_steps)) > MOST_STEPS:
-            raise ConfigError(
-                f"march_steps: with {self.march_steps}, {self.cascades} cascades, a cone_angle of {self.cone_angle:g} "
-                f"and a render_refinement of {self.render_refinement}, a ray would have more than {MOST_STEPS} steps"
-            )
-        if self.max_rays_per_step * min(self.max_samples_per_ray, longest) > _MOST:
-            raise ConfigError(
-                f"max_samples_per_ray: {self.max_samples_per_ray} for each of {self.max_rays_per_step} rays are more "
-                "samples than can be counted"
-            )
+        hold_to_limits(self)
 
-    def _check_field(self) -> None:
-        _hold_to_limits(self.field, "field.")
-        try:
-            self.field.check()
-        except FieldError as error:
-            raise ConfigError(f"field.{error}") from None
-
-    @property
-    def kind(self) -> str:
-        """The name of what is learnt (see registry)."""
-        return self.field.kind
-
-    @property
-    def longest_ray(self) -> int:
-        """The steps of the longest ray in training."""
-        return self._count_longest(self.steps)
-
-    def _count_longest(self, steps: StepRule) -> int:
-        """The steps of the longest ray, MOST_STEPS + 1 if there are more."""
-        near = self.near_distance / self.growth
-        return steps.count_between(near, near + 3**0.5)
-
-    @property
-    def growth(self) -> int:
-        """How many times as large as the bounds' longest edge the unit cube is."""
-        return int(2 ** (self.cascades - 1))
-
-    def depth_weight_at(self, step: int) -> float:
-        """The line-of-sight loss's weight in a training step."""
-        return self.depth_weight * self._trust_depth(step)
-
-    def _trust_depth(self, step: int) -> float:
-        return max(math.pow(0.5, step / self.depth_half_life), _LASTING_TRUST)
-
-    @property
-    def steps(self) -> StepRule:
-        """How far apart the samples of a training ray lie."""
-        return self._space_samples(1.0)
-
-    @property
-    def coarse_steps(self) -> StepRule:
-        """The same for the first, coarse part of training."""
-        return self._space_samples(2.0)
-
-    @property
-    def rendering_steps(self) -> StepRule:
-        """The same for rendering."""
-        return self._space_samples(1.0 / self.render_refinement)
-
-    def _space_samples(self, stretch: float) -> StepRule:
-        smallest = stretch * float(3**0.5 / self.march_steps) / self.growth
-        # No sample steps over a whole cell of the outermost cascade.
-        largest = max(float(3**0.5 / self.occupancy_resolution), smallest)
-        return StepRule(
-            smallest, largest, stretch * self.cone_angle, self.initial_density * self.growth / DENSITY_SCALE
-        )
-
-    @property
-    def scaled_field(self) -> FieldConfig:
-        """The field's size over the whole unit cube: as fine in the bounds as ``field`` says and the views show."""
-        return self.field.fit(self.growth, self.cells_per_pixel * self.pixels_across)
+    def learning_rate_at(self, step: int, progress: float | None) -> float:
+        """Adam's rate at a training step; ``progress``: how much of the budget is used, None without one."""
+        if progress is None:
+            return self.learning_rate * min(1.0, self.open_ended_half_step / max(step, 1))
+        # Constant for the first third, then exponential down to the final fraction.
+        fall = min(max((progress - 1 / 3) * 1.5, 0.0), 1.0)
+        return self.learning_rate * math.pow(self.final_rate_fraction, fall)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready dict that ``from_json`` reads back."""
+        """A JSON-ready dict that ``decode`` reads back."""
         return dataclasses.asdict(self)
 
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any], field_class: type[FieldConfig]) -> TrainConfig:
-        """Read what ``to_json`` wrote, with a field of ``field_class``. Raises ConfigError that names an unknown or
+    def decode(self, values: Mapping[str, Any]) -> Self:
+        """Read what ``to_json`` of a configuration of the same kind wrote. Raises ConfigError that names an unknown or
         missing setting."""
         try:
-            return cls(**{**values, "field": field_class(**values["field"])})
+            parts = {name: type(part)(**values[name]) for name, part in self._parts().items()}
+            return type(self)(**{**values, **parts})
         except (TypeError, KeyError) as error:
             raise ConfigError(f"training configuration: {shorten(str(error), 200)}") from None
 
-    def override(self, overrides: Mapping[str, Any]) -> TrainConfig:
-        """With single settings replaced; keys are TrainConfig's fields, or those of its field as ``field.NAME``. Raises
-        ConfigError that names an unknown setting, or a value of the wrong type."""
-        settings: dict[str, Any] = {}
-        field: dict[str, Any] = {}
+    def override(self, overrides: Mapping[str, Any]) -> Self:
+        """With single settings replaced. Raises ConfigError that names an unknown setting, or a value of the wrong
+        type."""
+        own: dict[str, Any] = {}
+        parts = self._parts()
+        replaced: dict[str, dict[str, Any]] = {name: {} for name in parts}
         for key, value in overrides.items():
-            own, place = (key, settings) if "." not in key else (key.removeprefix("field."), field)
-            if own not in _limits_of(TrainConfig if place is settings else type(self.field)):
+            part, _, name = key.rpartition(".")
+            if name not in _limits_of(type(parts.get(part, self))) or part not in ("", *parts):
                 raise ConfigError(f"{shorten(key)}: no such training setting")
-            place[own] = value
-        return dataclasses.replace(self, **settings, field=dataclasses.replace(self.field, **field))
+            (replaced[part] if part else own)[name] = value
+        changed = {name: dataclasses.replace(part, **replaced[name]) for name, part in parts.items()}
+        return dataclasses.replace(self, **own, **changed)
+
+    def _parts(self) -> dict[str, Any]:
+        """The dataclasses among the settings, by name."""
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: value for name, value in own.items() if dataclasses.is_dataclass(value)}
 
 
 def _limits_of(cls: Any) -> dict[str, tuple[type, Limits]]:
@@ -219,8 +95,8 @@ def _limits_of(cls: Any) -> dict[str, tuple[type, Limits]]:
     }
 
 
-def _hold_to_limits(config: Any, prefix: str = "") -> None:
-    """Raise ConfigError for a number that is none, or outside its limits."""
+def hold_to_limits(config: Any, prefix: str = "") -> None:
+    """Raise ConfigError for a number of a dataclass that is none, or outside its limits."""
     for name, (kind, limits) in _limits_of(type(config)).items():
         try:
             value = (whole if kind is int else finite)(getattr(config, name), limits)

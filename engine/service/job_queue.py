@@ -10,6 +10,7 @@ from engine.data.views import View
 from engine.evaluation.evaluate import Scores
 from engine.link.messages import JobUpdate, Message, StartBake
 from engine.machine import free_memory
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.rendering.renderer import Renderer
 from engine.service.frames import check_size
 from engine.service.jobs import BakeJob, EvaluationJob, Job, Post
@@ -32,7 +33,7 @@ class JobQueue:
     """Of one run: what ``trainer`` has learnt, as ``renderer`` shows it. Bakes write under ``root``; ``post`` takes the
     messages for the client."""
 
-    def __init__(self, trainer: Trainer, renderer: Renderer, root: Path, post: Post) -> None:
+    def __init__(self, trainer: Trainer[RadianceFieldPrimitive], renderer: Renderer, root: Path, post: Post) -> None:
         self.begun_at = (0, 0.0)  # the step and the training seconds that the job at hand shows
         self._trainer, self._renderer, self._root, self._post = trainer, renderer, root, post
         self._jobs: collections.deque[Job] = collections.deque()
@@ -116,7 +117,7 @@ class JobQueue:
 
     def _begin(self, job: Job) -> None:
         """Give ``job`` a copy of the field, or where there is no memory for one have training rest until it is done."""
-        needed, free = self._renderer.frozen_bytes, free_memory(self._trainer.device)
+        needed, free = self._renderer.frozen_bytes, free_memory(self._trainer.primitive.device)
         self._has_copy = free is None or free >= _COPY_ROOM * needed
         job.begin(self._renderer.frozen(with_field=self._has_copy))
         self._begun, self.begun_at = job, (self._trainer.step_count, self._trainer.training_seconds)

@@ -7,13 +7,13 @@ import torch
 from engine.data.views import ViewError
 from engine.link.messages import Problem
 from engine.primitives.config import ConfigError
+from engine.primitives.radiance_field.memory import MemoryShortage
 from engine.rendering.bake import BakeError
 from engine.runs import RunError, RunWriteError
 from engine.service.frames import FrameError
 from engine.service.job_queue import JobError
 from engine.service.paths import PathError
 from engine.service.session import SessionError
-from engine.training.memory import MemoryShortage
 
 # The first that an exception is one of.
 _CODES: dict[type[Exception], tuple[str, str]] = {

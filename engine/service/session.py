@@ -26,6 +26,7 @@ from engine.link.messages import (
     Train,
     ViewAdded,
 )
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.primitives.registry import choose_preset
 from engine.run_folder import is_run, named_snapshot, set_run_aside
 from engine.run_history import RunHistory
@@ -73,7 +74,7 @@ class Session:
         except BaseException:
             self._lock.release()
             raise
-        self._renderer = self._trainer.renderer()
+        self._renderer = self._trainer.primitive.renderer()
         self._frames = FrameRenderer(self._renderer, device)
         self._views: dict[str, _KnownView] = {}
         self._held_out: dict[str, View] = {}
@@ -89,12 +90,12 @@ class Session:
         self._stats = self._trainer.stats()
         self._stats_at = 0.0
 
-    def _open(self, request: OpenRun, device: str) -> tuple[Trainer, RunHistory]:
+    def _open(self, request: OpenRun, device: str) -> tuple[Trainer[RadianceFieldPrimitive], RunHistory]:
         if request.resume and is_run(self._folder):
             run = load_run(self._folder, device)
             return run.trainer, RunHistory.open(self._folder, run.info)
         config = choose_preset(request.preset, device, request.overrides | {"seed": request.seed}, request.field)
-        return Trainer(config, request.bounds, request.color_space, device), RunHistory()
+        return Trainer(RadianceFieldPrimitive(config, request.bounds, request.color_space, device)), RunHistory()
 
     # --- what the client asks for -------------------------------------------------------------------------------------
 
@@ -106,8 +107,8 @@ class Session:
             RunOpened(
                 run=self.name,
                 step=trainer.step_count,
-                preset=trainer.config.preset,
-                field=trainer.config.kind,
+                preset=trainer.primitive.config.preset,
+                field=trainer.primitive.config.kind,
                 views=tuple(self._views),
                 jobs=self._jobs.names,
             )
@@ -127,17 +128,17 @@ class Session:
     def warm_up(self) -> None:
         """Compile everything, so that the first view is trained on at once."""
         self._trainer.warm_up()
-        self._trainer.warm_up_rendering()
+        self._trainer.primitive.warm_up_rendering()
 
     def add_view(self, message: AddView) -> None:
         """Train on a view, or hold it out. Raises ViewError."""
         former = self._views.get(message.name)
         if former is not None and former.split != message.split:
             raise ViewError(f"view {message.name}: it is a {former.split} view already")
-        color_space = self._trainer.color_space
+        color_space = self._trainer.primitive.color_space
         view = View(message.name, message.camera, message.color, color_space, message.depth, message.split)
         if view.split == "train":
-            self._trainer.add_view(view)
+            self._trainer.primitive.add(view)
         else:
             self._held_out[view.name] = view
         self._views[view.name] = _KnownView(view.name, view.split, view.camera)
@@ -220,7 +221,7 @@ class Session:
     @property
     def can_step(self) -> bool:
         """Whether ``step`` has something to do."""
-        return self._is_running and bool(self._trainer.view_names) and not self._jobs.holds_still
+        return self._is_running and bool(self._trainer.primitive.view_names) and not self._jobs.holds_still
 
     def advance_job(self) -> None:
         """Do one piece of the job at hand; a job that raises is dropped."""
@@ -264,7 +265,7 @@ class Session:
         eta = None
         if progress is not None and self._is_running and 0 < progress < 1:
             eta = trainer.planned_seconds / progress * (1 - progress)
-        words = "waiting for the first view" if self._is_running and not trainer.view_names else ""
+        words = "waiting for the first view" if self._is_running and not trainer.primitive.view_names else ""
         if self._is_running and self._jobs.holds_still:
             words = "training rests until the pictures are done: there is no memory for a copy of the field"
         return Status(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from engine.training.trainer import Trainer
 
@@ -24,7 +25,7 @@ class TrainingLoop:
 
     def __init__(
         self,
-        trainer: Trainer,
+        trainer: Trainer[Any],
         save: Callable[[], object] = _nothing,
         save_every: float = math.inf,
         evaluate: Callable[[], object] = _nothing,

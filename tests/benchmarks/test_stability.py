@@ -18,7 +18,7 @@ def test_a_value_that_is_not_finite_is_named(device: str, name: str) -> None:
     trainer = make_trainer(device, "srgb", training_views("srgb", count=2, size=16))
     trainer.step()
     assert find_trouble(trainer) is None
-    field = trainer.field
+    field = trainer.primitive.field
     others = {
         "field.table gradients": field.encoding.table.gradients,
         "field.weights working copy": field.networks.weights.working,

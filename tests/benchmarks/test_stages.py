@@ -35,7 +35,7 @@ def test_a_stage_within_a_stage_is_part_of_the_outer_one(trainer: Trainer) -> No
 
         return call
 
-    every = trainer.config.occupancy_every
+    every = trainer.primitive.config.occupancy_every
     with stages_wrapped(count):
         for _ in range(every):
             trainer.step()
@@ -44,23 +44,23 @@ def test_a_stage_within_a_stage_is_part_of_the_outer_one(trainer: Trainer) -> No
 
 
 def test_launches_are_counted_by_stage(trainer: Trainer) -> None:
-    every = trainer.config.occupancy_every
+    every = trainer.primitive.config.occupancy_every
     launches = count_launches(trainer, every)
     if not launches:
-        assert trainer.device == "cuda"
+        assert trainer.primitive.device == "cuda"
         pytest.skip("the driver's record of kernels can't be read here")
     # On a card Taichi works out a loop's bounds in a kernel of their own.
-    most = 1 if trainer.device == "cpu" else 3
+    most = 1 if trainer.primitive.device == "cpu" else 3
     for name, kernels in (("encode", 1), ("encode, backward", 1), ("Adam", 2)):
         assert kernels <= launches[name].kernels <= kernels * most
     # The error map is a few operations of torch's.
-    assert 1 <= launches["draw rays"].kernels <= (1 if trainer.pixels.errors is None else 16) * most
+    assert 1 <= launches["draw rays"].kernels <= (1 if trainer.primitive.pixels.errors is None else 16) * most
     # At least: cells and points, features, two layers, densities and bits.
     assert 6 <= launches["occupancy"].kernels * every < 20 * most
     # Counters are zeroed between the stages.
     inside = sum(_all_work(launches[name]) for name in STAGES)
     assert inside < _all_work(launches[WHOLE_STEP]) < inside + 10
-    if trainer.device == "cuda":
+    if trainer.primitive.device == "cuda":
         assert all(0.0 < (launches[name].seconds or 0.0) < 1e-2 for name in STAGES)
 
 
@@ -99,7 +99,7 @@ def test_work_on_the_card_belongs_to_the_range_it_lies_in() -> None:
 
 @pytest.mark.slow
 def test_what_is_measured_fills_the_table(trainer: Trainer) -> None:
-    every = trainer.config.occupancy_every
+    every = trainer.primitive.config.occupancy_every
     measured = measure_stages(trainer, every, every)
     assert [row["stage"] for row in measured["stages"]] == [*STAGES, WHOLE_STEP]
     for row in measured["stages"]:

@@ -30,11 +30,13 @@ def trainer(device: str) -> Trainer:
 
 def test_counts_are_those_of_the_step(trainer: Trainer) -> None:
     counts = count_step(trainer)
-    occupancy, capacity = trainer.occupancy, trainer.config.samples_per_step
+    occupancy, capacity = trainer.primitive.sampler.grid, trainer.primitive.config.samples_per_step
     assert counts.rays > 0 and 0 < counts.samples_with_gradient < counts.samples <= capacity
     assert 0 < counts.samples_drawn <= counts.samples_with_gradient
     # Eight corners a level and sample, fewer than half of them its own.
-    assert 0 < counts.rows_with_gradient <= counts.rows_read < 4 * trainer.field.config.levels * counts.samples
+    assert (
+        0 < counts.rows_with_gradient <= counts.rows_read < 4 * trainer.primitive.field.config.levels * counts.samples
+    )
     assert counts.cells == min(capacity, occupancy.candidate_count) and counts.rows_visited > 0
     bits = np.unpackbits(occupancy.occupied.bits.cpu().numpy().view(np.uint8), bitorder="little")
     side = occupancy.occupied.coarse_resolution
@@ -47,7 +49,7 @@ def test_adam_reads_all_gradients_and_all_else_where_there_is_one(trainer: Train
         both_ways = group.values.nbytes + group.gradients.nbytes + trainer.optimizer.moments[group.name].nbytes
         return 2 * both_ways + (0 if group.working is group.values else group.working.nbytes)
 
-    table, weights = trainer.field.parameters()
+    table, weights = trainer.primitive.field.parameters()
     idle = budget_stages(trainer, NOTHING)["Adam"]
     assert idle.bytes == table.gradients.nbytes + all_bytes(weights)
     busy = budget_stages(trainer, dataclasses.replace(NOTHING, rows_with_gradient=table.values.shape[0]))["Adam"]
@@ -55,18 +57,20 @@ def test_adam_reads_all_gradients_and_all_else_where_there_is_one(trainer: Train
 
 
 def test_a_table_is_read_once_however_often_points_need_it(trainer: Trainer) -> None:
-    counts = dataclasses.replace(NOTHING, rows_read=trainer.field.encoding.table.values.shape[0])
-    assert budget_stages(trainer, counts)["encode"].bytes == trainer.field.encoding.table.working.nbytes
+    counts = dataclasses.replace(NOTHING, rows_read=trainer.primitive.field.encoding.table.values.shape[0])
+    assert budget_stages(trainer, counts)["encode"].bytes == trainer.primitive.field.encoding.table.working.nbytes
     more = dataclasses.replace(counts, samples=1000)
-    activations = trainer.field.allocate(1000).work
+    activations = trainer.primitive.field.allocate(1000).work
     more_bytes = budget_stages(trainer, more)["encode"].bytes
-    assert more_bytes == trainer.field.encoding.table.working.nbytes + activations.features.nbytes + 1000 * 12
+    assert more_bytes == trainer.primitive.field.encoding.table.working.nbytes + activations.features.nbytes + 1000 * 12
 
 
 def test_operations_of_the_networks_are_their_products(trainer: Trainer) -> None:
     samples = 1000
     with FlopCounterMode(display=False) as counter:
-        trainer.field.forward(trainer.field.allocate(samples).first(samples), torch.ones(1, 3, device=trainer.device))
+        trainer.primitive.field.forward(
+            trainer.primitive.field.allocate(samples).first(samples), torch.ones(1, 3, device=trainer.primitive.device)
+        )
     counts = dataclasses.replace(NOTHING, samples=samples, samples_with_gradient=samples, samples_drawn=samples)
     budgets = budget_stages(trainer, counts)
     # The kernel also works out a padding column.

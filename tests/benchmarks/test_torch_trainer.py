@@ -30,13 +30,13 @@ def test_both_take_the_same_steps(color_space: ColorSpace, how: Interpolate) -> 
         twin.take_over()
         trainer.step()
         twin.step()
-        assert twin.rays == trainer._ray_count
+        assert twin.rays == trainer.primitive.sampler.ray_count
         assert twin.loss == pytest.approx(trainer.stats().loss, rel=1e-3)
         # A tenth of what a step moves. Where a gradient is all rounding, a row's first step may go either way.
-        assert _typical_difference(twin.table, trainer.field.encoding.table.values) < 1e-3
-        assert _typical_difference(twin.weights, trainer.field.networks.weights.values.view(-1)) < 1e-3
+        assert _typical_difference(twin.table, trainer.primitive.field.encoding.table.values) < 1e-3
+        assert _typical_difference(twin.weights, trainer.primitive.field.networks.weights.values.view(-1)) < 1e-3
     assert trainer.step_count == 16
-    assert _typical_difference(twin.densities, trainer.occupancy.densities) < 1e-3
+    assert _typical_difference(twin.densities, trainer.primitive.sampler.grid.densities) < 1e-3
 
 
 def _typical_difference(a: torch.Tensor, b: torch.Tensor) -> float:

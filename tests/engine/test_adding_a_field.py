@@ -13,8 +13,9 @@ from engine.evaluation.evaluate import mean_psnr
 from engine.fields.autograd import AutogradField, RadianceModule
 from engine.fields.base import FieldConfig
 from engine.link.values import Limits
-from engine.primitives.base import Kind
-from engine.primitives.hash_grid import HASH_GRID
+from engine.primitives.radiance_field.hash_grid import HASH_GRID
+from engine.primitives.radiance_field.kind import RadianceFieldKind
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.primitives.registry import KINDS, choose_preset
 from engine.runs import RunError, load_run, save_run
 from engine.training.trainer import Trainer
@@ -61,8 +62,8 @@ class Voxels(RadianceModule):
         return values[:, 0], values[:, 1:]
 
 
-VOXELS = Kind(
-    VoxelConfig,
+VOXELS = RadianceFieldKind(
+    VoxelConfig.kind,
     {name: dataclasses.replace(preset, field=VoxelConfig()) for name, preset in HASH_GRID.presets.items()},
     {name: {} for name in HASH_GRID.presets},
 )
@@ -73,16 +74,20 @@ def test_it_is_trained_rendered_saved_and_read(device: str, tmp_path: Path, monk
     with monkeypatch.context() as patch:
         patch.setitem(KINDS, VOXELS.name, VOXELS)
         sampling = {"samples_per_step": 4096, "occupancy_resolution": 32, "learning_rate": 0.1}
-        trainer = Trainer(choose_preset("cpu", device, sampling, "voxels"), sphere_bounds(), "linear", device)
+        trainer = Trainer(
+            RadianceFieldPrimitive(choose_preset("cpu", device, sampling, "voxels"), sphere_bounds(), "linear", device)
+        )
         for view in views:
-            trainer.add_view(view)
-        before = mean_psnr(trainer.renderer(), views[3:4])["black"]
+            trainer.primitive.add(view)
+        before = mean_psnr(trainer.primitive.renderer(), views[3:4])["black"]
         for _ in range(250):
             trainer.step()
-        score = mean_psnr(trainer.renderer(), views[3:4])["black"]
+        score = mean_psnr(trainer.primitive.renderer(), views[3:4])["black"]
         assert score > before + 5.0
         save_run(tmp_path / "run", trainer, {})
         run = load_run(tmp_path / "run", device)
-        assert run.info["kind"] == "voxels" and mean_psnr(run.trainer.renderer(), views[3:4])["black"] == score
+        assert (
+            run.info["kind"] == "voxels" and mean_psnr(run.trainer.primitive.renderer(), views[3:4])["black"] == score
+        )
     with pytest.raises(RunError, match=r"run\.json: kind: 'voxels' is not one of hash-grid, nerf"):
         load_run(tmp_path / "run", device)

@@ -12,10 +12,11 @@ from engine.cli import main
 from engine.evaluation.evaluate import mean_psnr
 from engine.link.presets import FIELDS, PRESETS
 from engine.primitives.config import ConfigError
+from engine.primitives.radiance_field.memory import needed_bytes
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.primitives.registry import KINDS, choose_preset
 from engine.rendering.camera_paths import save_camera_path
 from engine.runs import load_run, read_info, save_run
-from engine.training.memory import needed_bytes
 from engine.training.trainer import Trainer
 from tests.device import TEST_DEVICE
 from tests.engine.data.scenes import write_nerf_synthetic
@@ -32,9 +33,11 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 def _trainer(kind: str, device: str) -> Trainer:
-    trainer = Trainer(choose_preset("cpu", device, TINY[kind], kind), sphere_bounds(), "linear", device)
+    trainer = Trainer(
+        RadianceFieldPrimitive(choose_preset("cpu", device, TINY[kind], kind), sphere_bounds(), "linear", device)
+    )
     for view in VIEWS[:7]:
-        trainer.add_view(view)
+        trainer.primitive.add(view)
     return trainer
 
 
@@ -63,11 +66,11 @@ def test_a_setting_of_another_kind_is_refused_by_name(kind: str) -> None:
 def test_it_learns(kind: str, device: str) -> None:
     trainer = _trainer(kind, device)
     shown = VIEWS[3:4]
-    before = mean_psnr(trainer.renderer(), shown)["black"]
+    before = mean_psnr(trainer.primitive.renderer(), shown)["black"]
     trainer.set_budget(None, 200)
     while not trainer.is_finished:
         trainer.step()
-    assert mean_psnr(trainer.renderer(), shown)["black"] > before + 5.0
+    assert mean_psnr(trainer.primitive.renderer(), shown)["black"] > before + 5.0
 
 
 def test_a_saved_one_goes_on_as_if_nothing_had_been(kind: str, device: str, tmp_path: Path) -> None:
@@ -76,9 +79,9 @@ def test_a_saved_one_goes_on_as_if_nothing_had_been(kind: str, device: str, tmp_
         trainer.step()
     save_run(tmp_path / "run", trainer, {})
     run = load_run(tmp_path / "run", device)
-    assert run.info["kind"] == kind and run.trainer.config == trainer.config
+    assert run.info["kind"] == kind and run.trainer.primitive.config == trainer.primitive.config
     for view in VIEWS[:7]:
-        run.trainer.add_view(view)
+        run.trainer.primitive.add(view)
     assert_same_state(run.trainer, trainer)
     for each in (trainer, run.trainer):
         for _ in range(3):
@@ -100,7 +103,7 @@ def test_a_frozen_one_shows_what_was_learnt_then(kind: str, device: str) -> None
     trainer = _trainer(kind, device)
     for _ in range(5):
         trainer.step()
-    renderer, camera = trainer.renderer(), VIEWS[7].camera
+    renderer, camera = trainer.primitive.renderer(), VIEWS[7].camera
     frozen, before = renderer.frozen(), renderer.render(camera).color
     for _ in range(5):
         trainer.step()

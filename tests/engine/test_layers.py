@@ -16,10 +16,11 @@ LAYERS = {
     "optimizers": {"kernels"},
     "encodings": {"optimizers", "kernels"},
     "fields": {"link", "encodings", "optimizers", "kernels"},
-    "primitives": {"link", "fields", "kernels"},
+    "sampling": {"link", "fields", "kernels"},
     "rendering": {"link", "data", "fields", "kernels"},
-    "training": {"link", "data", "optimizers", "fields", "primitives", "rendering", "kernels"},
     "evaluation": {"link", "data", "rendering"},
+    "primitives": {"link", "data", "optimizers", "fields", "sampling", "rendering", "kernels"},
+    "training": {"optimizers", "primitives"},
     "kernels": set(),
 }
 ON_TOP = {"service", "cli"}

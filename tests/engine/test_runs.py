@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from engine import runs
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.primitives.registry import choose_preset
 from engine.runs import RunError, load_run, save_run
 from engine.training.trainer import Trainer
@@ -22,9 +23,11 @@ from tests.scenes import sphere_bounds, sphere_views
 
 @pytest.fixture(scope="module")
 def trainer() -> Trainer:
-    trainer = Trainer(choose_preset("auto", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE)
+    trainer = Trainer(
+        RadianceFieldPrimitive(choose_preset("auto", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE)
+    )
     for view in sphere_views(2, 16):
-        trainer.add_view(view)
+        trainer.primitive.add(view)
     for _ in range(3):
         trainer.step()
     return trainer
@@ -44,7 +47,7 @@ def snapshot_of(folder: Path) -> Path:
 def test_a_run_comes_back_as_it_was(trainer: Trainer, folder: Path) -> None:
     run = load_run(folder, TEST_DEVICE)
     assert (run.trainer.step_count, run.trainer.training_seconds) == (3, trainer.training_seconds)
-    assert run.trainer.config == trainer.config and run.trainer.color_space == "linear"
+    assert run.trainer.primitive.config == trainer.primitive.config and run.trainer.primitive.color_space == "linear"
     assert run.info["history"] == [{"psnr": 20.0}] and run.info["step"] == 3
     state = run.trainer.state()
     for name, tensor in trainer.state().items():

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.cli import main
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.primitives.registry import choose_preset
 from engine.run_folder import RunError, named_snapshot
 from engine.run_info import read_info
@@ -29,9 +30,11 @@ from tests.scenes import sphere_bounds, sphere_views
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run of a few steps; tests copy it."""
-    trainer = Trainer(choose_preset("cpu", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE)
+    trainer = Trainer(
+        RadianceFieldPrimitive(choose_preset("cpu", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE)
+    )
     for view in sphere_views(2, 16):
-        trainer.add_view(view)
+        trainer.primitive.add(view)
     trainer.step()
     views = [{"name": "a", "split": "train", "camera": sphere_views(1, 16)[0].camera.to_json()}]
     folder = tmp_path_factory.mktemp("sound") / "run"
@@ -154,10 +157,12 @@ def test_a_snapshot_with_nan_is_refused(folder: Path, name: str, value: float) -
         lambda state: state.update({"field.table": torch.zeros(3)}),
         lambda state: state.update({"field.table": state["field.table"].long()}),
         lambda state: state.update({"occupancy.flags": torch.full_like(state["occupancy.flags"], -1)}),
-        lambda state: state.update({"trainer.progress": torch.tensor([1e300, 1.0, 1.0], dtype=torch.float64)}),
-        lambda state: state.update({"trainer.progress": torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64)}),
-        lambda state: state.update({"trainer.progress": torch.tensor([1.0, -1e9, 1.0], dtype=torch.float64)}),
-        lambda state: state.update({"trainer.progress": torch.tensor([True, True, True])}),
+        lambda state: state.update({"trainer.progress": torch.tensor([1e300, 1.0], dtype=torch.float64)}),
+        lambda state: state.update({"trainer.progress": torch.tensor([-1.0, 1.0], dtype=torch.float64)}),
+        lambda state: state.update({"trainer.progress": torch.tensor([1.0, -1e9], dtype=torch.float64)}),
+        lambda state: state.update({"trainer.progress": torch.tensor([True, True])}),
+        lambda state: state.update({"trainer.progress": torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64)}),
+        lambda state: state.update({"occupancy.rays": torch.tensor([1.0])}),
     ],
 )
 def test_a_snapshot_that_does_not_fit_is_refused(folder: Path, change: Callable[..., None]) -> None:
@@ -168,7 +173,7 @@ def test_a_snapshot_that_does_not_fit_is_refused(folder: Path, change: Callable[
 
 def test_a_field_of_nan_does_not_replace_a_sound_one(folder: Path) -> None:
     trainer = load_run(folder, TEST_DEVICE).trainer
-    trainer.field.encoding.table.values[0, 0] = math.nan
+    trainer.primitive.field.encoding.table.values[0, 0] = math.nan
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(RunError, match=r"not saved: training has failed, there is NaN or infinity in field\.table"):
         save_run(folder, trainer, {})

@@ -35,7 +35,7 @@ class _Day:
         self.posted: list[Message] = []
         request = OpenRun(run="run", bounds=sphere_bounds(), overrides=TINY)
         self.session = Session(request, root, TEST_DEVICE, self._post)
-        self.session._trainer.add_view(sphere_views(1, 16)[0])
+        self.session._trainer.primitive.add(sphere_views(1, 16)[0])
         self.session._trainer.step()
         self.session._is_running = True
         self.scores = _scores()

@@ -80,7 +80,7 @@ def test_a_camera_far_away_trains_and_renders(device: str, distance: float) -> N
     pose[:3, 3] = center + (pose[:3, 3] - center) * distance
     camera = Camera(pose, 16, 16, 24.0 * distance, 24.0 * distance, 8.0, 8.0)
     trainer = make_trainer(device, "linear", sphere_views(2, 16))
-    trainer.add_view(dataclasses.replace(view, name="far", camera=camera, depth=None))
+    trainer.primitive.add(dataclasses.replace(view, name="far", camera=camera, depth=None))
     for _ in range(3):
         trainer.step()
-    assert np.isfinite(trainer.renderer().render(camera).color.cpu().numpy()).all()
+    assert np.isfinite(trainer.primitive.renderer().render(camera).color.cpu().numpy()).all()

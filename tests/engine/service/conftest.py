@@ -10,6 +10,7 @@ import pytest
 
 from engine.link.client import EngineClient
 from engine.link.launcher import Address, EngineProcess
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.primitives.registry import choose_preset
 from engine.rendering.renderer import Renderer
 from engine.training.trainer import Trainer
@@ -49,11 +50,13 @@ def address(process: EngineProcess) -> Address:
 @pytest.fixture(scope="module")
 def renderer() -> Renderer:
     """That of a field which has hardly learnt anything."""
-    trainer = Trainer(choose_preset("auto", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE)
-    trainer.add_view(sphere_views(1, 16)[0])
+    trainer = Trainer(
+        RadianceFieldPrimitive(choose_preset("auto", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE)
+    )
+    trainer.primitive.add(sphere_views(1, 16)[0])
     for _ in range(5):
         trainer.step()
-    return trainer.renderer()
+    return trainer.primitive.renderer()
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from typing import Any
 from engine.data.views import View
 from engine.evaluation.evaluate import mean_psnr
 from engine.link.messages import ColorSpace
-from engine.primitives.config import TrainConfig
+from engine.primitives.radiance_field.config import RadianceFieldConfig
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.primitives.registry import choose_preset
 from engine.training.trainer import Trainer
 from tests.scenes import sphere_bounds
@@ -24,15 +25,15 @@ SMALL = {
 }
 
 
-def small_config(**overrides: Any) -> TrainConfig:
+def small_config(**overrides: Any) -> RadianceFieldConfig:
     return choose_preset("cpu", "cpu", SMALL | overrides)
 
 
 def make_trainer(device: str, color_space: ColorSpace, views: list[View], **overrides: Any) -> Trainer:
     """A trainer of the sphere's bounds that holds ``views``."""
-    trainer = Trainer(small_config(**overrides), sphere_bounds(), color_space, device)
+    trainer = Trainer(RadianceFieldPrimitive(small_config(**overrides), sphere_bounds(), color_space, device))
     for view in views:
-        trainer.add_view(view)
+        trainer.primitive.add(view)
     return trainer
 
 
@@ -46,4 +47,4 @@ def train(trainer: Trainer, steps: int) -> Trainer:
 
 def psnr_of(trainer: Trainer, held_out: list[View]) -> float:
     """Mean held-out PSNR in dB on black, display-referred."""
-    return mean_psnr(trainer.renderer(), held_out)["black"]
+    return mean_psnr(trainer.primitive.renderer(), held_out)["black"]

@@ -9,8 +9,10 @@ import pytest
 
 from engine.data.color import encode_srgb, to_uint8
 from engine.data.views import View
-from engine.primitives.config import ConfigError, TrainConfig
-from engine.primitives.hash_grid import HASH_GRID
+from engine.primitives.config import ConfigError
+from engine.primitives.radiance_field.config import RadianceFieldConfig
+from engine.primitives.radiance_field.hash_grid import HASH_GRID
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.primitives.registry import choose_preset
 from engine.training.trainer import Trainer
 from tests.engine.training.small_run import SMALL, psnr_of, train
@@ -37,15 +39,15 @@ def _photograph(index: int, count: int, distance: float, size: int = 40) -> View
     return dataclasses.replace(view, color=to_uint8(np.concatenate([mixed, np.ones_like(alpha)], axis=-1)))
 
 
-def _config(**overrides: object) -> TrainConfig:
+def _config(**overrides: object) -> RadianceFieldConfig:
     room = {"march_steps": 48, "cone_angle": 1 / 24, "occupancy_resolution": 32, "samples_per_step": 8192}
     return choose_preset("cpu", "cpu", {**SMALL, "cascades": 4, **room, **overrides})
 
 
-def _trainer(device: str, config: TrainConfig) -> Trainer:
-    trainer = Trainer(config, sphere_bounds(), "srgb", device)
+def _trainer(device: str, config: RadianceFieldConfig) -> Trainer:
+    trainer = Trainer(RadianceFieldPrimitive(config, sphere_bounds(), "srgb", device))
     for index in range(24):
-        trainer.add_view(_photograph(index, 24, 2.0))
+        trainer.primitive.add(_photograph(index, 24, 2.0))
     return trainer
 
 
@@ -54,9 +56,11 @@ def test_a_room_is_trained_beyond_the_bounds_and_resumes(device: str) -> None:
     trainer = train(_trainer(device, _config()), 100)
     # Rays that pass the subject end somewhere, though outside the bounds.
     view = _photograph(0, 24, 2.0)
-    picture = trainer.renderer().render(view.camera)
+    picture = trainer.primitive.renderer().render(view.camera)
     assert float(picture.color[0, 0, 3]) > 0.5
-    other = Trainer(HASH_GRID.decode(trainer.config.to_json()), sphere_bounds(), "srgb", device)
+    other = Trainer(
+        RadianceFieldPrimitive(HASH_GRID.decode(trainer.primitive.config.to_json()), sphere_bounds(), "srgb", device)
+    )
     other.load_state({name: tensor.clone() for name, tensor in trainer.state().items()})
     assert psnr_of(other, [view]) == pytest.approx(psnr_of(trainer, [view]), abs=1e-3)
 
@@ -65,10 +69,10 @@ def test_a_room_is_trained_beyond_the_bounds_and_resumes(device: str) -> None:
 def test_a_room_is_learnt_from_photographs(device: str) -> None:
     """From held-out places: a field that fills the air before each camera fits the others' pictures as well."""
     views = [_photograph(index, 48, 2.0) for index in range(48)]
-    trainer = Trainer(_config(), sphere_bounds(), "srgb", device)
+    trainer = Trainer(RadianceFieldPrimitive(_config(), sphere_bounds(), "srgb", device))
     for index, view in enumerate(views):
         if index % 6 != 3:
-            trainer.add_view(view)
+            trainer.primitive.add(view)
     assert psnr_of(train(trainer, 300), views[3::6]) >= 24.0
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from engine.link import presets
 from engine.primitives.config import ConfigError
-from engine.primitives.hash_grid import HASH_GRID
+from engine.primitives.radiance_field import memory
+from engine.primitives.radiance_field.hash_grid import HASH_GRID
+from engine.primitives.radiance_field.memory import MemoryShortage, needed_bytes
 from engine.primitives.registry import choose_preset
-from engine.training import memory
-from engine.training.memory import MemoryShortage, needed_bytes
 
 
 def test_the_device_chooses_the_preset() -> None:

@@ -62,7 +62,7 @@ def assert_finite(trainer: Trainer) -> None:
     """All that is learnt, the copies in half precision that compute, and the gradients. (Adam passes over a row whose
     gradient isn't a number: the row would stay as it is for good, unnoticed.)"""
     tensors = trainer.state()
-    for group in trainer.field.parameters():
+    for group in trainer.primitive.field.parameters():
         tensors |= {f"{group.name} working copy": group.working, f"{group.name} gradients": group.gradients}
     for name, tensor in tensors.items():
         assert torch.isfinite(tensor.float()).all(), f"{name} is not finite after step {trainer.step_count}"
@@ -111,7 +111,7 @@ def test_extreme_light_is_learnt_beside_the_rest(device: str, share: float) -> N
     trainer = new_trainer(device, [brighten(view) for view in sphere_views()])
     train_watched(trainer, STEPS[device])
     for view in unseen_views():
-        color, depth = trainer.renderer().render(view.camera).to_scene_linear()
+        color, depth = trainer.primitive.renderer().render(view.camera).to_scene_linear()
         assert np.isfinite(color).all() and not np.isnan(depth).any()
     if share < 0.01:
         assert psnr_of(trainer, unseen_views()) >= 20.0
@@ -121,7 +121,7 @@ def test_extreme_light_is_learnt_beside_the_rest(device: str, share: float) -> N
 def test_black_views_are_learnt_as_black(device: str) -> None:
     trainer = new_trainer(device, [blank(view, alpha=1.0) for view in sphere_views()])
     train_watched(trainer, STEPS[device] // 3)
-    picture = trainer.renderer().render(unseen_views()[0].camera)
+    picture = trainer.primitive.renderer().render(unseen_views()[0].camera)
     assert float(picture.color[..., :3].max()) < 0.05
 
 
@@ -133,15 +133,15 @@ def test_views_that_contradict_the_others_are_survived_and_undone(device: str, a
     trainer = new_trainer(device, views)
     train_watched(trainer, 60)
     for view in views:
-        trainer.add_view(blank(view, alpha))
+        trainer.primitive.add(blank(view, alpha))
         trainer.step()
     for _ in range(20):
         trainer.step()
     assert_finite(trainer)
     for view in held_out:
-        assert torch.isfinite(trainer.renderer().render(view.camera).color).all()
+        assert torch.isfinite(trainer.primitive.renderer().render(view.camera).color).all()
     for view in views:
-        trainer.add_view(view)
+        trainer.primitive.add(view)
     train_watched(trainer, STEPS[device])
     # What was learnt as black has to be unlearnt: not yet as good as without the detour.
     assert psnr_of(trainer, held_out) >= 22.0

@@ -13,7 +13,8 @@ import torch
 from engine.data.color import premultiply
 from engine.data.views import MASKED_DEPTH, ViewError
 from engine.link.messages import ColorSpace
-from engine.training import pixel_store
+from engine.primitives.base import NoDataError
+from engine.primitives.radiance_field import pixel_store
 from engine.training.trainer import Trainer
 from tests.engine.rendering.same_picture import assert_same_picture
 from tests.engine.training.small_run import make_trainer, psnr_of, train
@@ -45,9 +46,13 @@ def test_learns_the_sphere_to_30_db(device: str, color_space: ColorSpace) -> Non
     assert _score(device, color_space) >= 30.0
     stats = _trained(device, color_space).stats()
     assert stats.step == STEPS and stats.loss is not None and 0.0 < stats.loss < 0.3
-    assert stats.steps_per_second > 0 and stats.samples_per_step > 1000
+    assert stats.steps_per_second > 0 and stats.figures["samples_per_step"] > 1000
     # Much of what is marched lies behind surfaces.
-    assert 0.1 * stats.samples_per_step < stats.active_samples < 0.9 * stats.samples_per_step
+    assert (
+        0.1 * stats.figures["samples_per_step"]
+        < stats.figures["active_samples"]
+        < 0.9 * stats.figures["samples_per_step"]
+    )
 
 
 @pytest.mark.slow
@@ -77,7 +82,7 @@ def test_scene_linear_costs_no_quality(device: str) -> None:
 def test_highlights_are_learnt(device: str) -> None:
     assert _score(device, "linear", True) >= 30.0
     truth = held_out_views("linear", has_highlights=True)
-    renderer = _trained(device, "linear", True).renderer()
+    renderer = _trained(device, "linear", True).primitive.renderer()
     brightest = max(truth, key=lambda view: float(view.color[..., 0].max()))
     assert brightest.color[..., 0].max() > 0.8 * HIGHLIGHT
     color, _ = renderer.render(brightest.camera).to_scene_linear()
@@ -120,10 +125,10 @@ def test_views_that_come_later_count(device: str) -> None:
     train(trainer, STEPS // 2)
     before = psnr_of(trainer, top)
     for view in views[8:]:
-        trainer.add_view(view)
+        trainer.primitive.add(view)
         trainer.step()
     train(trainer, STEPS // 2)
-    assert trainer.view_names == [view.name for view in views]
+    assert trainer.primitive.view_names == [view.name for view in views]
     assert psnr_of(trainer, top) > before + 4.0
 
 
@@ -132,14 +137,14 @@ def test_a_view_of_the_same_name_replaces(device: str) -> None:
     blue = first.color.copy()
     blue[..., :3] = [0, 0, 255]
     trainer = make_trainer(device, "srgb", [first, second])
-    trainer.add_view(dataclasses.replace(first, color=blue))
+    trainer.primitive.add(dataclasses.replace(first, color=blue))
     larger = training_views("srgb", count=2, size=24)[1]
-    trainer.add_view(larger)
-    assert trainer.view_names == ["v000", "v001"] and len(trainer.pixels) == 2
-    offset, width, height, has_depth, _ = trainer.pixels.images[0].tolist()
-    colors = trainer.pixels.colors[offset : offset + width * height].cpu().numpy()
+    trainer.primitive.add(larger)
+    assert trainer.primitive.view_names == ["v000", "v001"] and len(trainer.primitive.pixels) == 2
+    offset, width, height, has_depth, _ = trainer.primitive.pixels.images[0].tolist()
+    colors = trainer.primitive.pixels.colors[offset : offset + width * height].cpu().numpy()
     np.testing.assert_array_equal(colors, premultiply(blue, "srgb").astype(np.float16).reshape(-1, 4))
-    assert trainer.pixels.images[1, 1:3].tolist() == [24, 24] and has_depth == 1
+    assert trainer.primitive.pixels.images[1, 1:3].tolist() == [24, 24] and has_depth == 1
     trainer.step()
 
 
@@ -147,10 +152,15 @@ def test_a_view_that_replaces_an_empty_one_opens_what_that_had_carved(device: st
     views = training_views("srgb", count=4, size=24)
     blank = [dataclasses.replace(view, color=view.color * 0, depth=np.full_like(view.depth, np.inf)) for view in views]
     trainer = make_trainer(device, "srgb", blank)
-    assert trainer.occupancy.candidate_count < make_trainer(device, "srgb", views).occupancy.candidate_count
+    assert (
+        trainer.primitive.sampler.grid.candidate_count
+        < make_trainer(device, "srgb", views).primitive.sampler.grid.candidate_count
+    )
     for view in views:
-        trainer.add_view(view)
-    assert torch.equal(trainer.occupancy.flags, make_trainer(device, "srgb", views).occupancy.flags)
+        trainer.primitive.add(view)
+    assert torch.equal(
+        trainer.primitive.sampler.grid.flags, make_trainer(device, "srgb", views).primitive.sampler.grid.flags
+    )
 
 
 def test_the_store_grows_past_its_first_capacity(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,27 +169,27 @@ def test_the_store_grows_past_its_first_capacity(device: str, monkeypatch: pytes
     views = training_views("linear", count=7, size=16)
     trainer = make_trainer(device, "linear", [])
     for count, view in enumerate(views, start=1):
-        trainer.add_view(view)
+        trainer.primitive.add(view)
         trainer.step()
-        assert len(trainer.pixels) == count
+        assert len(trainer.primitive.pixels) == count
     for row, view in enumerate(views):
-        offset, width, height, *_ = trainer.pixels.images[row].tolist()
-        stored = trainer.pixels.colors[offset : offset + width * height].cpu().numpy()
+        offset, width, height, *_ = trainer.primitive.pixels.images[row].tolist()
+        stored = trainer.primitive.pixels.colors[offset : offset + width * height].cpu().numpy()
         assert np.array_equal(stored, view.color.reshape(-1, 4))
-        depths = trainer.pixels.depths[offset : offset + width * height].cpu().numpy()
+        depths = trainer.primitive.pixels.depths[offset : offset + width * height].cpu().numpy()
         assert view.depth is not None and np.array_equal(depths, view.depth.reshape(-1))
 
 
 def test_no_views_is_an_error_that_says_so(device: str) -> None:
-    with pytest.raises(ViewError, match="no views"):
+    with pytest.raises(NoDataError, match="no views"):
         make_trainer(device, "linear", []).step()
 
 
 def test_a_view_of_the_other_colour_space_is_refused_by_name(device: str) -> None:
     trainer = make_trainer(device, "linear", [])
     with pytest.raises(ViewError, match=r"v000.*srgb.*linear"):
-        trainer.add_view(training_views("srgb", count=1, size=8)[0])
-    assert trainer.view_names == []
+        trainer.primitive.add(training_views("srgb", count=1, size=8)[0])
+    assert trainer.primitive.view_names == []
 
 
 def test_all_views_empty_trains_nothing_and_breaks_nothing(device: str) -> None:
@@ -189,7 +199,7 @@ def test_all_views_empty_trains_nothing_and_breaks_nothing(device: str) -> None:
     trainer = make_trainer(device, "linear", [empty])
     for _ in range(20):
         trainer.step()
-    picture = trainer.renderer().render(view.camera)
+    picture = trainer.primitive.renderer().render(view.camera)
     assert torch.isfinite(picture.color).all()
 
 
@@ -230,9 +240,9 @@ def test_the_budget_lets_the_learning_rate_fall(device: str) -> None:
     trainer = make_trainer(device, "linear", training_views("linear", count=2, size=16), final_rate_fraction=1e-6)
 
     def change_in_a_step() -> float:
-        before = trainer.field.networks.weights.values.clone()
+        before = trainer.primitive.field.networks.weights.values.clone()
         trainer.step()
-        return float((trainer.field.networks.weights.values - before).abs().max())
+        return float((trainer.primitive.field.networks.weights.values - before).abs().max())
 
     for _ in range(5):
         trainer.step()
@@ -258,17 +268,17 @@ def test_state_carries_a_run_over(device: str) -> None:
     assert (other.step_count, other.training_seconds) == (trainer.step_count, trainer.training_seconds)
 
     held_out = held_out_views("linear", size=24)[0]
-    assert_same_picture(*(t.renderer().render(held_out.camera).color for t in (trainer, other)))
+    assert_same_picture(*(t.primitive.renderer().render(held_out.camera).color for t in (trainer, other)))
     for each in (trainer, other):
         each.step()
     # The next step draws the same rays and sees the same field; only the order of its sums may differ.
-    assert trainer.stats().rays_per_step == other.stats().rays_per_step
+    assert trainer.stats().figures["rays_per_step"] == other.stats().figures["rays_per_step"]
     assert trainer.stats().loss == pytest.approx(other.stats().loss, rel=0.02)
-    difference = (trainer.field.encoding.table.values - other.field.encoding.table.values).abs()
+    difference = (trainer.primitive.field.encoding.table.values - other.primitive.field.encoding.table.values).abs()
     assert difference.max() < 5e-3 and difference.mean() < 1e-5
 
 
-@pytest.mark.parametrize("name", ["field.table", "occupancy.flags", "trainer.progress"])
+@pytest.mark.parametrize("name", ["field.table", "occupancy.flags", "occupancy.rays", "trainer.progress"])
 def test_a_state_that_lacks_a_tensor_is_refused_by_name(device: str, name: str) -> None:
     trainer = make_trainer(device, "linear", [])
     state = {key: tensor for key, tensor in _tensors(trainer).items() if key != name}
@@ -280,34 +290,34 @@ def test_fewer_rays_than_the_first_step_draws_are_respected(device: str) -> None
     trainer = make_trainer(device, "linear", training_views("linear", count=2, size=16), max_rays_per_step=96)
     for _ in range(3):
         trainer.step()
-        assert trainer.stats().rays_per_step <= 96
+        assert trainer.stats().figures["rays_per_step"] <= 96
 
 
 def test_a_snapshot_of_more_rays_than_fit_is_cut(device: str) -> None:
     views = training_views("linear", count=2, size=16)
     trainer = make_trainer(device, "linear", views)
     state = _tensors(trainer)
-    state["trainer.progress"][2] = 1e6
+    state["occupancy.rays"][0] = 10**6
     trainer.load_state(state)
     trainer.step()
-    assert trainer.stats().rays_per_step <= trainer.config.max_rays_per_step
+    assert trainer.stats().figures["rays_per_step"] <= trainer.primitive.config.max_rays_per_step
 
 
 def test_training_begins_with_long_steps_and_few_samples(device: str) -> None:
     trainer = make_trainer(device, "srgb", training_views("srgb"), coarse_until=96)
     train(trainer, 480)
-    assert trainer.stats().samples_per_step > 0.75 * trainer.config.samples_per_step
+    assert trainer.stats().figures["samples_per_step"] > 0.75 * trainer.primitive.config.samples_per_step
     early = make_trainer(device, "srgb", training_views("srgb"), coarse_until=96)
     for _ in range(96):
         early.step()
-    assert early.stats().samples_per_step <= 0.5 * early.config.samples_per_step
+    assert early.stats().figures["samples_per_step"] <= 0.5 * early.primitive.config.samples_per_step
     assert psnr_of(trainer, held_out_views("srgb")) >= 30.0
 
 
 def test_a_short_budget_ends_with_short_steps(device: str) -> None:
     """However many coarse steps the preset has."""
     trainer = train(make_trainer(device, "srgb", training_views("srgb"), coarse_until=10_000), 160)
-    assert trainer.stats().samples_per_step > 0.75 * trainer.config.samples_per_step
+    assert trainer.stats().figures["samples_per_step"] > 0.75 * trainer.primitive.config.samples_per_step
 
 
 def test_samples_that_no_ray_owns_teach_nothing(device: str) -> None:
@@ -315,17 +325,17 @@ def test_samples_that_no_ray_owns_teach_nothing(device: str) -> None:
     trainer = make_trainer(
         device, "srgb", training_views("srgb", with_depth=False, count=2, size=16), samples_per_step=1000
     )
-    trainer._gradients.densities.fill_(math.nan)
-    trainer._gradients.colors.fill_(math.nan)
+    trainer.primitive._gradients.densities.fill_(math.nan)
+    trainer.primitive._gradients.colors.fill_(math.nan)
     trainer.step()
-    assert torch.isfinite(trainer.field.networks.weights.values).all()
-    assert torch.isfinite(trainer.field.encoding.table.values).all()
+    assert torch.isfinite(trainer.primitive.field.networks.weights.values).all()
+    assert torch.isfinite(trainer.primitive.field.encoding.table.values).all()
 
 
 def test_warm_up_leaves_the_run_as_it_was(device: str) -> None:
     trainer = make_trainer(device, "linear", [])
     before = _tensors(trainer)
     trainer.warm_up()
-    trainer.warm_up_rendering()
-    assert trainer.step_count == 0 and trainer.view_names == [] and trainer.training_seconds == 0.0
+    trainer.primitive.warm_up_rendering()
+    assert trainer.step_count == 0 and trainer.primitive.view_names == [] and trainer.training_seconds == 0.0
     assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.state().items())

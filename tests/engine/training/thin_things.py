@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.data.color import composite_for_display
 from engine.data.views import View
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.primitives.registry import choose_preset
 from engine.training.trainer import Trainer
 from tests.engine.training.wires import make_views, wire_bounds
@@ -43,9 +44,11 @@ def grain(device: str, steps: int) -> float:
 
 
 def _train(device: str, views: list[View], steps: int) -> Trainer:
-    trainer = Trainer(choose_preset("auto", device, {"pixels_across": 60.0}), wire_bounds(), "linear", device)
+    trainer = Trainer(
+        RadianceFieldPrimitive(choose_preset("auto", device, {"pixels_across": 60.0}), wire_bounds(), "linear", device)
+    )
     for view in views:
-        trainer.add_view(view)
+        trainer.primitive.add(view)
     trainer.set_budget(None, steps)
     while not trainer.is_finished:
         trainer.step()
@@ -53,7 +56,7 @@ def _train(device: str, views: list[View], steps: int) -> Trainer:
 
 
 def _picture(trainer: Trainer, view: View) -> np.ndarray:
-    return trainer.renderer().render(view.camera).color.cpu().numpy().astype(np.float64)
+    return trainer.primitive.renderer().render(view.camera).color.cpu().numpy().astype(np.float64)
 
 
 def _box_mean(values: np.ndarray) -> np.ndarray:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from engine.fields.hash_grid import HashGridConfig
-from engine.primitives.base import Kind
-from engine.primitives.config import TrainConfig
-from engine.primitives.sampling import OCCUPANCY, SEVERAL_CASCADES
+from engine.primitives.radiance_field.config import RadianceFieldConfig
+from engine.primitives.radiance_field.kind import RadianceFieldKind
+from engine.primitives.radiance_field.sampling_settings import OCCUPANCY, SEVERAL_CASCADES
 
 _PRESETS = {
-    "cpu": TrainConfig(
+    "cpu": RadianceFieldConfig(
         preset="cpu",
         field=HashGridConfig(
             levels=8, log2_table_size=16, base_resolution=16, max_resolution=1024, hidden_width=64, color_layers=1
@@ -20,7 +20,7 @@ _PRESETS = {
         render_refinement=2,
         **OCCUPANCY["cpu"],
     ),
-    "gpu": TrainConfig(
+    "gpu": RadianceFieldConfig(
         preset="gpu",
         field=HashGridConfig(
             levels=8, log2_table_size=19, base_resolution=16, max_resolution=2048, hidden_width=64, color_layers=2
@@ -46,4 +46,4 @@ _SEVERAL_CASCADES = {
     "gpu": {**SEVERAL_CASCADES["gpu"], "field.log2_table_size": 20, "cells_per_pixel": 1.0},
 }
 
-HASH_GRID = Kind(HashGridConfig, _PRESETS, _SEVERAL_CASCADES)
+HASH_GRID = RadianceFieldKind(HashGridConfig.kind, _PRESETS, _SEVERAL_CASCADES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from engine.training.gradient_sampling import draw_gradients
+from engine.primitives.radiance_field.gradient_sampling import draw_gradients
 from taichi_kernels.bundles import ActiveSamples, FieldOutputs
 
 SAMPLES = 400

@@ -10,9 +10,9 @@ import torch
 
 from engine.data.views import View
 from engine.fields.hash_grid import HashGridConfig, HashGridField
-from engine.fields.occupancy import OccupancyGrid
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera
+from engine.sampling.occupancy_grid import OccupancyGrid
 from taichi_kernels.occupancy import CARVED
 from taichi_kernels.twins.marching import is_occupied
 from taichi_kernels.twins.occupancy import cell_centers
@@ -153,7 +153,7 @@ def test_a_thin_field_closes_cells_and_a_dense_one_keeps_them(device: str) -> No
     assert before > 10
 
     for step in range(12):  # the fresh field's density is 16 a unit: an optical thickness of 0.2 a step
-        grid.refresh(field, batch, step)
+        grid.refresh(field.density, batch, step)
     assert int(grid.occupied.bits.ne(0).sum()) == before
 
     # The same field with every feature zero has raw density 0; a first column of -20 makes it empty.
@@ -164,7 +164,7 @@ def test_a_thin_field_closes_cells_and_a_dense_one_keeps_them(device: str) -> No
     matrices[1].view(16, 16)[:, 0] = -20.0
     field.load_state({name: tensor.clone() for name, tensor in field.state().items()})
     for step in range(30):
-        grid.refresh(field, batch, step)
+        grid.refresh(field.density, batch, step)
     assert not grid.occupied.bits.any()
 
 

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.training.pixel_spans import PixelSpans
+from engine.primitives.radiance_field.pixel_spans import PixelSpans
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 50)), max_size=80))

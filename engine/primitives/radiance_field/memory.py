@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.device import PROFILES
 from engine.machine import free_memory
-from engine.primitives.config import TrainConfig
+from engine.primitives.radiance_field.config import RadianceFieldConfig
 from engine.primitives.registry import kind_named
 from taichi_kernels.segment_marching import SEGMENT_STEPS
 
@@ -19,7 +19,7 @@ class MemoryShortage(ValueError):
     """There is too little memory; the message says for what, how much, and what would help."""
 
 
-def needed_bytes(config: TrainConfig, device: str) -> int:
+def needed_bytes(config: RadianceFieldConfig, device: str) -> int:
     """About what a Trainer of ``config`` takes at most, without the views' pixels."""
     ray_bytes = _RAY_BYTES
     if PROFILES[device].segments_rays:
@@ -33,7 +33,7 @@ def needed_bytes(config: TrainConfig, device: str) -> int:
     return _TRAINERS * sum(parts)
 
 
-def require_for_training(config: TrainConfig, device: str) -> None:
+def require_for_training(config: RadianceFieldConfig, device: str) -> None:
     """Raises MemoryShortage when a Trainer of ``config`` would not fit."""
     needed, free = needed_bytes(config, device), free_memory(device)
     if free is None or needed <= free:

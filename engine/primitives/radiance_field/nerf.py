@@ -8,13 +8,13 @@ once, for 45 s on two cores.
 from __future__ import annotations
 
 from engine.fields.nerf import NerfConfig
-from engine.primitives.base import Kind
-from engine.primitives.config import TrainConfig
-from engine.primitives.sampling import OCCUPANCY, SEVERAL_CASCADES
+from engine.primitives.radiance_field.config import RadianceFieldConfig
+from engine.primitives.radiance_field.kind import RadianceFieldKind
+from engine.primitives.radiance_field.sampling_settings import OCCUPANCY, SEVERAL_CASCADES
 
 _PRESETS = {
     # A sixth of the network, and few samples: a view that moves waits for a step.
-    "cpu": TrainConfig(
+    "cpu": RadianceFieldConfig(
         preset="cpu",
         field=NerfConfig(layers=4, width=128),
         samples_per_step=4096,
@@ -24,7 +24,7 @@ _PRESETS = {
         weight_decay=0.0,
         **OCCUPANCY["cpu"],
     ),
-    "gpu": TrainConfig(
+    "gpu": RadianceFieldConfig(
         preset="gpu",
         field=NerfConfig(),
         samples_per_step=1 << 18,
@@ -36,4 +36,4 @@ _PRESETS = {
     ),
 }
 
-NERF = Kind(NerfConfig, _PRESETS, SEVERAL_CASCADES)
+NERF = RadianceFieldKind(NerfConfig.kind, _PRESETS, SEVERAL_CASCADES)

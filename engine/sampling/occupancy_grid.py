@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
-from engine.fields.base import RadianceField, SampleBatch
+from engine.fields.base import SampleBatch
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Camera
+from engine.sampling.base import DensityFunction
 from taichi_kernels.bundles import OccupancyBits, Rays
 from taichi_kernels.occupancy import (
     CARVED,
@@ -72,7 +74,7 @@ class OccupancyGrid:
         self._decay, self._step_length, self._near_distance = decay, step_length, near_distance
         # Each cascade's own unit cube, the innermost first.
         self._cubes = [UnitCube(cube.bounds, 2**level) for level in range(cascades)]
-        self._device, self._seed = device, seed
+        self.device, self._seed = device, seed
         cells = cascades * resolution**3
         self.flags = torch.zeros(cells, dtype=torch.int32, device=device)
         # How many of the views at hand set each flag of a cell, so that one can be taken away again.
@@ -117,12 +119,12 @@ class OccupancyGrid:
                 if is_blind or factor > max(camera.width, camera.height):
                     # A photograph rules nothing out, nor does a picture that a cell is too large for: it only shows
                     # which cells it has in it.
-                    row = cube.inverse_camera_row(camera, self._device)
+                    row = cube.inverse_camera_row(camera, self.device)
                     carve_view(self.resolution, row, torch.zeros_like(alpha), 0.0, own_marks, near_distance)
                     continue
                 reach = math.ceil(footprint / factor) + 1
                 nearest = _nearest_surface(depth * cube.scale, alpha, factor, reach)
-                row = cube.inverse_camera_row(_reduce(camera, factor), self._device)
+                row = cube.inverse_camera_row(_reduce(camera, factor), self.device)
                 carve_view(self.resolution, row, nearest, float(reach), own_marks, near_distance)
         return marks
 
@@ -133,7 +135,7 @@ class OccupancyGrid:
         if former is not None and self._is_loaded:
             # What the views of a snapshot carved can't be told apart: only the views that are here count from now on.
             self._is_loaded = False
-            bits = 2 ** torch.arange(FLAG_COUNT, dtype=torch.int32, device=self._device)
+            bits = 2 ** torch.arange(FLAG_COUNT, dtype=torch.int32, device=self.device)
             self.flags.copy_(((self._counts > 0) * bits).sum(1))
         if former is not None:
             count_views(_unpack_marks(former), -1, self._counts, self.flags)
@@ -150,16 +152,16 @@ class OccupancyGrid:
         self._candidates = open_cells.nonzero().view(-1).int()
         self._pack()
 
-    def refresh(self, field: RadianceField, batch: SampleBatch[Any], step: int) -> None:
-        """Evaluate the field in some open cells (as many as ``batch`` holds, at most) and set the bits anew."""
+    def refresh(self, density: DensityFunction, batch: SampleBatch[Any], step: int) -> None:
+        """Evaluate the field's ``density`` in some open cells (as many as ``batch`` holds at most); set the bits."""
         n = min(batch.capacity, self.candidate_count)
         if n == 0:
             return
         if self._cells.shape[0] < n:
-            self._cells = torch.zeros(batch.capacity, dtype=torch.int32, device=self._device)
+            self._cells = torch.zeros(batch.capacity, dtype=torch.int32, device=self.device)
         batch, cells = batch.first(n), self._cells[:n]
         sample_cells(n, self.resolution, self._seed, step, self._candidates, cells, batch.points, self.cascades)
-        raw_densities = field.density(batch)
+        raw_densities = density(batch)
         if self.cascades == 1:
             update_densities(cells, raw_densities, self.densities, self._decay, self._step_length)
         else:
@@ -181,7 +183,7 @@ class OccupancyGrid:
         if self.cascades > 1:
             observe_densities(ray_samples, batch, raw_densities, self._observed, self.occupied, steps)
 
-    def load(self, state: dict[str, torch.Tensor]) -> None:
+    def load(self, state: Mapping[str, torch.Tensor]) -> None:
         """Take over the densities and flags of a snapshot. Raises ValueError when they are of another size."""
         for name, tensor in (("occupancy.densities", self.densities), ("occupancy.flags", self.flags)):
             if name not in state or (state[name].shape, state[name].dtype) != (tensor.shape, tensor.dtype):
@@ -203,8 +205,8 @@ class OccupancyGrid:
     def _mark_surfaces(self, camera: Camera, alpha: torch.Tensor, depth: torch.Tensor, marks: torch.Tensor) -> None:
         """Flag in ``marks`` the cells of each cascade that hold a surface point captured by a view (see ``look``)."""
         pixels, cube = alpha.numel(), self._cubes[-1]
-        limits, row = cube.ray_limits(self._device, self._near_distance), cube.camera_row(camera, self._device)
-        rays, cosines = Rays.allocate(pixels, self._device), torch.empty(pixels, device=self._device)
+        limits, row = cube.ray_limits(self.device, self._near_distance), cube.camera_row(camera, self.device)
+        rays, cosines = Rays.allocate(pixels, self.device), torch.empty(pixels, device=self.device)
         generate_camera_rays(0, camera.width, row, limits, rays, cosines)
         distances = (depth * cube.scale).view(-1) / cosines
         is_surface = (alpha.view(-1) > 0) & (depth.view(-1) > 0) & (distances < rays.t_range[:, 1])
@@ -224,7 +226,7 @@ class OccupancyGrid:
         else:
             axes = [(index >= self.resolution // 4) & (index < 3 * self.resolution // 4)] * 3
         inside = axes[2][:, None, None] & axes[1][None, :, None] & axes[0][None, None, :]
-        return torch.from_numpy((inside == (level == 0)).reshape(-1)).to(self._device)
+        return torch.from_numpy((inside == (level == 0)).reshape(-1)).to(self.device)
 
     def _footprints(self, cube: UnitCube, camera: Camera) -> list[float]:
         """How many pixels a cell reaches around its centre at the front, in the middle and at the back of a cascade.

@@ -1,0 +1,24 @@
+"""What the registry knows of a kind of radiance field."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from engine.primitives.base import Kind
+from engine.primitives.radiance_field.config import RadianceFieldConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class RadianceFieldKind(Kind[RadianceFieldConfig]):
+    """``several_cascades``: by preset, the settings of scenes that go on around their subject."""
+
+    several_cascades: Mapping[str, Mapping[str, Any]]
+
+    def complete(self, preset: str, overrides: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With more than one of ``cascades`` among them, the preset is one for scenes that go on around their
+        subject."""
+        if overrides.get("cascades", 1) == 1:
+            return overrides
+        return {**self.several_cascades[preset], **overrides}
