@@ -12,9 +12,10 @@ import torch
 from taichi_kernels.activations import activate_density
 from taichi_kernels.bundles import OccupancyBits, Samples
 from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE
-from taichi_kernels.launch import kernel
+from taichi_kernels.launch import func, kernel
 from taichi_kernels.marching import enter_cascade, find_cascade
 from taichi_kernels.random_numbers import RandomStream, uniform
+from taichi_kernels.rays import WIDEST_ANGLE
 from taichi_kernels.stepping import StepRule, weighted_step_at
 
 # Flags of a cell.
@@ -25,6 +26,25 @@ FLAG_COUNT = 3
 # Samples behind this optical depth are hidden: training cuts rays there too. What they count as: news, but no density.
 _HIDDEN_DEPTH = -math.log(TRAINING_MIN_TRANSMITTANCE)
 _HIDDEN_THICKNESS = 1e-9
+
+
+@func
+def _fisheye_scale(radius: ti.f32, k1: ti.f32, k2: ti.f32, k3: ti.f32, k4: ti.f32):
+    """For a direction whose slope is ``radius``: by what a fisheye shrinks that slope, and by how much it stretches a
+    pinhole's picture at most, along the radius or across it; 0 where its polynomial has turned back, and beyond the
+    widest angle."""
+    theta = ti.atan2(radius, 1.0)
+    t2 = theta * theta
+    shrink = 1.0 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4)))
+    slope = 1.0 + t2 * (3.0 * k1 + t2 * (5.0 * k2 + t2 * (7.0 * k3 + t2 * 9.0 * k4)))
+    scale = shrink
+    if radius > 1e-6:
+        scale = theta * shrink / radius
+    cosine2 = 1.0 / (1.0 + radius * radius)
+    stretch = 0.0
+    if slope > 0.0 and theta < WIDEST_ANGLE:
+        stretch = ti.max(slope * cosine2, scale * ti.sqrt(cosine2))
+    return scale, stretch
 
 
 @kernel
@@ -58,8 +78,13 @@ def _carve_view(
             # How much the lens stretches the picture here. Where it isn't positive the polynomial has turned back: it
             # would put points far off the axis into the picture.
             stretch = 1.0 + r2 * (3.0 * k1 + 5.0 * r2 * k2)
-            px = camera[0, 12] * (u * radial + 2.0 * p1 * u * v + p2 * (r2 + 2.0 * u * u)) + camera[0, 14]
-            py = camera[0, 13] * (v * radial + p1 * (r2 + 2.0 * v * v) + 2.0 * p2 * u * v) + camera[0, 15]
+            seen_x = u * radial + 2.0 * p1 * u * v + p2 * (r2 + 2.0 * u * u)
+            seen_y = v * radial + p1 * (r2 + 2.0 * v * v) + 2.0 * p2 * u * v
+            if camera[0, 20] != 0.0:
+                scale, stretch = _fisheye_scale(ti.sqrt(r2), k1, k2, p1, p2)
+                seen_x, seen_y = u * scale, v * scale
+            px = camera[0, 12] * seen_x + camera[0, 14]
+            py = camera[0, 13] * seen_y + camera[0, 15]
             if stretch > 0.0 and px >= 0.0 and py >= 0.0 and px < width and py < height:
                 flags[index] = flags[index] | SEEN
                 whole = px >= margin_px and py >= margin_px and px < width - margin_px and py < height - margin_px
@@ -67,7 +92,9 @@ def _carve_view(
                 focal = ti.max(camera[0, 12], camera[0, 13])
                 footprint = cell_radius / ti.max(depth - cell_radius, 1e-6) * ti.sqrt(1.0 + r2) * focal
                 # One pixel more: what lies at the footprint's rim was sampled at the centre of its pixel.
-                whole = whole and footprint * ti.max(stretch, 1.0) + 1.0 <= margin_px
+                if camera[0, 20] == 0.0:
+                    stretch = ti.max(stretch, 1.0)
+                whole = whole and footprint * stretch + 1.0 <= margin_px
                 if whole and depth + cell_radius < nearest[pixel]:
                     flags[index] = flags[index] | CARVED
 
@@ -84,7 +111,7 @@ def carve_view(
 
     Of one cascade, in whose own coordinates (0 to 1) all lengths are. Nothing nearer than ``near_distance`` counts.
 
-    ``camera`` [1, 20] holds *world-to-camera* rows (unit-cube space to camera space) and intrinsics; ``nearest``
+    ``camera`` [1, 21] holds *world-to-camera* rows (unit-cube space to camera space) and intrinsics; ``nearest``
     [height, width] f32 the nearest surface (planar z, unit-cube lengths) within ``margin_px`` pixels: +inf where the
     camera saw nothing, 0 where it can't tell. Cells so near that their footprint is wider than that are not carved.
     """

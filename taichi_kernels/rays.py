@@ -3,7 +3,9 @@
 Rays live in the unit cube of the field (one isotropic scale and a shift away from the world), so directions keep their
 length of 1 and distances are world distances times the scale. Pixel centres are at +0.5.
 
-A camera is one row of 20 floats: pose [3, 4] row by row in unit-cube space, then fx fy cx cy k1 k2 p1 p2.
+A camera is one row of 21 floats: pose [3, 4] row by row in unit-cube space, then fx fy cx cy, then k1 k2 p1 p2 and 0,
+or k1 k2 k3 k4 of a fisheye and 1: there a direction at the angle theta off the axis is seen theta (1 + k1 theta^2 +
+k2 theta^4 + k3 theta^6 + k4 theta^8) focal lengths from the middle.
 """
 
 import dataclasses
@@ -16,7 +18,7 @@ from taichi_kernels.launch import func, kernel
 from taichi_kernels.random_numbers import RandomStream, uniform
 from taichi_kernels.stepping import StepRule, step_at
 
-CAMERA_FLOATS = 20
+CAMERA_FLOATS = 21
 # Stored where a pixel's depth was not captured; real depths are positive or +inf.
 UNKNOWN_DEPTH = -1.0
 # Stored in a view with depth where a pixel is to teach nothing (-inf, or anything as far below 0).
@@ -33,6 +35,9 @@ _DIAGONAL = 1.7321
 _WINDOW_PIXELS = 1 << 29
 # Enough for a wide action camera (k1 -0.25 at 1.2 focal lengths off the axis) to converge below float32 precision.
 _UNDISTORT_ITERATIONS = 20
+_FISHEYE_ITERATIONS = 10
+# Off the axis: depth is planar, and ends at a right angle.
+WIDEST_ANGLE = 1.55
 
 
 @func
@@ -48,12 +53,30 @@ def _undistort(x: ti.f32, y: ti.f32, k1: ti.f32, k2: ti.f32, p1: ti.f32, p2: ti.
 
 
 @func
+def _undistort_fisheye(x: ti.f32, y: ti.f32, k1: ti.f32, k2: ti.f32, k3: ti.f32, k4: ti.f32):
+    """Invert the fisheye's polynomial by Newton's method: slopes, as of a pinhole."""
+    length = ti.sqrt(x * x + y * y)
+    stretch = 1.0
+    if length > 1e-6:
+        theta = ti.min(length, WIDEST_ANGLE)
+        for _ in range(_FISHEYE_ITERATIONS):
+            t2 = theta * theta
+            error = theta * (1.0 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4)))) - length
+            slope = 1.0 + t2 * (3.0 * k1 + t2 * (5.0 * k2 + t2 * (7.0 * k3 + t2 * 9.0 * k4)))
+            theta = ti.math.clamp(theta - error / ti.max(slope, 0.1), 0.0, WIDEST_ANGLE)
+        stretch = ti.tan(theta) / length
+    return x * stretch, y * stretch
+
+
+@func
 def _pixel_ray(cameras: ti.template(), view: ti.i32, px: ti.f32, py: ti.f32):
     """Origin, unit direction, and the cosine between direction and camera axis (planar z = distance * cosine)."""
     x = (px - cameras[view, 14]) / cameras[view, 12]
     y = (py - cameras[view, 15]) / cameras[view, 13]
     k1, k2, p1, p2 = cameras[view, 16], cameras[view, 17], cameras[view, 18], cameras[view, 19]
-    if k1 != 0.0 or k2 != 0.0 or p1 != 0.0 or p2 != 0.0:
+    if cameras[view, 20] != 0.0:
+        x, y = _undistort_fisheye(x, y, k1, k2, p1, p2)
+    elif k1 != 0.0 or k2 != 0.0 or p1 != 0.0 or p2 != 0.0:
         x, y = _undistort(x, y, k1, k2, p1, p2)
     local = ti.math.vec3(x, -y, -1.0)
     cosine = 1.0 / local.norm()
@@ -121,7 +144,7 @@ def generate_camera_rays(
     """Rays through pixel centres, row-major from pixel ``first`` of a picture ``width`` pixels wide, as many as
     ``rays`` has room for.
 
-    ``camera`` [1, 20]. Writes ``rays`` and ``cosines`` [n] f32, between each ray and the camera's axis.
+    ``camera`` [1, 21]. Writes ``rays`` and ``cosines`` [n] f32, between each ray and the camera's axis.
     """
     _generate_camera_rays(
         first, len(rays), width, limits.near_distance, camera, limits.box,
@@ -131,7 +154,7 @@ def generate_camera_rays(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pictures:
-    """The pixels of ``count`` views: ``cameras`` [>= count, 20] f32; ``images`` [>= count, 5] int64 or int32 (first
+    """The pixels of ``count`` views: ``cameras`` [>= count, 21] f32; ``images`` [>= count, 5] int64 or int32 (first
     pixel, width, height, has depth, first tile); ``colors`` [pixels, 4] f16 premultiplied, of any number of pixels;
     ``depths`` [pixels] f32 planar z in world units."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from engine.data.views import View
 from engine.link.geometry import Bounds, Camera
+from engine.link.projection import pixel_directions
 
 RADIUS = 0.5
 CENTER = np.array([0.2, -0.1, 0.3])
@@ -36,10 +39,8 @@ def sphere_cameras(count: int, size: int, distance: float = 2.0) -> list[Camera]
 def picture_of_sphere(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     """Colour [H, W, 4] float16 premultiplied scene-linear and planar depth [H, W] float32 of the sphere, sampled at
     pixel centres. Its colour is smooth: (1 + normal) / 2."""
-    x = (np.arange(camera.width) + 0.5 - camera.cx) / camera.fx
-    y = (np.arange(camera.height) + 0.5 - camera.cy) / camera.fy
-    local = np.stack([*np.meshgrid(x, -y), np.full((camera.height, camera.width), -1.0)], axis=-1)
-    rays = local @ camera.camera_to_world[:3, :3].T  # planar depth 1 along each
+    x, y = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
+    rays = pixel_directions(camera, x, y) @ camera.camera_to_world[:3, :3].T  # planar depth 1 along each
     offset = camera.position - CENTER
     a = (rays * rays).sum(-1)
     b = rays @ offset
@@ -51,9 +52,16 @@ def picture_of_sphere(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     return np.where(is_hit[..., None], color, 0.0).astype(np.float16), depth.astype(np.float32)
 
 
-def sphere_views(count: int, size: int) -> list[View]:
+def as_fisheye(camera: Camera) -> Camera:
+    """A wide fisheye camera in the place of ``camera``."""
+    terms = {"k1": -0.03, "k2": 0.008, "k3": -0.003, "k4": 0.0004}
+    wide = {"fx": 0.4 * camera.width, "fy": 0.4 * camera.width}
+    return dataclasses.replace(camera, projection="fisheye", **wide, **terms)
+
+
+def sphere_views(count: int, size: int, cameras: Sequence[Camera] | None = None) -> list[View]:
     """Training views of the sphere with exact colour, alpha and depth, named v000, v001, ..."""
-    cameras = sphere_cameras(count, size)
+    cameras = cameras or sphere_cameras(count, size)
     return [
         View(f"v{index:03d}", camera, color, "linear", depth)
         for index, camera in enumerate(cameras)

@@ -67,7 +67,12 @@ def set_render_settings(scene: bpy.types.Scene, views: Iterable[ViewRecord]) -> 
 def find_camera_warnings(scene: bpy.types.Scene, views: Sequence[ViewRecord]) -> list[str]:
     """What Blender's cameras, at the render settings of ``scene``, can't show of ``views``."""
     warnings = []
-    if distorted := sum(view.camera.is_distorted for view in views):
+    if fisheyes := sum(view.camera.is_fisheye for view in views):
+        warnings.append(
+            f"{_count(fisheyes, views).capitalize()} were taken with a fisheye lens: Blender's cameras here show only "
+            "the middle of what it sees. Training, Compare and the scores take the lens into account"
+        )
+    if distorted := sum(view.camera.is_distorted and not view.camera.is_fisheye for view in views):
         warnings.append(
             f"Blender's cameras know no lens distortion: {_count(distorted, views)} were taken with some and look a "
             "little different through their cameras here. Training, Compare and the scores take it into account"

@@ -14,6 +14,7 @@ from engine.data.json_object import JsonObject
 from engine.data.views import View
 from engine.link.arrays import Floats
 from engine.link.geometry import Bounds, Camera, GeometryError
+from engine.link.projection import pixel_directions
 
 NERF_SYNTHETIC_HALF_SIZE = 1.5
 NERF_SYNTHETIC_DISTANCE = 4.03
@@ -164,9 +165,8 @@ def _missed_share(bounds: Bounds, view: View) -> float | None:
     if len(x) == 0:
         return None
     camera = view.camera
-    # Lens distortion moves a ray by far less than this check's tolerance.
-    local = np.stack([(x + 0.5 - camera.cx) / camera.fx, -(y + 0.5 - camera.cy) / camera.fy, -np.ones(len(x))], axis=1)
-    directions = local @ camera.camera_to_world[:3, :3].T
+    # A pinhole's distortion moves a ray by far less than this check's tolerance.
+    directions = pixel_directions(camera, x + 0.5, y + 0.5) @ camera.camera_to_world[:3, :3].T
     if view.depth is not None:
         depth = view.depth[y, x]
         known = np.isfinite(depth) & (depth > 0.0)

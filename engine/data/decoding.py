@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from engine.data.dataset import DatasetError
 from engine.data.depth_images import read_depth
+from engine.data.distortion import beyond_fisheye
 from engine.data.images import read_color, resize_nearest, turn
 from engine.data.masks import read_mask
 from engine.data.picture_finder import IMAGE_SUFFIXES, fold, path_parts
@@ -88,6 +89,8 @@ def _decode(fitted: FittedView, name: str) -> tuple[View, list[str]]:
             depth = _mask_out(fitted, depth, color)
             if (depth == MASKED_DEPTH).all():
                 sentences.append("views of which their masks leave nothing ({count}, first {first}) are left out")
+        if fitted.camera.is_fisheye and (beyond := beyond_fisheye(fitted.camera)).any():
+            depth = _leave_out(beyond, depth, color)
         return View(name, fitted.camera, color, color_space, depth, source.split), sentences
     except ViewError as error:
         raise DatasetError(f"{source.frame.where}: {error}") from None
@@ -122,9 +125,16 @@ def _mask_out(fitted: FittedView, depth: npt.NDArray[np.float32] | None, color: 
     source = fitted.source
     assert source.mask is not None
     mask = _to_size_of(fitted, read_mask(source.mask))
+    return _leave_out(mask == source.masks_out, depth, color)
+
+
+def _leave_out(
+    pixels: npt.NDArray[np.bool_], depth: npt.NDArray[np.float32] | None, color: Pixels
+) -> npt.NDArray[np.float32]:
+    """``depth`` that has these pixels taught nothing."""
     if depth is None:
         depth = _without_known_depth(color)
-    return np.where(mask != source.masks_out, depth, np.float32(MASKED_DEPTH))
+    return np.where(pixels, np.float32(MASKED_DEPTH), depth)
 
 
 def _to_size_of(fitted: FittedView, pixels: npt.NDArray[Kind]) -> npt.NDArray[Kind]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from engine.data.views import View
 from engine.link.arrays import Floats
+from engine.link.projection import pixel_directions, project
 
 _PAIRS = 8
 _POINTS_PER_SIDE = 48
@@ -46,12 +47,12 @@ def _agreement(one: View, other: View, scale: float) -> float:
     depth = one.depth[y, x].astype(np.float64)
     is_known = _is_known(depth)
     y, x, depth = y[is_known], x[is_known], depth[is_known] * scale
-    local = np.stack([(x + 0.5 - camera.cx) / camera.fx, -(y + 0.5 - camera.cy) / camera.fy, -np.ones(len(x))], axis=1)
+    local = pixel_directions(camera, x + 0.5, y + 0.5)
     points = camera.position + (local * depth[:, None]) @ camera.camera_to_world[:3, :3].T
     seen = other.camera
     local = (points - seen.position) @ np.linalg.inv(seen.camera_to_world[:3, :3]).T
     z = np.maximum(-local[:, 2], 1e-9)
-    column, row = seen.fx * local[:, 0] / z + seen.cx, -seen.fy * local[:, 1] / z + seen.cy
+    column, row = project(seen, local).T
     is_inside = (local[:, 2] < 0.0) & (column >= 0) & (column < seen.width) & (row >= 0) & (row < seen.height)
     if not is_inside.any():
         return 0.0

@@ -6,10 +6,12 @@ import functools
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.data.json_object import JsonObject
 from engine.data.remarks import Remarks
-from engine.link.geometry import Camera
+from engine.link import fisheye
+from engine.link.geometry import FISHEYE_TERMS, Camera, Projection
 from engine.link.values import Limits
 
 # A list of terms is in OpenCV's order, but for nerfstudio's of six.
@@ -24,8 +26,11 @@ _GRID = 12
 _FOLLOWED = 0.5  # pixels
 
 
-def read_distortion(values: JsonObject, outer: dict[str, float], remarks: Remarks) -> dict[str, float]:
-    """The terms that ``values`` has; those of ``outer`` where it only has some by name. Raises DatasetError."""
+def read_distortion(
+    values: JsonObject, outer: dict[str, float], remarks: Remarks, projection: Projection = "pinhole"
+) -> dict[str, float]:
+    """The terms that ``values`` has; those of ``outer`` where it only has some by name. ``projection`` says what four
+    terms in a list are. Raises DatasetError."""
     named = _read_named(values)
     for field in _LISTS:
         if field not in values:
@@ -33,7 +38,7 @@ def read_distortion(values: JsonObject, outer: dict[str, float], remarks: Remark
         if isinstance(values.get(field), dict):
             listed = _read_named(JsonObject(values.get(field), f"{values.where}: {field}"))
         else:
-            listed = _read_list(values, field, remarks)
+            listed = _read_list(values, field, remarks, projection)
         if differing := [name for name in named if named[name] != listed.get(name, 0.0)]:
             remarks.add(f"{values.where}: {', '.join(differing)} differ from {field}: the terms by name are taken")
         return listed | named
@@ -94,6 +99,14 @@ def _lost_share(size: tuple[int, int], lens: tuple[float, ...]) -> float:
     return 1.0 - float(is_found.mean())
 
 
+def beyond_fisheye(camera: Camera) -> npt.NDArray[np.bool_]:
+    """Which pixels of a fisheye's picture are too far off its axis to be used: [H, W] bool."""
+    x = (np.arange(camera.width) + 0.5 - camera.cx) / camera.fx
+    y = (np.arange(camera.height) + 0.5 - camera.cy) / camera.fy
+    beyond: npt.NDArray[np.bool_] = np.hypot(x[None], y[:, None]) > fisheye.edge(camera.lens_terms)
+    return beyond
+
+
 def is_followed(error: float, focal: float) -> bool:
     """Whether an error in focal lengths is none that is seen."""
     return math.isfinite(error) and error * focal <= _FOLLOWED
@@ -103,8 +116,10 @@ def _read_named(values: JsonObject) -> dict[str, float]:
     return {name: value for name in _OPENCV_ORDER if (value := values.number(name, _LIMITS)) is not None}
 
 
-def _read_list(values: JsonObject, field: str, remarks: Remarks) -> dict[str, float]:
+def _read_list(values: JsonObject, field: str, remarks: Remarks, projection: Projection) -> dict[str, float]:
     terms = values.numbers(field, _LIMITS) or []
+    if projection == "fisheye" and len(terms) == len(FISHEYE_TERMS):
+        return dict(zip(FISHEYE_TERMS, terms, strict=True))
     if len(terms) == len(_NERFSTUDIO_ORDER):
         return dict(zip(_NERFSTUDIO_ORDER, terms, strict=True))
     if len(terms) not in (0, 2, 4, 5, 8):

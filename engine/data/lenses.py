@@ -1,7 +1,8 @@
 """What a transforms file says of a camera's lens, and the camera that follows for a picture of some size.
 
-The camera is a pinhole with OpenCV's k1 k2 p1 p2. Further radial terms are folded into k1 and k2; other projections are
-refused, under whatever name a file has them. Focal lengths are in pixels of the size that the file names.
+The camera is a pinhole with OpenCV's k1 k2 p1 p2, or OpenCV's fisheye with k1 k2 k3 k4. Further radial terms of a
+pinhole are folded into k1 and k2; other projections are refused, under whatever name a file has them. Focal lengths are
+in pixels of the size that the file names.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.data.dataset import DatasetError
-from engine.data.distortion import fold_radial_terms, is_followed, lost_share, read_distortion
+from engine.data.distortion import beyond_fisheye, fold_radial_terms, is_followed, lost_share, read_distortion
 from engine.data.json_object import JsonObject, is_on
 from engine.data.remarks import Remarks
+from engine.link import fisheye
 from engine.link.arrays import Floats
-from engine.link.geometry import Camera, GeometryError
+from engine.link.geometry import FISHEYE_TERMS, Camera, GeometryError, Projection
 from engine.link.values import Limits, shorten
 
 PINHOLE_MODELS = {
@@ -33,6 +35,8 @@ PINHOLE_MODELS = {
     "brown",
     "brownconrady",
 }
+# OpenCV's fisheye, as a camera model (nerfstudio) and as a switch (instant-ngp).
+_FISHEYE_MODEL, _FISHEYE_SWITCHES = "opencvfisheye", ("isfisheye", "fisheye")
 # What names another projection, as a part of a switch's name or of a camera model's.
 OTHER_PROJECTIONS = (
     "fisheye",
@@ -61,6 +65,7 @@ _LENS_WORDS = ("camera", "lens", "projection", "model", "distort", "mode", "intr
 _DEEPEST, _LONGEST = 4, 1000  # objects and lists within each other that are looked into, and how far
 _FOCAL = ("fl_x", "fl_y", "camera_angle_x", "camera_angle_y", "x_fov", "y_fov")
 _PLACE = ("cx", "cy", "w", "h")
+_GRID = 64  # pixels, of a picture that is looked at instead of the real one
 _SIZES = Limits(1, 1_000_000)  # of pictures that may have been scaled down since
 # Two ways to say a focal length agree to this share; a lens of a wider or narrower angle (radians) is hardly meant.
 _TOLERANCE = 0.01
@@ -74,6 +79,7 @@ class Lens:
     where: str
     values: dict[str, float]
     distortion: dict[str, float]
+    projection: Projection = "pinhole"
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -98,7 +104,10 @@ class Lens:
         What looks wrong with it is told in ``remarks`` of the picture called ``name``. Raises DatasetError.
         """
         width, height = self.size or size
-        fx, fy = self._focal_lengths(width, height, name, remarks)
+        if self.projection == "fisheye":
+            fx, fy = self._fisheye_focal_lengths()
+        else:
+            fx, fy = self._focal_lengths(width, height, name, remarks)
         cx, cy = self.values.get("cx", width / 2), self.values.get("cy", height / 2)
         if not (_is_inside(cx, width) and _is_inside(cy, height)):
             remarks.add(
@@ -109,13 +118,21 @@ class Lens:
                 cy=f"{cy:.6g}",
                 size=f"{width}x{height}",
             )
-        k1, k2, p1, p2 = self._fold_distortion(math.hypot(width / fx, height / fy) / 2, fx, name, remarks)
+        if self.projection == "fisheye":
+            k1, k2, k3, k4 = (self.distortion.get(term, 0.0) for term in FISHEYE_TERMS)
+            p1 = p2 = 0.0
+        else:
+            k1, k2, p1, p2 = self._fold_distortion(math.hypot(width / fx, height / fy) / 2, fx, name, remarks)
+            k3 = k4 = 0.0
         across, down = size[0] / width, size[1] / height
+        intrinsics = fx * across, fy * down, cx * across, cy * down
         try:
-            camera = Camera(pose, *size, fx * across, fy * down, cx * across, cy * down, k1, k2, p1, p2)
+            camera = Camera(pose, *size, *intrinsics, k1, k2, p1, p2, k3, k4, self.projection)
         except GeometryError as error:
             raise DatasetError(f"{self.where}: {error}") from None
-        if (share := lost_share(camera)) > 0.0:
+        if camera.is_fisheye:
+            self._remark_fisheye(camera, name, remarks)
+        elif (share := lost_share(camera)) > 0.0:
             remarks.add(
                 "views whose distortion can't be undone in a part of their picture ({count}, first {first}: {share} of "
                 "it): what is there will be wrong; correct k1 k2 p1 p2, or undistort the pictures first",
@@ -123,6 +140,30 @@ class Lens:
                 share=f"{share:.0%}",
             )
         return camera
+
+    def _fisheye_focal_lengths(self) -> tuple[float, float]:
+        """As the file says them: an angle of view would have to say of which projection."""
+        fx = self.values.get("fl_x", self.values.get("fl_y"))
+        if fx is None or not fx > 0.0:
+            raise DatasetError(f"{self.where}: a fisheye lens needs its focal length in pixels (fl_x)")
+        return fx, self.values.get("fl_y", fx)
+
+    def _remark_fisheye(self, camera: Camera, name: str, remarks: Remarks) -> None:
+        if unused := [term for term in ("p1", "p2") if self.distortion.get(term)]:
+            remarks.add(
+                "views with a fisheye lens and terms that it doesn't have ({count}, first {first}: {terms}): these are "
+                "left out",
+                name,
+                terms=" ".join(unused),
+            )
+        if (share := float(beyond_fisheye(camera.resized(_GRID, _GRID)).mean())) > 0.0:
+            remarks.add(
+                "views of which pixels too far off the axis of their fisheye lens are left out ({count}, first "
+                "{first}: {share} of it beyond {angle} degrees, or where its terms turn back)",
+                name,
+                share=f"{share:.0%}",
+                angle=f"{math.degrees(fisheye.WIDEST_ANGLE):.0f}",
+            )
 
     def _focal_lengths(self, width: int, height: int, name: str, remarks: Remarks) -> tuple[float, float]:
         fx = self._focal_length("x", width, name, remarks)
@@ -192,7 +233,7 @@ def read_lens(values: JsonObject, outer: Lens | None, remarks: Remarks) -> Lens:
 
     Raises DatasetError for a projection that isn't read, and for values that are none.
     """
-    _require_pinhole(values)
+    projection = _read_projection(values) or ("pinhole" if outer is None else outer.projection)
     own: dict[str, float] = {}
     for name in (*_FOCAL, *_PLACE):
         if (value := values.number(name)) is not None:
@@ -204,25 +245,32 @@ def read_lens(values: JsonObject, outer: Lens | None, remarks: Remarks) -> Lens:
     inherited = {} if outer is None else dict(outer.values)
     if any(name in own for name in _FOCAL):  # said anew, in whatever way
         inherited = {name: value for name, value in inherited.items() if name not in _FOCAL}
-    distortion = read_distortion(values, {} if outer is None else outer.distortion, remarks)
-    return Lens(values.where, inherited | own, distortion)
+    distortion = read_distortion(values, {} if outer is None else outer.distortion, remarks, projection)
+    return Lens(values.where, inherited | own, distortion, projection)
 
 
-def _require_pinhole(values: JsonObject) -> None:
+def _read_projection(values: JsonObject) -> Projection | None:
+    """Of the lens, where ``values`` says so."""
     model = values.text("camera_model")
-    if model and _key(model) not in PINHOLE_MODELS:
-        raise _refuse(values, f"camera_model {shorten(model)!r}")
+    projection: Projection | None = None
+    if model:
+        if _key(model) not in (*PINHOLE_MODELS, _FISHEYE_MODEL):
+            raise _refuse(values, f"camera_model {shorten(model)!r}")
+        projection = "fisheye" if _key(model) == _FISHEYE_MODEL else "pinhole"
     for name in values:
         key = _key(name)
         if _is_other_projection(key):
             if is_on(values.get(name)):
-                raise _refuse(values, shorten(name))
+                if key not in _FISHEYE_SWITCHES:
+                    raise _refuse(values, shorten(name))
+                projection = "fisheye"
         elif name != "camera_model":
             for text in _lens_names(name, values.peek(name)):
                 if _is_other_projection(_key(text)):
                     raise _refuse(values, f"{shorten(name)} {shorten(text)!r}")
                 if _key(text) in PINHOLE_MODELS:
                     values.get(name)  # as was taken for granted
+    return projection
 
 
 def _lens_names(name: str, value: Any, is_lens: bool = False, depth: int = 0) -> Iterator[str]:
@@ -247,8 +295,9 @@ def _lens_names(name: str, value: Any, is_lens: bool = False, depth: int = 0) ->
 
 def _refuse(values: JsonObject, what: str) -> DatasetError:
     return DatasetError(
-        f"{values.where}: {what} isn't supported, only pinhole cameras with OpenCV distortion (k1 k2 p1 p2): turn the "
-        "pictures into such first, for example by COLMAP's image_undistorter, or by ns-process-data for 360-degree ones"
+        f"{values.where}: {what} isn't supported, only pinhole cameras with OpenCV distortion (k1 k2 p1 p2) and "
+        "OpenCV's fisheye (camera_model OPENCV_FISHEYE): turn the pictures into such first, for example by COLMAP's "
+        "image_undistorter, or by ns-process-data for 360-degree ones"
     )
 
 

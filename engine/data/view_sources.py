@@ -76,7 +76,7 @@ class FittedView:
     @property
     def bytes_decoded(self) -> int:
         """What its picture, and depth or mask, take in memory."""
-        has_depth = self.source.depth is not None or self.source.mask is not None
+        has_depth = self.source.depth is not None or self.source.mask is not None or self.camera.is_fisheye
         is_linear = self.source.image.suffix.lower() in LINEAR_SUFFIXES
         return self.camera.width * self.camera.height * ((8 if is_linear else 4) + (4 if has_depth else 0))
 

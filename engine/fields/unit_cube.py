@@ -51,16 +51,16 @@ class UnitCube:
         return pose
 
     def camera_row(self, camera: Camera, device: str | torch.device) -> torch.Tensor:
-        """[1, 20] float32 for taichi_kernels.rays: pose into the cube, then intrinsics."""
+        """[1, 21] float32 for taichi_kernels.rays: pose into the cube, then intrinsics."""
         return _row(self.to_cube(camera), camera, device)
 
     def inverse_camera_row(self, camera: Camera, device: str | torch.device) -> torch.Tensor:
-        """[1, 20] float32 for taichi_kernels.occupancy.carve_view: cube-to-camera rows, then intrinsics."""
+        """[1, 21] float32 for taichi_kernels.occupancy.carve_view: cube-to-camera rows, then intrinsics."""
         pose = np.vstack([self.to_cube(camera), [0.0, 0.0, 0.0, 1.0]])
         return _row(np.linalg.inv(pose)[:3], camera, device)
 
 
 def _row(matrix: npt.NDArray[np.float64], camera: Camera, device: str | torch.device) -> torch.Tensor:
-    intrinsics = [getattr(camera, name) for name in ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2")]
+    intrinsics = [camera.fx, camera.fy, camera.cx, camera.cy, *camera.lens_terms, float(camera.is_fisheye)]
     row = np.concatenate([matrix.reshape(-1), intrinsics]).astype(np.float32)
     return torch.from_numpy(row[None]).to(device)

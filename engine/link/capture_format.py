@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.link.arrays import Floats
-from engine.link.geometry import Bounds, Camera
+from engine.link.geometry import FISHEYE_TERMS, PINHOLE_TERMS, Bounds, Camera
 from engine.link.messages import ColorSpace, Split
 
 CAPTURE = "capture"  # the folder, beside that of the run it was made for
@@ -132,6 +132,8 @@ def describe_frame(view: str, camera: Camera, color_space: ColorSpace, has_depth
         "cx": camera.cx,
         "cy": camera.cy,
     }
+    if camera.is_fisheye:
+        frame |= {"camera_model": "OPENCV_FISHEYE"}
     if camera.is_distorted:
-        frame |= {name: getattr(camera, name) for name in ("k1", "k2", "p1", "p2")}
+        frame |= dict(zip(FISHEYE_TERMS if camera.is_fisheye else PINHOLE_TERMS, camera.lens_terms, strict=True))
     return frame

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from engine.link.arrays import Floats, Numbers
 from engine.link.geometry import Camera
+from engine.link.projection import project
 
 DEFAULT_MARGIN = 0.05  # room around the subject, as a share of its size in the picture
 # However near the neighbouring views are, the subject fills as much as this of a picture's width or height.
@@ -59,9 +60,8 @@ def _pixels_spanned(camera: Camera, points: Floats) -> float:
     before = local[local[:, 2] < 0.0]
     if len(before) == 0:
         return 0.0
-    x = np.clip(camera.cx - camera.fx * before[:, 0] / before[:, 2], 0.0, camera.width)
-    y = np.clip(camera.cy + camera.fy * before[:, 1] / before[:, 2], 0.0, camera.height)
-    return float(max(np.ptp(x), np.ptp(y)))
+    seen = np.clip(project(camera, before), 0.0, [camera.width, camera.height])
+    return float(np.ptp(seen, axis=0).max())
 
 
 def captured_detail(captured: Sequence[Camera], points: Floats) -> Floats:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,12 @@ _MAX_SCALE = 1e4
 _FOCAL_LENGTHS = Limits(1e-6, 1e9)
 _CENTERS = Limits(-1e9, 1e9)
 _DISTORTIONS = Limits(-1e6, 1e6)
+PINHOLE_TERMS, FISHEYE_TERMS = ("k1", "k2", "p1", "p2"), ("k1", "k2", "k3", "k4")
+_UNUSED_TERMS = {"pinhole": ("k3", "k4"), "fisheye": ("p1", "p2")}
 _NARROWEST = 1e-9  # an edge of bounds, as part of the longest edge and of the distance from the origin
+
+
+Projection = Literal["pinhole", "fisheye"]
 
 
 class GeometryError(ValueError):
@@ -33,10 +38,11 @@ class GeometryError(ValueError):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Camera:
-    """A pinhole camera with optional OpenCV lens distortion.
+    """A pinhole camera with optional OpenCV lens distortion, or a fisheye camera.
 
     ``camera_to_world`` [4, 4] float64; ``fx fy cx cy`` in pixels; ``k1 k2 p1 p2`` OpenCV's radial and tangential
-    coefficients, all zero for a Blender camera.
+    coefficients, all zero for a Blender camera. With the projection "fisheye" ``k1 k2 k3 k4`` are those of
+    ``fisheye``; what lies farther off the axis than that follows is seen nowhere.
     """
 
     camera_to_world: Floats
@@ -50,6 +56,9 @@ class Camera:
     k2: float = 0.0
     p1: float = 0.0
     p2: float = 0.0
+    k3: float = 0.0
+    k4: float = 0.0
+    projection: Projection = "pinhole"
 
     def __post_init__(self) -> None:
         pose = _read_array("camera_to_world", self.camera_to_world, (4, 4))
@@ -66,8 +75,12 @@ class Camera:
             self._hold(name, finite, _FOCAL_LENGTHS)
         for name in ("cx", "cy"):
             self._hold(name, finite, _CENTERS)
-        for name in ("k1", "k2", "p1", "p2"):
+        for name in ("k1", "k2", "p1", "p2", "k3", "k4"):
             self._hold(name, finite, _DISTORTIONS)
+        if not isinstance(self.projection, str) or self.projection not in _UNUSED_TERMS:
+            raise GeometryError(f"projection: expected pinhole or fisheye, got {shorten(self.projection)}")
+        if unused := [name for name in _UNUSED_TERMS[self.projection] if getattr(self, name)]:
+            raise GeometryError(f"{unused[0]}: a {self.projection} camera has no such term")
 
     def _hold(self, name: str, read: Callable[[Any, Limits], float], limits: Limits) -> None:
         try:
@@ -81,9 +94,19 @@ class Camera:
         return self.camera_to_world[:3, 3]
 
     @property
+    def is_fisheye(self) -> bool:
+        """Whether its projection is that of a fisheye."""
+        return self.projection == "fisheye"
+
+    @property
+    def lens_terms(self) -> tuple[float, float, float, float]:
+        """PINHOLE_TERMS, or FISHEYE_TERMS of a fisheye."""
+        return (self.k1, self.k2, self.k3, self.k4) if self.is_fisheye else (self.k1, self.k2, self.p1, self.p2)
+
+    @property
     def is_distorted(self) -> bool:
-        """Whether any lens-distortion coefficient is not zero."""
-        return any((self.k1, self.k2, self.p1, self.p2))
+        """Whether it differs from a pinhole camera."""
+        return self.is_fisheye or any(self.lens_terms)
 
     def resized(self, width: int, height: int) -> Camera:
         """The same view at another resolution: intrinsics scale with the picture."""

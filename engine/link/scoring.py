@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from engine.link.arrays import Floats
 from engine.link.geometry import Bounds, Camera
+from engine.link.projection import pixel_directions
 
 MAX_PSNR = 100.0  # dB; errors below 1e-5 are float32's own, and a mean over views stays finite
 # Alpha from which on the field covers a pixel: what is below is also left out of moving pictures, unseen.
@@ -84,8 +85,7 @@ def depths_in_bounds(camera: Camera, bounds: Bounds) -> tuple[Floats, Floats]:
     0 at the entrance where the camera stands inside. A ray that misses the box has 0 and 0: all it shows lies beyond.
     """
     y, x = np.mgrid[: camera.height, : camera.width] + 0.5
-    local = np.stack([(x - camera.cx) / camera.fx, -(y - camera.cy) / camera.fy, -np.ones_like(x)], axis=2)
-    directions = local @ camera.camera_to_world[:3, :3].T
+    directions = pixel_directions(camera, x, y) @ camera.camera_to_world[:3, :3].T
     directions[np.abs(directions) < 1e-12] = 1e-12
     slack = BOUNDS_SLACK * bounds.size
     first = (bounds.minimum - slack - camera.position) / directions

@@ -10,11 +10,12 @@ from taichi_kernels.bundles import OccupancyBits, Samples
 from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE
 from taichi_kernels.occupancy import CARVED, FLAG_COUNT, SEEN
 from taichi_kernels.random_numbers import RandomStream
+from taichi_kernels.rays import WIDEST_ANGLE
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins.compositing import activate_density
 from taichi_kernels.twins.marching import find_cascade
 from taichi_kernels.twins.random_numbers import uniform
-from taichi_kernels.twins.rays import distort
+from taichi_kernels.twins.rays import distort, distort_fisheye
 from taichi_kernels.twins.stepping import weighted_step_at
 
 
@@ -42,18 +43,34 @@ def carve_view(
     is_ahead = (depth > max(near_distance, 1e-6)) & ((flags & CARVED) == 0)
     safe = torch.where(is_ahead, depth, 1.0)
     u, v = p[:, 0] / safe, -p[:, 1] / safe
-    x, y = distort(u, v, row[16:])
     r2 = u * u + v * v
-    stretch = 1.0 + r2 * (3.0 * row[16] + 5.0 * r2 * row[17])
+    if row[20] == 0.0:
+        x, y = distort(u, v, row[16:20])
+        stretch = 1.0 + r2 * (3.0 * row[16] + 5.0 * r2 * row[17])
+        largest = stretch.clamp(min=1.0)
+    else:
+        x, y = distort_fisheye(u, v, row[16:20])
+        stretch = largest = _fisheye_stretch(r2.sqrt(), row[16:20])
     px, py = row[12] * x + row[14], row[13] * y + row[15]
     is_seen = is_ahead & (stretch > 0) & (px >= 0) & (py >= 0) & (px < width) & (py < height)
     is_whole = (px >= margin_px) & (py >= margin_px) & (px < width - margin_px) & (py < height - margin_px)
     surface = nearest[py.long().clamp(0, height - 1), px.long().clamp(0, width - 1)]
     radius = 3**0.5 / 2 / resolution
     footprint = radius / (depth - radius).clamp(min=1e-6) * torch.sqrt(1.0 + r2) * row[12:14].max()
-    is_whole &= footprint * stretch.clamp(min=1.0) + 1.0 <= margin_px
+    is_whole &= footprint * largest + 1.0 <= margin_px
     is_carved = is_seen & is_whole & (depth + radius < surface)
     flags |= is_seen.int() * SEEN | is_carved.int() * CARVED
+
+
+def _fisheye_stretch(radius: torch.Tensor, coefficients: torch.Tensor) -> torch.Tensor:
+    """How much larger a fisheye shows a small thing than a pinhole does, along the radius or across it, at the slope
+    ``radius``: by finite differences. 0 where it turns back, and beyond the widest angle."""
+    nothing, h = torch.zeros_like(radius), 1e-6
+    here, there = (distort_fisheye(each, nothing, coefficients)[0] for each in (radius, radius + h))
+    along = (there - here) / h
+    across = here / radius.clamp(min=1e-12) / torch.sqrt(1.0 + radius * radius)
+    is_used = (along > 0) & (radius.atan() < WIDEST_ANGLE)
+    return torch.where(is_used, torch.maximum(along, across), 0.0)
 
 
 def count_views(marks: torch.Tensor, change: int, counts: torch.Tensor, flags: torch.Tensor) -> None:

@@ -6,12 +6,22 @@ import torch
 
 from taichi_kernels.bundles import Rays
 from taichi_kernels.random_numbers import RandomStream
-from taichi_kernels.rays import MASKED_DEPTH, TILE_SIDE, UNKNOWN_DEPTH, WHOLE_SHARE, Pictures, PixelTiles, RayLimits
+from taichi_kernels.rays import (
+    MASKED_DEPTH,
+    TILE_SIDE,
+    UNKNOWN_DEPTH,
+    WHOLE_SHARE,
+    WIDEST_ANGLE,
+    Pictures,
+    PixelTiles,
+    RayLimits,
+)
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins.random_numbers import uniform
 from taichi_kernels.twins.stepping import step_at
 
 _NEWTON_STEPS = 20
+_BISECTIONS = 60
 
 
 def distort(u: torch.Tensor, v: torch.Tensor, coefficients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -36,6 +46,30 @@ def undistort(x: torch.Tensor, y: torch.Tensor, coefficients: torch.Tensor) -> t
         ex, ey = fx - x, fy - y
         u, v = u - (d * ex - b * ey) / determinant, v - (a * ey - c * ex) / determinant
     return u, v
+
+
+def distort_fisheye(u: torch.Tensor, v: torch.Tensor, coefficients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Slopes to a fisheye's picture; ``coefficients`` [..., 4] k1 k2 k3 k4."""
+    k1, k2, k3, k4 = coefficients.unbind(-1)
+    radius = (u * u + v * v).sqrt().clamp(min=1e-12)
+    theta = radius.atan()
+    t2 = theta * theta
+    scale = theta * (1.0 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4)))) / radius
+    return u * scale, v * scale
+
+
+def undistort_fisheye(
+    x: torch.Tensor, y: torch.Tensor, coefficients: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Invert ``distort_fisheye`` by bisection, which needs no derivative."""
+    length = (x * x + y * y).sqrt()
+    low, high = torch.zeros_like(length), torch.full_like(length, WIDEST_ANGLE)
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        is_low = distort_fisheye(middle.tan(), torch.zeros_like(middle), coefficients)[0] < length
+        low, high = torch.where(is_low, middle, low), torch.where(is_low, high, middle)
+    stretch = torch.where(length > 1e-6, low.tan() / length.clamp(min=1e-12), 1.0)
+    return x * stretch, y * stretch
 
 
 def generate_camera_rays(
@@ -137,11 +171,16 @@ def captured_span(
 def _pixel_rays(
     cameras: torch.Tensor, px: torch.Tensor, py: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Origins [n, 3], unit directions [n, 3] and cosines [n] for one row of ``cameras`` [n, 20] a pixel."""
+    """Origins [n, 3], unit directions [n, 3] and cosines [n] for one row of ``cameras`` [n, 21] a pixel."""
     cameras = cameras.double()
     pose = cameras[:, :12].view(-1, 3, 4)
     fx, fy, cx, cy = cameras[:, 12:16].unbind(1)
-    x, y = undistort((px - cx) / fx, (py - cy) / fy, cameras[:, 16:])
+    x, y = (px - cx) / fx, (py - cy) / fy
+    is_fisheye = cameras[:, 20] != 0.0
+    none = torch.zeros_like(cameras[:, 16:20])
+    pinhole = undistort(x, y, torch.where(is_fisheye[:, None], none, cameras[:, 16:20]))
+    fisheye = undistort_fisheye(x, y, cameras[:, 16:20])
+    x, y = (torch.where(is_fisheye, *pair) for pair in zip(fisheye, pinhole, strict=True))
     local = torch.stack([x, -y, -torch.ones_like(x)], dim=1)
     cosine = 1.0 / local.norm(dim=1)
     direction = (pose[:, :, :3] @ local[:, :, None])[:, :, 0] * cosine[:, None]

@@ -123,6 +123,18 @@ def test_lenses_and_sizes_of_their_own(
     assert manifest["views"][0]["camera"]["k1"] == 0.1
 
 
+def test_a_fisheye_is_told_and_scored_as_one(
+    import_dataset: Callable[..., Any], session_scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    folder = write_dataset(tmp_path / "bent", count=3, camera_model="OPENCV_FISHEYE", k3=0.001)
+    state, _, warnings = import_dataset(folder, holdout=0)
+    assert state == "done"
+    assert any("All 3 views were taken with a fisheye lens" in warning for warning in warnings)
+    assert not any("no lens distortion" in warning for warning in warnings)
+    manifest = json.loads((tmp_path / "session" / "capture" / "manifest.json").read_text())
+    assert manifest["views"][0]["camera"]["projection"] == "fisheye"
+
+
 def test_what_had_to_be_guessed_is_told_and_masks_come_along(
     addon: Import, import_dataset: Callable[..., Any], session_scene: bpy.types.Scene, tmp_path: Path
 ) -> None:

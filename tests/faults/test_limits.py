@@ -37,7 +37,9 @@ def test_what_is_no_number_within_limits_is_refused_in_words(value: Any) -> None
 
 
 @pytest.mark.parametrize("value", HUGE, ids=shorten)
-@pytest.mark.parametrize("name", ["fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "width", "height", "pose"])
+@pytest.mark.parametrize(
+    "name", ["fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3", "k4", "width", "height", "pose"]
+)
 def test_a_camera_beyond_any_lens_is_refused_by_name(name: str, value: Any) -> None:
     values = CAMERA.to_json()
     if name == "pose":

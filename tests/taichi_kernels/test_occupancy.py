@@ -27,6 +27,33 @@ def _camera(device: str, lens: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)) -> torc
     return CUBE.inverse_camera_row(Camera(pose, 40, 30, 50.0, 52.0, 21.0, 14.0, *lens), device)
 
 
+def _fisheye(device: str, terms: tuple[float, ...]) -> torch.Tensor:
+    """The same from nearer, by a fisheye whose picture holds cells at more than 80 degrees off its axis."""
+    k1, k2, k3, k4 = terms
+    backward = np.array([2.0, 0.5, 1.0]) / np.linalg.norm([2.0, 0.5, 1.0])
+    right = np.cross([0.0, 0.0, 1.0], backward)
+    right /= np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3] = np.stack([right, np.cross(backward, right), backward, backward * 0.8], axis=1)
+    camera = Camera(pose, 40, 30, 13.0, 13.5, 21.0, 14.0, k1, k2, k3=k3, k4=k4, projection="fisheye")
+    return CUBE.inverse_camera_row(camera, device)
+
+
+@pytest.mark.parametrize("terms", [(0.0, 0.0, 0.0, 0.0), (-0.03, 0.008, -0.003, 0.0004), (-0.5, 0.0, 0.0, 0.0)])
+def test_carving_with_a_fisheye_equals_the_twins(device: str, terms: tuple[float, ...]) -> None:
+    resolution, camera = 16, _fisheye(device, terms)
+    nearest = 0.3 + 0.8 * torch.rand(30, 40, generator=torch.Generator().manual_seed(5))
+    nearest[:6] = torch.inf
+    nearest = nearest.to(device)
+    flags = torch.zeros(resolution**3, dtype=torch.int32, device=device)
+    expected = flags.clone()
+    occupancy.carve_view(resolution, camera, nearest, 4.0, flags, 0.01)
+    twin.carve_view(resolution, camera, nearest, 4.0, expected, 0.01)
+    assert (flags != expected).sum() <= 3  # a centre exactly on a pixel's border
+    for flag in (SEEN, CARVED):
+        assert int((flags & flag).bool().sum()) > 20
+
+
 @pytest.mark.parametrize("lens", [(0.0, 0.0, 0.0, 0.0), (-0.1, 0.02, 0.002, -0.001)], ids=["pinhole", "distorted"])
 def test_carving_equals_the_twins(device: str, lens: tuple[float, ...]) -> None:
     resolution, camera = 16, _camera(device, lens)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,32 @@ def test_picture_rays_equal_the_twins(device: str, lens: str) -> None:
     assert 0.1 < hits.float().mean() < 1.0
     torch.testing.assert_close(found["t_range"][hits], expected["t_range"][hits], atol=2e-4, rtol=0)
     assert (found["t_range"][~hits, 0] + 2e-3 > found["t_range"][~hits, 1]).all()
+
+
+@pytest.mark.parametrize(
+    "terms", [(0.0, 0.0, 0.0, 0.0), (0.11, -0.025, 0.004, -0.0006), (-0.03, 0.008, -0.003, 0.0004)]
+)
+def test_rays_of_a_fisheye_go_where_its_formula_says(device: str, terms: tuple[float, ...]) -> None:
+    """OpenCV's, at photo resolution and out to 85 degrees off the axis."""
+    k1, k2, k3, k4 = terms
+    camera = dataclasses.replace(
+        _camera(width=2000, height=2000), fx=640.0, fy=650.0, k1=k1, k2=k2, k3=k3, k4=k4, projection="fisheye"
+    )
+    first = 2000 * 1000
+    found = _picture_rays(camera, device, first, 2000)
+    local = found["directions"].double().cpu().numpy() @ np.linalg.inv(camera.camera_to_world[:3, :3]).T
+    radius = np.hypot(local[:, 0], local[:, 1])
+    theta = np.arctan2(radius, -local[:, 2])
+    theta_d = theta * (1 + k1 * theta**2 + k2 * theta**4 + k3 * theta**6 + k4 * theta**8)
+    x = camera.fx * theta_d * local[:, 0] / radius + camera.cx
+    y = camera.fy * theta_d * -local[:, 1] / radius + camera.cy
+    is_used = theta < math.radians(85.0)
+    assert theta[is_used].max() > math.radians(75.0)
+    assert np.abs(x - (np.arange(2000) + 0.5))[is_used].max() < 0.003
+    assert np.abs(y - 1000.5)[is_used].max() < 0.003
+    expected = _generate(twin.generate_camera_rays, camera, device, first, 2000)
+    for name in ("origins", "directions", "cosines"):
+        torch.testing.assert_close(found[name], expected[name], atol=2e-5, rtol=0)
 
 
 def test_directions_are_unit_and_cosines_turn_distance_into_planar_depth(device: str) -> None:

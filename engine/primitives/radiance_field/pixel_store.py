@@ -55,7 +55,7 @@ class StoredPicture:
 
 
 class PixelStore:
-    """``cameras`` [views, 20] f32, ``images`` [views, 5] int64 (first pixel, width, height, has depth, first tile of
+    """``cameras`` [views, 21] f32, ``images`` [views, 5] int64 (first pixel, width, height, has depth, first tile of
     ``errors``), ``colors`` [pixels, 4] f16 premultiplied, ``depths`` [pixels] f32. Only the first ``len(store)`` rows
     are in use. ``errors``: where to look most, or None to look everywhere alike."""
 

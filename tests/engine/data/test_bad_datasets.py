@@ -73,7 +73,7 @@ def test_json_that_is_none_or_holds_no_frames(tmp_path: Path, content: bytes, wo
         ({"w": 10_000_000}, ["w", "10000000"]),
         ({"w": 10.5}, ["w", "10.5"]),
         ({"w": 30}, ["0000.png is 24x24", "30x24"]),
-        ({"camera_model": "OPENCV_FISHEYE"}, ["FISHEYE"]),
+        ({"camera_model": "THIN_PRISM_FISHEYE"}, ["FISHEYE"]),
     ],
 )
 def test_bad_frames(tmp_path: Path, change: dict[str, Any], words: list[str]) -> None:

@@ -101,6 +101,15 @@ def test_photographs_with_lens_distortion_and_cascades(tmp_path: Path) -> None:
     assert math.isclose(manifest["views"][0]["camera"]["fy"] - manifest["views"][0]["camera"]["fx"], 0.25)
 
 
+def test_photographs_of_a_fisheye(tmp_path: Path) -> None:
+    source = write_photographs(tmp_path / "photos", camera_model="OPENCV_FISHEYE", fl_x=7.0, fl_y=7.0, k4=0.001)
+    manifest = require_same(import_dataset(source, tmp_path / "capture").folder, source)
+    camera = manifest["views"][0]["camera"]
+    assert (camera["projection"], camera["k1"], camera["k4"], camera["p1"]) == ("fisheye", 0.05, 0.001, 0.0)
+    frame = json.loads((tmp_path / "capture/transforms_train.json").read_text())["frames"][0]
+    assert frame["camera_model"] == "OPENCV_FISHEYE" and frame["k4"] == 0.001
+
+
 def test_guessed_bounds_are_told_of_and_kept(tmp_path: Path) -> None:
     source = write_photographs(tmp_path / "photos")
     imported = import_dataset(source, tmp_path / "capture")

@@ -31,7 +31,7 @@ def test_camera_row_and_its_inverse_undo_each_other() -> None:
     matrices = [np.vstack([values[:12].view(3, 4).numpy(), [0, 0, 0, 1]]) for values in (row, inverse)]
     np.testing.assert_allclose(matrices[0] @ matrices[1], np.eye(4), atol=1e-6)
     np.testing.assert_allclose(matrices[0][:3, :3], rotation, atol=1e-6)
-    np.testing.assert_allclose(row[12:], [10, 11, 4, 3, 0.1, 0.2, 0.3, 0.4], rtol=1e-6)
+    np.testing.assert_allclose(row[12:], [10, 11, 4, 3, 0.1, 0.2, 0.3, 0.4, 0], rtol=1e-6)
     assert (row[12:] == inverse[12:]).all()
 
 

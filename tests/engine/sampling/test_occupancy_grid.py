@@ -16,7 +16,7 @@ from engine.sampling.occupancy_grid import OccupancyGrid
 from taichi_kernels.occupancy import CARVED
 from taichi_kernels.twins.marching import is_occupied
 from taichi_kernels.twins.occupancy import cell_centers
-from tests.scenes import CENTER, RADIUS, picture_of_sphere, sphere_bounds, sphere_cameras, sphere_views
+from tests.scenes import CENTER, RADIUS, as_fisheye, picture_of_sphere, sphere_bounds, sphere_cameras, sphere_views
 
 STEP_LENGTH = 3**0.5 / 128
 
@@ -83,6 +83,15 @@ def test_views_close_empty_space_and_never_the_surface(
     # Where there is depth two pixels before the surface stay open, for antialiased pictures are that soft.
     softness = 2 * 2.0 / views[0].camera.fx if with_depth else 0.0
     assert _empty_share_closed(grid, softness) > least[with_depth]
+
+
+def test_a_fisheye_closes_empty_space_and_never_the_surface(device: str) -> None:
+    grid = _grid(device, 32)
+    cameras = [as_fisheye(camera) for camera in sphere_cameras(12, 160, distance=1.0)]
+    for view in sphere_views(12, 160, cameras):
+        _carve(grid, view)
+        assert _is_open(grid, _sphere_surface()).all()
+    assert _empty_share_closed(grid, 2 * 2.0 / cameras[0].fx) > 0.8
 
 
 def test_a_close_camera_that_sees_single_cells_large_closes_no_surface(device: str) -> None:
