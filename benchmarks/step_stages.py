@@ -25,7 +25,7 @@ Stages = Mapping[str, Sequence[tuple[ModuleType | type, str]]]
 STAGES: Stages = {
     "draw rays": [(primitive_module, "sample_training_rays"), (ErrorMap, "tiles"), (ErrorMap, "note")],
     "march": [(sampler_module, "march_rays"), (sampler_module, "march_ray_segments")],
-    "encode": [(HashEncoding, "encode")],
+    "encode": [(HashEncoding, "forward")],
     "networks": [(mlp.MatrixNetworks, "forward"), (fused_mlp.FusedNetworks, "forward")],
     "composite, loss, gradients": [
         (primitive_module, "cut_rays"),

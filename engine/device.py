@@ -20,7 +20,7 @@ class DeviceProfile:
     hardware_name: Callable[[], str]
     free_memory: Callable[[], int | None]  # bytes that can be had, None where the system doesn't tell
     preset: str  # that "auto" stands for
-    half_precision: bool  # of the hash grid
+    half_precision: bool  # of the fields that are made for it
     is_asynchronous: bool
     read_every: int
     segments_rays: bool  # march with many threads a ray, in training
@@ -75,7 +75,7 @@ _CUDA = DeviceProfile(
     chunk_rays=1 << 21,
     round_samples=1 << 22,
     rounds=(8, 8, 16, 64, 256),
-    chunk_samples=1 << 17,
+    chunk_samples=1 << 18,
     tensor_float_32=True,
     most_band_pixels=1 << 22,
     first_moving_pixels=1280 * 720,

@@ -15,7 +15,7 @@ _TABLE_INIT = 1e-4
 
 
 class HashEncoding:
-    """Features of points of the unit cube [n, layout.dimensions] f32. ``table`` holds the parameters.
+    """An Encoding: features of points of the unit cube [n, in_dims] f32. ``table`` holds the parameters.
 
     ``levels`` [levels, 3] int32 is the layout as kernels read it. Buffers come from the caller, on the device; features
     have the dtype of the table's working copy.
@@ -32,8 +32,12 @@ class HashEncoding:
         self.table = ParameterGroup.begin(name, table.to(device), dtype)
 
     @property
-    def width(self) -> int:
-        """Columns of the features, of all levels together."""
+    def in_dims(self) -> int:
+        return self.layout.dimensions
+
+    @property
+    def out_dims(self) -> int:
+        """Of all levels together."""
         return self.layout.levels * self.layout.features
 
     def frozen(self) -> Self:
@@ -42,8 +46,12 @@ class HashEncoding:
         other.table = self.table.frozen()
         return other
 
-    def encode(self, points: torch.Tensor, features: torch.Tensor, count: torch.Tensor | None = None) -> None:
-        """Write the features of ``points`` to ``features`` [n, width]: of the first ``count`` [1] int32 at least."""
+    def parameters(self) -> list[ParameterGroup]:
+        """The table."""
+        return [self.table]
+
+    def forward(self, points: torch.Tensor, features: torch.Tensor, count: torch.Tensor | None = None) -> None:
+        """Write the features of ``points`` to ``features`` [n, out_dims]: of the first ``count`` [1] int32 at least."""
         self._check(points)
         encode(points, self.levels, self.table.working, features, count)
 
@@ -63,7 +71,7 @@ class HashEncoding:
         grad_features: torch.Tensor,
         grad_points: torch.Tensor,
     ) -> None:
-        """Add d loss / d points to ``grad_points`` [n, layout.dimensions] f32; arguments as in ``backward``.
+        """Add d loss / d points to ``grad_points`` [n, in_dims] f32; arguments as in ``backward``.
 
         Constant along an axis within a cell: see taichi_kernels.hash_grid.encode_position_gradient.
         """
@@ -71,5 +79,5 @@ class HashEncoding:
         encode_position_gradient(points, rows, row_count, self.levels, self.table.working, grad_features, grad_points)
 
     def _check(self, points: torch.Tensor) -> None:
-        if points.shape[1] != self.layout.dimensions:
-            raise ValueError(f"points {list(points.shape)}: expected {self.layout.dimensions} coordinates each")
+        if points.shape[1] != self.in_dims:
+            raise ValueError(f"points {list(points.shape)}: expected {self.in_dims} coordinates each")

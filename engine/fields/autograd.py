@@ -23,7 +23,9 @@ _SAMPLE_BYTES = 80
 
 
 class RadianceModule(torch.nn.Module):
-    """Raw density and colour at points; ``forward`` gives both."""
+    """Raw density and colour at points; ``forward`` gives both. ``dtype``: of these, whatever the parameters' is."""
+
+    dtype = torch.float32
 
     def density(self, points: torch.Tensor) -> torch.Tensor:
         """Raw densities [n] at ``points`` [n, 3] in the unit cube."""
@@ -46,25 +48,20 @@ class AutogradWork:
         return AutogradWork(self.outputs.first(n), self.directions[:n])
 
 
-class AutogradField:
-    """RadianceField of a module, all of whose parameters are one group: rows of one number, so that each has a second
+class ModuleField:
+    """The parameters of a torch module, all of which are one group: rows of one number, so that each has a second
     moment of its own."""
 
-    def __init__(self, module: RadianceModule, device: str) -> None:
-        self.device, self.dtype = device, torch.float32
-        profile = PROFILES[device]
-        self._chunk = profile.chunk_samples
-        if profile.tensor_float_32:
+    def __init__(self, module: torch.nn.Module, device: str, dtype: torch.dtype) -> None:
+        """``dtype``: of what the module gives."""
+        self.device, self.dtype = device, dtype
+        self._profile = PROFILES[device]
+        if self._profile.tensor_float_32:
             torch.set_float32_matmul_precision("high")
         self.module = module.to(device)
         flat = torch.cat([parameter.detach().reshape(-1) for parameter in module.parameters()])
-        self.weights = ParameterGroup.begin("field.weights", flat[:, None].contiguous(), self.dtype)
+        self.weights = ParameterGroup.begin("field.weights", flat[:, None].contiguous(), flat.dtype)
         _bind(self.module, self.weights.values, self.weights.gradients)
-
-    @staticmethod
-    def needed_bytes(samples: int, activations: int, device: str) -> int:
-        """About what batches for training on ``samples`` take, with a module of so many ``activations`` a sample."""
-        return samples * _SAMPLE_BYTES + min(samples, PROFILES[device].chunk_samples) * 2 * 4 * activations
 
     def frozen(self) -> Self:
         """As RadianceField.frozen."""
@@ -77,6 +74,32 @@ class AutogradField:
     @property
     def frozen_bytes(self) -> int:
         return self.weights.values.nbytes
+
+    def parameters(self) -> list[ParameterGroup]:
+        """The module's, as one group."""
+        return [self.weights]
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """As RadianceField.state."""
+        return {self.weights.name: self.weights.values}
+
+    def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
+        """As RadianceField.load_state."""
+        load_tensors(self.state(), state)
+
+
+class AutogradField(ModuleField):
+    """RadianceField of a module."""
+
+    def __init__(self, module: RadianceModule, device: str) -> None:
+        super().__init__(module, device, module.dtype)
+        self.module: RadianceModule
+
+    @staticmethod
+    def needed_bytes(samples: int, activations: int, device: str) -> int:
+        """About what batches for training on ``samples`` take, with a module of so many ``activations`` a sample, as
+        if they were float32."""
+        return samples * _SAMPLE_BYTES + min(samples, PROFILES[device].chunk_samples) * 2 * 4 * activations
 
     def allocate(self, capacity: int, for_training: bool = False) -> SampleBatch[AutogradWork]:
         """As RadianceField.allocate."""
@@ -112,20 +135,8 @@ class AutogradField:
                 outputs = self.module(batch.points[samples], batch.work.directions[samples])
                 torch.autograd.backward(outputs, (gradients.densities[samples], gradients.colors[samples]))
 
-    def parameters(self) -> list[ParameterGroup]:
-        """The module's, as one group."""
-        return [self.weights]
-
-    def state(self) -> dict[str, torch.Tensor]:
-        """As RadianceField.state."""
-        return {self.weights.name: self.weights.values}
-
-    def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
-        """As RadianceField.load_state."""
-        load_tensors(self.state(), state)
-
     def _chunks(self, samples: int) -> Iterator[slice]:
-        size = self._chunk
+        size = self._profile.chunk_samples
         return (slice(first, min(first + size, samples)) for first in range(0, samples, size))
 
 

@@ -105,9 +105,14 @@ class FieldConfig(abc.ABC):
         cells along the bounds' longest edge (0: not known)."""
 
     @abc.abstractmethod
-    def build(self, device: str, seed: int) -> RadianceField:
-        """A field of this size."""
-
-    @abc.abstractmethod
     def needed_bytes(self, samples: int, device: str) -> int:
         """About what such a field takes with its optimiser, and with batches for training on ``samples``."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SampledFieldConfig(FieldConfig):
+    """Of a RadianceField."""
+
+    @abc.abstractmethod
+    def build(self, device: str, seed: int) -> RadianceField:
+        """A field of this size."""

@@ -11,7 +11,7 @@ import torch
 
 from engine.device import PROFILES
 from engine.encodings.hash_grid import HashEncoding
-from engine.fields.base import FieldConfig, FieldError, SampleBatch
+from engine.fields.base import FieldError, SampleBatch, SampledFieldConfig
 from engine.fields.fused_mlp import FusedNetworks
 from engine.fields.mlp import COLOR_INPUTS, FieldNetworks, MatrixNetworks, NetworksShape
 from engine.link.values import Limits
@@ -30,7 +30,7 @@ _BATCHES = 3
 
 
 @dataclasses.dataclass(frozen=True)
-class HashGridConfig(FieldConfig):
+class HashGridConfig(SampledFieldConfig):
     """Size of the field. ``max_resolution`` counts cells along the unit cube's side."""
 
     kind: ClassVar[str] = "hash-grid"
@@ -89,7 +89,7 @@ class HashGridConfig(FieldConfig):
         return dataclasses.replace(self, max_resolution=cells * growth)
 
     def build(self, device: str, seed: int) -> HashGridField:
-        """As FieldConfig.build."""
+        """As SampledFieldConfig.build."""
         return HashGridField(self, device, seed)
 
     def needed_bytes(self, samples: int, device: str) -> int:
@@ -129,12 +129,12 @@ class HashGridField:
 
     def density(self, batch: SampleBatch[Any]) -> torch.Tensor:
         """As RadianceField.density."""
-        self.encoding.encode(batch.points, batch.work.features)
+        self.encoding.forward(batch.points, batch.work.features)
         return self.networks.forward_density(batch.work)
 
     def forward(self, batch: SampleBatch[Any], rays_d: torch.Tensor, count: torch.Tensor | None = None) -> FieldOutputs:
         """As RadianceField.forward; without a host-device synchronisation."""
-        self.encoding.encode(batch.points, batch.work.features, count)
+        self.encoding.forward(batch.points, batch.work.features, count)
         return self.networks.forward(batch.work, rays_d, batch.sample_rays, count)
 
     def backward(self, batch: SampleBatch[Any], active: ActiveSamples, gradients: FieldOutputs) -> None:
@@ -144,7 +144,7 @@ class HashGridField:
 
     def parameters(self) -> list[ParameterGroup]:
         """The table, and the networks' weights."""
-        return [self.encoding.table, self.networks.weights]
+        return [*self.encoding.parameters(), self.networks.weights]
 
     def state(self) -> dict[str, torch.Tensor]:
         """As RadianceField.state."""

@@ -1,4 +1,9 @@
-"""The original NeRF (Mildenhall et al. 2020): a frequency encoding and one large network."""
+"""The original NeRF (Mildenhall et al. 2020): a frequency encoding and one large network.
+
+On a GPU the layers' products are of float16, which has as many digits as the TensorFloat-32 that float32 products would
+be made with there, at half of the memory traffic: it is that, not the products, what a layer of 256 is limited by.
+Parameters, their gradients and the encodings are float32.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +12,13 @@ import math
 from typing import Annotated, ClassVar, Self
 
 import torch
-from torch.nn.functional import relu
 
+from engine.device import PROFILES
+from engine.encodings.base import Encoding
+from engine.encodings.frequency import FrequencyEncoding
 from engine.fields.autograd import AutogradField, RadianceModule
-from engine.fields.base import FieldConfig
+from engine.fields.base import FieldConfig, SampledFieldConfig
+from engine.fields.mixed_precision import MixedLinear, aligned
 from engine.link.values import Limits
 
 # Parameters, their gradients and two moments, float32.
@@ -18,11 +26,9 @@ _PARAMETER_BYTES = 4 * 4
 
 
 @dataclasses.dataclass(frozen=True)
-class NerfConfig(FieldConfig):
-    """Size of the field. The defaults are the paper's (section 5.1, and figure 7): ``position_octaves`` and
+class NetworkSize(FieldConfig):
+    """Size of a network. The defaults are the paper's (section 5.1, and figure 7): ``position_octaves`` and
     ``direction_octaves`` of the encodings, ``layers`` of ``width`` before density and view direction."""
-
-    kind: ClassVar[str] = "nerf"
 
     position_octaves: Annotated[int, Limits(0, 16)] = 10
     direction_octaves: Annotated[int, Limits(0, 16)] = 4
@@ -41,28 +47,37 @@ class NerfConfig(FieldConfig):
         """As FieldConfig.fit: as many octaves more as the cube has doublings."""
         return dataclasses.replace(self, position_octaves=self.position_octaves + round(math.log2(growth)))
 
-    def build(self, device: str, seed: int) -> AutogradField:
-        """As FieldConfig.build."""
-        return AutogradField(NerfNetwork(self, torch.Generator().manual_seed(seed)), device)
-
     def needed_bytes(self, samples: int, device: str) -> int:
         """As FieldConfig.needed_bytes."""
         parameters = self.width**2 * (self.layers + 2)
-        activations = self.width * (self.layers + 2)
+        activations = self.width * (self.layers + 2) * choose_dtype(device).itemsize // 4
         return parameters * _PARAMETER_BYTES + AutogradField.needed_bytes(samples, activations, device)
+
+
+@dataclasses.dataclass(frozen=True)
+class NerfConfig(NetworkSize, SampledFieldConfig):
+    """Size of the field: one network."""
+
+    kind: ClassVar[str] = "nerf"
+
+    def build(self, device: str, seed: int) -> AutogradField:
+        """As SampledFieldConfig.build."""
+        return AutogradField(NerfNetwork(self, torch.Generator().manual_seed(seed), choose_dtype(device)), device)
 
 
 class NerfNetwork(RadianceModule):
     """Density from ``layers`` of the encoded position, which comes in again past the middle; colour from a vector of
-    features and the encoded view direction."""
+    features and the encoded view direction. Products and outputs are of ``dtype``."""
 
-    def __init__(self, config: NerfConfig, generator: torch.Generator) -> None:
+    def __init__(self, size: NetworkSize, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
-        self._position_octaves, self._direction_octaves = config.position_octaves, config.direction_octaves
-        positions, directions = 3 * (1 + 2 * config.position_octaves), 3 * (1 + 2 * config.direction_octaves)
-        width = config.width
-        self._skip = config.layers // 2 + 1  # the layer that sees the position again: of eight, the sixth
-        inputs = [positions] + [width + positions * (layer == self._skip) for layer in range(1, config.layers)]
+        self.dtype = dtype
+        self._positions = FrequencyEncoding(3, size.position_octaves)
+        self._directions = FrequencyEncoding(3, size.direction_octaves)
+        positions, directions = self._positions.out_dims, self._directions.out_dims
+        width = size.width
+        self._skip = size.layers // 2 + 1  # the layer that sees the position again: of eight, the sixth
+        inputs = [positions] + [width + positions * (layer == self._skip) for layer in range(1, size.layers)]
         self.layers = torch.nn.ModuleList(_linear(count, width, generator) for count in inputs)
         self.density_layer = _linear(width, 1, generator)
         self.feature_layer = _linear(width, width, generator)
@@ -77,27 +92,31 @@ class NerfNetwork(RadianceModule):
     def forward(self, points: torch.Tensor, directions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """As RadianceModule.forward."""
         hidden = self._hidden(points)
-        seen = torch.cat([self.feature_layer(hidden), encode_frequencies(directions, self._direction_octaves)], dim=1)
-        return self.density_layer(hidden)[:, 0], self.color_layer(relu(self.color_hidden(seen)))
+        seen = torch.cat([self.feature_layer(hidden), self._encode(self._directions, directions)], dim=1)
+        return self.density_layer(hidden)[:, 0], self.color_layer(self.color_hidden(seen).relu_())
 
     def _hidden(self, points: torch.Tensor) -> torch.Tensor:
-        encoded = encode_frequencies(2.0 * points - 1.0, self._position_octaves)
+        encoded = self._encode(self._positions, 2.0 * points - 1.0)
         value = encoded
         for index, layer in enumerate(self.layers):
-            value = relu(layer(torch.cat([value, encoded], dim=1) if index == self._skip else value))
+            value = layer(torch.cat([value, encoded], dim=1) if index == self._skip else value).relu_()
         return value
 
+    def _encode(self, encoding: Encoding, values: torch.Tensor) -> torch.Tensor:
+        columns = aligned(encoding.out_dims, self.dtype)
+        features = torch.empty(values.shape[0], columns, dtype=self.dtype, device=values.device)
+        encoding.forward(values, features)
+        return features
 
-def encode_frequencies(x: torch.Tensor, octaves: int) -> torch.Tensor:
-    """``x`` [n, d], then sin and cos of 2^k pi x for each octave k (equation 4): [n, d (1 + 2 octaves)]."""
-    scales = math.pi * 2.0 ** torch.arange(octaves, device=x.device)
-    angles = (x[:, None, :] * scales[:, None]).flatten(1)
-    return torch.cat([x, angles.sin(), angles.cos()], dim=1)
+
+def choose_dtype(device: str) -> torch.dtype:
+    """Of a network's products."""
+    return torch.float16 if PROFILES[device].half_precision else torch.float32
 
 
-def _linear(inputs: int, outputs: int, generator: torch.Generator) -> torch.nn.Linear:
+def _linear(inputs: int, outputs: int, generator: torch.Generator) -> MixedLinear:
     """A layer as the paper's own code begins: weights after Glorot and Bengio 2010, no bias yet."""
-    layer = torch.nn.Linear(inputs, outputs)
+    layer = MixedLinear(inputs, outputs)
     torch.nn.init.xavier_uniform_(layer.weight, generator=generator)
     torch.nn.init.zeros_(layer.bias)
     return layer

@@ -26,15 +26,15 @@ class Regression:
     def __init__(self, encoding: HashEncoding, device: str) -> None:
         generator = torch.Generator().manual_seed(2)
         self.encoding = encoding
-        self.points = torch.rand(POINTS, encoding.layout.dimensions, generator=generator).to(device)
+        self.points = torch.rand(POINTS, encoding.in_dims, generator=generator).to(device)
         self.wanted = torch.sin(4.0 * self.points.sum(1))
-        self.features = torch.zeros(POINTS, encoding.width, device=device, dtype=encoding.table.working.dtype)
+        self.features = torch.zeros(POINTS, encoding.out_dims, device=device, dtype=encoding.table.working.dtype)
         self.rows = torch.arange(POINTS, dtype=torch.int32, device=device)
         self.count = torch.tensor([POINTS], dtype=torch.int32, device=device)
 
     def residual(self) -> torch.Tensor:
         """What the sum exceeds the wave by [n]: half the gradient of the squared error."""
-        self.encoding.encode(self.points, self.features)
+        self.encoding.forward(self.points, self.features)
         return self.features.float().sum(1) - self.wanted
 
     def grad_features(self) -> torch.Tensor:
@@ -80,11 +80,11 @@ def test_a_frozen_one_stays_as_it_was(encoding: HashEncoding, device: str) -> No
 
 
 def test_points_of_other_dimensions_are_refused(encoding: HashEncoding, device: str) -> None:
-    wrong = torch.zeros(POINTS, 2 if encoding.layout.dimensions == 3 else 3, device=device)
+    wrong = torch.zeros(POINTS, 2 if encoding.in_dims == 3 else 3, device=device)
     regression = Regression(encoding, device)
-    words = rf"^points \[2000, {wrong.shape[1]}\]: expected {encoding.layout.dimensions} coordinates each$"
+    words = rf"^points \[2000, {wrong.shape[1]}\]: expected {encoding.in_dims} coordinates each$"
     with pytest.raises(ValueError, match=words):
-        encoding.encode(wrong, regression.features)
+        encoding.forward(wrong, regression.features)
     with pytest.raises(ValueError, match=words):
         encoding.backward(wrong, regression.rows, regression.count, regression.features)
     with pytest.raises(ValueError, match=words):

@@ -12,7 +12,8 @@ import torch
 
 from engine.device import PROFILES
 from engine.fields.autograd import AutogradField
-from engine.fields.nerf import NerfConfig, encode_frequencies
+from engine.fields.mixed_precision import MixedLinear
+from engine.fields.nerf import NerfConfig, NerfNetwork
 from engine.optimizers.row_adam import RowAdam
 from taichi_kernels.bundles import ActiveSamples, FieldOutputs
 
@@ -64,13 +65,6 @@ def _evaluate_in_double(field: AutogradField, points: torch.Tensor, directions: 
     colors = layer(layer(seen, config.width // 2).relu(), 3)
     assert first == len(flat)
     return FieldOutputs(density, torch.nn.functional.pad(colors, (0, 1)))
-
-
-def test_octaves_double_in_frequency() -> None:
-    x = torch.tensor([[0.25, -0.5]])
-    expected = [0.25, -0.5, *(wave(2**k * math.pi * v) for wave in (math.sin, math.cos) for k in (0, 1) for v in x[0])]
-    torch.testing.assert_close(encode_frequencies(x, 2), torch.tensor([expected]))
-    assert encode_frequencies(torch.zeros(5, 3), 10).shape == (5, 63)
 
 
 def test_the_default_is_the_papers_network() -> None:
@@ -166,3 +160,28 @@ def test_state_carries_over_and_a_seed_names_a_field(device: str) -> None:
 
 def test_a_larger_cube_has_as_many_octaves_more() -> None:
     assert SMALL.fit(1, 50.0) == SMALL and SMALL.fit(8, 0.0).position_octaves == 7
+
+
+def test_half_precision_keeps_values_and_gradients_to_its_digits(device: str) -> None:
+    points, rays, rays_d = _queries(device)
+    directions, upstream = rays_d[rays.long()], torch.randn(SAMPLES, 4, generator=torch.Generator().manual_seed(2))
+    results = []
+    for dtype in (torch.float32, torch.float16):
+        network = NerfNetwork(SMALL, torch.Generator().manual_seed(3), dtype).to(device)
+        densities, colors = network(points, directions)
+        assert densities.dtype == colors.dtype == network.density(points).dtype == dtype
+        loss = (torch.cat([densities[:, None], colors], dim=1).float() * upstream.to(device)).sum()
+        gradients = torch.autograd.grad(loss, list(network.parameters()))
+        assert all(gradient.dtype == torch.float32 for gradient in gradients)
+        results.append((densities, colors, *gradients))
+    for exact, rounded in zip(*results, strict=True):
+        assert (rounded.float() - exact).norm() < 0.05 * exact.norm() and exact.norm() > 0
+
+
+def test_sums_in_half_precision_do_not_overflow(device: str) -> None:
+    layer = MixedLinear(4, 4).to(device)
+    layer(torch.full((4096, 4), 8.0, dtype=torch.float16, device=device)).backward(
+        torch.full((4096, 4), 16.0, dtype=torch.float16, device=device)
+    )
+    assert layer.weight.grad is not None and (layer.weight.grad == 4096 * 8 * 16).all()
+    assert layer.bias.grad is not None and (layer.bias.grad == 4096 * 16).all()

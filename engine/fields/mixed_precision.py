@@ -1,0 +1,58 @@
+"""Linear layers of float32 parameters that compute in the dtype of their input (Micikevicius et al. 2018).
+
+torch's autocast would give the parameters' gradients the input's dtype: sums over a quarter of a million samples, which
+overflow float16. Here they are summed and kept in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.nn.functional import linear, pad
+
+# Rows of half-precision matrices must be so many numbers long, or a multiple, for tensor cores to read them.
+_ALIGNED = 8
+
+
+def aligned(columns: int, dtype: torch.dtype) -> int:
+    """How many columns inputs of ``dtype`` are to have, zeros behind the first ``columns``."""
+    return columns if dtype == torch.float32 else columns + -columns % _ALIGNED
+
+
+class MixedLinear(torch.nn.Linear):
+    """torch's, with products and outputs in the dtype of the input [n, in_features or, zeros behind these, more]."""
+
+    def forward(self, value: torch.Tensor) -> torch.Tensor:
+        """[n, out_features]."""
+        if value.dtype == self.weight.dtype:
+            return super().forward(value)
+        more = (0, value.shape[1] - self.in_features, 0, -self.out_features % _ALIGNED)
+        weight, bias = (pad(self.weight, more), pad(self.bias, more[2:])) if any(more) else (self.weight, self.bias)
+        multiply: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor] = _MixedProduct.apply
+        result = multiply(value, weight, bias)
+        return result[:, : self.out_features] if more[3] else result
+
+
+class _MixedProduct(torch.autograd.Function):
+    """``value`` [n, in] times the transposed ``weight`` [out, in] f32, plus ``bias`` [out] f32."""
+
+    @staticmethod
+    def forward(ctx: Any, value: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        rounded = weight.to(value.dtype)
+        ctx.save_for_backward(value, rounded)
+        return linear(value, rounded, bias.to(value.dtype))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
+        value, rounded = ctx.saved_tensors
+        grad_value = gradient @ rounded if ctx.needs_input_grad[0] else None
+        return grad_value, _sum_outer(gradient, value), gradient.sum(0, dtype=torch.float32)
+
+
+def _sum_outer(gradient: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """The sum over n of the outer products of ``gradient`` [n, out] and ``value`` [n, in]: [out, in] f32."""
+    if gradient.is_cuda:
+        return torch.mm(gradient.t(), value, out_dtype=torch.float32)
+    return torch.mm(gradient.t().float(), value.float())
