@@ -27,8 +27,7 @@ from engine.data.formats import load_dataset
 from engine.data.views import View
 from engine.evaluation.evaluate import truth_on
 from engine.link.scoring import psnr
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset
+from engine.primitives.registry import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
 
@@ -120,7 +119,7 @@ def find_highlights(view: View) -> np.ndarray:
 def train(dataset: Dataset, device: str, seed: int, steps: int) -> Trainer:
     """A training of ``steps``."""
     config = choose_preset("auto", device, dataset.train_settings() | {"seed": seed})
-    trainer = Trainer(RadianceFieldPrimitive(config, dataset.bounds, dataset.color_space, device))
+    trainer = Trainer(make_primitive(config, dataset.bounds, dataset.color_space, device))
     for view in dataset.train:
         trainer.primitive.add(view)
     trainer.set_budget(None, steps)

@@ -30,8 +30,7 @@ from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import evaluate
 from engine.machine import device_name, versions
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset
+from engine.primitives.registry import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
 
@@ -119,7 +118,7 @@ def _score(dataset: Dataset, count: int, truth: Dataset, steps: int, device: str
     capture spreads evenly."""
     settings = dataset.train_settings()
     trainer = Trainer(
-        RadianceFieldPrimitive(choose_preset("auto", device, settings), dataset.bounds, dataset.color_space, device)
+        make_primitive(choose_preset("auto", device, settings), dataset.bounds, dataset.color_space, device)
     )
     for view in sorted(dataset.train, key=lambda view: view.name)[:count]:
         trainer.primitive.add(view)

@@ -22,8 +22,7 @@ from benchmarks.step_stages import wait
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import choose_evenly, mean_psnr
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset
+from engine.primitives.registry import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
 
@@ -58,7 +57,7 @@ def main() -> int:
 def measure(dataset: Dataset, device: str, seed: int, seconds: float) -> dict[str, Any]:
     """One training. ``trouble`` says what was not finite, and when; None when all was."""
     config = choose_preset("auto", device, dataset.train_settings() | {"seed": seed})
-    trainer = Trainer(RadianceFieldPrimitive(config, dataset.bounds, dataset.color_space, device))
+    trainer = Trainer(make_primitive(config, dataset.bounds, dataset.color_space, device))
     trainer.warm_up()
     for view in dataset.train:
         trainer.primitive.add(view)

@@ -26,8 +26,7 @@ from benchmarks.step_budget import budget_stages, count_step
 from benchmarks.step_launches import Launches, count_launches
 from benchmarks.step_stages import STAGES, WHOLE_STEP, run_steps, stages_timed, wait
 from engine.data.formats import load_dataset
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset
+from engine.primitives.registry import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
 
@@ -46,7 +45,7 @@ def main() -> int:
     device = choose_device(options.device)
     dataset = load_dataset(options.dataset)
     config = choose_preset("auto", device, dataset.train_settings())
-    trainer = Trainer(RadianceFieldPrimitive(config, dataset.bounds, dataset.color_space, device))
+    trainer = Trainer(make_primitive(config, dataset.bounds, dataset.color_space, device))
     for view in dataset.train:
         trainer.primitive.add(view)
     run_steps(trainer, options.after)

@@ -24,8 +24,7 @@ from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.views import View
 from engine.evaluation.evaluate import mean_psnr
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset
+from engine.primitives.registry import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
 
@@ -58,7 +57,7 @@ def main() -> int:
 def measure(dataset: Dataset, views: Sequence[View], truth: str, device: str, seconds: float) -> dict[str, Any]:
     """Train for ``seconds`` and score on the way."""
     config = choose_preset("auto", device, dataset.train_settings())
-    trainer = Trainer(RadianceFieldPrimitive(config, dataset.bounds, dataset.color_space, device))
+    trainer = Trainer(make_primitive(config, dataset.bounds, dataset.color_space, device))
     trainer.warm_up()
     for view in views:
         trainer.primitive.add(view)

@@ -25,8 +25,7 @@ from benchmarks.torch_trainer import TorchTrainer, interpolate_by_level
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import choose_evenly
 from engine.machine import device_name, versions
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset
+from engine.primitives.registry import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from taichi_kernels.twins.hash_grid import interpolate
 
@@ -58,7 +57,7 @@ def main() -> int:
     views = choose_evenly(dataset.train, options.views)
     # Every sample is backpropagated on both sides: which ones a draw would keep is no matter of speed.
     config = choose_preset("cpu", "cpu", dataset.train_settings() | {"gradient_threshold": 0.0})
-    trainer = Trainer(RadianceFieldPrimitive(config, dataset.bounds, dataset.color_space, "cpu"))
+    trainer = Trainer(make_primitive(config, dataset.bounds, dataset.color_space, "cpu"))
     for view in views:
         trainer.primitive.add(view)
     run_steps(trainer, WARM_UP_STEPS)

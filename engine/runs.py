@@ -32,7 +32,7 @@ from engine.primitives.config import ConfigError
 from engine.primitives.radiance_field.config import RadianceFieldConfig
 from engine.primitives.radiance_field.memory import MemoryShortage
 from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import kind_named
+from engine.primitives.registry import kind_named, make_primitive
 from engine.run_folder import RUN_FILE, RunError, RunWriteError
 from engine.run_history import NAME as HISTORY_NAME
 from engine.run_history import RunHistory
@@ -158,7 +158,7 @@ def load_run(folder: Path, device: str) -> Run:
         raise RunError(f"{path}: color_space is {shorten(color_space)!r}, expected linear or srgb")
     snapshot = folder / named["file"]
     try:
-        trainer = Trainer(RadianceFieldPrimitive(config, bounds, color_space, device))
+        trainer = Trainer(make_primitive(config, bounds, color_space, device))
         state = _bring_up_to_date(_read_snapshot(snapshot, named["bytes"], named["sha256"], device))
         trainer.load_state(state)
     except MemoryShortage as error:

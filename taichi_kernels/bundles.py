@@ -34,6 +34,10 @@ class Rays:
         """Views of the first ``n`` rays."""
         return Rays(self.origins[:n], self.directions[:n], self.t_range[:n])
 
+    def select(self, ids: torch.Tensor | slice) -> Rays:
+        """Those of ``ids`` [m] int64, copied, or of a slice, views."""
+        return Rays(self.origins[ids], self.directions[ids], self.t_range[ids])
+
 
 @dataclasses.dataclass(eq=False)
 class Samples:

@@ -21,6 +21,8 @@ class RandomStream(enum.IntEnum):
     BACKGROUND = 8  # three
     CELL = 16
     CELL_POINT = 17  # three
+    COARSE_SAMPLE = 20  # where in its stratum it lies
+    FINE_SAMPLE = 21
 
 
 @func

@@ -219,8 +219,7 @@ class Training:
         print(f"`hashlight eval {self.options.out}` scores all")
 
     def _open_run(self, device: str) -> tuple[Trainer[RadianceFieldPrimitive], RunHistory]:
-        from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-        from engine.primitives.registry import choose_preset
+        from engine.primitives.registry import choose_preset, make_primitive
         from engine.run_history import RunHistory
         from engine.runs import load_run
         from engine.training.trainer import Trainer
@@ -228,7 +227,7 @@ class Training:
         if not self.options.resume:
             overrides = self.dataset.train_settings() | {"seed": self.options.seed}
             config = choose_preset(self.options.preset, device, overrides, self.options.field)
-            primitive = RadianceFieldPrimitive(config, self.dataset.bounds, self.dataset.color_space, device)
+            primitive = make_primitive(config, self.dataset.bounds, self.dataset.color_space, device)
             return Trainer(primitive), RunHistory()
         run = load_run(self.options.out, device)
         if run.trainer.primitive.color_space != self.dataset.color_space:

@@ -73,11 +73,11 @@ class TrainingBenchmark:
         return time.perf_counter() - started
 
     def _new_trainer(self, seed: int) -> Trainer[RadianceFieldPrimitive]:
-        from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
+        from engine.primitives.registry import make_primitive
         from engine.training.trainer import Trainer
 
         trainer = Trainer(
-            RadianceFieldPrimitive(
+            make_primitive(
                 dataclasses.replace(self.config, seed=seed), self.bounds, self.train[0].color_space, self.device
             )
         )

@@ -16,4 +16,6 @@ FIELDS = {
     DEFAULT_FIELD: "A hash grid of features and two small networks (Instant-NGP): sharp after a minute",
     "nerf": "One large network over a frequency encoding (the original NeRF): a small file, but many times slower to "
     "train and to render",
+    "nerf-hierarchical": "The original NeRF with its own sampling: a coarse network tells where to sample a fine one. "
+    "The slowest, for comparison",
 }

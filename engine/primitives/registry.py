@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from engine.link.geometry import Bounds
+from engine.link.messages import ColorSpace
 from engine.link.presets import DEFAULT_FIELD
 from engine.link.values import shorten
 from engine.primitives.config import ConfigError
 from engine.primitives.radiance_field.config import RadianceFieldConfig
 from engine.primitives.radiance_field.hash_grid import HASH_GRID
 from engine.primitives.radiance_field.kind import RadianceFieldKind
+from engine.primitives.radiance_field.memory import require_for_training
 from engine.primitives.radiance_field.nerf import NERF
+from engine.primitives.radiance_field.nerf_hierarchical import NERF_HIERARCHICAL
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 
-KINDS: dict[str, RadianceFieldKind] = {kind.name: kind for kind in (HASH_GRID, NERF)}
+KINDS: dict[str, RadianceFieldKind] = {kind.name: kind for kind in (HASH_GRID, NERF, NERF_HIERARCHICAL)}
 
 
 def kind_named(name: Any) -> RadianceFieldKind:
@@ -33,3 +38,12 @@ def choose_preset(
     except ConfigError as error:
         raise ConfigError(f"field: {error}") from None
     return kind.configure(preset, device, overrides or {})
+
+
+def make_primitive(
+    config: RadianceFieldConfig, bounds: Bounds, color_space: ColorSpace, device: str
+) -> RadianceFieldPrimitive:
+    """What ``config`` says how to train, as new. Raises MemoryShortage when it would not fit."""
+    kind = kind_named(config.kind)
+    require_for_training(config, kind.presets["cpu"], device)
+    return kind.primitive(config, bounds, color_space, device)

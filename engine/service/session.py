@@ -27,7 +27,7 @@ from engine.link.messages import (
     ViewAdded,
 )
 from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset
+from engine.primitives.registry import choose_preset, make_primitive
 from engine.run_folder import is_run, named_snapshot, set_run_aside
 from engine.run_history import RunHistory
 from engine.run_lock import lock_run
@@ -95,7 +95,7 @@ class Session:
             run = load_run(self._folder, device)
             return run.trainer, RunHistory.open(self._folder, run.info)
         config = choose_preset(request.preset, device, request.overrides | {"seed": request.seed}, request.field)
-        return Trainer(RadianceFieldPrimitive(config, request.bounds, request.color_space, device)), RunHistory()
+        return Trainer(make_primitive(config, request.bounds, request.color_space, device)), RunHistory()
 
     # --- what the client asks for -------------------------------------------------------------------------------------
 

@@ -45,6 +45,27 @@ def draw_background(seed: int, step: int, rays: torch.Tensor, linear: bool) -> t
     return light if linear else values
 
 
+def compare_colors(
+    color: torch.Tensor, transmittance: torch.Tensor, background: torch.Tensor, target: torch.Tensor, linear: bool
+) -> torch.Tensor:
+    """The loss in colour [n] of rays of premultiplied ``color`` [n, 3] and ``transmittance`` [n], over ``background``
+    [n, 3] as their ``target`` [n, 5] is (see RayLoss)."""
+    predicted = display(color + transmittance[:, None] * background, linear)
+    wanted = display(target[:, :3] + (1.0 - target[:, 3:4]) * background, linear)
+    huber = torch.nn.functional.huber_loss(predicted, wanted, reduction="none", delta=HUBER_DELTA)
+    return huber.sum(1) / HUBER_DELTA
+
+
+def compare_depths(
+    weights: torch.Tensor, distances: torch.Tensor, margin: torch.Tensor | float, target: torch.Tensor
+) -> torch.Tensor:
+    """The line-of-sight loss [n] of rays whose samples have ``weights`` and ``distances`` [n, m], in units of
+    ``margin`` ([n, 1], or one); 0 where the ``target`` [n, 5] knows no surface."""
+    surface = target[:, 4:]
+    offset = ((distances - surface) / margin) ** 2
+    return torch.where(surface[:, 0] > 0.0, (weights * offset.clamp(max=1.0)).sum(1), 0.0)
+
+
 def cut_rays(
     ray_samples: torch.Tensor,
     distances: torch.Tensor,
@@ -91,16 +112,10 @@ def composite_training(
     background = draw_background(seed, step, index, loss.linear)
     target = targets[:n].double()
     color = (weights[..., None] * activate_color(colors[samples], loss.linear)).sum(1)
-    predicted = display(color + transmittance[:, None] * background, loss.linear)
-    wanted = display(target[:, :3] + (1.0 - target[:, 3:4]) * background, loss.linear)
-    huber = torch.nn.functional.huber_loss(predicted, wanted, reduction="none", delta=HUBER_DELTA).sum(1) / HUBER_DELTA
-
-    surface = target[:, 4:]
     tolerance = loss.depth_tolerance
-    margin = (surface * steps.cone_angle).clamp(tolerance, max(tolerance, steps.largest if steps.grows else 0.0))
-    offset = ((distances[samples].double() - surface) / margin) ** 2
-    line_loss = (weights * offset.clamp(max=1.0)).sum(1)
-    total = huber + loss.depth_weight * torch.where(surface[:, 0] > 0.0, line_loss, 0.0)
+    margin = (target[:, 4:] * steps.cone_angle).clamp(tolerance, max(tolerance, steps.largest if steps.grows else 0.0))
+    total = compare_colors(color, transmittance, background, target, loss.linear)
+    total = total + loss.depth_weight * compare_depths(weights, distances[samples].double(), margin, target)
     total = torch.where(ray_samples[:, 1] > 0, total, 0.0)
     losses[:n] = total.detach().float()
 

@@ -16,7 +16,8 @@ def hash_u32(x: torch.Tensor) -> torch.Tensor:
 
 def uniform_u32(seed: int, step: int, index: torch.Tensor, dimension: int) -> torch.Tensor:
     """32 random bits for each ``index`` (int64)."""
-    first = torch.tensor((seed + 0x9E3779B9 * dimension) & _MASK, device=index.device)
+    # Filled on the device: a tensor made of a number of the host's would be copied there, which waits for the device.
+    first = torch.full((), (seed + 0x9E3779B9 * dimension) & _MASK, dtype=torch.int64, device=index.device)
     x = hash_u32(hash_u32(first) ^ (step & _MASK))
     return hash_u32(x ^ index.long())
 

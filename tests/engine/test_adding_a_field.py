@@ -11,19 +11,19 @@ import torch
 
 from engine.evaluation.evaluate import mean_psnr
 from engine.fields.autograd import AutogradField, RadianceModule
-from engine.fields.base import FieldConfig
+from engine.fields.base import SampledFieldConfig
 from engine.link.values import Limits
 from engine.primitives.radiance_field.hash_grid import HASH_GRID
 from engine.primitives.radiance_field.kind import RadianceFieldKind
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import KINDS, choose_preset
+from engine.primitives.radiance_field.occupancy_primitive import OccupancyPrimitive
+from engine.primitives.registry import KINDS, choose_preset, make_primitive
 from engine.runs import RunError, load_run, save_run
 from engine.training.trainer import Trainer
 from tests.scenes import sphere_bounds, sphere_views
 
 
 @dataclasses.dataclass(frozen=True)
-class VoxelConfig(FieldConfig):
+class VoxelConfig(SampledFieldConfig):
     """``side``: voxels along the cube."""
 
     kind: ClassVar[str] = "voxels"
@@ -65,6 +65,7 @@ class Voxels(RadianceModule):
 VOXELS = RadianceFieldKind(
     VoxelConfig.kind,
     {name: dataclasses.replace(preset, field=VoxelConfig()) for name, preset in HASH_GRID.presets.items()},
+    OccupancyPrimitive,
     {name: {} for name in HASH_GRID.presets},
 )
 
@@ -75,7 +76,7 @@ def test_it_is_trained_rendered_saved_and_read(device: str, tmp_path: Path, monk
         patch.setitem(KINDS, VOXELS.name, VOXELS)
         sampling = {"samples_per_step": 4096, "occupancy_resolution": 32, "learning_rate": 0.1}
         trainer = Trainer(
-            RadianceFieldPrimitive(choose_preset("cpu", device, sampling, "voxels"), sphere_bounds(), "linear", device)
+            make_primitive(choose_preset("cpu", device, sampling, "voxels"), sphere_bounds(), "linear", device)
         )
         for view in views:
             trainer.primitive.add(view)
@@ -89,5 +90,5 @@ def test_it_is_trained_rendered_saved_and_read(device: str, tmp_path: Path, monk
         assert (
             run.info["kind"] == "voxels" and mean_psnr(run.trainer.primitive.renderer(), views[3:4])["black"] == score
         )
-    with pytest.raises(RunError, match=r"run\.json: kind: 'voxels' is not one of hash-grid, nerf"):
+    with pytest.raises(RunError, match=r"run\.json: kind: 'voxels' is not one of hash-grid, nerf, nerf-hierarchical"):
         load_run(tmp_path / "run", device)

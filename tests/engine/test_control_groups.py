@@ -14,8 +14,7 @@ import pytest
 from engine import control_groups
 from engine.machine import free_memory
 from engine.primitives.radiance_field.memory import MemoryShortage
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset
+from engine.primitives.registry import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from tests.scenes import sphere_bounds
 
@@ -109,7 +108,7 @@ def test_training_in_a_container_asks_for_no_more_than_it_may_have(system: Path)
     _make_2(system / "fs", most=8 * GIB, used=7 * GIB)
     assert free_memory("cpu") == GIB
     with pytest.raises(MemoryShortage, match=r"and 1\.1 GB are free: use the cpu preset"):
-        Trainer(RadianceFieldPrimitive(choose_preset("gpu", "cpu", {}), sphere_bounds(), "linear", "cpu"))
+        Trainer(make_primitive(choose_preset("gpu", "cpu", {}), sphere_bounds(), "linear", "cpu"))
 
 
 @pytest.fixture

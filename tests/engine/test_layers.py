@@ -17,7 +17,7 @@ LAYERS = {
     "encodings": {"optimizers", "kernels"},
     "fields": {"link", "encodings", "optimizers", "kernels"},
     "sampling": {"link", "fields", "kernels"},
-    "rendering": {"link", "data", "fields", "kernels"},
+    "rendering": {"link", "data", "fields", "sampling", "kernels"},
     "evaluation": {"link", "data", "rendering"},
     "primitives": {"link", "data", "optimizers", "fields", "sampling", "rendering", "kernels"},
     "training": {"optimizers", "primitives"},

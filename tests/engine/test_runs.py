@@ -12,8 +12,7 @@ import pytest
 import torch
 
 from engine import runs
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset
+from engine.primitives.registry import choose_preset, make_primitive
 from engine.runs import RunError, load_run, save_run
 from engine.training.trainer import Trainer
 from tests.device import TEST_DEVICE
@@ -23,9 +22,7 @@ from tests.scenes import sphere_bounds, sphere_views
 
 @pytest.fixture(scope="module")
 def trainer() -> Trainer:
-    trainer = Trainer(
-        RadianceFieldPrimitive(choose_preset("auto", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE)
-    )
+    trainer = Trainer(make_primitive(choose_preset("auto", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE))
     for view in sphere_views(2, 16):
         trainer.primitive.add(view)
     for _ in range(3):

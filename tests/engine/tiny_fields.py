@@ -14,5 +14,15 @@ _SAMPLING = {
 # Settings that replace those of the CPU preset.
 TINY: dict[str, dict[str, Any]] = {
     "hash-grid": _SAMPLING | {"field.log2_table_size": 12, "field.levels": 4, "field.max_resolution": 64},
+    "nerf-hierarchical": {
+        "max_rays_per_step": 64,
+        "error_share": 0.0,
+        "learning_rate": 5e-3,
+        "field.position_octaves": 4,
+        "field.layers": 3,
+        "field.width": 32,
+        "field.coarse_samples": 16,
+        "field.fine_samples": 16,
+    },
     "nerf": _SAMPLING | {"learning_rate": 5e-3, "field.position_octaves": 4, "field.layers": 3, "field.width": 32},
 }

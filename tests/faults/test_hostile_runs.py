@@ -15,8 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.cli import main
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset
+from engine.primitives.registry import choose_preset, make_primitive
 from engine.run_folder import RunError, named_snapshot
 from engine.run_info import read_info
 from engine.runs import _fingerprint, load_run, save_run
@@ -30,9 +29,7 @@ from tests.scenes import sphere_bounds, sphere_views
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run of a few steps; tests copy it."""
-    trainer = Trainer(
-        RadianceFieldPrimitive(choose_preset("cpu", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE)
-    )
+    trainer = Trainer(make_primitive(choose_preset("cpu", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE))
     for view in sphere_views(2, 16):
         trainer.primitive.add(view)
     trainer.step()

@@ -16,8 +16,7 @@ import pytest
 from engine.cli import main
 from engine.link.file_lock import IN_USE, FileLock, FileTaken, is_taken, owner_of
 from engine.link.messages import OpenRun
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset
+from engine.primitives.registry import choose_preset, make_primitive
 from engine.run_folder import RunError, RunWriteError
 from engine.run_lock import lock_run
 from engine.runs import load_run, save_run
@@ -42,11 +41,11 @@ from pathlib import Path
 from engine.run_folder import RunError
 from engine.runs import save_run
 from engine.primitives.registry import choose_preset
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
+from engine.primitives.registry import make_primitive
 from engine.training.trainer import Trainer
 from tests.engine.service.conftest import TINY
 from tests.scenes import sphere_bounds
-trainer = Trainer(RadianceFieldPrimitive(choose_preset("cpu", "cpu", TINY), sphere_bounds(), "linear", "cpu"))
+trainer = Trainer(make_primitive(choose_preset("cpu", "cpu", TINY), sphere_bounds(), "linear", "cpu"))
 print("ready", flush=True)
 sys.stdin.readline()
 saves = failures = 0
@@ -82,9 +81,7 @@ def elsewhere() -> Iterator[Callable[[Path, str], subprocess.Popen[str]]]:
 
 
 def _tiny(steps: int = 0) -> Trainer:
-    trainer = Trainer(
-        RadianceFieldPrimitive(choose_preset("cpu", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE)
-    )
+    trainer = Trainer(make_primitive(choose_preset("cpu", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE))
     for view in sphere_views(2, 16):
         trainer.primitive.add(view)
     for _ in range(steps):

@@ -15,8 +15,7 @@ import pytest
 from engine.link import disk, file_lock
 from engine.link.file_lock import FileLock, lock_file
 from engine.link.part_files import written_atomically
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset
+from engine.primitives.registry import choose_preset, make_primitive
 from engine.runs import load_run, save_run
 from engine.service.paths import PathError, confine
 from engine.training.trainer import Trainer
@@ -84,9 +83,7 @@ def test_a_file_that_stays_open_elsewhere_is_an_error_and_the_former_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(disk, "_BUSY_SECONDS", 0.1)
-    trainer = Trainer(
-        RadianceFieldPrimitive(choose_preset("cpu", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE)
-    )
+    trainer = Trainer(make_primitive(choose_preset("cpu", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE))
     save_run(tmp_path / "run", trainer, {})
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", _busy(1000, 32))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from engine.fields.hash_grid import HashGridConfig
-from engine.primitives.radiance_field.config import RadianceFieldConfig
 from engine.primitives.radiance_field.kind import RadianceFieldKind
+from engine.primitives.radiance_field.occupancy_config import OccupancyConfig
+from engine.primitives.radiance_field.occupancy_primitive import OccupancyPrimitive
 from engine.primitives.radiance_field.sampling_settings import OCCUPANCY, SEVERAL_CASCADES
 
 _PRESETS = {
-    "cpu": RadianceFieldConfig(
+    "cpu": OccupancyConfig(
         preset="cpu",
         field=HashGridConfig(
             levels=8, log2_table_size=16, base_resolution=16, max_resolution=1024, hidden_width=64, color_layers=1
@@ -20,7 +21,7 @@ _PRESETS = {
         render_refinement=2,
         **OCCUPANCY["cpu"],
     ),
-    "gpu": RadianceFieldConfig(
+    "gpu": OccupancyConfig(
         preset="gpu",
         field=HashGridConfig(
             levels=8, log2_table_size=19, base_resolution=16, max_resolution=2048, hidden_width=64, color_layers=2
@@ -46,4 +47,4 @@ _SEVERAL_CASCADES = {
     "gpu": {**SEVERAL_CASCADES["gpu"], "field.log2_table_size": 20, "cells_per_pixel": 1.0},
 }
 
-HASH_GRID = RadianceFieldKind(HashGridConfig.kind, _PRESETS, _SEVERAL_CASCADES)
+HASH_GRID = RadianceFieldKind(HashGridConfig.kind, _PRESETS, OccupancyPrimitive, _SEVERAL_CASCADES)

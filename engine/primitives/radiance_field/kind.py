@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from engine.link.geometry import Bounds
+from engine.link.messages import ColorSpace
 from engine.primitives.base import Kind
 from engine.primitives.radiance_field.config import RadianceFieldConfig
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 
 
 @dataclasses.dataclass(frozen=True)
 class RadianceFieldKind(Kind[RadianceFieldConfig]):
-    """``several_cascades``: by preset, the settings of scenes that go on around their subject."""
+    """``primitive``: what is trained, made of configuration, bounds, colour space and device. ``several_cascades``: by
+    preset, the settings of scenes that go on around their subject."""
 
+    primitive: Callable[[Any, Bounds, ColorSpace, str], RadianceFieldPrimitive]
     several_cascades: Mapping[str, Mapping[str, Any]]
 
     def complete(self, preset: str, overrides: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from engine.device import PROFILES
 from engine.machine import free_memory
 from engine.primitives.radiance_field.config import RadianceFieldConfig
-from engine.primitives.registry import kind_named
-from taichi_kernels.segment_marching import SEGMENT_STEPS
 
-# Flags, densities, counts, observed densities, the list of candidates, and what is made while they are set anew.
-_CELL_BYTES = 4 + 4 + 12 + 4 + 4 + 20
-_RAY_BYTES = 80
 # The kernels are warmed up on a trainer of their own, of the same size.
 _TRAINERS = 2
 
@@ -21,27 +15,18 @@ class MemoryShortage(ValueError):
 
 def needed_bytes(config: RadianceFieldConfig, device: str) -> int:
     """About what a Trainer of ``config`` takes at most, without the views' pixels."""
-    ray_bytes = _RAY_BYTES
-    if PROFILES[device].segments_rays:
-        ray_bytes += 4 * -(-config.longest_ray // SEGMENT_STEPS)
-    cells = config.cascades * config.occupancy_resolution**3
-    parts = (
-        config.scaled_field.needed_bytes(config.samples_per_step, device),
-        config.max_rays_per_step * ray_bytes,
-        cells * _CELL_BYTES,
-    )
-    return _TRAINERS * sum(parts)
+    return _TRAINERS * config.needed_bytes(device)
 
 
-def require_for_training(config: RadianceFieldConfig, device: str) -> None:
-    """Raises MemoryShortage when a Trainer of ``config`` would not fit."""
+def require_for_training(config: RadianceFieldConfig, smaller: RadianceFieldConfig, device: str) -> None:
+    """Raises MemoryShortage when a Trainer of ``config`` would not fit; ``smaller``: the cpu preset of its kind."""
     needed, free = needed_bytes(config, device), free_memory(device)
     if free is None or needed <= free:
         return
     words = f"these settings need {_gigabytes(needed)} of memory, and {_gigabytes(free)} are free"
-    smaller = needed_bytes(kind_named(config.kind).presets["cpu"], device)
-    if smaller < min(needed, free):
-        raise MemoryShortage(f"{words}: use the cpu preset, which needs {_gigabytes(smaller)}, without other settings")
+    enough = needed_bytes(smaller, device)
+    if enough < min(needed, free):
+        raise MemoryShortage(f"{words}: use the cpu preset, which needs {_gigabytes(enough)}, without other settings")
     raise MemoryShortage(f"{words}: close other programs")
 
 

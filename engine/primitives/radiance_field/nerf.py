@@ -8,13 +8,14 @@ once, for 45 s on two cores.
 from __future__ import annotations
 
 from engine.fields.nerf import NerfConfig
-from engine.primitives.radiance_field.config import RadianceFieldConfig
 from engine.primitives.radiance_field.kind import RadianceFieldKind
+from engine.primitives.radiance_field.occupancy_config import OccupancyConfig
+from engine.primitives.radiance_field.occupancy_primitive import OccupancyPrimitive
 from engine.primitives.radiance_field.sampling_settings import OCCUPANCY, SEVERAL_CASCADES
 
 _PRESETS = {
     # A sixth of the network, and few samples: a view that moves waits for a step.
-    "cpu": RadianceFieldConfig(
+    "cpu": OccupancyConfig(
         preset="cpu",
         field=NerfConfig(layers=4, width=128),
         samples_per_step=4096,
@@ -24,11 +25,12 @@ _PRESETS = {
         weight_decay=0.0,
         **OCCUPANCY["cpu"],
     ),
-    "gpu": RadianceFieldConfig(
+    "gpu": OccupancyConfig(
         preset="gpu",
         field=NerfConfig(),
         samples_per_step=1 << 18,
         max_rays_per_step=1 << 16,
+        coarse_until=60_000,
         learning_rate=5e-4,
         final_rate_fraction=0.1,
         weight_decay=0.0,
@@ -36,4 +38,4 @@ _PRESETS = {
     ),
 }
 
-NERF = RadianceFieldKind(NerfConfig.kind, _PRESETS, SEVERAL_CASCADES)
+NERF = RadianceFieldKind(NerfConfig.kind, _PRESETS, OccupancyPrimitive, SEVERAL_CASCADES)

@@ -1,15 +1,16 @@
-"""A radiance field, learnt from views: draw rays, sample them, evaluate, composite, gradients."""
+"""A radiance field, learnt from views: what every kind does, however it samples rays."""
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from collections.abc import Mapping
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
 
 from engine.data.views import View, ViewError
-from engine.device import PROFILES
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace
@@ -17,16 +18,11 @@ from engine.optimizers.parameters import ParameterGroup
 from engine.primitives.base import NoDataError
 from engine.primitives.radiance_field.config import RadianceFieldConfig
 from engine.primitives.radiance_field.error_map import ErrorMap
-from engine.primitives.radiance_field.gradient_sampling import draw_gradients
-from engine.primitives.radiance_field.memory import require_for_training, require_for_views
 from engine.primitives.radiance_field.pixel_store import PixelStore, StoredPicture
 from engine.rendering.renderer import Renderer
-from engine.sampling.base import RaySamples
-from engine.sampling.occupancy_grid import OccupancyGrid
-from engine.sampling.occupancy_sampler import OccupancySampler
 from taichi_kernels import runtime
-from taichi_kernels.bundles import ActiveSamples, FieldOutputs, Rays
-from taichi_kernels.compositing import RayLoss, composite_training, cut_rays
+from taichi_kernels.bundles import Rays
+from taichi_kernels.compositing import RayLoss
 from taichi_kernels.rays import sample_training_rays
 from taichi_kernels.stepping import StepRule
 
@@ -35,34 +31,42 @@ _HALF_GRADIENT_SCALE = 16.0
 _SCRATCH_RAYS = 1024
 
 
-class RadianceFieldPrimitive:
-    """A Primitive: one field, learnt from views of one colour space inside ``bounds``."""
+class Field(Protocol):
+    """What is learnt. ``dtype``: of its outputs, and of the gradients it takes."""
 
-    def __init__(self, config: RadianceFieldConfig, bounds: Bounds, color_space: ColorSpace, device: str) -> None:
-        require_for_training(config, device)
+    dtype: torch.dtype
+
+    def parameters(self) -> list[ParameterGroup]:
+        """What an optimiser is to move."""
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """What was learnt, by name, on the device, not copied."""
+
+    def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Take over what ``state`` returned. Raises ValueError when a tensor is missing or of another size."""
+
+
+class RadianceFieldPrimitive(abc.ABC):
+    """A Primitive: one field, learnt from views of one colour space inside ``bounds``. How its rays are sampled is its
+    subclasses' matter."""
+
+    def __init__(
+        self, config: RadianceFieldConfig, field: Field, bounds: Bounds, color_space: ColorSpace, device: str
+    ) -> None:
+        """``field``: as new, of the configuration's size."""
         runtime.start(device)
-        self.config, self.bounds, self.color_space, self.device = config, bounds, color_space, device
+        self.config, self.field, self.bounds, self.color_space, self.device = config, field, bounds, color_space, device
         self.cube = UnitCube(bounds, config.growth)
-        self.field = config.scaled_field.build(device, config.seed)
-        self.gradient_scale = _HALF_GRADIENT_SCALE if self.field.dtype == torch.float16 else 1.0
-        self._near_distance = config.near_distance / config.growth
-        self.sampler = _make_sampler(config, self.cube, device)
+        self.gradient_scale = _HALF_GRADIENT_SCALE if field.dtype == torch.float16 else 1.0
         errors = ErrorMap(config.error_share, config.max_rays_per_step, device) if config.error_share else None
         self.pixels = PixelStore(self.cube, device, errors)
-        self._in_order = not PROFILES[device].is_asynchronous
-        self._fine_steps, self._coarse_steps = config.steps, config.coarse_steps
+        self._near_distance = config.near_distance / config.growth
         self._limits = self.cube.ray_limits(device, self._near_distance, config.depth_margin / config.growth)
         self._last_rays = 0
-        self._batch = self.field.allocate(config.samples_per_step, for_training=True)
-        rays, samples = config.max_rays_per_step, config.samples_per_step
+        rays = config.max_rays_per_step
         self._rays = Rays.allocate(rays, device)
         self._targets = torch.zeros(rays, 5, device=device)
         self._losses = torch.zeros(rays, device=device)
-        # The samples before rays are terminated.
-        self._active = ActiveSamples(
-            torch.zeros(samples, dtype=torch.int32, device=device), torch.zeros(1, dtype=torch.int32, device=device)
-        )
-        self._gradients = FieldOutputs.allocate(samples, device, self.field.dtype)
 
     @property
     def kind(self) -> str:
@@ -86,58 +90,46 @@ class RadianceFieldPrimitive:
             raise ViewError(
                 f"view {view.name}: it is {view.color_space}, but this run learns {self.color_space} colour"
             )
-        picture, pixels = StoredPicture.upload(view, self.device), self.pixels
-        former = pixels.picture(view.name) if view.name in pixels else None
-        if former is not None and former.equals(picture):
-            return
-        # Looked at before it is stored: what can't be looked at is not to be trained on.
-        marks = self.sampler.look(*picture.coverage)
-        if former is None:
-            require_for_views(self.sampler.view_bytes, view.name, self.device)
-        pixels.add(view.name, picture)
-        self.sampler.take(view.name, marks)
+        picture = StoredPicture.upload(view, self.device)
+        former = self.pixels.picture(view.name) if view.name in self.pixels else None
+        if former is None or not former.equals(picture):
+            self._take_in(view.name, picture)
 
+    def _take_in(self, name: str, picture: StoredPicture) -> None:
+        """Store a picture, in the place of the one of its name if there is one."""
+        self.pixels.add(name, picture)
+
+    @abc.abstractmethod
     def step(self, step: int, progress: float | None) -> bool:
         """See Primitive."""
-        if not len(self.pixels):
-            raise NoDataError("no views: add at least one before training")
-        config, batch = self.config, self._batch
-        is_coarse = step < config.coarse_until and (progress or 0.0) < config.coarse_progress
-        rule = self._coarse_steps if is_coarse else self._fine_steps
-        rays = self._draw_rays(rule, step)
-        samples = self.sampler.sample(rays, rule, batch.first(batch.capacity // 2) if is_coarse else batch, step)
-        if samples is None:
-            return False
-        self._learn(samples, rule, step)
-        return True
 
+    @abc.abstractmethod
     def update(self, step: int) -> None:
         """See Primitive."""
-        self.sampler.update(self.field.density, self._batch, step)
 
     def loss(self) -> float | None:
         """The mean over the rays of the last step, None before the first."""
         return float(self._losses[: self._last_rays].mean()) if self._last_rays else None
 
+    @abc.abstractmethod
     def figures(self) -> dict[str, float]:
-        """Rays and samples of a step, and how many of these were backpropagated."""
-        return {
-            "rays_per_step": self._last_rays,
-            "samples_per_step": self.sampler.sample_count,
-            "active_samples": int(self._active.count),
-        }
+        """Rays and samples of a step, and how many of these were backpropagated: ``rays_per_step``,
+        ``samples_per_step``, ``active_samples``."""
 
-    def scratch(self) -> RadianceFieldPrimitive:
+    @abc.abstractmethod
+    def begin_anew(self, config: Any) -> Self:
+        """One of the same bounds and colour space that has learnt nothing yet."""
+
+    def scratch(self) -> Self:
         """See Primitive."""
-        config = dataclasses.replace(self.config, max_rays_per_step=_SCRATCH_RAYS)
-        other = RadianceFieldPrimitive(config, self.bounds, self.color_space, self.device)
+        rays = min(self.config.max_rays_per_step, _SCRATCH_RAYS)
+        other = self.begin_anew(dataclasses.replace(self.config, max_rays_per_step=rays))
         other.add(_blank_view(self.bounds, self.color_space))
         return other
 
+    @abc.abstractmethod
     def renderer(self) -> Renderer:
         """Renders what is learnt at the moment of each call."""
-        steps, occupied = self.config.rendering_steps, self.sampler.grid.occupied
-        return Renderer(self.field, occupied, self.cube, self.color_space, steps, self._near_distance)
 
     def warm_up_rendering(self) -> None:
         """Run rendering's kernels once, so that nothing is compiled when the first picture is asked for."""
@@ -145,63 +137,30 @@ class RadianceFieldPrimitive:
 
     def state(self) -> dict[str, torch.Tensor]:
         """See Primitive. Without where the views' errors lie, which is soon found again."""
-        return self.field.state() | self.sampler.state()
+        return self.field.state()
 
     def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
         """See Primitive."""
         self.field.load_state(state)
-        self.sampler.load_state(state)
 
-    def _draw_rays(self, rule: StepRule, step: int) -> Rays:
+    def _draw_rays(self, count: int, rule: StepRule, step: int) -> Rays:
+        """Draw ``count`` pixels of the views, their rays beginning within a step of ``rule``. Raises NoDataError."""
         pixels = self.pixels
-        rays = self._rays.first(self.sampler.ray_count)
+        if not len(pixels):
+            raise NoDataError("no views: add at least one before training")
+        rays = self._rays.first(count)
         tiles = None if pixels.errors is None else pixels.errors.tiles(step)
         sample_training_rays(self.config.seed, step, rule, pixels.pictures, tiles, self._limits, rays, self._targets)
         self._last_rays = len(rays)
         return rays
 
-    def _learn(self, samples: RaySamples, rule: StepRule, step: int) -> None:
-        config, batch, spans = self.config, samples.batch, samples.spans
-        # Of all rays: samples that nobody wrote in this step may name a ray of a former one.
-        outputs = self.field.forward(batch, self._rays.directions, samples.count)
-        self.sampler.observe(samples, outputs.density_rows, rule, step)
-        active, gradients = self._active, self._gradients
-        active.count.zero_()
-        cut_rays(spans, batch.distances, outputs.density_rows, active, steps=rule, in_order=self._in_order)
-        composite_training(
-            spans, self._targets, batch.distances, outputs, self._losses, gradients,
-            loss=self._ray_loss(step), steps=rule, seed=config.seed, step=step,
-        )  # fmt: skip
+    def _note_losses(self) -> None:
+        """Where errors lie, of the rays drawn last."""
         if self.pixels.errors is not None:
-            self.pixels.errors.note(self._losses[: len(spans)])
-        if config.gradient_threshold:
-            draw_gradients(active, gradients, config.gradient_threshold, config.seed + step)
-        self.field.backward(batch, active, gradients)
+            self.pixels.errors.note(self._losses[: self._last_rays])
 
     def _ray_loss(self, step: int) -> RayLoss:
-        config = self.config
-        return RayLoss(
-            linear=self.color_space == "linear",
-            depth_weight=config.depth_weight_at(step),
-            depth_tolerance=config.depth_tolerance / config.growth,
-            full_distance=config.full_distance / config.growth,
-            gradient_scale=self.gradient_scale,
-        )
-
-
-def _make_sampler(config: RadianceFieldConfig, cube: UnitCube, device: str) -> OccupancySampler:
-    grid = OccupancyGrid(
-        config.occupancy_resolution,
-        config.occupancy_decay,
-        config.steps.smallest * (config.steps.density if config.steps.grows else 1.0),
-        cube,
-        device,
-        config.seed,
-        config.cascades,
-        config.near_distance / config.growth,
-    )
-    most = config.max_rays_per_step, config.max_samples_per_ray, config.longest_ray
-    return OccupancySampler(grid, *most, config.occupancy_every)
+        return self.config.ray_loss(step, self.color_space == "linear", self.gradient_scale)
 
 
 def _looking_at(bounds: Bounds, size: int) -> Camera:

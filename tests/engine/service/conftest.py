@@ -10,8 +10,7 @@ import pytest
 
 from engine.link.client import EngineClient
 from engine.link.launcher import Address, EngineProcess
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset
+from engine.primitives.registry import choose_preset, make_primitive
 from engine.rendering.renderer import Renderer
 from engine.training.trainer import Trainer
 from tests.device import TEST_DEVICE
@@ -50,9 +49,7 @@ def address(process: EngineProcess) -> Address:
 @pytest.fixture(scope="module")
 def renderer() -> Renderer:
     """That of a field which has hardly learnt anything."""
-    trainer = Trainer(
-        RadianceFieldPrimitive(choose_preset("auto", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE)
-    )
+    trainer = Trainer(make_primitive(choose_preset("auto", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE))
     trainer.primitive.add(sphere_views(1, 16)[0])
     for _ in range(5):
         trainer.step()

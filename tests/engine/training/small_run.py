@@ -8,8 +8,7 @@ from engine.data.views import View
 from engine.evaluation.evaluate import mean_psnr
 from engine.link.messages import ColorSpace
 from engine.primitives.radiance_field.config import RadianceFieldConfig
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset
+from engine.primitives.registry import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from tests.scenes import sphere_bounds
 
@@ -31,7 +30,7 @@ def small_config(**overrides: Any) -> RadianceFieldConfig:
 
 def make_trainer(device: str, color_space: ColorSpace, views: list[View], **overrides: Any) -> Trainer:
     """A trainer of the sphere's bounds that holds ``views``."""
-    trainer = Trainer(RadianceFieldPrimitive(small_config(**overrides), sphere_bounds(), color_space, device))
+    trainer = Trainer(make_primitive(small_config(**overrides), sphere_bounds(), color_space, device))
     for view in views:
         trainer.primitive.add(view)
     return trainer

@@ -12,8 +12,7 @@ from engine.data.views import View
 from engine.primitives.config import ConfigError
 from engine.primitives.radiance_field.config import RadianceFieldConfig
 from engine.primitives.radiance_field.hash_grid import HASH_GRID
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset
+from engine.primitives.registry import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from tests.engine.training.small_run import SMALL, psnr_of, train
 from tests.engine.training.textured_sphere import make_view
@@ -45,7 +44,7 @@ def _config(**overrides: object) -> RadianceFieldConfig:
 
 
 def _trainer(device: str, config: RadianceFieldConfig) -> Trainer:
-    trainer = Trainer(RadianceFieldPrimitive(config, sphere_bounds(), "srgb", device))
+    trainer = Trainer(make_primitive(config, sphere_bounds(), "srgb", device))
     for index in range(24):
         trainer.primitive.add(_photograph(index, 24, 2.0))
     return trainer
@@ -59,7 +58,7 @@ def test_a_room_is_trained_beyond_the_bounds_and_resumes(device: str) -> None:
     picture = trainer.primitive.renderer().render(view.camera)
     assert float(picture.color[0, 0, 3]) > 0.5
     other = Trainer(
-        RadianceFieldPrimitive(HASH_GRID.decode(trainer.primitive.config.to_json()), sphere_bounds(), "srgb", device)
+        make_primitive(HASH_GRID.decode(trainer.primitive.config.to_json()), sphere_bounds(), "srgb", device)
     )
     other.load_state({name: tensor.clone() for name, tensor in trainer.state().items()})
     assert psnr_of(other, [view]) == pytest.approx(psnr_of(trainer, [view]), abs=1e-3)
@@ -69,7 +68,7 @@ def test_a_room_is_trained_beyond_the_bounds_and_resumes(device: str) -> None:
 def test_a_room_is_learnt_from_photographs(device: str) -> None:
     """From held-out places: a field that fills the air before each camera fits the others' pictures as well."""
     views = [_photograph(index, 48, 2.0) for index in range(48)]
-    trainer = Trainer(RadianceFieldPrimitive(_config(), sphere_bounds(), "srgb", device))
+    trainer = Trainer(make_primitive(_config(), sphere_bounds(), "srgb", device))
     for index, view in enumerate(views):
         if index % 6 != 3:
             trainer.primitive.add(view)

@@ -6,8 +6,7 @@ import numpy as np
 
 from engine.data.color import composite_for_display
 from engine.data.views import View
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset
+from engine.primitives.registry import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from tests.engine.training.wires import make_views, wire_bounds
 
@@ -45,7 +44,7 @@ def grain(device: str, steps: int) -> float:
 
 def _train(device: str, views: list[View], steps: int) -> Trainer:
     trainer = Trainer(
-        RadianceFieldPrimitive(choose_preset("auto", device, {"pixels_across": 60.0}), wire_bounds(), "linear", device)
+        make_primitive(choose_preset("auto", device, {"pixels_across": 60.0}), wire_bounds(), "linear", device)
     )
     for view in views:
         trainer.primitive.add(view)

@@ -1,0 +1,25 @@
+"""How to train a radiance field whose rays are sampled hierarchically."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from engine.fields.coarse_and_fine import CoarseAndFineConfig
+from engine.primitives.radiance_field.config import RAY_BYTES, RadianceFieldConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HierarchicalConfig(RadianceFieldConfig):
+    """Every setting; see RadianceFieldConfig. A step has ``max_rays_per_step`` rays."""
+
+    field: CoarseAndFineConfig
+
+    @property
+    def scaled_field(self) -> CoarseAndFineConfig:
+        """As RadianceFieldConfig.scaled_field."""
+        return self.field.fit(self.growth, self.finest_cells)
+
+    def needed_bytes(self, device: str) -> int:
+        """As RadianceFieldConfig.needed_bytes."""
+        samples = self.max_rays_per_step * self.field.ray_evaluations
+        return self.scaled_field.needed_bytes(samples, device) + self.max_rays_per_step * RAY_BYTES

@@ -1,0 +1,37 @@
+"""The original NeRF with its own sampling as a kind of radiance field: its presets.
+
+Networks, samples and rates on a GPU are the paper's. It had 4096 rays a step for a day or two; with 1024, as the
+authors' own configuration for pictures of this size has, a GPU is as busy and takes four times as many steps. A
+processor has time for few of them: networks and samples are a fraction of that.
+"""
+
+from __future__ import annotations
+
+from engine.fields.coarse_and_fine import CoarseAndFineConfig
+from engine.primitives.radiance_field.hierarchical_config import HierarchicalConfig
+from engine.primitives.radiance_field.hierarchical_primitive import HierarchicalPrimitive
+from engine.primitives.radiance_field.kind import RadianceFieldKind
+
+_PRESETS = {
+    "cpu": HierarchicalConfig(
+        preset="cpu",
+        field=CoarseAndFineConfig(layers=4, width=64, coarse_samples=32, fine_samples=32),
+        max_rays_per_step=128,
+        error_share=0.5,
+        learning_rate=4e-3,
+        final_rate_fraction=0.1,
+        weight_decay=0.0,
+    ),
+    "gpu": HierarchicalConfig(
+        preset="gpu",
+        field=CoarseAndFineConfig(),
+        max_rays_per_step=1024,
+        learning_rate=5e-4,
+        final_rate_fraction=0.1,
+        weight_decay=0.0,
+    ),
+}
+# Nothing that is nearer than a tenth of the subject is in more than one camera's sight.
+_SEVERAL_CASCADES = {preset: {"near_distance": 0.1} for preset in _PRESETS}
+
+NERF_HIERARCHICAL = RadianceFieldKind(CoarseAndFineConfig.kind, _PRESETS, HierarchicalPrimitive, _SEVERAL_CASCADES)

@@ -1,0 +1,52 @@
+"""Volume rendering of rays whose samples reach from one to the next, by torch, which finds the gradients.
+
+Max (1995) as used by NeRF (Mildenhall et al. 2020, equation 3): w_i = T_i (1 - exp(-sigma_i delta_i)), with delta_i the
+distance to the next sample. ``taichi_kernels.compositing`` does it for samples whose step follows from their distance.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import torch
+
+from taichi_kernels.twins.compositing import activate_color, activate_density
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CompositedRays:
+    """``colors`` [n, 3] f32 premultiplied, ``transmittances`` [n] f32 that are left at the end; of the samples
+    ``distances``, ``weights`` and ``thicknesses`` [n, m] f32 (optical)."""
+
+    colors: torch.Tensor
+    transmittances: torch.Tensor
+    distances: torch.Tensor
+    weights: torch.Tensor
+    thicknesses: torch.Tensor
+
+
+def composite(
+    raw_densities: torch.Tensor, raw_colors: torch.Tensor, distances: torch.Tensor, ends: torch.Tensor, linear: bool
+) -> CompositedRays:
+    """Of ``raw_densities`` [n, m] and ``raw_colors`` [n, m, 3] (see taichi_kernels.activations) at ``distances`` [n, m]
+    f32, ascending. The last sample of a ray reaches to its end, ``ends`` [n] f32."""
+    lengths = torch.cat([distances[:, 1:], ends[:, None]], dim=1) - distances
+    thicknesses = activate_density(raw_densities.float()) * lengths.clamp(min=0.0)
+    sums = thicknesses.cumsum(dim=1)
+    weights = torch.exp(thicknesses - sums) * -torch.expm1(-thicknesses)
+    colors = (weights[..., None] * activate_color(raw_colors.float(), linear)).sum(dim=1)
+    return CompositedRays(colors, torch.exp(-sums[:, -1]), distances, weights, thicknesses)
+
+
+def find_surfaces(rays: CompositedRays, ends: torch.Tensor) -> torch.Tensor:
+    """The distance [n] at which half of a ray's light is absorbed; where less is, the mean of its samples' by weight (0
+    where none is)."""
+    sums = rays.thicknesses.cumsum(dim=1)
+    is_past = sums >= math.log(2.0)
+    first = is_past.int().argmax(dim=1, keepdim=True)
+    thickness, sum_to, start = (each.gather(1, first)[:, 0] for each in (rays.thicknesses, sums, rays.distances))
+    following = torch.cat([rays.distances[:, 1:], ends[:, None]], dim=1).gather(1, first)[:, 0]
+    share = 1.0 - (sum_to - math.log(2.0)) / thickness.clamp(min=1e-12)
+    mean = (rays.weights * rays.distances).sum(dim=1) / rays.weights.sum(dim=1).clamp(min=1e-6)
+    return torch.where(is_past.any(dim=1), torch.lerp(start, following, share.clamp(0.0, 1.0)), mean)
