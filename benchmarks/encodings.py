@@ -1,107 +1,219 @@
-"""What an encoding is worth: the same trainer, samples and loss with several; kept in benchmarks/results/.
+"""What an encoding and its kernels are worth: the same views, samples and loss with several; in benchmarks/results/.
 
-    python -m benchmarks.encodings path/to/lego            on a GPU: all views, 5, 15, 60 and 300 s
-    python -m benchmarks.encodings path/to/lego --device cpu    24 views of 160x160, 15 and 60 s
-    python -m benchmarks.encodings path/to/lego --only nerf --budgets 60
+    python -m benchmarks.encodings path/to/lego                   on a GPU: all views, 5, 15, 60 and 300 s
+    python -m benchmarks.encodings path/to/lego --device cpu      24 views of 160x160, 15 and 60 s
+    python -m benchmarks.encodings path/to/lego --gpus 4 --out build/encodings --until 570
+    python -m benchmarks.encodings --collect build/encodings
+    python -m benchmarks.encodings path/to/lego --only nerf --budgets 60 --set learning_rate=1e-3 --out build/try
 
-Every budget is a training of its own, because the learning rate falls towards its end. "speedup": how many times as
-long as the hash grid the original NeRF takes to what it reaches in its largest budget. The machine should have nothing
-else to do meanwhile.
+Every budget is a training of its own, because the learning rate falls towards its end; short ones are made with several
+seeds, and the table has their mean. A training's result is a file in OUT as soon as it is done. A call that is made
+again, or that --until has ended early, goes on with those that are not there yet; when all are, or with --collect, they
+become one file, the tables and the picture of docs/performance.md. "speedup": how many times as long as the hash grid
+the original NeRF takes to what it reaches in its largest budget. The machine should have nothing else to do meanwhile.
+
+What a NeRF's step takes at least on a GPU: 8 layers of 256 are 0.59 million weights, so that a sample is 1.2 MFLOP
+forward, and three times as many in training. But a layer of 256 is limited by memory: its activations are written by
+the product, read and written by the rectifier and read by the next product, 2 KB a sample and layer in float16. With
+2^18 samples, of which a third are backpropagated (evaluated once more, and back), some 10 GB pass: 2.5 ms at 4 TB/s,
+and 1 ms of products at 600 TFLOP/s beside them, against 8 ms with TensorFloat-32, which has twice the bytes.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import json
+import statistics
 import sys
+import time
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.results import describe, write_result
+from benchmarks import make_tables
+from benchmarks.curves import draw_curves
+from benchmarks.job_queue import Job, JobQueue
+from benchmarks.results import RESULTS, describe, slug, write_result
 from engine.cli.datasets import shrink_all
 from engine.cli.training_benchmark import time_to_reach
+from engine.data.color import composite_for_display, premultiply
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
-from engine.evaluation.evaluate import choose_evenly, evaluate
+from engine.data.views import View
+from engine.device import PROFILES
+from engine.evaluation.evaluate import choose_evenly, truth_on
+from engine.link.part_files import written_atomically
+from engine.link.scoring import find_subject, psnr
 from engine.primitives.radiance_field.config import RadianceFieldConfig
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset
+from engine.primitives.registry import choose_preset, make_primitive
+from engine.rendering.renderer import Renderer
 from engine.training.loop import TrainingLoop
 from engine.training.trainer import Trainer
+from taichi_kernels import triton_kernels
 from taichi_kernels.runtime import choose_device
+
+IMAGES = RESULTS.parents[1] / "docs" / "images"
+BASE, BASELINE = "hash grid", "nerf"
 
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """What can be asked of a kind of device. ``views`` and ``test_views``: how many, chosen evenly; None: all."""
+    """What can be asked of a kind of device. ``first_budgets``: of the base alone, which is there before the others'
+    first. Budgets up to ``repeated`` seconds are made with each of ``seeds``, longer ones with the first. ``views`` and
+    ``test_views``: how many, chosen evenly; None: all."""
 
     budgets: tuple[float, ...]
+    first_budgets: tuple[float, ...]
+    repeated: float
+    seeds: int
     views: int | None
     test_views: int | None
     size: tuple[int, int] | None
 
 
 PROTOCOLS = {
-    "cuda": Protocol((5.0, 15.0, 60.0, 300.0), None, None, None),
-    "cpu": Protocol((15.0, 60.0), 24, 8, (160, 160)),
+    "cuda": Protocol((5.0, 15.0, 60.0, 300.0), (0.5, 1.0, 2.0), 15.0, 3, None, 100, None),
+    "cpu": Protocol((15.0, 60.0), (2.0, 5.0), 15.0, 2, 24, 8, (160, 160)),
 }
-BASE, BASELINE = "hash grid", "nerf"
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoding:
+    """A row of the table; without Triton where ``is_portable``."""
+
+    config: RadianceFieldConfig
+    is_portable: bool = False
 
 
 def main() -> int:
-    """Measure and write."""
+    """Measure, and write what there is when all is done."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dataset", type=Path)
+    parser.add_argument("dataset", type=Path, nargs="?")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--budgets", type=lambda text: tuple(sorted(map(float, text.split(",")))))
-    parser.add_argument("--only", action="append", metavar="ROW", help="one of the encodings; nothing is written")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--budgets", type=_numbers, metavar="S,...", help="instead of the device's")
+    parser.add_argument("--seeds", type=int, metavar="N", help="for the short budgets")
+    parser.add_argument("--repeated", type=float, metavar="S", help="the longest of the short budgets")
+    parser.add_argument("--only", action="append", metavar="ROW", help="one of the encodings; nothing is collected")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting, to try it out")
+    parser.add_argument("--out", type=Path, default=Path("build/encodings"), help="one file a training")
+    parser.add_argument("--gpus", type=int, default=1, help="how many of this machine's work at a time")
+    parser.add_argument("--until", type=float, default=float("inf"), metavar="S", help="no training ends after this")
+    parser.add_argument("--collect", type=Path, metavar="OUT", help="only make the tables, of what there is")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.collect:
+        collect(options.collect)
+        return 0
+    if options.dataset is None:
+        parser.error("DATASET is needed, or --collect")
+    if options.worker:
+        return Worker(options).run()
     device = choose_device(options.device)
-    protocol = PROTOCOLS[device]
-    budgets = options.budgets or protocol.budgets
-    dataset = load_dataset(options.dataset)
-    train, test = (
-        shrink_all(choose_evenly(views, count or len(views)), protocol.size)
-        for views, count in ((dataset.train, protocol.views), (dataset.test, protocol.test_views))
-    )
-    dataset = dataclasses.replace(dataset, train=train, test=test)
-    configs = encodings(device, dataset.train_settings() | {"seed": options.seed})
-    rows = []
-    for name, config in configs.items():
-        if options.only and name not in options.only:
-            continue
-        rows.append({"encoding": name, "network": config.scaled_field.summary, "budgets": []})
-        for seconds in budgets:
-            figures = measure(config, dataset, device, seconds)
-            rows[-1]["budgets"].append(figures)
-            words = ", ".join(f"{key} {value:.2f}" for key, value in figures.items() if value is not None)
-            print(f"{name:24s} {words}", flush=True)
-    if not options.only:
-        head = describe(options.dataset, dataset, device) | {"seed": options.seed}
-        write_result("encodings", head | {"rows": rows, "speedup": find_speedup(rows)})
+    queue = JobQueue(list(_jobs(options, device).values()), options.out, options.until)
+    command = [sys.executable, "-m", "benchmarks.encodings", *sys.argv[1:], "--worker"]
+    queue.run(command, list(range(options.gpus)) if device == "cuda" else [None])
+    if queue.left or queue.failed:
+        print(f"not done: {', '.join(queue.left + queue.failed)}", file=sys.stderr)
+        return 1
+    if not (options.only or options.set):
+        collect(options.out)
     return 0
 
 
-def encodings(device: str, settings: Mapping[str, Any]) -> dict[str, RadianceFieldConfig]:
-    """By name: the presets of both fields, and the hash grid without its levels, in the same memory."""
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(sorted(map(float, text.split(","))))
+
+
+def _settings(texts: Sequence[str]) -> dict[str, Any]:
+    pairs = (text.split("=", 1) for text in texts)
+    return {name: json.loads(value) for name, value in pairs}
+
+
+def _jobs(options: argparse.Namespace, device: str) -> dict[str, Job]:
+    """All trainings by the name of their result."""
+    protocol = PROTOCOLS[device]
+    seeds, repeated = options.seeds or protocol.seeds, options.repeated or protocol.repeated
+    jobs = []
+    for name in encodings(device, {}):
+        if options.only and name not in options.only:
+            continue
+        first = protocol.first_budgets if name == BASE and not options.budgets else ()
+        for seconds in (*first, *(options.budgets or protocol.budgets)):
+            for seed in range(seeds if seconds <= repeated else 1):
+                jobs.append(Job(f"{slug(name)}_{seconds:g}_{seed}", name, seconds))
+    return {job.name: job for job in jobs}
+
+
+class Worker:
+    """Does the jobs whose names come in, one after another."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options, self.device = options, choose_device(options.device)
+        protocol = PROTOCOLS[self.device]
+        dataset = load_dataset(options.dataset)
+        train, test = (
+            shrink_all(choose_evenly(views, count or len(views)), protocol.size)
+            for views, count in ((dataset.train, protocol.views), (dataset.test, protocol.test_views))
+        )
+        self.dataset = dataclasses.replace(dataset, train=train, test=test)
+        self.jobs = _jobs(options, self.device)
+
+    def run(self) -> int:
+        """Until there are no more names."""
+        for line in sys.stdin:
+            job = self.jobs[line.strip()]
+            try:
+                self._do(job)
+            except Exception:
+                traceback.print_exc()
+                return 1
+            print(job.name, flush=True)
+        return 0
+
+    def _do(self, job: Job) -> None:
+        seed = int(job.name.rpartition("_")[2])
+        settings = self.dataset.train_settings() | {"seed": seed}
+        encoding = encodings(self.device, settings, _settings(self.options.set))[job.group]
+        with triton_kernels.switched_off() if encoding.is_portable else contextlib.nullcontext():
+            figures = measure(encoding.config, self.dataset, self.device, job.seconds)
+        words = ", ".join(f"{key} {value:.2f}" for key, value in figures.items() if value is not None)
+        print(f"{job.name:36s} {words}", file=sys.stderr, flush=True)
+        result = {
+            "encoding": job.group,
+            "network": encoding.config.scaled_field.summary,
+            "seed": seed,
+            "head": describe(self.options.dataset, self.dataset, self.device),
+            "figures": figures,
+        }
+        with written_atomically(self.options.out / f"{job.name}.json") as path:
+            path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def encodings(device: str, settings: Mapping[str, Any], tried: Mapping[str, Any] | None = None) -> dict[str, Encoding]:
+    """By name: the presets of the fields, and the hash grid without its kernels or its levels, in the same memory.
+    ``tried``: settings that replace theirs."""
+    chosen = {**settings, **(tried or {})}
     hash_grid = choose_preset("auto", device, settings)
     field: Any = hash_grid.field
     log2_entries = field.log2_table_size + round(np.log2(field.levels))
     side = int((1 << log2_entries) ** (1 / 3)) - 1  # cells; their corners fit the table
     finest: Any = hash_grid.scaled_field
 
-    def one_level(resolution: int) -> RadianceFieldConfig:
+    def one_level(resolution: int) -> Encoding:
         table = {"levels": 1, "log2_table_size": log2_entries}
         resolutions = {"base_resolution": resolution, "max_resolution": resolution}
-        return hash_grid.override({f"field.{name}": value for name, value in (table | resolutions).items()})
+        return Encoding(hash_grid.override({f"field.{name}": value for name, value in (table | resolutions).items()}))
 
     return {
-        BASE: hash_grid,
-        BASELINE: choose_preset("auto", device, settings, "nerf"),
+        BASE: Encoding(hash_grid),
+        BASELINE: Encoding(choose_preset("auto", device, chosen, "nerf")),
+        "nerf, coarse and fine": Encoding(choose_preset("auto", device, chosen, "nerf-hierarchical")),
+        "hash grid, portable kernels": Encoding(hash_grid, is_portable=True),
         "dense grid": one_level(side),
         "hash table of one level": one_level(finest.max_resolution),
     }
@@ -109,28 +221,96 @@ def encodings(device: str, settings: Mapping[str, Any]) -> dict[str, RadianceFie
 
 def measure(config: RadianceFieldConfig, dataset: Dataset, device: str, seconds: float) -> dict[str, float | None]:
     """One training, and what came of it."""
-    trainer = Trainer(RadianceFieldPrimitive(config, dataset.bounds, dataset.color_space, device))
+    primitive = make_primitive(config, dataset.bounds, dataset.color_space, device)
+    trainer = Trainer(primitive)
     for view in dataset.train:
-        trainer.primitive.add(view)
+        primitive.add(view)
     trainer.warm_up()
     trainer.set_budget(seconds, None)
+    started = time.perf_counter()
     TrainingLoop(trainer).run()
+    PROFILES[device].wait()
+    took = time.perf_counter() - started
     stats = trainer.stats()
-    scores = evaluate(trainer.primitive.renderer(), dataset.test, "black", keep_images=False)
+    whole, subject = score(primitive.renderer(), dataset.test)
     return {
         "seconds": seconds,
+        "took": took,
         "step": float(stats.step),
         "steps_per_second": stats.step / stats.seconds,
-        "samples_per_step": float(stats.figures["samples_per_step"]),
-        "psnr_black": scores.psnr,
-        "subject_psnr": scores.subject_psnr,
+        "samples_per_step": stats.figures["samples_per_step"],
+        "psnr_black": whole,
+        "subject_psnr": subject,
+        "scoring_seconds": time.perf_counter() - started - took,
     }
+
+
+def score(renderer: Renderer, views: Sequence[View]) -> tuple[float, float | None]:
+    """Mean PSNR over ``views`` on black: of whole pictures, and of the subject (see engine.evaluation.evaluate, whose
+    SSIM takes longer than all else here)."""
+    whole, subjects = [], []
+    for view in views:
+        field, captured = renderer.render(view.camera).color.cpu().numpy(), premultiply(view.color, view.color_space)
+        truth = truth_on(view, "black")
+        whole.append(psnr(composite_for_display(field, view.color_space, "black"), truth, view.valid))
+        subject = find_subject(view.camera, renderer.extent, captured, view.depth, field)
+        if subject.mask.any():
+            shown = composite_for_display(subject.field, view.color_space, "black")
+            subjects.append(psnr(shown, truth, subject.mask))
+    return statistics.fmean(whole), statistics.fmean(subjects) if subjects else None
+
+
+def collect(folder: Path) -> None:
+    """Make one result, the tables and the picture of the trainings in ``folder``."""
+    trainings = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    if not trainings:
+        raise SystemExit(f"{folder}: no training has ended there yet")
+    result = summarise(trainings)
+    write_result("encodings", result)
+    lines = {
+        row["encoding"]: [(figures["seconds"], figures["psnr_black"]) for figures in row["budgets"]]
+        for row in result["rows"]
+    }
+    with written_atomically(IMAGES / make_tables.curves_name(result)) as path:
+        path.write_text(draw_curves(lines) + "\n", encoding="utf-8")
+    make_tables.write_pages()
+
+
+def summarise(trainings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The result that is kept: rows in the order of ``encodings``, budgets in theirs, means over seeds and each
+    seed's."""
+    names = list(encodings(trainings[0]["head"]["device"], {}))
+    rows = []
+    for name in names:
+        own = [training for training in trainings if training["encoding"] == name]
+        budgets = sorted({training["figures"]["seconds"] for training in own})
+        if own:
+            of_budgets = [[each for each in own if each["figures"]["seconds"] == seconds] for seconds in budgets]
+            rows.append(
+                {"encoding": name, "network": own[0]["network"], "budgets": [_average(seeds) for seeds in of_budgets]}
+            )
+    return {**trainings[0]["head"], "rows": rows, "speedup": find_speedup(rows)}
+
+
+def _average(trainings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The mean of each figure over the seeds, None where one has none, with every seed's PSNR."""
+    figures = [training["figures"] for training in trainings]
+    means = {
+        name: None if None in (values := [each[name] for each in figures]) else statistics.fmean(values)
+        for name in figures[0]
+    }
+    scores = [each["psnr_black"] for each in figures]
+    by_seed = {str(training["seed"]): training["figures"]["psnr_black"] for training in trainings}
+    spread = {"psnr_black_spread": [min(scores), max(scores)]} if len(scores) > 1 else {}
+    return {**means, **spread, "psnr_black_by_seed": by_seed}
 
 
 def find_speedup(rows: Sequence[Mapping[str, Any]]) -> float | None:
     """How many times as long as the hash grid the original NeRF took to its last score; None: the hash grid's first
     budget was enough already, so that there is only a bound, or its last was not."""
     budgets = {row["encoding"]: row["budgets"] for row in rows}
+    if not {BASE, BASELINE} <= budgets.keys():
+        return None
     goal = budgets[BASELINE][-1]
     reached = time_to_reach(budgets[BASE], goal["psnr_black"])
     return None if reached is None or reached <= budgets[BASE][0]["seconds"] else goal["seconds"] / reached

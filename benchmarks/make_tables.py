@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import read_results
+from benchmarks.results import read_results, slug
 from benchmarks.window_tables import calls_table, latency_table, memory_table, stopping_table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -127,7 +127,7 @@ def truth_table(results: Sequence[Result]) -> str:
 
 
 def encodings_table(results: Sequence[Result]) -> str:
-    """The hash grid beside other encodings."""
+    """The hash grid beside other encodings, and the curves (see benchmarks.encodings)."""
     rows = [
         [
             _data(result),
@@ -136,7 +136,7 @@ def encodings_table(results: Sequence[Result]) -> str:
             row["network"],
             f"{figures['seconds']:g}",
             f"{figures['steps_per_second']:.1f}",
-            f"{figures['psnr_black']:.2f}",
+            _with_spread(figures, "psnr_black", "{:.2f}"),
             _or_dash(figures["subject_psnr"], "{:.2f}"),
         ]
         for result in results
@@ -144,7 +144,19 @@ def encodings_table(results: Sequence[Result]) -> str:
         for figures in row["budgets"]
     ]
     head = ["data", "device", "encoding", "size", "training, s", "steps/s", "PSNR on black, dB", "of the subject, dB"]
-    return _markdown(head, rows)
+    lines = [_markdown(head, rows)]
+    for result in results:
+        where = f"{_data(result)} on {_device(result)}"
+        lines.append(f"\n![PSNR over training time, {where}](images/{curves_name(result)})")
+        if result["speedup"] is not None:
+            speedup = f"{result['speedup']:.0f} times as fast"
+            lines.append(f"\n{where}: what nerf reached last, the hash grid had reached {speedup}.")
+    return "\n".join(lines)
+
+
+def curves_name(result: Result) -> str:
+    """The file of an encodings result's picture in docs/images."""
+    return f"encodings-{slug(result['dataset'])}-{slug(result['device_name'])}.svg"
 
 
 def twins_table(results: Sequence[Result]) -> str:
@@ -355,18 +367,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
-    results, is_stale = read_results(), False
-    for path in PAGES:
-        page = path.read_text(encoding="utf-8")
-        filled = fill_tables(page, results)
-        if filled == page:
-            continue
-        if options.check:
-            print(f"{path}: out of date; run python -m benchmarks.make_tables", file=sys.stderr)
-            is_stale = True
-        else:
-            path.write_text(filled, encoding="utf-8")
-    return int(is_stale)
+    if not options.check:
+        write_pages()
+        return 0
+    for path in (stale := _stale_pages()):
+        print(f"{path}: out of date; run python -m benchmarks.make_tables", file=sys.stderr)
+    return int(bool(stale))
+
+
+def write_pages() -> None:
+    """Bring the tables up to the results."""
+    for path, filled in _stale_pages().items():
+        path.write_text(filled, encoding="utf-8")
+
+
+def _stale_pages() -> dict[Path, str]:
+    """What the pages that are out of date should be."""
+    results = read_results()
+    pages = {path: path.read_text(encoding="utf-8") for path in PAGES}
+    return {path: filled for path, page in pages.items() if (filled := fill_tables(page, results)) != page}
 
 
 def _data(result: Result) -> str:

@@ -34,7 +34,7 @@ def describe(path: Path, dataset: Dataset, device: str) -> dict[str, Any]:
 def result_path(kind: str, dataset: str, device_name: str) -> Path:
     """The file of one result; its folder exists afterwards."""
     RESULTS.mkdir(exist_ok=True)
-    return RESULTS / f"{kind}-{_slug(dataset)}-{_slug(device_name)}.json"
+    return RESULTS / f"{kind}-{slug(dataset)}-{slug(device_name)}.json"
 
 
 def write_result(kind: str, result: dict[str, Any]) -> None:
@@ -51,5 +51,6 @@ def read_results() -> dict[str, list[dict[str, Any]]]:
     return results
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """``name`` as a part of a file name."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

@@ -57,10 +57,11 @@ def test_stages_measured_by_older_versions_have_dashes_too() -> None:
 def test_every_budget_of_an_encoding_has_a_row() -> None:
     figures = {"seconds": 15.0, "steps_per_second": 31.25, "psnr_black": 27.004, "subject_psnr": None}
     row = {"encoding": "nerf", "network": "10 octaves", "budgets": [figures, figures | {"subject_psnr": 20.0}]}
-    table = make_tables.encodings_table([RESULT | {"rows": [row]}]).splitlines()
-    assert table[-2].endswith("| a card | nerf | 10 octaves | 15 | 31.2 | 27.00 | - |") and table[-1].endswith(
-        "20.00 |"
-    )
+    result = RESULT | {"rows": [row], "speedup": 97.4}
+    lines = make_tables.encodings_table([result]).splitlines()
+    assert lines[2].endswith("| a card | nerf | 10 octaves | 15 | 31.2 | 27.00 | - |") and lines[3].endswith("20.00 |")
+    assert lines[5].endswith("](images/encodings-lego-a-card.svg)") and " 97 times " in lines[7]
+    assert make_tables.encodings_table([result | {"speedup": None}]).splitlines() == lines[:6]
 
 
 def test_spreads_stand_beside_their_figure() -> None:

@@ -1,0 +1,67 @@
+"""The comparison of encodings: what is measured, and how trainings become a result and a picture."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from typing import Any
+
+import pytest
+
+from benchmarks.curves import draw_curves
+from benchmarks.encodings import BASE, BASELINE, encodings, summarise
+from engine.primitives.radiance_field.memory import needed_bytes
+from taichi_kernels import triton_kernels
+
+HEAD = {"dataset": "lego", "device": "cuda", "device_name": "a card"}
+
+
+def _training(encoding: str, seconds: float, seed: int, psnr: float, subject: float | None = None) -> dict[str, Any]:
+    figures = {"seconds": seconds, "step": 100.0 * seed, "psnr_black": psnr, "subject_psnr": subject}
+    return {"encoding": encoding, "network": "large", "seed": seed, "head": HEAD, "figures": figures}
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_the_grids_take_the_same_memory(device: str) -> None:
+    fields = {name: encoding.config.scaled_field for name, encoding in encodings(device, {}).items()}
+    entries = {name: fields[name].grid.entries for name in (BASE, "dense grid", "hash table of one level")}
+    most = fields[BASE].levels << fields[BASE].log2_table_size
+    assert entries["hash table of one level"] == most
+    assert entries[BASE] <= most and 0.9 * most < entries["dense grid"] <= most
+    assert all(needed_bytes(encoding.config, "cpu") < 8e9 for encoding in encodings(device, {}).values())
+
+
+def test_a_setting_is_tried_with_the_large_networks_alone() -> None:
+    rows = encodings("cpu", {"seed": 3}, {"learning_rate": 0.123})
+    assert {name for name, row in rows.items() if row.config.learning_rate == 0.123} == {
+        BASELINE,
+        "nerf, coarse and fine",
+    }
+    assert all(row.config.seed == 3 for row in rows.values())
+
+
+def test_seeds_are_averaged_and_the_speedup_is_that_to_the_baselines_last_score() -> None:
+    trainings = [_training(BASE, 1.0, 0, 30.0), _training(BASE, 5.0, 0, 34.0), _training(BASE, 5.0, 1, 36.0, 20.0)]
+    trainings += [_training(BASELINE, 5.0, 0, 20.0), _training(BASELINE, 300.0, 0, 32.5)]
+    result = summarise(trainings)
+    assert [row["encoding"] for row in result["rows"]] == [BASE, BASELINE] and result["device_name"] == "a card"
+    last = result["rows"][0]["budgets"][1]
+    assert last["psnr_black"] == 35.0 and last["psnr_black_spread"] == [34.0, 36.0]
+    assert last["psnr_black_by_seed"] == {"0": 34.0, "1": 36.0} and last["subject_psnr"] is None
+    assert result["speedup"] == pytest.approx(300.0 / 3.0)  # half of the way from 1 to 5 s
+    assert summarise(trainings[:3])["speedup"] is None
+
+
+def test_the_picture_names_every_line_and_is_xml() -> None:
+    lines = {"grid & more": [(1.0, 30.0), (300.0, 35.0)], "nerf": [(5.0, 20.0), (300.0, 34.9)]}
+    texts = [element.text for element in ElementTree.fromstring(draw_curves(lines)).iter() if element.text]
+    assert {"grid & more", "nerf", "300", "5", "1"} <= set(texts)
+
+
+def test_triton_is_back_after_it_was_switched_off() -> None:
+    before = triton_kernels.available()
+    with triton_kernels.switched_off():
+        assert not triton_kernels.available()
+        with triton_kernels.switched_off():
+            pass
+        assert not triton_kernels.available()
+    assert triton_kernels.available() == before
