@@ -23,9 +23,10 @@ SAMPLES, RAYS = 90, 12
 
 @pytest.fixture
 def field(device: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AutogradField]:
-    """One that evaluates its samples in several chunks, with products in all of float32: TensorFloat-32, in which a GPU
-    trains, would differ from the formula in the fourth digit."""
-    monkeypatch.setitem(PROFILES, device, dataclasses.replace(PROFILES[device], chunk_samples=32))
+    """One that evaluates its samples in several chunks, with products in all of float32: what a GPU trains in would
+    differ from the formula in the fourth digit."""
+    profile = dataclasses.replace(PROFILES[device], chunk_samples=32, half_precision=False)
+    monkeypatch.setitem(PROFILES, device, profile)
     field = SMALL.build(device, 3)
     precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
