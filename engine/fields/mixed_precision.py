@@ -24,31 +24,38 @@ def aligned(columns: int, dtype: torch.dtype) -> int:
 class MixedLinear(torch.nn.Linear):
     """torch's, with products and outputs in the dtype of the input [n, in_features or, zeros behind these, more]."""
 
-    def forward(self, value: torch.Tensor) -> torch.Tensor:
-        """[n, out_features]."""
+    def forward(self, value: torch.Tensor, rectified: bool = False) -> torch.Tensor:
+        """[n, out_features]; 0 where that is below 0, if ``rectified``."""
         if value.dtype == self.weight.dtype:
-            return super().forward(value)
+            result = super().forward(value)
+            return result.relu_() if rectified else result
         more = (0, value.shape[1] - self.in_features, 0, -self.out_features % _ALIGNED)
         weight, bias = (pad(self.weight, more), pad(self.bias, more[2:])) if any(more) else (self.weight, self.bias)
-        multiply: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor] = _MixedProduct.apply
-        result = multiply(value, weight, bias)
+        multiply: Callable[[torch.Tensor, torch.Tensor, torch.Tensor, bool], torch.Tensor] = _MixedProduct.apply
+        result = multiply(value, weight, bias, rectified)
         return result[:, : self.out_features] if more[3] else result
 
 
 class _MixedProduct(torch.autograd.Function):
-    """``value`` [n, in] times the transposed ``weight`` [out, in] f32, plus ``bias`` [out] f32."""
+    """``value`` [n, in] times the transposed ``weight`` [out, in] f32, plus ``bias`` [out] f32. On a GPU the product's
+    own kernel rectifies: half as many bytes as two kernels would read and write."""
 
     @staticmethod
-    def forward(ctx: Any, value: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-        rounded = weight.to(value.dtype)
-        ctx.save_for_backward(value, rounded)
-        return linear(value, rounded, bias.to(value.dtype))
+    def forward(
+        ctx: Any, value: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, rectified: bool
+    ) -> torch.Tensor:
+        rounded, offset = weight.to(value.dtype), bias.to(value.dtype)
+        result = torch._addmm_activation(offset, value, rounded.t()) if rectified else linear(value, rounded, offset)
+        ctx.save_for_backward(value, rounded, result if rectified else None)
+        return result
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
-        value, rounded = ctx.saved_tensors
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor, None]:
+        value, rounded, rectified = ctx.saved_tensors
+        if rectified is not None:
+            gradient = torch.ops.aten.threshold_backward(gradient, rectified, 0)
         grad_value = gradient @ rounded if ctx.needs_input_grad[0] else None
-        return grad_value, _sum_outer(gradient, value), gradient.sum(0, dtype=torch.float32)
+        return grad_value, _sum_outer(gradient, value), gradient.sum(0, dtype=torch.float32), None
 
 
 def _sum_outer(gradient: torch.Tensor, value: torch.Tensor) -> torch.Tensor:

@@ -93,13 +93,13 @@ class NerfNetwork(RadianceModule):
         """As RadianceModule.forward."""
         hidden = self._hidden(points)
         seen = torch.cat([self.feature_layer(hidden), self._encode(self._directions, directions)], dim=1)
-        return self.density_layer(hidden)[:, 0], self.color_layer(self.color_hidden(seen).relu_())
+        return self.density_layer(hidden)[:, 0], self.color_layer(self.color_hidden(seen, rectified=True))
 
     def _hidden(self, points: torch.Tensor) -> torch.Tensor:
         encoded = self._encode(self._positions, 2.0 * points - 1.0)
         value = encoded
         for index, layer in enumerate(self.layers):
-            value = layer(torch.cat([value, encoded], dim=1) if index == self._skip else value).relu_()
+            value = layer(torch.cat([value, encoded], dim=1) if index == self._skip else value, rectified=True)
         return value
 
     def _encode(self, encoding: Encoding, values: torch.Tensor) -> torch.Tensor:
