@@ -10,7 +10,7 @@ from engine.link.presets import AUTO, DEFAULT_FIELD, FIELDS, PRESETS
 _PRESET_LABELS = {AUTO: "Automatic", "cpu": "CPU", "gpu": "GPU"}
 _PRESETS = tuple((name, _PRESET_LABELS.get(name, name.title()), words) for name, words in PRESETS.items())
 
-FIELD_LABELS = {DEFAULT_FIELD: "Hash Grid", "nerf": "NeRF", "nerf-hierarchical": "NeRF, Hierarchical"}
+FIELD_LABELS = {DEFAULT_FIELD: "Hash Grid", "nerf": "NeRF", "nerf-hierarchical": "Hierarchical NeRF"}
 _FIELDS = tuple((name, FIELD_LABELS.get(name, name.title()), words) for name, words in FIELDS.items())
 
 
