@@ -112,6 +112,7 @@ def test_every_preset_is_within_its_limits(preset: str, cascades: int) -> None:
 
 def test_the_smaller_preset_is_offered_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free_memory", lambda device: 1_000_000_000)
-    memory.require_for_training(choose_preset("cpu", "cpu"), "cpu")
+    small, large = choose_preset("cpu", "cpu"), choose_preset("gpu", "cpu")
+    memory.require_for_training(small, small, "cpu")
     with pytest.raises(MemoryShortage, match=r"3\.9 GB of memory, and 1\.0 GB are free: use the cpu preset, which"):
-        memory.require_for_training(choose_preset("gpu", "cpu"), "cpu")
+        memory.require_for_training(large, small, "cpu")
