@@ -12,7 +12,7 @@ again, or that --until has ended early, goes on with those that are not there ye
 become one file, the tables and the picture of docs/performance.md. "speedup": how many times as long as the hash grid
 the original NeRF takes to what it reaches in its largest budget. The machine should have nothing else to do meanwhile.
 
-What a NeRF's step takes at least on an H200 (over the occupancy grid, 2^18 samples, of which a third are backpropagated,
+What a NeRF's step takes at least on an H200 (over the occupancy grid, 2^18 samples, a third of them backpropagated, and
 evaluated once more for that): 0.59 million weights are 1.2 MFLOP a sample forward and twice as many back, 0.62 TFLOP in
 all, 1.0 ms at 600 TFLOP/s in float16. The activations of its ten wide layers are written and read once forward, and
 seven times back (rectified, multiplied with weights and with inputs), 10 KB and 36 KB a sample: 6.7 GB, 1.7 ms at
