@@ -22,7 +22,7 @@ import torch
 from benchmarks.step_stages import STAGES, WHOLE_STEP, Function, Stages, stages_wrapped
 from engine.fields.hash_grid import FEATURES
 from engine.fields.mlp import GEOMETRY_VALUES
-from engine.primitives.radiance_field import primitive as primitive_module
+from engine.primitives.radiance_field import occupancy_primitive as learning_module
 from engine.training.trainer import Trainer
 from taichi_kernels.bundles import COARSE_FACTOR, COLOR_COLUMNS, FieldOutputs
 from taichi_kernels.spherical_harmonics import SH_VALUES
@@ -96,8 +96,8 @@ def count_step(trainer: Trainer) -> StepCounts:
     places: Stages = {
         "march": STAGES["march"],
         "encode": STAGES["encode"],
-        "composite": [(primitive_module, "composite_training")],
-        "draw": [(primitive_module, "draw_gradients")],
+        "composite": [(learning_module, "composite_training")],
+        "draw": [(learning_module, "draw_gradients")],
         "Adam": STAGES["Adam"],
     }
     every = trainer.primitive.config.occupancy_every

@@ -14,6 +14,7 @@ import torch
 from engine.encodings.hash_grid import HashEncoding
 from engine.fields import fused_mlp, mlp
 from engine.optimizers.row_adam import RowAdam
+from engine.primitives.radiance_field import occupancy_primitive as learning_module
 from engine.primitives.radiance_field import primitive as primitive_module
 from engine.primitives.radiance_field.error_map import ErrorMap
 from engine.sampling import occupancy_sampler as sampler_module
@@ -28,9 +29,9 @@ STAGES: Stages = {
     "encode": [(HashEncoding, "forward")],
     "networks": [(mlp.MatrixNetworks, "forward"), (fused_mlp.FusedNetworks, "forward")],
     "composite, loss, gradients": [
-        (primitive_module, "cut_rays"),
-        (primitive_module, "composite_training"),
-        (primitive_module, "draw_gradients"),
+        (learning_module, "cut_rays"),
+        (learning_module, "composite_training"),
+        (learning_module, "draw_gradients"),
     ],
     "networks, backward": [(mlp.MatrixNetworks, "backward"), (fused_mlp.FusedNetworks, "backward")],
     "encode, backward": [(HashEncoding, "backward")],
