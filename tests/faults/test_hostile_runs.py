@@ -204,7 +204,7 @@ def test_every_command_that_reads_a_run_says_it_in_one_line(
     dataset = write_nerf_synthetic(tmp_path / "dataset", train=2, test=1, size=8)
     picture = ["--frames", "1", "--size", "8x8", "--out", str(tmp_path / "frames")]
     arguments = {
-        "render": ["render", str(folder), "--turntable", *picture],
+        "render": ["render", str(folder), "--turntable", "--radius", "4", *picture],
         "eval": ["eval", str(folder), "--dataset", str(dataset)],
         "train": ["train", str(dataset), "--out", str(folder), "--resume", "--steps", "3"],
     }[command]

@@ -115,7 +115,7 @@ def test_every_command_tells_the_signal_by_its_exit_code(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("request_to_end", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("request_to_end", _REQUESTS)
 def test_training_is_saved(
     start: Callable[..., subprocess.Popen[str]], dataset: Path, tmp_path: Path, request_to_end: signal.Signals
 ) -> None:
@@ -228,7 +228,8 @@ def test_a_render_keeps_its_frames_and_no_half_film(
 ) -> None:
     run = tmp_path / "run"
     assert main(["train", str(dataset), "--out", str(run), "--steps", "3", *ON_DEVICE]) == 0
-    film = ["render", str(run), "--turntable", "--size", "16x16", "--out", str(tmp_path / "film.mp4"), *ON_DEVICE]
+    film = ["render", str(run), "--turntable", "--radius", "4", "--size", "16x16"]
+    film += ["--out", str(tmp_path / "film.mp4"), *ON_DEVICE]
     process = start(*film, "--frames", "20000")
     frames = tmp_path / "film_frames"
     _wait_for(lambda: (frames / "frame_0003.png").exists())

@@ -1,14 +1,12 @@
-"""The commands on a real, tiny dataset: what they leave on disk, resume, and Ctrl-C."""
+"""The commands on a real, tiny dataset: what they leave on disk, and how they resume."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +23,7 @@ from tests.engine.data.scenes import sphere_dataset, write_nerf_synthetic
 
 pytestmark = pytest.mark.slow
 ON_DEVICE = ["--device", TEST_DEVICE]
+TURNTABLE = ["--turntable", "--radius", "4"]  # looking for the subject of a field that is a haze still takes seconds
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +135,7 @@ def test_eval_with_flip(trained: Path) -> None:
 
 
 def test_render_in_a_pipe_prints_lines_rather_than_bars(trained: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "engine", "render", str(trained), "--turntable", "--frames", "40"]
+    command = [sys.executable, "-m", "engine", "render", str(trained), *TURNTABLE, "--frames", "40"]
     command += ["--size", "16x16", "--out", str(tmp_path / "frames"), *ON_DEVICE]
     done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=True)
     lines = [line for line in done.stderr.splitlines() if "Rendering" in line]
@@ -174,7 +173,7 @@ def test_render_in_a_view_transform_and_name_one_that_is_none(
 ) -> None:
     view, frames = tmp_path / "view_transform.npz", tmp_path / "frames"
     save_view_transform(view, ViewTransform(np.ascontiguousarray(1.0 - lattice_colors() / BRIGHTEST)))
-    command = ["render", str(trained), "--turntable", "--frames", "1", "--out", str(frames), *ON_DEVICE]
+    command = ["render", str(trained), *TURNTABLE, "--frames", "1", "--out", str(frames), *ON_DEVICE]
     assert main([*command, "--view-transform", str(view)]) == 0
     assert "learnt 8-bit sRGB pictures, shown as they are" in capsys.readouterr().out
     shown = (frames / "frame_0001.png").read_bytes()
@@ -202,17 +201,3 @@ def test_bench_measures_what_it_says(dataset: Path, tmp_path: Path) -> None:
     assert result["train_views"] == 6 and result["size"] == [16, 16] and result["seeds"] == 2
     for field in ("device_name", "versions", "steps_per_second", "samples_per_step", "startup_seconds"):
         assert result[field]
-
-
-def test_ctrl_c_saves_and_exits_with_130(dataset: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "engine", "train", str(dataset), "--out", str(tmp_path / "run")]
-    process = subprocess.Popen([*command, "--seconds", "600", *ON_DEVICE], stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    seen = ""
-    deadline = time.monotonic() + 120
-    while not re.search(r"step [1-9]", seen) and time.monotonic() < deadline:
-        seen += process.stderr.read(1)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert read_info(tmp_path / "run")["step"] >= 1
