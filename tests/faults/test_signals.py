@@ -230,7 +230,7 @@ def test_a_render_keeps_its_frames_and_no_half_film(
     assert main(["train", str(dataset), "--out", str(run), "--steps", "3", *ON_DEVICE]) == 0
     film = ["render", str(run), "--turntable", "--radius", "4", "--size", "16x16"]
     film += ["--out", str(tmp_path / "film.mp4"), *ON_DEVICE]
-    process = start(*film, "--frames", "20000")
+    process = start(*film, "--frames", "2000")
     frames = tmp_path / "film_frames"
     _wait_for(lambda: (frames / "frame_0003.png").exists())
     process.send_signal(signal.SIGTERM)
