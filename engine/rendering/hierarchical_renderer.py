@@ -10,7 +10,7 @@ from engine.fields.coarse_and_fine import CoarseAndFine
 from engine.fields.unit_cube import UnitCube
 from engine.link.messages import ColorSpace
 from engine.rendering.renderer import Renderer
-from engine.sampling.hierarchical import see
+from engine.sampling.hierarchical import render_rays
 from engine.sampling.quadrature import find_surfaces
 from taichi_kernels.bundles import Rays
 
@@ -43,7 +43,7 @@ class HierarchicalRenderer(Renderer):
         meeting = (rays.t_range[:, 0] < rays.t_range[:, 1]).nonzero().view(-1)
         for ids in meeting.split(max(1, self._profile.chunk_samples // config.ray_evaluations)):
             part = rays.select(ids)
-            _, fine = see(self._field, part, strata, quantiles.expand(len(ids), -1).contiguous(), is_linear)
+            _, fine = render_rays(self._field, part, strata, quantiles.expand(len(ids), -1).contiguous(), is_linear)
             alpha = 1.0 - fine.transmittances
             color[ids] = torch.cat([fine.colors, alpha[:, None]], dim=1)
             distances[ids] = find_surfaces(fine, part.t_range[:, 1])

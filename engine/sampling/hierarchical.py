@@ -43,7 +43,7 @@ def place_by_weight(
     return torch.lerp(edges.gather(1, above - 1), edges.gather(1, above), share)
 
 
-def see(
+def render_rays(
     field: CoarseAndFine, rays: Rays, strata: torch.Tensor, quantiles: torch.Tensor, linear: bool
 ) -> tuple[CompositedRays, CompositedRays]:
     """What the coarse and the fine network of ``field`` show along ``rays``, of which there are n. ``strata`` [n or 1,

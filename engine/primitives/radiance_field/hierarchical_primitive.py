@@ -13,7 +13,7 @@ from engine.link.messages import ColorSpace
 from engine.primitives.radiance_field.hierarchical_config import HierarchicalConfig
 from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.rendering.hierarchical_renderer import HierarchicalRenderer
-from engine.sampling.hierarchical import see
+from engine.sampling.hierarchical import render_rays
 from taichi_kernels import runtime
 from taichi_kernels.compositing import RayLoss
 from taichi_kernels.random_numbers import RandomStream
@@ -72,10 +72,10 @@ class HierarchicalPrimitive(RadianceFieldPrimitive):
         background = draw_background(self.config.seed, step, ids, loss.linear).float()
         has_length = rays.t_range[:, 0] < rays.t_range[:, 1]
         total = torch.zeros_like(self._losses[part])
-        for seen in see(self.field, rays, strata, quantiles, loss.linear):
-            losses = compare_colors(seen.colors, seen.transmittances, background, targets, loss.linear)
+        for rendered in render_rays(self.field, rays, strata, quantiles, loss.linear):
+            losses = compare_colors(rendered.colors, rendered.transmittances, background, targets, loss.linear)
             losses = losses + loss.depth_weight * compare_depths(
-                seen.weights, seen.distances, loss.depth_tolerance, targets
+                rendered.weights, rendered.distances, loss.depth_tolerance, targets
             )
             total = total + torch.where(has_length, losses, 0.0)
         self._losses[part] = total.detach()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.fields.coarse_and_fine import CoarseAndFineConfig
-from engine.sampling.hierarchical import place_by_weight, see, stratify
+from engine.sampling.hierarchical import place_by_weight, render_rays, stratify
 from taichi_kernels.bundles import Rays
 
 TINY = CoarseAndFineConfig(
@@ -99,7 +99,7 @@ def _rays(count: int, device: str) -> Rays:
 def test_the_fine_network_sees_all_samples_in_order_and_no_gradient_goes_through_their_places(device: str) -> None:
     field, rays = TINY.build(device, 0), _rays(6, device)
     strata, quantiles = torch.rand(6, 8, device=device), torch.rand(6, 16, device=device)
-    coarse, fine = see(field, rays, strata, quantiles, linear=True)
+    coarse, fine = render_rays(field, rays, strata, quantiles, linear=True)
     assert fine.distances.shape == (6, 24) and (fine.distances.diff(dim=1) >= 0).all()
     for ray in range(6):
         assert torch.isin(coarse.distances[ray], fine.distances[ray]).all()
@@ -112,7 +112,7 @@ def test_a_ray_that_misses_the_box_shows_nothing_and_teaches_nothing(device: str
     field, rays = TINY.build(device, 0), _rays(2, device)
     rays.t_range.copy_(torch.tensor([1e12, 3.0]))
     places = torch.full((2, 8), 0.5, device=device), torch.full((2, 16), 0.5, device=device)
-    for seen in see(field, rays, *places, linear=False):
-        assert (seen.transmittances == 1.0).all() and not seen.colors.any()
-        (seen.colors.sum() + seen.transmittances.sum()).backward()
+    for rendered in render_rays(field, rays, *places, linear=False):
+        assert (rendered.transmittances == 1.0).all() and not rendered.colors.any()
+        (rendered.colors.sum() + rendered.transmittances.sum()).backward()
     assert not field.weights.gradients.any()
