@@ -26,7 +26,17 @@ from engine.data.formats import load_dataset
 from engine.link.client import EngineClient, LinkError
 from engine.link.geometry import Camera
 from engine.link.launcher import EngineProcess
-from engine.link.messages import AddView, Frame, OpenRun, RequestFrame, RunOpened, Status, Train, ViewAdded
+from engine.link.messages import (
+    AddView,
+    Frame,
+    OpenRun,
+    RadianceFieldSpec,
+    RequestFrame,
+    RunOpened,
+    Status,
+    Train,
+    ViewAdded,
+)
 from engine.machine import device_name, versions
 from taichi_kernels.runtime import choose_device
 
@@ -78,7 +88,8 @@ def main() -> int:
 def measure(client: EngineClient, dataset: Dataset, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Training undisturbed, training with frames at a rate, frames alone as fast as they come."""
     overrides = dataset.train_settings()
-    client.send(OpenRun(run="serving", bounds=dataset.bounds, color_space=dataset.color_space, overrides=overrides))
+    primitive = RadianceFieldSpec(bounds=dataset.bounds, color_space=dataset.color_space)
+    client.send(OpenRun(run="serving", primitive=primitive, overrides=overrides))
     client.wait_for(RunOpened, PATIENCE)
     for view in dataset.train:
         client.send(AddView(name=view.name, split="train", camera=view.camera, color=view.color, depth=view.depth))

@@ -10,6 +10,8 @@ import numpy as np
 
 from engine.data.views import View
 from engine.link.geometry import Bounds, Camera
+from engine.link.messages import RadianceFieldSpec
+from engine.link.presets import DEFAULT_FIELD
 from engine.link.projection import pixel_directions
 
 RADIUS = 0.5
@@ -19,6 +21,11 @@ CENTER = np.array([0.2, -0.1, 0.3])
 def sphere_bounds() -> Bounds:
     """A box with some room around the sphere."""
     return Bounds(CENTER - 1.2 * RADIUS, CENTER + 1.2 * RADIUS)
+
+
+def sphere_field(field: str = DEFAULT_FIELD) -> RadianceFieldSpec:
+    """What a run that learns the sphere is asked for with."""
+    return RadianceFieldSpec(bounds=sphere_bounds(), field=field)
 
 
 def sphere_cameras(count: int, size: int, distance: float = 2.0) -> list[Camera]:

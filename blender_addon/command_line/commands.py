@@ -10,7 +10,6 @@ from typing import Any
 import bpy
 
 from engine.link.messages import SnapshotSaved
-from engine.link.scoring import describe_psnr
 
 from ..bake import jobs as bakes
 from ..bake.status_text import describe_job
@@ -31,7 +30,7 @@ from ..session.engine_session import EngineSession
 from ..session.source import ensure_engine
 from ..takes import changing
 from ..training import run
-from ..training.status_text import describe_progress
+from ..training.status_text import describe_mean, describe_progress
 from ..transfer import run_files
 from .console import Console
 from .datasets import import_dataset, import_into
@@ -275,8 +274,7 @@ def _describe_training(session: EngineSession) -> str:
     if session.status.step:
         words += f", step {session.status.step}"
     if session.evaluations:
-        last = session.evaluations[-1]
-        words += f", PSNR {describe_psnr(last.subject_psnr, last.psnr)}"
+        words += f", {describe_mean(session.evaluations[-1])}"
     return words
 
 

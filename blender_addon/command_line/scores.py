@@ -7,6 +7,7 @@ import argparse
 import bpy
 
 from engine.link.messages import Evaluation
+from engine.link.metrics import METRICS, describe_metric
 from engine.link.scoring import describe_psnr
 
 from ..review.scores import worst_views
@@ -29,7 +30,8 @@ def evaluate(options: argparse.Namespace, console: Console) -> None:
         score(session, console)
     last = session.evaluations[-1]
     for name, psnr, ssim in worst_views(last, len(last.views)):
-        console.result(f"{name}: PSNR {psnr:.2f} dB, SSIM {ssim:.3f}; whole picture {last.views[name]['psnr']:.2f} dB")
+        whole = METRICS["psnr"].write(last.views[name]["psnr"])
+        console.result(f"{name}: PSNR {psnr:.2f} dB, SSIM {ssim:.3f}; whole picture {whole}")
     console.result(describe_scores(last))
 
 
@@ -42,11 +44,14 @@ def score(session: EngineSession, console: Console) -> None:
 
 def describe_scores(scores: Evaluation) -> str:
     """The means, in words."""
+    means = scores.scores
+    psnr, subject = means.get("psnr"), means.get("subject_psnr")
+    if psnr is None:
+        return ", ".join(describe_metric(name, value) for name, value in means.items())
     views = "one test view" if len(scores.views) == 1 else f"{len(scores.views)} test views"
-    if scores.subject_psnr is None:
-        return f"PSNR {describe_psnr(None, scores.psnr)}, SSIM {scores.ssim:.3f} on {views}"
-    words = f"PSNR {describe_psnr(scores.subject_psnr, scores.psnr)}, SSIM {scores.subject_ssim:.3f} on {views}"
-    return f"{words}; whole pictures {scores.psnr:.2f} dB"
+    ssim = METRICS["ssim"].write(means["ssim" if subject is None else "subject_ssim"])
+    words = f"PSNR {describe_psnr(subject, psnr)}, SSIM {ssim} on {views}"
+    return words if subject is None else f"{words}; whole pictures {METRICS['psnr'].write(psnr)}"
 
 
 def _is_complete(session: EngineSession) -> bool:

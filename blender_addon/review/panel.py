@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import bpy
 
+from engine.link.metrics import METRICS
+
 from ..durations import describe_seconds
 from ..layout import SidebarPanel, draw_words, lay_out_settings
 from ..session import registry
 from ..training.run import session_of
+from ..training.status_text import describe_others
 from . import comparison, scores
 from .chart_icons import chart_icon
 from .views import has_views
@@ -37,15 +40,19 @@ class HASHLIGHT_PT_quality(SidebarPanel, bpy.types.Panel):
                 ("PSNR", scores.psnr_points(evaluations), _PSNR_COLOR, "{:.1f}"),
                 ("SSIM", scores.ssim_points(evaluations), _SSIM_COLOR, "{:.2f}"),
             ):
-                self._draw_chart(row, name, points, color, form)
+                if points:
+                    self._draw_chart(row, name, points, color, form)
         if len(loss) > 1:
             self._draw_chart(row, "Loss", loss, _LOSS_COLOR, "{:.1g}")
         seconds = loss[-1][0] if loss else evaluations[-1].seconds
         self.layout.label(text=f"Over {describe_seconds(seconds)} of training")
-        if evaluations:
-            draw_words(self.layout, context, scores.describe_what_is_scored(evaluations))
-        if evaluations:
-            self._draw_worst(evaluations[-1])
+        if not evaluations:
+            return
+        for line in describe_others(evaluations[-1].scores):
+            self.layout.label(text=line)
+        if words := scores.describe_what_is_scored(evaluations):
+            draw_words(self.layout, context, words)
+        self._draw_worst(evaluations[-1])
 
     def _draw_chart(
         self,
@@ -62,12 +69,14 @@ class HASHLIGHT_PT_quality(SidebarPanel, bpy.types.Panel):
         column.label(text=f"{form.format(min(values))} to {form.format(max(values))}")
 
     def _draw_worst(self, evaluation: scores.Evaluation) -> None:
+        worst = scores.worst_views(evaluation, _WORST)
+        if not worst:
+            return
         column = self.layout.column(align=True)
         column.label(text="Worst Views")
-        for name, psnr, ssim in scores.worst_views(evaluation, _WORST):
-            operator = column.operator(
-                "hashlight.look_through_view", text=f"{name}: {psnr:.2f} dB, {ssim:.3f}", icon="VIEW_CAMERA"
-            )
+        for name, psnr, ssim in worst:
+            figures = f"{METRICS['psnr'].write(psnr)}, {METRICS['ssim'].write(ssim)}"
+            operator = column.operator("hashlight.look_through_view", text=f"{name}: {figures}", icon="VIEW_CAMERA")
             operator.view = name
 
 

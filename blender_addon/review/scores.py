@@ -52,8 +52,9 @@ _run = ""
 
 def note_status(session: EngineSession, status: Status) -> None:
     """Listens to the engine."""
-    if status.loss is not None and status.state == "training":
-        loss_history.add(status.seconds, status.loss)
+    loss = status.metrics.get("loss")
+    if loss is not None and status.state == "training":
+        loss_history.add(status.seconds, loss)
 
 
 def note_run(session: EngineSession, run: RunOpened) -> None:
@@ -77,15 +78,17 @@ def ssim_points(evaluations: Sequence[Evaluation]) -> list[Point]:
 def _points(evaluations: Sequence[Evaluation], figure: str) -> list[Point]:
     """What was scored over the subject; of a run that an older version scored, which has none, over whole pictures."""
     for name in (f"subject_{figure}", figure):
-        points = [(scores.seconds, value) for scores in evaluations if (value := getattr(scores, name)) is not None]
+        points = [(scores.seconds, value) for scores in evaluations if (value := scores.scores.get(name)) is not None]
         if points:
             return points
     return []
 
 
 def describe_what_is_scored(evaluations: Sequence[Evaluation]) -> str:
-    """Which part of the test views the scores that are shown go by, in words."""
-    if any(scores.subject_psnr is not None for scores in evaluations):
+    """Which part of the test views the scores that are shown go by, in words; "" where they are of no pictures."""
+    if all(scores.scores.get("psnr") is None for scores in evaluations):
+        return ""
+    if any(scores.scores.get("subject_psnr") is not None for scores in evaluations):
         return "Scores are of the subject alone"
     return "Scores are of whole pictures, as older versions gave them: Evaluate Now scores the subject"
 
@@ -93,10 +96,10 @@ def describe_what_is_scored(evaluations: Sequence[Evaluation]) -> str:
 def worst_views(evaluation: Evaluation, count: int) -> list[tuple[str, float, float]]:
     """The ``count`` held-out views of the lowest PSNR, worst first: name, PSNR in dB, SSIM; over the subject, or with
     scores of an older version over whole pictures. A view that doesn't show the subject is not among them."""
-    prefix = "" if evaluation.subject_psnr is None else "subject_"
+    prefix = "" if evaluation.scores.get("subject_psnr") is None else "subject_"
     scored = [
         (name, figures[f"{prefix}psnr"], figures[f"{prefix}ssim"])
         for name, figures in evaluation.views.items()
-        if f"{prefix}psnr" in figures
+        if figures.get(f"{prefix}psnr") is not None and figures.get(f"{prefix}ssim") is not None
     ]
     return sorted(scored, key=lambda view: view[1])[:count]

@@ -55,7 +55,7 @@ class Wishes:
     @property
     def bounds(self) -> Bounds | None:
         """The bounds of the run."""
-        return None if self._run is None else self._run.bounds
+        return None if self._run is None else self._run.primitive.bounds
 
     @property
     def run_name(self) -> str | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.link.capture_format import MANIFEST
 from engine.link.geometry import Bounds, Camera, pixels_across
-from engine.link.messages import AddView, ColorSpace, OpenRun, Split
+from engine.link.messages import AddView, ColorSpace, OpenRun, RadianceFieldSpec, Split
 
 from ..capture.bounds import read_bounds
 from ..capture.dataset import CaptureDataset
@@ -219,9 +219,7 @@ def _open(
     session.open_run(
         OpenRun(
             run=f"{session.source.subfolder}{take_path(scene)}run",
-            bounds=bounds,
-            color_space=color_space,
-            field=settings.field,
+            primitive=RadianceFieldSpec(bounds=bounds, color_space=color_space, field=settings.field),
             preset=settings.preset,
             seed=settings.seed,
             resume=resume,

@@ -64,8 +64,8 @@ def remember(scene: bpy.types.Scene) -> None:
         return
     settings.run.step, settings.run.seconds, settings.run.since = status.step, status.seconds, run.counted_since()
     last = session.evaluations[-1] if session.evaluations else None
-    settings.run.psnr = last.psnr if last is not None else 0.0
-    settings.run.subject_psnr = (last.subject_psnr or 0.0) if last is not None else 0.0
+    settings.run.psnr = (last.scores.get("psnr") or 0.0) if last is not None else 0.0
+    settings.run.subject_psnr = (last.scores.get("subject_psnr") or 0.0) if last is not None else 0.0
     saved = session.snapshot.step if session.snapshot is not None else session.run.step
     if status.step > saved:
         with contextlib.suppress(ValueError):

@@ -6,12 +6,11 @@ import dataclasses
 from typing import Annotated, Any, ClassVar
 
 from engine.link.compression import Compression
-from engine.link.geometry import Bounds, Camera
+from engine.link.geometry import Camera
 from engine.link.message_types import (
     MAX_CHUNK_BYTES,
     Cameras,
     ColorImage,
-    ColorSpace,
     ColorTable,
     Count,
     DepthImage,
@@ -25,7 +24,7 @@ from engine.link.message_types import (
     Split,
     Steps,
 )
-from engine.link.presets import DEFAULT_FIELD
+from engine.link.primitives import PrimitiveSpec
 from engine.link.values import Limits
 
 
@@ -47,13 +46,11 @@ class Hello(Message):
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class OpenRun(Message):
     """Start, or with ``resume`` go on with, the run in folder ``run`` (relative to the engine's root).
-    ``field`` is one of ``presets.FIELDS``; a run that is gone on with has its own. ``preset`` "auto" picks by device;
-    ``overrides`` replaces single TrainConfig fields."""
+    ``primitive``: what it is to learn; a run that is gone on with has its own. ``preset`` "auto" picks by device;
+    ``overrides`` replaces single settings of its training."""
 
     run: RelativePath
-    bounds: Bounds
-    color_space: ColorSpace = "linear"
-    field: Name = DEFAULT_FIELD
+    primitive: PrimitiveSpec
     preset: Name = "auto"
     seed: Annotated[int, Limits(0, 2**31 - 1)] = 0
     resume: bool = False

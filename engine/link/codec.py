@@ -23,9 +23,9 @@ import numpy as np
 from engine.link.arrays import Numbers
 from engine.link.compression import Compression, CompressionError, compress_array, decompress_array
 from engine.link.errors import FrameOutdated, LinkError
-from engine.link.fields import MAX_DEPTH, array_fields, read_dataclass, read_fields
+from engine.link.fields import KIND, MAX_DEPTH, array_fields, read_dataclass, read_fields
 from engine.link.geometry import MAX_IMAGE_SIDE, Bounds, Camera
-from engine.link.message_types import ArraySpec, BytesSpec, ImageSpec, Message, TableSpec
+from engine.link.message_types import ArraySpec, BytesSpec, ImageSpec, Message, TableSpec, Tagged
 from engine.link.picture_codec import PictureError, pack_color, pack_depth, unpack_color, unpack_depth
 from engine.link.ring import RingError, RingPlace, RingReader, RingWriter, TornRead
 from engine.link.values import shorten
@@ -128,31 +128,41 @@ def _pack(array: Numbers, packing: Packing) -> tuple[str, Any]:
 def _make_header(message: Message) -> dict[str, Any]:
     """The fields of ``message`` for ``_dump``, after a look through the receiver's eyes."""
     cls: Any = type(message)
+    name = cls.__name__
     arrays = _arrays_of(message)
-    fields = {
-        field.name: _to_plain(getattr(message, field.name))
-        for field in dataclasses.fields(message)
-        if field.name not in arrays and getattr(message, field.name) is not None
-    }
-    specs = array_fields(cls)
-    for name, array in arrays.items():
-        _check_array(f"{cls.__name__}.{name}", specs[name], array.dtype.name, array.shape)
+    fields: dict[str, Any] = _fields_of(message)
+    specs = array_fields(name, cls, fields)
+    for array_name, array in arrays.items():
+        if array_name not in specs:
+            raise LinkError(f"{name}.{array_name}: not an array field")
+        _check_array(f"{name}.{array_name}", specs[array_name], array.dtype.name, array.shape)
     if (total := size_of(message)) > MAX_MESSAGE_BYTES:
-        raise LinkError(f"{cls.__name__}: {total} bytes exceed the limit of {MAX_MESSAGE_BYTES}")
-    read_fields(cls, fields, arrays)
+        raise LinkError(f"{name}: {total} bytes exceed the limit of {MAX_MESSAGE_BYTES}")
+    read_fields(name, cls, fields, arrays)
     return fields
 
 
-def _arrays_of(message: Message) -> dict[str, Numbers]:
-    arrays = {}
-    cls: Any = type(message)
-    for name in array_fields(cls):
-        value = getattr(message, name)
+def _arrays_of(part: Any) -> dict[str, Numbers]:
+    """The arrays of a message, or of one's tagged part, by the names of their fields."""
+    arrays: dict[str, Numbers] = {}
+    for field in dataclasses.fields(part):
+        value = getattr(part, field.name)
         if isinstance(value, np.ndarray):
-            arrays[name] = value
-        elif value is not None:
-            raise LinkError(f"{type(message).__name__}.{name}: expected an array, got {type(value).__name__}")
+            arrays[field.name] = value
+        elif isinstance(value, Tagged):
+            arrays |= {f"{field.name}.{name}": array for name, array in _arrays_of(value).items()}
     return arrays
+
+
+def _fields_of(part: Any, depth: int = 0) -> dict[str, Any]:
+    """All but the arrays of a dataclass, as JSON has it. What is None is left out, a tagged part names its kind."""
+    values = {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
+    plain = {
+        name: _to_plain(value, depth)
+        for name, value in values.items()
+        if value is not None and not isinstance(value, np.ndarray)
+    }
+    return {KIND: part.kind, **plain} if isinstance(part, Tagged) else plain
 
 
 def _to_plain(value: Any, depth: int = 0) -> Any:
@@ -162,8 +172,7 @@ def _to_plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, str | int | float | Camera | Bounds):
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        items = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return {name: _to_plain(item, depth + 1) for name, item in items.items() if item is not None}
+        return _fields_of(value, depth + 1)
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Mapping):
@@ -199,14 +208,15 @@ def decode(data: bytes | str, allowed: Iterable[type[Message]], ring: RingReader
     cls = next((cls for cls in allowed if cls.__name__ == name), None)
     if cls is None:
         raise LinkError(f"unknown message {shorten(name)}")
-    buffers = _read_descriptions(cls, header["buffers"])
+    specs = array_fields(cls.__name__, cls, header["fields"])
+    buffers = _read_descriptions(cls.__name__, specs, header["buffers"])
     if len(data) - start != (expected := sum(b.size for b in buffers)):
         raise LinkError(f"{cls.__name__}: {len(data) - start} bytes of buffers arrived, the header promises {expected}")
     arrays = {}
     for buffer in buffers:
         arrays[buffer.field] = _read_buffer(f"{cls.__name__}.{buffer.field}", buffer, data, start, ring)
         start += buffer.size
-    return cls(**read_fields(cls, header["fields"], arrays))
+    return cls(**read_fields(cls.__name__, cls, header["fields"], arrays))
 
 
 def type_of(data: bytes) -> str:
@@ -233,15 +243,14 @@ def _read_header(data: bytes) -> tuple[dict[str, Any], int]:
     return header, _PREFIX.size + length
 
 
-def _read_descriptions(cls: Any, values: list[Any]) -> list[_Buffer]:
-    specs = array_fields(cls)
+def _read_descriptions(message: str, specs: Mapping[str, ArraySpec], values: list[Any]) -> list[_Buffer]:
     if len(values) > len(specs):
-        raise LinkError(f"{cls.__name__}: {len(values)} buffers, expected at most {len(specs)}")
-    buffers = [read_dataclass(f"{cls.__name__} buffer", _Buffer, value) for value in values]
+        raise LinkError(f"{message}: {len(values)} buffers, expected at most {len(specs)}")
+    buffers = [read_dataclass(f"{message} buffer", _Buffer, value) for value in values]
     if len({buffer.field for buffer in buffers}) != len(buffers):
-        raise LinkError(f"{cls.__name__}: two buffers for one field")
+        raise LinkError(f"{message}: two buffers for one field")
     for buffer in buffers:
-        where = f"{cls.__name__}.{buffer.field}"
+        where = f"{message}.{buffer.field}"
         if buffer.field not in specs:
             raise LinkError(f"{shorten(where)}: not an array field")
         _check_array(where, specs[buffer.field], buffer.dtype, buffer.shape)
@@ -255,7 +264,7 @@ def _read_descriptions(cls: Any, values: list[Any]) -> list[_Buffer]:
         if buffer.size != wanted:
             raise LinkError(f"{where}: {buffer.size} bytes, expected {wanted} for {list(buffer.shape)} {buffer.dtype}")
     if (total := sum(b.unpacked_size for b in buffers)) > MAX_MESSAGE_BYTES:
-        raise LinkError(f"{cls.__name__}: {total} bytes exceed the limit of {MAX_MESSAGE_BYTES}")
+        raise LinkError(f"{message}: {total} bytes exceed the limit of {MAX_MESSAGE_BYTES}")
     return buffers
 
 

@@ -17,10 +17,11 @@ from engine.link.message_types import (
     ImageFormat,
     JobState,
     Message,
+    Metrics,
     Name,
     Seconds,
 )
-from engine.link.presets import DEFAULT_FIELD
+from engine.link.primitives import PrimitiveSpec
 from engine.link.values import Limits
 
 
@@ -40,13 +41,13 @@ class Welcome(Message):
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class RunOpened(Message):
-    """The run is ready. ``field``: of what kind it is. ``step`` > 0 when it was resumed; ``views`` names the views it
+    """The run is ready. ``primitive``: what it learns. ``step`` > 0 when it was resumed; ``views`` names the views it
     already holds, ``jobs`` the bakes that are under way or have ended lately: how those ended has just been told."""
 
     run: str
     step: int
     preset: str
-    field: str = DEFAULT_FIELD
+    primitive: PrimitiveSpec
     views: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
 
@@ -68,15 +69,15 @@ class ViewAdded(Message):
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Status(Message):
     """How training stands, about five times a second: by these a client knows that the engine is there. ``seconds``
-    counts training time only; ``busy_seconds`` is for how long the device has not answered."""
+    counts training time only; ``busy_seconds`` is for how long the device has not answered. ``metrics``: figures by
+    name, as ``metrics`` lists them and the kind of primitive has more."""
 
     replaces: ClassVar[tuple[str, ...] | None] = ()
 
     state: Literal["idle", "warming up", "training", "paused", "finished"]
     step: int = 0
     seconds: float = 0.0
-    loss: float | None = None
-    steps_per_second: float = 0.0
+    metrics: Metrics = dataclasses.field(default_factory=dict)
     train_views: int = 0
     test_views: int = 0
     progress: float | None = None
@@ -104,17 +105,15 @@ class Frame(Message):
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Evaluation(Message):
-    """Held-out scores: mean and per view, under the same names. ``psnr`` in dB on black, display-referred sRGB, and
-    ``ssim`` in 0..1 are over whole pictures, ``subject_psnr`` and ``subject_ssim`` over the subject (see ``scoring``).
-    Those are None, or not among a view's figures, where it doesn't show the subject, and in runs of older versions."""
+    """Held-out scores by name, as ``metrics`` lists them and the kind of primitive has more: means, and those of single
+    ``views`` where it has any. A radiance field's ``psnr`` in dB on black, display-referred sRGB, and ``ssim`` in 0..1
+    are over whole pictures, ``subject_psnr`` and ``subject_ssim`` over the subject (see ``scoring``). Those are None or
+    not there where a view doesn't show the subject, and in runs of older versions."""
 
     step: int
     seconds: float
-    psnr: float
-    ssim: float
-    views: dict[str, dict[str, float]]
-    subject_psnr: float | None = None
-    subject_ssim: float | None = None
+    scores: Metrics
+    views: dict[str, Metrics] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -78,10 +78,7 @@ def _read_view(where: str, value: Any) -> ViewRecord:
     if not isinstance(value, dict):
         raise LinkError(f"{where}: expected an object, got {shorten(value)}")
     known = {field.name for field in dataclasses.fields(ViewRecord)}
-    try:
-        view: ViewRecord = read_dataclass(where, ViewRecord, {name: value[name] for name in known & value.keys()})
-    except LinkError as error:
-        raise LinkError(f"{where}: {error}") from None
+    view: ViewRecord = read_dataclass(where, ViewRecord, {name: value[name] for name in known & value.keys()})
     if not 0 < len(view.name) <= _MAX_NAME or _NOT_IN_NAMES & set(view.name) or view.name.startswith("."):
         raise LinkError(f"{where}: name: not one that its files can have: {shorten(view.name)}")
     return view

@@ -7,6 +7,7 @@ header; everything else travels inside it.
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -63,10 +64,26 @@ class Count:
     most: int
 
 
+@dataclasses.dataclass(frozen=True)
+class Pattern:
+    """What the whole of a text must match; ``words`` say so."""
+
+    regex: str
+    words: str
+
+    def matches(self, text: str) -> bool:
+        """Whether ``text`` is such a text."""
+        return re.fullmatch(self.regex, text, re.ASCII) is not None
+
+
 Name = Annotated[str, Count(0, 500)]  # of views, jobs, clients, versions
 RelativePath = Annotated[str, Count(1, 4096)]  # relative to the engine's root, with forward slashes
 Seconds = Annotated[float, Limits(0.0, 1e9)]
 Steps = Annotated[int, Limits(0, 2**31 - 1)]
+# Of a figure: see ``metrics`` for those that there are words for.
+MetricName = Annotated[str, Pattern("[a-z][a-z0-9_]{0,63}", "up to 64 of a-z, 0-9 and _, a letter first")]
+# None: there is none, for what is not the case, or isn't known yet.
+Metrics = Annotated[dict[MetricName, float | None], Count(0, 64)]
 Cameras = Annotated[tuple[Camera, ...], Count(0, MAX_CAMERAS)]
 
 ColorSpace = Literal["linear", "srgb"]
@@ -75,6 +92,14 @@ Quality = Literal["moving", "final"]
 ImageFormat = Literal["png", "exr"]
 Display = Literal["standard", "raw", "table"]
 JobState = Literal["running", "done", "cancelled", "failed"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Tagged:
+    """Base of the members of tagged unions, parts of messages that are of one kind or another: ``kind`` travels with
+    them and says which. No field of a member may be called ``kind``."""
+
+    kind: ClassVar[str]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

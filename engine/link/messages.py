@@ -41,11 +41,14 @@ from engine.link.message_types import (
     JobState,
     Message,
     Name,
+    Pattern,
     Quality,
     Seconds,
     Split,
     TableSpec,
+    Tagged,
 )
+from engine.link.primitives import PrimitiveSpec, RadianceFieldSpec
 
 __all__ = [
     "CLIENT_MESSAGES",
@@ -72,8 +75,11 @@ __all__ = [
     "Message",
     "Name",
     "OpenRun",
+    "Pattern",
+    "PrimitiveSpec",
     "Problem",
     "Quality",
+    "RadianceFieldSpec",
     "RequestFrame",
     "RunClosed",
     "RunOpened",
@@ -85,6 +91,7 @@ __all__ = [
     "StartBake",
     "Status",
     "TableSpec",
+    "Tagged",
     "Train",
     "ViewAdded",
     "Welcome",

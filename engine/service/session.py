@@ -6,7 +6,6 @@ import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from engine.data.views import View, ViewError
 from engine.evaluation.evaluate import Scores
@@ -17,6 +16,7 @@ from engine.link.messages import (
     Evaluation,
     Frame,
     OpenRun,
+    RadianceFieldSpec,
     RequestFrame,
     RunOpened,
     SnapshotSaved,
@@ -94,31 +94,32 @@ class Session:
         if request.resume and is_run(self._folder):
             run = load_run(self._folder, device)
             return run.trainer, RunHistory.open(self._folder, run.info)
-        config = choose_preset(request.preset, device, request.overrides | {"seed": request.seed}, request.field)
-        return Trainer(make_primitive(config, request.bounds, request.color_space, device)), RunHistory()
+        wanted = request.primitive
+        config = choose_preset(request.preset, device, request.overrides | {"seed": request.seed}, wanted.field)
+        return Trainer(make_primitive(config, wanted.bounds, wanted.color_space, device)), RunHistory()
 
     # --- what the client asks for -------------------------------------------------------------------------------------
 
     def announce(self) -> None:
         """Tell the client that the run is open, what it holds, how it was scored so far, and how bakes ended."""
-        trainer = self._trainer
+        trainer, primitive = self._trainer, self._trainer.primitive
         self._jobs.tell_ended()  # first: what a client asks for once the run is open ends later
         self._post(
             RunOpened(
                 run=self.name,
                 step=trainer.step_count,
-                preset=trainer.primitive.config.preset,
-                field=trainer.primitive.config.kind,
+                preset=primitive.config.preset,
+                primitive=RadianceFieldSpec(
+                    bounds=primitive.bounds, color_space=primitive.color_space, field=primitive.config.kind
+                ),
                 views=tuple(self._views),
                 jobs=self._jobs.names,
             )
         )
         for entry in self._history.recent:
-            figures: dict[str, Any] = {name: entry.get(name) for name in ("step", "seconds", "psnr", "ssim")}
-            if None not in figures.values():
-                # Runs of older versions have no scores of the subject.
-                figures |= {name: entry.get(name) for name in ("subject_psnr", "subject_ssim")}
-                self._post(Evaluation(**figures, views=entry.get("views", {})))
+            if {"step", "seconds"} <= entry.keys():
+                step, seconds, views = entry.pop("step"), entry.pop("seconds"), entry.pop("views", {})
+                self._post(Evaluation(step=step, seconds=seconds, scores=entry, views=views))
 
     @property
     def is_replaced(self) -> bool:
@@ -272,8 +273,7 @@ class Session:
             state="training" if self._is_running else "finished" if trainer.is_finished else "paused",
             step=trainer.step_count,
             seconds=trainer.training_seconds,
-            loss=self._stats.loss,
-            steps_per_second=self._stats.steps_per_second,
+            metrics={"loss": self._stats.loss, "steps_per_second": self._stats.steps_per_second},
             train_views=self._count("train"),
             test_views=self._count("test"),
             progress=None if progress is None else min(progress, 1.0),
@@ -287,16 +287,10 @@ class Session:
     def _note_scores(self, scores: Scores) -> None:
         trainer = self._trainer
         step, seconds = self._jobs.begun_at
-        evaluation = Evaluation(
-            step=step,
-            seconds=seconds,
-            psnr=scores.psnr,
-            ssim=scores.ssim,
-            subject_psnr=scores.subject_psnr,
-            subject_ssim=scores.subject_ssim,
-            views=scores.by_view,
-        )
-        self._history.append(dataclasses.asdict(evaluation))
+        views: dict[str, dict[str, float | None]] = {name: {**view} for name, view in scores.by_view.items()}
+        evaluation = Evaluation(step=step, seconds=seconds, scores=scores.means, views=views)
+        # A line of the history has the scores beside the step, as in run.json.
+        self._history.append({"step": step, "seconds": seconds, **evaluation.scores, "views": evaluation.views})
         self._has_changed = trainer.step_count > 0
         self._post(evaluation)
         if not self._is_running:

@@ -76,7 +76,8 @@ class Record:
         if self.status is not None:
             words.append(f"{self.status.seconds:.0f} s trained")
         if self.last_evaluation is not None:
-            words.append(describe_psnr(self.last_evaluation.subject_psnr, self.last_evaluation.psnr))
+            means = _figures(self.last_evaluation)
+            words.append(describe_psnr(means["subject_psnr"], means["psnr"]))
         return ", ".join(words)
 
     def write(self, path: Path, facts: dict[str, Any]) -> None:
@@ -114,4 +115,4 @@ class Record:
 
 def _figures(scores: Evaluation) -> dict[str, float | None]:
     """The means, by name."""
-    return {name: getattr(scores, name) for name in ("subject_psnr", "subject_ssim", "psnr", "ssim")}
+    return {name: scores.scores.get(name) for name in ("subject_psnr", "subject_ssim", "psnr", "ssim")}

@@ -190,7 +190,7 @@ def test_trains_on_it_previews_and_compares(
 
     assert bpy.ops.hashlight.evaluate() == {"FINISHED"}
     wait(lambda: bool(session.evaluations), "scores")
-    assert len(session.evaluations[-1].views) == 3 and session.evaluations[-1].psnr > 20.0
+    assert len(session.evaluations[-1].views) == 3 and session.evaluations[-1].scores["psnr"] > 20.0
 
     review = session_scene.hashlight.review
     comparison = addon("review.comparison")

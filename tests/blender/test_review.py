@@ -209,7 +209,8 @@ def test_the_worst_views_come_first(addon: Import) -> None:
     from engine.link.messages import Evaluation
 
     views = {f"test_{i}": {"psnr": psnr, "ssim": psnr / 40} for i, psnr in enumerate((30.0, 21.5, 35.0, 25.0))}
-    evaluation = Evaluation(step=1, seconds=1.0, psnr=28.0, ssim=0.7, views=views)  # as older versions scored
+    means = {"psnr": 28.0, "ssim": 0.7}  # as older versions scored
+    evaluation = Evaluation(step=1, seconds=1.0, scores=means, views=views)
     worst = addon("review.scores").worst_views(evaluation, 2)
     assert [(name, psnr) for name, psnr, _ in worst] == [("test_1", 21.5), ("test_3", 25.0)]
 
@@ -223,14 +224,16 @@ def test_scores_shown_are_those_of_the_subject(addon: Import) -> None:
         "small": {"psnr": 33.0, "ssim": 0.9, "subject_psnr": 18.0, "subject_ssim": 0.6},
         "empty": {"psnr": 10.0, "ssim": 0.5},
     }
-    former = Evaluation(step=1, seconds=1.0, psnr=21.0, ssim=0.7, views={})
-    evaluation = Evaluation(
-        step=9, seconds=2.0, psnr=21.0, ssim=0.73, subject_psnr=18.5, subject_ssim=0.65, views=views
-    )
+    former = Evaluation(step=1, seconds=1.0, scores={"psnr": 21.0, "ssim": 0.7})
+    means = {"psnr": 21.0, "ssim": 0.73, "subject_psnr": 18.5, "subject_ssim": 0.65}
+    evaluation = Evaluation(step=9, seconds=2.0, scores=means, views=views)
     assert [name for name, *_ in scores.worst_views(evaluation, 5)] == ["small", "whole"]
     assert scores.psnr_points([former, evaluation]) == [(2.0, 18.5)], "the two are not to be compared"
     assert scores.ssim_points([former, evaluation]) == [(2.0, 0.65)]
     assert scores.psnr_points([former]) == [(1.0, 21.0)]
+    own = Evaluation(step=1, seconds=1.0, scores={"distance": 0.5})
+    assert scores.psnr_points([own]) == [] and scores.worst_views(own, 5) == []
+    assert scores.describe_what_is_scored([own]) == ""
 
 
 def test_a_long_training_keeps_a_short_even_history(addon: Import) -> None:

@@ -64,7 +64,7 @@ def test_capture_train_preview_evaluate_and_bake(addon: Import, engine_scene: bp
 
     bpy.ops.hashlight.evaluate()
     wait_for(addon, lambda: bool(session.evaluations), "an evaluation")
-    assert 5.0 < session.evaluations[-1].psnr < 60.0
+    assert 5.0 < session.evaluations[-1].scores["psnr"] < 60.0
 
     bpy.ops.hashlight.save_snapshot()
     wait_for(addon, lambda: session.snapshot is not None, "a snapshot")

@@ -13,7 +13,7 @@ Import = Callable[[str], ModuleType]
 
 def test_what_was_asked_of_a_former_engine_or_run_is_known_to_be_lost(addon: Import, tmp_path: Path) -> None:
     from engine.link.geometry import Bounds, Camera
-    from engine.link.messages import OpenRun
+    from engine.link.messages import OpenRun, RadianceFieldSpec
 
     camera = Camera(np.eye(4), 4, 4, 4.0, 4.0, 2.0, 2.0)
     session = addon("session.engine_session").EngineSession(addon("session.connecting").LocalEngine("python", tmp_path))
@@ -28,5 +28,5 @@ def test_what_was_asked_of_a_former_engine_or_run_is_known_to_be_lost(addon: Imp
     third = requests.ask(camera)
     assert third > second
     assert not requests.has_lost(third)
-    session.open_run(OpenRun(run="run", bounds=Bounds(np.zeros(3), np.ones(3))))
+    session.open_run(OpenRun(run="run", primitive=RadianceFieldSpec(bounds=Bounds(np.zeros(3), np.ones(3)))))
     assert requests.has_lost(third)

@@ -9,10 +9,12 @@ Import = Callable[[str], ModuleType]
 
 
 def test_what_the_former_run_does_is_not_taken_for_the_next_one(addon: Import) -> None:
-    from engine.link.messages import RunOpened, Status
+    from engine.link.geometry import Bounds
+    from engine.link.messages import RadianceFieldSpec, RunOpened, Status
 
+    opened = RunOpened(run="run", step=0, preset="cpu", primitive=RadianceFieldSpec(bounds=Bounds([0] * 3, [1] * 3)))
     mirror = addon("session.mirror").EngineMirror()
-    mirror.note(RunOpened(run="run", step=0, preset="cpu"))
+    mirror.note(opened)
     mirror.note(Status(state="training", step=90))
     mirror.forget_run(history=False)
 
@@ -22,6 +24,6 @@ def test_what_the_former_run_does_is_not_taken_for_the_next_one(addon: Import) -
     assert mirror.status.message == "opening run"
     mirror.note(Status(state="training", step=92))
     assert mirror.status is None, "it could not be opened, and the former one goes on"
-    mirror.note(RunOpened(run="run", step=0, preset="cpu"))
+    mirror.note(opened)
     mirror.note(Status(state="training", step=1))
     assert mirror.status.step == 1

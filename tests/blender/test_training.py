@@ -19,20 +19,24 @@ BUTTONS, MORE = "Train Pause", "Restart Training… Evaluate Now Save Snapshot"
 def test_the_lines_on_training_fit_a_narrow_sidebar(addon: Import) -> None:
     from engine.link.messages import Status
 
-    status = Status(state="training", step=1_234_567, seconds=3599.0, steps_per_second=1298.0, loss=0.01)
+    metrics = {"steps_per_second": 1298.0, "loss": 0.01, "own_figure": 0.25}
+    status = Status(state="training", step=1_234_567, seconds=3599.0, metrics=metrics)
     session = SimpleNamespace(
         status=dataclasses.replace(status, train_views=999, test_views=100),
         views=SimpleNamespace(count=lambda *_states: 1000),
-        evaluations=[SimpleNamespace(psnr=36.4, subject_psnr=35.4, seconds=3599.0)],
+        evaluations=[SimpleNamespace(scores={"psnr": 36.4, "subject_psnr": 35.4}, seconds=3599.0)],
     )
     lines = addon("training.status_text").describe_training(session)
     assert lines[0] == "Step 1,234,567 in 59 min 59 s, 1298/s"
-    assert lines[2] == "1000 views on the way"
+    assert lines[2:] == ["1000 views on the way", "Own figure 0.25"]
     lines.append(addon("training.status_text").describe_score(session))
-    assert lines[3] == "PSNR 35.40 dB (very good) at 59 min 59 s"
-    session.evaluations[0].subject_psnr = None  # scored by an older version
+    assert lines[-1] == "PSNR 35.40 dB (very good) at 59 min 59 s"
+    session.evaluations[0].scores["subject_psnr"] = None  # scored by an older version
     lines.append(addon("training.status_text").describe_score(session))
     assert lines[-1] == "PSNR 36.40 dB over whole pictures"
+    session.evaluations[0].scores = {"distance": 0.0123, "overlap": None}  # of another kind of primitive
+    lines.append(addon("training.status_text").describe_score(session))
+    assert lines[-1] == "Distance 0.0123, Overlap unknown"
     assert max(map(len, lines)) <= 41, lines  # what a sidebar holds that nobody has widened
 
 
@@ -136,13 +140,13 @@ def test_another_field_is_trained_when_training_is_restarted(
     bpy.ops.hashlight.train()
     session = addon("session.registry").current()
     wait_for(addon, lambda: session.status is not None and session.status.step > 0, "training")
-    assert session.run.field == "hash-grid" and "The open run" not in drawn("HASHLIGHT_PT_train_settings")
+    assert session.run.primitive.field == "hash-grid" and "The open run" not in drawn("HASHLIGHT_PT_train_settings")
 
     engine_scene.hashlight.training.field = "nerf"
     words = "The open run is a Hash Grid. Restart Training… begins a NeRF"
     assert words in " ".join(drawn("HASHLIGHT_PT_train_settings").split())
     bpy.ops.hashlight.restart_training()
-    wait_for(addon, lambda: session.run is not None and session.run.field == "nerf", "the other field")
+    wait_for(addon, lambda: session.run is not None and session.run.primitive.field == "nerf", "the other field")
     wait_for(addon, lambda: session.status is not None and session.status.step > 0, "training")
     assert "The open run" not in drawn("HASHLIGHT_PT_train_settings")
 

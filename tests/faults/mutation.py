@@ -28,6 +28,7 @@ from engine.link.messages import (
     Message,
     OpenRun,
     Problem,
+    RadianceFieldSpec,
     RequestFrame,
     RunClosed,
     RunOpened,
@@ -40,12 +41,13 @@ from engine.link.messages import (
     Welcome,
 )
 
+PRIMITIVE = RadianceFieldSpec(bounds=Bounds([-1, -1, -1], [1, 1, 1]))
 CAMERA = Camera(np.eye(4), 6, 4, 5.0, 5.0, 3.0, 2.0)
 _COLOR = np.linspace(0.0, 1.0, 4 * 6 * 4, dtype=np.float16).reshape(4, 6, 4)
 _DEPTH = np.full((4, 6), 2.0, np.float32)
 
 FROM_CLIENT: tuple[Message, ...] = (
-    OpenRun(run="r", bounds=Bounds([-1, -1, -1], [1, 1, 1]), overrides={"march_steps": 64, "field.levels": 4}),
+    OpenRun(run="r", primitive=PRIMITIVE, overrides={"march_steps": 64, "field.levels": 4}),
     CloseRun(),
     AddView(name="v", split="train", camera=CAMERA, color=_COLOR, depth=_DEPTH),
     AddView(name="b", split="test", camera=CAMERA, color=np.full((4, 6, 4), 200, np.uint8)),
@@ -62,12 +64,12 @@ FROM_CLIENT: tuple[Message, ...] = (
 )
 FROM_ENGINE: tuple[Message, ...] = (
     Welcome(protocol=3, version="0", device="cpu", device_name="a processor", root="/tmp/root"),
-    RunOpened(run="r", step=3, preset="cpu", views=("v", "w")),
+    RunOpened(run="r", step=3, preset="cpu", primitive=PRIMITIVE, views=("v", "w")),
     RunClosed(),
     ViewAdded(name="v", train_views=1, test_views=0),
-    Status(state="training", step=7, seconds=1.5, loss=0.25, steps_per_second=30.0, train_views=1, progress=0.1),
+    Status(state="training", step=7, seconds=1.5, metrics={"loss": 0.25, "rate": None}, train_views=1, progress=0.1),
     Frame(request=1, step=7, camera=CAMERA, color=_COLOR, depth=_DEPTH, render_seconds=0.1),
-    Evaluation(step=7, seconds=1.5, psnr=20.0, ssim=0.5, views={"v": {"psnr": 20.0, "ssim": 0.5}}),
+    Evaluation(step=7, seconds=1.5, scores={"psnr": 20.0, "own": None}, views={"v": {"psnr": 20.0}}),
     JobUpdate(job="b", state="running", done=1, total=2, eta_seconds=3.0, message="frame 1 of 2"),
     JobUpdate(job="b", state="done", done=2, total=2, folder="/tmp/root/b", image_formats=("png",), video="/b.mp4"),
     FileChunk(path="bakes/b/frame_0001.png", offset=0, total=4, modified=5, data=np.arange(4, dtype=np.uint8)),

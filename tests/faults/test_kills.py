@@ -25,7 +25,7 @@ from tests.engine.service.conftest import TINY
 from tests.faults.conftest import Served, wait_until
 from tests.faults.kills import kill_after
 from tests.faults.tally import Tally
-from tests.scenes import sphere_bounds, sphere_views
+from tests.scenes import sphere_field, sphere_views
 
 _CLI = "import sys\nfrom engine.cli import main\nsys.exit(main(sys.argv[1:]))"
 _TRAIN = f"""
@@ -94,7 +94,7 @@ def _kill_serve(folder: Path, kills: int) -> int:
         try:
             client = engine.client()
             rings.add(Path(client.welcome.ring))  # type: ignore[union-attr,arg-type]
-            client.send(OpenRun(run="run", bounds=sphere_bounds(), overrides=TINY, resume=number > 0))
+            client.send(OpenRun(run="run", primitive=sphere_field(), overrides=TINY, resume=number > 0))
             client.send(AddView(name="a", split="train", camera=view.camera, color=view.color, depth=view.depth))
             client.send(Train(running=True))
             for _ in range(random.randrange(1, 6)):
@@ -112,7 +112,7 @@ def _kill_serve(folder: Path, kills: int) -> int:
     engine = Served(folder)
     try:
         client = engine.client()
-        client.send(OpenRun(run="run", bounds=sphere_bounds(), resume=True))
+        client.send(OpenRun(run="run", primitive=sphere_field(), resume=True))
         assert wait_until(lambda: not any(ring.exists() for ring in rings), 20), "an engine's start takes them away"
         assert wait_until(lambda: [name for name in _left(folder / "root") if name != ".run.in-use"] == [], 20)
     finally:

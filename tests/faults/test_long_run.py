@@ -17,7 +17,7 @@ from engine.service.session import SNAPSHOT_EVERY, Session
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
 from tests.faults.tally import Tally
-from tests.scenes import sphere_bounds, sphere_views
+from tests.scenes import sphere_field, sphere_views
 
 _EVALUATE_EVERY = 10.0  # seconds
 _VIEWS = 100
@@ -33,7 +33,7 @@ class _Day:
 
     def __init__(self, root: Path) -> None:
         self.posted: list[Message] = []
-        request = OpenRun(run="run", bounds=sphere_bounds(), overrides=TINY)
+        request = OpenRun(run="run", primitive=sphere_field(), overrides=TINY)
         self.session = Session(request, root, TEST_DEVICE, self._post)
         self.session._trainer.primitive.add(sphere_views(1, 16)[0])
         self.session._trainer.step()
@@ -73,7 +73,7 @@ def test_run_json_does_not_grow_with_the_hours(tmp_path: Path) -> None:
     assert len(read_info(tmp_path / "run")["history"]) == 360
     day.session.close()
     posted: list[Message] = []
-    again = Session(OpenRun(run="run", bounds=sphere_bounds(), resume=True), tmp_path, TEST_DEVICE, posted.append)
+    again = Session(OpenRun(run="run", primitive=sphere_field(), resume=True), tmp_path, TEST_DEVICE, posted.append)
     again.announce()
     told = [message for message in posted if isinstance(message, Evaluation)]
     assert isinstance(posted[0], RunOpened) and len(told) == 200 and len(told[-1].views) == _VIEWS

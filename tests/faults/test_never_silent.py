@@ -36,7 +36,7 @@ from engine.run_folder import RUN_FILE
 from tests.engine.service.conftest import TINY
 from tests.faults.conftest import TOKEN, Served, wait_until
 from tests.raw_connection import connect_raw
-from tests.scenes import sphere_bounds, sphere_views
+from tests.scenes import sphere_field, sphere_views
 
 pytestmark = pytest.mark.slow
 Serve = Callable[..., Served]
@@ -107,7 +107,7 @@ def test_every_refusal_of_a_first_message_is_said(address: Any, connect: Connect
 
 def test_a_run_that_nests_without_end_is_told_in_words(connect: Connect) -> None:
     client = connect()
-    client.send(OpenRun(run="deep", bounds=sphere_bounds(), overrides=TINY))
+    client.send(OpenRun(run="deep", primitive=sphere_field(), overrides=TINY))
     client.send(ADD_VIEW)
     client.send(Train(running=True, steps=2))
     run_file = Path(client.wait_for(SnapshotSaved, 60).path).with_name(RUN_FILE)
@@ -117,10 +117,10 @@ def test_a_run_that_nests_without_end_is_told_in_words(connect: Connect) -> None
         deep = {"a": deep}
     info["history"] = [{"step": 1, "seconds": 1.0, "psnr": 1.0, "ssim": 1.0, "views": deep}]
     run_file.write_text(json.dumps(info))
-    client.send(OpenRun(run="other", bounds=sphere_bounds(), overrides=TINY))
+    client.send(OpenRun(run="other", primitive=sphere_field(), overrides=TINY))
     client.wait_for(RunOpened, 60)
     client.poll()
-    client.send(OpenRun(run="deep", bounds=sphere_bounds(), resume=True))
+    client.send(OpenRun(run="deep", primitive=sphere_field(), resume=True))
     assert "run.json: score 1: expected a number" in client.wait_for(Problem, 60).message
     client.poll()
     assert client.wait_for(Status, 5)
@@ -138,7 +138,7 @@ client.Client._pack = fail
 """
     engine = serve(patch)
     client = engine.client()
-    client.send(OpenRun(run="r", bounds=sphere_bounds(), overrides=TINY))
+    client.send(OpenRun(run="r", primitive=sphere_field(), overrides=TINY))
     with pytest.raises(LinkLost, match="the engine's end of the link failed; its log has the details"):
         client.wait_for(SnapshotSaved, 60)
     assert "the sender is broken" in engine.words and "hanging up" in engine.words
@@ -207,13 +207,13 @@ def test_a_client_that_is_taken_over_from_is_told(serve: Serve) -> None:
 
 def test_problems_of_a_former_clients_commands_do_not_reach_the_next(connect: Connect) -> None:
     first = connect()
-    first.send(OpenRun(run="former", bounds=sphere_bounds(), overrides=TINY))  # long enough to leave meanwhile
+    first.send(OpenRun(run="former", primitive=sphere_field(), overrides=TINY))  # long enough to leave meanwhile
     for number in range(50):
         first.send(CancelJob(job=f"job {number}"))
     time.sleep(0.3)
     first.close()
     second = connect()
-    second.send(OpenRun(run="mine", bounds=sphere_bounds(), overrides=TINY))
+    second.send(OpenRun(run="mine", primitive=sphere_field(), overrides=TINY))
     assert second.wait_for(RunOpened, 60).run == "mine"
     second.send(CancelJob(job="mine"))
     assert second.wait_for(Problem, 20).regarding == "mine"

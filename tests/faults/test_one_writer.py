@@ -25,7 +25,7 @@ from engine.training.trainer import Trainer
 from tests.device import TEST_DEVICE
 from tests.engine.data.scenes import write_nerf_synthetic
 from tests.engine.service.conftest import TINY
-from tests.scenes import sphere_bounds, sphere_views
+from tests.scenes import sphere_bounds, sphere_field, sphere_views
 
 _HOLD = """
 import sys, time
@@ -125,7 +125,7 @@ def test_a_run_in_use_is_refused_by_every_writer(
         save_run(tmp_path / "run", trainer, {})
     for resume in (True, False):
         with pytest.raises(RunError, match=words):
-            Session(OpenRun(run="run", bounds=sphere_bounds(), resume=resume), tmp_path, TEST_DEVICE, lambda _: None)
+            Session(OpenRun(run="run", primitive=sphere_field(), resume=resume), tmp_path, TEST_DEVICE, lambda _: None)
     dataset = write_nerf_synthetic(tmp_path / "data", train=2, test=1, size=8)
     for arguments in (["--resume"], []):
         out = tmp_path / ("run" if arguments else "other")
@@ -160,7 +160,7 @@ def test_training_from_the_command_line_keeps_out_of_a_blenders_folder(
 
 
 def test_a_session_holds_its_run_until_it_is_closed(tmp_path: Path) -> None:
-    request = OpenRun(run="sub/run", bounds=sphere_bounds(), overrides=TINY)
+    request = OpenRun(run="sub/run", primitive=sphere_field(), overrides=TINY)
     session = Session(request, tmp_path, TEST_DEVICE, lambda _: None)
     mark = tmp_path / "sub" / ".run.in-use"
     assert mark.exists() and not (tmp_path / "sub" / "run").exists()
@@ -169,7 +169,7 @@ def test_a_session_holds_its_run_until_it_is_closed(tmp_path: Path) -> None:
     assert not mark.exists() and (tmp_path / "sub" / "run" / "run.json").is_file()
     (tmp_path / "sub" / "run" / "run.json").write_text("{")
     with pytest.raises(RunError):
-        Session(OpenRun(run="sub/run", bounds=sphere_bounds(), resume=True), tmp_path, TEST_DEVICE, lambda _: None)
+        Session(OpenRun(run="sub/run", primitive=sphere_field(), resume=True), tmp_path, TEST_DEVICE, lambda _: None)
     assert not mark.exists(), "a run that can't be opened is not held"
 
 
@@ -208,7 +208,7 @@ def test_a_link_that_was_put_in_the_runs_place_is_not_followed(tmp_path: Path) -
     root, outside = tmp_path / "root", tmp_path / "outside"
     root.mkdir()
     outside.mkdir()
-    session = Session(OpenRun(run="run", bounds=sphere_bounds(), overrides=TINY), root, TEST_DEVICE, lambda _: None)
+    session = Session(OpenRun(run="run", primitive=sphere_field(), overrides=TINY), root, TEST_DEVICE, lambda _: None)
     session.save()
     (root / "run").rename(root / "moved")
     (root / "run").symlink_to(outside)

@@ -57,8 +57,8 @@ def test_texts_are_made_printable(message: Any) -> None:
 @pytest.mark.parametrize(
     ("message", "regarding"),
     [
-        (Evaluation(step=1, seconds=1.0, psnr=float("nan"), ssim=0.5, views={}), ""),
-        (Status(state="paused", loss=1e308), ""),
+        (Evaluation(step=1, seconds=1.0, scores={"psnr": float("nan")}), ""),
+        (Status(state="paused", metrics={"loss": 1e308}), ""),
         (Status(state="dreaming"), ""),  # type: ignore[arg-type]
         (Frame(request=1, step=1, camera=CAMERA, color=np.zeros((3, 3), np.int8)), ""),
         (JobUpdate(job="b" * 501, state="done", done=1, total=1), "b" * 500),

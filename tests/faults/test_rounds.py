@@ -30,7 +30,7 @@ from engine.service import job_queue
 from engine.service.worker import Worker
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
-from tests.scenes import sphere_bounds, sphere_cameras, sphere_views
+from tests.scenes import sphere_cameras, sphere_field, sphere_views
 
 VIEWS = sphere_views(8, 32)
 CAMERA = sphere_cameras(5, 32)[2]
@@ -43,7 +43,7 @@ class Rounds:
         self.posted: list[Message] = []
         self.worker = Worker(root, TEST_DEVICE, lambda message, _: self.posted.append(message), print, lambda: None)
         assert self.worker._start_device()
-        self.do(OpenRun(run="r", bounds=sphere_bounds(), overrides=TINY))
+        self.do(OpenRun(run="r", primitive=sphere_field(), overrides=TINY))
 
     def do(self, *messages: Message) -> list[Message]:
         """One round after these have come; what was posted in it."""
@@ -156,7 +156,7 @@ def test_a_job_that_ended_while_nobody_was_there_is_told_to_whoever_goes_on(roun
     rounds.do(add(0, "a"))
     rounds.worker.submit(StartBake(job="b", cameras=(CAMERA,), output="b"))
     rounds.until(lambda message: isinstance(message, JobUpdate) and message.state == "done")
-    told = rounds.do(OpenRun(run="r", bounds=sphere_bounds(), resume=True))
+    told = rounds.do(OpenRun(run="r", primitive=sphere_field(), resume=True))
     *before, opened = told
     assert opened.jobs == ("b",)  # type: ignore[attr-defined]
     assert [(update.job, update.state) for update in before] == [("b", "done")]  # type: ignore[attr-defined]

@@ -30,7 +30,7 @@ from engine.link.messages import (
 from engine.link.tls import client_context
 from tests.engine.service.conftest import TINY
 from tests.faults.conftest import TOKEN, Served, wait_until
-from tests.scenes import sphere_bounds, sphere_views
+from tests.scenes import sphere_field, sphere_views
 
 Serve = Callable[..., Served]
 pytestmark = pytest.mark.slow
@@ -57,7 +57,7 @@ def engine(serve: Serve, certificate: tuple[Path, Path]) -> Served:
 @pytest.mark.parametrize("same_host", [True, False])
 def test_all_goes_through_it(engine: Served, certificate: tuple[Path, Path], same_host: bool) -> None:
     client = engine.client(tls=client_context(certificate[0]), same_host=same_host)
-    client.send(OpenRun(run=f"run {same_host}", bounds=sphere_bounds(), overrides=TINY))
+    client.send(OpenRun(run=f"run {same_host}", primitive=sphere_field(), overrides=TINY))
     for view in sphere_views(2, 64):
         client.send(AddView(name=view.name, split="train", camera=view.camera, color=view.color, depth=view.depth))
     client.send(Train(running=True, steps=5))

@@ -17,7 +17,7 @@ from engine.run_folder import RUN_FILE
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
 from tests.faults.conftest import Served, wait_until
-from tests.scenes import sphere_bounds, sphere_views
+from tests.scenes import sphere_field, sphere_views
 
 Serve = Callable[..., Served]
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="POSIX signals")]
@@ -45,7 +45,7 @@ def test_a_kernel_that_keeps_pythons_lock_does_not_deafen_the_engine(serve: Serv
     first = f"sys.path.insert(0, {str(tmp_path)!r}); import spin; "
     engine = serve(f"import engine.service.device_process as process; process.ENTRY = {first!r} + process.ENTRY")
     client = engine.client()
-    client.send(OpenRun(run="r", bounds=sphere_bounds(), overrides=TINY))
+    client.send(OpenRun(run="r", primitive=sphere_field(), overrides=TINY))
     told = client.wait_for(Status, 60, lambda status: status.busy_seconds > 4.5)
     assert "the device has not answered for" in told.message
     began = time.monotonic()
@@ -132,7 +132,7 @@ def test_a_run_that_cannot_be_saved_at_the_end_is_an_exit_code(serve: Serve) -> 
 def _train(client: object) -> None:
     view = sphere_views(1, 16)[0]
     for message in (
-        OpenRun(run="r", bounds=sphere_bounds(), overrides=TINY),
+        OpenRun(run="r", primitive=sphere_field(), overrides=TINY),
         AddView(name="a", split="train", camera=view.camera, color=view.color, depth=view.depth),
         Train(running=True),
     ):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from engine.link.geometry import Bounds, Camera
-from engine.link.messages import CLIENT_MESSAGES, ENGINE_MESSAGES, BytesSpec, Count, Message, TableSpec
+from engine.link.messages import CLIENT_MESSAGES, ENGINE_MESSAGES, BytesSpec, Count, Pattern, TableSpec, Tagged
 from engine.link.values import Limits
 
 ALL_MESSAGES = CLIENT_MESSAGES + ENGINE_MESSAGES
@@ -56,6 +56,8 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
             if arguments[0] is int:
                 return st.integers(int(spec.least), int(spec.most))
             return st.floats(spec.least, spec.most, allow_subnormal=False)
+        if isinstance(spec, Pattern):
+            return st.from_regex(spec.regex, fullmatch=True)
         if isinstance(spec, Count):
             return values_of(arguments[0]).filter(lambda value: spec.least <= len(value))
         tail = (spec.channels,) if spec.channels else ()
@@ -68,24 +70,26 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
     if origin is tuple:
         return st.lists(values_of(arguments[0]), max_size=2).map(tuple)
     if origin is dict:
-        return st.dictionaries(texts, values_of(arguments[1]), max_size=3)
+        return st.dictionaries(values_of(arguments[0]), values_of(arguments[1]), max_size=3)
+    if dataclasses.is_dataclass(hint) and issubclass(hint, Tagged):
+        return parts_of(hint)
     simple = {bool: st.booleans(), int: st.integers(-(2**62), 2**62), float: numbers, str: texts, Any: json_values}
     return {**simple, Camera: cameras(), Bounds: boxes()}[hint]
 
 
-def messages_of(cls: type[Message]) -> st.SearchStrategy[Message]:
-    """Messages of one class with any values that its types allow."""
+def parts_of(cls: Any) -> st.SearchStrategy[Any]:
+    """Messages of one class, or parts of messages, with any values that the types of their fields allow."""
     hints = typing.get_type_hints(cls, include_extras=True)
     return st.builds(cls, **{field.name: values_of(hints[field.name]) for field in dataclasses.fields(cls)})
 
 
-messages = st.one_of(messages_of(cls) for cls in ALL_MESSAGES)
+messages = st.one_of(parts_of(cls) for cls in ALL_MESSAGES)
 
 
 def plain(value: Any) -> Any:
     """``value`` in a form that == compares whole: dataclasses as dicts, arrays as dtype, shape and bytes."""
     if dataclasses.is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return type(value), {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, np.ndarray):
         return value.dtype.name, value.shape, value.tobytes()
     if isinstance(value, dict):

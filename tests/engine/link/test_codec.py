@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import struct
 import tracemalloc
 import zlib
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pytest
@@ -19,21 +20,25 @@ from engine.link.codec import Packing, decode, encode
 from engine.link.compression import best_compression
 from engine.link.errors import LinkError
 from engine.link.geometry import Bounds, Camera
+from engine.link.message_types import ColorTable, DepthImage, Message, Tagged
 from engine.link.messages import (
     CLIENT_MESSAGES,
     ENGINE_MESSAGES,
     AddView,
     CancelJob,
     OpenRun,
+    RadianceFieldSpec,
     RequestFrame,
     StartBake,
     Status,
     Train,
 )
-from tests.engine.link.messages_strategy import ALL_MESSAGES, messages, messages_of, plain
+from engine.link.values import Limits
+from tests.engine.link.messages_strategy import ALL_MESSAGES, messages, parts_of, plain
 
 PACKINGS = [codec.RAW, Packing("zlib"), Packing(best_compression())]
 CAMERA = Camera(np.eye(4), 4, 3, 5.0, 5.0, 2.0, 1.5)
+PRIMITIVE = RadianceFieldSpec(bounds=Bounds([0] * 3, [1] * 3))
 VIEW = AddView(
     name="a",
     split="train",
@@ -67,7 +72,7 @@ def header_of(data: bytes) -> tuple[dict[str, Any], bytes]:
 @pytest.mark.parametrize("cls", ALL_MESSAGES, ids=lambda cls: cls.__name__)
 def test_every_message_arrives_as_it_was_sent(cls: Any) -> None:
     @settings(max_examples=12, deadline=None)
-    @given(messages_of(cls), st.sampled_from(PACKINGS))
+    @given(parts_of(cls), st.sampled_from(PACKINGS))
     def round_trip(message: Any, packing: Any) -> None:
         received = decode(encode(message, packing), ALL_MESSAGES)
         assert type(received) is cls
@@ -168,7 +173,8 @@ def test_a_missing_array_is_named() -> None:
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_that_are_not_finite_are_refused(constant: str) -> None:
     header = (
-        '{"type":"OpenRun","fields":{"run":"r","bounds":{"minimum":[0,0,0],"maximum":[1,1,1]},"overrides":{"a":[%s]}}'
+        '{"type":"OpenRun","fields":{"run":"r","primitive":{"kind":"radiance-field","bounds":{"minimum":[0,0,0],'
+        '"maximum":[1,1,1]}},"overrides":{"a":[%s]}}'
     )
     data = pack((header % constant + ',"buffers":[]}').encode())
     with pytest.raises(LinkError, match=r"OpenRun.overrides.a\[0\]: expected a finite number"):
@@ -226,7 +232,7 @@ def test_a_compressed_buffer_never_unpacks_past_its_image(bomb: bytes) -> None:
     [
         (Train(running=1), "Train.running: expected true or false"),  # type: ignore[arg-type]
         (CancelJob(job=None), "CancelJob: missing field job"),  # type: ignore[arg-type]
-        (Status(state="training", loss=float("nan")), "Status.loss: expected a finite number"),
+        (Status(state="training", metrics={"loss": float("nan")}), "Status.metrics.loss: expected a finite number"),
         (StartBake(job="b", cameras=(CAMERA,) * 50_001, output="o"), "50001 items exceed 50000"),
         (
             StartBake(job="b", cameras=(CAMERA,), output="o", view_table=np.zeros((66, 66, 66, 3), np.float32)),
@@ -241,9 +247,13 @@ def test_a_compressed_buffer_never_unpacks_past_its_image(bomb: bytes) -> None:
             "AddView.color: expected float16 or uint8",
         ),
         (
-            OpenRun(run="r", bounds=Bounds([0] * 3, [1] * 3), overrides={"x": object()}),
+            OpenRun(run="r", primitive=PRIMITIVE, overrides={"x": object()}),
             "OpenRun.overrides.x: expected JSON",
         ),
+        (OpenRun(run="r", primitive=None), "OpenRun: missing field primitive"),  # type: ignore[arg-type]
+        (Status(state="training", metrics={"Loss": 1.0}), "Status.metrics: expected up to 64 of a-z, 0-9 and _"),
+        (Status(state="training", metrics={f"m{i}": 1.0 for i in range(65)}), "Status.metrics: 65 items exceed 64"),
+        (AddView(name="a", split="train", camera=CAMERA, color=[1.0]), "AddView.color: expected an array, got [1.0]"),  # type: ignore[arg-type]
     ],
 )
 def test_the_sender_refuses_what_the_receiver_would(message: Any, words: str) -> None:
@@ -275,3 +285,88 @@ def test_arrays_that_are_not_contiguous_arrive_whole() -> None:
 def test_each_side_reads_only_the_other_sides_messages() -> None:
     with pytest.raises(LinkError, match="unknown message AddView"):
         decode(encode(VIEW), ENGINE_MESSAGES)
+
+
+# --- tagged unions ----------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Table(Tagged):
+    kind: ClassVar[str] = "table"
+
+    colors: ColorTable
+    exposure: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Picture(Tagged):
+    kind: ClassVar[str] = "picture"
+
+    depth: DepthImage | None = None
+    exposure: Annotated[float, Limits(0.0, 8.0)] = 1.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Shown(Message):
+    what: Table | Picture
+    before: Table | Picture | None = None
+    more: tuple[RadianceFieldSpec, ...] = ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(parts_of(Shown), st.sampled_from(["raw", "zlib"]))
+def test_tagged_parts_arrive_as_what_they_were(message: Any, packing: Any) -> None:
+    assert plain(decode(encode(message, packing), [Shown])) == plain(message)
+
+
+@settings(max_examples=100, deadline=None)
+@given(parts_of(Shown), st.data())
+def test_a_spoilt_tagged_part_is_a_link_error(message: Any, data: Any) -> None:
+    header, buffers = header_of(encode(message))
+    part = header["fields"]["what"]
+    spoil: Any = data.draw(
+        st.sampled_from(
+            [
+                lambda: part.pop("kind"),
+                lambda: part.update(kind=data.draw(st.text(max_size=5).filter(lambda kind: kind != part["kind"]))),
+                lambda: part.update(kind=data.draw(st.none() | st.integers() | st.just(["table"]))),
+                lambda: part.update({data.draw(st.text(max_size=5)) + "?": 1}),
+                lambda: header["fields"].update(what=data.draw(st.none() | st.text(max_size=5) | st.just([part]))),
+            ]
+        )
+    )
+    spoil()
+    with pytest.raises(LinkError, match=r"^Shown(\.what)?: "):
+        decode(pack(header, buffers), [Shown])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda h: h["fields"]["what"].update(kind="sound"), "Shown.what: unknown kind sound, expected 'table' or"),
+        (lambda h: h["fields"]["what"].pop("kind"), "Shown.what: missing field kind"),
+        (lambda h: h["fields"]["what"].update(exposure=9), "Shown.what.exposure: 9 is outside 0..8"),
+        (lambda h: h["fields"]["what"].update(colors=1), "Shown.what: unknown field colors"),
+        (lambda h: h["fields"]["what"].update(kind="table"), "Shown.what.depth: not an array field"),
+        (lambda h: h["buffers"][0].update(field="what.colors"), "Shown.what.colors: not an array field"),
+        (lambda h: h["buffers"][0].update(field="depth"), "Shown.depth: not an array field"),
+        (lambda h: h["buffers"][0].update(dtype="float16"), "Shown.what.depth: expected float32 [H, W]"),
+        (lambda h: h["fields"].update(more=[{"kind": "image"}]), "Shown.more[0]: unknown kind image, expected"),
+    ],
+)
+def test_a_fault_of_a_tagged_part_is_named(change: Any, words: str) -> None:
+    header, buffers = header_of(encode(Shown(what=Picture(depth=np.ones((3, 4), np.float32)))))
+    change(header)
+    with pytest.raises(LinkError) as caught:
+        decode(pack(header, buffers), [Shown])
+    assert words in str(caught.value)
+
+
+def test_a_part_of_no_kind_of_the_union_is_not_sent() -> None:
+    field: Any = PRIMITIVE
+    with pytest.raises(LinkError, match=r"Shown\.what: unknown kind radiance-field, expected 'table' or 'picture'"):
+        encode(Shown(what=field))
+
+
+def test_arrays_of_parts_count_as_bytes() -> None:
+    assert codec.size_of(Shown(what=Picture(depth=np.ones((300, 400), np.float32)))) > 480_000

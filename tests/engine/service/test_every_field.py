@@ -27,7 +27,7 @@ from engine.link.messages import (
 )
 from engine.link.presets import FIELDS
 from tests.engine.tiny_fields import TINY
-from tests.scenes import picture_of_sphere, sphere_bounds, sphere_views
+from tests.scenes import picture_of_sphere, sphere_field, sphere_views
 
 VIEWS = sphere_views(8, 32)
 PATIENCE = 120.0  # the first run compiles every kernel
@@ -39,9 +39,9 @@ def test_a_client_trains_it_looks_at_it_scores_it_and_renders_it(
     kind: str, connect: Callable[..., EngineClient]
 ) -> None:
     client, name = connect(), f"any-{kind}"
-    opening = {"run": name, "bounds": sphere_bounds(), "field": kind, "overrides": TINY[kind]}
+    opening = {"run": name, "primitive": sphere_field(kind), "overrides": TINY[kind]}
     client.send(OpenRun(**opening))
-    assert client.wait_for(RunOpened, PATIENCE).field == kind
+    assert client.wait_for(RunOpened, PATIENCE).primitive.field == kind
     for index, view in enumerate(VIEWS):
         split = "train" if index < 7 else "test"
         client.send(AddView(name=view.name, split=split, camera=view.camera, color=view.color, depth=view.depth))
@@ -63,12 +63,12 @@ def test_a_client_trains_it_looks_at_it_scores_it_and_renders_it(
     client.close()
 
     again = connect()
-    again.send(OpenRun(run="another", bounds=sphere_bounds(), overrides=TINY["hash-grid"]))
+    again.send(OpenRun(run="another", primitive=sphere_field(), overrides=TINY["hash-grid"]))
     again.wait_for(RunOpened, PATIENCE, lambda opened: opened.run == "another")
     # What is asked for now doesn't change what is there.
-    again.send(OpenRun(run=name, bounds=sphere_bounds(), resume=True))
+    again.send(OpenRun(run=name, primitive=sphere_field(), resume=True))
     opened = again.wait_for(RunOpened, PATIENCE, lambda opened: opened.run == name)
-    assert (opened.step, opened.field) == (150, kind)
-    again.send(OpenRun(run="x", bounds=sphere_bounds(), field="octree"))
+    assert (opened.step, opened.primitive.field) == (150, kind)
+    again.send(OpenRun(run="x", primitive=sphere_field("octree")))
     problem = again.wait_for(Problem, PATIENCE)
     assert problem.code == "config" and "field: 'octree' is not one of" in problem.message

@@ -27,7 +27,7 @@ from engine.runs import RunError, load_run, read_info
 from engine.service.session import Session
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
-from tests.scenes import sphere_bounds, sphere_views
+from tests.scenes import sphere_field, sphere_views
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ PATIENCE = 120.0
 
 
 def _open(client: EngineClient, resume: bool) -> RunOpened:
-    client.send(OpenRun(run="run", bounds=sphere_bounds(), overrides=TINY, resume=resume))
+    client.send(OpenRun(run="run", primitive=sphere_field(), overrides=TINY, resume=resume))
     return client.wait_for(RunOpened, PATIENCE)
 
 
@@ -137,7 +137,7 @@ def test_a_former_run_that_cannot_be_set_aside_stays(tmp_path: Path, monkeypatch
     def refuse(folder: Path) -> Path:
         raise PermissionError(errno.EACCES, "Permission denied", str(folder))
 
-    request = OpenRun(run="run", bounds=sphere_bounds(), overrides=TINY, resume=False)
+    request = OpenRun(run="run", primitive=sphere_field(), overrides=TINY, resume=False)
     former = Session(request, tmp_path, TEST_DEVICE, lambda _message: None)
     former.save()
     before = (tmp_path / "run" / "run.json").read_bytes()
@@ -152,7 +152,7 @@ def test_a_former_run_that_cannot_be_set_aside_stays(tmp_path: Path, monkeypatch
 
 
 def test_a_run_that_was_put_in_the_place_of_an_open_one_is_kept(tmp_path: Path) -> None:
-    request = OpenRun(run="run", bounds=sphere_bounds(), overrides=TINY, resume=False)
+    request = OpenRun(run="run", primitive=sphere_field(), overrides=TINY, resume=False)
     session = Session(request, tmp_path, TEST_DEVICE, lambda _message: None)
     session.save()
     (tmp_path / "run").rename(tmp_path / "away")

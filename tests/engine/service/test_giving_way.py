@@ -21,7 +21,7 @@ from engine.link.messages import (
 )
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
-from tests.scenes import sphere_bounds, sphere_views
+from tests.scenes import sphere_field, sphere_views
 
 VIEW = sphere_views(1, 32)[0]
 PATIENCE = 120.0
@@ -34,7 +34,7 @@ Connect = Callable[..., EngineClient]
 
 
 def train(client: EngineClient, run: str) -> None:
-    client.send(OpenRun(run=run, bounds=sphere_bounds(), overrides=TINY))
+    client.send(OpenRun(run=run, primitive=sphere_field(), overrides=TINY))
     client.wait_for(RunOpened, PATIENCE)
     client.send(AddView(name=VIEW.name, split="train", camera=VIEW.camera, color=VIEW.color, depth=VIEW.depth))
     client.wait_for(ViewAdded, PATIENCE)

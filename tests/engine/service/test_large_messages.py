@@ -11,7 +11,7 @@ from engine.link import conversation
 from engine.link.client import EngineClient
 from engine.link.messages import AddView, OpenRun, RunOpened, ViewAdded
 from tests.engine.service.conftest import TINY
-from tests.scenes import sphere_bounds, sphere_cameras
+from tests.scenes import sphere_cameras, sphere_field
 
 
 @pytest.mark.slow
@@ -21,7 +21,7 @@ def test_a_view_of_many_fragments_arrives(
 ) -> None:
     monkeypatch.setattr("engine.link.conversation.best_compression", lambda: compression)
     client = connect(same_host=same_host)
-    client.send(OpenRun(run=f"large-{same_host}-{compression}", bounds=sphere_bounds(), overrides=TINY))
+    client.send(OpenRun(run=f"large-{same_host}-{compression}", primitive=sphere_field(), overrides=TINY))
     client.wait_for(RunOpened, 120.0)
     camera = sphere_cameras(1, 400)[0]
     color = np.random.default_rng(0).random((400, 400, 4)).astype(np.float16)

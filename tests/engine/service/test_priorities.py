@@ -22,7 +22,7 @@ from engine.link.messages import (
 )
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
-from tests.scenes import sphere_bounds, sphere_cameras, sphere_views
+from tests.scenes import sphere_cameras, sphere_field, sphere_views
 
 VIEWS = sphere_views(3, 32)
 CAMERA = sphere_cameras(5, 32)[2]
@@ -37,7 +37,7 @@ PATIENCE = 120.0
 def client(connect: Callable[..., EngineClient]) -> EngineClient:
     """One whose run trains."""
     client = connect()
-    client.send(OpenRun(run="sphere", bounds=sphere_bounds(), overrides=TINY))
+    client.send(OpenRun(run="sphere", primitive=sphere_field(), overrides=TINY))
     client.wait_for(RunOpened, PATIENCE)
     for view in VIEWS:
         client.send(AddView(name=view.name, split="train", camera=view.camera, color=view.color, depth=view.depth))

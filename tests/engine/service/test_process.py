@@ -21,7 +21,7 @@ from engine.link.messages import AddView, OpenRun, Shutdown, Status, Train
 from engine.runs import load_run
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
-from tests.scenes import sphere_bounds, sphere_views
+from tests.scenes import sphere_field, sphere_views
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +55,7 @@ def connected(engine: EngineProcess) -> EngineClient:
 
 
 def train_a_little(client: EngineClient) -> None:
-    client.send(OpenRun(run="r", bounds=sphere_bounds(), overrides=TINY))
+    client.send(OpenRun(run="r", primitive=sphere_field(), overrides=TINY))
     view = sphere_views(1, 16)[0]
     client.send(AddView(name="a", split="train", camera=view.camera, color=view.color, depth=view.depth))
     client.send(Train(running=True))

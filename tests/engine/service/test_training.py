@@ -41,7 +41,7 @@ from engine.primitives.registry import choose_preset
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
 from tests.raw_connection import connect_raw
-from tests.scenes import picture_of_sphere, sphere_bounds, sphere_cameras, sphere_views
+from tests.scenes import picture_of_sphere, sphere_cameras, sphere_field, sphere_views
 
 VIEWS = sphere_views(8, 32)
 CAMERA = sphere_cameras(5, 32)[2]
@@ -61,7 +61,7 @@ def add_view(index: int, **changes: Any) -> AddView:
 
 
 def open_run(client: EngineClient, name: str, resume: bool = False, **changes: Any) -> RunOpened:
-    client.send(OpenRun(run=name, bounds=sphere_bounds(), overrides=TINY, resume=resume, **changes))
+    client.send(OpenRun(run=name, primitive=sphere_field(), overrides=TINY, resume=resume, **changes))
     return client.wait_for(RunOpened, PATIENCE)
 
 
@@ -138,7 +138,7 @@ def test_held_out_views_are_scored(client: EngineClient) -> None:
     client.send(Evaluate())
     evaluation = client.wait_for(Evaluation, PATIENCE)
     assert evaluation.step == STEPS and list(evaluation.views) == ["v007"]
-    assert evaluation.psnr > 5 and 0 < evaluation.ssim <= 1
+    assert evaluation.scores["psnr"] > 5 and 0 < evaluation.scores["ssim"] <= 1
 
 
 def test_a_bake_reports_its_progress_and_its_files(client: EngineClient, process: EngineProcess) -> None:
@@ -178,8 +178,8 @@ def test_a_bake_into_a_place_that_cannot_be_written_is_one_clear_problem(
 @pytest.mark.parametrize(
     ("message", "code", "words"),
     [
-        (OpenRun(run="../elsewhere", bounds=sphere_bounds()), "path", "run: '../elsewhere' leads out"),
-        (OpenRun(run="/tmp/x", bounds=sphere_bounds()), "path", "run: '/tmp/x' must be a path relative"),
+        (OpenRun(run="../elsewhere", primitive=sphere_field()), "path", "run: '../elsewhere' leads out"),
+        (OpenRun(run="/tmp/x", primitive=sphere_field()), "path", "run: '/tmp/x' must be a path relative"),
         (StartBake(job="b", cameras=(CAMERA,), output=".."), "path", "output: '..' leads out"),
         (StartBake(job="b", cameras=(CAMERA,), output="o", video="../v.mp4"), "path", "video: '../v.mp4' leads out"),
         (StartBake(job="b", cameras=(), output="o"), "bake", "no cameras"),
@@ -201,9 +201,9 @@ def test_a_request_that_cannot_be_met_is_told_in_words(
 
 
 def test_bad_settings_are_named_and_leave_the_open_run_alone(client: EngineClient) -> None:
-    wrong = OpenRun(run="x", bounds=sphere_bounds(), overrides={"learning_speed": 1})
+    wrong = OpenRun(run="x", primitive=sphere_field(), overrides={"learning_speed": 1})
     assert "learning_speed" in expect_problem(client, wrong, "config").message
-    assert "fast" in expect_problem(client, OpenRun(run="x", bounds=sphere_bounds(), preset="fast"), "config").message
+    assert "fast" in expect_problem(client, OpenRun(run="x", primitive=sphere_field(), preset="fast"), "config").message
     assert len(open_run(client, "sphere", resume=True).views) == 8
 
 
@@ -212,7 +212,7 @@ def test_a_run_that_cannot_be_opened_leaves_the_former_one_saved_and_paused(clie
     client.send(add_view(0))
     client.send(Train(running=True))
     client.wait_for(Status, PATIENCE, lambda status: status.state == "training" and status.step > 3)
-    expect_problem(client, OpenRun(run="x", bounds=sphere_bounds(), preset="fast"), "config")
+    expect_problem(client, OpenRun(run="x", primitive=sphere_field(), preset="fast"), "config")
     saved = client.wait_for(SnapshotSaved, PATIENCE)
     paused = client.wait_for(Status, PATIENCE, lambda status: status.state == "paused")
     assert Path(saved.path).parent.name == "left behind" and paused.step == saved.step > 3
