@@ -27,6 +27,7 @@ from .material import ensure_material, find_picture_node, picture_node
 from .picture import has_size, make_image, replace_image, write_pixels
 from .plane import Kind, choose_distance, ensure_plane, find_plane, frustum_matrix
 from .preparation import Preparation, PreparedFrame
+from .requests import Channel
 
 RENDERING_SHARE = 1 / 3  # of the engine's time may go into live pictures; training needs the rest
 
@@ -133,7 +134,7 @@ def _ask(session: EngineSession, scene: bpy.types.Scene, camera: Camera) -> None
     if _asking.scene != scene.name:
         _asking.scene = scene.name
         _preparation.forget()
-    _asking.request = requests.ask(session, camera)
+    _asking.request = requests.ask(session, Channel.CAMERA, camera)
     _asking.asked_at = time.monotonic()
     registry.poll_while(functools.partial(_prepare_canvas, scene.name, camera))
 
@@ -150,7 +151,9 @@ def _on_frame(session: EngineSession, frame: Frame) -> None:
 
 def _on_status(session: EngineSession, status: Status) -> None:
     """Five times a second: the moment to ask for the next live picture, if there is anything new to see."""
-    if not _asking.live or requests.is_under_way() or time.monotonic() < _asking.next_at or not status.train_views:
+    if not _asking.live or time.monotonic() < _asking.next_at or not status.train_views:
+        return
+    if requests.is_under_way(Channel.CAMERA):
         return
     scene = bpy.data.scenes.get(_asking.scene)
     if scene is None:

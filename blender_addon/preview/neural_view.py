@@ -26,6 +26,7 @@ from . import captured_objects, requests
 from .captured_objects import CapturedObjects
 from .plane import choose_distance
 from .preparation import Preparation, PreparedFrame
+from .requests import Channel
 from .view_camera import camera_of_region, is_same_view
 
 if not bpy.app.background:  # there is nothing to draw with
@@ -229,10 +230,10 @@ def _follow(view: _NeuralView, session: EngineSession) -> None:
     now = time.monotonic()
     if view.asked is None or not _is_unmoved(view.view, view.asked):
         _ask(view, session, "moving")
-    elif requests.is_under_way():
+    elif requests.is_under_way(Channel.VIEWPORT):
         return
     elif view.received != view.request:
-        _ask(view, session, view.quality)  # another picture was asked for in its place, or it was lost
+        _ask(view, session, view.quality)  # it was lost
     elif now - view.moved_at < REST or now < view.next_at:
         return
     elif view.picture is not None and (view.quality == "moving" or session.status.step > view.picture.step):
@@ -245,7 +246,7 @@ def _follow(view: _NeuralView, session: EngineSession) -> None:
 def _ask(view: _NeuralView, session: EngineSession, quality: Quality) -> None:
     assert view.view is not None
     view.asked, view.quality, view.asked_at = view.view, quality, time.monotonic()
-    view.request = requests.ask(session, view.view, quality, depth=True)
+    view.request = requests.ask(session, Channel.VIEWPORT, view.view, quality, depth=True)
     view.requests.append(view.request)
     if quality == "moving":
         view.sharp_since = 0

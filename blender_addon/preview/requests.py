@@ -1,9 +1,10 @@
-"""Pictures asked of the engine, whoever asks: it renders only the newest request, so askers have to mind each other."""
+"""Pictures asked of the engine: each asker has a channel, on which its newest request wins."""
 
 from __future__ import annotations
 
+import enum
 import time
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 from engine.link.geometry import Camera
 from engine.link.messages import Frame, Quality, RunOpened
@@ -13,26 +14,38 @@ from ..session.engine_session import EngineSession
 
 PATIENCE = 30.0  # seconds after which a picture that was asked for is taken to be lost
 
-_request = 0  # 0: none under way
-_asked_at = 0.0
+
+class Channel(enum.IntEnum):
+    """Who asks. The engine renders for all of them in turn."""
+
+    VIEWPORT = 0
+    CAMERA = 1
+    COMPARISON = 2
+
+
+_under_way: dict[Channel, tuple[int, float]] = {}  # the request and when it was asked
 
 
 def ask(
-    session: EngineSession, camera: Camera, quality: Quality = "final", depth: bool = False, exact: bool = False
+    session: EngineSession,
+    channel: Channel,
+    camera: Camera,
+    quality: Quality = "final",
+    depth: bool = False,
+    exact: bool = False,
 ) -> int:
-    """Ask for a picture in place of any other under way; returns the id that its frame will bear.
+    """Ask for a picture in place of the one under way on ``channel``; returns the id that its frame will bear.
 
     From an engine on another computer it comes compressed at a loss that hardly shows, unless it is to be ``exact``.
     """
-    global _request, _asked_at
-    _request = session.frame_requests.ask(camera, quality=quality, depth=depth, exact=exact)
-    _asked_at = time.monotonic()
-    return _request
+    request = session.frame_requests.ask(channel, camera, quality=quality, depth=depth, exact=exact)
+    _under_way[channel] = request, time.monotonic()
+    return request
 
 
-def is_under_way() -> bool:
-    """Whether a picture was asked for and is still to come."""
-    return _request != 0 and time.monotonic() - _asked_at < PATIENCE
+def is_under_way(channel: Channel) -> bool:
+    """Whether a picture was asked for on ``channel`` and is still to come."""
+    return channel in _under_way and time.monotonic() - _under_way[channel][1] < PATIENCE
 
 
 def take_early(session: EngineSession, wanted: Container[int]) -> Frame | None:
@@ -44,15 +57,16 @@ def take_early(session: EngineSession, wanted: Container[int]) -> Frame | None:
 
 
 def _on_frame(session: EngineSession, frame: Frame) -> None:
-    global _request
-    if frame.request == _request:
-        _request = 0
+    _forget(lambda request: request == frame.request)
 
 
 def _on_run(session: EngineSession, run: RunOpened) -> None:
-    global _request
-    if session.frame_requests.has_lost(_request):
-        _request = 0
+    _forget(session.frame_requests.has_lost)
+
+
+def _forget(is_over: Callable[[int], bool]) -> None:
+    for channel in [channel for channel, (request, _) in _under_way.items() if is_over(request)]:
+        del _under_way[channel]
 
 
 _LISTENERS = ((Frame, _on_frame), (RunOpened, _on_run))
@@ -66,3 +80,4 @@ def register() -> None:
 def unregister() -> None:
     """Undo ``register``."""
     registry.stop_listening(_LISTENERS)
+    _under_way.clear()

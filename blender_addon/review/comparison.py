@@ -25,6 +25,7 @@ from ..preview import requests
 from ..preview.material import ensure_material, picture_node
 from ..preview.picture import to_blender_pixels, update_image
 from ..preview.plane import choose_distance, ensure_plane, find_plane, fit_aspect, frustum_matrix
+from ..preview.requests import Channel
 from ..session import registry
 from ..session.engine_session import EngineSession
 from ..session.trouble import Trouble
@@ -118,7 +119,7 @@ def compose_again(scene: bpy.types.Scene) -> None:
 
 
 def _ask(session: EngineSession, comparison: _Comparison) -> None:
-    comparison.request = requests.ask(session, comparison.camera, exact=True)
+    comparison.request = requests.ask(session, Channel.COMPARISON, comparison.camera, exact=True)
     comparison.asked_at = time.monotonic()
 
 
@@ -198,7 +199,7 @@ def _on_frame(session: EngineSession, frame: Frame) -> None:
 def _on_status(session: EngineSession, status: Status) -> None:
     """Five times a second: ask for the view again if it is to keep up with training."""
     comparison = _current
-    if comparison is None or requests.is_under_way() or time.monotonic() < comparison.next_at:
+    if comparison is None or requests.is_under_way(Channel.COMPARISON) or time.monotonic() < comparison.next_at:
         return
     scene = bpy.data.scenes.get(comparison.scene)
     if scene is None or not scene.hashlight.review.keep_up or scene.hashlight.preview.shown != "COMPARISON":

@@ -21,10 +21,16 @@ class FrameRequests:
         self._last = 0
         self._last_lost = 0
 
-    def ask(self, camera: Camera, *, quality: Quality = "final", depth: bool = False, exact: bool = True) -> int:
-        """Ask for a picture; the newest request wins. Returns the id that the frame will bear."""
+    def ask(
+        self, channel: int, camera: Camera, *, quality: Quality = "final", depth: bool = False, exact: bool = True
+    ) -> int:
+        """Ask for a picture; the newest request of a channel wins. Returns the id that the frame will bear, which no
+        other channel's does."""
         self._last += 1
-        self._queue(RequestFrame(request=self._last, camera=camera, quality=quality, depth=depth, exact=exact))
+        request = RequestFrame(
+            request=self._last, channel=channel, camera=camera, quality=quality, depth=depth, exact=exact
+        )
+        self._queue(request)
         return self._last
 
     def take(self, requests: Container[int]) -> Frame | None:

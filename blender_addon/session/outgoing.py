@@ -33,7 +33,8 @@ class Outgoing:
     def append(self, message: Message) -> None:
         """Send ``message`` after the others, in place of those that it replaces."""
         if message.replaces is not None:
-            self._messages = deque(old for old in self._messages if type(old) is not type(message))
+            key = message.replacement_key
+            self._messages = deque(old for old in self._messages if old.replacement_key != key)
         self._messages.append(message)
 
     def put_first(self, message: Message) -> None:

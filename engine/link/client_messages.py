@@ -10,6 +10,7 @@ from engine.link.geometry import Camera
 from engine.link.message_types import (
     MAX_CHUNK_BYTES,
     Cameras,
+    Channel,
     ColorImage,
     ColorTable,
     Count,
@@ -103,13 +104,15 @@ class Capturing(Message):
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class RequestFrame(Message):
-    """Render one picture of ``camera``. The latest request wins; ``request`` comes back with the frame. Over a network,
-    one that need not be ``exact`` is made much smaller at a loss that hardly shows."""
+    """Render one picture of ``camera``. The newest request of its ``channel`` wins, and channels take turns: each
+    asker has one of its own. ``request`` comes back with the frame. Over a network, one that need not be ``exact`` is
+    made much smaller at a loss that hardly shows."""
 
-    replaces: ClassVar[tuple[str, ...] | None] = ()
+    replaces: ClassVar[tuple[str, ...] | None] = ("channel",)
     overtakes: ClassVar[tuple[type[Message], ...]] = (AddView,)
 
     request: int
+    channel: Channel = 0
     camera: Camera
     quality: Quality = "final"
     depth: bool = True

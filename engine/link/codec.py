@@ -219,10 +219,12 @@ def decode(data: bytes | str, allowed: Iterable[type[Message]], ring: RingReader
     return cls(**read_fields(cls.__name__, cls, header["fields"], arrays))
 
 
-def type_of(data: bytes) -> str:
-    """The name of the type of an encoded message. Raises LinkError."""
-    name: str = _read_header(data)[0]["type"]
-    return name
+def peek(data: bytes | str) -> tuple[str, dict[str, Any]]:
+    """The name of the type of an encoded message, and its fields as they came: unchecked. Raises LinkError."""
+    if not isinstance(data, bytes):
+        raise LinkError("expected a binary message, got text")
+    header = _read_header(data)[0]
+    return header["type"], header["fields"]
 
 
 def _read_header(data: bytes) -> tuple[dict[str, Any], int]:

@@ -10,6 +10,7 @@ from engine.link.compression import Compression
 from engine.link.geometry import Camera
 from engine.link.message_types import (
     MAX_CAMERAS,
+    Channel,
     ColorImage,
     Count,
     DepthImage,
@@ -88,13 +89,14 @@ class Status(Message):
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Frame(Message):
-    """A rendered picture. ``color`` [H, W, 4] float16, premultiplied, scene-linear, first row on top; ``depth`` [H, W]
-    float32 planar z, +inf where alpha is 0. ``camera`` is exactly the one it was rendered from: with quality "moving"
-    it may be a smaller one than was asked for."""
+    """A rendered picture, the answer to ``request`` of ``channel``. ``color`` [H, W, 4] float16, premultiplied,
+    scene-linear, first row on top; ``depth`` [H, W] float32 planar z, +inf where alpha is 0. ``camera`` is exactly the
+    one it was rendered from: with quality "moving" it may be a smaller one than was asked for."""
 
-    replaces: ClassVar[tuple[str, ...] | None] = ()
+    replaces: ClassVar[tuple[str, ...] | None] = ("channel",)
 
     request: int
+    channel: Channel = 0
     step: int
     camera: Camera
     color: ColorImage

@@ -92,5 +92,4 @@ class _Item:
 
     @property
     def replacement_key(self) -> tuple[object, ...]:
-        message = self.message
-        return (type(message), self.address, *(getattr(message, name) for name in message.replaces or ()))
+        return (self.address, *self.message.replacement_key)

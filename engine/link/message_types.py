@@ -32,6 +32,7 @@ DepthImage = Annotated[npt.NDArray[np.float32], ImageSpec(("float32",))]
 
 MAX_CHUNK_BYTES = 1 << 20
 MAX_CAMERAS = 50_000  # of a bake
+MAX_CHANNELS = 8  # of pictures, for each client
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Pattern:
 Name = Annotated[str, Count(0, 500)]  # of views, jobs, clients, versions
 RelativePath = Annotated[str, Count(1, 4096)]  # relative to the engine's root, with forward slashes
 Seconds = Annotated[float, Limits(0.0, 1e9)]
+Channel = Annotated[int, Limits(0, MAX_CHANNELS - 1)]
 Steps = Annotated[int, Limits(0, 2**31 - 1)]
 # Of a figure: see ``metrics`` for those that there are words for.
 MetricName = Annotated[str, Pattern("[a-z][a-z0-9_]{0,63}", "up to 64 of a-z, 0-9 and _, a letter first")]
@@ -110,3 +112,8 @@ class Message:
 
     replaces: ClassVar[tuple[str, ...] | None] = None
     overtakes: ClassVar[tuple[type[Message], ...]] = ()
+
+    @property
+    def replacement_key(self) -> tuple[object, ...]:
+        """What a message that has ``replaces`` has in common with those that it makes pointless."""
+        return (type(self), *(getattr(self, name) for name in self.replaces or ()))

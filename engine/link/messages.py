@@ -33,6 +33,7 @@ from engine.link.engine_messages import (
 )
 from engine.link.message_types import (
     MAX_CAMERAS,
+    MAX_CHANNELS,
     MAX_CHUNK_BYTES,
     BytesSpec,
     ColorSpace,
@@ -54,6 +55,7 @@ __all__ = [
     "CLIENT_MESSAGES",
     "ENGINE_MESSAGES",
     "MAX_CAMERAS",
+    "MAX_CHANNELS",
     "MAX_CHUNK_BYTES",
     "PROTOCOL",
     "AddView",

@@ -55,7 +55,7 @@ class RingPlace:
 class RingWriter:
     """The engine's end. One thread writes at a time, others wait."""
 
-    def __init__(self, slots: int = 3) -> None:
+    def __init__(self, slots: int = 6) -> None:
         self._lock = threading.Lock()
         self._temporary = TemporaryFolder("ring")
         self.folder = self._temporary.path

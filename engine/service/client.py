@@ -34,8 +34,9 @@ _numbers = itertools.count(1)
 class PackedFrame(Message):
     """A Frame as the device process packed it, its pixels in the ring."""
 
-    replaces: ClassVar[tuple[str, ...] | None] = ()
+    replaces: ClassVar[tuple[str, ...] | None] = ("channel",)
 
+    channel: int
     data: bytes
 
 

@@ -1,16 +1,18 @@
-"""What clients want done: commands in order, and the newest frame request, which overtakes them."""
+"""What clients want done: commands in order, and the newest frame request of each channel, which overtake them."""
 
 from __future__ import annotations
 
 import collections
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from engine.link import codec
 from engine.link.messages import AddView, Message, RequestFrame
 from engine.service.pipe import NOBODY
 
 MAX_PENDING_BYTES = 256 << 20
+
+Asker = tuple[int, int]  # a client and its channel
 
 
 class CommandQueue:
@@ -20,8 +22,8 @@ class CommandQueue:
         self._changed = threading.Condition()
         self._commands: collections.deque[tuple[Message, int]] = collections.deque()
         self._bytes = 0
-        self._request: RequestFrame | None = None
-        self._asked_by = NOBODY  # who asked for the last picture, while that client is there
+        self._requests: dict[Asker, RequestFrame] = {}  # in the order of their turns
+        self._asking: set[int] = set()  # clients that have asked for a picture, while they are there
 
     @property
     def is_full(self) -> bool:
@@ -29,33 +31,36 @@ class CommandQueue:
         return self._bytes > MAX_PENDING_BYTES
 
     def put(self, message: Message, client: int = NOBODY) -> None:
-        """Add a message; of frame requests only the newest counts."""
+        """Add a message; of frame requests only the newest of each channel counts, and has the turn of the former."""
         with self._changed:
             if isinstance(message, RequestFrame):
-                self._request, self._asked_by = message, client
+                self._requests[client, message.channel] = message
+                self._asking.add(client)
             else:
                 self._commands.append((message, client))
                 self._bytes += codec.size_of(message)
             self._changed.notify_all()
 
     def put_back(self, request: RequestFrame, client: int) -> None:
-        """Have ``request`` carried out later, unless there is a newer one, or its client is gone."""
+        """Have ``request`` gone on with as soon as it is some picture's turn that need not come at once, unless there
+        is a newer one, or its client is gone."""
         with self._changed:
-            if self._request is None and self._asked_by == client:
-                self._request = request
+            asker = client, request.channel
+            if asker not in self._requests and client in self._asking:
+                self._requests = {asker: request, **self._requests}
 
     def forget_client(self, client: int) -> None:
-        """A client is gone: nobody would see its picture."""
+        """A client is gone: nobody would see its pictures."""
         with self._changed:
-            if self._asked_by == client:
-                self._request, self._asked_by = None, NOBODY
+            self._requests = {asker: request for asker, request in self._requests.items() if asker[0] != client}
+            self._asking.discard(client)
 
-    def wait(self, seconds: Callable[[RequestFrame | None], float | None]) -> None:
-        """Wait for a command; for other work no longer than ``seconds``, given the frame request, says: None for as
+    def wait(self, seconds: Callable[[Collection[RequestFrame]], float | None]) -> None:
+        """Wait for a command; for other work no longer than ``seconds``, given the frame requests, says: None for as
         long as it takes, 0 or less for not at all. It is asked again whenever something has come."""
         with self._changed:
             while not self._commands:
-                patience = seconds(self._request)
+                patience = seconds(self._requests.values())
                 if patience is not None and patience <= 0.0:
                     return
                 self._changed.wait(patience)
@@ -69,20 +74,23 @@ class CommandQueue:
             self._bytes -= codec.size_of(item[0])
             return item
 
-    def take_request(self, is_due: Callable[[RequestFrame], bool]) -> tuple[RequestFrame, int] | None:
-        """The frame request, None when there is none or it is not due."""
+    def take_request(
+        self, is_due: Callable[[RequestFrame], bool], served: Collection[Asker] = ()
+    ) -> tuple[RequestFrame, int] | None:
+        """The frame request whose turn it is, one of a moving view before the others, and its client; None when none is
+        due but of those who were ``served`` already."""
         with self._changed:
-            request = self._request
-            if request is None or not is_due(request):
+            due = [asker for asker, request in self._requests.items() if asker not in served and is_due(request)]
+            if not due:
                 return None
-            self._request = None
-            return request, self._asked_by
+            asker = next((asker for asker in due if self._requests[asker].quality == "moving"), due[0])
+            return self._requests.pop(asker), asker[0]
 
     @property
     def is_view_moving(self) -> bool:
         """Whether a picture of a moving view is asked for."""
-        request = self._request
-        return request is not None and request.quality == "moving"
+        with self._changed:
+            return any(request.quality == "moving" for request in self._requests.values())
 
     @property
     def is_pressing(self) -> bool:

@@ -50,7 +50,7 @@ class DeviceProcess:
         self._changed = threading.Condition()
         self._commands: collections.deque[tuple[bytes, int]] = collections.deque()
         self._command_bytes = 0
-        self._frame_request: tuple[bytes, int] | None = None
+        self._frame_requests: dict[tuple[int, int], bytes] = {}  # by client and channel, in the order of their turns
         self._is_ready = False
         self._beat = pipe.Heartbeat(status=Status(state="idle"), busy_seconds=0.0)
         self._heard_at = time.monotonic()
@@ -86,11 +86,12 @@ class DeviceProcess:
         """For how long the device has not finished the piece of work at hand."""
         return self._beat.busy_seconds + self.silent_seconds
 
-    def submit(self, data: bytes, client: int, *, is_frame_request: bool = False) -> None:
-        """Have a client's message, encoded, carried out. A frame request overtakes the others; the newest counts."""
+    def submit(self, data: bytes, client: int, channel: int | None = None) -> None:
+        """Have a client's message, encoded, carried out. A frame request, which has a ``channel``, overtakes the
+        others; the newest of its channel counts."""
         with self._changed:
-            if is_frame_request:
-                self._frame_request = data, client
+            if channel is not None:
+                self._frame_requests[client, channel] = data
             else:
                 self._commands.append((data, client))
                 self._command_bytes += len(data)
@@ -99,8 +100,8 @@ class DeviceProcess:
     def forget_client(self, client: int) -> None:
         """A client is gone: nobody sees its pictures, and nobody renders on this CPU."""
         with self._changed:
-            if self._frame_request is not None and self._frame_request[1] == client:
-                self._frame_request = None
+            for asker in [asker for asker in self._frame_requests if asker[0] == client]:
+                del self._frame_requests[asker]
         self.submit(codec.encode(pipe.ClientGone()), client)
 
     def shut_down(self) -> None:
@@ -133,11 +134,11 @@ class DeviceProcess:
 
     def _next_command(self) -> tuple[bytes, int]:
         with self._changed:
-            while self._frame_request is None and not self._commands:
+            while not self._frame_requests and not self._commands:
                 self._changed.wait()
-            if (request := self._frame_request) is not None:
-                self._frame_request = None
-                return request
+            if self._frame_requests:
+                asker = next(iter(self._frame_requests))
+                return self._frame_requests.pop(asker), asker[0]
             item = self._commands.popleft()
             self._command_bytes -= len(item[0])
             return item
@@ -162,7 +163,7 @@ class DeviceProcess:
         self._on_end()
 
     def _take(self, data: bytes, client: int) -> None:
-        name = codec.type_of(data)
+        name, _ = codec.peek(data)
         if all(name != cls.__name__ for cls in (pipe.Heartbeat, pipe.DeviceReady, pipe.DeviceFailed)):
             self._post(name, data, client)
             return

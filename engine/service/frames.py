@@ -1,9 +1,10 @@
-"""Pictures for the client: at full size, or while the view moves at whatever size comes in time."""
+"""Pictures for clients: at full size, or while the view moves at whatever size comes in time."""
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,31 @@ class FrameError(ValueError):
     """A picture that can't be rendered or sent; in words."""
 
 
+_Band = tuple[npt.NDArray[np.float16], npt.NDArray[np.float32]]
+
+
+@dataclasses.dataclass
+class _FinalPicture:
+    """One that is rendered band by band, maybe with other work between two of them."""
+
+    request: RequestFrame
+    rest: Iterator[_Band]
+    bands: list[_Band] = dataclasses.field(default_factory=list)
+    rows: int = 0
+    seconds: float = 0.0
+
+    def advance(self, is_outdated: Callable[[], bool]) -> bool:
+        """Render until it is done, or until ``is_outdated`` says so after a band; returns whether it is done."""
+        started = time.perf_counter()
+        for band in self.rest:
+            self.bands.append(band)
+            self.rows += len(band[0])
+            if self.rows < self.request.camera.height and is_outdated():
+                break
+        self.seconds += time.perf_counter() - started
+        return self.rows == self.request.camera.height
+
+
 class FrameRenderer:
     """Answers frame requests of one run; adapts the size of moving pictures to the measured time."""
 
@@ -32,37 +58,41 @@ class FrameRenderer:
         self._renderer = renderer
         self._moving_pixels = float(PROFILES[device].first_moving_pixels)
         self._bands = Bands(device)
+        self._unfinished: _FinalPicture | None = None  # one at most: pictures may be large
 
     def render(self, request: RequestFrame, step: int, is_outdated: Callable[[], bool]) -> Frame | None:
         """The frame for ``request``; None when ``is_outdated`` said, between two bands of a final picture, that a view
-        has begun to move. Raises FrameError when the picture is too large to send."""
+        has begun to move: rendered again, the same request is gone on with. Raises FrameError when the picture is too
+        large to send."""
         check_size(request.camera)
-        started = time.perf_counter()
         if request.quality == "moving":
+            started = time.perf_counter()
             camera = fit(request.camera, self._moving_pixels)
             color, depth = self._renderer.render(camera, MOVING_TRANSMITTANCE).to_scene_linear()
-            self._adapt(camera, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._adapt(camera, seconds)
         else:
-            camera = request.camera
-            bands: list[tuple[npt.NDArray[np.float16], npt.NDArray[np.float32]]] = []
-            rows = 0
-            for band in self._bands.render(camera, self._render_band):
-                bands.append(band)
-                rows += len(band[0])
-                if rows < camera.height and is_outdated():
-                    return None
-            color, depth = (np.concatenate(parts) for parts in zip(*bands, strict=True))
+            camera, picture = request.camera, self._unfinished
+            if picture is None or picture.request is not request:
+                picture = _FinalPicture(request, self._bands.render(camera, self._render_band))
+            self._unfinished = None
+            if not picture.advance(is_outdated):
+                self._unfinished = picture
+                return None
+            color, depth = (np.concatenate(parts) for parts in zip(*picture.bands, strict=True))
+            seconds = picture.seconds
         return Frame(
             request=request.request,
+            channel=request.channel,
             step=step,
             camera=camera,
             color=color,
             depth=depth if request.depth else None,
-            render_seconds=time.perf_counter() - started,
+            render_seconds=seconds,
             exact=request.exact,
         )
 
-    def _render_band(self, band: Camera) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float32]]:
+    def _render_band(self, band: Camera) -> _Band:
         return self._renderer.render(band, _FINAL_TRANSMITTANCE).to_scene_linear()
 
     def _adapt(self, camera: Camera, seconds: float) -> None:

@@ -22,6 +22,7 @@ from engine.link.messages import (
     PROTOCOL,
     Capturing,
     FetchFile,
+    Frame,
     Hello,
     Message,
     Problem,
@@ -234,7 +235,8 @@ class Server:
         if isinstance(message, Shutdown):
             self.shut_down()
             return
-        self._device.submit(data, client.number, is_frame_request=isinstance(message, RequestFrame))
+        channel = message.channel if isinstance(message, RequestFrame) else None
+        self._device.submit(data, client.number, channel)
 
     async def _tick(self) -> None:
         while True:
@@ -252,7 +254,10 @@ class Server:
     # --- from the device process --------------------------------------------------------------------------------------
 
     def _take_from_device(self, name: str, data: bytes, client: int) -> None:
-        message: Message = PackedFrame(data=data) if name == "Frame" else codec.decode(data, ENGINE_MESSAGES)
+        if name == Frame.__name__:  # only its reader needs the pixels
+            message: Message = PackedFrame(channel=codec.peek(data)[1]["channel"], data=data)
+        else:
+            message = codec.decode(data, ENGINE_MESSAGES)
         self._call_in_loop(lambda: self._post(message, client))
 
     def _post(self, message: Message, client: int = NOBODY) -> None:

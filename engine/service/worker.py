@@ -1,8 +1,9 @@
 """The device thread: the one place where torch and Taichi run.
 
-In each round it does what the client told it, then renders the newest frame request, then one piece of the job at hand,
-then one training step. Without any of these it sleeps. A picture of a moving view waits for one command, one piece or
-one step at most. A final picture, which may take seconds, makes way for whatever would have to wait for it.
+In each round it does what the client told it, then renders the newest frame request of each channel whose view moves,
+and of one that rests, then one piece of the job at hand, then one training step. Without any of these it sleeps. A
+picture of a moving view waits for one command, one piece or one step at most, and for those of other moving views. A
+final picture, which may take seconds, makes way for whatever would have to wait for it, and is gone on with later.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import functools
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ from engine.link.messages import (
     Train,
 )
 from engine.machine import device_name
-from engine.service.commands import CommandQueue
+from engine.service.commands import Asker, CommandQueue
 from engine.service.pipe import NOBODY
 from engine.service.processor import SharedProcessor
 
@@ -91,11 +92,12 @@ class Worker:
         return 0.0 if since is None else time.monotonic() - since
 
     def submit(self, message: Message, client: int = NOBODY) -> None:
-        """Have a client's message carried out; of frame requests only the newest counts. After Shutdown it ends."""
+        """Have a client's message carried out; of frame requests only the newest of each channel counts. After Shutdown
+        it ends."""
         self._commands.put(message, client)
 
     def forget_client(self, client: int) -> None:
-        """A client is gone: drop its frame request, which nobody would see, and no longer give way to its renders."""
+        """A client is gone: drop its frame requests, which nobody would see, and no longer give way to its renders."""
         self._commands.forget_client(client)
         self.submit(Capturing(under_way=False))
 
@@ -146,8 +148,7 @@ class Worker:
             del item, command  # a view's pixels are on the device now
             if self._commands.is_view_moving:
                 break
-        if (asked := self._commands.take_request(self._is_due)) is not None:
-            self._attempt(functools.partial(self._render, *asked), "frame", asked[1])
+        self._render_requests()
         if self._processor.rest_seconds() > 0.0:
             return True
         self._processor.begin_work()
@@ -163,9 +164,19 @@ class Worker:
         self._publish()
         return True
 
-    def _patience(self, request: RequestFrame | None) -> float | None:
-        """How long there is nothing to do but commands; ``request``: a picture that is asked for."""
-        waits = [] if request is None else [self._processor.seconds_to(request, self._is_training())]
+    def _render_requests(self) -> None:
+        """The pictures of this round: each channel has one at most, and only one of them is of a view that rests."""
+        served: set[Asker] = set()
+        while (asked := self._commands.take_request(self._is_due, served)) is not None:
+            request, client = asked
+            served.add((client, request.channel))
+            self._attempt(functools.partial(self._render, request, client), "frame", client)
+            if request.quality == "final":
+                return
+
+    def _patience(self, requests: Collection[RequestFrame]) -> float | None:
+        """How long there is nothing to do but commands; ``requests``: the pictures that are asked for."""
+        waits = [self._processor.seconds_to(request, self._is_training()) for request in requests]
         if self._session_has_work():
             waits.append(self._processor.rest_seconds())
         return min(waits, default=None)
@@ -243,7 +254,7 @@ class Worker:
         if frame is not None:
             self._post(frame)
         else:
-            self._commands.put_back(request, client)  # to begin it again when what pressed is done
+            self._commands.put_back(request, client)  # to go on with it when what pressed is done
 
     def _require_session(self, what: str) -> Session:
         if self._session is None:

@@ -77,7 +77,7 @@ def _hears_status(connection: Any) -> bool:
             data = connection.recv(SILENCE)
         except TimeoutError:
             return False
-        heard += codec.type_of(data) == "Status"
+        heard += codec.peek(data)[0] == "Status"
         if heard >= 2:
             return True
     return False

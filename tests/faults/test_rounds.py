@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from engine.data.exr import read_exr
+from engine.device import PROFILES
 from engine.link.messages import (
     AddView,
     CancelJob,
@@ -27,6 +28,7 @@ from engine.link.messages import (
     ViewAdded,
 )
 from engine.service import job_queue
+from engine.service.commands import CommandQueue
 from engine.service.worker import Worker
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
@@ -89,6 +91,31 @@ def test_other_commands_wait_for_a_moving_view_no_longer_than_for_one_picture(ro
     moving = RequestFrame(request=1, camera=CAMERA, quality="moving")
     done = rounds.do(add(0, "a"), CancelJob(job="none"), moving) + rounds.do()
     assert [type(message) for message in done] == [ViewAdded, Frame, Problem]
+
+
+def test_channels_take_turns_and_a_resting_view_comes_though_another_moves(
+    rounds: Rounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.rendering.bands._MIN_PIXELS", 64)
+    monkeypatch.setitem(PROFILES, TEST_DEVICE, dataclasses.replace(PROFILES[TEST_DEVICE], most_band_pixels=64 * 8))
+    # While it renders, views move on: there is always somebody who presses.
+    monkeypatch.setattr(CommandQueue, "is_pressing", True)
+    rounds.do(OpenRun(run="in bands", primitive=sphere_field(), overrides=TINY))
+    rounds.do(add(0, "a"))
+    resting = RequestFrame(request=1, channel=2, camera=CAMERA.resized(64, 64))
+    rounds.worker.submit(resting)
+    answered: list[int] = []
+    while 2 not in answered:
+        moving = [
+            RequestFrame(request=len(answered), channel=channel, camera=CAMERA, quality="moving") for channel in (0, 1)
+        ]
+        done = [message for message in rounds.do(*moving) if isinstance(message, Frame)]
+        channels = [frame.channel for frame in done]
+        assert channels[:2] == [0, 1], "each that moves has its picture in every round"
+        assert [frame.request for frame in done[:2]] == [len(answered)] * 2
+        answered += channels
+        assert len(answered) < 100
+    assert answered.index(2) >= 4, "it has more than one band"
 
 
 @pytest.mark.parametrize("free", [1 << 40, 0])

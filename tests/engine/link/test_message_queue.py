@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,13 @@ def test_only_the_latest_frame_request_is_kept_and_it_overtakes_views_alone() ->
     kept = queue.drain()
     assert kept[:2] == [early, job] and kept[3] is late
     assert isinstance(kept[2], RequestFrame) and kept[2].request == 3 and len(kept) == 5
+
+
+def test_the_latest_frame_request_of_each_channel_is_kept() -> None:
+    queue = MessageQueue(1 << 20)
+    for number, channel in ((1, 0), (2, 1), (3, 0)):
+        queue.put(dataclasses.replace(request(number), channel=channel))
+    assert [message.request for message in queue.drain()] == [2, 3]  # type: ignore[attr-defined]
 
 
 def test_views_of_one_name_do_not_replace_each_other_in_the_queue() -> None:

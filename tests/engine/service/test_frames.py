@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from engine.device import PROFILES
@@ -31,8 +32,24 @@ def test_a_final_picture_is_given_up_when_a_view_begins_to_move(
     frames = FrameRenderer(renderer, TEST_DEVICE)
     asked = iter([False, True])
     assert frames.render(RequestFrame(request=1, camera=CAMERA), 5, lambda: next(asked)) is None
-    frame = frames.render(RequestFrame(request=2, camera=CAMERA), 5, lambda: False)
-    assert frame is not None and frame.color.shape == (30, 40, 4)
+    frame = frames.render(RequestFrame(request=2, camera=CAMERA, channel=3), 5, lambda: False)
+    assert frame is not None and frame.color.shape == (30, 40, 4) and frame.channel == 3
+
+
+def test_a_final_picture_that_was_interrupted_is_gone_on_with(
+    renderer: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.rendering.bands._MIN_PIXELS", 40)
+    monkeypatch.setitem(PROFILES, TEST_DEVICE, dataclasses.replace(PROFILES[TEST_DEVICE], most_band_pixels=40 * 10))
+    frames = FrameRenderer(renderer, TEST_DEVICE)
+    whole = frames.render(RequestFrame(request=1, camera=CAMERA), 5, lambda: False)
+    request = RequestFrame(request=2, camera=CAMERA)
+    turns = 0
+    while (frame := frames.render(request, 5, lambda: True)) is None:  # a view moves all the time
+        frames.render(RequestFrame(request=3, camera=CAMERA, quality="moving", channel=1), 5, lambda: True)
+        turns += 1
+    assert turns >= 2 and whole is not None
+    np.testing.assert_allclose(frame.color.astype(float), whole.color.astype(float), atol=2e-3)
 
 
 def test_moving_pictures_grow_to_fill_the_time(renderer: Renderer) -> None:
