@@ -14,7 +14,7 @@ _MAX_AGE = 10.0  # seconds: of what a panel knows
 
 
 def display_fields(scene: bpy.types.Scene) -> dict[str, Any]:
-    """The fields of ``StartBake`` that say how light is displayed, as the scene's settings have it. Raises
+    """The fields of ``BakeSpec`` that say how light is displayed, as the scene's settings have it. Raises
     CaptureError."""
     choice = scene.hashlight.bake.view_transform
     if choice != "SCENE":

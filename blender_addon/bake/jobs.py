@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bpy
 
-from engine.link.messages import ImageFormat, JobUpdate, StartBake
+from engine.link.messages import BakeSpec, ImageFormat, JobUpdate
 
 from .. import app_handlers
 from ..capture.errors import CaptureError
@@ -63,9 +63,9 @@ def start(session: EngineSession, scene: bpy.types.Scene, resume: bool) -> str:
         folder=chosen_folder(settings),
     )
     _last_job = name
-    session.start_bake(
-        StartBake(
-            job=name,
+    session.start_job(
+        name,
+        BakeSpec(
             cameras=tuple(cameras),
             output=output,
             image_formats=_image_formats(settings),
@@ -76,7 +76,8 @@ def start(session: EngineSession, scene: bpy.types.Scene, resume: bool) -> str:
             depth=settings.use_depth or settings.result == "COMPOSITE",
             resume=resume,
             **display,
-        )
+        ),
+        len(cameras),
     )
     return name
 

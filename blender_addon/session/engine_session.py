@@ -13,10 +13,11 @@ from engine.link.messages import (
     CancelJob,
     Capturing,
     CloseRun,
-    Evaluate,
     Evaluation,
+    EvaluationSpec,
     FetchFile,
     Frame,
+    JobSpec,
     JobUpdate,
     Message,
     OpenRun,
@@ -25,7 +26,7 @@ from engine.link.messages import (
     RunOpened,
     SaveSnapshot,
     SnapshotSaved,
-    StartBake,
+    StartJob,
     Status,
     Train,
     ViewAdded,
@@ -40,6 +41,8 @@ from .outbox import ViewOutbox
 from .outgoing import Outgoing
 from .trouble import Trouble
 from .wishes import Wishes
+
+_EVALUATION = "evaluation of test views"  # with blanks, which no bake's name has
 
 
 class EngineSession:
@@ -177,18 +180,20 @@ class EngineSession:
             self._queue(self._wishes.training)
 
     def evaluate(self) -> None:
-        """Have the held-out views scored now; the result is appended to ``evaluations``."""
-        self._queue(Evaluate())
+        """Have the held-out views scored now, unless they just are; the result is appended to ``evaluations``."""
+        under_way = self.jobs.get(_EVALUATION)
+        if under_way is None or under_way.state != "running":
+            self.start_job(_EVALUATION, EvaluationSpec())
 
-    def start_bake(self, bake: StartBake) -> None:
-        """Start a bake; follow it in ``jobs`` under its name."""
+    def start_job(self, job: str, specification: JobSpec, total: int = 0) -> None:
+        """Have the engine do a job of ``total`` pieces; follow it in ``jobs`` under its name."""
         alive = self._engine.is_alive
         state, words = ("running", "Waiting for the engine") if alive else ("failed", "The engine is not running")
-        self.jobs[bake.job] = JobUpdate(job=bake.job, state=state, done=0, total=len(bake.cameras), message=words)
-        self._queue(bake)
+        self.jobs[job] = JobUpdate(job=job, state=state, done=0, total=total, message=words)
+        self._queue(StartJob(job=job, specification=specification))
 
     def cancel_job(self, job: str) -> None:
-        """Stop a bake after the frame at hand."""
+        """Stop a job after the piece at hand."""
         self._queue(CancelJob(job=job))
 
     def fetch_file(self, path: str, offset: int) -> None:
@@ -235,7 +240,7 @@ class EngineSession:
 
     @property
     def jobs(self) -> dict[str, JobUpdate]:
-        """How bakes stand, by name."""
+        """How jobs stand, by name."""
         return self._mirror.jobs
 
     @property
@@ -289,7 +294,7 @@ class EngineSession:
         """Take in what the engine sent, send what is due, notice what changed. Never waits. Returns what came."""
         if self._engine.advance() and (run := self._wishes.run_for_new_engine) is not None:
             self._outgoing.put_first(run)
-        received = [message for message in self._engine.receive() if not self._is_of_former_bake(message)]
+        received = [message for message in self._engine.receive() if not self._is_of_former_job(message)]
         for message in received:
             self._note(message)
         if self._engine.is_open:
@@ -314,7 +319,7 @@ class EngineSession:
             case RunOpened():
                 self._wishes.note_opened()
                 self.views.start_over(message.views)
-                self._mirror.fail_jobs("It was lost with the connection", known={*message.jobs, *self._waiting_bakes()})
+                self._mirror.fail_jobs("It was lost with the connection", known={*message.jobs, *self._waiting_jobs()})
                 if self._wishes.training is not None and not self._outgoing.holds(Train):
                     self._outgoing.put_first(self._wishes.training)
                 if self._wishes.capturing.under_way and not self._outgoing.holds(Capturing):
@@ -333,12 +338,12 @@ class EngineSession:
         self._forget_engine()
         self._mirror.fail_jobs(loss.message)
 
-    def _is_of_former_bake(self, message: Message) -> bool:
-        """Whether it tells how a bake ended whose name another one has by now, which still waits to be sent."""
-        return isinstance(message, JobUpdate) and message.job in self._waiting_bakes()
+    def _is_of_former_job(self, message: Message) -> bool:
+        """Whether it tells how a job ended whose name another one has by now, which still waits to be sent."""
+        return isinstance(message, JobUpdate) and message.job in self._waiting_jobs()
 
-    def _waiting_bakes(self) -> Iterator[str]:
-        return (message.job for message in self._outgoing if isinstance(message, StartBake))
+    def _waiting_jobs(self) -> Iterator[str]:
+        return (message.job for message in self._outgoing if isinstance(message, StartJob))
 
     def _note_break(self) -> None:
         """The connection is being made again: what was on its way is lost, what waits goes out later. The engine tells

@@ -7,16 +7,12 @@ from typing import Annotated, Any, ClassVar
 
 from engine.link.compression import Compression
 from engine.link.geometry import Camera
+from engine.link.jobs import JobSpec
 from engine.link.message_types import (
     MAX_CHUNK_BYTES,
-    Cameras,
     Channel,
     ColorImage,
-    ColorTable,
-    Count,
     DepthImage,
-    Display,
-    ImageFormat,
     Message,
     Name,
     Quality,
@@ -120,39 +116,17 @@ class RequestFrame(Message):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Evaluate(Message):
-    """Score all held-out views now; the answer is an Evaluation."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class StartBake(Message):
-    """Render ``cameras`` into ``output``: a folder of numbered frames, in each of ``image_formats``, plus a video when
-    ``video`` names one (.mp4 or .webp); both are relative to the engine's root. ``samples``: rays for each pixel.
-    Existing frames are kept with ``resume``.
-
-    ``display``: how scene-linear light becomes the colours of PNG frames and videos: encoded as sRGB, as it is, or by
-    the ``ViewTransform`` of ``view_table``, ``view_exposure`` and ``view_exponent``. A run that learnt sRGB pictures
-    shows these as they are."""
+class StartJob(Message):
+    """Have the work done that ``specification`` describes, after the jobs that wait already: JobUpdates tell how it
+    stands, the last one how it has ended. No two jobs of one name are under way."""
 
     job: Name
-    cameras: Cameras
-    output: RelativePath
-    image_formats: Annotated[tuple[ImageFormat, ...], Count(1, 2)] = ("png",)
-    video: RelativePath | None = None
-    fps: Annotated[float, Limits(0.01, 240.0)] = 24.0
-    samples: Annotated[int, Limits(1, 64)] = 1
-    transparent: bool = True
-    depth: bool = False
-    resume: bool = False
-    display: Display = "standard"
-    view_table: ColorTable | None = None
-    view_exposure: Annotated[float, Limits(1e-6, 1e6)] = 1.0
-    view_exponent: Annotated[float, Limits(1e-3, 1e3)] = 1.0
+    specification: JobSpec
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class CancelJob(Message):
-    """Stop a job after the frame at hand. Its finished frames stay."""
+    """Stop a job, whether it waits or is at hand. What it has finished stays: a bake's frames."""
 
     job: Name
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated, ClassVar, Literal
 
-from engine.link.bake_files import depth_name, frame_name
 from engine.link.compression import Compression
 from engine.link.geometry import Camera
+from engine.link.jobs import JobResult
 from engine.link.message_types import (
-    MAX_CAMERAS,
+    MAX_PIECES,
     Channel,
     ColorImage,
-    Count,
     DepthImage,
     FileBytes,
-    ImageFormat,
     JobState,
     Message,
     Metrics,
@@ -43,7 +41,7 @@ class Welcome(Message):
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class RunOpened(Message):
     """The run is ready. ``primitive``: what it learns. ``step`` > 0 when it was resumed; ``views`` names the views it
-    already holds, ``jobs`` the bakes that are under way or have ended lately: how those ended has just been told."""
+    already holds, ``jobs`` the jobs that are under way or have ended lately: how those ended has just been told."""
 
     run: str
     step: int
@@ -120,31 +118,23 @@ class Evaluation(Message):
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class JobUpdate(Message):
-    """A bake's progress: ``done`` of ``total`` frames. Once it has ended, ``folder`` on the engine's host (an absolute
-    path) holds a picture of each finished frame in every one of ``image_formats``, with ``depth`` a depth picture too;
-    ``video`` is the path of the film, "" without one."""
+    """How a job stands: ``done`` of ``total`` pieces, a bake's frames or an evaluation's views. ``result``: once it has
+    ended, what it has left behind, also where it was cancelled or has failed."""
 
     replaces: ClassVar[tuple[str, ...] | None] = ("job", "state")
 
     job: Name
     state: JobState
-    done: Annotated[int, Limits(0, MAX_CAMERAS)]
-    total: Annotated[int, Limits(0, MAX_CAMERAS)]
+    done: Annotated[int, Limits(0, MAX_PIECES)]
+    total: Annotated[int, Limits(0, MAX_PIECES)]
     eta_seconds: Seconds | None = None
     message: str = ""
-    folder: str = ""
-    image_formats: Annotated[tuple[ImageFormat, ...], Count(0, 2)] = ()
-    depth: bool = False
-    video: str = ""
+    result: JobResult | None = None
 
     @property
     def files(self) -> list[str]:
-        """The paths of what is finished: the frames in order, depth pictures, the video; none until it has ended."""
-        if not self.folder:
-            return []
-        names = [frame_name(index, suffix) for index in range(self.done) for suffix in self.image_formats]
-        names += [depth_name(index) for index in range(self.done)] if self.depth else []
-        return [f"{self.folder}/{name}" for name in names] + ([self.video] if self.video else [])
+        """The paths of what is finished, on the engine's host; none until it has ended."""
+        return [] if self.result is None else self.result.files(self.done)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -31,7 +31,7 @@ ColorImage = Annotated[Pixels, ImageSpec(("float16", "uint8"), channels=4)]
 DepthImage = Annotated[npt.NDArray[np.float32], ImageSpec(("float32",))]
 
 MAX_CHUNK_BYTES = 1 << 20
-MAX_CAMERAS = 50_000  # of a bake
+MAX_PIECES = 50_000  # of a job: a bake's cameras, held-out views
 MAX_CHANNELS = 8  # of pictures, for each client
 
 
@@ -86,7 +86,7 @@ Steps = Annotated[int, Limits(0, 2**31 - 1)]
 MetricName = Annotated[str, Pattern("[a-z][a-z0-9_]{0,63}", "up to 64 of a-z, 0-9 and _, a letter first")]
 # None: there is none, for what is not the case, or isn't known yet.
 Metrics = Annotated[dict[MetricName, float | None], Count(0, 64)]
-Cameras = Annotated[tuple[Camera, ...], Count(0, MAX_CAMERAS)]
+Cameras = Annotated[tuple[Camera, ...], Count(0, MAX_PIECES)]
 
 ColorSpace = Literal["linear", "srgb"]
 Split = Literal["train", "test"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.data.views import View
 from engine.evaluation.evaluate import Scores
-from engine.link.messages import JobUpdate, Message, StartBake
+from engine.link.messages import BakeSpec, JobUpdate, Message, StartJob
 from engine.machine import free_memory
 from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.rendering.renderer import Renderer
@@ -18,6 +18,7 @@ from engine.service.paths import confine
 from engine.training.trainer import Trainer
 
 MAX_JOBS = 16
+_SCHEDULED = "scheduled evaluation"  # what the engine calls those that it begins by itself
 _COPY_ROOM = 2.0  # times the memory that a copy of the field takes must be free, else training rests instead
 
 
@@ -31,11 +32,20 @@ class JobError(ValueError):
 
 class JobQueue:
     """Of one run: what ``trainer`` has learnt, as ``renderer`` shows it. Bakes write under ``root``; ``post`` takes the
-    messages for the client."""
+    messages for the client. Evaluations score what ``held_out`` gives, and hand the scores to ``note_scores``."""
 
-    def __init__(self, trainer: Trainer[RadianceFieldPrimitive], renderer: Renderer, root: Path, post: Post) -> None:
+    def __init__(
+        self,
+        trainer: Trainer[RadianceFieldPrimitive],
+        renderer: Renderer,
+        root: Path,
+        post: Post,
+        held_out: Callable[[], Sequence[View]],
+        note_scores: Callable[[Scores], None],
+    ) -> None:
         self.begun_at = (0, 0.0)  # the step and the training seconds that the job at hand shows
         self._trainer, self._renderer, self._root, self._post = trainer, renderer, root, post
+        self._held_out, self._note_scores = held_out, note_scores
         self._jobs: collections.deque[Job] = collections.deque()
         self._begun: Job | None = None
         self._has_copy = True  # of the field, for the job at hand
@@ -66,26 +76,39 @@ class JobQueue:
         for update in self._ended.values():
             self._post(update)
 
-    def evaluate(self, views: Sequence[View], finish: Callable[[Scores], None]) -> None:
-        """Have ``views`` scored, unless that is about to be done."""
-        # One that has begun shows an earlier field, unless nothing was learnt since.
-        is_old = self.begun_at[0] != self._trainer.step_count
-        awaited = [job for job in self._jobs if not (job is self._begun and is_old)]
-        if not any(isinstance(job, EvaluationJob) for job in awaited):
-            self._jobs.append(EvaluationJob(self._renderer, views, finish))
-
-    def bake(self, request: StartBake) -> None:
-        """Have frames rendered. Raises BakeError, PathError, FrameError, JobError."""
+    def start(self, request: StartJob) -> None:
+        """Queue a job. Raises JobError, BakeError, PathError, FrameError."""
         if any(job.name == request.job for job in self._jobs):
             raise JobError(f"a job named {request.job!r} is running already", request.job)
         if len(self._jobs) >= MAX_JOBS:
             raise JobError(f"{len(self._jobs)} jobs wait already", request.job)
-        for camera in request.cameras:
-            check_size(camera)
-        output = confine(self._root, request.output, "output")
-        video = None if request.video is None else confine(self._root, request.video, "video")
+        if isinstance(request.specification, BakeSpec):
+            job: Job = self._make_bake(request.job, request.specification)
+        else:
+            job = self._make_evaluation(request.job)
         self._ended.pop(request.job, None)
-        self._jobs.append(BakeJob(request, self._renderer, output, video, self._post_update))
+        self._jobs.append(job)
+
+    def evaluate(self) -> None:
+        """Have the held-out views scored, unless that is about to be done. Raises JobError when there are none."""
+        # One that has begun shows an earlier field, unless nothing was learnt since.
+        is_old = self.begun_at[0] != self._trainer.step_count
+        awaited = [job for job in self._jobs if not (job is self._begun and is_old)]
+        if not any(isinstance(job, EvaluationJob) for job in awaited):
+            self._jobs.append(self._make_evaluation(_SCHEDULED))
+
+    def _make_evaluation(self, name: str) -> EvaluationJob:
+        views = self._held_out()
+        if not views:
+            raise JobError("there are no test views to score", name)
+        return EvaluationJob(name, self._renderer, views, self._note_scores, self._post_update)
+
+    def _make_bake(self, name: str, bake: BakeSpec) -> BakeJob:
+        for camera in bake.cameras:
+            check_size(camera)
+        output = confine(self._root, bake.output, "output")
+        video = None if bake.video is None else confine(self._root, bake.video, "video")
+        return BakeJob(name, bake, self._renderer, output, video, self._post_update)
 
     def cancel(self, name: str) -> None:
         """Cancel a job. Raises JobError when there is none of that name (any more)."""

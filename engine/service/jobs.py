@@ -14,7 +14,7 @@ from engine.data.color import Background
 from engine.data.views import View
 from engine.evaluation.evaluate import Scores, ViewScore, score_picture
 from engine.link.geometry import Camera
-from engine.link.messages import JobState, JobUpdate, Message, StartBake
+from engine.link.messages import BakeResult, BakeSpec, JobState, JobUpdate, Message
 from engine.link.view_transform import ViewTransform, ViewTransformError
 from engine.rendering.bake import Bake, BakeError
 from engine.rendering.bands import Bands
@@ -44,14 +44,18 @@ class Job(Protocol):
 
 
 class EvaluationJob:
-    """Scores the held-out views on black, rendering a band of one a piece, and hands all scores to ``finish``."""
+    """Scores the held-out views on black, rendering a band of one a piece, and hands all scores to ``finish``. It
+    reports each view with a JobUpdate."""
 
-    name = "evaluation"
-
-    def __init__(self, renderer: Renderer, views: Sequence[View], finish: Callable[[Scores], None]) -> None:
-        self._renderer, self._views, self._finish = renderer, views, finish
+    def __init__(
+        self, name: str, renderer: Renderer, views: Sequence[View], finish: Callable[[Scores], None], post: Post
+    ) -> None:
+        self.name = name
+        self._renderer, self._views, self._finish, self._post = renderer, views, finish, post
         self._bands = Bands(renderer.device)
+        self._done = 0
         self._steps = self._run()
+        self._report("running")
 
     def begin(self, renderer: Renderer) -> None:
         """Score this renderer's pictures."""
@@ -71,9 +75,12 @@ class EvaluationJob:
                 bands.append(band)
             field = np.concatenate(bands)
             scores.append(score_picture(view, field, self._renderer.extent, _BACKGROUND, keep_images=False))
-            if len(scores) < len(self._views):
+            self._done = len(scores)
+            if self._done < len(self._views):
+                self._report("running")
                 yield True
         self._finish(Scores(_BACKGROUND, scores))
+        self._report("done")
         yield False
 
     def _render_band(self, band: Camera) -> npt.NDArray[np.float32]:
@@ -81,12 +88,17 @@ class EvaluationJob:
 
     def cancel(self) -> None:
         """Drop the scores so far."""
+        self._report("cancelled")
 
     def fail(self, words: str) -> None:
-        """Nobody waits for it in particular: the Problem says it all."""
+        """Drop them and say why."""
+        self._report("failed", words)
+
+    def _report(self, state: JobState, words: str = "") -> None:
+        self._post(JobUpdate(job=self.name, state=state, done=self._done, total=len(self._views), message=words))
 
 
-def _display_of(request: StartBake) -> Display:
+def _display_of(request: BakeSpec) -> Display:
     """Raises BakeError."""
     if (request.display == "table") != (request.view_table is not None):
         raise BakeError("view_table: there must be one where display is 'table', and only there")
@@ -102,8 +114,10 @@ def _display_of(request: StartBake) -> Display:
 class BakeJob:
     """Renders a bake, a frame or a band of one a piece, and reports each frame with a JobUpdate."""
 
-    def __init__(self, request: StartBake, renderer: Renderer, output: Path, video: Path | None, post: Post) -> None:
-        self.name = request.job
+    def __init__(
+        self, name: str, request: BakeSpec, renderer: Renderer, output: Path, video: Path | None, post: Post
+    ) -> None:
+        self.name = name
         self._post = post
         self._bake = Bake(
             renderer,
@@ -159,12 +173,10 @@ class BakeJob:
             self._post(dataclasses.replace(update, eta_seconds=progress.eta_seconds))
             return
         bake = self._bake
-        self._post(
-            dataclasses.replace(
-                update,
-                folder=str(bake.folder),
-                image_formats=bake.image_formats,
-                depth=bake.has_depth,
-                video="" if bake.finished_video is None else str(bake.finished_video),
-            )
+        result = BakeResult(
+            folder=str(bake.folder),
+            image_formats=bake.image_formats,
+            depth=bake.has_depth,
+            video="" if bake.finished_video is None else str(bake.finished_video),
         )
+        self._post(dataclasses.replace(update, result=result))

@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from engine.link import codec
 from engine.link.errors import LinkError
-from engine.link.messages import Message, Problem
+from engine.link.messages import Message, Problem, Tagged
 from engine.link.ring import RingWriter
 from engine.link.values import printable
 
 log = logging.getLogger("hashlight.packing")
 
 _MAX_WORDS = 4000  # characters
+
+P = TypeVar("P", Message, Tagged)
 
 
 def pack_or_explain(
@@ -29,7 +32,7 @@ def pack_or_explain(
         log.error("%s can't be sent as it is: %s", type(message).__name__, error, exc_info=not is_foreseen)
         reason = error
     try:
-        return codec.encode_parts(dataclasses.replace(message, **_printable_texts(message)), packing, ring)
+        return codec.encode_parts(_with_printable_texts(message), packing, ring)
     except Exception:
         words = printable(str(reason) or type(reason).__name__, _MAX_WORDS)
         return codec.encode_parts(
@@ -42,9 +45,16 @@ def pack_or_explain(
         )
 
 
-def _printable_texts(message: Message) -> dict[str, str]:
-    texts = {field.name: getattr(message, field.name) for field in dataclasses.fields(message)}
-    return {name: printable(text, _MAX_WORDS) for name, text in texts.items() if isinstance(text, str)}
+def _with_printable_texts(part: P) -> P:
+    """A message, or a tagged part of one, with its texts made printable."""
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(part):
+        value = getattr(part, field.name)
+        if isinstance(value, str):
+            changes[field.name] = printable(value, _MAX_WORDS)
+        elif isinstance(value, Tagged):
+            changes[field.name] = _with_printable_texts(value)
+    return dataclasses.replace(part, **changes)
 
 
 def _subject_of(message: Message) -> str:

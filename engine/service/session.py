@@ -21,7 +21,7 @@ from engine.link.messages import (
     RunOpened,
     SnapshotSaved,
     Split,
-    StartBake,
+    StartJob,
     Status,
     Train,
     ViewAdded,
@@ -80,13 +80,15 @@ class Session:
         self._held_out: dict[str, View] = {}
         self._is_running = False
         self._evaluate_every = 0.0
-        self._loop = TrainingLoop(self._trainer, self.save, SNAPSHOT_EVERY, self.evaluate)
+        self._loop = TrainingLoop(self._trainer, self.save, SNAPSHOT_EVERY, lambda: self._jobs.evaluate())
         self._takes_place = not request.resume and is_run(self._folder)  # of a former run, which is to be kept
         if self._takes_place:
             self._loop.save_soon()  # the first step sets the former run aside: nobody is to go on with that one
         self._snapshot = named_snapshot(self._folder)
         self._has_changed = False
-        self._jobs = JobQueue(self._trainer, self._renderer, root, post)
+        self._jobs = JobQueue(
+            self._trainer, self._renderer, root, post, lambda: list(self._held_out.values()), self._note_scores
+        )
         self._stats = self._trainer.stats()
         self._stats_at = 0.0
 
@@ -160,15 +162,9 @@ class Session:
         """The frame for ``request``; see FrameRenderer."""
         return self._frames.render(request, self._trainer.step_count, is_outdated)
 
-    def evaluate(self) -> None:
-        """Queue an evaluation of all held-out views. Raises SessionError when there are none."""
-        if not self._held_out:
-            raise SessionError("there are no test views to score", "Evaluate")
-        self._jobs.evaluate(list(self._held_out.values()), self._note_scores)
-
-    def start_bake(self, request: StartBake) -> None:
-        """Queue a bake. Raises BakeError, PathError, FrameError, JobError."""
-        self._jobs.bake(request)
+    def start_job(self, request: StartJob) -> None:
+        """Queue a job. Raises JobError, BakeError, PathError, FrameError."""
+        self._jobs.start(request)
 
     def cancel(self, message: CancelJob) -> None:
         """Cancel a job. Raises JobError when there is none of that name (any more)."""

@@ -22,14 +22,13 @@ from engine.link.messages import (
     CancelJob,
     Capturing,
     CloseRun,
-    Evaluate,
     Message,
     OpenRun,
     RequestFrame,
     RunClosed,
     SaveSnapshot,
     Shutdown,
-    StartBake,
+    StartJob,
     Status,
     Train,
 )
@@ -208,10 +207,8 @@ class Worker:
                 if session.train(command):
                     self._publish()  # nobody need wait for the disk to know of it
                     session.save_if_changed()
-            case Evaluate():
-                session.evaluate()
-            case StartBake():
-                session.start_bake(command)
+            case StartJob():
+                session.start_job(command)
             case CancelJob():
                 session.cancel(command)
             case SaveSnapshot():
@@ -298,7 +295,7 @@ def _name_subject(command: Message) -> str:
     match command:
         case AddView():
             return command.name
-        case StartBake() | CancelJob():
+        case StartJob() | CancelJob():
             return command.job
         case OpenRun():
             return command.run

@@ -182,7 +182,7 @@ def test_a_size_beyond_reason_is_refused(addon: Import, tmp_path: Path) -> None:
 
 
 def test_only_what_a_bake_writes_is_taken_from_elsewhere(addon: Import) -> None:
-    from engine.link.messages import JobUpdate
+    from engine.link.messages import BakeResult, JobUpdate
 
     for video, names in {
         "C:\\runs\\turn.mp4": ["frame_0001.png", "depth_0001.exr", "turn.mp4"],
@@ -191,7 +191,7 @@ def test_only_what_a_bake_writes_is_taken_from_elsewhere(addon: Import) -> None:
         "/x/other.mp4": ["frame_0001.png", "depth_0001.exr"],
     }.items():
         where = {"folder": "C:\\far\\away", "image_formats": ("png",), "depth": True, "video": video}
-        update = JobUpdate(job="turn", state="done", done=1, total=1, **where)
+        update = JobUpdate(job="turn", state="done", done=1, total=1, result=BakeResult(**where))
         assert addon("bake.jobs")._names_of(update) == names
 
 

@@ -15,11 +15,13 @@ from engine.link.geometry import Bounds, Camera, GeometryError
 from engine.link.messages import (
     CLIENT_MESSAGES,
     ENGINE_MESSAGES,
-    MAX_CAMERAS,
+    MAX_PIECES,
+    BakeResult,
+    BakeSpec,
     CancelJob,
     JobUpdate,
     Message,
-    StartBake,
+    StartJob,
     Train,
 )
 from engine.link.values import Limits, ValueRefused, finite, printable, shorten, whole
@@ -103,10 +105,10 @@ def _is_limited_number(hint: Any) -> bool:
     [
         Train(running=True, seconds=-1.0),
         Train(running=True, steps=2**62),
-        StartBake(job="b", cameras=(CAMERA,), output="o", fps=1e9),
-        StartBake(job="b", cameras=(CAMERA,), output="o", samples=0),
-        StartBake(job="b", cameras=(CAMERA,), output="o", image_formats=()),
-        StartBake(job="b", cameras=(CAMERA,), output="", image_formats=("png",)),
+        StartJob(job="b", specification=BakeSpec(cameras=(CAMERA,), output="o", fps=1e9)),
+        StartJob(job="b", specification=BakeSpec(cameras=(CAMERA,), output="o", samples=0)),
+        StartJob(job="b", specification=BakeSpec(cameras=(CAMERA,), output="o", image_formats=())),
+        StartJob(job="b", specification=BakeSpec(cameras=(CAMERA,), output="", image_formats=("png",))),
         CancelJob(job="x" * 501),
         CancelJob(job="a\0b"),
     ],
@@ -117,16 +119,18 @@ def test_a_value_that_cannot_be_meant_is_refused_before_it_is_sent(message: Mess
 
 
 def test_a_bake_of_fifty_thousand_frames_can_be_asked_for_and_says_that_it_is_done() -> None:
-    bake = StartBake(job="long", cameras=(CAMERA,) * MAX_CAMERAS, output="o", depth=True, image_formats=("png", "exr"))
-    assert MAX_CAMERAS >= 50_000
+    bake = StartJob(
+        job="long",
+        specification=BakeSpec(cameras=(CAMERA,) * MAX_PIECES, output="o", depth=True, image_formats=("png", "exr")),
+    )
+    assert MAX_PIECES >= 50_000
     received = codec.decode(codec.encode(bake), CLIENT_MESSAGES)
-    assert isinstance(received, StartBake) and len(received.cameras) == MAX_CAMERAS
-    done = JobUpdate(
-        job="long", state="done", done=MAX_CAMERAS, total=MAX_CAMERAS, folder="/r/o", image_formats=("png", "exr"),
-        depth=True, video="/r/o/film.mp4",
-    )  # fmt: skip
+    assert isinstance(received, StartJob) and isinstance(received.specification, BakeSpec)
+    assert len(received.specification.cameras) == MAX_PIECES
+    result = BakeResult(folder="/r/o", image_formats=("png", "exr"), depth=True, video="/r/o/film.mp4")
+    done = JobUpdate(job="long", state="done", done=MAX_PIECES, total=MAX_PIECES, result=result)
     update = codec.decode(codec.encode(done), ENGINE_MESSAGES)
-    assert isinstance(update, JobUpdate) and len(update.files) == 3 * MAX_CAMERAS + 1
+    assert isinstance(update, JobUpdate) and len(update.files) == 3 * MAX_PIECES + 1
     assert update.files[:2] == ["/r/o/frame_0001.png", "/r/o/frame_0001.exr"]
     assert update.files[-2:] == ["/r/o/depth_50000.exr", "/r/o/film.mp4"]
 

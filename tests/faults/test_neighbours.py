@@ -19,7 +19,7 @@ import pytest
 
 from engine.link.authorization import authorization
 from engine.link.client import EngineClient, EngineProblem, LinkError
-from engine.link.messages import Evaluate, FetchFile, FileChunk, Problem, Status
+from engine.link.messages import EvaluationSpec, FetchFile, FileChunk, Problem, StartJob, Status
 from engine.link.ring import RingError, RingReader, RingWriter, TornRead
 from tests.faults.conftest import TOKEN, Served
 from tests.faults.tally import Tally
@@ -172,11 +172,11 @@ reader.PATIENCE_SECONDS = 1.0
     engine = serve(patch)
     client = engine.client()
     (engine.root / "real.png").write_bytes(b"pixels")
-    client.send(Evaluate())
-    assert client.wait_for(Problem, 30).regarding == "Evaluate"
+    client.send(StartJob(job="scores", specification=EvaluationSpec()))
+    assert client.wait_for(Problem, 30).regarding == "scores"
     client.send(FetchFile(path="dead.png"))
-    client.send(Evaluate())
-    assert client.wait_for(Problem, 5).regarding == "Evaluate", "it does not wait for the disk"
+    client.send(StartJob(job="scores", specification=EvaluationSpec()))
+    assert client.wait_for(Problem, 5).regarding == "scores", "it does not wait for the disk"
     problem = client.wait_for(Problem, 10)
     assert problem.regarding == "dead.png" and "the disk has not answered for 1 s" in problem.message
     client.send(FetchFile(path="real.png"))

@@ -11,6 +11,7 @@ import pytest
 from engine.link import codec
 from engine.link.messages import (
     ENGINE_MESSAGES,
+    BakeResult,
     Evaluation,
     Frame,
     JobUpdate,
@@ -40,7 +41,6 @@ def test_a_sound_message_is_sent_as_it_is(message: Message) -> None:
     [
         Problem(code=UNSENDABLE, message=UNSENDABLE, hint=UNSENDABLE, regarding=UNSENDABLE, fatal=True),
         JobUpdate(job="b", state="failed", done=1, total=2, message=UNSENDABLE),
-        JobUpdate(job="b", state="done", done=1, total=1, folder="/r/\udce4", image_formats=("png",)),
         SnapshotSaved(path="/r/\udce4/snapshot", step=3),
         Welcome(protocol=4, version="0", device="cpu", device_name="x", root="/\udcff"),
     ],
@@ -52,6 +52,13 @@ def test_texts_are_made_printable(message: Any) -> None:
     for field in dataclasses.fields(message):
         if not isinstance(getattr(message, field.name), str):
             assert getattr(received, field.name) == getattr(message, field.name)
+
+
+def test_texts_of_parts_are_made_printable() -> None:
+    result = BakeResult(folder="/r/\udce4", image_formats=("png",), depth=True)
+    received = sent(JobUpdate(job="b\ud800", state="done", done=1, total=1, result=result))
+    assert isinstance(received, JobUpdate) and received.result is not None
+    assert received.job == "b\\ud800" and received.result.folder == "/r/\\udce4" and received.result.depth
 
 
 @pytest.mark.parametrize(

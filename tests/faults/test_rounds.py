@@ -14,16 +14,17 @@ from engine.data.exr import read_exr
 from engine.device import PROFILES
 from engine.link.messages import (
     AddView,
+    BakeSpec,
     CancelJob,
-    Evaluate,
     Evaluation,
+    EvaluationSpec,
     Frame,
     JobUpdate,
     Message,
     OpenRun,
     Problem,
     RequestFrame,
-    StartBake,
+    StartJob,
     Train,
     ViewAdded,
 )
@@ -127,7 +128,7 @@ def test_a_bake_during_training_shows_one_state_of_the_field(
         rounds.do(add(index, f"v{index}"))
     rounds.do(Train(running=True))
     cameras = (CAMERA.resized(64, 64),) * 6
-    rounds.worker.submit(StartBake(job="b", cameras=cameras, output="b", image_formats=("exr",)))
+    rounds.worker.submit(StartJob(job="b", specification=BakeSpec(cameras=cameras, output="b", image_formats=("exr",))))
     session = rounds.worker._session
     assert session is not None
     rounds.until(lambda message: isinstance(message, JobUpdate) and message.done == 1)
@@ -157,7 +158,7 @@ def test_scores_are_of_the_step_that_they_name(rounds: Rounds) -> None:
     session = rounds.worker._session
     assert session is not None
     before = session.status().step
-    rounds.worker.submit(Evaluate())
+    rounds.worker.submit(StartJob(job="scores", specification=EvaluationSpec()))
     evaluation = rounds.until(lambda message: isinstance(message, Evaluation))
     assert isinstance(evaluation, Evaluation) and evaluation.step == before
     assert session.status().step > before
@@ -172,7 +173,7 @@ def test_the_end_of_training_is_scored_though_an_earlier_step_is_just_being_scor
     assert session is not None
     while session.status().step < 9:
         rounds.do()
-    posted = rounds.do(Evaluate())
+    posted = rounds.do(StartJob(job="scores", specification=EvaluationSpec()))
     assert session.status().state == "finished" and session.has_job, "the scoring has more than one piece"
     while session.has_job:
         posted += rounds.do()
@@ -181,7 +182,7 @@ def test_the_end_of_training_is_scored_though_an_earlier_step_is_just_being_scor
 
 def test_a_job_that_ended_while_nobody_was_there_is_told_to_whoever_goes_on(rounds: Rounds) -> None:
     rounds.do(add(0, "a"))
-    rounds.worker.submit(StartBake(job="b", cameras=(CAMERA,), output="b"))
+    rounds.worker.submit(StartJob(job="b", specification=BakeSpec(cameras=(CAMERA,), output="b")))
     rounds.until(lambda message: isinstance(message, JobUpdate) and message.state == "done")
     told = rounds.do(OpenRun(run="r", primitive=sphere_field(), resume=True))
     *before, opened = told

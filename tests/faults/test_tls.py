@@ -16,6 +16,7 @@ import pytest
 from engine.link.client import EngineClient, EngineProblem, LinkLost
 from engine.link.messages import (
     AddView,
+    BakeSpec,
     FetchFile,
     FileChunk,
     Frame,
@@ -23,7 +24,7 @@ from engine.link.messages import (
     OpenRun,
     RequestFrame,
     SnapshotSaved,
-    StartBake,
+    StartJob,
     Status,
     Train,
 )
@@ -66,7 +67,7 @@ def test_all_goes_through_it(engine: Served, certificate: tuple[Path, Path], sam
     client.send(RequestFrame(request=1, camera=camera))
     frame = client.wait_for(Frame, PATIENCE)
     assert frame.color.shape == (300, 400, 4) and np.isfinite(frame.color).all()
-    client.send(StartBake(job="b", cameras=(camera,) * 2, output="bakes/b"))
+    client.send(StartJob(job="b", specification=BakeSpec(cameras=(camera,) * 2, output="bakes/b")))
     update = client.wait_for(JobUpdate, PATIENCE, lambda update: update.state == "done")
     content = Path(update.files[0]).read_bytes()
     client.send(FetchFile(path="bakes/b/frame_0001.png"))

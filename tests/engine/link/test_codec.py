@@ -25,11 +25,12 @@ from engine.link.messages import (
     CLIENT_MESSAGES,
     ENGINE_MESSAGES,
     AddView,
+    BakeSpec,
     CancelJob,
     OpenRun,
     RadianceFieldSpec,
     RequestFrame,
-    StartBake,
+    StartJob,
     Status,
     Train,
 )
@@ -233,14 +234,20 @@ def test_a_compressed_buffer_never_unpacks_past_its_image(bomb: bytes) -> None:
         (Train(running=1), "Train.running: expected true or false"),  # type: ignore[arg-type]
         (CancelJob(job=None), "CancelJob: missing field job"),  # type: ignore[arg-type]
         (Status(state="training", metrics={"loss": float("nan")}), "Status.metrics.loss: expected a finite number"),
-        (StartBake(job="b", cameras=(CAMERA,) * 50_001, output="o"), "50001 items exceed 50000"),
+        (StartJob(job="b", specification=BakeSpec(cameras=(CAMERA,) * 50_001, output="o")), "50001 items exceed 50000"),
         (
-            StartBake(job="b", cameras=(CAMERA,), output="o", view_table=np.zeros((66, 66, 66, 3), np.float32)),
-            "StartBake.view_table: expected float32 [S, S, S, 3] with S in 2..65, got float32 [66, 66, 66, 3]",
+            StartJob(
+                job="b",
+                specification=BakeSpec(cameras=(CAMERA,), output="o", view_table=np.zeros((66, 66, 66, 3), np.float32)),
+            ),
+            "specification.view_table: expected float32 [S, S, S, 3] with S in 2..65, got float32 [66, 66, 66, 3]",
         ),
         (
-            StartBake(job="b", cameras=(CAMERA,), output="o", view_table=np.zeros((8, 9, 8, 3), np.float32)),
-            "StartBake.view_table: expected float32",
+            StartJob(
+                job="b",
+                specification=BakeSpec(cameras=(CAMERA,), output="o", view_table=np.zeros((8, 9, 8, 3), np.float32)),
+            ),
+            "StartJob.specification.view_table: expected float32",
         ),
         (
             AddView(name="a", split="train", camera=CAMERA, color=np.zeros((3, 4, 4), np.float64)),
@@ -264,7 +271,9 @@ def test_the_sender_refuses_what_the_receiver_would(message: Any, words: str) ->
 
 def test_a_table_of_colours_is_no_picture() -> None:
     table = np.zeros((8, 8, 8, 3), np.float32)
-    header, buffers = header_of(encode(StartBake(job="b", cameras=(CAMERA,), output="o", view_table=table)))
+    header, buffers = header_of(
+        encode(StartJob(job="b", specification=BakeSpec(cameras=(CAMERA,), output="o", view_table=table)))
+    )
     header["buffers"][0]["packing"] = "picture"
     with pytest.raises(LinkError, match="view_table: it can't be packed as a picture"):
         decode(pack(header, buffers), CLIENT_MESSAGES)

@@ -10,8 +10,9 @@ import pytest
 from engine.link.client import EngineClient
 from engine.link.messages import (
     AddView,
-    Evaluate,
+    BakeSpec,
     Evaluation,
+    EvaluationSpec,
     Frame,
     JobUpdate,
     OpenRun,
@@ -20,7 +21,7 @@ from engine.link.messages import (
     RunOpened,
     SaveSnapshot,
     SnapshotSaved,
-    StartBake,
+    StartJob,
     Status,
     Train,
     ViewAdded,
@@ -54,10 +55,10 @@ def test_a_client_trains_it_looks_at_it_scores_it_and_renders_it(
         frame = client.wait_for(Frame, PATIENCE, lambda frame, number=number: frame.request == number)
         truth, _ = picture_of_sphere(frame.camera)
         assert np.abs(frame.color[..., :3].astype(float) - truth[..., :3]).mean() < 0.2
-    client.send(Evaluate())
+    client.send(StartJob(job="scores", specification=EvaluationSpec()))
     assert client.wait_for(Evaluation, PATIENCE).step == 150
-    client.send(StartBake(job="bake", cameras=(camera,), output=f"{name}-frames"))
-    assert client.wait_for(JobUpdate, PATIENCE, lambda update: update.state != "running").state == "done"
+    client.send(StartJob(job="bake", specification=BakeSpec(cameras=(camera,), output=f"{name}-frames")))
+    client.wait_for(JobUpdate, PATIENCE, lambda update: (update.job, update.state) == ("bake", "done"))
     client.send(SaveSnapshot())
     client.wait_for(SnapshotSaved, PATIENCE)
     client.close()

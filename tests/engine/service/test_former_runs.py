@@ -14,12 +14,13 @@ from engine.link.launcher import EngineProcess
 from engine.link.messages import (
     AddView,
     CloseRun,
-    Evaluate,
+    EvaluationSpec,
     OpenRun,
     Problem,
     RunClosed,
     RunOpened,
     SnapshotSaved,
+    StartJob,
     Status,
     Train,
 )
@@ -97,7 +98,7 @@ def test_a_run_that_is_closed_is_saved_and_left_alone(
     client.send(AddView(name=view.name, split="test", camera=view.camera, color=view.color, depth=view.depth))
     client.send(Train(running=True))
     client.wait_for(Status, PATIENCE, lambda status: status.step > 3)
-    client.send(Evaluate())  # its scores would be saved
+    client.send(StartJob(job="scores", specification=EvaluationSpec()))  # its scores would be saved
     client.send(CloseRun())
     client.wait_for(RunClosed, PATIENCE)
     saved = read_info(root / "run")["step"]

@@ -20,11 +20,12 @@ from engine.link.messages import (
     ENGINE_MESSAGES,
     PROTOCOL,
     CancelJob,
-    Evaluate,
+    EvaluationSpec,
     Hello,
     Message,
     Problem,
     SaveSnapshot,
+    StartJob,
     Status,
     Train,
     Welcome,
@@ -187,7 +188,10 @@ def test_another_kind_of_server_is_told_in_words() -> None:
         thread.join()
 
 
-@pytest.mark.parametrize("request_", [Evaluate(), Train(running=True), SaveSnapshot(), CancelJob(job="b")])
+@pytest.mark.parametrize(
+    "request_",
+    [StartJob(job="scores", specification=EvaluationSpec()), Train(running=True), SaveSnapshot(), CancelJob(job="b")],
+)
 def test_without_a_run_a_request_is_answered_in_words(connect: Callable[..., EngineClient], request_: Message) -> None:
     client = connect()
     client.send(request_)

@@ -9,13 +9,14 @@ import pytest
 from engine.link.client import EngineClient
 from engine.link.messages import (
     AddView,
+    BakeSpec,
     CancelJob,
     Frame,
     JobUpdate,
     OpenRun,
     RequestFrame,
     RunOpened,
-    StartBake,
+    StartJob,
     Status,
     Train,
     ViewAdded,
@@ -78,7 +79,9 @@ def test_a_pause_does_not_wait_for_a_large_picture_which_comes_afterwards(client
 
 @needs_slow_pictures
 def test_cancelling_a_bake_does_not_wait_for_a_large_picture(client: EngineClient) -> None:
-    client.send(StartBake(job="b", cameras=(CAMERA.resized(512, 512),) * 50, output="bakes/cancelled"))
+    client.send(
+        StartJob(job="b", specification=BakeSpec(cameras=(CAMERA.resized(512, 512),) * 50, output="bakes/cancelled"))
+    )
     client.send(RequestFrame(request=1, camera=LARGE))
     client.wait_for(Status, PATIENCE)
     client.send(CancelJob(job="b"))

@@ -45,4 +45,4 @@ def test_only_a_run_that_cannot_be_read_makes_one_think_of_another() -> None:
 
 
 def test_an_error_may_name_what_it_regards() -> None:
-    assert describe(SessionError("no", "job"), "StartBake").regarding == "job"
+    assert describe(SessionError("no", "job"), "StartJob").regarding == "job"

@@ -19,9 +19,10 @@ from engine.link.launcher import Address, EngineProcess
 from engine.link.messages import (
     PROTOCOL,
     AddView,
+    BakeSpec,
     CancelJob,
-    Evaluate,
     Evaluation,
+    EvaluationSpec,
     Frame,
     Hello,
     JobUpdate,
@@ -32,7 +33,7 @@ from engine.link.messages import (
     RunOpened,
     SaveSnapshot,
     SnapshotSaved,
-    StartBake,
+    StartJob,
     Status,
     Train,
     ViewAdded,
@@ -135,16 +136,30 @@ def test_pixels_are_the_same_with_and_without_the_ring(client: EngineClient, con
 
 
 def test_held_out_views_are_scored(client: EngineClient) -> None:
-    client.send(Evaluate())
+    client.send(StartJob(job="scores", specification=EvaluationSpec()))
     evaluation = client.wait_for(Evaluation, PATIENCE)
     assert evaluation.step == STEPS and list(evaluation.views) == ["v007"]
     assert evaluation.scores["psnr"] > 5 and 0 < evaluation.scores["ssim"] <= 1
+    end = client.wait_for(JobUpdate, PATIENCE, lambda update: (update.job, update.state) == ("scores", "done"))
+    assert (end.done, end.total, end.result) == (1, 1, None)
+
+
+def test_all_jobs_are_in_one_queue_and_are_cancelled_alike(client: EngineClient) -> None:
+    cameras = tuple(camera.resized(64, 64) for camera in sphere_cameras(40, 16))
+    client.send(StartJob(job="first", specification=BakeSpec(cameras=cameras, output="bakes/first")))
+    client.send(StartJob(job="second", specification=EvaluationSpec()))
+    for job in ("second", "first"):  # the one waits still, the other is at hand
+        client.send(CancelJob(job=job))
+    ends = [client.wait_for(JobUpdate, PATIENCE, lambda update: update.state == "cancelled").job for _ in range(2)]
+    assert ends == ["second", "first"]
+    client.send(StartJob(job="second", specification=EvaluationSpec()))
+    client.wait_for(JobUpdate, PATIENCE, lambda update: (update.job, update.state) == ("second", "done"))
 
 
 def test_a_bake_reports_its_progress_and_its_files(client: EngineClient, process: EngineProcess) -> None:
     cameras = tuple(sphere_cameras(3, 16))
-    client.send(StartBake(job="b", cameras=cameras, output="bakes/one"))
-    last = client.wait_for(JobUpdate, PATIENCE, lambda update: update.state == "done")
+    client.send(StartJob(job="b", specification=BakeSpec(cameras=cameras, output="bakes/one")))
+    last = client.wait_for(JobUpdate, PATIENCE, lambda update: (update.job, update.state) == ("b", "done"))
     assert (last.done, last.total, len(last.files)) == (3, 3, 3)
     for file in map(Path, last.files):
         assert file.is_relative_to((process.root / "bakes/one").resolve()) and file.stat().st_size
@@ -152,9 +167,9 @@ def test_a_bake_reports_its_progress_and_its_files(client: EngineClient, process
 
 def test_a_bake_cancelled_midway_keeps_its_frames_and_resumes(client: EngineClient, process: EngineProcess) -> None:
     cameras = tuple(camera.resized(64, 64) for camera in sphere_cameras(20, 16))
-    bake = StartBake(job="long", cameras=cameras, output="bakes/long")
+    bake = StartJob(job="long", specification=BakeSpec(cameras=cameras, output="bakes/long"))
     client.send(bake)
-    client.wait_for(JobUpdate, PATIENCE, lambda update: update.done >= 2)
+    client.wait_for(JobUpdate, PATIENCE, lambda update: update.job == "long" and update.done >= 2)
     client.send(CancelJob(job="long"))
     update = client.wait_for(JobUpdate, PATIENCE, lambda update: update.state != "running")
     assert update.state == "cancelled" and 2 <= update.done < 20
@@ -162,7 +177,8 @@ def test_a_bake_cancelled_midway_keeps_its_frames_and_resumes(client: EngineClie
     assert len(frames) == update.done == len(update.files)
     written = [frame.stat().st_mtime_ns for frame in frames]
     client.poll()
-    client.send(dataclasses.replace(bake, resume=True))
+    again = dataclasses.replace(bake.specification, resume=True)
+    client.send(StartJob(job="long", specification=again))
     assert client.wait_for(JobUpdate, PATIENCE, lambda update: update.state != "running").state == "done"
     assert [frame.stat().st_mtime_ns for frame in frames] == written
 
@@ -171,7 +187,9 @@ def test_a_bake_into_a_place_that_cannot_be_written_is_one_clear_problem(
     client: EngineClient, process: EngineProcess
 ) -> None:
     (process.root / "file").write_text("in the way")
-    problem = expect_problem(client, StartBake(job="b", cameras=(CAMERA,), output="file/x"), "bake")
+    problem = expect_problem(
+        client, StartJob(job="b", specification=BakeSpec(cameras=(CAMERA,), output="file/x")), "bake"
+    )
     assert problem.regarding == "b" and "file" in problem.message
 
 
@@ -180,10 +198,18 @@ def test_a_bake_into_a_place_that_cannot_be_written_is_one_clear_problem(
     [
         (OpenRun(run="../elsewhere", primitive=sphere_field()), "path", "run: '../elsewhere' leads out"),
         (OpenRun(run="/tmp/x", primitive=sphere_field()), "path", "run: '/tmp/x' must be a path relative"),
-        (StartBake(job="b", cameras=(CAMERA,), output=".."), "path", "output: '..' leads out"),
-        (StartBake(job="b", cameras=(CAMERA,), output="o", video="../v.mp4"), "path", "video: '../v.mp4' leads out"),
-        (StartBake(job="b", cameras=(), output="o"), "bake", "no cameras"),
-        (StartBake(job="b", cameras=(CAMERA,), output="o", display="table"), "bake", "view_table: there must be one"),
+        (StartJob(job="b", specification=BakeSpec(cameras=(CAMERA,), output="..")), "path", "output: '..' leads out"),
+        (
+            StartJob(job="b", specification=BakeSpec(cameras=(CAMERA,), output="o", video="../v.mp4")),
+            "path",
+            "video: '../v.mp4' leads out",
+        ),
+        (StartJob(job="b", specification=BakeSpec(cameras=(), output="o")), "bake", "no cameras"),
+        (
+            StartJob(job="b", specification=BakeSpec(cameras=(CAMERA,), output="o", display="table")),
+            "bake",
+            "view_table: there must be one",
+        ),
         (CancelJob(job="nothing"), "request", "no job named 'nothing'"),
         (Train(running=True, seconds=0.0), "request", "seconds: the budget must be positive"),
         (RequestFrame(request=1, camera=CAMERA.resized(16384, 16384)), "frame", "16384x16384 is too large"),
