@@ -14,11 +14,13 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import engine
 from engine.link import codec
+from engine.link.compression import best_compression
 from engine.link.conversation import Conversation, ConversationEnded
 from engine.link.errors import LinkError
 from engine.link.message_queue import LinkBusy, MessageQueue
-from engine.link.messages import Message, Problem, Welcome
+from engine.link.messages import PROTOCOL, Hello, Message, Problem, Role, Welcome
 
 __all__ = ["EngineClient", "EngineProblem", "LinkBusy", "LinkError", "LinkLost", "LinkTimeout"]
 
@@ -50,7 +52,8 @@ class EngineClient:
 
     ``same_host`` None: pixels come through the ring file when ``host`` is loopback and the ring can be read, else
     inside the messages. ``max_pending_bytes`` bounds each of the two queues. ``tls``: encrypt, and trust whom it says.
-    ``take_over``: of an engine that is busy with another client, take that one's place.
+    ``role`` "viewer": watch an engine that another client controls, see ``messages.Hello``. ``take_over``: of an engine
+    that is busy with another client in control, take that one's place.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class EngineClient:
         same_host: bool | None = None,
         max_pending_bytes: int = DEFAULT_QUEUE_BYTES,
         tls: ssl.SSLContext | None = None,
+        role: Role = "controller",
         take_over: bool = False,
     ) -> None:
         self._address = f"{host}:{port}"
@@ -77,10 +81,16 @@ class EngineClient:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
-        same_host = host in _LOOPBACK if same_host is None else same_host
-        self._conversation = Conversation(
-            (host, port), token, name, same_host, self._outgoing, self._deliver, self._greet, tls, take_over
+        hello = Hello(
+            protocol=PROTOCOL,
+            version=engine.__version__,
+            client=name,
+            same_host=host in _LOOPBACK if same_host is None else same_host,
+            role=role,
+            take_over=take_over,
+            compression=best_compression(),
         )
+        self._conversation = Conversation((host, port), token, hello, self._outgoing, self._deliver, self._greet, tls)
 
     # --- any thread ---------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from engine.link.message_types import (
     Name,
     Quality,
     RelativePath,
+    Role,
     Seconds,
     Split,
     Steps,
@@ -29,13 +30,15 @@ from engine.link.values import Limits
 class Hello(Message):
     """The first message of who has shown the token (see ``authorization``). Without the right ``protocol`` the engine
     answers Problem and hangs up. ``same_host``: the client can read the engine's files, so pixels may come through the
-    ring file. ``take_over``: an engine that is busy with another client hangs up on that one. ``compression``: the best
-    that the client has."""
+    ring file. ``role``: one client is in control; others may watch, which are told how the run stands and may ask for
+    pictures. ``take_over``: an engine that is busy with another client in control hangs up on that one.
+    ``compression``: the best that the client has."""
 
     protocol: int
     version: Name
     client: Name
     same_host: bool = True
+    role: Role = "controller"
     take_over: bool = False
     compression: Compression = "zlib"
 

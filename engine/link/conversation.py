@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import random
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,7 +18,6 @@ from websockets.frames import CloseCode
 import engine
 from engine.link import codec
 from engine.link.authorization import HEADER, authorization
-from engine.link.compression import best_compression
 from engine.link.errors import FrameOutdated, LinkError
 from engine.link.message_queue import LinkBusy, MessageQueue
 from engine.link.messages import ENGINE_MESSAGES, PROTOCOL, Hello, Message, Problem, Welcome
@@ -59,19 +59,17 @@ class Conversation:
         self,
         address: tuple[str, int],
         token: str,
-        name: str,
-        same_host: bool,
+        hello: Hello,
         outgoing: MessageQueue,
         deliver: Callable[[Message], None],
         greet: Callable[[Welcome], None],
         tls: ssl.SSLContext | None = None,
-        take_over: bool = False,
     ) -> None:
         self.wake_sender = asyncio.Event()
         self.wake_receiver = asyncio.Event()
-        self._address, self._token, self._name, self._same_host = address, token, name, same_host
+        self._address, self._token, self._hello = address, token, hello
         self._outgoing, self._deliver, self._greet = outgoing, deliver, greet
-        self._tls, self._take_over = tls, take_over
+        self._tls = tls
         self._ring: RingReader | None = None
         self._packing = codec.RAW
         self._listening: Listening | None = None
@@ -82,7 +80,8 @@ class Conversation:
             connection, welcome = await self._meet()
             async with connection:
                 if welcome.ring is not None and not _is_readable(Path(welcome.ring)):
-                    self._same_host = False  # loopback leads to another machine, through a tunnel: shake hands again
+                    # Loopback leads to another machine, through a tunnel: shake hands again.
+                    self._hello = dataclasses.replace(self._hello, same_host=False)
                     continue
                 await self._carry(connection, welcome)
 
@@ -169,15 +168,7 @@ class Conversation:
             raise kind(f"what listens at {place} is not a Hashlight engine, or one that wants TLS") from None
 
     async def _shake_hands(self, connection: WatchedClientConnection) -> Welcome:
-        hello = Hello(
-            protocol=PROTOCOL,
-            version=engine.__version__,
-            client=self._name,
-            same_host=self._same_host,
-            take_over=self._take_over,
-            compression=best_compression(),
-        )
-        await self._send(connection, hello)
+        await self._send(connection, self._hello)
         answer = await self._receive(connection)
         if isinstance(answer, Problem):
             self._deliver(answer)
@@ -193,7 +184,7 @@ class Conversation:
 
     async def _carry(self, connection: WatchedClientConnection, welcome: Welcome) -> None:
         self._ring = None if welcome.ring is None else RingReader(Path(welcome.ring))
-        self._packing = codec.RAW if self._same_host else codec.Packing(welcome.compression)
+        self._packing = codec.RAW if self._hello.same_host else codec.Packing(welcome.compression)
         self._greet(welcome)
         sender = asyncio.ensure_future(self._send_queued(connection))
         receiver = asyncio.ensure_future(self._receive_all(connection))

@@ -89,6 +89,7 @@ Metrics = Annotated[dict[MetricName, float | None], Count(0, 64)]
 Cameras = Annotated[tuple[Camera, ...], Count(0, MAX_PIECES)]
 
 ColorSpace = Literal["linear", "srgb"]
+Role = Literal["controller", "viewer"]
 Split = Literal["train", "test"]
 Quality = Literal["moving", "final"]
 ImageFormat = Literal["png", "exr"]

@@ -44,6 +44,7 @@ from engine.link.message_types import (
     Name,
     Pattern,
     Quality,
+    Role,
     Seconds,
     Split,
     TableSpec,
@@ -87,6 +88,7 @@ __all__ = [
     "Quality",
     "RadianceFieldSpec",
     "RequestFrame",
+    "Role",
     "RunClosed",
     "RunOpened",
     "SaveSnapshot",
@@ -103,7 +105,7 @@ __all__ = [
     "Welcome",
 ]
 
-PROTOCOL = 7
+PROTOCOL = 8
 
 CLIENT_MESSAGES: tuple[type[Message], ...] = (
     Hello,

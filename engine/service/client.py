@@ -1,4 +1,4 @@
-"""The client in control, as the server sees it: what waits to be sent to it, and how that gets there."""
+"""A client, as the server sees it: what waits to be sent to it, and how that gets there."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from engine.service.packing import pack_or_explain
 
 log = logging.getLogger("hashlight.server")
 
-_MAX_OUTGOING_BYTES = 512 << 20
+_MAX_OUTGOING_BYTES = {"controller": 512 << 20, "viewer": 64 << 20}
 _FAREWELL_SECONDS = 2.0
 _numbers = itertools.count(1)
 
@@ -41,14 +41,15 @@ class PackedFrame(Message):
 
 
 class Client:
-    """One connection. ``ring``: the folder of the ring that frames lie in, which one on the same host reads itself."""
+    """One connection, of the client in control or (``is_viewer``) of one that watches. ``ring``: the folder of the ring
+    that frames lie in, which one on the same host reads itself."""
 
     def __init__(self, connection: WatchedServerConnection, hello: Hello, ring: Path | None) -> None:
         self.connection = connection
         self.name = one_line(hello.client, 100)
         self.number = next(_numbers)
-        self.outgoing = MessageQueue(_MAX_OUTGOING_BYTES)
-        self.same_host = hello.same_host
+        self.outgoing = MessageQueue(_MAX_OUTGOING_BYTES[hello.role])
+        self.same_host, self.is_viewer = hello.same_host, hello.role == "viewer"
         self.compression = compression_between(hello.compression)
         self.listening = Listening(connection)
         self._ring = None if ring is None or hello.same_host else RingReader(ring)

@@ -118,7 +118,7 @@ def main(root: str, device: str, make_worker: Callable[..., Worker] = Worker) ->
 def _receive(incoming: IO[bytes], worker: Worker) -> None:
     while (item := pipe.read(incoming)) is not None:
         data, client = item
-        message = codec.decode(data, (*CLIENT_MESSAGES, pipe.ClientGone))
+        message = codec.decode(data, (*CLIENT_MESSAGES, pipe.ClientGone, pipe.ViewerCame))
         del item, data  # a view's bytes need not live beside its pixels
         while worker.is_full:
             time.sleep(_FULL_POLL_SECONDS)

@@ -104,6 +104,10 @@ class DeviceProcess:
                 del self._frame_requests[asker]
         self.submit(codec.encode(pipe.ClientGone()), client)
 
+    def show_run(self, client: int) -> None:
+        """Have a client that has just come told what run is open, and how it was scored."""
+        self.submit(codec.encode(pipe.ViewerCame()), client)
+
     def shut_down(self) -> None:
         """Have it save the run and end."""
         self.submit(codec.encode(Shutdown()), pipe.NOBODY)

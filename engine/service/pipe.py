@@ -48,6 +48,11 @@ class ClientGone(Message):
     """Server to device: nobody sees that client's pictures any more, nor does it render on this CPU."""
 
 
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class ViewerCame(Message):
+    """Server to device: that client watches, and is to know which run is open."""
+
+
 def write(pipe: IO[bytes], parts: Sequence[BytesLike], client: int) -> None:
     """Send one message. Raises OSError when the other side is gone."""
     size = sum(len(part) for part in parts)

@@ -1,4 +1,4 @@
-"""The WebSocket server, in the main thread: who may talk, what comes in, what goes out. The work is done in the device
+"""The WebSocket server, in the main thread: who is let in, what comes in, what goes out. The work is done in the device
 process."""
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from engine.service.file_reader import FileReader
 from engine.service.handshake import Refusal, receive_hello, refuse
 from engine.service.listening import Listener
 from engine.service.lobby import Lobby
-from engine.service.pipe import NOBODY
+from engine.service.peers import Peers
 from engine.service.watchdog import Watchdog
 
 log = logging.getLogger("hashlight.server")
@@ -46,6 +46,7 @@ log = logging.getLogger("hashlight.server")
 STATUS_SECONDS = 0.2
 _GIVE_UP_SECONDS = 30.0  # of silence after which a client is hung up on, also when nobody asks for its place
 _MAX_DECODED_AT_ONCE = 1 << 18  # bytes
+_MAX_VIEWER_BYTES = 1 << 20  # of a message: they ask for pictures alone
 _MAX_WAITING_CHUNKS = 16 << 20
 _FULL_POLL_SECONDS = 0.01
 _FAREWELL_SECONDS = 1.0
@@ -56,17 +57,17 @@ class ServerError(Exception):
 
 
 class Server:
-    """Serves one controlling client at a time; training goes on without one."""
+    """Serves one client in control at a time, and some that watch; training goes on without any."""
 
     def __init__(
         self, root: Path, device: str, token: str, tls: ssl.SSLContext | None = None, entry: str | None = None
     ) -> None:
         """``tls``: what encrypts the link. ``entry``: what the device process runs instead of the engine."""
         self._root, self._token, self._tls = root, token, tls
-        self._client: Client | None = None
         self._listener: Listener | None = None
         self._files = FileReader(root)
         self._device = DeviceProcess(root, device, self._take_from_device, self._note_ready, self._note_end, entry)
+        self._peers = Peers(self._device.forget_client)
         self._watchdog = Watchdog(self._device)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready: asyncio.Future[str | None] | None = None
@@ -92,7 +93,7 @@ class Server:
             await self._ended.wait()
             ticking.cancel()
             if trouble := self._watchdog.describe_end():
-                self._post(Problem(code="engine", message=trouble, fatal=True))
+                self._peers.post(Problem(code="engine", message=trouble, fatal=True))
             await self._drain()
             if trouble:
                 raise ServerError(trouble)
@@ -130,37 +131,24 @@ class Server:
             await connection.close(1011, "the engine failed; its log has the details")
 
     async def _admit(self, connection: WatchedServerConnection) -> Client | None:
-        """The new client in control, or None after telling it why not."""
+        """The new client, or None after telling it why not."""
         try:
             hello = await receive_hello(connection)
             assert self._ready is not None
             await asyncio.shield(self._ready)  # nothing can be told of a device that is not there yet
-            if (former := self._client) is not None and not self._gives_way(former, hello):
-                words = f"the engine is busy with another client, {former.name!r}"
-                raise Refusal("busy", words, "Disconnect that one first, or take over from it.")
+            self._peers.make_room(hello)
         except Refusal as refusal:
             self._lobby.note_refusal(str(refusal))
             await refuse(connection, refusal)
             return None
         return self._welcome(connection, hello)
 
-    def _gives_way(self, former: Client, newcomer: Hello) -> bool:
-        """Whether ``former`` loses its place: because it is asked for, or because it has fallen silent."""
-        silent = former.listening.silent_seconds
-        if not newcomer.take_over and silent < SILENCE_SECONDS:
-            return False
-        reason = f"another client, {newcomer.client!r}, has taken over"
-        if silent >= SILENCE_SECONDS:
-            reason += f" after {silent:.0f} s of silence"
-        log.warning("%s: %s", former.name, reason)
-        former.hang_up("taken over", reason)
-        self._forget(former)
-        return True
-
     def _welcome(self, connection: WatchedServerConnection, hello: Hello) -> Client:
-        client = self._client = Client(connection, hello, self._device.ring)
-        connection.protocol.max_message_size = codec.MAX_MESSAGE_BYTES + codec.MAX_HEADER_BYTES
-        log.info("%s %s is connected", client.name, one_line(hello.version, 100))
+        client = Client(connection, hello, self._device.ring)
+        self._peers.add(client)
+        most_bytes = _MAX_VIEWER_BYTES if client.is_viewer else codec.MAX_MESSAGE_BYTES + codec.MAX_HEADER_BYTES
+        connection.protocol.max_message_size = most_bytes
+        log.info("%s %s is connected as %s", client.name, one_line(hello.version, 100), hello.role)
         client.post(
             Welcome(
                 protocol=PROTOCOL,
@@ -172,6 +160,8 @@ class Server:
                 compression=client.compression,
             )
         )
+        if client.is_viewer:
+            self._device.show_run(client.number)
         return client
 
     async def _converse(self, client: Client) -> None:
@@ -186,16 +176,11 @@ class Server:
                 log.error("the link to %s failed: hanging up", client.name, exc_info=failures[0])
                 await client.connection.close(1011, "the engine's end of the link failed; its log has the details")
         finally:
-            self._forget(client)
+            self._peers.remove(client)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             log.info("%s has gone", client.name)
-
-    def _forget(self, client: Client) -> None:
-        if self._client is client:
-            self._client = None
-            self._device.forget_client(client.number)
 
     async def _watch(self, client: Client) -> None:
         """End when ``client`` has been silent for long. As soon as it counts as silent, it gives way to another."""
@@ -223,6 +208,10 @@ class Server:
             del message, data  # while the next one comes
 
     async def _pass_on(self, client: Client, message: Message, data: bytes) -> None:
+        if client.is_viewer and not isinstance(message, RequestFrame):
+            words = f"{type(message).__name__}: a client that watches may ask for pictures alone"
+            client.post(Problem(code="role", message=words, hint="Connect as the client in control."))
+            return
         if isinstance(message, FetchFile):
             while client.outgoing.pending_bytes > _MAX_WAITING_CHUNKS:  # no faster than the client takes it
                 await asyncio.sleep(_FULL_POLL_SECONDS)
@@ -242,12 +231,12 @@ class Server:
         while True:
             await asyncio.sleep(STATUS_SECONDS)
             self._files.give_up_stuck()
-            self._post(self._watchdog.look())
+            self._peers.post(self._watchdog.look())
 
     async def _drain(self) -> None:
-        """Let the client have the last messages."""
+        """Let everybody have the last messages."""
         for _ in range(int(_FAREWELL_SECONDS / _FULL_POLL_SECONDS)):
-            if self._client is None or not self._client.has_unsent:
+            if not self._peers.have_unsent:
                 break
             await asyncio.sleep(_FULL_POLL_SECONDS)
 
@@ -258,12 +247,7 @@ class Server:
             message: Message = PackedFrame(channel=codec.peek(data)[1]["channel"], data=data)
         else:
             message = codec.decode(data, ENGINE_MESSAGES)
-        self._call_in_loop(lambda: self._post(message, client))
-
-    def _post(self, message: Message, client: int = NOBODY) -> None:
-        """Queue ``message`` for the client, unless it answers a former one."""
-        if self._client is not None and client in (NOBODY, self._client.number):
-            self._client.post(message)
+        self._call_in_loop(lambda: self._peers.post(message, client))
 
     def _note_ready(self, trouble: str | None) -> None:
         ready = self._ready

@@ -103,9 +103,13 @@ class Session:
     # --- what the client asks for -------------------------------------------------------------------------------------
 
     def announce(self) -> None:
-        """Tell the client that the run is open, what it holds, how it was scored so far, and how bakes ended."""
-        trainer, primitive = self._trainer, self._trainer.primitive
+        """Tell the client how jobs have ended, and what ``show`` tells."""
         self._jobs.tell_ended()  # first: what a client asks for once the run is open ends later
+        self.show()
+
+    def show(self) -> None:
+        """Tell a client that the run is open, what it holds, and how it was scored so far."""
+        trainer, primitive = self._trainer, self._trainer.primitive
         self._post(
             RunOpened(
                 run=self.name,

@@ -34,7 +34,7 @@ from engine.link.messages import (
 )
 from engine.machine import device_name
 from engine.service.commands import Asker, CommandQueue
-from engine.service.pipe import NOBODY
+from engine.service.pipe import NOBODY, ViewerCame
 from engine.service.processor import SharedProcessor
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class Worker:
         self._root, self._on_ready, self._on_end = root, on_ready, on_end
         self._post_to = post
         self._asking = NOBODY  # the client whose command is carried out
+        self._capturing = NOBODY  # the client that renders views, or rendered some last
         self._busy_since: float | None = None
         self._session: Session | None = None
         self._commands = CommandQueue()
@@ -98,7 +99,7 @@ class Worker:
     def forget_client(self, client: int) -> None:
         """A client is gone: drop its frame requests, which nobody would see, and no longer give way to its renders."""
         self._commands.forget_client(client)
-        self.submit(Capturing(under_way=False))
+        self.submit(Capturing(under_way=False), client)
 
     def join(self, timeout: float) -> bool:
         """Wait for the end; returns whether it came."""
@@ -197,7 +198,11 @@ class Worker:
             self._close()
             return
         if isinstance(command, Capturing):
-            self._processor.note_rendering(command.under_way)
+            self._note_capturing(command.under_way)
+            return
+        if isinstance(command, ViewerCame):
+            if self._session is not None:
+                self._session.show()
             return
         session = self._require_session(type(command).__name__)
         match command:
@@ -213,6 +218,13 @@ class Worker:
                 session.cancel(command)
             case SaveSnapshot():
                 session.save()
+
+    def _note_capturing(self, under_way: bool) -> None:
+        if under_way:
+            self._capturing = self._asking
+        elif self._asking != self._capturing:
+            return  # a client that only watched is gone
+        self._processor.note_rendering(under_way)
 
     def _open(self, request: OpenRun) -> None:
         from engine.service.session import Session

@@ -16,6 +16,7 @@ from engine.link.messages import (
     AddView,
     BakeSpec,
     CancelJob,
+    Capturing,
     Evaluation,
     EvaluationSpec,
     Frame,
@@ -92,6 +93,15 @@ def test_other_commands_wait_for_a_moving_view_no_longer_than_for_one_picture(ro
     moving = RequestFrame(request=1, camera=CAMERA, quality="moving")
     done = rounds.do(add(0, "a"), CancelJob(job="none"), moving) + rounds.do()
     assert [type(message) for message in done] == [ViewAdded, Frame, Problem]
+
+
+def test_a_client_that_only_watched_and_goes_changes_nothing_for_one_that_renders(rounds: Rounds) -> None:
+    rounds.worker.submit(Capturing(under_way=True), 1)
+    rounds.do()
+    for client, is_rendering in ((2, True), (1, False)):
+        rounds.worker.forget_client(client)
+        rounds.do()
+        assert rounds.worker._processor.is_client_rendering == is_rendering
 
 
 def test_channels_take_turns_and_a_resting_view_comes_though_another_moves(

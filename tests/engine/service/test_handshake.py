@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -62,7 +64,7 @@ def test_both_sides_compress_by_what_both_have(
     client = connect(same_host=False)
     assert client.welcome is not None and client.welcome.compression == "zstd"
     client.close()
-    monkeypatch.setattr("engine.link.conversation.best_compression", lambda: "zlib")  # a Python without the package
+    monkeypatch.setattr("engine.link.client.best_compression", lambda: "zlib")  # a Python without the package
     client = connect(same_host=False)
     assert client.welcome is not None and client.welcome.compression == "zlib"
 
@@ -92,6 +94,16 @@ def test_another_protocol_is_refused_and_the_older_side_named(address: Address, 
         assert f"the {older} is too old" in answer.message
         with pytest.raises(ConnectionClosed):
             connection.recv(10)
+
+
+def test_another_protocol_is_named_though_its_hello_has_other_fields(address: Address) -> None:
+    header = {"type": "Hello", "fields": {"protocol": PROTOCOL + 1, "mood": "good"}, "buffers": []}
+    text = json.dumps(header).encode()
+    with talk(address) as connection:
+        connection.send(struct.pack("<I", len(text)) + text)
+        answer = codec.decode(connection.recv(10), ENGINE_MESSAGES)  # type: ignore[arg-type]
+        assert isinstance(answer, Problem) and answer.code == "version"
+        assert "the engine is too old" in answer.message and "Set up the engine again" in answer.hint
 
 
 def test_a_second_client_is_told_that_the_engine_is_busy(

@@ -19,7 +19,7 @@ from tests.scenes import sphere_cameras, sphere_field
 def test_a_view_of_many_fragments_arrives(
     connect: Callable[..., EngineClient], monkeypatch: pytest.MonkeyPatch, same_host: bool, compression: str
 ) -> None:
-    monkeypatch.setattr("engine.link.conversation.best_compression", lambda: compression)
+    monkeypatch.setattr("engine.link.client.best_compression", lambda: compression)
     client = connect(same_host=same_host)
     client.send(OpenRun(run=f"large-{same_host}-{compression}", primitive=sphere_field(), overrides=TINY))
     client.wait_for(RunOpened, 120.0)
