@@ -323,7 +323,7 @@ class Shown(Message):
 
 
 @settings(max_examples=60, deadline=None)
-@given(parts_of(Shown), st.sampled_from(["raw", "zlib"]))
+@given(parts_of(Shown), st.sampled_from(PACKINGS))
 def test_tagged_parts_arrive_as_what_they_were(message: Any, packing: Any) -> None:
     assert plain(decode(encode(message, packing), [Shown])) == plain(message)
 
