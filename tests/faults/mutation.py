@@ -56,7 +56,7 @@ FROM_CLIENT: tuple[Message, ...] = (
     Train(running=True, seconds=60.0, steps=10, evaluate_every=5.0),
     Capturing(under_way=True),
     RequestFrame(request=1, camera=CAMERA),
-    RequestFrame(request=2, camera=CAMERA, quality="moving", depth=False, exact=False),
+    RequestFrame(request=2, channel=3, camera=CAMERA, quality="moving", depth=False, exact=False),
     StartJob(job="scores", specification=EvaluationSpec()),
     StartJob(job="b", specification=BakeSpec(cameras=(CAMERA, CAMERA), output="bakes/b", video="bakes/b.mp4")),
     StartJob(

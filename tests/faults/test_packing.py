@@ -13,6 +13,7 @@ from engine.link.messages import (
     ENGINE_MESSAGES,
     BakeResult,
     Evaluation,
+    FileChunk,
     Frame,
     JobUpdate,
     Message,
@@ -24,6 +25,7 @@ from engine.link.messages import (
 from engine.service.packing import pack_or_explain
 from tests.faults.mutation import CAMERA, FROM_ENGINE
 
+CHUNK = next(message for message in FROM_ENGINE if isinstance(message, FileChunk))
 UNSENDABLE = "a\0b\ud800\x1b" * 3000
 
 
@@ -70,7 +72,7 @@ def test_texts_of_parts_are_made_printable() -> None:
         (Frame(request=1, step=1, camera=CAMERA, color=np.zeros((3, 3), np.int8)), ""),
         (JobUpdate(job="b" * 501, state="done", done=1, total=1), "b" * 500),
         (JobUpdate(job="b", state="done", done=10**9, total=1), "b"),
-        (dataclasses.replace(FROM_ENGINE[8], offset=object()), "bakes/b/frame_0001.png"),  # type: ignore[type-var]
+        (dataclasses.replace(CHUNK, offset=object()), "bakes/b/frame_0001.png"),  # type: ignore[arg-type]
     ],
 )
 def test_what_else_cannot_be_sent_is_explained(message: Any, regarding: str) -> None:
