@@ -52,7 +52,7 @@ from engine.evaluation.evaluate import choose_evenly, truth_on
 from engine.link.part_files import written_atomically
 from engine.link.scoring import find_subject, psnr
 from engine.primitives.radiance_field.config import RadianceFieldConfig
-from engine.primitives.registry import choose_preset, make_primitive
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.rendering.renderer import Renderer
 from engine.training.loop import TrainingLoop
 from engine.training.trainer import Trainer
@@ -234,7 +234,7 @@ def measure(config: RadianceFieldConfig, dataset: Dataset, device: str, seconds:
     PROFILES[device].wait()
     took = time.perf_counter() - started
     stats = trainer.stats()
-    whole, subject = score(primitive.renderer(), dataset.test)
+    whole, subject = score(primitive.viewer(), dataset.test)
     return {
         "seconds": seconds,
         "took": took,

@@ -27,7 +27,7 @@ from engine.data.formats import load_dataset
 from engine.data.views import View
 from engine.evaluation.evaluate import truth_on
 from engine.link.scoring import psnr
-from engine.primitives.registry import choose_preset, make_primitive
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
 
@@ -134,7 +134,7 @@ def score(
     """PSNR on black (dB) over all pixels (mean over views) and over all highlights together, and the highlights' mean
     relative error in scene-linear light. ``own``: held-out views in the field's colour space; ``linear``: as captured.
     """
-    renderer = trainer.primitive.renderer()
+    renderer = trainer.primitive.viewer()
     everywhere, squares, errors = [], [], []
     for view, captured, mask in zip(own, linear, masks, strict=True):
         picture = renderer.render(view.camera)

@@ -111,7 +111,7 @@ def render_pictures(run: Path, count: int, path: Path) -> None:
     from taichi_kernels.runtime import choose_device
 
     trainer = load_run(run, choose_device("auto")).trainer
-    renderer = trainer.primitive.renderer()
+    renderer = trainer.primitive.viewer()
     cameras = turntable(
         trainer.primitive.bounds, 120, SIZE, framing=Framing(radius=1.2 * trainer.primitive.bounds.radius)
     )[:count]

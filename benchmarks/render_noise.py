@@ -30,7 +30,7 @@ from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import evaluate
 from engine.machine import device_name, versions
-from engine.primitives.registry import choose_preset, make_primitive
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
 
@@ -125,7 +125,7 @@ def _score(dataset: Dataset, count: int, truth: Dataset, steps: int, device: str
     trainer.set_budget(None, steps)
     while not trainer.is_finished:
         trainer.step()
-    score = evaluate(trainer.primitive.renderer(), truth.test, "black", keep_images=False).subject_psnr
+    score = evaluate(trainer.primitive.viewer(), truth.test, "black", keep_images=False).subject_psnr
     assert score is not None
     return score
 

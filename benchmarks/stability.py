@@ -22,7 +22,7 @@ from benchmarks.step_stages import wait
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import choose_evenly, mean_psnr
-from engine.primitives.registry import choose_preset, make_primitive
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
 
@@ -77,7 +77,7 @@ def measure(dataset: Dataset, device: str, seed: int, seconds: float) -> dict[st
     return {
         "seed": seed,
         "step": trainer.step_count,
-        "psnr": mean_psnr(trainer.primitive.renderer(), dataset.test)["black"],
+        "psnr": mean_psnr(trainer.primitive.viewer(), dataset.test)["black"],
         "largest_late_loss": largest,
         "trouble": trouble,
     }

@@ -26,7 +26,7 @@ from benchmarks.step_budget import budget_stages, count_step
 from benchmarks.step_launches import Launches, count_launches
 from benchmarks.step_stages import STAGES, WHOLE_STEP, run_steps, stages_timed, wait
 from engine.data.formats import load_dataset
-from engine.primitives.registry import choose_preset, make_primitive
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
 

@@ -24,7 +24,7 @@ from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.views import View
 from engine.evaluation.evaluate import mean_psnr
-from engine.primitives.registry import choose_preset, make_primitive
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
 
@@ -72,7 +72,7 @@ def measure(dataset: Dataset, views: Sequence[View], truth: str, device: str, se
         while trainer.training_seconds < moment:
             trainer.step()
         wait(device)
-        psnr = mean_psnr(trainer.primitive.renderer(), dataset.test)["black"]
+        psnr = mean_psnr(trainer.primitive.viewer(), dataset.test)["black"]
         scores.append({"seconds": trainer.training_seconds, "step": trainer.step_count, "psnr": psnr})
         print(f"{truth:16s}{trainer.training_seconds:8.2f} s {psnr:6.2f} dB", flush=True)
     shown = [scores[k] | {"seconds": round(moments[k], 2)} for k in (-9, -5, -1)]
@@ -88,7 +88,7 @@ def measure(dataset: Dataset, views: Sequence[View], truth: str, device: str, se
 def measure_depth(trainer: Trainer, views: Sequence[View]) -> float | None:
     """Median error of depth where ``views`` show an opaque surface, as a share of the bounds' longest edge; None when
     they have no depth."""
-    renderer, errors = trainer.primitive.renderer(), []
+    renderer, errors = trainer.primitive.viewer(), []
     for view in views:
         if view.depth is not None:
             found = renderer.render(view.camera).depth.cpu().numpy()

@@ -25,7 +25,7 @@ from benchmarks.torch_trainer import TorchTrainer, interpolate_by_level
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import choose_evenly
 from engine.machine import device_name, versions
-from engine.primitives.registry import choose_preset, make_primitive
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from taichi_kernels.twins.hash_grid import interpolate
 

@@ -16,8 +16,8 @@ from engine.run_history import NAME as HISTORY_NAME
 from engine.run_history import read_scores
 
 FORMAT = 2
-# Before format 2 there was one kind of run.
-_FIRST_KIND = "hash-grid"
+# Before format 2 there were radiance fields alone, of one kind.
+_FIRST_KIND, _FIRST_FIELD = "radiance-field", "hash-grid"
 SNAPSHOT_NAME = re.compile(r"snapshot-[0-9]{1,20}-[0-9a-f]{1,20}\.safetensors")
 _MOST_TEXT = 8192
 _STEPS, _SECONDS = Limits(0, 2**31 - 1), Limits(0.0, 1e10)
@@ -35,8 +35,8 @@ def read_run_info(folder: Path) -> dict[str, Any]:
     if info["format"] > FORMAT:
         version = shorten(info.get("version"))
         raise RunError(f"{path}: written by a newer version ({version}); this is {engine.__version__}")
-    if info["format"] < 2:
-        info = {"kind": _FIRST_KIND} | info
+    if "primitive" not in info:
+        info = _bring_up_to_date(info)
     for name, check in _CHECKS.items():
         if name in info:
             try:
@@ -44,6 +44,14 @@ def read_run_info(folder: Path) -> dict[str, Any]:
             except (ValueRefused, GeometryError) as error:
                 raise RunError(f"{path}: {name}: {error}") from None
     return info
+
+
+def _bring_up_to_date(info: dict[str, Any]) -> dict[str, Any]:
+    """As the present format has it. What is missing stays so."""
+    primitive = {name: info[name] for name in ("bounds", "color_space") if name in info}
+    data = {"views": info["views"]} if "views" in info else {}
+    kept = {name: value for name, value in info.items() if name not in ("bounds", "color_space", "views")}
+    return kept | {"kind": _FIRST_KIND, "primitive": primitive | {"field": _FIRST_FIELD}, "data": data}
 
 
 def read_info(folder: Path) -> dict[str, Any]:
@@ -68,6 +76,13 @@ def _load(path: Path) -> Any:
 def _check_text(value: Any) -> None:
     if not isinstance(value, str) or len(value) > _MOST_TEXT or "\0" in value:
         raise ValueRefused(f"expected text, got {shorten(value)}")
+
+
+def _check_data(value: Any) -> None:
+    if not isinstance(value, dict):
+        raise ValueRefused(f"expected an object, got {shorten(value)}")
+    if "views" in value:
+        _check_views(value["views"])
 
 
 def _check_views(value: Any) -> None:
@@ -118,7 +133,7 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
     "step": lambda value: whole(value, _STEPS),
     "seconds": lambda value: finite(value, _SECONDS),
     "snapshot": _check_snapshot,
-    "views": _check_views,
+    "data": _check_data,
     "history": _check_history,
     "history_file": _check_history_file,
     "dataset": _unless_none(_check_text),

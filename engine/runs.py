@@ -14,9 +14,9 @@ import re
 import secrets
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -24,15 +24,11 @@ from safetensors.torch import load_file, save_file
 
 import engine
 from engine.link.disk import sync_file, sync_folder
-from engine.link.geometry import Bounds, Camera, GeometryError
-from engine.link.messages import Split
 from engine.link.part_files import remove_leftovers, written_atomically
-from engine.link.values import shorten
 from engine.primitives.config import ConfigError
-from engine.primitives.radiance_field.config import RadianceFieldConfig
-from engine.primitives.radiance_field.memory import MemoryShortage
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import kind_named, make_primitive
+from engine.primitives.kind import Kind
+from engine.primitives.memory import MemoryShortage
+from engine.primitives.registry import kind_named
 from engine.run_folder import RUN_FILE, RunError, RunWriteError
 from engine.run_history import NAME as HISTORY_NAME
 from engine.run_history import RunHistory
@@ -40,7 +36,7 @@ from engine.run_info import FORMAT, SNAPSHOT_NAME, read_info, read_run_info
 from engine.run_lock import lock_run
 from engine.training.trainer import Trainer
 
-__all__ = ["Run", "RunError", "RunWriteError", "describe_views", "load_run", "make_run_folder", "read_info", "save_run"]
+__all__ = ["Run", "RunError", "RunWriteError", "load_run", "make_run_folder", "read_info", "save_run"]
 
 # Seconds that a save waits for another process which has the folder: it may only be saving, too.
 _PATIENCE = 2.0
@@ -50,35 +46,17 @@ _FORMER_PART = re.compile(r"(snapshot-[0-9]+-[0-9a-f]+\.safetensors|run\.json\.s
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Run:
-    """A run read back: ``trainer`` as it was but without its views, ``info`` the contents of run.json."""
+    """A run read back: ``trainer`` as it was but without its data, ``info`` the contents of run.json."""
 
     folder: Path
-    trainer: Trainer[RadianceFieldPrimitive]
+    trainer: Trainer[Any]
     info: dict[str, Any]
 
 
-class HasCamera(Protocol):
-    """A view, with or without its picture."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def split(self) -> Split: ...
-    @property
-    def camera(self) -> Camera: ...
-
-
-def describe_views(views: Iterable[HasCamera]) -> list[dict[str, Any]]:
-    """Names, splits and cameras of ``views`` as run.json keeps them under "views"."""
-    return [{"name": view.name, "split": view.split, "camera": view.camera.to_json()} for view in views]
-
-
-def save_run(
-    folder: Path, trainer: Trainer[RadianceFieldPrimitive], extra: Mapping[str, Any], history: RunHistory | None = None
-) -> Path:
-    """Write ``trainer``, the JSON-ready ``extra`` (views, dataset, ...) and what is new in ``history`` to ``folder``;
-    returns the path of the snapshot. Atomic: when it fails, with a RunError, the former run is still there. So it is
-    when another process has the folder, or when there is NaN in the field."""
+def save_run(folder: Path, trainer: Trainer[Any], extra: Mapping[str, Any], history: RunHistory | None = None) -> Path:
+    """Write ``trainer``, the JSON-ready ``extra`` (where its data came from) and what is new in ``history`` to
+    ``folder``; returns the path of the snapshot. Atomic: when it fails, with a RunError, the former run is still there.
+    So it is when another process has the folder, or when there is NaN in what was learnt."""
     snapshot = folder / f"snapshot-{trainer.step_count:08d}-{secrets.token_hex(4)}.safetensors"
     state = {name: _to_plain(tensor) for name, tensor in trainer.state().items()}
     _require_finite(folder, state)
@@ -147,18 +125,16 @@ def load_run(folder: Path, device: str) -> Run:
     info = read_run_info(folder)
     path = folder / RUN_FILE
     try:
-        config = _read_config(info)
-        bounds = _read_bounds(info["bounds"])
-        color_space, named = info["color_space"], info["snapshot"]
+        kind = _read_kind(info["kind"])
+        spec = kind.read_spec(info["primitive"])
+        config, named = kind.decode(spec, info["config"]), info["snapshot"]
     except (KeyError, TypeError) as error:
         raise RunError(f"{path}: missing or malformed: {error}") from error
-    except (GeometryError, ConfigError) as error:
+    except ConfigError as error:
         raise RunError(f"{path}: {error}") from error
-    if color_space not in ("linear", "srgb"):
-        raise RunError(f"{path}: color_space is {shorten(color_space)!r}, expected linear or srgb")
     snapshot = folder / named["file"]
     try:
-        trainer = Trainer(make_primitive(config, bounds, color_space, device))
+        trainer = Trainer(kind.build(spec, config, device))
         state = _bring_up_to_date(_read_snapshot(snapshot, named["bytes"], named["sha256"], device))
         trainer.load_state(state)
     except MemoryShortage as error:
@@ -170,35 +146,27 @@ def load_run(folder: Path, device: str) -> Run:
     return Run(folder, trainer, info)
 
 
-def _read_config(info: Mapping[str, Any]) -> RadianceFieldConfig:
+def _read_kind(name: Any) -> Kind[Any]:
     try:
-        kind = kind_named(info["kind"])
+        return kind_named(name)
     except ConfigError as error:
         raise ConfigError(f"kind: {error}") from None
-    return kind.decode(info["config"])
 
 
-def _read_bounds(value: Any) -> Bounds:
-    try:
-        return Bounds.from_json(value)
-    except GeometryError as error:
-        words = str(error)
-        raise GeometryError(words if words.startswith("bounds") else f"bounds: {words}") from None
-
-
-def _describe(trainer: Trainer[RadianceFieldPrimitive]) -> dict[str, Any]:
+def _describe(trainer: Trainer[Any]) -> dict[str, Any]:
     primitive = trainer.primitive
+    kind = kind_named(primitive.spec.kind)
     return {
         "format": FORMAT,
-        "kind": primitive.kind,
+        "kind": kind.name,
+        "primitive": kind.describe_spec(primitive.spec),
         "version": engine.__version__,
         "torch": torch.__version__,
         "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "device": primitive.device,
         "preset": primitive.config.preset,
         "config": primitive.config.to_json(),
-        "bounds": primitive.bounds.to_json(),
-        "color_space": primitive.color_space,
+        "data": primitive.describe_data(),
         "step": trainer.step_count,
         "seconds": trainer.training_seconds,
     }

@@ -56,7 +56,7 @@ def show_scene(folder: Path) -> Shown:
     capture = folder / summary["capture"]
     encode = encoding_of(load_view_transform(capture / FILE_NAME))
     view = load_dataset(capture).test[0]
-    field = load_run(folder / summary["run"], summary["device"]).trainer.primitive.renderer().render(view.camera)
+    field = load_run(folder / summary["run"], summary["device"]).trainer.primitive.viewer().render(view.camera)
     neural = np.load(folder / NEURAL_VIEW, allow_pickle=False)
     views = [_to_image(_picture_of(view.color), encode), _to_image(field, encode)]
     views.append(_to_image(_picture_of(neural), encode))

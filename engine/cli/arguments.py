@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from engine.link.geometry import MAX_IMAGE_SIDE
-from engine.link.presets import AUTO, DEFAULT_FIELD, FIELDS, PRESETS
+from engine.link.presets import AUTO, DEFAULT_FIELD, DEFAULT_PRIMITIVE, FIELDS, PRESETS, PRIMITIVES
 
 
 def positive_seconds(text: str) -> float:
@@ -69,8 +69,15 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_primitive(parser: argparse.ArgumentParser) -> None:
+    """``--primitive``; None when it isn't given. Packages beside the engine may bring others than those it names."""
+    parser.add_argument(
+        "--primitive", metavar="KIND", help=f"what is learnt: {', '.join(PRIMITIVES)} ({DEFAULT_PRIMITIVE})"
+    )
+
+
 def add_field(parser: argparse.ArgumentParser) -> None:
-    """``--field``; None when it isn't given."""
+    """``--field``, of a radiance field; None when it isn't given."""
     parser.add_argument("--field", choices=tuple(FIELDS), help=f"what learns the scene ({DEFAULT_FIELD})")
 
 

@@ -74,7 +74,7 @@ def _measure(options: argparse.Namespace) -> int:
 
     dataset = load_with_progress(options.dataset, options.holdout)
     from engine.evaluation.evaluate import choose_evenly
-    from engine.primitives.registry import choose_preset
+    from engine.primitives.radiance_field.fields import choose_preset
     from taichi_kernels.runtime import choose_device
 
     device = choose_device(options.device)

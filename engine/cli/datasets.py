@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,10 @@ from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.images import resize_nearest
 from engine.data.views import MASKED_DEPTH, View
-from engine.link.arrays import Kind
+from engine.link.arrays import Kind as Dtype
+
+if TYPE_CHECKING:
+    from engine.primitives.kind import Kind, TrainingData
 
 
 def load_with_progress(path: Path, holdout: int | None) -> Dataset:
@@ -28,6 +32,20 @@ def load_with_progress(path: Path, holdout: int | None) -> Dataset:
     for warning in dataset.warnings:
         warn(warning)
     return dataset
+
+
+def load_data(kind: Kind[Any], path: Path, variant: str | None, holdout: int | None) -> TrainingData:
+    """What a primitive of ``kind`` learns from, for people."""
+    from engine.primitives.kind import DataOptions
+
+    update, close = loading_progress(f"Loading {kind.item}s")
+    try:
+        data = kind.load(path, DataOptions(variant, holdout), update)
+    finally:
+        close()
+    for warning in data.warnings:
+        warn(warning)
+    return data
 
 
 def shrink(view: View, size: tuple[int, int]) -> View:
@@ -59,5 +77,5 @@ def shrink_all(views: Sequence[View], size: tuple[int, int] | None) -> list[View
     ]
 
 
-def _resize(plane: npt.NDArray[Kind], size: tuple[int, int]) -> npt.NDArray[Kind]:
+def _resize(plane: npt.NDArray[Dtype], size: tuple[int, int]) -> npt.NDArray[Dtype]:
     return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BOX))

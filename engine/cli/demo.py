@@ -165,7 +165,7 @@ def _write_report(out: Path, summary: dict[str, Any]) -> Path:
 
     run = load_run(out / summary["run"], summary["device"])
     scores = evaluate(
-        run.trainer.primitive.renderer(), load_dataset(out / summary["capture"]).test, summary["background"]
+        run.trainer.primitive.viewer(), load_dataset(out / summary["capture"]).test, summary["background"]
     )
     width, height = summary["size"]
     recognisable = summary["seconds_to_20db"]

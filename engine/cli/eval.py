@@ -14,6 +14,7 @@ from engine.link.capture_format import CAPTURE, transforms_file
 if TYPE_CHECKING:
     from engine.data.views import View
     from engine.evaluation.evaluate import Scores, ViewScore
+    from engine.primitives.kind import Kind
     from engine.runs import Run
 
 EXAMPLES = """\
@@ -54,12 +55,16 @@ def run(options: argparse.Namespace) -> int:
     from engine.cli.output import Progress, print_json, write_json
     from engine.evaluation.evaluate import Scores, score_view
     from engine.link.part_files import remove_leftovers
+    from engine.primitives.registry import kind_named
     from engine.runs import load_run
     from taichi_kernels.runtime import choose_device
 
     opened = load_run(options.run, choose_device(options.device))
     path = options.dataset or _dataset_of(opened)
     holdout = options.holdout or opened.info.get("holdout")
+    kind = kind_named(opened.trainer.primitive.spec.kind)
+    if not kind.items_are_views:
+        return _score_items(options, opened, kind, path)
     dataset = load_with_progress(path, holdout)
     views = dataset.test if options.split == "test" else dataset.train
     if not views:
@@ -68,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     folder = options.run / "eval"
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
-    renderer = opened.trainer.primitive.renderer()
+    renderer = opened.trainer.primitive.viewer()
     scored: list[ViewScore] = []
     with Progress("Scoring", len(views), "views") as shown:
         for view in views:
@@ -83,6 +88,29 @@ def run(options: argparse.Namespace) -> int:
         print_json(result)
     else:
         _print_table(scores, folder)
+    return 0
+
+
+def _score_items(options: argparse.Namespace, run: Run, kind: Kind[Any], path: Path) -> int:
+    """Score a primitive that isn't learnt from views: figures alone."""
+    from engine.cli.datasets import load_data
+    from engine.cli.output import print_json, to_plain_json, write_json
+    from engine.primitives.base import Scores
+
+    trainer, primitive = run.trainer, run.trainer.primitive
+    for item in load_data(kind, path, None, options.holdout or run.info.get("holdout")).items:
+        primitive.add(item)
+    *_, scores = primitive.evaluate(primitive.viewer())
+    assert isinstance(scores, Scores)
+    result = {"run": str(options.run), "dataset": str(path), "step": trainer.step_count}
+    result |= to_plain_json({"seconds": trainer.training_seconds, **scores.means, "items": {**scores.items}})
+    folder = options.run / "eval"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "scores.json", result)
+    if options.json:
+        print_json(result)
+    else:
+        print(f"{kind.describe_scores(scores.means)}, {len(scores.items)} test {kind.item}s")
     return 0
 
 
@@ -134,7 +162,7 @@ def _write_report(path: Path, run: Run, options: argparse.Namespace, scores: Sco
 
     trainer = run.trainer
     history = read_history(read_scores(run.folder, run.info))
-    trained = sum(view["split"] == "train" for view in run.info.get("views", []))
+    trained = sum(view["split"] == "train" for view in run.info.get("data", {}).get("views", []))
     facts = {
         "Training views": trained,
         "Steps": trainer.step_count,

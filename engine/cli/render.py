@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from engine.link.geometry import Camera
     from engine.link.messages import ColorSpace
     from engine.rendering.display import Display
+    from engine.rendering.viewer import Viewer
     from engine.runs import Run
 
 DEFAULT_FRAMES = 120
@@ -76,17 +77,18 @@ def run(options: argparse.Namespace) -> int:
     from taichi_kernels.runtime import choose_device
 
     opened = load_run(options.run, choose_device(options.device))
-    cameras = _choose_cameras(options, opened)
+    viewer = opened.trainer.primitive.viewer()
+    cameras = _choose_cameras(options, opened, viewer)
     is_film = options.out.suffix.lower() in SUFFIXES
     if options.out.suffix and not is_film and not options.out.is_dir():
         raise RenderError(f"--out: {options.out.name} is neither {' nor '.join(SUFFIXES)} nor a folder")
     folder = options.out.with_name(f"{options.out.stem}_frames") if is_film else options.out
     bake = Bake(
-        opened.trainer.primitive.renderer(),
+        viewer,
         cameras,
         folder,
         image_formats=(options.format,),
-        display=_choose_display(options.view_transform, opened.trainer.primitive.color_space),
+        display=_choose_display(options.view_transform, viewer.color_space),
         samples=options.samples,
         transparent=not options.opaque,
         depth=options.depth,
@@ -131,20 +133,20 @@ def _bake_with_progress(bake: Any, folder: Path, options: argparse.Namespace) ->
     return 0
 
 
-def _choose_cameras(options: argparse.Namespace, run: Run) -> list[Camera]:
+def _choose_cameras(options: argparse.Namespace, run: Run, viewer: Viewer) -> list[Camera]:
     from engine.rendering.camera_paths import Framing, Orbit, interpolate, load_camera_path, turntable
     from engine.rendering.subject import find_subject
 
     if options.turntable:
         return turntable(
-            run.trainer.primitive.bounds,
+            viewer.bounds,
             options.frames or DEFAULT_FRAMES,
             options.size or _training_size(run),
             Orbit(math.radians(options.elevation), start=math.radians(options.start), ease=options.ease),
             Framing(
                 math.radians(options.fov),
                 options.radius,
-                subject=find_subject(run.trainer.primitive.renderer()) if options.radius is None else None,
+                subject=find_subject(viewer) if options.radius is None else None,
             ),
         )
     cameras = load_camera_path(options.camera_path)
@@ -154,7 +156,7 @@ def _choose_cameras(options: argparse.Namespace, run: Run) -> list[Camera]:
 
 
 def _training_size(run: Run) -> tuple[int, int]:
-    views = run.info.get("views")
+    views = run.info.get("data", {}).get("views")
     if not views:
         return DEFAULT_SIZE
     return int(views[0]["camera"]["width"]), int(views[0]["camera"]["height"])

@@ -6,23 +6,31 @@ import argparse
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from engine.cli.arguments import add_device, add_field, add_holdout, add_preset, positive_seconds, whole_number
+from engine.cli.arguments import (
+    add_device,
+    add_field,
+    add_holdout,
+    add_preset,
+    add_primitive,
+    positive_seconds,
+    whole_number,
+)
+from engine.link.presets import DEFAULT_PRIMITIVE
 
 if TYPE_CHECKING:
     from engine.cli.interrupts import DeferredInterrupt
     from engine.cli.output import Progress
-    from engine.data.dataset import Dataset
-    from engine.evaluation.evaluate import Scores
-    from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
+    from engine.primitives.base import Primitive, Scores
+    from engine.primitives.kind import Kind, TrainingData
     from engine.run_history import RunHistory
     from engine.training.trainer import Trainer
 
 DEFAULT_SECONDS = 60.0
 SAVE_EVERY = 60.0  # seconds of training between snapshots
 REFRESH_EVERY = 0.25  # seconds between looks at the loss: each one waits for the device
-QUICK_VIEWS = 8  # held-out views scored while training and at its end
+QUICK_ITEMS = 8  # held-out items (views, say) scored while training and at its end
 EXAMPLES = """\
 examples:
   hashlight train data/lego --out runs/lego --seconds 60
@@ -48,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     budget.add_argument("--steps", type=whole_number(1, 100_000_000), metavar="N", help="training steps in all")
     add_device(parser)
+    add_primitive(parser)
     add_field(parser)
     add_preset(parser)
     add_holdout(parser, "without a test split: hold out every K-th view, so that there is a score")
@@ -57,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--evaluate-every",
         type=positive_seconds,
         metavar="S",
-        help=f"score {QUICK_VIEWS} test views every S seconds of training, for the curve in the report",
+        help=f"score {QUICK_ITEMS} test views every S seconds of training, for the curve in the report",
     )
 
 
@@ -81,9 +90,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from engine.cli.datasets import load_with_progress
+    from engine.cli.datasets import load_data
 
-    dataset = load_with_progress(options.dataset, options.holdout)
+    kind = _choose_kind(options)
+    data = load_data(kind, options.dataset, options.field, options.holdout)
     print("Loading torch and Taichi ...", file=sys.stderr, flush=True)
     from engine.cli.interrupts import DeferredInterrupt
     from engine.runs import make_run_folder
@@ -91,7 +101,7 @@ def _train(options: argparse.Namespace) -> int:
 
     device = choose_device(options.device)
     make_run_folder(options.out)  # what can't be written is told before the training rather than after it
-    training = Training(options, dataset, device)
+    training = Training(options, kind, data, device)
     trainer = training.trainer
     if trainer.is_finished:
         print(
@@ -111,27 +121,43 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _choose_kind(options: argparse.Namespace) -> Kind[Any]:
+    """The kind that is asked for; of a run that is gone on with, its own."""
+    from engine.primitives.config import ConfigError
+    from engine.primitives.registry import kind_named
+    from engine.run_info import read_run_info
+
+    name = options.primitive or DEFAULT_PRIMITIVE
+    if options.resume:
+        name = read_run_info(options.out).get("kind")
+        if options.primitive not in (None, name):
+            raise TrainError(
+                f"--primitive {options.primitive}: {options.out} has a {name}, which it goes on with: leave "
+                "--primitive out, or choose another --out"
+            )
+    try:
+        return kind_named(name)
+    except ConfigError as error:
+        raise TrainError(f"--primitive: {error}") from None
+
+
 class Training:
     """One training from the command line: the trainer, its history and its folder."""
 
-    def __init__(self, options: argparse.Namespace, dataset: Dataset, device: str) -> None:
-        from engine.evaluation.evaluate import choose_evenly
-
-        self.options = options
-        self.dataset = dataset
+    def __init__(self, options: argparse.Namespace, kind: Kind[Any], data: TrainingData, device: str) -> None:
+        self.options, self.kind, self.data = options, kind, data
         self.trainer, self.history = self._open_run(device)
-        self.test_views = choose_evenly(dataset.test, QUICK_VIEWS)
         if options.seconds is None and options.steps is None:
             options.seconds = DEFAULT_SECONDS
         self.trainer.set_budget(options.seconds, options.steps)
 
     def prepare(self) -> None:
-        """Take the views in and compile the kernels."""
+        """Take the data in and compile the kernels."""
         primitive = self.trainer.primitive
         print(f"Preparing {primitive.config.preset} kernels on {primitive.device} ...", file=sys.stderr, flush=True)
         started = time.perf_counter()
-        for view in self.dataset.train:
-            primitive.add(view)
+        for item in self.data.items:
+            primitive.add(item)
         self.trainer.warm_up()
         print(f"Ready after {time.perf_counter() - started:.1f} s", file=sys.stderr)
 
@@ -164,18 +190,10 @@ class Training:
 
     def save(self) -> None:
         """Write the run."""
-        from engine.runs import describe_views, save_run
+        from engine.runs import save_run
 
-        save_run(
-            self.options.out,
-            self.trainer,
-            {
-                "views": describe_views(self.dataset.views),
-                "dataset": str(self.options.dataset.resolve()),
-                "holdout": self.options.holdout,
-            },
-            self.history,
-        )
+        data = {"dataset": str(self.options.dataset.resolve()), "holdout": self.options.holdout}
+        save_run(self.options.out, self.trainer, data, self.history)
 
     def _save_on_the_way(self) -> None:
         """A snapshot that can't be written (a full disk, say) is no reason to throw the training away."""
@@ -188,57 +206,56 @@ class Training:
             warn(f"{error}; training goes on")
 
     def evaluate(self) -> Scores | None:
-        """Score the quick selection of held-out views on black for the history; None where there are none."""
+        """Score the quick selection of what is held out for the history; None where there is nothing."""
         from engine.cli.output import to_plain_json
-        from engine.evaluation.evaluate import evaluate
+        from engine.primitives.base import Scores
 
-        if not self.test_views:
+        if not self._held_out:
             return None
-        scores = evaluate(self.trainer.primitive.renderer(), self.test_views, "black", keep_images=False)
+        primitive = self.trainer.primitive
+        *_, scores = primitive.evaluate(primitive.viewer(), QUICK_ITEMS)
+        assert isinstance(scores, Scores)
         point = {"step": self.trainer.step_count, "seconds": self.trainer.training_seconds}
-        self.history.append(to_plain_json(point | scores.means))
+        self.history.append(to_plain_json(point | {**scores.means}))
         return scores
 
     def report(self) -> None:
         """Score, save the scores too and say what has come of it."""
-        from engine.link.scoring import describe_psnr
-
         scores = self.evaluate()
         if scores is not None:
             self.save()
-        trainer, count = self.trainer, len(self.test_views)
+        trainer, held_out = self.trainer, self._held_out
         print(
             f"{trainer.step_count} steps in {trainer.training_seconds:.1f} s of training, saved to {self.options.out}"
         )
         if scores is None:
-            print("No test views, so no score: --holdout 8 keeps every eighth as one")
+            print(f"No test {self.kind.item}s, so no score: --holdout 8 keeps every eighth as one")
             return
-        some = f"{count} of {len(self.dataset.test)}" if count < len(self.dataset.test) else str(count)
-        words = describe_psnr(scores.subject_psnr, scores.psnr)
-        print(f"PSNR {words} on the subject, {scores.psnr:.2f} dB over whole pictures on black, {some} test views")
+        some = f"{len(scores.items)} of {held_out}" if len(scores.items) < held_out else str(held_out)
+        print(f"{self.kind.describe_scores(scores.means)}, {some} test {self.kind.item}s")
         print(f"`hashlight eval {self.options.out}` scores all")
 
-    def _open_run(self, device: str) -> tuple[Trainer[RadianceFieldPrimitive], RunHistory]:
-        from engine.primitives.registry import choose_preset, make_primitive
+    @property
+    def _held_out(self) -> int:
+        return sum(split == "test" for split in self.trainer.primitive.items.values())
+
+    def _open_run(self, device: str) -> tuple[Trainer[Primitive], RunHistory]:
         from engine.run_history import RunHistory
         from engine.runs import load_run
         from engine.training.trainer import Trainer
 
-        if not self.options.resume:
-            overrides = self.dataset.train_settings() | {"seed": self.options.seed}
-            config = choose_preset(self.options.preset, device, overrides, self.options.field)
-            primitive = make_primitive(config, self.dataset.bounds, self.dataset.color_space, device)
-            return Trainer(primitive), RunHistory()
-        run = load_run(self.options.out, device)
-        if run.trainer.primitive.color_space != self.dataset.color_space:
+        options, kind, spec = self.options, self.kind, self.data.spec
+        if not options.resume:
+            settings = {**self.data.settings, "seed": options.seed}
+            config = kind.configure(spec, options.preset, device, settings)
+            return Trainer(kind.build(spec, config, device)), RunHistory()
+        run = load_run(options.out, device)
+        if (words := kind.mismatch(run.trainer.primitive.spec, spec)) is not None:
+            raise TrainError(f"{options.out} {words} in {options.dataset}: resume with the dataset it was started with")
+        variant = kind.variant(run.trainer.primitive.spec)
+        if options.field not in (None, variant):
             raise TrainError(
-                f"{self.options.out} learnt {run.trainer.primitive.color_space} colour, but {self.options.dataset} is "
-                f"{self.dataset.color_space}: resume with the dataset it was started with"
-            )
-        kind = run.trainer.primitive.config.kind
-        if self.options.field not in (None, kind):
-            raise TrainError(
-                f"--field {self.options.field}: {self.options.out} has a {kind} field, which it goes on with: leave "
+                f"--field {options.field}: {options.out} has a {variant} field, which it goes on with: leave "
                 "--field out, or choose another --out"
             )
         return run.trainer, RunHistory.open(run.folder, run.info)

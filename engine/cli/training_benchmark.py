@@ -73,7 +73,7 @@ class TrainingBenchmark:
         return time.perf_counter() - started
 
     def _new_trainer(self, seed: int) -> Trainer[RadianceFieldPrimitive]:
-        from engine.primitives.registry import make_primitive
+        from engine.primitives.radiance_field.fields import make_primitive
         from engine.training.trainer import Trainer
 
         trainer = Trainer(
@@ -110,7 +110,7 @@ class TrainingBenchmark:
     def _score(self, trainer: Trainer[RadianceFieldPrimitive], seconds: float) -> dict[str, float]:
         from engine.evaluation.evaluate import mean_psnr
 
-        psnr = mean_psnr(trainer.primitive.renderer(), self.test)
+        psnr = mean_psnr(trainer.primitive.viewer(), self.test)
         step = float(trainer.step_count)
         return {"seconds": seconds, "step": step, "psnr_black": psnr["black"], "psnr_white": psnr["white"]}
 
@@ -119,9 +119,7 @@ class TrainingBenchmark:
 
     def _frame_times(self, trainer: Trainer[RadianceFieldPrimitive]) -> dict[str, float]:
         """Median milliseconds a frame as a moving view shows it, copy to the host included; test cameras in turn."""
-        from engine.rendering.renderer import MOVING_TRANSMITTANCE
-
-        renderer = trainer.primitive.renderer()
+        renderer = trainer.primitive.viewer()
         medians = {}
         for width, height in FRAME_SIZES:
             _say(f"frames of {width}x{height} ...")
@@ -129,7 +127,7 @@ class TrainingBenchmark:
             times = []
             for index in range(-WARM_UP_FRAMES, FRAMES):
                 started = time.perf_counter()
-                renderer.render(cameras[index % len(cameras)], MOVING_TRANSMITTANCE).to_bytes(0.0)
+                renderer.render(cameras[index % len(cameras)], "moving").to_bytes(0.0)
                 if index >= 0:
                     times.append((time.perf_counter() - started) * 1000.0)
             medians[f"{width}x{height}"] = statistics.median(times)

@@ -78,6 +78,16 @@ class AddView(Message):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class AddFile(Message):
+    """A file to learn from, or to score by, for primitives that don't learn from views. ``path`` is relative to the
+    engine's root. The same name replaces."""
+
+    name: Name
+    split: Split
+    path: RelativePath
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Train(Message):
     """Start or pause training. A budget in ``seconds`` or ``steps`` shapes the learning-rate schedule, and training
     pauses when it is used up; both None means until told otherwise. Both are totals since the run's first step, but the
@@ -108,7 +118,7 @@ class RequestFrame(Message):
     made much smaller at a loss that hardly shows."""
 
     replaces: ClassVar[tuple[str, ...] | None] = ("channel",)
-    overtakes: ClassVar[tuple[type[Message], ...]] = (AddView,)
+    overtakes: ClassVar[tuple[type[Message], ...]] = (AddView, AddFile)
 
     request: int
     channel: Channel = 0

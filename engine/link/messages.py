@@ -4,6 +4,7 @@ types, sizes and unknown fields."""
 from __future__ import annotations
 
 from engine.link.client_messages import (
+    AddFile,
     AddView,
     CancelJob,
     Capturing,
@@ -50,7 +51,7 @@ from engine.link.message_types import (
     TableSpec,
     Tagged,
 )
-from engine.link.primitives import PrimitiveSpec, RadianceFieldSpec
+from engine.link.primitives import PluginSpec, PrimitiveSpec, RadianceFieldSpec
 
 __all__ = [
     "CLIENT_MESSAGES",
@@ -59,6 +60,7 @@ __all__ = [
     "MAX_CHUNK_BYTES",
     "MAX_PIECES",
     "PROTOCOL",
+    "AddFile",
     "AddView",
     "BakeResult",
     "BakeSpec",
@@ -83,6 +85,7 @@ __all__ = [
     "Name",
     "OpenRun",
     "Pattern",
+    "PluginSpec",
     "PrimitiveSpec",
     "Problem",
     "Quality",
@@ -112,6 +115,7 @@ CLIENT_MESSAGES: tuple[type[Message], ...] = (
     OpenRun,
     CloseRun,
     AddView,
+    AddFile,
     Train,
     Capturing,
     RequestFrame,

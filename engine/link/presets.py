@@ -11,6 +11,9 @@ PRESETS = {
     "gpu": "A large field with finer detail, for a graphics card; far too slow on a processor",
 }
 
+DEFAULT_PRIMITIVE = "radiance-field"
+PRIMITIVES = {DEFAULT_PRIMITIVE: "A scene, learnt from pictures of it"}
+
 DEFAULT_FIELD = "hash-grid"
 FIELDS = {
     DEFAULT_FIELD: "A hash grid of features and two small networks (Instant-NGP): sharp after a minute",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from engine.link.geometry import Bounds
 from engine.link.message_types import ColorSpace, Name, Tagged
@@ -22,4 +22,15 @@ class RadianceFieldSpec(Tagged):
     field: Name = DEFAULT_FIELD
 
 
-PrimitiveSpec = RadianceFieldSpec  # the union of all kinds: a further one is a member more
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class PluginSpec(Tagged):
+    """One that a package installed beside the engine brings: ``name`` is what that calls it, and ``settings``, whose
+    names and types it knows, say what it learns."""
+
+    kind: ClassVar[str] = "plugin"
+
+    name: Name
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+PrimitiveSpec = RadianceFieldSpec | PluginSpec  # the union of all kinds: a further one is a member more

@@ -1,87 +1,131 @@
-"""What a primitive is to those that train, save and look at it, and what the registry knows of a kind."""
+"""What a primitive is to those that train, save, score and look at it."""
 
 from __future__ import annotations
 
+import abc
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, Generic, Protocol, Self, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-import torch
+from engine.link.message_types import Split, Tagged
+from engine.primitives.config import TrainConfig
 
-from engine.device import PROFILES
-from engine.optimizers.parameters import ParameterGroup
-from engine.primitives.config import ConfigError, TrainConfig
+if TYPE_CHECKING:
+    import torch
+
+    from engine.optimizers.parameters import ParameterGroup
+    from engine.rendering.viewer import Viewer
 
 
 class NoDataError(ValueError):
-    """There is nothing to train on yet; in words."""
+    """There is nothing to train on, or to score, yet; in words."""
 
 
-class Primitive(Protocol):
-    """A function that a small network learns from what is added to it.
+class DataError(ValueError):
+    """Data that can't be learnt from; the message names it, and what is wrong with it."""
+
+
+class DataItem(Protocol):
+    """A piece of what is learnt from: a view, an image, a mesh. Which, is the kind's matter."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def split(self) -> Split: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """Figures by name, of all that is held out and of each item; ``engine.link.metrics`` says what they are called, and
+    their units. None: there is none."""
+
+    means: Mapping[str, float | None]
+    items: Mapping[str, Mapping[str, float | None]]
+
+
+class Primitive(abc.ABC):
+    """A function that a small network learns from what is added to it. What has a body here is what most kinds do.
 
     A training step is ``step``, then the optimiser's, then ``update``. What ``step`` and ``update`` allocate or read
     back is paid for in every step.
+
+    ``spec``: what it learns, as its kind was told. ``config``: how it is trained. ``gradient_scale``: what gradients
+    are multiplied with, to lie well inside their format's range.
     """
 
+    spec: Tagged
+    config: TrainConfig
     device: str
+    gradient_scale: float = 1.0
 
-    @property
-    def config(self) -> TrainConfig:
-        """How it is trained."""
-
-    @property
-    def gradient_scale(self) -> float:
-        """What gradients are multiplied with, to lie well inside their format's range."""
-
+    @abc.abstractmethod
     def parameters(self) -> list[ParameterGroup]:
         """What the optimiser is to move."""
 
+    # --- data ---------------------------------------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def add(self, item: Any) -> None:
+        """Train on ``item`` from the next step on, or hold it out to be scored, as its split says; in the place of one
+        of the same name. Of the types that its kind makes. Raises DataError, and then all is as it was."""
+
+    @property
+    @abc.abstractmethod
+    def items(self) -> Mapping[str, Split]:
+        """The names of what was added, in that order, and what each is for."""
+
+    @property
+    @abc.abstractmethod
+    def is_ready(self) -> bool:
+        """Whether there is something to train on. Asked before every step."""
+
+    def describe_data(self) -> dict[str, Any]:
+        """What run.json is to say of the data, JSON-ready."""
+        return {}
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    @abc.abstractmethod
     def step(self, step: int, progress: float | None) -> bool:
         """Draw samples, evaluate them, and leave the loss's gradients with the parameters; returns whether there are
         any. ``progress``: how much of the budget is used, 0 to 1; None without one. Raises NoDataError."""
 
     def update(self, step: int) -> None:
         """What is due after the optimiser's step, ``step`` steps having been done."""
+        return None
 
     def loss(self) -> float | None:
-        """Of the last step, None before the first. Reads the device."""
+        """Of the last step, None before the first, or where nobody keeps it. Reads the device."""
+        return None
 
     def figures(self) -> dict[str, float]:
         """Of the last step, by name: what it was about. Reads the device."""
+        return {}
 
+    @abc.abstractmethod
     def scratch(self) -> Self:
         """One like it, as it was before it learnt anything, with made-up data to warm the kernels up on."""
 
+    # --- what comes of it ---------------------------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def viewer(self) -> Viewer:
+        """Shows what is learnt at the moment of each call."""
+
+    @abc.abstractmethod
+    def evaluate(self, viewer: Any, most: int | None = None) -> Iterator[int | Scores]:
+        """Score what ``viewer``, one of this primitive's or a frozen one, shows against what is held out: at most
+        ``most`` items, spread evenly. Yields how many are scored after each short piece of work, and the scores as the
+        last. Raises NoDataError when nothing is held out."""
+
     def state(self) -> dict[str, torch.Tensor]:
         """All a resume needs but the data and the optimiser's part, by name, on the device, not copied."""
+        return {group.name: group.values for group in self.parameters()}
 
     def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
         """Take over what ``state`` returned. Raises ValueError that names a missing or misshapen tensor."""
+        from engine.optimizers.parameters import load_tensors
 
-
-C = TypeVar("C", bound=TrainConfig)
-
-
-@dataclasses.dataclass(frozen=True)
-class Kind(Generic[C]):
-    """A kind of primitive: its name on the command line and in run.json, and a preset for each kind of device."""
-
-    name: str
-    presets: Mapping[str, C]
-
-    def configure(self, preset: str, device: str, overrides: Mapping[str, Any]) -> C:
-        """The named preset ("auto": by device), with single settings replaced. Raises ConfigError that names an unknown
-        preset or setting, or a value of the wrong type."""
-        name = PROFILES[device].preset if preset == "auto" else preset
-        if name not in self.presets:
-            raise ConfigError(f"preset: {preset!r} is not one of auto, {', '.join(self.presets)}")
-        return self.presets[name].override(self.complete(name, overrides))
-
-    def complete(self, preset: str, overrides: Mapping[str, Any]) -> Mapping[str, Any]:
-        """``overrides`` and what they entail in this preset."""
-        return overrides
-
-    def decode(self, values: Mapping[str, Any]) -> C:
-        """Read what TrainConfig.to_json wrote. Raises ConfigError that names an unknown or missing setting."""
-        return next(iter(self.presets.values())).decode(values)
+        load_tensors(self.state(), state)
+        for group in self.parameters():
+            group.refresh_working()

@@ -50,6 +50,10 @@ class TrainConfig:
         fall = min(max((progress - 1 / 3) * 1.5, 0.0), 1.0)
         return self.learning_rate * math.pow(self.final_rate_fraction, fall)
 
+    def needed_bytes(self, device: str) -> int:
+        """About how much memory training takes, without the data; 0 where that is not worth a thought."""
+        return 0
+
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dict that ``decode`` reads back."""
         return dataclasses.asdict(self)

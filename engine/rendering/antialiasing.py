@@ -10,24 +10,25 @@ import torch
 from engine.link.geometry import Camera
 
 if TYPE_CHECKING:
-    from engine.rendering.renderer import Picture, Renderer
+    from engine.rendering.renderer import Picture
+    from engine.rendering.viewer import Viewer
 
 # Roberts' R2 sequence: any first points of it lie evenly in the square.
 _STEP_X, _STEP_Y = 0.7548776662466927, 0.5698402909980532
 
 
-def render_antialiased(renderer: Renderer, camera: Camera, samples: int) -> Picture:
+def render_antialiased(viewer: Viewer, camera: Camera, samples: int) -> Picture:
     """The mean of ``samples`` renderings whose rays go through different points of each pixel, evenly over it.
 
     Colour and alpha are means, in the field's own colour space. Depth is the nearest of the samples': that of what
     covers the pixel in front, so that every pixel that is not empty has one.
     """
-    picture = renderer.render(_shifted(camera, 0))
+    picture = viewer.render(_shifted(camera, 0))
     if samples == 1:
         return picture
     color, depth = picture.color.clone(), picture.depth.clone()
     for index in range(1, samples):
-        sample = renderer.render(_shifted(camera, index))
+        sample = viewer.render(_shifted(camera, index))
         color += sample.color
         depth = torch.minimum(depth, sample.depth)
     return dataclasses.replace(picture, color=color / samples, depth=depth)

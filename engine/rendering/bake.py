@@ -24,7 +24,8 @@ from engine.rendering.frame_files import FrameWriter
 from engine.rendering.video import SUFFIXES, encode_video
 
 if TYPE_CHECKING:
-    from engine.rendering.renderer import Picture, Renderer
+    from engine.rendering.renderer import Picture
+    from engine.rendering.viewer import Viewer
 
 MAX_FPS = 240.0
 MAX_SAMPLES = 64
@@ -63,7 +64,7 @@ class Bake:
 
     def __init__(
         self,
-        renderer: Renderer,
+        viewer: Viewer,
         cameras: Sequence[Camera],
         output: Path,
         *,
@@ -77,25 +78,25 @@ class Bake:
         resume: bool = False,
     ) -> None:
         _check_arguments(cameras, image_formats, samples, video, fps)
-        self._renderer = renderer
+        self._viewer = viewer
         self._cameras = list(cameras)
         self._samples = samples
         self._video = video
         self._fps = fps
         self._resume = resume
-        self._display = display if renderer.color_space == "linear" else "standard"
+        self._display = display if viewer.color_space == "linear" else "standard"
         self._writer = FrameWriter(output, image_formats, transparent, depth, encoding_of(self._display))
         self._video_is_done = False
         self._rendered = 0
         self._render_seconds = 0.0
-        self._bands = Bands(renderer.device)
+        self._bands = Bands(viewer.device)
         self._progress = BakeProgress(0, len(self._cameras), None, "")
         self._prepare_folder(output)
         self._steps = self._run()
 
-    def use(self, renderer: Renderer) -> None:
+    def use(self, viewer: Viewer) -> None:
         """Render all further frames with this one: of the same field, as it was at a certain moment."""
-        self._renderer = renderer
+        self._viewer = viewer
 
     @property
     def progress(self) -> BakeProgress:
@@ -146,7 +147,7 @@ class Bake:
         """Render and write one frame, with a pause between its bands."""
         started = time.perf_counter()
         bands: list[Picture] = []
-        for band in self._bands.render(camera, lambda part: render_antialiased(self._renderer, part, self._samples)):
+        for band in self._bands.render(camera, lambda part: render_antialiased(self._viewer, part, self._samples)):
             if bands:
                 waited = time.perf_counter()
                 yield self._progress
@@ -169,7 +170,7 @@ class Bake:
 
     def _encode(self, video: Path) -> Iterator[BakeProgress]:
         total = len(self._cameras)
-        linear = self._renderer.color_space == "linear"
+        linear = self._viewer.color_space == "linear"
         has_alpha = self._writer.transparent and video.suffix.lower() == ".webp"
         frames = (self._writer.read_for_display(index, linear, has_alpha) for index in range(total))
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Self
 
 import torch
 
@@ -24,7 +25,7 @@ class HierarchicalRenderer(Renderer):
         super().__init__(cube, color_space, field.device, near_distance, cascades)
         self._field = field
 
-    def frozen(self, *, with_field: bool = True) -> HierarchicalRenderer:
+    def frozen(self, *, with_field: bool = True) -> Self:
         """As Renderer.frozen."""
         other = copy.copy(self)
         if with_field:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -34,7 +34,7 @@ class OccupancyRenderer(Renderer):
         self._field, self._occupied, self._steps = field, occupied, steps
         self._batch: SampleBatch[Any] | None = None
 
-    def frozen(self, *, with_field: bool = True) -> OccupancyRenderer:
+    def frozen(self, *, with_field: bool = True) -> Self:
         """As Renderer.frozen."""
         self._reserve()  # both need the same buffers, and never at the same time
         other = copy.copy(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +14,13 @@ from engine.data.color import decode_srgb, encode_srgb
 from engine.device import PROFILES
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera, extent_of
-from engine.link.messages import ColorSpace
+from engine.link.messages import ColorSpace, Quality
 from engine.rendering.display import Encoding, clip_light
 from taichi_kernels.bundles import Rays
 from taichi_kernels.rays import generate_camera_rays
 
-# Where a ray of a moving view stops: nobody sees the last hundredth of its light.
-MOVING_TRANSMITTANCE = 0.01
+# Rays stop where less of the light than this gets through: of a moving view nobody sees the last hundredth.
+_MIN_TRANSMITTANCE: dict[Quality, float] = {"moving": 0.01, "final": 1e-4}
 # Alpha below which a pixel has no depth.
 MIN_DEPTH_ALPHA = 1e-3
 
@@ -89,7 +89,7 @@ class Renderer(abc.ABC):
         self._cube, self._near_distance, self._cascades = cube, near_distance, cascades
 
     @abc.abstractmethod
-    def frozen(self, *, with_field: bool = True) -> Renderer:
+    def frozen(self, *, with_field: bool = True) -> Self:
         """Renders the field as it is now, however long training goes on meanwhile. Without a copy ``with_field``, only
         views that are added have no part in it."""
 
@@ -108,9 +108,8 @@ class Renderer(abc.ABC):
         """The box in world space outside of which the field is empty: the bounds, or the outermost cascade."""
         return extent_of(self._cube.bounds, self._cascades)
 
-    def render(self, camera: Camera, min_transmittance: float = 1e-4) -> Picture:
-        """Render ``camera`` at its own size. Rays stop where less than ``min_transmittance`` of the light gets through:
-        1e-4 for measurements, MOVING_TRANSMITTANCE while a view moves."""
+    def render(self, camera: Camera, quality: Quality = "final") -> Picture:
+        """Render ``camera`` at its own size. While a view moves rays stop earlier: that is not for measurements."""
         device, pixels = self.device, camera.width * camera.height
         row, limits = self._cube.camera_row(camera, device), self._cube.ray_limits(device, self._near_distance)
         color = torch.zeros(pixels, 4, device=device)
@@ -121,7 +120,7 @@ class Renderer(abc.ABC):
             rays, cosines = Rays.allocate(last - first, device), torch.empty(last - first, device=device)
             generate_camera_rays(first, camera.width, row, limits, rays, cosines)
             shown, distances = color[first:last], depth[first:last]
-            self._render_rays(rays, shown, distances, min_transmittance)
+            self._render_rays(rays, shown, distances, _MIN_TRANSMITTANCE[quality])
             planar = distances * cosines / self._cube.scale
             distances.copy_(torch.where(shown[:, 3] > MIN_DEPTH_ALPHA, planar, torch.inf))
         shape = (camera.height, camera.width)

@@ -14,11 +14,10 @@ from engine.link import codec
 from engine.link.geometry import Camera
 from engine.link.messages import Frame, RequestFrame
 from engine.rendering.bands import Bands
-from engine.rendering.renderer import MOVING_TRANSMITTANCE, Renderer
+from engine.rendering.viewer import Viewer
 
 MAX_FRAME_PIXELS = codec.MAX_MESSAGE_BYTES // 12 - 4096  # half-float RGBA and depth of one frame fit a message
 MOVING_SECONDS = 0.06
-_FINAL_TRANSMITTANCE = 1e-4
 _MIN_MOVING_PIXELS = 48 * 48
 
 
@@ -54,8 +53,8 @@ class _FinalPicture:
 class FrameRenderer:
     """Answers frame requests of one run; adapts the size of moving pictures to the measured time."""
 
-    def __init__(self, renderer: Renderer, device: str) -> None:
-        self._renderer = renderer
+    def __init__(self, viewer: Viewer, device: str) -> None:
+        self._viewer = viewer
         self._moving_pixels = float(PROFILES[device].first_moving_pixels)
         self._bands = Bands(device)
         self._unfinished: _FinalPicture | None = None  # one at most: pictures may be large
@@ -68,7 +67,7 @@ class FrameRenderer:
         if request.quality == "moving":
             started = time.perf_counter()
             camera = fit(request.camera, self._moving_pixels)
-            color, depth = self._renderer.render(camera, MOVING_TRANSMITTANCE).to_scene_linear()
+            color, depth = self._viewer.render(camera, "moving").to_scene_linear()
             seconds = time.perf_counter() - started
             self._adapt(camera, seconds)
         else:
@@ -93,7 +92,7 @@ class FrameRenderer:
         )
 
     def _render_band(self, band: Camera) -> _Band:
-        return self._renderer.render(band, _FINAL_TRANSMITTANCE).to_scene_linear()
+        return self._viewer.render(band).to_scene_linear()
 
     def _adapt(self, camera: Camera, seconds: float) -> None:
         pixels = camera.width * camera.height

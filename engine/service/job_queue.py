@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from engine.data.views import View
-from engine.evaluation.evaluate import Scores
 from engine.link.messages import BakeSpec, JobUpdate, Message, StartJob
 from engine.machine import free_memory
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.rendering.renderer import Renderer
+from engine.primitives.base import Primitive, Scores
+from engine.primitives.registry import kind_named
+from engine.rendering.viewer import Viewer
 from engine.service.frames import check_size
 from engine.service.jobs import BakeJob, EvaluationJob, Job, Post
 from engine.service.paths import confine
@@ -31,21 +30,20 @@ class JobError(ValueError):
 
 
 class JobQueue:
-    """Of one run: what ``trainer`` has learnt, as ``renderer`` shows it. Bakes write under ``root``; ``post`` takes the
-    messages for the client. Evaluations score what ``held_out`` gives, and hand the scores to ``note_scores``."""
+    """Of one run: what ``trainer`` has learnt, as ``viewer`` shows it. Bakes write under ``root``; ``post`` takes the
+    messages for the client. Evaluations hand the scores to ``note_scores``."""
 
     def __init__(
         self,
-        trainer: Trainer[RadianceFieldPrimitive],
-        renderer: Renderer,
+        trainer: Trainer[Primitive],
+        viewer: Viewer,
         root: Path,
         post: Post,
-        held_out: Callable[[], Sequence[View]],
         note_scores: Callable[[Scores], None],
     ) -> None:
         self.begun_at = (0, 0.0)  # the step and the training seconds that the job at hand shows
-        self._trainer, self._renderer, self._root, self._post = trainer, renderer, root, post
-        self._held_out, self._note_scores = held_out, note_scores
+        self._trainer, self._viewer, self._root, self._post = trainer, viewer, root, post
+        self._note_scores = note_scores
         self._jobs: collections.deque[Job] = collections.deque()
         self._begun: Job | None = None
         self._has_copy = True  # of the field, for the job at hand
@@ -90,7 +88,7 @@ class JobQueue:
         self._jobs.append(job)
 
     def evaluate(self) -> None:
-        """Have the held-out views scored, unless that is about to be done. Raises JobError when there are none."""
+        """Have what is held out scored, unless that is about to be done. Raises JobError when there is nothing."""
         # One that has begun shows an earlier field, unless nothing was learnt since.
         is_old = self.begun_at[0] != self._trainer.step_count
         awaited = [job for job in self._jobs if not (job is self._begun and is_old)]
@@ -98,17 +96,17 @@ class JobQueue:
             self._jobs.append(self._make_evaluation(_SCHEDULED))
 
     def _make_evaluation(self, name: str) -> EvaluationJob:
-        views = self._held_out()
-        if not views:
-            raise JobError("there are no test views to score", name)
-        return EvaluationJob(name, self._renderer, views, self._note_scores, self._post_update)
+        primitive = self._trainer.primitive
+        if "test" not in primitive.items.values():
+            raise JobError(f"there are no test {kind_named(primitive.spec.kind).item}s to score", name)
+        return EvaluationJob(name, primitive, self._note_scores, self._post_update)
 
     def _make_bake(self, name: str, bake: BakeSpec) -> BakeJob:
         for camera in bake.cameras:
             check_size(camera)
         output = confine(self._root, bake.output, "output")
         video = None if bake.video is None else confine(self._root, bake.video, "video")
-        return BakeJob(name, bake, self._renderer, output, video, self._post_update)
+        return BakeJob(name, bake, self._viewer, output, video, self._post_update)
 
     def cancel(self, name: str) -> None:
         """Cancel a job. Raises JobError when there is none of that name (any more)."""
@@ -140,9 +138,9 @@ class JobQueue:
 
     def _begin(self, job: Job) -> None:
         """Give ``job`` a copy of the field, or where there is no memory for one have training rest until it is done."""
-        needed, free = self._renderer.frozen_bytes, free_memory(self._trainer.primitive.device)
+        needed, free = self._viewer.frozen_bytes, free_memory(self._trainer.primitive.device)
         self._has_copy = free is None or free >= _COPY_ROOM * needed
-        job.begin(self._renderer.frozen(with_field=self._has_copy))
+        job.begin(self._viewer.frozen(with_field=self._has_copy))
         self._begun, self.begun_at = job, (self._trainer.step_count, self._trainer.training_seconds)
 
     def _post_update(self, message: Message) -> None:

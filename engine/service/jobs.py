@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from engine.data.color import Background
-from engine.data.views import View
-from engine.evaluation.evaluate import Scores, ViewScore, score_picture
-from engine.link.geometry import Camera
 from engine.link.messages import BakeResult, BakeSpec, JobState, JobUpdate, Message
 from engine.link.view_transform import ViewTransform, ViewTransformError
+from engine.primitives.base import Primitive, Scores
 from engine.rendering.bake import Bake, BakeError
-from engine.rendering.bands import Bands
 from engine.rendering.display import Display
-from engine.rendering.renderer import Renderer
+from engine.rendering.viewer import Viewer
 
 Post = Callable[[Message], None]
-_BACKGROUND: Background = "black"
 
 
 class Job(Protocol):
@@ -30,8 +22,8 @@ class Job(Protocol):
 
     name: str
 
-    def begin(self, renderer: Renderer) -> None:
-        """Render with this one, whose field does not change meanwhile. Called once, before the first piece."""
+    def begin(self, viewer: Viewer) -> None:
+        """Show this one, which does not change meanwhile. Called once, before the first piece."""
 
     def advance(self) -> bool:
         """Do one piece; returns whether more is left. Raises in words when it can't go on."""
@@ -44,47 +36,31 @@ class Job(Protocol):
 
 
 class EvaluationJob:
-    """Scores the held-out views on black, rendering a band of one a piece, and hands all scores to ``finish``. It
-    reports each view with a JobUpdate."""
+    """Scores what ``primitive`` holds out, and hands all scores to ``finish``. JobUpdates report each."""
 
-    def __init__(
-        self, name: str, renderer: Renderer, views: Sequence[View], finish: Callable[[Scores], None], post: Post
-    ) -> None:
+    def __init__(self, name: str, primitive: Primitive, finish: Callable[[Scores], None], post: Post) -> None:
         self.name = name
-        self._renderer, self._views, self._finish, self._post = renderer, views, finish, post
-        self._bands = Bands(renderer.device)
-        self._done = 0
-        self._steps = self._run()
+        self._primitive, self._finish, self._post = primitive, finish, post
+        self._done, self._total = 0, sum(split == "test" for split in primitive.items.values())
+        self._steps: Iterator[int | Scores] = iter(())
         self._report("running")
 
-    def begin(self, renderer: Renderer) -> None:
-        """Score this renderer's pictures."""
-        self._renderer = renderer
+    def begin(self, viewer: Viewer) -> None:
+        """Score what this viewer shows."""
+        self._steps = self._primitive.evaluate(viewer)
 
     def advance(self) -> bool:
-        """Render a band of a view; with the last one of all, hand over the scores."""
-        return next(self._steps)
-
-    def _run(self) -> Iterator[bool]:
-        scores: list[ViewScore] = []
-        for view in self._views:
-            bands: list[npt.NDArray[np.float32]] = []
-            for band in self._bands.render(view.camera, self._render_band):
-                if bands:
-                    yield True
-                bands.append(band)
-            field = np.concatenate(bands)
-            scores.append(score_picture(view, field, self._renderer.extent, _BACKGROUND, keep_images=False))
-            self._done = len(scores)
-            if self._done < len(self._views):
-                self._report("running")
-                yield True
-        self._finish(Scores(_BACKGROUND, scores))
-        self._report("done")
-        yield False
-
-    def _render_band(self, band: Camera) -> npt.NDArray[np.float32]:
-        return self._renderer.render(band).color.cpu().numpy()
+        """Do a piece of it; with the last one, hand over the scores."""
+        reached = next(self._steps)
+        if isinstance(reached, Scores):
+            self._finish(reached)
+            self._done = self._total
+            self._report("done")
+            return False
+        if self._done < reached < self._total:
+            self._done = reached
+            self._report("running")
+        return True
 
     def cancel(self) -> None:
         """Drop the scores so far."""
@@ -95,7 +71,7 @@ class EvaluationJob:
         self._report("failed", words)
 
     def _report(self, state: JobState, words: str = "") -> None:
-        self._post(JobUpdate(job=self.name, state=state, done=self._done, total=len(self._views), message=words))
+        self._post(JobUpdate(job=self.name, state=state, done=self._done, total=self._total, message=words))
 
 
 def _display_of(request: BakeSpec) -> Display:
@@ -115,12 +91,12 @@ class BakeJob:
     """Renders a bake, a frame or a band of one a piece, and reports each frame with a JobUpdate."""
 
     def __init__(
-        self, name: str, request: BakeSpec, renderer: Renderer, output: Path, video: Path | None, post: Post
+        self, name: str, request: BakeSpec, viewer: Viewer, output: Path, video: Path | None, post: Post
     ) -> None:
         self.name = name
         self._post = post
         self._bake = Bake(
-            renderer,
+            viewer,
             request.cameras,
             output,
             image_formats=request.image_formats,
@@ -134,9 +110,9 @@ class BakeJob:
         )
         self._report("running")
 
-    def begin(self, renderer: Renderer) -> None:
-        """Bake this renderer's pictures."""
-        self._bake.use(renderer)
+    def begin(self, viewer: Viewer) -> None:
+        """Bake this viewer's pictures."""
+        self._bake.use(viewer)
 
     def advance(self) -> bool:
         """Render a frame or a band of one, or encode a piece of the video."""

@@ -6,8 +6,9 @@ import torch
 
 from engine.data.views import ViewError
 from engine.link.messages import Problem
+from engine.primitives.base import DataError
 from engine.primitives.config import ConfigError
-from engine.primitives.radiance_field.memory import MemoryShortage
+from engine.primitives.memory import MemoryShortage
 from engine.rendering.bake import BakeError
 from engine.runs import RunError, RunWriteError
 from engine.service.frames import FrameError
@@ -18,6 +19,7 @@ from engine.service.session import SessionError
 # The first that an exception is one of.
 _CODES: dict[type[Exception], tuple[str, str]] = {
     ViewError: ("view", "Capture the view again."),
+    DataError: ("data", ""),
     RunWriteError: ("run", ""),
     RunError: ("run", "Choose another run, or start a new one."),
     BakeError: ("bake", ""),

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.data.views import View, ViewError
-from engine.evaluation.evaluate import Scores
-from engine.link.geometry import Camera
 from engine.link.messages import (
+    AddFile,
     AddView,
     CancelJob,
     Evaluation,
     Frame,
     OpenRun,
-    RadianceFieldSpec,
     RequestFrame,
     RunOpened,
     SnapshotSaved,
@@ -26,12 +22,13 @@ from engine.link.messages import (
     Train,
     ViewAdded,
 )
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.primitives.registry import choose_preset, make_primitive
+from engine.primitives.base import Primitive, Scores
+from engine.primitives.registry import for_link, from_link, kind_named
+from engine.rendering.viewer import warm_up
 from engine.run_folder import is_run, named_snapshot, set_run_aside
 from engine.run_history import RunHistory
 from engine.run_lock import lock_run
-from engine.runs import RunWriteError, describe_views, load_run, save_run
+from engine.runs import RunWriteError, load_run, save_run
 from engine.service.frames import FrameRenderer
 from engine.service.job_queue import JobQueue
 from engine.service.jobs import Post
@@ -52,15 +49,6 @@ class SessionError(ValueError):
         self.regarding = regarding
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _KnownView:
-    """A view that the run holds; the trainer has the pixels of those it trains on."""
-
-    name: str
-    split: Split
-    camera: Camera
-
-
 class Session:
     """The run in ``folder``. ``post`` takes the messages for the client."""
 
@@ -74,10 +62,10 @@ class Session:
         except BaseException:
             self._lock.release()
             raise
-        self._renderer = self._trainer.primitive.renderer()
-        self._frames = FrameRenderer(self._renderer, device)
-        self._views: dict[str, _KnownView] = {}
-        self._held_out: dict[str, View] = {}
+        self._primitive = self._trainer.primitive
+        self._kind = kind_named(self._primitive.spec.kind)
+        self._viewer = self._primitive.viewer()
+        self._frames = FrameRenderer(self._viewer, device)
         self._is_running = False
         self._evaluate_every = 0.0
         self._loop = TrainingLoop(self._trainer, self.save, SNAPSHOT_EVERY, lambda: self._jobs.evaluate())
@@ -86,19 +74,17 @@ class Session:
             self._loop.save_soon()  # the first step sets the former run aside: nobody is to go on with that one
         self._snapshot = named_snapshot(self._folder)
         self._has_changed = False
-        self._jobs = JobQueue(
-            self._trainer, self._renderer, root, post, lambda: list(self._held_out.values()), self._note_scores
-        )
+        self._jobs = JobQueue(self._trainer, self._viewer, root, post, self._note_scores)
         self._stats = self._trainer.stats()
         self._stats_at = 0.0
 
-    def _open(self, request: OpenRun, device: str) -> tuple[Trainer[RadianceFieldPrimitive], RunHistory]:
+    def _open(self, request: OpenRun, device: str) -> tuple[Trainer[Primitive], RunHistory]:
         if request.resume and is_run(self._folder):
             run = load_run(self._folder, device)
             return run.trainer, RunHistory.open(self._folder, run.info)
-        wanted = request.primitive
-        config = choose_preset(request.preset, device, request.overrides | {"seed": request.seed}, wanted.field)
-        return Trainer(make_primitive(config, wanted.bounds, wanted.color_space, device)), RunHistory()
+        kind, spec = from_link(request.primitive)
+        config = kind.configure(spec, request.preset, device, request.overrides | {"seed": request.seed})
+        return Trainer(kind.build(spec, config, device)), RunHistory()
 
     # --- what the client asks for -------------------------------------------------------------------------------------
 
@@ -109,16 +95,14 @@ class Session:
 
     def show(self) -> None:
         """Tell a client that the run is open, what it holds, and how it was scored so far."""
-        trainer, primitive = self._trainer, self._trainer.primitive
+        primitive = self._primitive
         self._post(
             RunOpened(
                 run=self.name,
-                step=trainer.step_count,
+                step=self._trainer.step_count,
                 preset=primitive.config.preset,
-                primitive=RadianceFieldSpec(
-                    bounds=primitive.bounds, color_space=primitive.color_space, field=primitive.config.kind
-                ),
-                views=tuple(self._views),
+                primitive=for_link(primitive.spec),
+                views=tuple(primitive.items),
                 jobs=self._jobs.names,
             )
         )
@@ -135,22 +119,17 @@ class Session:
     def warm_up(self) -> None:
         """Compile everything, so that the first view is trained on at once."""
         self._trainer.warm_up()
-        self._trainer.primitive.warm_up_rendering()
+        warm_up(self._viewer)
 
-    def add_view(self, message: AddView) -> None:
-        """Train on a view, or hold it out. Raises ViewError."""
-        former = self._views.get(message.name)
-        if former is not None and former.split != message.split:
-            raise ViewError(f"view {message.name}: it is a {former.split} view already")
-        color_space = self._trainer.primitive.color_space
-        view = View(message.name, message.camera, message.color, color_space, message.depth, message.split)
-        if view.split == "train":
-            self._trainer.primitive.add(view)
-        else:
-            self._held_out[view.name] = view
-        self._views[view.name] = _KnownView(view.name, view.split, view.camera)
+    def add(self, message: AddView | AddFile) -> None:
+        """Train on what a message brings, or hold it out. Raises ViewError, DataError, PathError."""
+        self._primitive.add(self._kind.read_item(message, self._locate))
+        self._plan_evaluations()
         counts = {"train_views": self._count("train"), "test_views": self._count("test")}
-        self._post(ViewAdded(name=view.name, **counts))
+        self._post(ViewAdded(name=message.name, **counts))
+
+    def _locate(self, path: str) -> Path:
+        return confine(self._root, path, "path")
 
     def train(self, message: Train) -> bool:
         """Start or pause training; returns whether it was paused, and the run should be saved. Raises SessionError."""
@@ -159,6 +138,7 @@ class Session:
         except ValueError as error:
             raise SessionError(str(error), "Train") from error
         self._evaluate_every = message.evaluate_every
+        self._plan_evaluations()
         was_running, self._is_running = self._is_running, message.running and not self._trainer.is_finished
         return was_running and not self._is_running
 
@@ -181,7 +161,7 @@ class Session:
         self._require_same_folder()
         if self._takes_place or self.is_replaced:
             self._set_former_run_aside()
-        path = save_run(self._folder, trainer, {"views": describe_views(self._views.values())}, self._history)
+        path = save_run(self._folder, trainer, {}, self._history)
         self._has_changed, self._snapshot = False, path.name
         self._post(SnapshotSaved(path=str(path), step=trainer.step_count))
 
@@ -222,7 +202,7 @@ class Session:
     @property
     def can_step(self) -> bool:
         """Whether ``step`` has something to do."""
-        return self._is_running and bool(self._trainer.primitive.view_names) and not self._jobs.holds_still
+        return self._is_running and self._primitive.is_ready and not self._jobs.holds_still
 
     def advance_job(self) -> None:
         """Do one piece of the job at hand; a job that raises is dropped."""
@@ -237,7 +217,6 @@ class Session:
 
     def do_what_is_due(self) -> None:
         """After a step: start an evaluation or write a snapshot when it is time. Raises RunError."""
-        self._loop.evaluate_every = self._evaluate_every if self._held_out else 0.0
         self._loop.do_what_is_due(is_last=self._trainer.is_finished)
 
     def close(self) -> None:
@@ -262,18 +241,19 @@ class Session:
         trainer, now = self._trainer, time.monotonic()
         if now - self._stats_at >= _STATS_EVERY:
             self._stats, self._stats_at = trainer.stats(), now
+        stats = self._stats
         progress = trainer.progress
         eta = None
         if progress is not None and self._is_running and 0 < progress < 1:
             eta = trainer.planned_seconds / progress * (1 - progress)
-        words = "waiting for the first view" if self._is_running and not trainer.primitive.view_names else ""
+        words = f"waiting for the first {self._kind.item}" if self._is_running and not self._primitive.is_ready else ""
         if self._is_running and self._jobs.holds_still:
             words = "training rests until the pictures are done: there is no memory for a copy of the field"
         return Status(
             state="training" if self._is_running else "finished" if trainer.is_finished else "paused",
             step=trainer.step_count,
             seconds=trainer.training_seconds,
-            metrics={"loss": self._stats.loss, "steps_per_second": self._stats.steps_per_second},
+            metrics={"loss": stats.loss, "steps_per_second": stats.steps_per_second, **stats.figures},
             train_views=self._count("train"),
             test_views=self._count("test"),
             progress=None if progress is None else min(progress, 1.0),
@@ -281,14 +261,17 @@ class Session:
             message=words,
         )
 
-    def _count(self, split: str) -> int:
-        return sum(view.split == split for view in self._views.values())
+    def _plan_evaluations(self) -> None:
+        self._loop.evaluate_every = self._evaluate_every if self._count("test") else 0.0
+
+    def _count(self, split: Split) -> int:
+        return [*self._primitive.items.values()].count(split)
 
     def _note_scores(self, scores: Scores) -> None:
         trainer = self._trainer
         step, seconds = self._jobs.begun_at
-        views: dict[str, dict[str, float | None]] = {name: {**view} for name, view in scores.by_view.items()}
-        evaluation = Evaluation(step=step, seconds=seconds, scores=scores.means, views=views)
+        views = {name: {**figures} for name, figures in scores.items.items()}
+        evaluation = Evaluation(step=step, seconds=seconds, scores={**scores.means}, views=views)
         # A line of the history has the scores beside the step, as in run.json.
         self._history.append({"step": step, "seconds": seconds, **evaluation.scores, "views": evaluation.views})
         self._has_changed = trainer.step_count > 0

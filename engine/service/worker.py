@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.link.messages import (
+    AddFile,
     AddView,
     CancelJob,
     Capturing,
@@ -206,8 +207,8 @@ class Worker:
             return
         session = self._require_session(type(command).__name__)
         match command:
-            case AddView():
-                session.add_view(command)
+            case AddView() | AddFile():
+                session.add(command)
             case Train():
                 if session.train(command):
                     self._publish()  # nobody need wait for the disk to know of it
@@ -305,7 +306,7 @@ class Worker:
 def _name_subject(command: Message) -> str:
     """The view, job or message that a problem with ``command`` regards."""
     match command:
-        case AddView():
+        case AddView() | AddFile():
             return command.name
         case StartJob() | CancelJob():
             return command.job

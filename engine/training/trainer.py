@@ -13,6 +13,7 @@ import torch
 from engine.device import PROFILES
 from engine.optimizers.row_adam import RowAdam
 from engine.primitives.base import Primitive
+from taichi_kernels import runtime
 
 _MOST_STEPS = 2**31 - 1  # kernels count in 32 bits
 _MOST_SECONDS = 1e10
@@ -37,6 +38,7 @@ class Trainer(Generic[P]):
     """Trains one primitive, to which data may be added between any two steps."""
 
     def __init__(self, primitive: P) -> None:
+        runtime.start(primitive.device)  # the optimiser's kernels need it, whatever the primitive's do
         self.primitive = primitive
         self.optimizer = RowAdam(primitive.parameters())
         self.step_count = 0

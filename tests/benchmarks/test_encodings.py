@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.curves import draw_curves
 from benchmarks.encodings import BASE, BASELINE, encodings, summarise
-from engine.primitives.radiance_field.memory import needed_bytes
+from engine.primitives.memory import needed_bytes
 from taichi_kernels import triton_kernels
 
 HEAD = {"dataset": "lego", "device": "cuda", "device_name": "a card"}

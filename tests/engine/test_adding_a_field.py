@@ -13,10 +13,10 @@ from engine.evaluation.evaluate import mean_psnr
 from engine.fields.autograd import AutogradField, RadianceModule
 from engine.fields.base import SampledFieldConfig
 from engine.link.values import Limits
+from engine.primitives.radiance_field.field_kind import FieldKind
+from engine.primitives.radiance_field.fields import FIELD_KINDS, choose_preset, make_primitive
 from engine.primitives.radiance_field.hash_grid import HASH_GRID
-from engine.primitives.radiance_field.kind import RadianceFieldKind
 from engine.primitives.radiance_field.occupancy_primitive import OccupancyPrimitive
-from engine.primitives.registry import KINDS, choose_preset, make_primitive
 from engine.runs import RunError, load_run, save_run
 from engine.training.trainer import Trainer
 from tests.scenes import sphere_bounds, sphere_views
@@ -62,9 +62,9 @@ class Voxels(RadianceModule):
         return values[:, 0], values[:, 1:]
 
 
-VOXELS = RadianceFieldKind(
-    VoxelConfig.kind,
+VOXELS = FieldKind(
     {name: dataclasses.replace(preset, field=VoxelConfig()) for name, preset in HASH_GRID.presets.items()},
+    VoxelConfig.kind,
     OccupancyPrimitive,
     {name: {} for name in HASH_GRID.presets},
 )
@@ -73,22 +73,25 @@ VOXELS = RadianceFieldKind(
 def test_it_is_trained_rendered_saved_and_read(device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     views = sphere_views(8, 32)
     with monkeypatch.context() as patch:
-        patch.setitem(KINDS, VOXELS.name, VOXELS)
+        patch.setitem(FIELD_KINDS, VOXELS.name, VOXELS)
         sampling = {"samples_per_step": 4096, "occupancy_resolution": 32, "learning_rate": 0.1}
         trainer = Trainer(
             make_primitive(choose_preset("cpu", device, sampling, "voxels"), sphere_bounds(), "linear", device)
         )
         for view in views:
             trainer.primitive.add(view)
-        before = mean_psnr(trainer.primitive.renderer(), views[3:4])["black"]
+        before = mean_psnr(trainer.primitive.viewer(), views[3:4])["black"]
         for _ in range(250):
             trainer.step()
-        score = mean_psnr(trainer.primitive.renderer(), views[3:4])["black"]
+        score = mean_psnr(trainer.primitive.viewer(), views[3:4])["black"]
         assert score > before + 5.0
         save_run(tmp_path / "run", trainer, {})
         run = load_run(tmp_path / "run", device)
         assert (
-            run.info["kind"] == "voxels" and mean_psnr(run.trainer.primitive.renderer(), views[3:4])["black"] == score
+            run.info["primitive"]["field"] == "voxels"
+            and mean_psnr(run.trainer.primitive.viewer(), views[3:4])["black"] == score
         )
-    with pytest.raises(RunError, match=r"run\.json: kind: 'voxels' is not one of hash-grid, nerf, nerf-hierarchical"):
+    with pytest.raises(
+        RunError, match=r"run\.json: primitive\.field: 'voxels' is not one of hash-grid, nerf, nerf-hierarchical"
+    ):
         load_run(tmp_path / "run", device)

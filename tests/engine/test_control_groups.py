@@ -13,8 +13,8 @@ import pytest
 
 from engine import control_groups
 from engine.machine import free_memory
-from engine.primitives.radiance_field.memory import MemoryShortage
-from engine.primitives.registry import choose_preset, make_primitive
+from engine.primitives.memory import MemoryShortage
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from tests.scenes import sphere_bounds
 

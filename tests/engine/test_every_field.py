@@ -12,8 +12,8 @@ from engine.cli import main
 from engine.evaluation.evaluate import mean_psnr
 from engine.link.presets import FIELDS, PRESETS
 from engine.primitives.config import ConfigError
-from engine.primitives.radiance_field.memory import needed_bytes
-from engine.primitives.registry import KINDS, choose_preset, make_primitive
+from engine.primitives.memory import needed_bytes
+from engine.primitives.radiance_field.fields import FIELD_KINDS, choose_preset, make_primitive
 from engine.rendering.camera_paths import save_camera_path
 from engine.runs import load_run, read_info, save_run
 from engine.training.trainer import Trainer
@@ -26,7 +26,7 @@ from tests.scenes import sphere_bounds, sphere_cameras, sphere_views
 VIEWS = sphere_views(8, 32)
 
 
-@pytest.fixture(params=list(KINDS))
+@pytest.fixture(params=list(FIELD_KINDS))
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -39,7 +39,7 @@ def _trainer(kind: str, device: str) -> Trainer:
 
 
 def test_what_others_offer_is_what_there_is() -> None:
-    assert list(FIELDS) == list(KINDS)
+    assert list(FIELDS) == list(FIELD_KINDS)
     with pytest.raises(ConfigError, match=r"^field: 'octree' is not one of hash-grid, nerf, nerf-hierarchical"):
         choose_preset("auto", "cpu", {}, "octree")
 
@@ -48,7 +48,7 @@ def test_what_others_offer_is_what_there_is() -> None:
 @pytest.mark.parametrize("preset", [name for name in PRESETS if name != "auto"])
 def test_every_preset_is_within_its_limits_and_survives_json(kind: str, preset: str, cascades: int) -> None:
     config = choose_preset(preset, "cpu", {"cascades": cascades, "pixels_across": 80.5}, kind)
-    assert KINDS[kind].decode(json.loads(json.dumps(config.to_json()))) == config and config.kind == kind
+    assert FIELD_KINDS[kind].decode(json.loads(json.dumps(config.to_json()))) == config and config.kind == kind
     assert needed_bytes(config, "cpu") < 8e9
     assert config.scaled_field.summary
 
@@ -63,11 +63,11 @@ def test_a_setting_of_another_kind_is_refused_by_name(kind: str) -> None:
 def test_it_learns(kind: str, device: str) -> None:
     trainer = _trainer(kind, device)
     shown = VIEWS[3:4]
-    before = mean_psnr(trainer.primitive.renderer(), shown)["black"]
+    before = mean_psnr(trainer.primitive.viewer(), shown)["black"]
     trainer.set_budget(None, 200)
     while not trainer.is_finished:
         trainer.step()
-    assert mean_psnr(trainer.primitive.renderer(), shown)["black"] > before + 5.0
+    assert mean_psnr(trainer.primitive.viewer(), shown)["black"] > before + 5.0
 
 
 def test_a_saved_one_goes_on_as_if_nothing_had_been(kind: str, device: str, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_saved_one_goes_on_as_if_nothing_had_been(kind: str, device: str, tmp_
         trainer.step()
     save_run(tmp_path / "run", trainer, {})
     run = load_run(tmp_path / "run", device)
-    assert run.info["kind"] == kind and run.trainer.primitive.config == trainer.primitive.config
+    assert run.info["primitive"]["field"] == kind and run.trainer.primitive.config == trainer.primitive.config
     for view in VIEWS[:7]:
         run.trainer.primitive.add(view)
     assert_same_state(run.trainer, trainer)
@@ -100,7 +100,7 @@ def test_a_frozen_one_shows_what_was_learnt_then(kind: str, device: str) -> None
     trainer = _trainer(kind, device)
     for _ in range(5):
         trainer.step()
-    renderer, camera = trainer.primitive.renderer(), VIEWS[7].camera
+    renderer, camera = trainer.primitive.viewer(), VIEWS[7].camera
     frozen, before = renderer.frozen(), renderer.render(camera).color
     for _ in range(5):
         trainer.step()
@@ -113,9 +113,9 @@ def test_the_command_line_trains_it_goes_on_with_it_scores_and_renders_it(kind: 
     dataset, run = write_nerf_synthetic(tmp_path / "sphere", train=6, test=1, size=24), tmp_path / "run"
     command = ["train", str(dataset), "--out", str(run), "--device", TEST_DEVICE]
     assert main([*command, "--steps", "3", "--field", kind]) == 0
-    assert (read_info(run)["kind"], read_info(run)["step"]) == (kind, 3)
+    assert (read_info(run)["primitive"]["field"], read_info(run)["step"]) == (kind, 3)
     assert main([*command, "--steps", "5", "--resume"]) == 0
-    assert (read_info(run)["kind"], read_info(run)["step"]) == (kind, 5)
+    assert (read_info(run)["primitive"]["field"], read_info(run)["step"]) == (kind, 5)
     assert main(["eval", str(run), "--device", TEST_DEVICE]) == 0
     frames, path = tmp_path / "frames", tmp_path / "path.json"
     save_camera_path(path, sphere_cameras(2, 24))
@@ -131,7 +131,7 @@ def test_a_run_of_one_kind_is_not_gone_on_with_as_another(
     command = ["train", str(dataset), "--out", str(run), "--device", TEST_DEVICE]
     assert main([*command, "--steps", "1", "--field", kind]) == 0
     before = (run / "run.json").read_bytes()
-    for other in KINDS:
+    for other in FIELD_KINDS:
         code = main([*command, "--steps", "2", "--resume", "--field", other])
         assert code == (0 if other == kind else 1)
         if other != kind:

@@ -19,8 +19,8 @@ LAYERS = {
     "sampling": {"link", "fields", "kernels"},
     "rendering": {"link", "data", "fields", "sampling", "kernels"},
     "evaluation": {"link", "data", "rendering"},
-    "primitives": {"link", "data", "optimizers", "fields", "sampling", "rendering", "kernels"},
-    "training": {"optimizers", "primitives"},
+    "primitives": {"link", "data", "optimizers", "fields", "sampling", "rendering", "evaluation", "kernels"},
+    "training": {"optimizers", "primitives", "kernels"},
     "kernels": set(),
 }
 ON_TOP = {"service", "cli"}

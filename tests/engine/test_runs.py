@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from engine import runs
-from engine.primitives.registry import choose_preset, make_primitive
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.runs import RunError, load_run, save_run
 from engine.training.trainer import Trainer
 from tests.device import TEST_DEVICE
@@ -157,8 +157,12 @@ def flip(path: Path) -> None:
         (lambda folder: (folder / "run.json").write_text("[]"), "not a run of Hashlight"),
         (lambda folder: edit(folder, config=None), "missing or malformed: 'config'"),
         (lambda folder: edit(folder, config={"field": {}}), "run.json: training configuration"),
-        (lambda folder: edit(folder, bounds={"minimum": [0, 0, 0]}), "run.json: bounds: missing maximum"),
-        (lambda folder: edit(folder, color_space="acescg"), "color_space is 'acescg'"),
+        (lambda folder: edit(folder, primitive={}), r"run.json: primitive: missing field bounds"),
+        (
+            lambda folder: edit(folder, primitive={"bounds": {"minimum": [0, 0, 0]}}),
+            "json: primitive.bounds: .* maximum",
+        ),
+        (lambda folder: edit(folder, kind="octree"), "run.json: kind: 'octree' is not one of radiance-field"),
         (
             lambda folder: edit(folder, snapshot={"file": "../../x", "bytes": 1, "sha256": ""}),
             "is not the name of a snapshot",

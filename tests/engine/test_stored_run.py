@@ -25,8 +25,9 @@ def test_a_run_of_an_older_format_opens_and_trains_on(number: int, tmp_path: Pat
     assert json.loads((folder / "run.json").read_text())["format"] == number
     run = load_run(folder, TEST_DEVICE)
     trainer, told = run.trainer, run.info["history"][-1]["psnr"]
-    assert trainer.primitive.config.kind == run.info["kind"] == "hash-grid" and trainer.step_count == 400
-    score = mean_psnr(trainer.primitive.renderer(), SHOWN)["black"]
+    assert run.info["kind"] == "radiance-field" and run.info["primitive"]["field"] == "hash-grid"
+    assert trainer.primitive.config.kind == "hash-grid" and trainer.step_count == 400
+    score = mean_psnr(trainer.primitive.viewer(), SHOWN)["black"]
     assert score == pytest.approx(told, abs=0.05)
 
     for view in VIEWS:
@@ -34,7 +35,7 @@ def test_a_run_of_an_older_format_opens_and_trains_on(number: int, tmp_path: Pat
     trainer.set_budget(None, 440)
     while not trainer.is_finished:
         trainer.step()
-    assert mean_psnr(trainer.primitive.renderer(), SHOWN)["black"] > told - 0.5
+    assert mean_psnr(trainer.primitive.viewer(), SHOWN)["black"] > told - 0.5
     save_run(folder, trainer, {})
     again = load_run(folder, TEST_DEVICE)
-    assert (again.info["format"], again.info["kind"], again.trainer.step_count) == (FORMAT, "hash-grid", 440)
+    assert (again.info["format"], again.info["kind"], again.trainer.step_count) == (FORMAT, "radiance-field", 440)

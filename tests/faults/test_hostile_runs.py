@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.cli import main
-from engine.primitives.registry import choose_preset, make_primitive
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.run_folder import RunError, named_snapshot
 from engine.run_info import read_info
 from engine.runs import _fingerprint, load_run, save_run
@@ -74,20 +74,23 @@ _FIELDS: list[tuple[str, list[Any]]] = [
     ("config/field", [None, 3, [], {"levels": 10**9}]),
     ("kind", [None, 3, [], "", "hash grid", "x" * 10_000]),
     ("config", [None, 3, [], {}, _deep(50)]),
-    ("bounds", [None, [], {"minimum": [0, 0, 0]}, {"minimum": [-_HUGE] * 3, "maximum": [_HUGE] * 3}]),
-    ("bounds/minimum", [[math.nan] * 3, [-1e308] * 3, ["a"] * 3, [[0]] * 3, _deep(500), 0]),
-    ("color_space", [3, None, [], {}, "acescg"]),
+    ("primitive", [None, 3, [], {}, {"waves": 8}, _deep(50)]),
+    ("primitive/field", [None, 3, [], "", "octree", "x" * 10_000]),
+    ("primitive/bounds", [None, [], {"minimum": [0, 0, 0]}, {"minimum": [-_HUGE] * 3, "maximum": [_HUGE] * 3}]),
+    ("primitive/bounds/minimum", [[math.nan] * 3, [-1e308] * 3, ["a"] * 3, [[0]] * 3, _deep(500), 0]),
+    ("primitive/color_space", [3, None, [], {}, "acescg"]),
     ("snapshot", [None, 3, "snapshot", []]),
     ("snapshot/file", ["../../x.safetensors", "snapshot-1-a.safetensors/..", 3, "snapshot-mine.safetensors"]),
     ("snapshot/bytes", [-1, 0.5, _HUGE, "many"]),
     ("snapshot/sha256", [3, None, "x"]),
     ("format", [None, "1", 0, 99, True, _HUGE]),
-    ("views", [3, "views", {}, [3], [None], [{}], _deep(900)]),
-    ("views/0/split", ["validation", None, []]),
-    ("views/0/name", [3, None, "\0", "x" * 10_000]),
-    ("views/0/camera", [None, 3, {}, {"width": 3}]),
-    ("views/0/camera/width", [0, 10**9, _HUGE, 2.5, "wide"]),
-    ("views/0/camera/fx", [math.nan, 1e300, _HUGE, -1]),
+    ("data", [None, 3, "views", []]),
+    ("data/views", [3, "views", {}, [3], [None], [{}], _deep(900)]),
+    ("data/views/0/split", ["validation", None, []]),
+    ("data/views/0/name", [3, None, "\0", "x" * 10_000]),
+    ("data/views/0/camera", [None, 3, {}, {"width": 3}]),
+    ("data/views/0/camera/width", [0, 10**9, _HUGE, 2.5, "wide"]),
+    ("data/views/0/camera/fx", [math.nan, 1e300, _HUGE, -1]),
     ("history", [3, "good", {}]),
     ("history_file", [3, {}, {"file": "../x", "bytes": 1}, {"file": "history-00000000.jsonl", "bytes": -1}]),
     ("holdout", ["all", 0, 1.5, _HUGE, []]),
@@ -193,7 +196,7 @@ def test_a_pipe_holds_nobody_up(folder: Path, name: str) -> None:
     [
         ("history", [3]),
         ("history", [{"psnr": "high", "views": _deep(400)}]),
-        ("views", 3),
+        ("data/views", 3),
         ("config/march_steps", 10**9),
     ],
 )

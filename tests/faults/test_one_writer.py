@@ -16,7 +16,7 @@ import pytest
 from engine.cli import main
 from engine.link.file_lock import IN_USE, FileLock, FileTaken, is_taken, owner_of
 from engine.link.messages import OpenRun
-from engine.primitives.registry import choose_preset, make_primitive
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.run_folder import RunError, RunWriteError
 from engine.run_lock import lock_run
 from engine.runs import load_run, save_run
@@ -40,8 +40,8 @@ import sys, time
 from pathlib import Path
 from engine.run_folder import RunError
 from engine.runs import save_run
-from engine.primitives.registry import choose_preset
-from engine.primitives.registry import make_primitive
+from engine.primitives.radiance_field.fields import choose_preset
+from engine.primitives.radiance_field.fields import make_primitive
 from engine.training.trainer import Trainer
 from tests.engine.service.conftest import TINY
 from tests.scenes import sphere_bounds

@@ -15,7 +15,7 @@ import pytest
 from engine.link import disk, file_lock
 from engine.link.file_lock import FileLock, lock_file
 from engine.link.part_files import written_atomically
-from engine.primitives.registry import choose_preset, make_primitive
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.runs import load_run, save_run
 from engine.service.paths import PathError, confine
 from engine.training.trainer import Trainer

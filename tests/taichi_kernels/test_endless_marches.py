@@ -83,4 +83,4 @@ def test_a_camera_far_away_trains_and_renders(device: str, distance: float) -> N
     trainer.primitive.add(dataclasses.replace(view, name="far", camera=camera, depth=None))
     for _ in range(3):
         trainer.step()
-    assert np.isfinite(trainer.primitive.renderer().render(camera).color.cpu().numpy()).all()
+    assert np.isfinite(trainer.primitive.viewer().render(camera).color.cpu().numpy()).all()

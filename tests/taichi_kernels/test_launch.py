@@ -17,7 +17,7 @@ def _learn(device: str) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
     for _ in range(18):  # past a refresh of the occupancy
         trainer.step()
     state = {name: tensor.clone() for name, tensor in trainer.state().items() if name != "trainer.progress"}
-    return state, trainer.primitive.renderer().render(views[0].camera).color
+    return state, trainer.primitive.viewer().render(views[0].camera).color
 
 
 def test_an_unknown_release_of_taichi_trains_and_renders_as_the_known_one(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.fields.hash_grid import HashGridConfig
-from engine.primitives.radiance_field.kind import RadianceFieldKind
+from engine.primitives.radiance_field.field_kind import FieldKind
 from engine.primitives.radiance_field.occupancy_config import OccupancyConfig
 from engine.primitives.radiance_field.occupancy_primitive import OccupancyPrimitive
 from engine.primitives.radiance_field.sampling_settings import OCCUPANCY, SEVERAL_CASCADES
@@ -47,4 +47,4 @@ _SEVERAL_CASCADES = {
     "gpu": {**SEVERAL_CASCADES["gpu"], "field.log2_table_size": 20, "cells_per_pixel": 1.0},
 }
 
-HASH_GRID = RadianceFieldKind(HashGridConfig.kind, _PRESETS, OccupancyPrimitive, _SEVERAL_CASCADES)
+HASH_GRID = FieldKind(_PRESETS, HashGridConfig.kind, OccupancyPrimitive, _SEVERAL_CASCADES)

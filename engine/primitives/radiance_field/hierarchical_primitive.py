@@ -45,9 +45,6 @@ class HierarchicalPrimitive(RadianceFieldPrimitive):
         self._note_losses()
         return True
 
-    def update(self, step: int) -> None:
-        """See Primitive: nothing is due."""
-
     def figures(self) -> dict[str, float]:
         """See RadianceFieldPrimitive; every sample is backpropagated."""
         samples = self._last_rays * self.config.field.ray_evaluations
@@ -57,7 +54,7 @@ class HierarchicalPrimitive(RadianceFieldPrimitive):
         """See RadianceFieldPrimitive."""
         return type(self)(config, self.bounds, self.color_space, self.device)
 
-    def renderer(self) -> HierarchicalRenderer:
+    def viewer(self) -> HierarchicalRenderer:
         """See RadianceFieldPrimitive."""
         return HierarchicalRenderer(self.field, self.cube, self.color_space, self._near_distance, self.config.cascades)
 

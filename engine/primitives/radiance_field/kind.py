@@ -1,29 +1,94 @@
-"""What the registry knows of a kind of radiance field."""
+"""The radiance field as the registry knows it."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from engine.link.geometry import Bounds
-from engine.link.messages import ColorSpace
-from engine.primitives.base import Kind
-from engine.primitives.radiance_field.config import RadianceFieldConfig
-from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
+import numpy as np
+
+from engine.link.messages import AddView, ColorSpace, Message, RadianceFieldSpec
+from engine.link.presets import DEFAULT_FIELD
+from engine.link.scoring import describe_psnr
+from engine.primitives.config import ConfigError
+from engine.primitives.kind import DataOptions, Kind, Progress, TrainingData
+
+if TYPE_CHECKING:
+    from engine.data.views import View
+    from engine.primitives.radiance_field.config import RadianceFieldConfig
+    from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 
 
-@dataclasses.dataclass(frozen=True)
-class RadianceFieldKind(Kind[RadianceFieldConfig]):
-    """``primitive``: what is trained, made of configuration, bounds, colour space and device. ``several_cascades``: by
-    preset, the settings of scenes that go on around their subject."""
+class RadianceFieldKind(Kind[RadianceFieldSpec]):
+    """Learnt from views. ``fields`` says what kinds of it there are."""
 
-    primitive: Callable[[Any, Bounds, ColorSpace, str], RadianceFieldPrimitive]
-    several_cascades: Mapping[str, Mapping[str, Any]]
+    spec_type = RadianceFieldSpec
+    item = "view"
+    items_are_views = True
 
-    def complete(self, preset: str, overrides: Mapping[str, Any]) -> Mapping[str, Any]:
-        """With more than one of ``cascades`` among them, the preset is one for scenes that go on around their
-        subject."""
-        if overrides.get("cascades", 1) == 1:
-            return overrides
-        return {**self.several_cascades[preset], **overrides}
+    def variant(self, spec: RadianceFieldSpec) -> str:
+        """Which field."""
+        return spec.field
+
+    def mismatch(self, own: RadianceFieldSpec, data: RadianceFieldSpec) -> str | None:
+        """Another colour space. Bounds may differ: those of the run stay."""
+        if own.color_space == data.color_space:
+            return None
+        return f"learnt {own.color_space} colour, but there is {data.color_space}"
+
+    def configure(
+        self, spec: RadianceFieldSpec, preset: str, device: str, overrides: Mapping[str, Any]
+    ) -> RadianceFieldConfig:
+        """See Kind."""
+        from engine.primitives.radiance_field.fields import choose_preset
+
+        return choose_preset(preset, device, overrides, spec.field)
+
+    def decode(self, spec: RadianceFieldSpec, values: Mapping[str, Any]) -> RadianceFieldConfig:
+        """See Kind."""
+        from engine.primitives.radiance_field.fields import field_named
+
+        try:
+            field = field_named(spec.field)
+        except ConfigError as error:
+            raise ConfigError(f"primitive.field: {error}") from None
+        return field.decode(values)
+
+    def build(self, spec: RadianceFieldSpec, config: RadianceFieldConfig, device: str) -> RadianceFieldPrimitive:
+        """See Kind."""
+        from engine.primitives.radiance_field.fields import make_primitive
+
+        return make_primitive(config, spec.bounds, spec.color_space, device)
+
+    def load(self, path: Path, options: DataOptions, progress: Progress) -> TrainingData:
+        """A dataset of any format that is read. Raises DatasetError."""
+        from engine.data.formats import load_dataset
+
+        dataset = load_dataset(path, options.holdout, progress)
+        field = options.variant or DEFAULT_FIELD
+        return TrainingData(
+            RadianceFieldSpec(bounds=dataset.bounds, color_space=dataset.color_space, field=field),
+            dataset.views,
+            dataset.train_settings(),
+            dataset.warnings,
+        )
+
+    def read_item(self, message: Message, locate: Callable[[str], Path]) -> View:
+        """That of an AddView. Raises ViewError."""
+        from engine.data.views import View
+
+        if not isinstance(message, AddView):
+            raise self.refuse(message)
+        color_space: ColorSpace = "linear" if message.color.dtype == np.float16 else "srgb"
+        return View(message.name, message.camera, message.color, color_space, message.depth, message.split)
+
+    def describe_scores(self, means: Mapping[str, float | None]) -> str:
+        """The subject's figure first: that of whole pictures rises with how much of them is empty."""
+        whole = means["psnr"]
+        assert whole is not None
+        subject = describe_psnr(means["subject_psnr"], whole)
+        return f"PSNR {subject} on the subject, {whole:.2f} dB over whole pictures on black"
+
+
+RADIANCE_FIELD = RadianceFieldKind()

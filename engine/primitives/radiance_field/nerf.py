@@ -8,7 +8,7 @@ once, for 45 s on two cores.
 from __future__ import annotations
 
 from engine.fields.nerf import NerfConfig
-from engine.primitives.radiance_field.kind import RadianceFieldKind
+from engine.primitives.radiance_field.field_kind import FieldKind
 from engine.primitives.radiance_field.occupancy_config import OccupancyConfig
 from engine.primitives.radiance_field.occupancy_primitive import OccupancyPrimitive
 from engine.primitives.radiance_field.sampling_settings import OCCUPANCY, SEVERAL_CASCADES
@@ -38,4 +38,4 @@ _PRESETS = {
     ),
 }
 
-NERF = RadianceFieldKind(NerfConfig.kind, _PRESETS, OccupancyPrimitive, SEVERAL_CASCADES)
+NERF = FieldKind(_PRESETS, NerfConfig.kind, OccupancyPrimitive, SEVERAL_CASCADES)

@@ -8,9 +8,9 @@ processor has time for few of them: networks and samples are a fraction of that.
 from __future__ import annotations
 
 from engine.fields.coarse_and_fine import CoarseAndFineConfig
+from engine.primitives.radiance_field.field_kind import FieldKind
 from engine.primitives.radiance_field.hierarchical_config import HierarchicalConfig
 from engine.primitives.radiance_field.hierarchical_primitive import HierarchicalPrimitive
-from engine.primitives.radiance_field.kind import RadianceFieldKind
 
 _PRESETS = {
     "cpu": HierarchicalConfig(
@@ -34,4 +34,4 @@ _PRESETS = {
 # Nothing that is nearer than a tenth of the subject is in more than one camera's sight.
 _SEVERAL_CASCADES = {preset: {"near_distance": 0.1} for preset in _PRESETS}
 
-NERF_HIERARCHICAL = RadianceFieldKind(CoarseAndFineConfig.kind, _PRESETS, HierarchicalPrimitive, _SEVERAL_CASCADES)
+NERF_HIERARCHICAL = FieldKind(_PRESETS, CoarseAndFineConfig.kind, HierarchicalPrimitive, _SEVERAL_CASCADES)

@@ -12,8 +12,8 @@ from engine.fields.base import RadianceField
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds
 from engine.link.messages import ColorSpace
+from engine.primitives.memory import require_for_views
 from engine.primitives.radiance_field.gradient_sampling import draw_gradients
-from engine.primitives.radiance_field.memory import require_for_views
 from engine.primitives.radiance_field.occupancy_config import OccupancyConfig
 from engine.primitives.radiance_field.pixel_store import StoredPicture
 from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
@@ -75,7 +75,7 @@ class OccupancyPrimitive(RadianceFieldPrimitive):
         """See RadianceFieldPrimitive."""
         return type(self)(config, self.bounds, self.color_space, self.device)
 
-    def renderer(self) -> OccupancyRenderer:
+    def viewer(self) -> OccupancyRenderer:
         """See RadianceFieldPrimitive."""
         steps, occupied = self.config.rendering_steps, self.sampler.grid.occupied
         return OccupancyRenderer(self.field, occupied, self.cube, self.color_space, steps, self._near_distance)

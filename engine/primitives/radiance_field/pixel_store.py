@@ -9,8 +9,8 @@ import torch
 from engine.data.views import View
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Camera
+from engine.primitives.memory import MemoryShortage, require_for_views
 from engine.primitives.radiance_field.error_map import ErrorMap
-from engine.primitives.radiance_field.memory import MemoryShortage, require_for_views
 from engine.primitives.radiance_field.pixel_spans import PixelSpans
 from taichi_kernels.rays import CAMERA_FLOATS, MASKED_DEPTH, UNKNOWN_DEPTH, Pictures
 

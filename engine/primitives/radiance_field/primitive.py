@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -12,14 +12,17 @@ import torch
 
 from engine.data.views import View, ViewError
 from engine.fields.unit_cube import UnitCube
-from engine.link.geometry import Bounds, Camera
-from engine.link.messages import ColorSpace
+from engine.link.geometry import Bounds
+from engine.link.messages import ColorSpace, RadianceFieldSpec, Split
 from engine.optimizers.parameters import ParameterGroup
-from engine.primitives.base import NoDataError
+from engine.primitives.base import NoDataError, Primitive, Scores
 from engine.primitives.radiance_field.config import RadianceFieldConfig
 from engine.primitives.radiance_field.error_map import ErrorMap
+from engine.primitives.radiance_field.evaluation import score_views
 from engine.primitives.radiance_field.pixel_store import PixelStore, StoredPicture
+from engine.primitives.radiance_field.views import KnownViews
 from engine.rendering.renderer import Renderer
+from engine.rendering.viewer import looking_at
 from taichi_kernels import runtime
 from taichi_kernels.bundles import Rays
 from taichi_kernels.compositing import RayLoss
@@ -46,9 +49,11 @@ class Field(Protocol):
         """Take over what ``state`` returned. Raises ValueError when a tensor is missing or of another size."""
 
 
-class RadianceFieldPrimitive(abc.ABC):
-    """A Primitive: one field, learnt from views of one colour space inside ``bounds``. How its rays are sampled is its
+class RadianceFieldPrimitive(Primitive):
+    """One field, learnt from views of one colour space inside ``bounds``. How its rays are sampled is its
     subclasses' matter."""
+
+    config: RadianceFieldConfig
 
     def __init__(
         self, config: RadianceFieldConfig, field: Field, bounds: Bounds, color_space: ColorSpace, device: str
@@ -56,10 +61,12 @@ class RadianceFieldPrimitive(abc.ABC):
         """``field``: as new, of the configuration's size."""
         runtime.start(device)
         self.config, self.field, self.bounds, self.color_space, self.device = config, field, bounds, color_space, device
+        self.spec = RadianceFieldSpec(bounds=bounds, color_space=color_space, field=config.kind)
         self.cube = UnitCube(bounds, config.growth)
         self.gradient_scale = _HALF_GRADIENT_SCALE if field.dtype == torch.float16 else 1.0
         errors = ErrorMap(config.error_share, config.max_rays_per_step, device) if config.error_share else None
         self.pixels = PixelStore(self.cube, device, errors)
+        self._views = KnownViews()
         self._near_distance = config.near_distance / config.growth
         self._limits = self.cube.ray_limits(device, self._near_distance, config.depth_margin / config.growth)
         self._last_rays = 0
@@ -68,28 +75,37 @@ class RadianceFieldPrimitive(abc.ABC):
         self._targets = torch.zeros(rays, 5, device=device)
         self._losses = torch.zeros(rays, device=device)
 
-    @property
-    def kind(self) -> str:
-        """The name of what is learnt (see registry)."""
-        return self.config.kind
-
-    @property
-    def view_names(self) -> list[str]:
-        """Names of the views trained on."""
-        return self.pixels.names
-
     def parameters(self) -> list[ParameterGroup]:
         """Those of the field."""
         return self.field.parameters()
 
-    def add(self, view: View) -> None:
-        """Train on this view too from the next step on, in the place of one of the same name; one that is there already
-        as it is changes nothing. Raises ViewError when its colour space isn't the field's, MemoryShortage; then all is
-        as it was."""
-        if view.color_space != self.color_space:
+    def add(self, item: View) -> None:
+        """See Primitive. A view that is there already as it is changes nothing. Raises ViewError when its colour space
+        isn't the field's, or when it was for the other purpose before, MemoryShortage; then all is as it was."""
+        self._views.require_same_split(item)
+        if item.color_space != self.color_space:
             raise ViewError(
-                f"view {view.name}: it is {view.color_space}, but this run learns {self.color_space} colour"
+                f"view {item.name}: it is {item.color_space}, but this run learns {self.color_space} colour"
             )
+        if item.split == "train":
+            self._train_on(item)
+        self._views.note(item)
+
+    @property
+    def items(self) -> Mapping[str, Split]:
+        """See Primitive."""
+        return self._views.splits
+
+    @property
+    def is_ready(self) -> bool:
+        """See Primitive."""
+        return len(self.pixels) > 0
+
+    def describe_data(self) -> dict[str, Any]:
+        """Names, splits and cameras of the views."""
+        return {"views": self._views.describe()}
+
+    def _train_on(self, view: View) -> None:
         picture = StoredPicture.upload(view, self.device)
         former = self.pixels.picture(view.name) if view.name in self.pixels else None
         if former is None or not former.equals(picture):
@@ -98,14 +114,6 @@ class RadianceFieldPrimitive(abc.ABC):
     def _take_in(self, name: str, picture: StoredPicture) -> None:
         """Store a picture, in the place of the one of its name if there is one."""
         self.pixels.add(name, picture)
-
-    @abc.abstractmethod
-    def step(self, step: int, progress: float | None) -> bool:
-        """See Primitive."""
-
-    @abc.abstractmethod
-    def update(self, step: int) -> None:
-        """See Primitive."""
 
     def loss(self) -> float | None:
         """The mean over the rays of the last step, None before the first."""
@@ -128,12 +136,12 @@ class RadianceFieldPrimitive(abc.ABC):
         return other
 
     @abc.abstractmethod
-    def renderer(self) -> Renderer:
-        """Renders what is learnt at the moment of each call."""
+    def viewer(self) -> Renderer:
+        """See Primitive."""
 
-    def warm_up_rendering(self) -> None:
-        """Run rendering's kernels once, so that nothing is compiled when the first picture is asked for."""
-        self.renderer().render(_looking_at(self.bounds, 8))
+    def evaluate(self, viewer: Renderer, most: int | None = None) -> Iterator[int | Scores]:
+        """See Primitive. Over whole pictures and over the subject, on black."""
+        return score_views(viewer, self._views.held_out, most)
 
     def state(self) -> dict[str, torch.Tensor]:
         """See Primitive. Without where the views' errors lie, which is soon found again."""
@@ -163,14 +171,7 @@ class RadianceFieldPrimitive(abc.ABC):
         return self.config.ray_loss(step, self.color_space == "linear", self.gradient_scale)
 
 
-def _looking_at(bounds: Bounds, size: int) -> Camera:
-    """A small camera that has all of ``bounds`` in view."""
-    pose = np.eye(4)
-    pose[:3, 3] = bounds.center + np.array([0.0, 0.0, 3 * bounds.radius])
-    return Camera(pose, size, size, float(size), float(size), size / 2, size / 2)
-
-
 def _blank_view(bounds: Bounds, color_space: ColorSpace) -> View:
-    camera = _looking_at(bounds, 8)
+    camera = looking_at(bounds, 8)
     color = np.ones((8, 8, 4), np.float16) if color_space == "linear" else np.full((8, 8, 4), 255, np.uint8)
     return View("warm-up", camera, color, color_space, np.full((8, 8), 3 * bounds.radius, np.float32))

@@ -7,7 +7,7 @@ import torch
 
 from engine.data.color import encode_srgb
 from engine.link.geometry import Bounds, Camera
-from engine.link.messages import ColorSpace
+from engine.link.messages import ColorSpace, Quality
 from engine.rendering.renderer import Picture
 from tests.engine.data.scenes import render_sphere
 
@@ -24,7 +24,7 @@ class SphereRenderer:
         self.brightness = brightness
         self.rendered = 0
 
-    def render(self, camera: Camera, min_transmittance: float = 1e-4) -> Picture:
+    def render(self, camera: Camera, quality: Quality = "final") -> Picture:
         self.rendered += 1
         color, depth = render_sphere(camera)
         color[..., :3] *= self.brightness

@@ -171,7 +171,7 @@ class TestBake:
         list(Bake(SphereRenderer(), cameras(1), tmp_path, display=_warm_and_dark()))
         again = Bake(SphereRenderer(), cameras(1), tmp_path, display=_warm_and_dark(), resume=True)
         list(again)
-        assert again._renderer.rendered == 0
+        assert again._viewer.rendered == 0
         for display in ("standard", _warm_and_dark(1.1)):
             with pytest.raises(BakeError, match="view transform"):
                 Bake(SphereRenderer(), cameras(1), tmp_path, display=display, resume=True)

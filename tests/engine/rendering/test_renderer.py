@@ -22,7 +22,7 @@ CELL = float(sphere_bounds().size.max()) / 32
 
 @pytest.fixture(scope="module")
 def renderer(device: str) -> Renderer:
-    return train(make_trainer(device, "linear", training_views("linear", size=SIZE)), 300).renderer()
+    return train(make_trainer(device, "linear", training_views("linear", size=SIZE)), 300).viewer()
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_a_distorted_camera_bends_the_picture(renderer: Renderer, camera: Camera
 
 @pytest.mark.slow
 def test_stopping_rays_early_changes_little(renderer: Renderer, camera: Camera) -> None:
-    exact, quick = renderer.render(camera), renderer.render(camera, min_transmittance=0.01)
+    exact, quick = renderer.render(camera), renderer.render(camera, "moving")
     assert (exact.color - quick.color).abs().max() < 0.03
 
 

@@ -9,6 +9,7 @@ import torch
 
 from engine.link.framing import filled_share
 from engine.link.geometry import Camera
+from engine.link.messages import Quality
 from engine.rendering.camera_paths import Framing, turntable
 from engine.rendering.renderer import Picture
 from engine.rendering.subject import find_subject
@@ -17,8 +18,8 @@ from tests.engine.rendering.sphere_renderer import SphereRenderer
 
 
 class Empty(SphereRenderer):
-    def render(self, camera: Camera, min_transmittance: float = 1e-4) -> Picture:
-        picture = super().render(camera, min_transmittance)
+    def render(self, camera: Camera, quality: Quality = "final") -> Picture:
+        picture = super().render(camera, quality)
         return dataclasses.replace(picture, color=torch.zeros_like(picture.color))
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from engine.link.client import EngineClient
 from engine.link.launcher import Address, EngineProcess
-from engine.primitives.registry import choose_preset, make_primitive
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.rendering.renderer import Renderer
 from engine.training.trainer import Trainer
 from tests.device import TEST_DEVICE
@@ -47,13 +48,18 @@ def address(process: EngineProcess) -> Address:
 
 
 @pytest.fixture(scope="module")
-def renderer() -> Renderer:
-    """That of a field which has hardly learnt anything."""
+def primitive() -> RadianceFieldPrimitive:
+    """A field which has hardly learnt anything."""
     trainer = Trainer(make_primitive(choose_preset("auto", TEST_DEVICE, TINY), sphere_bounds(), "linear", TEST_DEVICE))
     trainer.primitive.add(sphere_views(1, 16)[0])
     for _ in range(5):
         trainer.step()
-    return trainer.primitive.renderer()
+    return trainer.primitive
+
+
+@pytest.fixture(scope="module")
+def renderer(primitive: RadianceFieldPrimitive) -> Renderer:
+    return primitive.viewer()
 
 
 @pytest.fixture

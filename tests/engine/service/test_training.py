@@ -38,7 +38,7 @@ from engine.link.messages import (
     Train,
     ViewAdded,
 )
-from engine.primitives.registry import choose_preset
+from engine.primitives.radiance_field.fields import choose_preset
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
 from tests.raw_connection import connect_raw

@@ -8,7 +8,7 @@ from engine.data.views import View
 from engine.evaluation.evaluate import mean_psnr
 from engine.link.messages import ColorSpace
 from engine.primitives.radiance_field.config import RadianceFieldConfig
-from engine.primitives.registry import choose_preset, make_primitive
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from tests.scenes import sphere_bounds
 
@@ -46,4 +46,4 @@ def train(trainer: Trainer, steps: int) -> Trainer:
 
 def psnr_of(trainer: Trainer, held_out: list[View]) -> float:
     """Mean held-out PSNR in dB on black, display-referred."""
-    return mean_psnr(trainer.primitive.renderer(), held_out)["black"]
+    return mean_psnr(trainer.primitive.viewer(), held_out)["black"]

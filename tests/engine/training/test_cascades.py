@@ -11,8 +11,8 @@ from engine.data.color import encode_srgb, to_uint8
 from engine.data.views import View
 from engine.primitives.config import ConfigError
 from engine.primitives.radiance_field.config import RadianceFieldConfig
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.primitives.radiance_field.hash_grid import HASH_GRID
-from engine.primitives.registry import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from tests.engine.training.small_run import SMALL, psnr_of, train
 from tests.engine.training.textured_sphere import make_view
@@ -55,7 +55,7 @@ def test_a_room_is_trained_beyond_the_bounds_and_resumes(device: str) -> None:
     trainer = train(_trainer(device, _config()), 100)
     # Rays that pass the subject end somewhere, though outside the bounds.
     view = _photograph(0, 24, 2.0)
-    picture = trainer.primitive.renderer().render(view.camera)
+    picture = trainer.primitive.viewer().render(view.camera)
     assert float(picture.color[0, 0, 3]) > 0.5
     other = Trainer(
         make_primitive(HASH_GRID.decode(trainer.primitive.config.to_json()), sphere_bounds(), "srgb", device)

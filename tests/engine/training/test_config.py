@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from engine.link import presets
+from engine.primitives import memory
 from engine.primitives.config import ConfigError
-from engine.primitives.radiance_field import memory
+from engine.primitives.memory import MemoryShortage, needed_bytes
+from engine.primitives.radiance_field.fields import choose_preset
 from engine.primitives.radiance_field.hash_grid import HASH_GRID
-from engine.primitives.radiance_field.memory import MemoryShortage, needed_bytes
-from engine.primitives.registry import choose_preset
 
 
 def test_the_device_chooses_the_preset() -> None:

@@ -111,7 +111,7 @@ def test_extreme_light_is_learnt_beside_the_rest(device: str, share: float) -> N
     trainer = new_trainer(device, [brighten(view) for view in sphere_views()])
     train_watched(trainer, STEPS[device])
     for view in unseen_views():
-        color, depth = trainer.primitive.renderer().render(view.camera).to_scene_linear()
+        color, depth = trainer.primitive.viewer().render(view.camera).to_scene_linear()
         assert np.isfinite(color).all() and not np.isnan(depth).any()
     if share < 0.01:
         assert psnr_of(trainer, unseen_views()) >= 20.0
@@ -121,7 +121,7 @@ def test_extreme_light_is_learnt_beside_the_rest(device: str, share: float) -> N
 def test_black_views_are_learnt_as_black(device: str) -> None:
     trainer = new_trainer(device, [blank(view, alpha=1.0) for view in sphere_views()])
     train_watched(trainer, STEPS[device] // 3)
-    picture = trainer.primitive.renderer().render(unseen_views()[0].camera)
+    picture = trainer.primitive.viewer().render(unseen_views()[0].camera)
     assert float(picture.color[..., :3].max()) < 0.05
 
 
@@ -139,7 +139,7 @@ def test_views_that_contradict_the_others_are_survived_and_undone(device: str, a
         trainer.step()
     assert_finite(trainer)
     for view in held_out:
-        assert torch.isfinite(trainer.primitive.renderer().render(view.camera).color).all()
+        assert torch.isfinite(trainer.primitive.viewer().render(view.camera).color).all()
     for view in views:
         trainer.primitive.add(view)
     train_watched(trainer, STEPS[device])

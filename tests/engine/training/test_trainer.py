@@ -15,6 +15,7 @@ from engine.data.views import MASKED_DEPTH, ViewError
 from engine.link.messages import ColorSpace
 from engine.primitives.base import NoDataError
 from engine.primitives.radiance_field import pixel_store
+from engine.rendering.viewer import warm_up
 from engine.training.trainer import Trainer
 from tests.engine.rendering.same_picture import assert_same_picture
 from tests.engine.training.small_run import make_trainer, psnr_of, train
@@ -82,7 +83,7 @@ def test_scene_linear_costs_no_quality(device: str) -> None:
 def test_highlights_are_learnt(device: str) -> None:
     assert _score(device, "linear", True) >= 30.0
     truth = held_out_views("linear", has_highlights=True)
-    renderer = _trained(device, "linear", True).primitive.renderer()
+    renderer = _trained(device, "linear", True).primitive.viewer()
     brightest = max(truth, key=lambda view: float(view.color[..., 0].max()))
     assert brightest.color[..., 0].max() > 0.8 * HIGHLIGHT
     color, _ = renderer.render(brightest.camera).to_scene_linear()
@@ -128,7 +129,7 @@ def test_views_that_come_later_count(device: str) -> None:
         trainer.primitive.add(view)
         trainer.step()
     train(trainer, STEPS // 2)
-    assert trainer.primitive.view_names == [view.name for view in views]
+    assert trainer.primitive.pixels.names == [view.name for view in views]
     assert psnr_of(trainer, top) > before + 4.0
 
 
@@ -140,7 +141,7 @@ def test_a_view_of_the_same_name_replaces(device: str) -> None:
     trainer.primitive.add(dataclasses.replace(first, color=blue))
     larger = training_views("srgb", count=2, size=24)[1]
     trainer.primitive.add(larger)
-    assert trainer.primitive.view_names == ["v000", "v001"] and len(trainer.primitive.pixels) == 2
+    assert trainer.primitive.pixels.names == ["v000", "v001"] and len(trainer.primitive.pixels) == 2
     offset, width, height, has_depth, _ = trainer.primitive.pixels.images[0].tolist()
     colors = trainer.primitive.pixels.colors[offset : offset + width * height].cpu().numpy()
     np.testing.assert_array_equal(colors, premultiply(blue, "srgb").astype(np.float16).reshape(-1, 4))
@@ -189,7 +190,7 @@ def test_a_view_of_the_other_colour_space_is_refused_by_name(device: str) -> Non
     trainer = make_trainer(device, "linear", [])
     with pytest.raises(ViewError, match=r"v000.*srgb.*linear"):
         trainer.primitive.add(training_views("srgb", count=1, size=8)[0])
-    assert trainer.primitive.view_names == []
+    assert trainer.primitive.pixels.names == []
 
 
 def test_all_views_empty_trains_nothing_and_breaks_nothing(device: str) -> None:
@@ -199,7 +200,7 @@ def test_all_views_empty_trains_nothing_and_breaks_nothing(device: str) -> None:
     trainer = make_trainer(device, "linear", [empty])
     for _ in range(20):
         trainer.step()
-    picture = trainer.primitive.renderer().render(view.camera)
+    picture = trainer.primitive.viewer().render(view.camera)
     assert torch.isfinite(picture.color).all()
 
 
@@ -268,7 +269,7 @@ def test_state_carries_a_run_over(device: str) -> None:
     assert (other.step_count, other.training_seconds) == (trainer.step_count, trainer.training_seconds)
 
     held_out = held_out_views("linear", size=24)[0]
-    assert_same_picture(*(t.primitive.renderer().render(held_out.camera).color for t in (trainer, other)))
+    assert_same_picture(*(t.primitive.viewer().render(held_out.camera).color for t in (trainer, other)))
     for each in (trainer, other):
         each.step()
     # The next step draws the same rays and sees the same field; only the order of its sums may differ.
@@ -336,6 +337,6 @@ def test_warm_up_leaves_the_run_as_it_was(device: str) -> None:
     trainer = make_trainer(device, "linear", [])
     before = _tensors(trainer)
     trainer.warm_up()
-    trainer.primitive.warm_up_rendering()
-    assert trainer.step_count == 0 and trainer.primitive.view_names == [] and trainer.training_seconds == 0.0
+    warm_up(trainer.primitive.viewer())
+    assert trainer.step_count == 0 and trainer.primitive.pixels.names == [] and trainer.training_seconds == 0.0
     assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.state().items())

@@ -12,8 +12,9 @@ import torch
 
 from engine.data.views import View
 from engine.link.geometry import Camera
-from engine.primitives.radiance_field import memory, pixel_store
-from engine.primitives.radiance_field.memory import MemoryShortage
+from engine.primitives import memory
+from engine.primitives.memory import MemoryShortage
+from engine.primitives.radiance_field import pixel_store
 from engine.sampling import occupancy_grid
 from engine.training.trainer import Trainer
 from tests.engine.training.small_run import make_trainer
@@ -156,7 +157,7 @@ def test_a_view_that_cannot_be_carved_with_is_not_trained_on(device: str, monkey
     for view in (second, _mirrored(first)):
         with pytest.raises(RuntimeError):
             trainer.primitive.add(view)
-    assert trainer.primitive.view_names == ["v000"] and torch.equal(trainer.primitive.sampler.grid.flags, before)
+    assert trainer.primitive.pixels.names == ["v000"] and torch.equal(trainer.primitive.sampler.grid.flags, before)
     assert np.array_equal(trainer.primitive.pixels.picture("v000").colors.cpu().numpy(), first.color)
 
 
@@ -169,7 +170,7 @@ def test_any_focal_length_that_a_camera_may_have_can_be_trained_on(device: str, 
     )
     trainer.step()
     assert (
-        trainer.primitive.view_names == ["v001", "odd"]
+        trainer.primitive.pixels.names == ["v001", "odd"]
         and torch.isfinite(trainer.primitive.field.encoding.table.values).all()
     )
 
@@ -181,7 +182,7 @@ def test_too_little_memory_is_told_before_it_is_taken(device: str, monkeypatch: 
     monkeypatch.setattr(memory, "free_memory", lambda device: 1000)
     with pytest.raises(MemoryShortage, match=r"view v001: the pixels of all views need .* use fewer or smaller views"):
         trainer.primitive.add(second)
-    assert trainer.primitive.view_names == ["v000"] and trainer.primitive.pixels._spans.end == 256
+    assert trainer.primitive.pixels.names == ["v000"] and trainer.primitive.pixels._spans.end == 256
     trainer.step()
     monkeypatch.setattr(memory, "free_memory", lambda device: 520 * 12)  # not twice as many, but enough
     trainer.primitive.add(second)

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.data.color import composite_for_display
 from engine.data.views import View
-from engine.primitives.registry import choose_preset, make_primitive
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from tests.engine.training.wires import make_views, wire_bounds
 
@@ -55,7 +55,7 @@ def _train(device: str, views: list[View], steps: int) -> Trainer:
 
 
 def _picture(trainer: Trainer, view: View) -> np.ndarray:
-    return trainer.primitive.renderer().render(view.camera).color.cpu().numpy().astype(np.float64)
+    return trainer.primitive.viewer().render(view.camera).color.cpu().numpy().astype(np.float64)
 
 
 def _box_mean(values: np.ndarray) -> np.ndarray:

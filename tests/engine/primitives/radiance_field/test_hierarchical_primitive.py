@@ -10,7 +10,7 @@ import torch
 
 from engine.data.views import View
 from engine.evaluation.evaluate import mean_psnr
-from engine.primitives.registry import choose_preset, make_primitive
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from tests.device import TEST_DEVICE
 from tests.engine.tiny_fields import TINY
@@ -31,7 +31,7 @@ def _trainer(device: str, views: list[View]) -> Trainer:
 
 def test_it_learns_views_that_it_has_not_seen_and_where_things_are(device: str) -> None:
     trainer = _trainer(device, [view for view in VIEWS if view not in HELD_OUT])
-    renderer = trainer.primitive.renderer()
+    renderer = trainer.primitive.viewer()
     assert mean_psnr(renderer, HELD_OUT)["black"] < 10.0
     trainer.set_budget(None, 300)
     while not trainer.is_finished:

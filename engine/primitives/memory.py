@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.machine import free_memory
-from engine.primitives.radiance_field.config import RadianceFieldConfig
+from engine.primitives.config import TrainConfig
 
 # The kernels are warmed up on a trainer of their own, of the same size.
 _TRAINERS = 2
@@ -13,12 +13,12 @@ class MemoryShortage(ValueError):
     """There is too little memory; the message says for what, how much, and what would help."""
 
 
-def needed_bytes(config: RadianceFieldConfig, device: str) -> int:
-    """About what a Trainer of ``config`` takes at most, without the views' pixels."""
+def needed_bytes(config: TrainConfig, device: str) -> int:
+    """About what a Trainer of ``config`` takes at most, without its data."""
     return _TRAINERS * config.needed_bytes(device)
 
 
-def require_for_training(config: RadianceFieldConfig, smaller: RadianceFieldConfig, device: str) -> None:
+def require_for_training(config: TrainConfig, smaller: TrainConfig, device: str) -> None:
     """Raises MemoryShortage when a Trainer of ``config`` would not fit; ``smaller``: the cpu preset of its kind."""
     needed, free = needed_bytes(config, device), free_memory(device)
     if free is None or needed <= free:

@@ -1,0 +1,47 @@
+"""What shows a primitive, of whichever kind: pictures that a camera in the world sees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, Self
+
+import numpy as np
+
+from engine.link.geometry import Bounds, Camera
+from engine.link.messages import ColorSpace, Quality
+
+if TYPE_CHECKING:
+    from engine.rendering.renderer import Picture
+
+
+class Viewer(Protocol):
+    """Shows what may still be learning: each picture shows it as it is."""
+
+    device: str
+    color_space: ColorSpace
+
+    @property
+    def bounds(self) -> Bounds:
+        """The box in world space that holds what is learnt."""
+
+    def render(self, camera: Camera, quality: Quality = "final") -> Picture:
+        """What ``camera`` sees, at its own size: "moving" may be a little less exact where that is faster."""
+
+    def frozen(self, *, with_field: bool = True) -> Self:
+        """Shows it as it is now, however long training goes on meanwhile. Without a copy ``with_field``, only data that
+        is added has no part in it."""
+
+    @property
+    def frozen_bytes(self) -> int:
+        """How much memory ``frozen`` takes."""
+
+
+def warm_up(viewer: Viewer) -> None:
+    """Run its kernels once, so that nothing is compiled when the first picture is asked for."""
+    viewer.render(looking_at(viewer.bounds, 8))
+
+
+def looking_at(bounds: Bounds, size: int) -> Camera:
+    """A small camera that has all of ``bounds`` in view."""
+    pose = np.eye(4)
+    pose[:3, 3] = bounds.center + np.array([0.0, 0.0, 3 * bounds.radius])
+    return Camera(pose, size, size, float(size), float(size), size / 2, size / 2)
