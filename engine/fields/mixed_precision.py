@@ -55,7 +55,9 @@ class _MixedProduct(torch.autograd.Function):
         if rectified is not None:
             gradient = torch.ops.aten.threshold_backward(gradient, rectified, 0)
         grad_value = gradient @ rounded if ctx.needs_input_grad[0] else None
-        return grad_value, _sum_outer(gradient, value), gradient.sum(0, dtype=torch.float32), None
+        # A sum of columns by tensor cores: torch's own reduction takes two to three times as long.
+        ones = gradient.new_ones(gradient.shape[0], _ALIGNED)
+        return grad_value, _sum_outer(gradient, value), _sum_outer(gradient, ones)[:, 0], None
 
 
 def _sum_outer(gradient: torch.Tensor, value: torch.Tensor) -> torch.Tensor:

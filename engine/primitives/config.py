@@ -30,6 +30,8 @@ class TrainConfig:
     # Adam's rate at the start and, with a budget, the fraction of it that is left at the end.
     learning_rate: Annotated[float, Limits(1e-9, 10.0)] = 1e-2
     final_rate_fraction: Annotated[float, Limits(1e-9, 1.0)] = 0.05
+    # Steps over which the rate rises to that.
+    warm_up_steps: Annotated[int, Limits(0, MOST)] = 0
     # Without a budget the rate halves each time the step count doubles past this.
     open_ended_half_step: Count = 20_000
     # Of all parameters, added to the gradient (see row_adam_step). It regularises: without it a radiance field overfits
@@ -44,11 +46,12 @@ class TrainConfig:
 
     def learning_rate_at(self, step: int, progress: float | None) -> float:
         """Adam's rate at a training step; ``progress``: how much of the budget is used, None without one."""
+        rate = self.learning_rate * min(1.0, (step + 1) / (self.warm_up_steps + 1))
         if progress is None:
-            return self.learning_rate * min(1.0, self.open_ended_half_step / max(step, 1))
+            return rate * min(1.0, self.open_ended_half_step / max(step, 1))
         # Constant for the first third, then exponential down to the final fraction.
         fall = min(max((progress - 1 / 3) * 1.5, 0.0), 1.0)
-        return self.learning_rate * math.pow(self.final_rate_fraction, fall)
+        return rate * math.pow(self.final_rate_fraction, fall)
 
     def needed_bytes(self, device: str) -> int:
         """About how much memory training takes, without the data; 0 where that is not worth a thought."""
