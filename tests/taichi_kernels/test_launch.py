@@ -30,4 +30,6 @@ def test_an_unknown_release_of_taichi_trains_and_renders_as_the_known_one(
     assert picture.std() > 0.01
     if device == "cpu":
         assert all(torch.equal(tensor, public[name]) for name, tensor in direct.items())
-    torch.testing.assert_close(picture, other_picture, rtol=0, atol=1e-6 if device == "cpu" else 0.1)
+        torch.testing.assert_close(picture, other_picture, rtol=0, atol=1e-6)
+    # A GPU adds gradients up in any order, which Adam's first steps make visible, here and there.
+    assert (picture - other_picture).abs().mean() < 0.02

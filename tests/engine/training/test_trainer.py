@@ -276,7 +276,8 @@ def test_state_carries_a_run_over(device: str) -> None:
     assert trainer.stats().figures["rays_per_step"] == other.stats().figures["rays_per_step"]
     assert trainer.stats().loss == pytest.approx(other.stats().loss, rel=0.02)
     difference = (trainer.primitive.field.encoding.table.values - other.primitive.field.encoding.table.values).abs()
-    assert difference.max() < 5e-3 and difference.mean() < 1e-5
+    # Adam takes a gradient that is rounding alone as far as any other, either way.
+    assert (difference > 5e-3).float().mean() < 1e-4 and difference.mean() < 1e-5
 
 
 @pytest.mark.parametrize("name", ["field.table", "occupancy.flags", "occupancy.rays", "trainer.progress"])
