@@ -79,14 +79,21 @@ class Session:
         self._stats_at = 0.0
 
     def _open(self, request: OpenRun, device: str) -> tuple[Trainer[Primitive], RunHistory]:
+        kind, spec = from_link(request.primitive)
         if request.resume and is_run(self._folder):
             run = load_run(self._folder, device)
+            _require_kind(request.run, run.trainer.primitive, kind.name)
             return run.trainer, RunHistory.open(self._folder, run.info)
-        kind, spec = from_link(request.primitive)
         config = kind.configure(spec, request.preset, device, request.overrides | {"seed": request.seed})
         return Trainer(kind.build(spec, config, device)), RunHistory()
 
     # --- what the client asks for -------------------------------------------------------------------------------------
+
+    def go_on(self, request: OpenRun) -> None:
+        """Answer a client that came back to this run. Raises SessionError, ConfigError."""
+        kind, _ = from_link(request.primitive)
+        _require_kind(self.name, self._primitive, kind.name)
+        self.announce()
 
     def announce(self) -> None:
         """Tell the client how jobs have ended, and what ``show`` tells."""
@@ -278,3 +285,8 @@ class Session:
         self._post(evaluation)
         if not self._is_running:
             self.save_if_changed()
+
+
+def _require_kind(run: str, primitive: Primitive, wanted: str) -> None:
+    if primitive.spec.kind != wanted:
+        raise SessionError(f"{run}: it has a {primitive.spec.kind}, not a {wanted}: name another run", run)

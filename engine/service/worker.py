@@ -232,7 +232,7 @@ class Worker:
 
         former = self._session
         if former is not None and request.resume and former.name == request.run and not former.is_replaced:
-            former.announce()  # a client that came back: everything is still here
+            former.go_on(request)  # a client that came back: everything is still here
             return
         self.status = Status(state="warming up", message=f"opening {request.run}")
         try:

@@ -34,7 +34,7 @@ from engine.link.messages import (
     Train,
     ViewAdded,
 )
-from tests.scenes import sphere_views
+from tests.scenes import sphere_field, sphere_views
 
 pytestmark = pytest.mark.slow
 
@@ -121,6 +121,11 @@ def test_a_client_trains_it_scores_it_looks_at_it_and_goes_on_with_it(client: En
     client.send(RequestFrame(request=8, camera=CAMERA))
     again = client.wait_for(Frame, PATIENCE, lambda frame: frame.request == 8)
     assert np.array_equal(again.color, frame.color)
+    for open_now in ("sines", "another"):
+        _open(client, run=open_now, resume=True)
+        client.send(OpenRun(run="sines", primitive=sphere_field(), resume=True))
+        words = client.wait_for(Problem, PATIENCE).message
+        assert words == "sines: it has a signal, not a radiance-field: name another run"
 
 
 def test_what_it_does_not_know_is_refused_by_name(client: EngineClient) -> None:
