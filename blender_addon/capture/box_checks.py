@@ -1,10 +1,11 @@
-"""Objects that make the bounds many times larger than all the rest: a sky, a ground, something forgotten far away. No
-Blender."""
+"""How large objects are beside all the rest: those that make the bounds many times larger, a sky, a ground, something
+forgotten far away; those that are most of the subject. No Blender."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from .surroundings import Surroundings
 
 _TIMES = 10.0  # as large as the rest, from which on it is told
 _MOST = 6  # objects that are told of
+_MOST_OF_IT = 0.5  # of the size of what is inside the bounds, or of its points, is what it is about
 
 
 def check_size(surroundings: Surroundings, bounds: Bounds, width: int) -> Iterator[PlanWarning]:
@@ -41,6 +43,22 @@ def check_size(surroundings: Surroundings, bounds: Bounds, width: int) -> Iterat
         "or select the rest and use Fit to Selected"
     )
     yield PlanWarning(words, (leave_out(giants, fit=True), select(names[count:])))
+
+
+def are_most(names: Collection[str], surroundings: Surroundings, bounds: Bounds) -> bool:
+    """Whether the objects called ``names`` are most of what is inside ``bounds``, by the longest side of the box around
+    them or by the number of their points: a figure has many, and the ground that it stands on is larger."""
+    boxes = _boxes_within(surroundings, bounds)
+    chosen = [box for name, box in boxes.items() if name in names]
+    if not chosen:
+        return False
+    if _size_around(chosen) >= _MOST_OF_IT * _size_around(list(boxes.values())):
+        return True
+    points = Counter[str]()
+    for geometry in surroundings.geometry.values():
+        for owner in geometry.owners:
+            points[owner] += len(geometry.points) if owner in boxes else 0
+    return sum(points[name] for name in set(names)) >= _MOST_OF_IT * points.total()
 
 
 def _boxes_within(surroundings: Surroundings, bounds: Bounds) -> dict[str, tuple[np.ndarray, np.ndarray]]:

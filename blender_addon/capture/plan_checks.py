@@ -37,7 +37,8 @@ def find_plan_warnings(
         warnings += check_surroundings(surroundings, poses, bounds, facts.layout, facts.eye)
         if facts.layout.identifier != "INSIDE":  # a room is far larger than what is in it
             warnings += check_size(surroundings, bounds, facts.width)
-    return [*warnings, *check_animation(poses, bounds, facts), *check_scene(facts), *check_settings(facts)]
+    of_scene = check_scene(facts, surroundings, bounds)
+    return [*warnings, *check_animation(poses, bounds, facts), *of_scene, *check_settings(facts)]
 
 
 def _check_cameras(

@@ -6,26 +6,32 @@ import numpy as np
 
 from engine.link.geometry import Bounds
 
+from .box_checks import are_most
 from .checks import list_names
 from .layouts.table import LAYOUTS
 from .plan import Pose
 from .plan_warnings import WITH_CYCLES, WITHOUT_DEPTH, PlanWarning, leave_out, select, use_layout
 from .scene_facts import Difficult, SceneFacts
+from .surroundings import Surroundings
 
 _STANDING = 0.01  # of the bounds' radius between all views: they are at one place
 
 
-def check_scene(facts: SceneFacts) -> list[PlanWarning]:
+def check_scene(facts: SceneFacts, surroundings: Surroundings, bounds: Bounds | None) -> list[PlanWarning]:
     """Warnings of movement, of materials, and of what the render engine can't do."""
     warnings = []
     if facts.moving:
         moving = f"{list_names(facts.moving)} {'moves' if len(facts.moving) == 1 else 'move'}"
+        cures = [select(facts.moving)]
         if facts.layout.is_animated:
-            words = f"{moving} while the camera does: a field is one moment, so what moves is smeared"
-            warnings.append(PlanWarning(words, (use_layout(LAYOUTS["HEMISPHERE"]), leave_out(facts.moving))))
+            moving += f" while the camera does: a field shows one moment. Other layouts capture frame {facts.frame}"
+            cures.insert(0, use_layout(LAYOUTS["HEMISPHERE"]))
         else:
-            words = f"{moving}: only frame {facts.frame} is captured, go to another to capture that"
-            warnings.append(PlanWarning(words, (leave_out(facts.moving), select(facts.moving))))
+            moving += f": only frame {facts.frame} is captured. Go to another frame to capture that"
+        # Without what the capture is about, nothing of interest is left.
+        if bounds is not None and not are_most(facts.moving, surroundings, bounds):
+            cures.append(leave_out(facts.moving))
+        warnings.append(PlanWarning(moving, tuple(cures)))
     if facts.use_depth and (glass := facts.difficult.get("glass")):
         words = f"Clear glass: {_list(glass)}. Depth ends at it, which spoils what is behind; without, all takes longer"
         warnings.append(PlanWarning(words, (WITHOUT_DEPTH, select(_objects(glass)))))

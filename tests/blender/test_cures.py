@@ -30,6 +30,19 @@ def press(addon: Import, scene: bpy.types.Scene, words: str, label: str) -> None
     bpy.context.view_layer.update()
 
 
+def labels(addon: Import, scene: bpy.types.Scene, words: str) -> list[str]:
+    """The buttons of the warning that has ``words`` in it, in their order."""
+    (finding,) = [each for each in scene.hashlight.capture.plan_findings if words in each.words]
+    return [cure.label for cure in addon("capture.plan_warnings").unpack(finding.cures)]
+
+
+def slide(obj: bpy.types.Object) -> None:
+    """Have ``obj`` move a little in 20 frames."""
+    for frame, x in ((1, 0.0), (20, 0.1)):
+        obj.location.x = x
+        obj.keyframe_insert("location", index=0, frame=frame)
+
+
 def add_material(obj: str, name: str, **inputs: object) -> bpy.types.Material:
     material = bpy.data.materials.new(name)
     if material.node_tree is None:  # Blender before 5.0
@@ -169,27 +182,38 @@ def test_an_animation_from_one_place_is_told(addon: Import, small_scene: bpy.typ
 
 def test_what_moves_is_told_by_name(addon: Import, product: bpy.types.Scene) -> None:
     bpy.data.objects.remove(bpy.data.objects["Sweep"])
-    ball = bpy.data.objects["Ball"]
-    for frame, x in ((1, 0.0), (20, 0.1)):
-        ball.location.x = x
-        ball.keyframe_insert("location", index=0, frame=frame)
-    product.frame_start, product.frame_end = 1, 20
-    product.frame_set(1)
-    assert "Ball moves: only frame 1 is captured" in plan(product)
-    bpy.ops.object.select_all(action="DESELECT")
-    press(addon, product, "Ball moves", "Select")
-    assert ball.select_get()
     bpy.ops.mesh.primitive_cube_add(size=0.2, location=(0.0, 0.0, 0.5))
-    plan(product)
-    press(addon, product, "Ball moves", "Leave Out of Capture")
-    assert [obj.name for obj in product.hashlight.capture.collection.objects] == ["Cube"]
+    cube = bpy.context.object
+    slide(cube)
+    product.frame_start, product.frame_end = 1, 20
+    product.frame_set(7)
+    assert "Cube moves: only frame 7 is captured. Go to another frame to capture that" in plan(product)
+    assert labels(addon, product, "Cube moves") == ["Select", "Leave Out of Capture"]
+    bpy.ops.object.select_all(action="DESELECT")
+    press(addon, product, "Cube moves", "Select")
+    assert cube.select_get()
+    press(addon, product, "Cube moves", "Leave Out of Capture")
+    assert [obj.name for obj in product.hashlight.capture.collection.objects] == ["Ball"]
     assert product.hashlight.capture.plan_warnings == ""
     product.hashlight.capture.collection = None
     animate_camera(product, "location", (-2.0, 2.0), 0)
-    product.frame_set(1)
-    assert "Ball moves while the camera does" in plan(product)
-    press(addon, product, "Ball moves while", "Use Hemisphere")
+    product.frame_set(7)
+    assert "Cube moves while the camera does: a field shows one moment. Other layouts capture frame 7" in plan(product)
+    assert labels(addon, product, "Cube moves while") == ["Use Hemisphere", "Select", "Leave Out of Capture"]
+    press(addon, product, "Cube moves while", "Use Hemisphere")
     assert "while the camera" not in product.hashlight.capture.plan_warnings
+
+
+@pytest.mark.parametrize("ground", [0.0, 0.8, 8.0])
+def test_a_subject_that_moves_is_not_to_be_left_out(addon: Import, product: bpy.types.Scene, ground: float) -> None:
+    bpy.data.objects.remove(bpy.data.objects["Sweep"])
+    slide(bpy.data.objects["Ball"])
+    if ground:  # in whose box the subject may be small
+        bpy.ops.mesh.primitive_plane_add(size=ground, location=(0.0, 0.0, -0.01))
+        bpy.ops.hashlight.fit_bounds()
+    product.frame_set(1)
+    assert "Ball moves: only frame 1 is captured" in plan(product)
+    assert labels(addon, product, "Ball moves") == ["Select"]
 
 
 @pytest.mark.parametrize("kind", ["still keys", "parent", "armature", "shape key", "driver", "nodes", "instance"])
