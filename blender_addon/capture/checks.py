@@ -10,6 +10,8 @@ import numpy as np
 
 from engine.link.geometry import Bounds, Camera
 
+from .layouts.table import layout_of
+
 Blank = Literal["nothing", "black", "white", "one colour"]
 
 _BLANK_WORDS: dict[Blank, str] = {
@@ -46,6 +48,7 @@ class Findings:
         self._has_bare_shadows = scene.render.engine == "CYCLES" and bool(catchers)
         self._without_depth: list[str] = []
         self._bounds = bounds
+        self._is_inside = layout_of(scene).identifier == "INSIDE"  # and may look out of the room
         self._blank: dict[Blank, list[str]] = {}  # views that teach nothing, by what they show
         self._cut: dict[str, float] = {}  # which share of what they show is outside the bounds
 
@@ -74,10 +77,14 @@ class Findings:
             lines.append(f"{len(names)} of {total} views {_BLANK_WORDS[blank]} ({list_names(names)}): {_CURES[blank]}")
         if self._cut:
             worst = max(self._cut, key=lambda name: self._cut[name])
-            lines.append(
-                f"The bounds cut off part of the subject in {len(self._cut)} of {total} views, most in {worst} "
-                f"({self._cut[worst]:.0%} of what it shows): enlarge them"
-            )
+            views = f"{len(self._cut)} of {total} views, most in {worst} ({self._cut[worst]:.0%} of what it shows)"
+            if self._is_inside:
+                lines.append(
+                    f"The bounds end before what is seen in {views}: behind a window it is not learnt. Fit them if "
+                    "they cut the room"
+                )
+            else:
+                lines.append(f"The bounds cut off part of the subject in {views}: enlarge them")
         if self._without_depth:
             lines.append(
                 f"{self._engine} gave no depth in {len(self._without_depth)} of {total} views: they teach by their "

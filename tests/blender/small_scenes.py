@@ -50,6 +50,17 @@ def furnish_room(scene: bpy.types.Scene) -> None:
     bpy.context.view_layer.update()
 
 
+def open_window(scene: bpy.types.Scene) -> None:
+    """A window through a wall of the furnished room, and a lawn that is seen through it."""
+    x, y, _ = ROOM
+    opening = add_box("Opening", (x - 0.5, 2.4, 0.9), (x + 0.5, 3.6, 2.1))
+    opening.hide_render = True
+    cut = bpy.data.objects["Walls"].modifiers.new("Window", "BOOLEAN")
+    cut.operation, cut.object = "DIFFERENCE", opening
+    add_box("Lawn", (x + 2.0, -4.0, -1.0), (x + 2.1, y + 4.0, 6.0))
+    bpy.context.view_layer.update()
+
+
 def set_up_product(scene: bpy.types.Scene) -> None:
     """A ball on a sweep that goes up behind it, with a sun and a camera before it; Cycles at one sample, 32x32."""
     clear(scene)

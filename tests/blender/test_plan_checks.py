@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 import pytest
 from mathutils import Matrix
+from small_scenes import furnish_room, open_window
 
 Import = Callable[[str], ModuleType]
 
@@ -214,6 +215,24 @@ def test_an_animations_cameras_are_known_once_planned_until_it_changes(
     scene.camera.data.lens = 90.0
     bpy.context.view_layer.update()
     assert known() == []
+
+
+def test_what_is_seen_through_a_window_of_a_room_is_not_called_cut_off(
+    scene: bpy.types.Scene, tmp_path: object
+) -> None:
+    furnish_room(scene)
+    open_window(scene)
+    settings = scene.hashlight.capture
+    scene.hashlight.folder = str(tmp_path)
+    scene.render.engine, scene.cycles.samples, scene.cycles.use_denoising = "CYCLES", 1, False
+    settings.rig, settings.resolution_x, settings.resolution_y = "INSIDE", 24, 24
+    settings.training_views, settings.held_out_views = 12, 0
+    bpy.ops.hashlight.fit_bounds()
+    assert warnings(scene) == ""
+    bpy.ops.hashlight.capture()
+    assert "of 12 views, most in train_" in settings.capture_warnings
+    assert "behind a window it is not learnt" in settings.capture_warnings
+    assert "cut off" not in settings.capture_warnings
 
 
 def test_warnings_come_with_a_capture_too(planned_scene: bpy.types.Scene, tmp_path: object) -> None:
