@@ -26,11 +26,6 @@ def migrate(scene: bpy.types.Scene) -> None:
             settings.version = version
 
 
-def _forget_findings(settings: bpy.types.PropertyGroup) -> None:
-    """1: what a capture found says where to capture another plan. That was another folder, and is another take now."""
-    settings.capture.property_unset("capture_warnings")
-
-
 def _keep_chosen_size(settings: bpy.types.PropertyGroup) -> None:
     """2: frames can follow the captures' size. A size that was set before there was that choice is a chosen one."""
     bake = settings.bake
@@ -53,7 +48,6 @@ def _keep_samples(settings: bpy.types.PropertyGroup) -> None:
 
 
 _STEPS: tuple[tuple[int, Callable[[bpy.types.PropertyGroup], None]], ...] = (
-    (1, _forget_findings),
     (2, _keep_chosen_size),
     (3, _hide_planes),
     (4, _keep_samples),

@@ -6,7 +6,7 @@ import bpy
 from bpy.props import CollectionProperty, IntProperty, PointerProperty, StringProperty
 
 from .bake.settings import HASHLIGHT_PG_bake
-from .capture.settings import HASHLIGHT_PG_capture, HASHLIGHT_PG_plan_finding
+from .capture.settings import HASHLIGHT_PG_capture, HASHLIGHT_PG_capture_finding
 from .preview.settings import HASHLIGHT_PG_preview
 from .review.settings import HASHLIGHT_PG_review
 from .training.settings import HASHLIGHT_PG_run, HASHLIGHT_PG_training
@@ -42,7 +42,7 @@ class HASHLIGHT_PG_scene(bpy.types.PropertyGroup):
 
 
 CLASSES = (
-    HASHLIGHT_PG_plan_finding,
+    HASHLIGHT_PG_capture_finding,
     HASHLIGHT_PG_capture,
     HASHLIGHT_PG_training,
     HASHLIGHT_PG_preview,

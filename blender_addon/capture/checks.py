@@ -8,9 +8,11 @@ from typing import Literal
 import bpy
 import numpy as np
 
+from engine.link.capture_format import ViewRecord
 from engine.link.geometry import Bounds, Camera
 
 from .layouts.table import layout_of
+from .plan_warnings import CAMERAS, FIT, LIGHTS, WITH_CYCLES, PlanWarning, select
 
 Blank = Literal["nothing", "black", "white", "one colour"]
 
@@ -37,7 +39,7 @@ class Findings:
     """What is found wrong with a capture, its views one by one as they come."""
 
     def __init__(self, scene: bpy.types.Scene, bounds: Bounds) -> None:
-        self.told: list[str] = []  # in words, of the capture as a whole
+        self.told: list[PlanWarning] = []  # of the capture as a whole
         self.is_subject_seen = False  # in any view
         self._engine = engine_name(scene)
         self._wants_depth = scene.hashlight.capture.use_depth
@@ -48,12 +50,16 @@ class Findings:
         self._has_bare_shadows = scene.render.engine == "CYCLES" and bool(catchers)
         self._without_depth: list[str] = []
         self._bounds = bounds
+        self._lights = sorted(obj.name for obj in scene.objects if obj.type == "LIGHT")
         self._is_inside = layout_of(scene).identifier == "INSIDE"  # and may look out of the room
+        self._cameras: dict[str, str] = {}  # of the views, by their names
         self._blank: dict[Blank, list[str]] = {}  # views that teach nothing, by what they show
         self._cut: dict[str, float] = {}  # which share of what they show is outside the bounds
 
-    def check_view(self, name: str, camera: Camera, color: np.ndarray, depth: np.ndarray | None) -> None:
+    def check_view(self, view: ViewRecord, color: np.ndarray, depth: np.ndarray | None) -> None:
         """Look at a view: ``color`` [H, W, 4], ``depth`` [H, W] planar z or None. From any thread."""
+        name = view.name
+        self._cameras[name] = view.source
         blank = find_blank(color, self._exposure, self._white)
         if blank is not None:
             self._blank.setdefault(blank, []).append(name)
@@ -66,31 +72,36 @@ class Findings:
             alpha = color[..., 3]
             if self._has_bare_shadows:
                 alpha = np.where((color[..., :3] > 0).any(axis=2), alpha, 0.0)
-            outside = share_outside_bounds(camera, alpha, depth, self._bounds)
+            outside = share_outside_bounds(view.camera, alpha, depth, self._bounds)
             if outside > _CUT_SHARE:
                 self._cut[name] = outside
 
-    def in_words(self, total: int) -> list[str]:
-        """A line for each kind of thing, of a capture of ``total`` views."""
-        lines = list(self.told)
+    def warnings(self, total: int) -> list[PlanWarning]:
+        """A warning of each kind of thing, of a capture of ``total`` views."""
+        warnings = list(self.told)
         for blank, names in self._blank.items():
-            lines.append(f"{len(names)} of {total} views {_BLANK_WORDS[blank]} ({list_names(names)}): {_CURES[blank]}")
+            words = f"{len(names)} of {total} views {_BLANK_WORDS[blank]} ({list_names(names)}): {_CURES[blank]}"
+            cures = [select(sorted({self._cameras[name] for name in names}), CAMERAS)]
+            if blank in ("black", "white") and self._lights:
+                cures.insert(0, select(self._lights, LIGHTS))
+            warnings.append(PlanWarning(words, tuple(cures)))
         if self._cut:
-            worst = max(self._cut, key=lambda name: self._cut[name])
-            views = f"{len(self._cut)} of {total} views, most in {worst} ({self._cut[worst]:.0%} of what it shows)"
-            if self._is_inside:
-                lines.append(
-                    f"The bounds end before what is seen in {views}: behind a window it is not learnt. Fit them if "
-                    "they cut the room"
-                )
-            else:
-                lines.append(f"The bounds cut off part of the subject in {views}: enlarge them")
+            warnings.append(PlanWarning(self._describe_cut(total), (FIT,)))
         if self._without_depth:
-            lines.append(
+            words = (
                 f"{self._engine} gave no depth in {len(self._without_depth)} of {total} views: they teach by their "
                 "colours alone, so more views are needed. Cycles, EEVEE and Workbench give depth"
             )
-        return lines
+            warnings.append(PlanWarning(words, (WITH_CYCLES,)))
+        return warnings
+
+    def _describe_cut(self, total: int) -> str:
+        worst = max(self._cut, key=lambda name: self._cut[name])
+        views = f"{len(self._cut)} of {total} views, most in {worst} ({self._cut[worst]:.0%} of what it shows)"
+        if self._is_inside:
+            words = f"The bounds end before what is seen in {views}: behind a window it is not learnt. Fit them"
+            return f"{words} if they cut the room"
+        return f"The bounds cut off part of the subject in {views}: enlarge them"
 
 
 def engine_name(scene: bpy.types.Scene) -> str:

@@ -1,4 +1,4 @@
-"""What the buttons beside the plan's warnings do."""
+"""What the buttons below warnings do."""
 
 from __future__ import annotations
 
@@ -169,6 +169,19 @@ class HASHLIGHT_OT_use_cycles(_Change, bpy.types.Operator):
         context.scene.render.engine = "CYCLES"
 
 
+class HASHLIGHT_OT_use_dithered(_Change, bpy.types.Operator):
+    bl_idname = "hashlight.use_dithered"
+    bl_label = "Use Dithered"
+    bl_description = "Set the Render Method of these materials to Dithered, of which EEVEE gives depth"
+
+    names: StringProperty(name="Names", description="The materials, a line each", options={"SKIP_SAVE"})
+
+    def change(self, context: bpy.types.Context) -> None:
+        for name in self.names.splitlines():
+            if (material := bpy.data.materials.get(name)) is not None:
+                material.surface_render_method = "DITHERED"
+
+
 class HASHLIGHT_OT_turn_off_motion_blur(_Change, bpy.types.Operator):
     bl_idname = "hashlight.turn_off_motion_blur"
     bl_label = "Turn Off Motion Blur"
@@ -201,6 +214,7 @@ CLASSES = (
     HASHLIGHT_OT_link_cameras,
     HASHLIGHT_OT_capture_without_depth,
     HASHLIGHT_OT_use_cycles,
+    HASHLIGHT_OT_use_dithered,
     HASHLIGHT_OT_turn_off_motion_blur,
     HASHLIGHT_OT_select_objects,
 )

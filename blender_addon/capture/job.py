@@ -36,6 +36,7 @@ from .errors import CaptureError, ViewError
 from .failures import Failures
 from .passes import PassRenderer
 from .plan import GENERATED_RIGS, PlannedView, planned_views
+from .plan_warnings import PlanWarning
 from .poses import camera_of_view, pose_of
 from .render_cost import RenderCost, Stopwatch, is_on_card
 from .subject import read_subject
@@ -117,7 +118,7 @@ class CaptureJob:
             if in_window:
                 guess_tiles(self._renderer.scene)
             records = self._evaluate(plan, view_layer.name, (width, height))
-            self.poses = [pose_of(record.name, record.split, record.camera) for record in records]
+            self.poses = [pose_of(record.name, record.split, record.camera, record.source) for record in records]
             if scene.hashlight.capture.rig not in GENERATED_RIGS:
                 records = spread_views(records)
             stack.callback(FolderLock(session_folder(scene)).release)
@@ -143,13 +144,13 @@ class CaptureJob:
         return not is_on_card(self._renderer.scene)
 
     @property
-    def warnings(self) -> list[str]:
-        """What is wrong as far as is known by now, a line for each kind of thing."""
-        return self._findings.in_words(self.total)
+    def warnings(self) -> list[PlanWarning]:
+        """What is wrong as far as is known by now, one of each kind of thing."""
+        return self._findings.warnings(self.total)
 
     def warn(self, words: str) -> None:
         """Have ``words`` among the warnings."""
-        self._findings.told.append(words)
+        self._findings.told.append(PlanWarning(words))
 
     @property
     def eta_seconds(self) -> float | None:
@@ -301,11 +302,11 @@ class CaptureJob:
 
     def _store(self, record: ViewRecord, color: np.ndarray, depth: np.ndarray | None, cost: RenderCost) -> None:
         self.dataset.write(record.name, color, depth, cost)
-        self._findings.check_view(record.name, record.camera, color, depth)
+        self._findings.check_view(record, color, depth)
 
     def _read(self, record: ViewRecord) -> Pixels:
         color, depth = self.dataset.read(record.name)
-        self._findings.check_view(record.name, record.camera, color, depth)
+        self._findings.check_view(record, color, depth)
         return color, depth
 
 

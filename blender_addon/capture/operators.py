@@ -12,6 +12,7 @@ from ..layout import is_over_our_panels, is_over_status_bar, redraw_sidebars
 from . import escape_watch, plan_watch, poses, under_way
 from .errors import CaptureCancelled, CaptureError, ChangedPlanError
 from .job import CaptureJob
+from .plan_warnings import tell
 from .preparation import prepare_plan
 from .render_reports import last_words
 
@@ -122,7 +123,7 @@ class CapturesViews:
     def _start(self, context: bpy.types.Context, in_window: bool) -> bool:
         scene = context.scene
         try:
-            scene.hashlight.capture.capture_warnings = ""
+            scene.hashlight.capture.capture_findings.clear()
             prepare_plan(context)
             self.prepare(context)
             self._job = CaptureJob(
@@ -163,9 +164,7 @@ class CapturesViews:
     def _keep_warnings(self) -> None:
         """Show what was found so far in the panel, where it stays however the capture ends."""
         if (scene := bpy.data.scenes.get(self._scene_name)) is not None:
-            words = "\n".join(self._job.warnings)
-            if scene.hashlight.capture.capture_warnings != words:
-                scene.hashlight.capture.capture_warnings = words
+            tell(self._job.warnings, scene.hashlight.capture.capture_findings)
 
     def _show_progress(self, context: bpy.types.Context) -> None:
         words = f"Capturing: {under_way.describe_capture()[1]} — Esc stops"
@@ -190,7 +189,7 @@ class CapturesViews:
 
     def _report_result(self) -> None:
         for warning in self._job.warnings:
-            self.report({"WARNING"}, warning)
+            self.report({"WARNING"}, warning.words)
         self.report({"INFO"}, f"Captured {self._job.total} views into {self._job.dataset.folder}")
 
 

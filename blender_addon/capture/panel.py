@@ -41,10 +41,11 @@ class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
         layout.operator("hashlight.capture", icon="RENDER_STILL")
         layout.operator("hashlight.stop_capture", icon="PAUSE")
         if shows_plan(context.scene):
-            _draw_findings(layout, context)
+            _draw_findings(layout, context, settings.plan_findings)
         is_first_view = is_capturing() and describe_capture()[0] == 0.0
-        _draw_lines(layout, context, describe_pace(context.scene, is_first_view=is_first_view))
-        _draw_lines(layout, context, settings.capture_warnings)
+        if words := describe_pace(context.scene, is_first_view=is_first_view):
+            draw_words(layout, context, words, icon="ERROR")
+        _draw_findings(layout, context, settings.capture_findings)
 
     def _draw_plan(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         # While views are captured every button stays where it is, so that none gets under the pointer of another: two
@@ -146,10 +147,12 @@ def _draw_progress(layout: bpy.types.UILayout) -> None:
         row.label(text="Storing the view", icon="SCENE")
 
 
-def _draw_findings(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """What is wrong with the plan, with buttons that put it right. It stands below the buttons that are always there,
-    which would move under the pointer when a warning has gone."""
-    for finding in context.scene.hashlight.capture.plan_findings:
+def _draw_findings(
+    layout: bpy.types.UILayout, context: bpy.types.Context, findings: bpy.types.bpy_prop_collection
+) -> None:
+    """What is wrong with the plan or the capture, with buttons that put it right. It stands below the buttons that are
+    always there, which would move under the pointer when a warning has gone."""
+    for finding in findings:
         draw_words(layout, context, finding.words, icon="ERROR")
         row = layout.row(align=True)
         row.enabled = not is_capturing()
@@ -157,11 +160,6 @@ def _draw_findings(layout: bpy.types.UILayout, context: bpy.types.Context) -> No
             button = row.operator(cure.operator, text=cure.label)
             for name, value in cure.properties.items():
                 setattr(button, name, value)
-
-
-def _draw_lines(layout: bpy.types.UILayout, context: bpy.types.Context, warnings: str) -> None:
-    for warning in warnings.splitlines():
-        draw_words(layout, context, warning, icon="ERROR")
 
 
 CLASSES = (HASHLIGHT_PT_capture, HASHLIGHT_PT_capture_rig, HASHLIGHT_PT_capture_output)

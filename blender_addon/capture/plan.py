@@ -48,12 +48,13 @@ class PlannedView:
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pose:
     """Where a planned camera is: ``camera_to_world`` [4, 4] float64. ``slopes``: half the width and height of what it
-    sees one metre before it, in metres."""
+    sees one metre before it, in metres. ``source``: the camera object, once there is one."""
 
     name: str
     split: Split
     camera_to_world: np.ndarray
     slopes: tuple[float, float]
+    source: str = ""
 
 
 def rig_poses(scene: bpy.types.Scene, bounds: Bounds, subject: np.ndarray) -> list[Pose]:

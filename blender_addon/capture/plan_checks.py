@@ -14,7 +14,7 @@ from .box_checks import check_size
 from .checks import list_names
 from .layouts.layout import Layout
 from .plan import Pose
-from .plan_warnings import PlanWarning
+from .plan_warnings import CAMERAS, MESHES, PlanWarning, select
 from .scene_checks import check_animation, check_scene
 from .scene_facts import SceneFacts
 from .settings_checks import check_settings
@@ -46,20 +46,23 @@ def _check_cameras(
 ) -> Iterator[PlanWarning]:
     """Warnings of cameras that stand inside a mesh or see nothing."""
     everything = [geometry for geometry in surroundings.geometry.values() if len(geometry.points)]
-    inside = np.zeros(len(poses), bool)
+    inside, around = np.zeros(len(poses), bool), set[str]()
     seeing = np.zeros(len(poses), bool)
     positions = np.array([pose.camera_to_world[:3, 3] for pose in poses]).reshape(-1, 3)
     for geometry in everything:
         if bounds is None or layout.identifier != "INSIDE" or not _holds(geometry, bounds):
-            inside |= _stand_inside(geometry, positions)
+            stands_inside, owners = _stand_inside(geometry, positions)
+            inside |= stands_inside
+            around |= owners
         seeing |= _see(_samples(geometry), poses, seeing)
     for index in np.flatnonzero(~seeing & ~inside):  # what is far larger than the picture may have no sample in it
         seeing[index] = any(_fills(geometry, poses[index]) for geometry in everything)
     if inside.any():
-        yield PlanWarning(f"Inside a mesh: {_list(poses, inside)}")
+        cures = select(_cameras(poses, inside), CAMERAS), select(sorted(around), MESHES)
+        yield PlanWarning(f"Inside a mesh: {_list(poses, inside)}", cures)
     blind = ~seeing & ~inside
     if blind.any() and surroundings.is_whole:
-        yield PlanWarning(f"Seeing nothing: {_list(poses, blind)}")
+        yield PlanWarning(f"Seeing nothing: {_list(poses, blind)}", (select(_cameras(poses, blind), CAMERAS),))
 
 
 def _holds(geometry: Geometry, bounds: Bounds) -> bool:
@@ -125,14 +128,15 @@ def _fills(geometry: Geometry, pose: Pose) -> bool:
     return False
 
 
-def _stand_inside(geometry: Geometry, positions: np.ndarray) -> np.ndarray:
-    """Which of ``positions`` [p, 3] in world space have faces that turn their backs to them on most sides [p]."""
-    result = np.zeros(len(positions), bool)
+def _stand_inside(geometry: Geometry, positions: np.ndarray) -> tuple[np.ndarray, set[str]]:
+    """Which of ``positions`` [p, 3] in world space have faces that turn their backs to them on most sides [p], and the
+    names of the objects that they are inside of."""
+    result, around = np.zeros(len(positions), bool), set[str]()
     if geometry.is_box or geometry.corners is None or len(positions) == 0:
-        return result
+        return result, around
     low, high = geometry.points.min(axis=0), geometry.points.max(axis=0)
     corners: np.ndarray | None = None  # of its triangles, once they are needed
-    for matrix in geometry.matrices:
+    for matrix, owner in zip(geometry.matrices, geometry.owners, strict=True):
         if abs(np.linalg.det(matrix[:3, :3])) < 1e-12:
             continue
         inverse = np.linalg.inv(matrix)
@@ -140,8 +144,10 @@ def _stand_inside(geometry: Geometry, positions: np.ndarray) -> np.ndarray:
         # What is mirrored shows the same face: Blender turns its normals round.
         for index in np.flatnonzero(((local > low) & (local < high)).all(axis=1) & ~result):
             corners = geometry.points[triangles_of(geometry)] if corners is None else corners
-            result[index] = _count_backs(corners, local[index]) > 3
-    return result
+            if _count_backs(corners, local[index]) > 3:
+                result[index] = True
+                around.add(owner)
+    return result, around
 
 
 def _count_backs(corners: np.ndarray, position: np.ndarray) -> int:
@@ -166,6 +172,11 @@ def _count_backs(corners: np.ndarray, position: np.ndarray) -> int:
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+
+
+def _cameras(poses: list[Pose], wanted: np.ndarray) -> list[str]:
+    """The camera objects at those of ``poses`` that are ``wanted`` [p]."""
+    return sorted({pose.source for pose, is_wanted in zip(poses, wanted, strict=True) if is_wanted})
 
 
 def _list(poses: list[Pose], wanted: np.ndarray) -> str:

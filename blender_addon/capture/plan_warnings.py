@@ -1,10 +1,12 @@
-"""A warning of the plan: what is wrong, in words, and buttons that put it right."""
+"""A warning of the plan, or of what a capture found: what is wrong, in words, and buttons that put it right."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping
+
+import bpy
 
 from engine.link.json_files import JsonError, parse_json
 
@@ -30,6 +32,18 @@ class PlanWarning:
     cures: tuple[Cure, ...] = ()
 
 
+def tell(warnings: Iterable[PlanWarning], findings: bpy.types.bpy_prop_collection) -> bool:
+    """Have ``findings``, of the capture's settings, hold ``warnings``; whether they held others before."""
+    told = [(warning.words, pack(warning.cures)) for warning in warnings]
+    if told == [(finding.words, finding.cures) for finding in findings]:
+        return False
+    findings.clear()
+    for words, cures in told:
+        finding = findings.add()
+        finding.words, finding.cures = words, cures
+    return True
+
+
 def pack(cures: Iterable[Cure]) -> str:
     """``cures`` as a text for a .blend to keep."""
     return json.dumps([dataclasses.asdict(cure) for cure in cures])
@@ -46,11 +60,10 @@ def unpack(text: str) -> list[Cure]:
 FIT = Cure("Fit Bounds", "hashlight.fit_bounds", {"selected_only": False}, "--fit")
 WITHOUT_DEPTH = Cure("Capture Without Depth", "hashlight.capture_without_depth")
 WITH_CYCLES = Cure("Use Cycles", "hashlight.use_cycles")
-
-
 PLAN = Cure("Plan Cameras", "hashlight.plan_cameras", option="--plan")
 ADD_SUN = Cure("Add Sun", "object.light_add", {"type": "SUN"})
 WITHOUT_BLUR = Cure("Turn Off Motion Blur", "hashlight.turn_off_motion_blur")
+CAMERAS, MESHES, LIGHTS = "Cameras", "Meshes", "Lights"  # what there is to select
 
 
 def include_collections(names: Iterable[str]) -> Cure:
@@ -76,6 +89,12 @@ def leave_out(names: Iterable[str], fit: bool = False) -> Cure:
     return Cure(label, "hashlight.leave_out", {"names": "\n".join(names), "fit": fit}, option)
 
 
-def select(names: Iterable[str]) -> Cure:
-    """Select the objects called ``names``."""
-    return Cure("Select", "hashlight.select_objects", {"names": "\n".join(names)})
+def select(names: Iterable[str], what: str = "") -> Cure:
+    """Select the objects called ``names``. ``what`` they are, for the button's label."""
+    label = f"Select {what}" if what else "Select"
+    return Cure(label, "hashlight.select_objects", {"names": "\n".join(names)})
+
+
+def use_dithered(materials: Iterable[str]) -> Cure:
+    """Have EEVEE draw the materials called ``materials`` with depth."""
+    return Cure("Use Dithered", "hashlight.use_dithered", {"names": "\n".join(materials)})

@@ -28,7 +28,7 @@ from .layouts.layout import Layout
 from .layouts.table import layout_of
 from .plan import Pose, follow_bounds, has_to_follow
 from .plan_checks import find_plan_warnings
-from .plan_warnings import PlanWarning, pack
+from .plan_warnings import PlanWarning, tell
 from .scene_facts import SceneFacts, settings_checked
 from .surroundings import Surroundings
 from .visible_points import find_visible_points
@@ -194,15 +194,8 @@ def _look(surroundings: Surroundings, facts: SceneFacts, planned: list[Pose], bo
 
 
 def _tell(scene: bpy.types.Scene, warnings: list[PlanWarning]) -> None:
-    findings = scene.hashlight.capture.plan_findings
-    told = [(warning.words, pack(warning.cures)) for warning in warnings]
-    if told != [(finding.words, finding.cures) for finding in findings]:
-        findings.clear()
-        for words, cures in told:
-            finding = findings.add()
-            finding.words, finding.cures = words, cures
-        if not bpy.app.background:
-            redraw_sidebars()
+    if tell(warnings, scene.hashlight.capture.plan_findings) and not bpy.app.background:
+        redraw_sidebars()
 
 
 def _end() -> None:

@@ -63,7 +63,8 @@ class ViewWalk:
         try:
             while len(self._poses) < len(self._views):
                 view = self._views[len(self._poses)]
-                self._poses.append(pose_of(view.name, view.split, camera_of_view(view, scene, view_layer, size)[1]))
+                source, camera = camera_of_view(view, scene, view_layer, size)
+                self._poses.append(pose_of(view.name, view.split, camera, source))
                 if time.perf_counter() > deadline:
                     break
         finally:
@@ -92,9 +93,10 @@ def forget_all() -> None:
     _kept.clear()
 
 
-def pose_of(name: str, split: Split, camera: Camera) -> Pose:
-    """The pose of a pinhole camera."""
-    return Pose(name, split, camera.camera_to_world, (camera.width / 2 / camera.fx, camera.height / 2 / camera.fy))
+def pose_of(name: str, split: Split, camera: Camera, source: str) -> Pose:
+    """The pose of a pinhole camera, that of the object ``source``."""
+    slopes = camera.width / 2 / camera.fx, camera.height / 2 / camera.fy
+    return Pose(name, split, camera.camera_to_world, slopes, source)
 
 
 def planned_poses(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> list[Pose]:
@@ -114,7 +116,7 @@ def planned_poses(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> lis
                 lens = camera_from_object(camera, depsgraph, *capture_size(scene), pixel_aspect(scene))
                 slopes[camera.data.name] = lens.width / 2 / lens.fx, lens.height / 2 / lens.fy
             matrix = np.array(camera.matrix_world.normalized())
-            poses.append(Pose(view.name, view.split, matrix, slopes[camera.data.name]))
+            poses.append(Pose(view.name, view.split, matrix, slopes[camera.data.name], camera.name))
         elif view.name in known:
             poses.append(known[view.name])
     return poses

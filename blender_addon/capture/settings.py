@@ -49,8 +49,8 @@ def _is_curve(_settings: HASHLIGHT_PG_capture, obj: bpy.types.Object) -> bool:
     return obj.type == "CURVE"
 
 
-class HASHLIGHT_PG_plan_finding(bpy.types.PropertyGroup):
-    """Something that is wrong with the plan."""
+class HASHLIGHT_PG_capture_finding(bpy.types.PropertyGroup):
+    """Something that is wrong with the plan, or with what was captured."""
 
     words: StringProperty(name="Words", options={"HIDDEN"})
     cures: StringProperty(name="Cures", description="Buttons that help, as JSON", options={"HIDDEN"})
@@ -70,7 +70,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
     plan_findings: CollectionProperty(
         name="Findings",
         description="What is wrong with the plan as it stands, with what puts it right",
-        type=HASHLIGHT_PG_plan_finding,
+        type=HASHLIGHT_PG_capture_finding,
         options={"HIDDEN"},
     )
     plan_warnings: StringProperty(
@@ -79,8 +79,17 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         options={"HIDDEN"},
         get=lambda settings: "\n".join(finding.words for finding in settings.plan_findings),
     )
+    capture_findings: CollectionProperty(
+        name="Capture Findings",
+        description="What the last capture found to be wrong, with what puts it right",
+        type=HASHLIGHT_PG_capture_finding,
+        options={"HIDDEN"},
+    )
     capture_warnings: StringProperty(
-        name="Capture Warnings", description="What the last capture found to be wrong, a line each", options={"HIDDEN"}
+        name="Capture Warnings",
+        description="What the last capture found to be wrong, a line each",
+        options={"HIDDEN"},
+        get=lambda settings: "\n".join(finding.words for finding in settings.capture_findings),
     )
     rig: EnumProperty(
         name="Cameras",

@@ -15,6 +15,7 @@ from .plan_warnings import (
     leave_out,
     link_cameras,
     select,
+    use_dithered,
 )
 from .scene_facts import SceneFacts
 
@@ -43,7 +44,8 @@ def _check_light(facts: SceneFacts) -> Iterator[PlanWarning]:
     if facts.use_depth and (blended := facts.blended):
         yield PlanWarning(
             f"EEVEE gives the depth of what is behind blended materials, so the field loses {len(blended)} of them "
-            f"({list_names(blended)}): set their Render Method to Dithered"
+            f"({list_names(blended)}): set their Render Method to Dithered",
+            (use_dithered(blended),),
         )
 
 

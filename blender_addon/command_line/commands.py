@@ -19,7 +19,7 @@ from ..capture.drawn_engines import describe_pace
 from ..capture.errors import ChangedPlanError
 from ..capture.job import CaptureJob, ViewListener
 from ..capture.plan import GENERATED_RIGS, plan_cameras, planned_views
-from ..capture.plan_warnings import unpack
+from ..capture.plan_warnings import PlanWarning, unpack
 from ..capture.subject import read_subject
 from ..durations import describe_rest, describe_seconds
 from ..engine_setup import jobs as setup
@@ -197,7 +197,7 @@ def _begin_capture(
 
 def _render_views(job: CaptureJob, console: Console) -> None:
     under_way.begin(job, None)
-    told: list[str] = []
+    told: list[PlanWarning] = []
     try:
         for _view in job:
             words = f"{job.done} of {job.total} views{describe_rest(job.eta_seconds)}"
@@ -207,19 +207,20 @@ def _render_views(job: CaptureJob, console: Console) -> None:
                 _warn(told, console)
     finally:
         under_way.end()
-        _warn([words for words in job.warnings if words not in told], console)
+        _warn([warning for warning in job.warnings if warning not in told], console)
 
 
 def _warn_of_plan(scene: bpy.types.Scene, console: Console) -> None:
-    """Tell what is wrong with the plan, and the options that put it right."""
-    for finding in scene.hashlight.capture.plan_findings:
-        options = [cure.option for cure in unpack(finding.cures) if cure.option]
-        console.warn(f"{finding.words} ({' or '.join(options)})" if options else finding.words)
+    """Tell what is wrong with the plan."""
+    findings = scene.hashlight.capture.plan_findings
+    _warn([PlanWarning(finding.words, tuple(unpack(finding.cures))) for finding in findings], console)
 
 
-def _warn(warnings: list[str], console: Console) -> None:
-    for words in warnings:
-        console.warn(words)
+def _warn(warnings: list[PlanWarning], console: Console) -> None:
+    """Tell what is wrong, and the options that put it right."""
+    for warning in warnings:
+        options = [cure.option for cure in warning.cures if cure.option]
+        console.warn(f"{warning.words} ({' or '.join(options)})" if options else warning.words)
 
 
 def _begin_to_train(scene: bpy.types.Scene, options: argparse.Namespace, console: Console) -> EngineSession:

@@ -63,7 +63,7 @@ def open_take(scene: bpy.types.Scene, key: str) -> None:
     _stash_run(scene)
     settings.take = key
     _recall_run(scene)
-    settings.capture.capture_warnings = ""
+    settings.capture.capture_findings.clear()
     settings.capture.show_settings = not has_views(scene)
     show_run(scene, session)
 

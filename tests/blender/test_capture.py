@@ -106,7 +106,7 @@ def test_empty_views_and_cut_subjects_are_told(addon: Import, planned_scene: bpy
     bounds.scale *= 0.5
     with start_capture(addon, planned_scene) as job:
         next(job)
-    assert "cut off" in job.warnings[0]
+    assert "cut off" in job.warnings[0].words
     planned_scene.hashlight.folder = str(tmp_path / "empty")
     for name in ("Cube", "Ball"):
         bpy.data.objects[name].hide_render = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import bpy
@@ -20,9 +21,9 @@ def plan(scene: bpy.types.Scene) -> str:
     return scene.hashlight.capture.plan_warnings
 
 
-def press(addon: Import, scene: bpy.types.Scene, words: str, label: str) -> None:
+def press(addon: Import, scene: bpy.types.Scene, words: str, label: str, findings: str = "plan_findings") -> None:
     """Press the button ``label`` of the warning that has ``words`` in it, as the panel would."""
-    (finding,) = [each for each in scene.hashlight.capture.plan_findings if words in each.words]
+    (finding,) = [each for each in getattr(scene.hashlight.capture, findings) if words in each.words]
     cures = {cure.label: cure for cure in addon("capture.plan_warnings").unpack(finding.cures)}
     assert label in cures, list(cures)
     group, name = cures[label].operator.split(".")
@@ -317,6 +318,50 @@ def test_what_a_file_of_another_version_says_makes_no_buttons(addon: Import) -> 
     assert unpack("") == [] and unpack("nonsense") == [] and unpack('[{"other": 1}]') == []
 
 
+def selected() -> list[str]:
+    return sorted(obj.name for obj in bpy.context.selected_objects)
+
+
+def test_cameras_in_a_mesh_or_blind_are_selected_and_so_is_the_mesh(addon: Import, product: bpy.types.Scene) -> None:
+    bpy.data.objects.remove(bpy.data.objects["Sweep"])
+    plan(product)
+    stray = bpy.data.objects["train_003"]
+    bpy.ops.mesh.primitive_cube_add(size=0.5, location=stray.location)
+    blind = bpy.data.objects["train_005"]
+    blind.location, blind.rotation_euler = (0.0, 0.0, -90.0), (0.0, 0.0, 0.0)
+    blind.name = "renamed"
+    bpy.context.view_layer.update()
+    addon("capture.plan_watch").check(bpy.context)
+    press(addon, product, "Inside a mesh: train_003", "Select Cameras")
+    assert selected() == ["train_003"]
+    press(addon, product, "Inside a mesh", "Select Meshes")
+    assert selected() == ["Cube"]
+    press(addon, product, "Seeing nothing: renamed", "Select Cameras")
+    assert selected() == ["renamed"]
+
+
+def test_what_a_capture_finds_comes_with_buttons(
+    addon: Import, product: bpy.types.Scene, drawn: Callable[[str], str], tmp_path: Path
+) -> None:
+    bpy.data.objects.remove(bpy.data.objects["Sweep"])
+    product.hashlight.folder = str(tmp_path)
+    plan(product)
+    bpy.ops.mesh.primitive_cube_add(size=0.5, location=bpy.data.objects["train_003"].location)
+    box = bpy.data.objects["Hashlight Bounds"]
+    box.scale = box.scale * 0.7
+    bpy.context.view_layer.update()
+    bpy.ops.hashlight.capture()
+    words = drawn("HASHLIGHT_PT_capture")
+    assert words.index("views are black (train_003") < words.index("Select Lights") < words.index("cut off part of")
+    press(addon, product, "views are black", "Select Cameras", "capture_findings")
+    assert "train_003" in selected()
+    press(addon, product, "views are black", "Select Lights", "capture_findings")
+    assert selected() == ["Lamp"]
+    before = box.scale.copy()
+    press(addon, product, "cut off part of the subject", "Fit Bounds", "capture_findings")
+    assert min(after / former for after, former in zip(box.scale, before, strict=True)) > 1.2
+
+
 def test_lines_through_triangles_are_found_on_either_side(addon: Import) -> None:
     crossed = addon("capture.backdrop_checks")._crossed
     wall = np.array([[(-5, 1, -5), (5, 1, -5), (0, 1, 5)]], float)
@@ -415,7 +460,7 @@ def test_the_plan_is_not_looked_at_again_for_what_hashlight_writes(
     finding = product.hashlight.capture.plan_findings.add()
     finding.words = "Ball moves"
     product.hashlight.run.step = 12
-    product.hashlight.capture.capture_warnings = "2 of 8 views show nothing"
+    product.hashlight.capture.capture_findings.add().words = "2 of 8 views show nothing"
     bpy.context.view_layer.update()
     assert not checks
     plane = addon("preview.plane").ensure_plane(product, "preview")

@@ -30,9 +30,8 @@ def old_file(addon: Import, small_scene: bpy.types.Scene, tmp_path: Path) -> Pat
     settings = small_scene.hashlight
     settings.folder = "//elsewhere"
     settings.capture.rig, settings.capture.training_views, settings.capture.margin = "SPHERE", 17, 0.2
-    settings.capture.capture_warnings = "... or choose another folder"
     settings.training.seconds, settings.run.step, settings.run.psnr = 33.0, 120, 27.5
-    settings.bake.name = "spin"
+    settings.bake.name, settings.bake.resolution_x = "spin", 640
     return save_without_number(addon, small_scene, tmp_path / "old.blend")
 
 
@@ -44,7 +43,6 @@ def test_an_old_file_keeps_its_settings(addon: Import, old_file: Path) -> None:
     assert settings.capture.margin == pytest.approx(0.2)
     assert (settings.training.seconds, settings.run.step, settings.bake.name) == (33.0, 120, "spin")
     assert settings.take == "", "what was captured before there were takes is the first"
-    assert not settings.capture.capture_warnings, "it tells to do what is no longer done so"
 
 
 @pytest.mark.parametrize("has_plan", [False, True])
@@ -87,11 +85,10 @@ def test_the_settings_of_a_new_scene_are_not_taken_for_old_ones(
     addon: Import, scene: bpy.types.Scene, tmp_path: Path
 ) -> None:
     other = bpy.data.scenes.new("Other")
-    other.hashlight.capture.capture_warnings = "2 of 8 views show nothing"
     other.hashlight.bake.resolution_x = 640
     other.hashlight.bake.use_capture_size = True
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "new.blend"))
-    assert other.hashlight.capture.capture_warnings and other.hashlight.bake.use_capture_size
+    assert other.hashlight.bake.use_capture_size
 
 
 def test_a_chosen_size_of_frames_stays_chosen(addon: Import, scene: bpy.types.Scene, tmp_path: Path) -> None:
@@ -127,21 +124,20 @@ def test_a_scene_that_is_appended_from_an_old_file_is_brought_to_the_present_for
 ) -> None:
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     new = bpy.data.scenes.new("New")
-    new.hashlight.capture.capture_warnings = "of this file"
+    new.hashlight.bake.resolution_x, new.hashlight.bake.use_capture_size = 640, True
     with bpy.data.libraries.load(str(old_file)) as (there, here):
         here.scenes = there.scenes
     assert here.scenes[0].hashlight.version == addon("migrate").VERSION
-    assert not here.scenes[0].hashlight.capture.capture_warnings
-    assert new.hashlight.capture.capture_warnings == "of this file"
+    assert not here.scenes[0].hashlight.bake.use_capture_size
+    assert new.hashlight.bake.use_capture_size
 
 
 def test_enabling_the_extension_sees_to_the_file_that_is_open(addon: Import, scene: bpy.types.Scene) -> None:
     migrate = addon("migrate")
     migrate.unregister()
     scene.hashlight.property_unset("version")
-    scene.hashlight.capture.capture_warnings = "old"
     plane = addon("preview.plane").ensure_plane(scene, "preview")
     plane.hide_render = False
     migrate.register()
     assert scene.hashlight.version == migrate.VERSION
-    assert not scene.hashlight.capture.capture_warnings and plane.hide_render
+    assert plane.hide_render

@@ -59,7 +59,7 @@ def test_an_engine_without_depth_is_captured_without_and_that_is_said_once(
         assert view.depth is None
         np.testing.assert_array_equal(view.color[:24], 0.0)
         np.testing.assert_array_equal(view.color[24:].reshape(-1, 4), [(0.25, 0.5, 1.0, 1.0)] * (24 * 48))
-    (told,) = [line for line in warnings if "depth" in line]
+    (told,) = [each.words for each in warnings if "depth" in each.words]
     assert told.startswith("Flat Painter gave no depth in 4 of 4 views")
     listed = json.loads((job.dataset.folder / "transforms_train.json").read_text())["frames"]
     assert len(listed) == 3 and not any("depth_file_path" in frame for frame in listed)
@@ -111,5 +111,10 @@ def test_materials_that_eevee_gives_no_depth_of_are_named(addon: Import, planned
     planned_scene.hashlight.capture.use_depth = False
     assert warnings() == []
     planned_scene.hashlight.capture.use_depth = True
-    red.surface_render_method = "DITHERED"
+    warnings()
+    (finding,) = [each for each in planned_scene.hashlight.capture.plan_findings if "blended" in each.words]
+    (cure,) = addon("capture.plan_warnings").unpack(finding.cures)
+    assert cure.label == "Use Dithered"
+    assert bpy.ops.hashlight.use_dithered(**cure.properties) == {"FINISHED"}
+    assert red.surface_render_method == "DITHERED"
     assert warnings() == []

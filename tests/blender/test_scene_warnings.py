@@ -338,9 +338,9 @@ def test_views_that_teach_nothing_are_told_after_the_first(
     planned_scene.view_settings.exposure = exposure
     with start_capture(addon, planned_scene) as job:
         next(job)
-        first = "\n".join(job.warnings)
+        first = "\n".join(warning.words for warning in job.warnings)
         list(job)
-        last = "\n".join(job.warnings)
+        last = "\n".join(warning.words for warning in job.warnings)
     assert ("1 of 4" + words.removeprefix("4 of 4") in first) if words else first == ""
     assert (words in last) if words else last == ""
 
@@ -350,7 +350,7 @@ def test_views_of_one_colour_all_over_are_told(addon: Import, planned_scene: bpy
     paint("Light", (0.5, 0.2, 0.1))
     with start_capture(addon, planned_scene) as job:
         list(job)
-        assert any(line.startswith("4 of 4 views are of one colour all over (") for line in job.warnings)
+        assert any(each.words.startswith("4 of 4 views are of one colour all over (") for each in job.warnings)
 
 
 def test_an_empty_view_is_told_by_name(addon: Import, planned_scene: bpy.types.Scene) -> None:
@@ -359,7 +359,7 @@ def test_an_empty_view_is_told_by_name(addon: Import, planned_scene: bpy.types.S
     camera.location = (0.0, 0.0, -30.0)
     with start_capture(addon, planned_scene) as job:
         list(job)
-        assert any("1 of 4 views show nothing (train_001): " in line for line in job.warnings)
+        assert any("1 of 4 views show nothing (train_001): " in each.words for each in job.warnings)
 
 
 def test_the_command_line_tells_what_can_be_known_first_then_what_the_first_view_shows(
