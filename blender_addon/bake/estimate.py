@@ -34,8 +34,9 @@ def seconds_per_pixel(views: Sequence[ViewRecord]) -> float | None:
 def describe_render_time(scene: bpy.types.Scene, frames: int, width: int, height: int) -> str:
     """How long that many frames of this size would have taken, in words; empty when nothing is captured.
 
-    Scaled by pixels alone: so it says with how many samples the views were captured, and that the scene has another
-    number now, if it has.
+    With the scene's own samples where views were captured with other numbers, by Fast Capture or before the scene was
+    changed, and with those of the captures, too. What a render takes besides its samples is multiplied with them, and
+    adaptive sampling may stop before the last: the scene's own render takes that long at most.
     """
     settings, views = known_capture(scene, _MAX_AGE)
     per_pixel = seconds_per_pixel(list(views.values()))
@@ -43,16 +44,26 @@ def describe_render_time(scene: bpy.types.Scene, frames: int, width: int, height
         return ""
     engine, samples = str(settings.get("engine", "")), settings.get("samples")
     name = _ENGINES.get(engine, engine.title() if engine.isupper() and engine != "EEVEE" else engine)
-    words = f"{name or 'Rendering'} would take about {describe_seconds(per_pixel * frames * width * height)}"
-    if samples is not None:
-        words += f", at {samples} {'sample' if samples == 1 else 'samples'} as captured"
-        now = _samples_now(scene)
-        if now is not None and now != samples and scene.render.engine.startswith(("CYCLES", "BLENDER_EEVEE")):
-            words += f" (the scene has {now} now)"
-    return words
+    seconds = per_pixel * frames * width * height
+    words = f"{name or 'Rendering'} would take "
+    if samples is None:
+        return f"{words}about {describe_seconds(seconds)}"
+    as_captured = f"about {describe_seconds(seconds)} at {_count(samples)} as captured"
+    own = _own_samples(scene, engine)
+    if own is None or own == samples:
+        return words + as_captured
+    limit = "up to" if own > samples else "about"
+    return f"{words}{limit} {describe_seconds(seconds * own / samples)} at the scene's {_count(own)}, {as_captured}"
 
 
-def _samples_now(scene: bpy.types.Scene) -> int | None:
-    if scene.render.engine == "CYCLES":
+def _own_samples(scene: bpy.types.Scene, engine: str) -> int | None:
+    """How many samples renders of ``scene`` have, if they are made by ``engine``, as captures call it."""
+    if scene.render.engine == engine == "CYCLES":
         return scene.cycles.samples
-    return scene.eevee.taa_render_samples
+    if "EEVEE" in scene.render.engine and engine == "EEVEE":
+        return scene.eevee.taa_render_samples
+    return None
+
+
+def _count(samples: int) -> str:
+    return f"{samples} sample" if samples == 1 else f"{samples} samples"

@@ -240,13 +240,18 @@ def test_the_render_time_is_scaled_by_pixels_and_names_its_samples(
     for view, seconds in zip(views.values(), (9.0, 2.0, 1.0), strict=True):  # the first one always takes longer
         view.render_seconds, view.cpu_seconds = seconds, None
     words = estimate.describe_render_time(scene, 10, 96, 96)
-    assert words == "Cycles would take about 1 min 20 s, at 1 sample as captured"
+    assert words == "Cycles would take about 1 min 20 s at 1 sample as captured"
     scene.cycles.samples = 128
-    assert estimate.describe_render_time(scene, 10, 96, 96).endswith("at 1 sample as captured (the scene has 128 now)")
+    assert estimate.describe_render_time(scene, 10, 96, 96) == (
+        "Cycles would take up to 2 h 50 min at the scene's 128 samples, about 1 min 20 s at 1 sample as captured"
+    )
+    scene.render.engine = "BLENDER_WORKBENCH"
+    assert estimate.describe_render_time(scene, 10, 96, 96) == words, "which samples it has nobody knows"
+    scene.render.engine = "CYCLES"
     # The first one had two cores to itself, the others shared them with the training.
     for view, seconds, cpu_seconds in zip(views.values(), (1.5, 8.0, 6.0), (3.0, 4.0, 5.0), strict=True):
         view.render_seconds, view.cpu_seconds = seconds, cpu_seconds
-    assert estimate.describe_render_time(scene, 10, 48, 48).startswith("Cycles would take about 20 s")
+    assert estimate.describe_render_time(scene, 10, 48, 48).endswith(", about 20 s at 1 sample as captured")
 
 
 def test_frames_that_are_there_are_replaced_only_after_a_question(
