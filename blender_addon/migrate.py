@@ -47,10 +47,16 @@ def _keep_samples(settings: bpy.types.PropertyGroup) -> None:
         capture.use_fast_capture = False
 
 
+def _forget_findings(settings: bpy.types.PropertyGroup) -> None:
+    """5: buttons below warnings may set what operators had before, and have no more."""
+    settings.capture.plan_findings.clear()
+
+
 _STEPS: tuple[tuple[int, Callable[[bpy.types.PropertyGroup], None]], ...] = (
     (2, _keep_chosen_size),
     (3, _hide_planes),
     (4, _keep_samples),
+    (5, _forget_findings),
 )
 VERSION = _STEPS[-1][0]
 

@@ -53,10 +53,8 @@ class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
         settings = context.scene.hashlight.capture
         row = layout.row(align=True)
         row.enabled = not is_capturing()
-        row.operator("hashlight.fit_bounds", icon="SHADING_BBOX").selected_only = False
-        selected = row.row(align=True)
-        selected.enabled = bool(context.selected_objects)
-        selected.operator("hashlight.fit_bounds", text="Fit to Selected").selected_only = True
+        row.operator("hashlight.fit_bounds", icon="SHADING_BBOX")
+        row.operator("hashlight.fit_to_selected")
         if is_capturing():
             _draw_progress(layout)
         else:

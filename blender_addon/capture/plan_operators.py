@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import bpy
-from bpy.props import BoolProperty
 
 from . import bounds as capture_bounds
 from . import plan_drawing, plan_watch
@@ -12,30 +13,41 @@ from .plan import GENERATED_RIGS, plan_cameras, planned_views, remove_planned_ca
 from .subject import read_subject
 
 
-class HASHLIGHT_OT_fit_bounds(bpy.types.Operator):
-    bl_idname = "hashlight.fit_bounds"
-    bl_label = "Fit Bounds"
-    bl_description = "Fit the bounds to everything visible in renders"
+class _FitsBounds:
     bl_options = {"REGISTER", "UNDO"}
-
-    selected_only: BoolProperty(name="Selected Only", description="Fit to the selected objects", default=False)
-
-    @classmethod
-    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
-        if properties.selected_only:
-            return "Fit the bounds to the selected objects"
-        return cls.bl_description
+    _selected_only: ClassVar[bool]
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
         depsgraph = context.evaluated_depsgraph_get()
         try:
-            bounds = capture_bounds.fit_bounds(scene, context.view_layer, depsgraph, self.selected_only)
+            bounds = capture_bounds.fit_bounds(scene, context.view_layer, depsgraph, self._selected_only)
         except CaptureError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         capture_bounds.show_bounds(scene, bounds)
         return {"FINISHED"}
+
+
+class HASHLIGHT_OT_fit_bounds(_FitsBounds, bpy.types.Operator):
+    bl_idname = "hashlight.fit_bounds"
+    bl_label = "Fit Bounds"
+    bl_description = "Fit the bounds to everything visible in renders"
+
+    _selected_only = False
+
+
+class HASHLIGHT_OT_fit_to_selected(_FitsBounds, bpy.types.Operator):
+    bl_idname = "hashlight.fit_to_selected"
+    bl_label = "Fit to Selected"
+    bl_description = "Fit the bounds to the selected objects"
+
+    _selected_only = True
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("Nothing is selected: select what the bounds are to hold")
+        return bool(context.selected_objects)
 
 
 class HASHLIGHT_OT_plan_cameras(bpy.types.Operator):
@@ -63,7 +75,7 @@ class HASHLIGHT_OT_plan_cameras(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (HASHLIGHT_OT_fit_bounds, HASHLIGHT_OT_plan_cameras)
+CLASSES = (HASHLIGHT_OT_fit_bounds, HASHLIGHT_OT_fit_to_selected, HASHLIGHT_OT_plan_cameras)
 
 
 def register() -> None:

@@ -57,7 +57,7 @@ def unpack(text: str) -> list[Cure]:
         return []
 
 
-FIT = Cure("Fit Bounds", "hashlight.fit_bounds", {"selected_only": False}, "--fit")
+FIT = Cure("Fit Bounds", "hashlight.fit_bounds", option="--fit")
 WITHOUT_DEPTH = Cure("Capture Without Depth", "hashlight.capture_without_depth")
 WITH_CYCLES = Cure("Use Cycles", "hashlight.use_cycles")
 PLAN = Cure("Plan Cameras", "hashlight.plan_cameras", option="--plan")

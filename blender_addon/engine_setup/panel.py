@@ -6,8 +6,7 @@ import bpy
 
 from ..durations import describe_seconds
 from ..layout import SidebarPanel, draw_words
-from ..preferences import get_preferences
-from ..session.source import engine_python
+from ..session.source import find_missing_engine
 from . import jobs
 from .check_drawing import draw_check
 from .installation import Installation
@@ -19,35 +18,24 @@ class HASHLIGHT_PT_setup(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return jobs.installation() is not None or _describe_missing() is not None
+        return jobs.installation() is not None or bool(find_missing_engine())
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        installation, missing = jobs.installation(), _describe_missing()
+        installation, missing = jobs.installation(), find_missing_engine()
         if installation is not None and installation.is_running:
             _draw_progress(layout, installation)
             return
-        if installation is not None and (missing is not None or installation.state == "done"):
+        if installation is not None and (missing or installation.state == "done"):
             if jobs.check() is None:
                 row = layout.row()
                 row.label(text="Last set-up")
                 row.operator("hashlight.put_set_up_away", text="", icon="X", emboss=False)
             _draw_outcome(layout, context, installation)
         draw_check(layout, context)
-        if missing is not None:
+        if missing:
             draw_words(layout, context, missing, icon="INFO")
             _draw_set_up(layout, context)
-
-
-def _describe_missing() -> str | None:
-    """Why no engine can be used, None when one can."""
-    if get_preferences().use_running_engine:
-        return None
-    try:
-        engine_python()
-    except ValueError as error:
-        return str(error)
-    return None
 
 
 def _draw_set_up(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -47,6 +47,17 @@ def engine_python() -> str:
     return python
 
 
+def find_missing_engine() -> str:
+    """Why no engine can be used; "" when one can."""
+    if get_preferences().use_running_engine:
+        return ""
+    try:
+        engine_python()
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def _running_engine(scene: bpy.types.Scene, preferences: HASHLIGHT_preferences) -> RunningEngine:
     token = preferences.token.strip() or _read_token(preferences.token_file.strip())
     host = preferences.host.strip()

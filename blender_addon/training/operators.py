@@ -8,7 +8,7 @@ from ..attempts import Attempts
 from ..capture.operators import CapturesViews
 from ..folders import run_folder
 from ..session import registry
-from ..session.source import ensure_engine
+from ..session.source import ensure_engine, find_missing_engine
 from ..transfer import run_files
 from . import run, saved_state
 from .in_use import find_user
@@ -94,6 +94,13 @@ class HASHLIGHT_OT_capture_and_train(CapturesViews, bpy.types.Operator):
     bl_idname = "hashlight.capture_and_train"
     bl_label = "Capture and Train"
     bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if missing := find_missing_engine():
+            cls.poll_message_set(f"{missing}. Use the Set Up panel; Capture needs no engine")
+            return False
+        return super().poll(context)
 
     def prepare(self, context: bpy.types.Context) -> None:
         run.require_free(context.scene)

@@ -80,6 +80,16 @@ def test_instances_count(addon: Import, scene: bpy.types.Scene) -> None:
     assert_box(fit(addon, scene), (9, -1, -1), (11, 1, 1))
 
 
+def test_fit_to_selected_is_grey_until_something_is_selected(scene: bpy.types.Scene) -> None:
+    bpy.ops.mesh.primitive_cube_add(size=1.0)
+    bpy.ops.mesh.primitive_cube_add(size=1.0, location=(10.0, 0.0, 0.0))
+    assert bpy.ops.hashlight.fit_to_selected() == {"FINISHED"}
+    assert bpy.data.objects["Hashlight Bounds"].location.x == pytest.approx(10.0)
+    bpy.ops.object.select_all(action="DESELECT")
+    with pytest.raises(RuntimeError, match="Nothing is selected: select what the bounds are to hold"):
+        bpy.ops.hashlight.fit_to_selected()
+
+
 def test_selected_only(addon: Import, scene: bpy.types.Scene) -> None:
     add_cube((0, 0, 0))
     add_cube((10, 0, 0))  # adding selects it alone

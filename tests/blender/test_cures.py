@@ -62,7 +62,7 @@ def product(scene: bpy.types.Scene) -> bpy.types.Scene:
     set_up_product(scene)
     bpy.ops.object.select_all(action="DESELECT")
     bpy.data.objects["Ball"].select_set(True)
-    bpy.ops.hashlight.fit_bounds(selected_only=True)
+    bpy.ops.hashlight.fit_to_selected()
     settings = scene.hashlight.capture
     settings.training_views, settings.held_out_views, settings.radius = 12, 2, 6.0
     bpy.context.view_layer.update()
@@ -158,7 +158,7 @@ def test_a_product_in_a_room_is_not_taken_for_the_room(addon: Import, scene: bpy
     add_box("Vase", (2.6, 1.9, 0.75), (2.9, 2.2, 1.2))
     bpy.ops.object.select_all(action="DESELECT")
     bpy.data.objects["Vase"].select_set(True)
-    bpy.ops.hashlight.fit_bounds(selected_only=True)
+    bpy.ops.hashlight.fit_to_selected()
     bpy.context.view_layer.update()
     assert "in a room" not in plan(scene)
 

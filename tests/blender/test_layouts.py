@@ -148,7 +148,7 @@ def product(scene: bpy.types.Scene) -> bpy.types.Scene:
     set_up_product(scene)
     bpy.ops.object.select_all(action="DESELECT")
     bpy.data.objects["Ball"].select_set(True)
-    bpy.ops.hashlight.fit_bounds(selected_only=True)
+    bpy.ops.hashlight.fit_to_selected()
     scene.hashlight.capture.rig = "FRONT_ARC"
     scene.hashlight.capture.training_views, scene.hashlight.capture.held_out_views = 24, 5
     bpy.context.view_layer.update()

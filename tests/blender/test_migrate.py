@@ -30,6 +30,7 @@ def old_file(addon: Import, small_scene: bpy.types.Scene, tmp_path: Path) -> Pat
     settings = small_scene.hashlight
     settings.folder = "//elsewhere"
     settings.capture.rig, settings.capture.training_views, settings.capture.margin = "SPHERE", 17, 0.2
+    settings.capture.plan_findings.add().words = "with a button that is there no more"
     settings.training.seconds, settings.run.step, settings.run.psnr = 33.0, 120, 27.5
     settings.bake.name, settings.bake.resolution_x = "spin", 640
     return save_without_number(addon, small_scene, tmp_path / "old.blend")
@@ -42,6 +43,7 @@ def test_an_old_file_keeps_its_settings(addon: Import, old_file: Path) -> None:
     assert (settings.folder, settings.capture.rig, settings.capture.training_views) == ("//elsewhere", "SPHERE", 17)
     assert settings.capture.margin == pytest.approx(0.2)
     assert (settings.training.seconds, settings.run.step, settings.bake.name) == (33.0, 120, "spin")
+    assert settings.capture.plan_warnings == ""
     assert settings.take == "", "what was captured before there were takes is the first"
 
 

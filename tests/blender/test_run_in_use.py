@@ -9,15 +9,20 @@ from types import ModuleType
 
 import bpy
 import pytest
+from conftest import ENGINE_PYTHON
 
 Import = Callable[[str], ModuleType]
 
 
 @pytest.fixture
 def other(
-    planned_scene: bpy.types.Scene, tmp_path: Path, hold_run: Callable[[Path], subprocess.Popen[str]]
+    planned_scene: bpy.types.Scene,
+    tmp_path: Path,
+    hold_run: Callable[[Path], subprocess.Popen[str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> subprocess.Popen[str]:
-    """Another process that has the scene's run in its hand."""
+    """Another process that has the scene's run in its hand; an engine could be started."""
+    monkeypatch.setenv("HASHLIGHT_ENGINE_PYTHON", ENGINE_PYTHON)
     assert bpy.ops.hashlight.capture() == {"FINISHED"}
     return hold_run(tmp_path / "run")
 

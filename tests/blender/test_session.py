@@ -159,6 +159,23 @@ def test_a_missing_engine_python_is_one_clear_error(
         bpy.ops.hashlight.start_engine()
 
 
+@pytest.mark.parametrize(("python", "words"), [("", "No engine is set up yet"), ("/nowhere/python", "doesn't exist")])
+def test_views_are_captured_without_an_engine_but_not_trained_on(
+    addon: Import, engine_scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch, python: str, words: str
+) -> None:
+    monkeypatch.setenv("HASHLIGHT_ENGINE_PYTHON", python)
+    assert not bpy.ops.hashlight.capture_and_train.poll(), "grey before it is pressed"
+    with pytest.raises(RuntimeError, match=f"{words}.*Use the Set Up panel; Capture needs no engine"):
+        bpy.ops.hashlight.capture_and_train()
+    assert bpy.ops.hashlight.capture() == {"FINISHED"}
+    assert addon("session.registry").current() is None
+    addon("preferences").get_preferences().use_running_engine = True
+    try:
+        assert bpy.ops.hashlight.capture_and_train.poll()
+    finally:
+        addon("preferences").get_preferences().use_running_engine = False
+
+
 def test_nobody_listening_is_told_in_words(addon: Import, engine_scene: bpy.types.Scene) -> None:
     registry, connecting = addon("session.registry"), addon("session.connecting")
     session = registry.obtain(connecting.RunningEngine("127.0.0.1", 9, "token"))

@@ -153,7 +153,6 @@ def test_another_field_is_trained_when_training_is_restarted(
 
 def test_each_variant_of_a_button_has_a_tooltip_of_its_own(addon: Import, scene: bpy.types.Scene) -> None:
     for operator, *variants in (
-        ("fit_bounds", {"selected_only": False}, {"selected_only": True}),
         ("bake", {"resume": False}, {"resume": True}),
         ("set_up_engine", {"device": "cpu"}, {"device": "cuda"}),
         ("step_view", {"step": -1}, {"step": 1}),
