@@ -60,7 +60,7 @@ class Pose:
 def rig_poses(scene: bpy.types.Scene, bounds: Bounds, subject: np.ndarray) -> list[Pose]:
     """The cameras of the scene's generated rig, training cameras first, in the order of capture. Those of an
     AroundLayout are each framed to ``subject``, points [n, 3] of what is visible inside ``bounds``, or at the chosen
-    radius from their middle.
+    radius from their middle; a FreeLayout knows what its cameras look at.
 
     Training cameras are named ``train_000`` on, held-out ones ``test_000`` on. Makes nothing. Raises CaptureError for
     settings that make no rig.
@@ -69,7 +69,7 @@ def rig_poses(scene: bpy.types.Scene, bounds: Bounds, subject: np.ndarray) -> li
     slopes = picture_slopes(scene)
     try:
         if isinstance(layout, FreeLayout):
-            return _name_poses(*layout.matrices(scene, bounds, slopes), slopes)
+            return _name_poses(*layout.matrices(scene, bounds, subject, slopes), slopes)
         assert isinstance(layout, AroundLayout)
         training, held_out = layout.directions(scene, bounds)
     except ValueError as error:
@@ -149,8 +149,7 @@ def follow_bounds(scene: bpy.types.Scene, bounds: Bounds, subject: np.ndarray, i
         _move_cameras(scene, bounds, rig_poses(scene, bounds, subject))
     else:
         plan_cameras(scene, bounds, subject)
-    is_framed = isinstance(layout_of(scene), AroundLayout)
-    collection[_BOUNDS_KEY], collection[_GUESS_KEY] = numbers, is_guess and is_framed
+    collection[_BOUNDS_KEY], collection[_GUESS_KEY] = numbers, is_guess and layout_of(scene).is_framed
 
 
 def _move_cameras(scene: bpy.types.Scene, bounds: Bounds, poses: list[Pose]) -> None:

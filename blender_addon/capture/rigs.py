@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 GOLDEN_ANGLE = math.pi * (3.0 - math.sqrt(5.0))
+_TURNS = 8  # of a camera, after each of which its picture's middle is looked for anew
+_BESIDE = 0.3  # the least cosine of the angle between where a camera looks and what counts as before it
 
 
 def fibonacci_directions(
@@ -144,6 +146,28 @@ def look_at(position: Sequence[float] | np.ndarray, target: Sequence[float] | np
     pose[..., :3, 0], pose[..., :3, 1], pose[..., :3, 2] = right, np.cross(backward, right), backward
     pose[..., :3, 3], pose[..., 3, 3] = position, 1.0
     return pose
+
+
+def look_at_middle(positions: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """``camera_to_world`` [c, 4, 4] of cameras at ``positions`` [c, 3], without roll, that each have ``points`` [n, 3]
+    in the middle of its picture: as much room to the left as to the right, and above as below.
+
+    A camera that has some of them beside it or behind it looks at the middle of their box. Raises ValueError when one
+    stands there.
+    """
+    poses = look_at(positions, (points.min(axis=0) + points.max(axis=0)) / 2)
+    for index, position in enumerate(positions):
+        pose = poses[index]
+        for _ in range(_TURNS):
+            local = (points - position) @ pose[:3, :3]
+            if (-local[:, 2] < _BESIDE * np.linalg.norm(local, axis=1)).any():
+                break
+            seen = local[:, :2] / -local[:, 2:]
+            middle = (seen.min(axis=0) + seen.max(axis=0)) / 2
+            pose = look_at(position, position + pose[:3, :3] @ (*middle, -1.0))
+        else:
+            poses[index] = pose
+    return poses
 
 
 def _check_elevations(elevation_min: float, elevation_max: float) -> None:

@@ -175,7 +175,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         name="Look",
         description="Which way cameras along the curve look",
         items=(
-            ("CENTER", "At Bounds", "At the middle of the bounds"),
+            ("CENTER", "At Bounds", "At what is visible inside the bounds, in the middle of each picture"),
             ("TANGENT", "Along Curve", "Where the curve leads"),
             ("TARGET", "At Object", "At the origin of an object"),
         ),

@@ -16,13 +16,14 @@ class AlongCurve(FreeLayout):
     description = "Cameras at even steps along a curve object"
     settings = ("training_views", "curve", "curve_look", "curve_target")
     details = ("field_of_view",)
+    is_framed = True  # with the settings At Bounds
 
     def objects(self, scene: bpy.types.Scene) -> list[bpy.types.Object]:
         settings = scene.hashlight.capture
         return [obj for obj in (settings.curve, settings.curve_target) if obj is not None]
 
     def matrices(
-        self, scene: bpy.types.Scene, bounds: Bounds, slopes: tuple[float, float]
+        self, scene: bpy.types.Scene, bounds: Bounds, subject: np.ndarray, slopes: tuple[float, float]
     ) -> tuple[np.ndarray, np.ndarray]:
         settings = scene.hashlight.capture
         if settings.curve is None:
@@ -31,22 +32,21 @@ class AlongCurve(FreeLayout):
         training, held_out = curve_views.shares(
             settings.training_views, settings.held_out_views, curve_views.is_closed(lines)
         )
-        poses = [self._look(settings, bounds, *curve_views.along_lines(lines, at)) for at in (training, held_out)]
+        poses = [self._look(settings, subject, *curve_views.along_lines(lines, at)) for at in (training, held_out)]
         return poses[0][rigs.spread_order(poses[0][:, :3, 3])], poses[1]
 
     def _look(
-        self, settings: bpy.types.PropertyGroup, bounds: Bounds, positions: np.ndarray, tangents: np.ndarray
+        self, settings: bpy.types.PropertyGroup, subject: np.ndarray, positions: np.ndarray, tangents: np.ndarray
     ) -> np.ndarray:
         if settings.curve_look == "TANGENT":
             poses = rigs.look_at(-tangents, np.zeros(3))
             poses[:, :3, 3] = positions
             return poses
-        target = bounds.center
-        if settings.curve_look == "TARGET":
-            if settings.curve_target is None:
-                raise ValueError("choose the Target that cameras look at")
-            target = np.array(settings.curve_target.matrix_world.translation)
-        return rigs.look_at(positions, target)
+        if settings.curve_look == "CENTER":
+            return rigs.look_at_middle(positions, subject)
+        if settings.curve_target is None:
+            raise ValueError("choose the Target that cameras look at")
+        return rigs.look_at(positions, np.array(settings.curve_target.matrix_world.translation))
 
 
 def _lines(curve: bpy.types.Object) -> list[np.ndarray]:

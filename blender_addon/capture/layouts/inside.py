@@ -37,7 +37,7 @@ class Inside(FreeLayout):
         return room_views.room_box(gather_as_rendered(view_layer, depsgraph).triangles, bounds, _eye(scene))
 
     def matrices(
-        self, scene: bpy.types.Scene, bounds: Bounds, slopes: tuple[float, float]
+        self, scene: bpy.types.Scene, bounds: Bounds, subject: np.ndarray, slopes: tuple[float, float]
     ) -> tuple[np.ndarray, np.ndarray]:
         settings = scene.hashlight.capture
         found = _survey(scene, bounds)

@@ -40,6 +40,7 @@ class Layout:
     details: ClassVar[tuple[str, ...]] = ()  # names of those in its subpanel
     is_generated: ClassVar[bool] = True  # whether cameras are planned for it
     is_animated: ClassVar[bool] = False  # whether its views are of several frames
+    is_framed: ClassVar[bool] = False  # whether its cameras go by what is visible inside the bounds
     is_quick: ClassVar[bool] = True  # whether its cameras can be worked out while the viewport is drawn
     field_of_view: ClassVar[str] = "field_of_view"  # the setting with its planned cameras' opening angle
 
@@ -62,6 +63,7 @@ class Layout:
 class AroundLayout(Layout):
     """Cameras that look at the middle of the bounds from around it."""
 
+    is_framed = True
     details = ("field_of_view", "radius", "margin", "jitter", "seed")
 
     def directions(self, scene: bpy.types.Scene, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
@@ -76,12 +78,12 @@ class FreeLayout(Layout):
     is_quick = False
 
     def matrices(
-        self, scene: bpy.types.Scene, bounds: Bounds, slopes: tuple[float, float]
+        self, scene: bpy.types.Scene, bounds: Bounds, subject: np.ndarray, slopes: tuple[float, float]
     ) -> tuple[np.ndarray, np.ndarray]:
         """``camera_to_world`` [n, 4, 4] of the training views, in order of capture, and of the held-out views.
 
-        ``slopes``: half the width and height of what a camera sees one metre before it. Raises ValueError when the
-        scene or the settings make none.
+        ``subject``: points [n, 3] of what is visible inside ``bounds``. ``slopes``: half the width and height of what a
+        camera sees one metre before it. Raises ValueError when the scene or the settings make none.
         """
         raise NotImplementedError
 
