@@ -13,7 +13,7 @@ from typing import Any
 from engine.link.messages import Evaluation, Frame, Status
 from engine.link.scoring import describe_psnr
 
-RECOGNISABLE = 20.0  # dB
+RECOGNISABLE = 20.0  # dB of the subject: over whole pictures, empty ones are nearly there
 
 
 class Record:
@@ -41,8 +41,9 @@ class Record:
 
     @property
     def seconds_to_recognisable(self) -> float | None:
-        """Seconds from the moment the first view was handed over to the first held-out mean of 20 dB; None if never."""
-        return next((point["wall_seconds"] for point in self.history if point["psnr"] >= RECOGNISABLE), None)
+        """Seconds from the moment the first view was handed over to the first mean of 20 dB of the subject in the
+        held-out views; None if never."""
+        return next((point["wall_seconds"] for point in self.history if _is_recognisable(point)), None)
 
     @property
     def training_seconds(self) -> float:
@@ -111,6 +112,11 @@ class Record:
 
     def _note_frame(self, _session: object, _message: Frame) -> None:
         self.frames += 1
+
+
+def _is_recognisable(point: dict[str, Any]) -> bool:
+    score = point["subject_psnr"]  # None while no view shows it
+    return score is not None and score >= RECOGNISABLE
 
 
 def _figures(scores: Evaluation) -> dict[str, float | None]:
