@@ -6,8 +6,9 @@
 
 Each scene is built by script (``benchmarks/artist/scenes.py``), captured, trained, looked at and baked by the
 extension's own operators in headless Blender, with the layout of cameras that an artist would choose. What is done in
-OUT with the same settings is not done again. Writes a result in benchmarks/results/ once all six are done, and
-OUT/contact-sheet.png, pictures at 100 % to look at. Let nothing else run meanwhile: training is measured in seconds.
+OUT with the same settings is not done again. Writes OUT/contact-sheet.png, pictures at 100 % to look at, and once all
+six are done a result in benchmarks/results/ and docs/images/artist-scenes.webp, a small sheet. Let nothing else run
+meanwhile: training is measured in seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.artist.checkout import CHECKOUT, build_extension, folder_name
-from benchmarks.artist.pictures import compose, filled_median, read_summary, show_scene
+from benchmarks.artist.pictures import compose, compose_small, filled_shares, read_summary, show_scene
 from benchmarks.artist.session import asked
 from benchmarks.results import write_result
 from engine.cli.arguments import picture_size, positive_seconds, whole_number
@@ -37,6 +38,7 @@ SCENES = (
     "walk cycle",
     "demo",
 )
+IMAGE = CHECKOUT / "docs" / "images" / "artist-scenes.webp"
 MARKER = ".artist-scenes"  # says that a folder is ours to replace
 
 
@@ -59,15 +61,18 @@ def main() -> int:
     for row in rows.values():
         print(
             f"{row['name']:18} {row['subject_psnr'] or math.nan:6.2f} dB, filled {row['filled']:.0%}, "
+            f"{row['least_filled']:.0%} at least, "
             f"enlarged {row['enlargement'] or math.nan:.2f} times, {row['minutes']:.1f} min"
         )
         for warning in row["warnings"]:
             print(f"    {warning}")
-    sheet = out / "contact-sheet.png"
-    with written_atomically(sheet) as path:
-        compose([show_scene(folder) for folder in done.values()]).save(path)
-    print(f"Pictures: {sheet}")
+    shown = [show_scene(folder) for folder in done.values()]
+    with written_atomically(out / "contact-sheet.png") as path:
+        compose(shown).save(path, "PNG")
+    print(f"Pictures: {out / 'contact-sheet.png'}")
     if len(done) == len(SCENES) and not options.no_result:
+        with written_atomically(IMAGE) as path:
+            compose_small(shown).save(path, "WEBP", quality=85, method=6)
         write_result("artist", describe([read_summary(folder) or {} for folder in done.values()], list(rows.values())))
     return len(failed) > 0
 
@@ -96,7 +101,8 @@ def _read_row(folder: Path) -> dict[str, Any]:
     assert summary is not None
     names = ("name", "subject_psnr", "psnr", "enlargement", "minutes", "stages", "steps", "train_views", "warnings")
     row = {name: summary[name] for name in names}
-    return row | {"filled": filled_median(folder / summary["capture"])}
+    filled = filled_shares(folder / summary["capture"])
+    return row | {"filled": statistics.median(filled), "least_filled": min(filled)}
 
 
 def _run_session(name: str, folder: Path, extension: Path, options: argparse.Namespace) -> int:

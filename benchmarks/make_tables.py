@@ -273,7 +273,7 @@ def artist_table(results: Sequence[Result]) -> str:
             "x".join(map(str, result["size"])),
             str(row["train_views"]),
             _or_dash(row["subject_psnr"], "{:.1f}"),
-            f"{row['filled']:.0%}",
+            f"{row['filled']:.0%}" + (f", {row['least_filled']:.0%} at least" if "least_filled" in row else ""),
             _or_dash(row["enlargement"], "{:.2f}"),
             f"{row['minutes']:.1f}",
             "; ".join(row["warnings"]).replace("|", "/") or "none",

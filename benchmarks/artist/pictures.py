@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from benchmarks.artist.session import NEURAL_VIEW, SUMMARY
 from engine.data.formats import load_dataset
@@ -21,13 +22,16 @@ from engine.runs import load_run
 
 LARGEST = 320  # pixels: of larger pictures the middle is shown
 GAP, LABEL = 6, 22
+SMALL = 160  # pixels of a picture on the small sheet
 PAPER, INK = (27, 28, 31), (205, 207, 212)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Shown:
-    """A scene on the sheet, a row of pictures above another, all RGBA at 100 %."""
+    """A scene on the sheet, a row of pictures above another, all RGBA at 100 %: ``views`` by Cycles, by the field, and
+    the neural view."""
 
+    name: str
     label: str
     views: list[Image.Image]
     frames: list[Image.Image]
@@ -42,10 +46,10 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
     return summary
 
 
-def filled_median(capture: Path) -> float:
-    """How much of the pictures of a capture the subject fills: the median over training views of the share of the
-    width or height, whichever is more."""
-    return float(np.median([filled_share(view.color[..., 3]) for view in load_dataset(capture).train]))
+def filled_shares(capture: Path) -> list[float]:
+    """How much of each training view of a capture the subject fills: the share of the width or height, whichever is
+    more."""
+    return [filled_share(view.color[..., 3]) for view in load_dataset(capture).train]
 
 
 def show_scene(folder: Path) -> Shown:
@@ -63,7 +67,8 @@ def show_scene(folder: Path) -> Shown:
     frames = [folder / file for file in summary["frames"]]
     chosen = [frames[index * len(frames) // 3] for index in range(3)]
     words = f"{summary['name']}: held-out view by Cycles, by the field; the scene camera's neural view; frames below"
-    return Shown(words, [_crop(image) for image in views], [_crop(Image.open(file)) for file in chosen])
+    film = [_crop(Image.open(file)) for file in chosen]
+    return Shown(summary["name"], words, [_crop(image) for image in views], film)
 
 
 def compose(scenes: list[Shown]) -> Image.Image:
@@ -85,6 +90,22 @@ def compose(scenes: list[Shown]) -> Image.Image:
                 sheet.paste(image, (x, y), image)
                 x += image.width + GAP
             y += max(image.height for image in row) + GAP
+    return sheet
+
+
+def compose_small(scenes: list[Shown]) -> Image.Image:
+    """Of each scene a held-out view as Cycles renders it, and beside it as the field does, small, two scenes a row."""
+    across = 2 * (SMALL + GAP)
+    rows = math.ceil(len(scenes) / 2)
+    sheet = Image.new("RGB", (2 * across + GAP, rows * (LABEL + SMALL + GAP)), PAPER)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    for index, scene in enumerate(scenes):
+        x, y = GAP + index % 2 * across, index // 2 * (LABEL + SMALL + GAP)
+        draw.text((x, y + 3), f"{scene.name}: Cycles, field", INK, font)
+        for image in scene.views[:2]:
+            small = ImageOps.contain(image, (SMALL, SMALL), Image.Resampling.LANCZOS)
+            sheet.paste(small, (x, y + LABEL), small)
+            x += SMALL + GAP
     return sheet
 
 
