@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
 from . import plan_watch
 from .as_rendered import gather_as_rendered
@@ -182,6 +182,18 @@ class HASHLIGHT_OT_use_dithered(_Change, bpy.types.Operator):
                 material.surface_render_method = "DITHERED"
 
 
+class HASHLIGHT_OT_fit_field_of_view(_Change, bpy.types.Operator):
+    bl_idname = "hashlight.fit_field_of_view"
+    bl_label = "Fit Field of View"
+    bl_description = "Set the planned cameras' Field of View so that what is visible fills their pictures"
+
+    angle: FloatProperty(name="Angle", description="The opening angle", subtype="ANGLE", options={"SKIP_SAVE"})
+
+    def change(self, context: bpy.types.Context) -> None:
+        context.scene.hashlight.capture.field_of_view = self.angle
+        context.view_layer.update()
+
+
 class HASHLIGHT_OT_turn_off_motion_blur(_Change, bpy.types.Operator):
     bl_idname = "hashlight.turn_off_motion_blur"
     bl_label = "Turn Off Motion Blur"
@@ -215,6 +227,7 @@ CLASSES = (
     HASHLIGHT_OT_capture_without_depth,
     HASHLIGHT_OT_use_cycles,
     HASHLIGHT_OT_use_dithered,
+    HASHLIGHT_OT_fit_field_of_view,
     HASHLIGHT_OT_turn_off_motion_blur,
     HASHLIGHT_OT_select_objects,
 )

@@ -95,6 +95,11 @@ def select(names: Iterable[str], what: str = "") -> Cure:
     return Cure(label, "hashlight.select_objects", {"names": "\n".join(names)})
 
 
+def fit_field_of_view(angle: float) -> Cure:
+    """Give planned cameras the opening ``angle``, in radians."""
+    return Cure("Fit Field of View", "hashlight.fit_field_of_view", {"angle": angle})
+
+
 def use_dithered(materials: Iterable[str]) -> Cure:
     """Have EEVEE draw the materials called ``materials`` with depth."""
     return Cure("Use Dithered", "hashlight.use_dithered", {"names": "\n".join(materials)})

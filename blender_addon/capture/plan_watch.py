@@ -26,6 +26,7 @@ from .bounds import bounds_object, read_bounds
 from .errors import CaptureError
 from .layouts.layout import Layout
 from .layouts.table import layout_of
+from .lens_checks import check_lens
 from .plan import Pose, follow_bounds, has_to_follow
 from .plan_checks import find_plan_warnings
 from .plan_warnings import PlanWarning, tell
@@ -189,8 +190,13 @@ def _find(
 
 def _look(surroundings: Surroundings, facts: SceneFacts, planned: list[Pose], bounds: Bounds | None) -> Found:
     warnings = find_plan_warnings(surroundings, facts, planned, bounds)
-    needs_points = bounds is not None and not bpy.app.background  # else it is looked for when cameras are planned
-    return warnings, find_visible_points(surroundings, bounds) if needs_points else None
+    # Without a window they are looked for when cameras are planned.
+    if bounds is None or (bpy.app.background and not facts.is_aimed):
+        return warnings, None
+    points = find_visible_points(surroundings, bounds)
+    if facts.is_aimed and points is not None:
+        warnings += check_lens(points, planned)
+    return warnings, points
 
 
 def _tell(scene: bpy.types.Scene, warnings: list[PlanWarning]) -> None:

@@ -62,6 +62,8 @@ class SceneFacts:
         self.unseen = unseen
         self.view_layer: str = view_layer.name
         self.layout: Layout = layout_of(scene)
+        # Cameras look at what is visible from places that are given.
+        self.is_aimed = self.layout.identifier == "ALONG_CURVE" and settings.curve_look == "CENTER"
         self.fault = fault(scene)
         self.frame = scene.frame_current
         self.engine: str = scene.render.engine

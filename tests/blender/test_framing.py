@@ -170,6 +170,27 @@ def test_cameras_along_a_curve_have_what_is_visible_in_the_middle(
         assert abs(pose[2, 0]) < 1e-6, "level"
 
 
+@pytest.mark.parametrize(
+    ("distance", "words"), [(1.2, " is cropped in 24 of 24 views"), (20.0, " fills 7% of a picture at most")]
+)
+def test_a_lens_that_crops_the_subject_or_shows_it_small_is_told_and_fitted(
+    addon: Import, scene: bpy.types.Scene, distance: float, words: str
+) -> None:
+    bpy.ops.mesh.primitive_uv_sphere_add(radius=0.5, location=(0.0, 0.0, 0.5))
+    points = vertices(bpy.context.object)
+    bpy.ops.hashlight.fit_bounds()
+    along_a_curve(scene, (0.0, 0.0, 0.5), distance)
+    (finding,) = [each for each in scene.hashlight.capture.plan_findings if "What is visible" in each.words]
+    assert words in finding.words
+    (cure,) = addon("capture.plan_warnings").unpack(finding.cures)
+    assert bpy.ops.hashlight.fit_field_of_view(**cure.properties) == {"FINISHED"}
+    assert "What is visible" not in scene.hashlight.capture.plan_warnings
+    slope = math.tan(scene.hashlight.capture.field_of_view / 2)
+    for pose in planned(addon, scene):
+        reach = np.abs(seen_from(pose, points)).max() * SLOPE / slope
+        assert 0.9 < reach <= 1.0
+
+
 def test_cameras_along_a_curve_through_the_subject_look_at_its_middle(addon: Import, scene: bpy.types.Scene) -> None:
     for x in (-4.0, 4.0):
         bpy.ops.mesh.primitive_cube_add(location=(x, 0.0, 0.0))

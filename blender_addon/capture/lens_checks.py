@@ -1,0 +1,42 @@
+"""A lens that shows the subject cropped or small, where cameras stand on a curve and can't come nearer. No Blender."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from engine.link.framing import DEFAULT_MARGIN
+
+from .checks import list_names
+from .plan import Pose
+from .plan_warnings import PlanWarning, fit_field_of_view
+
+_SMALL = 0.5  # of a picture's width or height, in the view that it fills most
+_WIDEST = math.radians(150.0)  # that the field of view can be
+
+
+def check_lens(points: np.ndarray, poses: list[Pose]) -> list[PlanWarning]:
+    """A warning if ``points`` [n, 3] of what is visible inside the bounds don't fit into pictures from ``poses``, or
+    are small in all of them."""
+    shares = np.array([_reach(points, pose) for pose in poses])
+    if len(shares) == 0 or _SMALL <= shares.max() <= 1.0:
+        return []
+    wanted = 2.0 * math.atan(min(poses[0].slopes) * shares.max() * (1.0 + DEFAULT_MARGIN))
+    cropped = [pose.name for pose, share in zip(poses, shares, strict=True) if share > 1.0]
+    if not cropped:
+        words = f"What is visible fills {shares.max():.0%} of a picture at most"
+    else:
+        words = f"What is visible is cropped in {len(cropped)} of {len(poses)} views: {list_names(cropped)}"
+        if wanted > _WIDEST:
+            return [PlanWarning(f"{words}. Move the curve away from it")]
+    return [PlanWarning(f"{words}. Set Field of View to {math.degrees(wanted):.1f}°", (fit_field_of_view(wanted),))]
+
+
+def _reach(points: np.ndarray, pose: Pose) -> float:
+    """How far ``points`` reach from the middle of the picture, as a share of its half width or height, whichever is
+    more; infinite where some are not before the camera."""
+    local = (points - pose.camera_to_world[:3, 3]) @ pose.camera_to_world[:3, :3]
+    if (local[:, 2] >= 0.0).any():
+        return math.inf
+    return float((np.abs(local[:, :2]) / -local[:, 2:] / pose.slopes).max())
