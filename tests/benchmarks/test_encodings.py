@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +15,10 @@ from benchmarks.curves import draw_curves
 from benchmarks.encodings import BASE, BASELINE, encodings, summarise
 from engine.primitives.memory import needed_bytes
 from taichi_kernels import triton_kernels
+from tests.device import TEST_DEVICE
+from tests.engine.data.scenes import write_nerf_synthetic
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 HEAD = {"dataset": "lego", "device": "cuda", "device_name": "a card"}
 
 
@@ -65,3 +72,29 @@ def test_triton_is_back_after_it_was_switched_off() -> None:
             pass
         assert not triton_kernels.available()
     assert triton_kernels.available() == before
+
+
+@pytest.mark.slow
+def test_a_training_ends_as_a_file_and_is_not_made_again(tmp_path: Path) -> None:
+    dataset = write_nerf_synthetic(tmp_path / "sphere", train=3, test=1, size=160)
+    options = [
+        "--device",
+        TEST_DEVICE,
+        "--only",
+        BASE,
+        "--budgets",
+        "0.2",
+        "--seeds",
+        "1",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    command = [sys.executable, "-m", "benchmarks.encodings", str(dataset), *options]
+    subprocess.run(command, cwd=REPOSITORY, check=True)
+    (path,) = (tmp_path / "out").iterdir()
+    training = json.loads(path.read_text())
+    assert training["encoding"] == BASE and training["figures"]["step"] >= 1 and training["head"]["test_views"] == 1
+    assert training["figures"]["psnr_black"] > 5.0
+    before = path.stat().st_mtime_ns
+    subprocess.run(command, cwd=REPOSITORY, check=True)
+    assert path.stat().st_mtime_ns == before
