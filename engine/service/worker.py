@@ -270,7 +270,7 @@ class Worker:
         if self._session is None:
             from engine.service.session import SessionError
 
-            raise SessionError(f"{what}: no run is open", what)
+            raise SessionError(f"{what}: no run is open")
         return self._session
 
     def _publish(self) -> None:
