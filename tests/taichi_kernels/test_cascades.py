@@ -150,7 +150,7 @@ def test_what_rays_observe_equals_the_twins_and_hidden_samples_count_as_empty(de
 
 
 def test_nothing_nearer_than_the_near_distance_is_seen(device: str) -> None:
-    row = torch.zeros(1, 20, device=device)
+    row = torch.zeros(1, 21, device=device)
     row[0, [0, 5, 10]] = 1.0
     row[0, [3, 7, 11]] = -0.5  # a camera in the middle that looks down
     row[0, 12:16] = torch.tensor([8.0, 8.0, 8.0, 8.0])
@@ -166,7 +166,7 @@ def test_nothing_nearer_than_the_near_distance_is_seen(device: str) -> None:
 
 def test_training_rays_equal_the_twins(device: str) -> None:
     generator = torch.Generator().manual_seed(2)
-    camera = torch.zeros(1, 20)
+    camera = torch.zeros(1, 21)
     camera[0, [0, 5, 10]], camera[0, [3, 7, 11]] = 1.0, torch.tensor([0.4, 0.5, 0.6])
     camera[0, 12:16] = torch.tensor([12.0, 12.0, 8.0, 8.0])
     data = [camera, torch.tensor([[0, 16, 16, 1, 0]], dtype=torch.int32), torch.ones(256, 4).half()]

@@ -55,7 +55,7 @@ def test_marches_end(device: str, rule: str, fill: int) -> None:
 
 @pytest.mark.parametrize("position", [1e5, 1e6, 1e9, 1e30, math.inf, math.nan])
 def test_no_ray_is_longer_than_the_unit_cube(device: str, position: float) -> None:
-    camera = torch.zeros(1, 20, device=device)
+    camera = torch.zeros(1, 21, device=device)
     camera[0, [0, 5, 10]] = 1.0
     camera[0, 11] = position
     camera[0, 12:16] = torch.tensor([1e6, 1e6, 2.0, 2.0])

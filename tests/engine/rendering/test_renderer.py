@@ -22,7 +22,7 @@ CELL = float(sphere_bounds().size.max()) / 32
 
 @pytest.fixture(scope="module")
 def renderer(device: str) -> Renderer:
-    return train(make_trainer(device, "linear", training_views("linear", size=SIZE)), 300).viewer()
+    return train(make_trainer(device, "linear", training_views("linear", size=SIZE)), 300).primitive.viewer()
 
 
 @pytest.fixture(scope="module")

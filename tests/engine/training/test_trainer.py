@@ -111,7 +111,7 @@ def test_learns_without_depth_and_alpha(device: str) -> None:
 def test_two_runs_of_one_seed_agree(device: str) -> None:
     runs = [_trained(device, "linear"), train(make_trainer(device, "linear", training_views("linear")), STEPS)]
     if device == "cpu":
-        assert torch.equal(runs[0].field.encoding.table.values, runs[1].field.encoding.table.values)
+        assert torch.equal(runs[0].primitive.field.encoding.table.values, runs[1].primitive.field.encoding.table.values)
     # On a GPU sums come in any order, and after so few steps runs differ by as much as seeds do: 37.9 to 38.9 dB.
     first, second = (psnr_of(run, held_out_views("linear", count=50)) for run in runs)
     assert first == pytest.approx(second, abs=2.0) and min(first, second) > 36.0
@@ -259,11 +259,13 @@ def test_the_budget_lets_the_learning_rate_fall(device: str) -> None:
 
 def test_state_carries_a_run_over(device: str) -> None:
     views = training_views("linear", count=4, size=24)
-    trainer = make_trainer(device, "linear", views, error_share=0.0)  # where errors lie is found anew
+    # Where errors lie is found anew; and of rays that a batch has no room for, a GPU drops any.
+    few = {"error_share": 0.0, "max_rays_per_step": 64}
+    trainer = make_trainer(device, "linear", views, **few)
     for _ in range(40):
         trainer.step()
     saved = _tensors(trainer)
-    other = make_trainer(device, "linear", views, seed=0, error_share=0.0)
+    other = make_trainer(device, "linear", views, seed=0, **few)
     other.load_state(saved)
     assert all(torch.equal(tensor, saved[name]) for name, tensor in other.state().items())
     assert (other.step_count, other.training_seconds) == (trainer.step_count, trainer.training_seconds)
