@@ -126,7 +126,8 @@ def _kill_bake(folder: Path, dataset: Path, kills: int) -> int:
     command = ["render", str(run), "--turntable", "--frames", "40", "--size", "48x48", "--depth", "--resume"]
     command += ["--out", str(folder / "film.mp4"), "--device", TEST_DEVICE]
     for number in range(kills):
-        for path in random.sample(sorted(frames.glob("frame_*")), min(number, 20) if frames.exists() else 0):
+        done = sorted(frames.glob("frame_*"))  # none while each was killed before its first frame
+        for path in random.sample(done, min(number, 20, len(done))):
             path.unlink()  # so that there is always something to do
         (folder / "film.mp4").unlink(missing_ok=True)
         kill_after(_BAKE, command, "begun", 0.8, folder / "log")
