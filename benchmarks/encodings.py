@@ -42,6 +42,7 @@ from benchmarks import make_tables
 from benchmarks.curves import draw_curves
 from benchmarks.job_queue import Job, JobQueue
 from benchmarks.results import RESULTS, describe, slug, write_result
+from benchmarks.training_tables import curves_name
 from engine.cli.datasets import shrink_all
 from engine.cli.training_benchmark import time_to_reach
 from engine.data.color import composite_for_display, premultiply
@@ -278,7 +279,7 @@ def collect(folder: Path) -> None:
         row["encoding"]: [(figures["seconds"], figures["psnr_black"]) for figures in row["budgets"]]
         for row in result["rows"]
     }
-    with written_atomically(IMAGES / make_tables.curves_name(result)) as path:
+    with written_atomically(IMAGES / curves_name(result)) as path:
         path.write_text(draw_curves(lines) + "\n", encoding="utf-8")
     make_tables.write_pages()
 

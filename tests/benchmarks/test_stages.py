@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.make_tables import stages_table
 from benchmarks.stages import measure_stages
 from benchmarks.step_launches import Launches, count_launches, sum_device_work
 from benchmarks.step_stages import STAGES, WHOLE_STEP, Function, stages_wrapped
+from benchmarks.training_tables import stages_table
 from engine.training.trainer import Trainer
 from taichi_kernels.launch import KernelLauncher
 from tests.engine.training.small_run import make_trainer

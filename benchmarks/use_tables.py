@@ -1,0 +1,117 @@
+"""Tables of what users meet: start-up, frames, previews over a network, scenes from the first button to the film."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.table_cells import Result, data_words, device_words, markdown_table, or_dash, with_spread
+
+
+def startup_table(results: Sequence[Result]) -> str:
+    """From the process's start to the first training step."""
+    rows = []
+    for result in results:
+        cold, warm = result["cold"], result["warm"]
+        for caches, row in (("empty", cold), ("warm", warm)):
+            names = ("reading", "views", "kernels", "first_words", "longest_silence")
+            figures = [f"{row[name]:.1f}" for name in names]
+            rows.append(
+                [data_words(result), device_words(result), caches, with_spread(row, "seconds", "{:.1f}"), *figures]
+            )
+    head = [
+        "data",
+        "device",
+        "caches",
+        "first step after, s",
+        "imports and reading data, s",
+        "views, s",
+        "kernels, s",
+    ]
+    return markdown_table([*head, "first words after, s", "longest silence, s"], rows)
+
+
+def serving_table(results: Sequence[Result]) -> str:
+    """Frames a second that a client gets, and the steps a second beside them."""
+    rows = [
+        [
+            result["dataset"],
+            device_words(result),
+            row["work"],
+            "x".join(map(str, row["size"])) if row["size"] else "-",
+            f"{row['frames_per_second']:.1f}" if row["size"] else "-",
+            or_dash(row["milliseconds_to_frame"], "{:.0f}"),
+            f"{row['steps_per_second']:.0f}" if row["steps_per_second"] else "-",
+            f"{row['share_of_steps']:.0%}" if row["steps_per_second"] else "-",
+        ]
+        for result in results
+        for row in result["rows"]
+    ]
+    head = ["data", "device", "work", "frames", "frames/s", "request to picture, ms", "steps/s", "of undisturbed"]
+    return markdown_table(head, rows)
+
+
+def remote_table(results: Sequence[Result]) -> str:
+    """Previews through a slow network."""
+    rows = [
+        [
+            f"{result['size'][0]}x{result['size'][1]}, {result['coverage']:.0%} covered",
+            device_words(result),
+            f"{result['mbit']:g} Mbit/s",
+            row["what"],
+            row["asked_for"],
+            f"{row['frames_per_second']:.1f}",
+            f"{row['latency_ms']:.0f}",
+        ]
+        for result in results
+        for row in result["rows"]
+    ]
+    head = ["pictures", "both sides on", "network", "what", "asked for", "frames/s", "ready after, ms"]
+    return markdown_table(head, rows)
+
+
+def remote_codec_table(results: Sequence[Result]) -> str:
+    """What packing a preview costs and keeps."""
+    rows = []
+    for result in results:
+        for what, row in result["codec"].items():
+            kept = f"{row['psnr']:.1f} dB" if "psnr" in row else f"{row['worst_relative_error']:.1e} at worst"
+            figures = [f"{row['pack_ms']:.0f}", f"{row['unpack_ms']:.0f}", f"{row['kilobytes']:.0f}"]
+            rows.append([device_words(result), "colour" if what == "color" else what, *figures, kept])
+    return markdown_table(["device", "what", "packing, CPU ms", "unpacking, CPU ms", "kB a picture", "kept"], rows)
+
+
+def artist_table(results: Sequence[Result]) -> str:
+    """Scenes from the first button to the film."""
+    rows = [
+        [
+            row["name"],
+            device_words(result),
+            "x".join(map(str, result["size"])),
+            str(row["train_views"]),
+            or_dash(row["subject_psnr"], "{:.1f}"),
+            f"{row['filled']:.0%}" + (f", {row['least_filled']:.0%} at least" if "least_filled" in row else ""),
+            or_dash(row["enlargement"], "{:.2f}"),
+            f"{row['minutes']:.1f}",
+            "; ".join(row["warnings"]).replace("|", "/") or "none",
+        ]
+        for result in results
+        for row in result["scenes"]
+    ]
+    head = ["scene", "device", "views", "of them", "PSNR of the subject, dB", "picture filled", "enlargement"]
+    return markdown_table([*head, "minutes", "warnings given"], rows)
+
+
+def noise_table(results: Sequence[Result]) -> str:
+    """Fields learnt from noisy captures, by what these took to render."""
+    rows = []
+    for result in results:
+        for mean in sorted(result["means"], key=lambda mean: mean["render_seconds"]):
+            kind = {name: mean[name] for name in ("samples", "denoised", "views")}
+            scores = [
+                f"{run['scene']} {run['subject_psnr']:.2f}" for run in result["runs"] if kind.items() <= run.items()
+            ]
+            words = [str(mean["samples"]), "yes" if mean["denoised"] else "no", str(mean["views"])]
+            figures = [f"{mean['render_seconds']:.1f}", f"{mean['subject_psnr']:.2f}", ", ".join(scores)]
+            rows.append([data_words(result), device_words(result), *words, *figures])
+    head = ["data", "device", "samples", "denoised", "views", "processor time to render, s"]
+    return markdown_table([*head, "PSNR of the subject, dB", "by scene"], rows)
