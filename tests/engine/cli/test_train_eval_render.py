@@ -43,7 +43,7 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_training_leaves_a_run_with_its_history(trained: Path, dataset: Path) -> None:
     info = read_info(trained)
     assert info["step"] == 40 and info["dataset"] == str(dataset)
-    assert [view["split"] for view in info["views"]] == ["train"] * 12 + ["test"] * 3
+    assert [view["split"] for view in info["data"]["views"]] == ["train"] * 12 + ["test"] * 3
     assert info["history"][-1]["step"] == 40 and len(info["history"]) >= 2
     # The background alone is worth about 12 dB.
     assert info["history"][-1]["psnr"] > 16
