@@ -1,6 +1,7 @@
 """One engine as Blender sees it: what is asked of it goes through here, and what it says.
 
-No ``bpy`` here. Nothing waits: calls only queue, and ``pump`` moves messages both ways.
+No ``bpy`` here. Nothing waits: calls only queue, and ``pump`` moves messages both ways. The module is long because it
+is one list: of what can be asked, and of what can be read, most of it in a line.
 """
 
 from __future__ import annotations
