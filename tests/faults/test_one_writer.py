@@ -179,7 +179,7 @@ def test_a_folder_in_one_that_is_not_ours_is_held_inside(tmp_path: Path, monkeyp
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return FileLock(path, "test")
 
-    monkeypatch.setattr("engine.run_lock.FileLock", refuse)
+    monkeypatch.setattr("engine.link.file_lock.FileLock", refuse)
     with pytest.raises(RunWriteError, match="Permission denied"):
         lock_run(tmp_path / "run", "test")
     (tmp_path / "run").mkdir()
