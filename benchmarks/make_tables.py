@@ -30,6 +30,7 @@ from benchmarks.training_tables import (
 )
 from benchmarks.use_tables import (
     artist_table,
+    demo_table,
     noise_table,
     remote_codec_table,
     remote_table,
@@ -56,6 +57,7 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "highlights": ("highlights", highlights_table),
     "stability": ("stability", stability_table),
     "startup": ("startup", startup_table),
+    "demo": ("demo", demo_table),
     "artist": ("artist", artist_table),
     "noise": ("noise", noise_table),
     "serving": ("serving", serving_table),

@@ -115,3 +115,22 @@ def noise_table(results: Sequence[Result]) -> str:
             rows.append([data_words(result), device_words(result), *words, *figures])
     head = ["data", "device", "samples", "denoised", "views", "processor time to render, s"]
     return markdown_table([*head, "PSNR of the subject, dB", "by scene"], rows)
+
+
+def demo_table(results: Sequence[Result]) -> str:
+    """What `make demo` comes to."""
+    rows = [
+        [
+            device_words(result),
+            f"{result['training_views']} of {result['size'][0]}x{result['size'][1]}",
+            f"{result['training_seconds']:.0f}",
+            str(result["steps"]),
+            f"{result['subject_psnr']:.2f}",
+            f"{result['psnr']:.2f}",
+            or_dash(result["enlargement"], "{:.2f}"),
+            f"{result['total_seconds'] / 60:.1f}",
+        ]
+        for result in results
+    ]
+    head = ["device", "training views", "training, s", "steps", "PSNR of the subject, dB", "PSNR of pictures, dB"]
+    return markdown_table([*head, "enlargement", "minutes"], rows)

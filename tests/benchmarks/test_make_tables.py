@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks import make_tables
+from benchmarks.demo import take_figures
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULT: dict[str, Any] = {
@@ -52,6 +53,19 @@ def test_stages_measured_by_older_versions_have_dashes_too() -> None:
     new = {"bytes": 42.5e6, "operations": 1.25e9, "operations_floor_ms": 0.002, "launches": 1.0, "device_ms": 0.05}
     table = make_tables.stages_table([RESULT | {"stages": [stages[1] | new]}]).splitlines()
     assert table[-1].endswith("| encode | 0.096 | 0.050 | 1 | 42.50 | 0.010 | 1.2500 | 0.002 |")
+
+
+def test_a_demo_is_kept_with_the_scores_of_whole_evaluations() -> None:
+    point = {"seconds": 20.0, "step": 700, "subject_psnr": 27.5, "views": 8}
+    figures = {"training_seconds": 110.4, "subject_psnr": 30.552, "psnr": 33.0, "enlargement": 1.178, "steps": 3877}
+    figures |= {"subject_ssim": 0.9, "ssim": 0.95, "background": "black", "stages": {}, "blender": "5.0.1"}
+    views = {"size": [384, 384], "training_views": 48, "held_out_views": 8, "total_seconds": 416.0}
+    summary = figures | views | {"device": "cpu", "device_name": "a card", "history": [point, point | {"views": 1}]}
+    kept = take_figures(summary)
+    assert kept["history"] == [{"seconds": 20.0, "step": 700, "subject_psnr": 27.5}]
+    assert kept["versions"]["blender"] == "5.0.1"
+    row = make_tables.demo_table([kept]).splitlines()[-1]
+    assert row == "| a card | 48 of 384x384 | 110 | 3877 | 30.55 | 33.00 | 1.18 | 6.9 |"
 
 
 def test_every_budget_of_an_encoding_has_a_row() -> None:
