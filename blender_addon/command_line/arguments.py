@@ -16,7 +16,7 @@ from ..capture.layouts.table import LAYOUTS
 PROGRAM = "blender -b FILE.blend --command hashlight"
 _EPILOG = """\
 examples:
-  blender -b scene.blend --command hashlight capture --cameras HEMISPHERE --views 60 --size 800x800
+  blender -b scene.blend --command hashlight capture --cameras HEMISPHERE --views 60 --capture-size 800x800
   blender -b scene.blend --command hashlight train --capture --seconds 300 --save
   blender -b scene.blend --command hashlight preview --output preview.png
   blender -b scene.blend --command hashlight train --dataset photos --seconds 300 --save

@@ -93,6 +93,8 @@ def _train(options: argparse.Namespace) -> int:
     from engine.cli.datasets import load_data
 
     kind = _choose_kind(options)
+    if options.resume:
+        _keep_held_out(options)
     data = load_data(kind, options.dataset, options.field, options.holdout)
     print("Loading torch and Taichi ...", file=sys.stderr, flush=True)
     from engine.cli.interrupts import DeferredInterrupt
@@ -139,6 +141,19 @@ def _choose_kind(options: argparse.Namespace) -> Kind[Any]:
         return kind_named(name)
     except ConfigError as error:
         raise TrainError(f"--primitive: {error}") from None
+
+
+def _keep_held_out(options: argparse.Namespace) -> None:
+    """Hold out what the run has held out so far: a test view is never trained on."""
+    from engine.run_info import read_run_info
+
+    former = read_run_info(options.out).get("holdout")
+    if options.holdout not in (None, former):
+        raise TrainError(
+            f"--holdout {options.holdout}: {options.out} was begun with {former or 'none'}: leave --holdout out, or "
+            "choose another --out"
+        )
+    options.holdout = former
 
 
 class Training:

@@ -55,3 +55,11 @@ def test_it_trains_as_it_lies_there(tmp_path: Path, capsys: pytest.CaptureFixtur
     mean = np.mean(pictures, axis=(0, 1, 2))
     plain = np.mean([-10 * np.log10(np.mean((picture - mean) ** 2)) for picture in pictures])
     assert scores["psnr"] > plain + 5.0
+
+    # What is held out stays so, whether or not it is said again.
+    assert main(["train", str(fox), "--out", run, "--steps", "160", "--resume", "--device", TEST_DEVICE]) == 0
+    info = json.loads((Path(run) / "run.json").read_text())
+    splits = [view["split"] for view in info["data"]["views"]]
+    assert (splits.count("train"), splits.count("test"), info["holdout"]) == (THERE - 7, 7, 8)
+    assert main([*command[:5], "170", "--holdout", "4", "--resume", "--device", TEST_DEVICE]) == 1
+    assert "was begun with 8" in capsys.readouterr().err
