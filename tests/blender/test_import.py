@@ -323,7 +323,7 @@ class TestCommandLine:
         out = capsys.readouterr().out
         assert "PSNR" in out and "2 test views" in out
         run = json.loads((tmp_path / "job" / "run" / "run.json").read_text())
-        assert run["color_space"] == "srgb"
+        assert run["primitive"]["color_space"] == "srgb"
 
     def test_a_bad_dataset_fails_in_words(
         self, addon: Import, session_scene: bpy.types.Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
