@@ -37,9 +37,10 @@ _MAKE_TOKEN = "it must hold a secret in one line, such as `openssl rand -hex 24`
 
 EXAMPLES = f"""\
 Serves capture, training, frames and films to one client in control, while a few others may watch, over a WebSocket.
-Clients must know the token: from --token-file, from the environment variable {TOKEN_VARIABLE}, or else a random one that is printed at the start.
-Ctrl-C, SIGTERM and a closed terminal save the run and end it, with exit code 130, 143 or 129; 1 when the run could not
-be saved. The same signal once more ends it at once. When a client ends it, the exit code is 0."""
+Clients must know the token: from --token-file, from the environment variable {TOKEN_VARIABLE}, or else a random one
+that is printed at the start. Ctrl-C, SIGTERM and a closed terminal save the run and end it, with exit code 130, 143 or
+129; 1 when the run could not be saved. The same signal once more ends it at once. When a client ends it, the exit code
+is 0."""
 
 
 class ServeError(Exception):
