@@ -37,10 +37,16 @@ _on_turntable: dict[tuple[object, ...], float] = {}  # enlargements, by all that
 
 
 class _Subject(NamedTuple):
-    """Points [n, 3] of what is captured, and how many pixels a metre at each takes in the pictures [n]."""
+    """Points [n, 3] of what is captured, how many pixels a metre at each takes in the pictures [n], and how many pixels
+    across these show all of it."""
 
     points: np.ndarray
     detail: np.ndarray
+    pixels: float
+
+    @classmethod
+    def shown_by(cls, cameras: list[Camera], points: np.ndarray) -> _Subject:
+        return cls(points, captured_detail(cameras, points), pixels_spanned(cameras, points))
 
 
 def bake_size(scene: bpy.types.Scene) -> tuple[int, int]:
@@ -86,10 +92,11 @@ def enlargement(scene: bpy.types.Scene) -> tuple[float, float] | None:
     """How many pixels the subject is wide or high in the captured pictures, as a median, and how many it would be if it
     were all as large as what the frames to be baked show of it. None where that can't be told. For panels."""
     dataset = known_dataset(scene, _MAX_AGE)
-    if dataset is None or not (captured := _captured_pixels(dataset)):
+    if dataset is None:
         return None
-    enlarged = _bake_enlargement(scene, dataset.bounds, _captured_subject(dataset))
-    return (captured, captured * enlarged) if 0.0 < enlarged < np.inf else None
+    subject = _captured_subject(dataset)
+    enlarged = _bake_enlargement(scene, dataset.bounds, subject)
+    return (subject.pixels, subject.pixels * enlarged) if subject.pixels and 0.0 < enlarged < np.inf else None
 
 
 def describe_enlargement(scene: bpy.types.Scene) -> str:
@@ -163,14 +170,8 @@ def _training_cameras(dataset: CaptureDataset) -> list[Camera]:
 
 
 @functools.lru_cache(maxsize=2)  # a dataset that was read again is another one
-def _captured_pixels(dataset: CaptureDataset) -> float:
-    return pixels_spanned(_training_cameras(dataset), subject_of(dataset))
-
-
-@functools.lru_cache(maxsize=2)
 def _captured_subject(dataset: CaptureDataset) -> _Subject:
-    points = subject_of(dataset)
-    return _Subject(points, captured_detail(_training_cameras(dataset), points))
+    return _Subject.shown_by(_training_cameras(dataset), subject_of(dataset))
 
 
 @functools.lru_cache(maxsize=2)
@@ -184,13 +185,13 @@ def _planned_subject(
         )
         for pose in poses
     ]
-    points = np.frombuffer(subject).reshape(-1, 3)
-    return _Subject(points, captured_detail(cameras, points))
+    return _Subject.shown_by(cameras, np.frombuffer(subject).reshape(-1, 3))
 
 
 def _bake_enlargement(scene: bpy.types.Scene, bounds: Bounds, subject: _Subject) -> float:
-    """How many times as large as in captures ``subject`` will be in the frames to be baked, at most; by the camera as
-    it is now where that is followed along its animation. 0 where that can't be told."""
+    """How many times as large as in captures ``subject`` will be in the frames to be baked. A turntable shows all of
+    it, so that its widths are compared; a camera that is animated may be close, and goes by where it is now. 0 where
+    that can't be told."""
     if scene.hashlight.bake.path == "TURNTABLE":
         return _turntable_enlargement(scene, bounds, bake_size(scene), subject)
     depsgraph = scene.view_layers[0].depsgraph
@@ -206,13 +207,13 @@ def _bake_enlargement(scene: bpy.types.Scene, bounds: Bounds, subject: _Subject)
 def _turntable_enlargement(scene: bpy.types.Scene, bounds: Bounds, size: tuple[int, int], subject: _Subject) -> float:
     settings = scene.hashlight.bake
     chosen = tuple(getattr(settings, name) for name in _TURNTABLE)
-    key = (*chosen, size, bounds.corners.tobytes(), subject.points.tobytes(), subject.detail.tobytes())
+    key = (*chosen, size, bounds.corners.tobytes(), subject.points.tobytes(), subject.pixels)
     if key not in _on_turntable:
         if len(_on_turntable) > _MOST_KNOWN:
             _on_turntable.clear()
         try:
             cameras = turntable_cameras(scene, bounds, size, subject.points, most_frames=_FRAMES)
-            _on_turntable[key] = float(enlargements(cameras, subject.points, subject.detail).max())
+            _on_turntable[key] = pixels_spanned(cameras, subject.points) / subject.pixels if subject.pixels else 0.0
         except (CaptureError, GeometryError):  # told when it is baked
             _on_turntable[key] = 0.0
     return _on_turntable[key]

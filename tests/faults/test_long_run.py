@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.evaluation.evaluate import Scores, ViewScore
 from engine.link.messages import Evaluation, Message, OpenRun, RunOpened
+from engine.primitives.base import Scores
 from engine.run_info import read_info
 from engine.service.session import SNAPSHOT_EVERY, Session
 from tests.device import TEST_DEVICE
@@ -24,8 +24,8 @@ _VIEWS = 100
 
 
 def _scores() -> Scores:
-    views = [ViewScore(f"view_{index:03d}", 20.0 + index / 100, 0.9, 18.0, 0.8, None, None) for index in range(_VIEWS)]
-    return Scores("black", views)
+    means = {"psnr": 20.5, "ssim": 0.9, "subject_psnr": 18.0, "subject_ssim": 0.8}
+    return Scores(means, {f"view_{index:03d}": means | {"psnr": 20.0 + index / 100} for index in range(_VIEWS)})
 
 
 class _Day:

@@ -19,6 +19,7 @@ _PRESETS = {
         max_rays_per_step=128,
         error_share=0.5,
         learning_rate=4e-3,
+        warm_up_steps=200,
         final_rate_fraction=0.1,
         weight_decay=0.0,
     ),

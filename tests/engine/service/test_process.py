@@ -120,7 +120,7 @@ def test_shutting_down_while_training_leaves_a_run_that_loads(start_engine: Star
     with pytest.raises(LinkLost, match="shut down"):
         client.wait_for(OpenRun, 5)
     run = load_run(engine.root / "r", TEST_DEVICE)
-    assert run.trainer.step_count >= 3 and run.info["views"][0]["name"] == "a"
+    assert run.trainer.step_count >= 3 and run.info["data"]["views"][0]["name"] == "a"
 
 
 def test_stop_saves_the_run_and_ends_the_process(start_engine: Start) -> None:

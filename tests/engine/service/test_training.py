@@ -216,7 +216,11 @@ def test_a_bake_into_a_place_that_cannot_be_written_is_one_clear_problem(
         (add_view(0, camera=CAMERA.resized(16, 16)), "view", "view v000: the image is 32x32, its camera says 16x16"),
         (add_view(0, depth=np.zeros((4, 4), np.float32)), "view", "view v000: depth must be float32"),
         (add_view(0, color=np.full((32, 32, 4), np.nan, np.float16)), "view", "view v000: the image contains NaN"),
-        (add_view(0, color=np.zeros((32, 32, 4), np.uint8)), "view", "view v000: linear colour must be float16"),
+        (
+            add_view(0, color=np.zeros((32, 32, 4), np.uint8)),
+            "view",
+            "view v000: it is srgb, but this run learns linear colour",
+        ),
         (add_view(0, split="test"), "view", "view v000: it is a train view already"),
     ],
 )
@@ -309,12 +313,12 @@ def test_a_run_is_saved_and_resumed_by_another_session(client: EngineClient, pro
     saved = client.wait_for(SnapshotSaved, PATIENCE)
     assert saved.step == STEPS and Path(saved.path).is_file()
     info = json.loads((process.root / "sphere/run.json").read_text())
-    assert (info["step"], info["color_space"], info["preset"]) == (
+    assert (info["step"], info["primitive"]["color_space"], info["preset"]) == (
         STEPS,
         "linear",
         choose_preset("auto", TEST_DEVICE).preset,
     )
-    assert [view["name"] for view in info["views"]] == [f"v{index:03d}" for index in range(8)]
+    assert [view["name"] for view in info["data"]["views"]] == [f"v{index:03d}" for index in range(8)]
     assert info["history"][-1]["views"].keys() == {"v007"}
     client.send(RequestFrame(request=1, camera=CAMERA))
     before = client.wait_for(Frame, PATIENCE)
