@@ -10,15 +10,16 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import taichi as ti
-from taichi.lang import impl
-from taichi.types.ndarray_type import NdarrayType
 
 # Taichi gives a CPU thread at least so many iterations of a loop at a time, whatever its configuration says: a loop of
 # few but long iterations has to count this many for each of its own, or one thread runs them all.
 CPU_BLOCK = 512
 
-# Of Taichi, by the release whose inner calls KernelLauncher makes (constraints.txt installs that one).
+# Whether this is the release of Taichi whose inner calls are known here and in runtime (pyproject.toml asks for it).
 LAUNCHES_DIRECTLY = ti.__version__ == (1, 7, 4)
+if LAUNCHES_DIRECTLY:
+    from taichi.lang import impl
+    from taichi.types.ndarray_type import NdarrayType
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

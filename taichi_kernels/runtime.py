@@ -49,6 +49,8 @@ def start(device: str, threads: int | None = None) -> None:
         )
     import taichi as ti
 
+    from taichi_kernels.launch import LAUNCHES_DIRECTLY
+
     threads = threads or os.cpu_count() or 1
     # Taichi announces its architecture on the standard output, which belongs to whoever called us.
     with contextlib.redirect_stdout(io.StringIO()):
@@ -63,7 +65,8 @@ def start(device: str, threads: int | None = None) -> None:
         )
     # Sums of half-precision products stay in single precision to their end.
     torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
-    _shorten_positions()
+    if LAUNCHES_DIRECTLY:
+        _shorten_positions()
     _started = device
 
 
