@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-# Blender's own settings of these would mislead another Python, and the user's would lead pip elsewhere.
-_FOREIGN_VARIABLES = {"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "VIRTUAL_ENV"}
-_FOREIGN_VARIABLES |= {"PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV", "PIP_DRY_RUN"}
+from engine.link.child_environment import child_environment
+
 _ENOUGH = 5.0  # seconds for a killed process to be gone
 
 
@@ -72,15 +71,13 @@ class ChildRunner:
 def _spawn(
     command: Sequence[str | Path], folder: Path, variables: Mapping[str, str], errors: IO[str] | None
 ) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN_VARIABLES}
-    environment |= {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"} | dict(variables)
     options: dict[str, Any] = {"start_new_session": True}  # a group of its own, to be killed as a whole
     if sys.platform == "win32":
         options = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
     return subprocess.Popen(
         [str(word) for word in command],
         cwd=folder,
-        env=environment,
+        env=child_environment() | dict(variables),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT if errors is None else errors,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
+from engine.link.addresses import DEFAULT_PORT
+
 from .engine_setup.check_drawing import draw_check
 
 _token = ""  # kept here, for whatever a preference holds by itself is saved with the others, in plain text
@@ -53,7 +55,9 @@ class HASHLIGHT_preferences(bpy.types.AddonPreferences):
         default=False,
     )
     host: StringProperty(name="Host", description="The machine that the engine runs on", default="127.0.0.1")
-    port: IntProperty(name="Port", description="The port that the engine listens on", default=7868, min=1, max=65535)
+    port: IntProperty(
+        name="Port", description="The port that the engine listens on", default=DEFAULT_PORT, min=1, max=65535
+    )
     token: StringProperty(
         name="Token",
         description="The engine's secret: what it printed when it started, or what its --token-file holds. It isn't "

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import bpy
 
+from engine.link.addresses import LOOPBACK
+
 from ..engine_setup.bundle import own_environment
 from ..folders import session_folder
 from ..preferences import HASHLIGHT_preferences, get_preferences
@@ -16,7 +18,6 @@ from .connecting import EngineSource, LocalEngine, RunningEngine
 from .engine_session import EngineSession
 
 PYTHON_VARIABLE = "HASHLIGHT_ENGINE_PYTHON"
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def ensure_engine(scene: bpy.types.Scene, *, take_over: bool = False) -> EngineSession:
@@ -61,7 +62,7 @@ def find_missing_engine() -> str:
 def _running_engine(scene: bpy.types.Scene, preferences: HASHLIGHT_preferences) -> RunningEngine:
     token = preferences.token.strip() or _read_token(preferences.token_file.strip())
     host = preferences.host.strip()
-    if host not in _LOOPBACK and not bpy.app.online_access:
+    if host not in LOOPBACK and not bpy.app.online_access:
         raise ValueError(f"The engine at {host} needs online access: allow it in Blender's preferences, under System")
     name = bpy.path.clean_name(session_folder(scene).stem)
     ca_file = bpy.path.abspath(preferences.ca_file.strip())

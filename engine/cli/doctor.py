@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Literal
 
 from engine.cli.arguments import add_json
+from engine.link.addresses import DEFAULT_PORT
 
 Grade = Literal["ok", "warn", "fail"]
-DEFAULT_PORT = 7868
 MIN_FREE_BYTES = 2 * 2**30
 INSTALL = "pip install 'hashlight[engine]'"
 EXAMPLES = """\

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import engine
 from engine.cli.arguments import whole_number
 from engine.cli.interrupts import requests_heard
+from engine.link.addresses import DEFAULT_PORT
 from engine.link.launcher import TOKEN_VARIABLE
 from engine.link.part_files import remove_leftovers, written_atomically
 from engine.link.tls import server_context
@@ -53,7 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this computer)"
     )
     parser.add_argument(
-        "--port", type=whole_number(0, 65535), default=7868, help="port, 0 for any free one (default: %(default)s)"
+        "--port",
+        type=whole_number(0, 65535),
+        default=DEFAULT_PORT,
+        help="port, 0 for any free one (default: %(default)s)",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
     parser.add_argument(

@@ -13,7 +13,7 @@ from engine.data.dataset import DatasetError
 from engine.data.json_object import JsonObject
 from engine.data.views import View
 from engine.link.arrays import Floats
-from engine.link.geometry import Bounds, Camera, GeometryError
+from engine.link.geometry import MAX_CASCADES, Bounds, Camera, GeometryError
 from engine.link.projection import pixel_directions
 
 NERF_SYNTHETIC_HALF_SIZE = 1.5
@@ -24,8 +24,6 @@ NGP_OFFSET = 0.5
 CHECKED_VIEWS = 16
 CHECKED_PIXELS_PER_SIDE = 64
 TOLERATED_MISS = 0.02
-# instant-ngp's largest aabb_scale is 128.
-MAX_CASCADES = 8
 # Around photographs of an object: the bounds' edge in units of the cameras' distance from what they look at (as
 # instant-ngp's scripts make it), and cascades that reach several times as far as the cameras stand.
 PHOTOGRAPHED_EDGE = 0.76

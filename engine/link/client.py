@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import engine
 from engine.link import codec
+from engine.link.addresses import LOOPBACK
 from engine.link.compression import best_compression
 from engine.link.conversation import Conversation, ConversationEnded
 from engine.link.errors import LinkError
@@ -25,7 +26,6 @@ from engine.link.messages import PROTOCOL, Hello, Message, Problem, Role, Welcom
 __all__ = ["EngineClient", "EngineProblem", "LinkBusy", "LinkError", "LinkLost", "LinkTimeout"]
 
 DEFAULT_QUEUE_BYTES = 256 << 20
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _CLOSE_SECONDS = 2.0
 
 M = TypeVar("M", bound=Message)
@@ -85,7 +85,7 @@ class EngineClient:
             protocol=PROTOCOL,
             version=engine.__version__,
             client=name,
-            same_host=host in _LOOPBACK if same_host is None else same_host,
+            same_host=host in LOOPBACK if same_host is None else same_host,
             role=role,
             take_over=take_over,
             compression=best_compression(),

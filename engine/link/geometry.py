@@ -26,6 +26,8 @@ _CENTERS = Limits(-1e9, 1e9)
 _DISTORTIONS = Limits(-1e6, 1e6)
 PINHOLE_TERMS, FISHEYE_TERMS = ("k1", "k2", "p1", "p2"), ("k1", "k2", "k3", "k4")
 _UNUSED_TERMS = {"pinhole": ("k3", "k4"), "fisheye": ("p1", "p2")}
+# Cubes about the bounds, each twice as large as the one before. As with instant-ngp, whose largest aabb_scale is 128.
+MAX_CASCADES = 8
 _NARROWEST = 1e-9  # an edge of bounds, as part of the longest edge and of the distance from the origin
 
 

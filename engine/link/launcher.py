@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from engine.link.child_environment import child_environment
 from engine.link.client import EngineClient
 from engine.link.errors import LinkError
 from engine.link.messages import Shutdown
@@ -24,8 +25,6 @@ _LOG_TAIL_LINES = 12
 _LOG_TAIL_BYTES = 8192
 _POLL_SECONDS = 0.05
 _TERMINATE_SECONDS = 5.0
-# Blender's own settings of these would mislead another Python.
-_FOREIGN_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE")
 
 
 class LaunchError(LinkError):
@@ -123,8 +122,6 @@ class EngineProcess:
         self._folder.close()
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN_VARIABLES}
-        environment |= {TOKEN_VARIABLE: self._token, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
         options: dict[str, Any] = {"start_new_session": True}  # the terminal's Ctrl-C is for this process, not for it
         if sys.platform == "win32":
             options = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -133,7 +130,7 @@ class EngineProcess:
         return subprocess.Popen(
             # -P: a file torch.py in the current folder must not be taken for the library
             [str(self.python), "-P", "-m", "engine", "serve", *map(str, arguments)],
-            env=environment,
+            env=child_environment() | {TOKEN_VARIABLE: self._token},
             cwd=self.root,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -8,12 +8,11 @@ import math
 from typing import Annotated
 
 from engine.fields.base import FieldConfig, FieldError
+from engine.link.geometry import MAX_CASCADES
 from engine.link.values import Limits, shorten
 from engine.primitives.config import ConfigError, Count, TrainConfig, Weight, hold_to_limits
 from taichi_kernels.compositing import RayLoss
 
-# instant-ngp's limit too: an aabb_scale of 128.
-MAX_CASCADES = 8
 _LASTING_TRUST = 0.1
 # A ray with its target, its loss and its samples' span.
 RAY_BYTES = 80
