@@ -37,8 +37,9 @@ def lens_kind(camera: bpy.types.Object) -> str:
     """What kind of camera this is, in a word; "" for a perspective one, which alone can be captured."""
     if camera.type != "CAMERA":  # Blender renders through lights and empties as well
         return "no camera"
-    kind = camera.data.type
-    return "" if kind == "PERSP" else {"ORTHO": "orthographic", "PANO": "panoramic"}.get(kind, kind.lower())
+    camera_type = camera.data.type
+    words = {"PERSP": "", "ORTHO": "orthographic", "PANO": "panoramic"}
+    return words.get(camera_type, camera_type.lower())
 
 
 def camera_from_projection(pose: np.ndarray, projection: np.ndarray, width: int, height: int) -> Camera:

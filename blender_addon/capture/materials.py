@@ -22,14 +22,14 @@ def gives_light(material: bpy.types.Material) -> bool:
     if output is None:
         return False
     for node in (node for name in ("Surface", "Volume") for node in surface_nodes(output.inputs[name])):
-        kind = node.bl_idname
-        if kind == "ShaderNodeBsdfPrincipled" and _value(node, "Emission Strength", 1.0) > 0.0:
+        node_type = node.bl_idname
+        if node_type == "ShaderNodeBsdfPrincipled" and _value(node, "Emission Strength", 1.0) > 0.0:
             if _brightness(node, "Emission Color") > 0.0:
                 return True
-        elif kind == "ShaderNodeEmission":
+        elif node_type == "ShaderNodeEmission":
             if _value(node, "Strength", 1.0) > 0.0 and _brightness(node, "Color") > 0.0:
                 return True
-        elif kind in _GLOWING:
+        elif node_type in _GLOWING:
             return True
     return False
 
@@ -45,19 +45,22 @@ def troubles_of(material: bpy.types.Material) -> dict[Trouble, float]:
     if output is None:
         return found
     for node in surface_nodes(output.inputs["Surface"]):
-        kind = node.bl_idname
-        if kind == "ShaderNodeBsdfPrincipled":
+        node_type = node.bl_idname
+        if node_type == "ShaderNodeBsdfPrincipled":
             roughness = _value(node, "Roughness", 1.0)
             if _value(node, "Transmission Weight") > 0.5 and roughness < _CLEAR:
                 found["glass"] = roughness
             elif _value(node, "Metallic") > 0.8 and roughness < _MIRRORING:
                 found["mirror"] = roughness
             _add_light(found, _value(node, "Emission Strength") * _brightness(node, "Emission Color"))
-        elif kind in {"ShaderNodeBsdfGlass", "ShaderNodeBsdfRefraction"} and _value(node, "Roughness") < _CLEAR:
+        elif node_type in {"ShaderNodeBsdfGlass", "ShaderNodeBsdfRefraction"} and _value(node, "Roughness") < _CLEAR:
             found["glass"] = _value(node, "Roughness")
-        elif kind in {"ShaderNodeBsdfGlossy", "ShaderNodeBsdfAnisotropic"} and _value(node, "Roughness") < _MIRRORING:
+        elif (
+            node_type in {"ShaderNodeBsdfGlossy", "ShaderNodeBsdfAnisotropic"}
+            and _value(node, "Roughness") < _MIRRORING
+        ):
             found["mirror"] = _value(node, "Roughness")
-        elif kind == "ShaderNodeEmission":
+        elif node_type == "ShaderNodeEmission":
             _add_light(found, _value(node, "Strength") * _brightness(node, "Color"))
     return found
 

@@ -9,18 +9,25 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# What each package may import of ours besides itself, and the modules of `engine` that belong to none.
+# What each package may import of ours besides itself, and likewise the modules that they use and that are in none.
 LAYERS = {
     "link": set(),
-    "data": {"link"},
+    "control_groups": set(),
+    "hardware": {"control_groups"},
+    "device": {"hardware"},
+    "machine": {"device"},
+    "data": {"machine", "link"},
     "optimizers": {"kernels"},
     "encodings": {"optimizers", "kernels"},
-    "fields": {"link", "encodings", "optimizers", "kernels"},
-    "sampling": {"link", "fields", "kernels"},
-    "rendering": {"link", "data", "fields", "sampling", "kernels"},
+    "fields": {"device", "link", "encodings", "optimizers", "kernels"},
+    "sampling": {"device", "link", "fields", "kernels"},
+    "rendering": {"device", "link", "data", "fields", "sampling", "kernels"},
     "evaluation": {"link", "data", "rendering"},
-    "primitives": {"link", "data", "optimizers", "fields", "sampling", "rendering", "evaluation", "kernels"},
-    "training": {"optimizers", "primitives", "kernels"},
+    "primitives": {
+        *("device", "machine"),
+        *("link", "data", "optimizers", "fields", "sampling", "rendering", "evaluation", "kernels"),
+    },
+    "training": {"device", "optimizers", "primitives", "kernels"},
     "kernels": set(),
 }
 ON_TOP = {"service", "cli"}
@@ -34,31 +41,54 @@ def _imported(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
 
 
-def _packages(path: Path) -> set[str]:
-    """The packages of ours that a module imports from."""
+def _parts(path: Path) -> set[str]:
+    """The packages of ours, and the modules of `engine` in none, that a module imports from."""
     found = set()
     for name in _imported(path):
-        first, _, rest = name.partition(".")
+        first, *rest = name.split(".")
         if first == "taichi_kernels":
             found.add("kernels")
-        elif first == "engine" and (ROOT / "engine" / rest.partition(".")[0]).is_dir() and rest:
-            found.add(rest.partition(".")[0])
+        elif first == "engine" and rest and _files(rest[0]):
+            found.add(rest[0])
     return found
+
+
+def _files(part: str) -> list[Path]:
+    """The modules of a package, or the one that belongs to none."""
+    path = ROOT / ("taichi_kernels" if part == "kernels" else f"engine/{part}")
+    return sorted(path.rglob("*.py")) or [file for file in [path.with_suffix(".py")] if file.is_file()]
+
+
+def _asks_for_a_kind(node: ast.AST) -> bool:
+    """Whether this compares a ``kind`` with names of some; numpy's of a dtype are other ones."""
+    if isinstance(node, ast.Match):
+        return _is_kind(node.subject)
+    if not isinstance(node, ast.Compare):
+        return False
+    sides = [node.left, *node.comparators]
+    words = [part for side in sides for part in ast.walk(side) if isinstance(part, ast.Constant)]
+    return any(map(_is_kind, sides)) and any(isinstance(word.value, str) for word in words)
+
+
+def _is_kind(node: ast.expr) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr == "kind" and not (isinstance(node.value, ast.Attribute) and node.value.attr == "dtype")
+    return isinstance(node, ast.Name) and node.id == "kind"
 
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_layer_imports_only_those_below_it(layer: str) -> None:
-    folder = ROOT / ("taichi_kernels" if layer == "kernels" else f"engine/{layer}")
-    modules = sorted(folder.rglob("*.py"))
+    modules = _files(layer)
     assert modules
     allowed = LAYERS[layer] | {layer}
-    wrong = {str(path.relative_to(ROOT)): others for path in modules if (others := _packages(path) - allowed)}
+    wrong = {str(path.relative_to(ROOT)): others for path in modules if (others := _parts(path) - allowed)}
     assert not wrong
 
 
 def test_every_package_is_a_layer_and_none_is_above_itself() -> None:
     packages = {path.parent.name for path in (ROOT / "engine").glob("*/__init__.py")}
-    assert packages == (set(LAYERS) | ON_TOP) - {"kernels"}
+    modules = {path.stem for path in (ROOT / "engine").glob("*.py")}
+    assert packages == (set(LAYERS) | ON_TOP) - modules - {"kernels"}
     placed: set[str] = set()
     while len(placed) < len(LAYERS):
         free = {layer for layer, below in LAYERS.items() if layer not in placed and below <= placed}
@@ -69,4 +99,13 @@ def test_every_package_is_a_layer_and_none_is_above_itself() -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "engine").glob("*.py")), ids=lambda path: path.name)
 def test_what_stands_beside_the_packages_imports_neither_service_nor_command_line(path: Path) -> None:
     if path.name != "__main__.py":
-        assert not _packages(path) & ON_TOP
+        assert not _parts(path) & ON_TOP
+
+
+@pytest.mark.parametrize("program", ["engine", "blender_addon"])
+def test_no_code_asks_whether_something_is_of_a_certain_kind(program: str) -> None:
+    """What kinds differ in is theirs to say, so that a further one changes no others' code."""
+    modules = sorted((ROOT / program).rglob("*.py"))
+    assert modules
+    nodes = ((path, node) for path in modules for node in ast.walk(ast.parse(path.read_text("utf-8"))))
+    assert not [f"{path.relative_to(ROOT)}:{node.lineno}" for path, node in nodes if _asks_for_a_kind(node)]
