@@ -1,1 +1,1 @@
-"""Turns views into a field."""
+"""Training of any primitive, within a budget of time or steps."""

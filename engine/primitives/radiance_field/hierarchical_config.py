@@ -10,7 +10,7 @@ from engine.primitives.radiance_field.config import RAY_BYTES, RadianceFieldConf
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HierarchicalConfig(RadianceFieldConfig):
-    """Every setting; see RadianceFieldConfig. A step has ``max_rays_per_step`` rays."""
+    """RadianceFieldConfig of a coarse and a fine field. A step has ``max_rays_per_step`` rays."""
 
     field: CoarseAndFineConfig
 

@@ -24,7 +24,7 @@ _Steps = Annotated[int, Limits(0, MOST)]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OccupancyConfig(RadianceFieldConfig):
-    """Every setting; see RadianceFieldConfig."""
+    """RadianceFieldConfig, and how rays are marched through the grid; lengths are in the same units."""
 
     field: SampledFieldConfig
     # Samples evaluated in a step; the number of rays is adjusted to fill them.
