@@ -29,7 +29,7 @@ STAGES: Stages = {
     "encode": [(HashEncoding, "forward")],
     "networks": [(mlp.MatrixNetworks, "forward"), (fused_mlp.FusedNetworks, "forward")],
     "composite, loss, gradients": [
-        (learning_module, "cut_rays"),
+        (learning_module, "terminate_rays"),
         (learning_module, "composite_training"),
         (learning_module, "draw_gradients"),
     ],

@@ -170,13 +170,13 @@ class TorchTrainer:
         place = torch.arange(max(int(counts.max()), 1))
         is_sample = place < counts[:, None]
         samples = torch.where(is_sample, starts[:, None] + place, 0)
-        thickness = torch.where(is_sample, activate_density(raw_densities)[samples] * step, 0.0)
+        optical_depth = torch.where(is_sample, activate_density(raw_densities)[samples] * step, 0.0)
         with torch.no_grad():
-            is_reached = (thickness.cumsum(1) - thickness) <= -math.log(TRAINING_MIN_TRANSMITTANCE)
-        thickness = torch.where(is_reached, thickness, 0.0)
-        arriving = torch.exp(-(thickness.cumsum(1) - thickness))
-        weights = arriving * (1.0 - torch.exp(-thickness))
-        left = torch.exp(-thickness.sum(1, keepdim=True))
+            is_reached = (optical_depth.cumsum(1) - optical_depth) <= -math.log(TRAINING_MIN_TRANSMITTANCE)
+        optical_depth = torch.where(is_reached, optical_depth, 0.0)
+        arriving = torch.exp(-(optical_depth.cumsum(1) - optical_depth))
+        weights = arriving * (1.0 - torch.exp(-optical_depth))
+        left = torch.exp(-optical_depth.sum(1, keepdim=True))
         index = torch.arange(self._drawn)
         background = draw_background(config.seed, self.step_count, index, linear).float()
         color = torch.bmm(weights[:, None], activate_color(raw_colors, linear)[samples])[:, 0]

@@ -15,9 +15,9 @@ from taichi_kernels.launch import func, kernel
 from taichi_kernels.random_numbers import RandomStream, uniform
 from taichi_kernels.stepping import StepRule, step_at, weighted_step_at
 
-# Behind this much transmittance a training sample teaches nothing (Instant-NGP uses the same).
+# Early ray termination: in training, samples behind this transmittance are left out (Instant-NGP uses the same).
 TRAINING_MIN_TRANSMITTANCE = 1e-4
-_TRAINING_MAX_THICKNESS = -math.log(TRAINING_MIN_TRANSMITTANCE)
+_TRAINING_MAX_OPTICAL_DEPTH = -math.log(TRAINING_MIN_TRANSMITTANCE)
 HUBER_DELTA = 0.1
 # Slope of the sRGB curve at 1; above 1 the display curve goes on as a logarithm with it.
 _SLOPE_AT_ONE = 1.055 / 2.4
@@ -26,7 +26,7 @@ _SLOPE_AT_ONE = 1.055 / 2.4
 @func
 def _display(x: ti.f32, linear: ti.template()):
     """The value the loss compares, and its slope: sRGB's curve for scene-linear light, going on as a logarithm above
-    1 so that highlights keep teaching without outweighing the rest; the identity for values that are sRGB already."""
+    1 so that highlights keep a gradient without outweighing the rest; the identity for values that are sRGB already."""
     value, slope = x, 1.0
     if ti.static(linear):
         if x > 1.0:
@@ -49,7 +49,7 @@ def _light(value: ti.f32, linear: ti.template()) -> ti.f32:
 
 
 @kernel
-def _cut_rays(
+def _terminate_rays(
     n: ti.i32,
     in_order: ti.template(),
     grows: ti.template(),
@@ -66,12 +66,12 @@ def _cut_rays(
     ti.loop_config(serialize=in_order)
     for ray in range(n):
         start, count = ray_samples[ray, 0], ray_samples[ray, 1]
-        thickness = 0.0
+        optical_depth = 0.0
         reached = 0
-        while reached < count and thickness <= _TRAINING_MAX_THICKNESS:
+        while reached < count and optical_depth <= _TRAINING_MAX_OPTICAL_DEPTH:
             i = start + reached
             dt = weighted_step_at(distances[i], smallest_step, largest_step, cone_angle, density, grows)
-            thickness += activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * dt
+            optical_depth += activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * dt
             reached += 1
         if reached > 0:
             first = ti.atomic_add(row_count[0], reached)
@@ -80,7 +80,7 @@ def _cut_rays(
         ray_samples[ray, 1] = reached
 
 
-def cut_rays(
+def terminate_rays(
     ray_samples: torch.Tensor,
     distances: torch.Tensor,
     raw_densities: torch.Tensor,
@@ -89,13 +89,13 @@ def cut_rays(
     steps: StepRule,
     in_order: bool = False,
 ) -> None:
-    """End each ray where less than TRAINING_MIN_TRANSMITTANCE of the light gets through, and list the samples before.
+    """Early ray termination: end each ray below TRAINING_MIN_TRANSMITTANCE, and list the samples before.
 
     ``ray_samples`` [n, 2] int32 (first sample, count): counts are lowered. ``distances`` [samples], ``raw_densities``
     [samples, any] (column 0 counts). Writes ``active``, the samples that are left, ray after ray; its count must be 0.
     ``in_order``: as in ``marching.march_rays``.
     """
-    _cut_rays(
+    _terminate_rays(
         ray_samples.shape[0], in_order, steps.grows, steps.smallest, steps.largest, steps.cone_angle, steps.density,
         distances, raw_densities, ray_samples, active.rows, active.count,
     )  # fmt: skip
@@ -268,16 +268,16 @@ def _composite_rays(
             if transmittance < min_transmittance:
                 break
             dt = weighted_step_at(distances[i], smallest_step, largest_step, cone_angle, density, grows)
-            thickness = activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * dt
-            alpha = 1.0 - ti.exp(-thickness)
+            optical_depth = activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * dt
+            alpha = 1.0 - ti.exp(-optical_depth)
             weight = alpha * transmittance
             color += weight * activate_color(read_color(raw_colors, i), linear)
             if depth <= 0.0:
                 depth -= weight * distances[i]
                 to_half = ti.log(2.0 * transmittance)
-                if thickness > 0.0 and to_half <= thickness:
+                if optical_depth > 0.0 and to_half <= optical_depth:
                     step = step_at(distances[i], smallest_step, largest_step, cone_angle, grows)
-                    depth = distances[i] + (ti.math.clamp(to_half / thickness, 0.0, 1.0) - 0.5) * step
+                    depth = distances[i] + (ti.math.clamp(to_half / optical_depth, 0.0, 1.0) - 0.5) * step
             transmittance *= 1.0 - alpha
         if transmittance < min_transmittance:
             # What little light is left counts as absorbed, so that an opaque pixel is exactly opaque.

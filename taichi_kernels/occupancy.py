@@ -23,9 +23,9 @@ SEEN = 1  # inside some training camera's picture
 CARVED = 2  # some training camera saw through all of it
 SURFACE = 4  # some training camera saw a surface in it
 FLAG_COUNT = 3
-# Samples behind this optical depth are hidden: training cuts rays there too. What they count as: news, but no density.
+# Samples behind this optical depth are hidden: training ends rays there too. What they count as: news, but no density.
 _HIDDEN_DEPTH = -math.log(TRAINING_MIN_TRANSMITTANCE)
-_HIDDEN_THICKNESS = 1e-9
+_HIDDEN_VALUE = 1e-9
 
 
 @func
@@ -211,8 +211,8 @@ def _update_densities(
 ):
     for i in range(n):
         cell = cells[i]
-        thickness = activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * step_length
-        densities[cell] = ti.max(densities[cell] * decay, ti.min(thickness, most))
+        optical_depth = activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * step_length
+        densities[cell] = ti.max(densities[cell] * decay, ti.min(optical_depth, most))
 
 
 def update_densities(
@@ -223,7 +223,7 @@ def update_densities(
     step_length: float,
     most: float = math.inf,
 ) -> None:
-    """``densities[cell] = max(decay * old, sigma * step_length)``: a running maximum of optical thickness a step.
+    """``densities[cell] = max(decay * old, sigma * step_length)``: a running maximum of optical depth a step.
 
     A cell isn't raised above ``most``.
     """
@@ -256,11 +256,11 @@ def _observe_densities(
             if cell.min() >= 0 and cell.max() < resolution:
                 index = ((cascade * resolution + cell.z) * resolution + cell.y) * resolution + cell.x
                 sigma = activate_density(ti.cast(raw_densities[i, 0], ti.f32))
-                thickness = _HIDDEN_THICKNESS
+                value = _HIDDEN_VALUE
                 if optical_depth < _HIDDEN_DEPTH:
-                    thickness = sigma * weighted_step_at(0.0, smallest_step, largest_step, cone_angle, density, grows)
+                    value = sigma * weighted_step_at(0.0, smallest_step, largest_step, cone_angle, density, grows)
                 # Positive floats are ordered as their bits are, and an integer's maximum is one instruction.
-                ti.atomic_max(observed[index], ti.bit_cast(thickness, ti.i32))
+                ti.atomic_max(observed[index], ti.bit_cast(value, ti.i32))
                 optical_depth += sigma * weighted_step_at(
                     distances[i], smallest_step, largest_step, cone_angle, density, grows
                 )

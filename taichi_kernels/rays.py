@@ -21,7 +21,7 @@ from taichi_kernels.stepping import StepRule, step_at
 CAMERA_FLOATS = 21
 # Stored where a pixel's depth was not captured; real depths are positive or +inf.
 UNKNOWN_DEPTH = -1.0
-# Stored in a view with depth where a pixel is to teach nothing (-inf, or anything as far below 0).
+# Stored in a view with depth where a pixel is masked, not trained on (-inf, or anything as far below 0).
 MASKED_DEPTH = -1e30
 # Pixels along a side of the tiles that training's errors are noted for.
 TILE_SIDE = 8
@@ -317,7 +317,7 @@ def sample_training_rays(
     nearer is in one camera's sight alone, where it would explain that camera's pictures and spoil all others. Where the
     surfaces around an opaque pixel were captured, and steps don't grow, rays end ``depth_margin`` (no less than a step)
     behind the farthest of them, and three quarters of them begin as much before the nearest. Where depth is below
-    ``MASKED_DEPTH`` a ray has no length and nothing as its target, so that it teaches nothing. Writes ``rays``, and
+    ``MASKED_DEPTH`` a ray has no length and nothing as its target, so that it has no gradient. Writes ``rays``, and
     ``targets`` [n, 5]: premultiplied colour, alpha, and the distance of the captured surface along the ray
     (UNKNOWN_DEPTH where not known).
     """

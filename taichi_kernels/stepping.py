@@ -83,7 +83,7 @@ def step_at(distance: ti.f32, smallest: ti.f32, largest: ti.f32, cone_angle: ti.
 def weighted_step_at(
     distance: ti.f32, smallest: ti.f32, largest: ti.f32, cone_angle: ti.f32, density: ti.f32, grows: ti.template()
 ) -> ti.f32:
-    """The step times the rule's density: what an activated density makes an optical thickness with."""
+    """The step times the rule's density: what an activated density makes an optical depth with."""
     step = step_at(distance, smallest, largest, cone_angle, grows)
     if ti.static(grows):
         step *= density

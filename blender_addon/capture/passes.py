@@ -62,7 +62,7 @@ class PassRenderer:
         render the temporary scene's frame.
 
         No operator may be called in an overridden context while a thread of Python runs: up to Blender 5.0 the context
-        is then read without Python's lock, and Blender crashes every few hundred calls.
+        is then read without the GIL, and Blender crashes every few hundred calls.
         """
         shown, frame = bpy.context.scene, self.scene.frame_float
         before = shown.frame_float

@@ -72,7 +72,7 @@ def _holds(geometry: Geometry, bounds: Bounds) -> bool:
 
 def _samples(geometry: Geometry) -> np.ndarray:
     """Points [n, 3] in world space spread over the surface, wherever it stands."""
-    # Of a few faces: numpy keeps Python's lock while it gathers corners, and Blender's window would wait for it.
+    # Of a few faces: numpy holds the GIL while it gathers corners, and Blender's window would wait for it.
     triangles = triangles_of(geometry, most_faces=5 * _SAMPLES)
     points = geometry.points.astype(np.float64)
     random = np.random.default_rng(0)

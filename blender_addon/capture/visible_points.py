@@ -18,7 +18,7 @@ from .surroundings import Geometry, Surroundings, triangles_of
 _FEW, _MANY = 10, 64
 _MOST_CUT = 200  # instances of one surface to be cut at the bounds; of others the box around them is
 _MOST_FACES = 3_000_000  # to look at one by one; of finer surfaces the points will do
-_BLOCK = 30_000  # triangles or points at once: numpy keeps Python's lock while it gathers them
+_BLOCK = 30_000  # triangles or points at once: numpy holds the GIL while it gathers them
 _KEPT = 200_000  # points, above which those that aren't extreme are thrown away in between
 
 

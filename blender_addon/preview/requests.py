@@ -36,7 +36,7 @@ def ask(
 ) -> int:
     """Ask for a picture in place of the one under way on ``channel``; returns the id that its frame will bear.
 
-    From an engine on another computer it comes compressed at a loss that hardly shows, unless it is to be ``exact``.
+    From an engine on another computer it comes by lossy compression that hardly shows, unless it is to be ``exact``.
     """
     request = session.frame_requests.ask(channel, camera, quality=quality, depth=depth, exact=exact)
     _under_way[channel] = request, time.monotonic()

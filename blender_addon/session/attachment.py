@@ -24,7 +24,7 @@ RECONNECT_PATIENCE = 30.0  # seconds for a lost connection to be made again
 _RETRY_SECONDS = 1.0
 STOP_PATIENCE = 10.0  # seconds for the engine to save its run and end
 _LONGEST_GAP = 1.0  # seconds: while nobody listened, nothing could be heard
-DEATH_CERTIFICATE = 1.0  # seconds between a broken connection and knowing that the process behind it is dead
+EXIT_GRACE_SECONDS = 1.0  # after the connection broke: the engine's process may just be ending
 
 
 class Attachment:
@@ -199,7 +199,7 @@ class Attachment:
             except LinkError as error:
                 words = str(error)
             else:
-                if now - self._lost_at < DEATH_CERTIFICATE:
+                if now - self._lost_at < EXIT_GRACE_SECONDS:
                     return
                 if not client.was_dismissed:
                     self._reconnect(client)

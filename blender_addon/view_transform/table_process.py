@@ -1,7 +1,7 @@
 """A view transform's table baked by another Blender, without a window.
 
 Blender reads a view transform it has not used yet from files and builds its processor, all at once: a third of a second
-for AgX, in which the window would stand still. (Blender's own PyOpenColorIO holds Python's lock for as long, so a
+for AgX, in which the window would stand still. (Blender's own PyOpenColorIO holds the GIL for as long, so a
 thread is no way out.) A second Blender may take its time.
 """
 

@@ -73,7 +73,7 @@ class MaskFolder:
 def read_mask(path: Path) -> npt.NDArray[np.bool_]:
     """Which pixels are to be looked at: [H, W] bool. Those of value 0 aren't.
 
-    Where the picture is packed at a loss, those below half of its range: 0 has not stayed 0. A picture that says
+    Where the picture's compression is lossy, those below half of its range: 0 has not stayed 0. A picture that says
     nothing but in its alpha is read by that. Raises DatasetError that names the file.
     """
     read_header(path)

@@ -115,7 +115,7 @@ class Capturing(Message):
 class RequestFrame(Message):
     """Render one picture of ``camera``. The newest request of its ``channel`` wins, and channels take turns: each
     asker has one of its own. ``request`` comes back with the frame. Over a network, one that need not be ``exact`` is
-    made much smaller at a loss that hardly shows."""
+    made much smaller by lossy compression that hardly shows."""
 
     replaces: ClassVar[tuple[str, ...] | None] = ("channel",)
     overtakes: ClassVar[tuple[type[Message], ...]] = (AddView, AddFile)

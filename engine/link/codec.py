@@ -115,7 +115,7 @@ def encode_parts(message: Message, packing: Packing = RAW, ring: RingWriter | No
 
 
 def _pack(array: Numbers, packing: Packing) -> tuple[str, Any]:
-    """How ``array`` travels, and its bytes: at a loss where it may and that is known how to do."""
+    """How ``array`` travels, and its bytes: by lossy compression where it may, and there is one for it."""
     if packing.compression is None:
         return "raw", array.reshape(-1).view(np.uint8).data
     if packing.lossy and array.dtype == np.float16:

@@ -28,7 +28,7 @@ _COLUMNS = 160  # across what points are cut into, on either of two axes
 _MANY = 20_000  # points, from which on they are first looked at in columns
 _CAMERAS = 64  # that are fitted at once
 _TURNS = 8  # of Newton's method
-_BLOCK = 1 << 19  # numbers that are worked on at once: numpy keeps Python's lock for a few milliseconds at most
+_BLOCK = 1 << 19  # numbers that are worked on at once: numpy holds the GIL for a few milliseconds at most
 
 
 def filled_share(alpha: Numbers) -> float:

@@ -1,4 +1,4 @@
-"""Pictures and depths made small for the network, at a loss that a preview doesn't show.
+"""Lossy compression of pictures and depths for the network; in a preview the loss doesn't show.
 
 Colour goes through a logarithmic curve (highlights far above 1 survive), into luma and chroma at half the resolution,
 through the cosine transform in blocks of 8x8, and is quantised; only tiles of 16x16 that hold something are kept.

@@ -1,4 +1,4 @@
-"""Large pictures in bands of whole rows, so that whoever waits for something else need not wait for all of one."""
+"""Renders large pictures in bands of whole rows, so that other work can be done between two of them."""
 
 from __future__ import annotations
 

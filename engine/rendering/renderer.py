@@ -19,7 +19,7 @@ from engine.rendering.display import Encoding, clip_light
 from taichi_kernels.bundles import Rays
 from taichi_kernels.rays import generate_camera_rays
 
-# Rays stop where less of the light than this gets through: of a moving view nobody sees the last hundredth.
+# Early ray termination: a ray ends below this transmittance. In a moving view the last hundredth hardly shows.
 _MIN_TRANSMITTANCE: dict[Quality, float] = {"moving": 0.01, "final": 1e-4}
 # Alpha below which a pixel has no depth.
 MIN_DEPTH_ALPHA = 1e-3

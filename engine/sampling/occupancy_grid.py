@@ -35,10 +35,10 @@ from taichi_kernels.occupancy_bits import pack_bits
 from taichi_kernels.rays import generate_camera_rays
 from taichi_kernels.stepping import StepRule
 
-# Müller et al. 2022, appendix E.2: a cell is occupied above this optical thickness, or above the mean if that is less.
-_THICKNESS_THRESHOLD = 0.01
+# Müller et al. 2022, appendix E.2: a cell is occupied above this optical depth, or above the mean if that is less.
+_OCCUPIED_OPTICAL_DEPTH = 0.01
 # A cell nobody evaluated yet counts as this dense: occupied, but soon forgotten if the field is thin there.
-_NEW_THICKNESS = 0.02
+_NEW_OPTICAL_DEPTH = 0.02
 # A picture is reduced until a cell's footprint reaches about this many pixels: what carving needs, at little cost.
 _FOOTPRINT_PIXELS = 12
 # Cells nearer to a camera than this (lengths of their cascade) are left to others: their footprints fill its picture.
@@ -106,7 +106,7 @@ class OccupancyGrid:
         not captured, 0 where it isn't known) on the grid's device.
         """
         marks = torch.zeros_like(self.flags)
-        is_blind = bool((alpha > 0).all()) and (depth is None or not bool((depth > 0).any()))
+        carves_nothing = bool((alpha > 0).all()) and (depth is None or not bool((depth > 0).any()))
         if depth is not None:
             self._mark_surfaces(camera, alpha, depth, marks)
         else:
@@ -114,9 +114,9 @@ class OccupancyGrid:
         depth = depth * (1.0 - _SOFT_PIXELS / max(camera.fx, camera.fy))
         for level, (cube, own_marks) in enumerate(zip(self._cubes, marks.chunk(self.cascades), strict=True)):
             near_distance = self._near_distance * 2 ** (self.cascades - 1 - level)
-            for footprint in [0.0] if is_blind else self._footprints(cube, camera):
+            for footprint in [0.0] if carves_nothing else self._footprints(cube, camera):
                 factor = max(1, math.floor(footprint / _FOOTPRINT_PIXELS))
-                if is_blind or factor > max(camera.width, camera.height):
+                if carves_nothing or factor > max(camera.width, camera.height):
                     # A photograph rules nothing out, nor does a picture that a cell is too large for: it only shows
                     # which cells it has in it.
                     row = cube.inverse_camera_row(camera, self.device)
@@ -147,7 +147,7 @@ class OccupancyGrid:
         open_cells = self._in_box & ((self.flags & SEEN) != 0) & ((self.flags & CARVED) == 0)
         # A cell never refreshed counts as dense; one that was open before keeps what is known of it.
         newly_open = open_cells & (self.densities == 0)
-        self.densities.masked_fill_(newly_open, _NEW_THICKNESS)
+        self.densities.masked_fill_(newly_open, _NEW_OPTICAL_DEPTH)
         self.densities.masked_fill_(~open_cells, 0.0)
         self._candidates = open_cells.nonzero().view(-1).int()
         self._pack()
@@ -168,7 +168,7 @@ class OccupancyGrid:
             # What rays see they report themselves. Here only cells are found that were closed too early, and opened for
             # as long as rays take to reach them or to find that they are hidden.
             update_densities(
-                cells, raw_densities, self.densities, self._decay, self._step_length, 2 * _THICKNESS_THRESHOLD
+                cells, raw_densities, self.densities, self._decay, self._step_length, 2 * _OCCUPIED_OPTICAL_DEPTH
             )
             take_observed(self._observed, self.densities, self._decay)
         self._pack()
@@ -199,7 +199,7 @@ class OccupancyGrid:
     def _pack(self) -> None:
         mean = float(self.densities.sum()) / max(self.candidate_count, 1)
         # The floor keeps a closed cell (exactly 0) closed when the mean itself is 0.
-        threshold = max(min(_THICKNESS_THRESHOLD, mean), 1e-6)
+        threshold = max(min(_OCCUPIED_OPTICAL_DEPTH, mean), 1e-6)
         pack_bits(self.densities, self.flags, threshold, self.occupied)
 
     def _mark_surfaces(self, camera: Camera, alpha: torch.Tensor, depth: torch.Tensor, marks: torch.Tensor) -> None:

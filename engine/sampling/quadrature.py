@@ -17,13 +17,13 @@ from taichi_kernels.twins.compositing import activate_color, activate_density
 @dataclasses.dataclass(frozen=True, eq=False)
 class CompositedRays:
     """``colors`` [n, 3] f32 premultiplied, ``transmittances`` [n] f32 that are left at the end; of the samples
-    ``distances``, ``weights`` and ``thicknesses`` [n, m] f32 (optical)."""
+    ``distances``, ``weights`` and ``optical_depths`` [n, m] f32."""
 
     colors: torch.Tensor
     transmittances: torch.Tensor
     distances: torch.Tensor
     weights: torch.Tensor
-    thicknesses: torch.Tensor
+    optical_depths: torch.Tensor
 
 
 def composite(
@@ -32,21 +32,21 @@ def composite(
     """Of ``raw_densities`` [n, m] and ``raw_colors`` [n, m, 3] (see taichi_kernels.activations) at ``distances`` [n, m]
     f32, ascending. The last sample of a ray reaches to its end, ``ends`` [n] f32."""
     lengths = torch.cat([distances[:, 1:], ends[:, None]], dim=1) - distances
-    thicknesses = activate_density(raw_densities.float()) * lengths.clamp(min=0.0)
-    sums = thicknesses.cumsum(dim=1)
-    weights = torch.exp(thicknesses - sums) * -torch.expm1(-thicknesses)
+    optical_depths = activate_density(raw_densities.float()) * lengths.clamp(min=0.0)
+    sums = optical_depths.cumsum(dim=1)
+    weights = torch.exp(optical_depths - sums) * -torch.expm1(-optical_depths)
     colors = (weights[..., None] * activate_color(raw_colors.float(), linear)).sum(dim=1)
-    return CompositedRays(colors, torch.exp(-sums[:, -1]), distances, weights, thicknesses)
+    return CompositedRays(colors, torch.exp(-sums[:, -1]), distances, weights, optical_depths)
 
 
 def find_surfaces(rays: CompositedRays, ends: torch.Tensor) -> torch.Tensor:
     """The distance [n] at which half of a ray's light is absorbed; where less is, the mean of its samples' by weight (0
     where none is)."""
-    sums = rays.thicknesses.cumsum(dim=1)
+    sums = rays.optical_depths.cumsum(dim=1)
     is_past = sums >= math.log(2.0)
     first = is_past.int().argmax(dim=1, keepdim=True)
-    thickness, sum_to, start = (each.gather(1, first)[:, 0] for each in (rays.thicknesses, sums, rays.distances))
+    optical_depth, sum_to, start = (each.gather(1, first)[:, 0] for each in (rays.optical_depths, sums, rays.distances))
     following = torch.cat([rays.distances[:, 1:], ends[:, None]], dim=1).gather(1, first)[:, 0]
-    share = 1.0 - (sum_to - math.log(2.0)) / thickness.clamp(min=1e-12)
+    share = 1.0 - (sum_to - math.log(2.0)) / optical_depth.clamp(min=1e-12)
     mean = (rays.weights * rays.distances).sum(dim=1) / rays.weights.sum(dim=1).clamp(min=1e-6)
     return torch.where(is_past.any(dim=1), torch.lerp(start, following, share.clamp(0.0, 1.0)), mean)

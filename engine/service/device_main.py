@@ -1,7 +1,7 @@
 """The device process: the worker, with the server at the other end of its standard input and output.
 
-It is a process of its own because a Taichi kernel keeps Python's lock for as long as it runs: the server must be able
-to answer, to notice and to end a device that does not.
+It is a process of its own because a Taichi kernel holds the global interpreter lock (GIL) for as long as it runs: the
+server must be able to answer, to notice and to end a device that does not.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _receive(incoming: IO[bytes], worker: Worker) -> None:
 
 def _leave_signals_to_the_server() -> None:
     """A terminal and a service manager send theirs to every process. One that dies takes this one with it: a thread
-    that looks out for that can't run while a kernel keeps Python's lock."""
+    that looks out for that can't run while a kernel holds the GIL."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)

@@ -78,7 +78,7 @@ class DeviceProcess:
 
     @property
     def silent_seconds(self) -> float:
-        """For how long the process has said nothing: a kernel keeps Python's lock, or it is stopped."""
+        """For how long the process has said nothing: a kernel holds the GIL, or it is stopped."""
         return time.monotonic() - self._heard_at if self._is_ready else 0.0
 
     @property

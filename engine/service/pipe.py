@@ -37,7 +37,7 @@ class DeviceFailed(Message):
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Heartbeat(Message):
     """Device to server, about five times a second: how training stands, and how long the piece of work at hand has
-    taken so far. None come while a kernel keeps Python's lock."""
+    taken so far. None come while a kernel holds the GIL."""
 
     status: Status
     busy_seconds: Seconds

@@ -12,7 +12,7 @@ from engine.service.device_process import DeviceProcess
 log = logging.getLogger("hashlight.watchdog")
 
 PATIENCE_SECONDS = 4.0  # a device that has not answered for so long is told of
-# A device process that is to end, but says nothing, can't save the run: a kernel keeps Python's lock.
+# A device process that is to end, but says nothing, can't save the run: a kernel holds the GIL.
 _SILENT_END_SECONDS = 5.0
 # One that says that it is at work may be saving the run on a slow disk.
 _BUSY_END_SECONDS = 60.0

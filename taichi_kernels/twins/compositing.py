@@ -66,7 +66,7 @@ def compare_depths(
     return torch.where(surface[:, 0] > 0.0, (weights * offset.clamp(max=1.0)).sum(1), 0.0)
 
 
-def cut_rays(
+def terminate_rays(
     ray_samples: torch.Tensor,
     distances: torch.Tensor,
     raw_densities: torch.Tensor,
@@ -78,8 +78,8 @@ def cut_rays(
     """As the kernel; always in order."""
     samples, is_sample = _pad(ray_samples)
     dt = weighted_step_at(distances.double(), steps)[samples]
-    thickness = torch.where(is_sample, activate_density(raw_densities[:, 0].double()[samples]) * dt, 0.0)
-    is_reached = is_sample & (_arriving(thickness, torch.ones_like(dt[:, 0])) >= TRAINING_MIN_TRANSMITTANCE)
+    optical_depth = torch.where(is_sample, activate_density(raw_densities[:, 0].double()[samples]) * dt, 0.0)
+    is_reached = is_sample & (_arriving(optical_depth, torch.ones_like(dt[:, 0])) >= TRAINING_MIN_TRANSMITTANCE)
     ray_samples[:, 1] = is_reached.sum(1)
     left = samples[is_reached]
     active.rows[: len(left)] = left.int()
@@ -152,8 +152,8 @@ def composite_rays(
     color += (weights[..., None] * activate_color(outputs.colors.double()[samples], linear)).sum(1)
     former = depths[rays].double()
     summed = former - (weights * distances[samples].double()).sum(1)
-    thickness = torch.where(is_sample, activate_density(outputs.densities.double()[samples]) * dt, 0.0)
-    half = _find_half(thickness, before, distances[samples].double(), steps)
+    optical_depth = torch.where(is_sample, activate_density(outputs.densities.double()[samples]) * dt, 0.0)
+    half = _find_half(optical_depth, before, distances[samples].double(), steps)
     depth = torch.where(former > 0.0, former, torch.where(half > 0.0, half, summed))
     is_opaque = transmittance < min_transmittance
     whole = torch.where(is_opaque, 1.0 - transmittance, 1.0)
@@ -165,13 +165,15 @@ def composite_rays(
     alive.count.fill_(len(goes_on))
 
 
-def _find_half(thickness: torch.Tensor, before: torch.Tensor, distances: torch.Tensor, steps: StepRule) -> torch.Tensor:
+def _find_half(
+    optical_depth: torch.Tensor, before: torch.Tensor, distances: torch.Tensor, steps: StepRule
+) -> torch.Tensor:
     """The distance [n] at which half of the light is absorbed, 0 where it isn't; samples [n, longest] are the middles
     of their steps."""
-    to_half = torch.log(2.0 * _arriving(thickness, before))
-    is_half = (thickness > 0.0) & (to_half <= thickness)
+    to_half = torch.log(2.0 * _arriving(optical_depth, before))
+    is_half = (optical_depth > 0.0) & (to_half <= optical_depth)
     first = is_half.int().argmax(1, keepdim=True)
-    share = (to_half / thickness).gather(1, first).clamp(0.0, 1.0) - 0.5
+    share = (to_half / optical_depth).gather(1, first).clamp(0.0, 1.0) - 0.5
     middle = distances.gather(1, first)
     return torch.where(is_half.any(1), (middle + share * step_at(middle, steps))[:, 0], 0.0)
 
@@ -195,13 +197,13 @@ def _weigh(
 
     A sample counts while at least ``min_transmittance`` of the light comes through to it.
     """
-    thickness = torch.where(is_sample, activate_density(raw) * dt, 0.0)
+    optical_depth = torch.where(is_sample, activate_density(raw) * dt, 0.0)
     with torch.no_grad():
-        is_reached = is_sample & (_arriving(thickness, before) >= min_transmittance)
-    thickness = torch.where(is_reached, thickness, 0.0)
-    weights = _arriving(thickness, before) * (1.0 - torch.exp(-thickness))
-    return weights, before * torch.exp(-thickness.sum(1))
+        is_reached = is_sample & (_arriving(optical_depth, before) >= min_transmittance)
+    optical_depth = torch.where(is_reached, optical_depth, 0.0)
+    weights = _arriving(optical_depth, before) * (1.0 - torch.exp(-optical_depth))
+    return weights, before * torch.exp(-optical_depth.sum(1))
 
 
-def _arriving(thickness: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
-    return before[:, None] * torch.exp(-(thickness.cumsum(1) - thickness))
+def _arriving(optical_depth: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+    return before[:, None] * torch.exp(-(optical_depth.cumsum(1) - optical_depth))

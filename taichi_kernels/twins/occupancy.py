@@ -116,10 +116,10 @@ def update_densities(
     step_length: float,
     most: float = math.inf,
 ) -> None:
-    """A decaying maximum of optical thickness; each cell at most once in ``cells``."""
+    """A decaying maximum of optical depth; each cell at most once in ``cells``."""
     index = cells.long()
-    thickness = activate_density(raw_densities[: len(index), 0].double()).float() * step_length
-    densities[index] = torch.maximum(densities[index] * decay, thickness.clamp(max=most))
+    optical_depth = activate_density(raw_densities[: len(index), 0].double()).float() * step_length
+    densities[index] = torch.maximum(densities[index] * decay, optical_depth.clamp(max=most))
 
 
 def observe_densities(
@@ -130,19 +130,19 @@ def observe_densities(
     occupied: OccupancyBits,
     steps: StepRule,
 ) -> None:
-    """The largest optical thickness of the samples in each cell that light comes through to."""
+    """The largest optical depth of the samples in each cell that light comes through to."""
     points, distances = samples.points, samples.distances
     resolution, cascades = occupied.resolution, occupied.cascades
     cascade, side = find_cascade(points, 0.0, resolution, cascades)
     x, y, z = (((points - 0.5) / side[:, None] + 0.5) * resolution).long().clamp(0, resolution - 1).unbind(1)
     index = ((cascade * resolution + z) * resolution + y) * resolution + x
     sigma = activate_density(raw_densities[: len(index), 0].double())
-    thickness = (sigma * weighted_step_at(torch.zeros_like(sigma), steps)).float()
+    optical_depth = (sigma * weighted_step_at(torch.zeros_like(sigma), steps)).float()
     depth = sigma * weighted_step_at(distances.double(), steps)
     for start, count in ray_samples.tolist():
         own = slice(start, start + count)
         is_hidden = depth[own].cumsum(0) - depth[own] >= -math.log(TRAINING_MIN_TRANSMITTANCE)
-        seen = torch.where(is_hidden, 1e-9, thickness[own])
+        seen = torch.where(is_hidden, 1e-9, optical_depth[own])
         observed.scatter_reduce_(0, index[own], seen, "amax")
 
 

@@ -23,7 +23,7 @@ Serve = Callable[..., Served]
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="POSIX signals")]
 
 # In the device process a run's warm-up first launches a kernel that takes half a minute or more, as Taichi kernels do:
-# with Python's lock in its hand.
+# holding the GIL.
 SPIN = """
 import taichi as ti
 from engine.service.session import Session

@@ -120,7 +120,7 @@ def test_the_twins_gradients_are_those_of_finite_differences(device: str, linear
         assert (losses[0] - losses[1]) / (2 * h) == pytest.approx(float(gradient[sample]), rel=0.02, abs=2e-4)
 
 
-def _cut(function: Any, samples: Samples, in_order: bool = False) -> tuple[torch.Tensor, list[int]]:
+def _terminate(function: Any, samples: Samples, in_order: bool = False) -> tuple[torch.Tensor, list[int]]:
     """What is left of ``ray_samples``, and the listed samples in ascending order."""
     ray_samples = samples.ray_samples.clone()
     rows = torch.full((len(samples.distances),), -1, dtype=torch.int32, device=ray_samples.device)
@@ -133,10 +133,10 @@ def _cut(function: Any, samples: Samples, in_order: bool = False) -> tuple[torch
 
 
 @pytest.mark.parametrize("in_order", [False, True], ids=["as they come", "in order"])
-def test_rays_are_cut_as_the_twins_are(device: str, in_order: bool) -> None:
+def test_rays_are_terminated_as_the_twins_are(device: str, in_order: bool) -> None:
     samples = Samples.build(device, False, False)
     (found, listed), (expected, expected_listed) = (
-        _cut(function, samples, in_order) for function in (compositing.cut_rays, twin.cut_rays)
+        _terminate(function, samples, in_order) for function in (compositing.terminate_rays, twin.terminate_rays)
     )
     assert torch.equal(found, expected) and listed == expected_listed
     before, after = samples.ray_samples[:, 1].sum(), found[:, 1].sum()
@@ -149,7 +149,7 @@ def test_a_ray_ends_behind_an_opaque_sample(device: str) -> None:
     ray = next(ray for ray, (_, count) in enumerate(samples.ray_samples.tolist()) if count > 12)
     start = int(samples.ray_samples[ray, 0])
     samples.raw_densities[start + 5, 0] = MAX_RAW
-    found, listed = _cut(compositing.cut_rays, samples)
+    found, listed = _terminate(compositing.terminate_rays, samples)
     assert found[ray].tolist() == [start, 6]
     others = torch.arange(RAYS, device=device) != ray
     assert torch.equal(found[others], samples.ray_samples[others])

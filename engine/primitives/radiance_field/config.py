@@ -13,7 +13,7 @@ from engine.link.values import Limits, shorten
 from engine.primitives.config import ConfigError, Count, TrainConfig, Weight, hold_to_limits
 from taichi_kernels.compositing import RayLoss
 
-_LASTING_TRUST = 0.1
+_MIN_DEPTH_FACTOR = 0.1
 # A ray with its target, its loss and its samples' span.
 RAY_BYTES = 80
 
@@ -84,7 +84,7 @@ class RadianceFieldConfig(TrainConfig, abc.ABC):
 
     def depth_weight_at(self, step: int) -> float:
         """The line-of-sight loss's weight in a training step."""
-        return self.depth_weight * max(math.pow(0.5, step / self.depth_half_life), _LASTING_TRUST)
+        return self.depth_weight * max(math.pow(0.5, step / self.depth_half_life), _MIN_DEPTH_FACTOR)
 
     def ray_loss(self, step: int, linear: bool, gradient_scale: float) -> RayLoss:
         """What rays are compared by in a training step; ``linear``: their colour."""

@@ -34,7 +34,7 @@ class OccupancyConfig(RadianceFieldConfig):
     march_steps: Annotated[int, Limits(1, 1 << 14)]
     occupancy_resolution: Annotated[int, Limits(16, 512)]
     occupancy_every: Count
-    # Of an open cell's running maximum, each time it is visited.
+    # An open cell's density maximum is multiplied by this at each of its updates (instant-ngp's decay).
     occupancy_decay: Share
     # Until there is detail to place, rays are marched at twice the step, with half of the samples: for so many training
     # steps, but no longer than this part of a budget.
@@ -43,13 +43,13 @@ class OccupancyConfig(RadianceFieldConfig):
     # Samples whose gradient is smaller than this many times the mean are backpropagated by chance (see
     # gradient_sampling); 0: all are. Waits for the device in each step: for CPUs.
     gradient_threshold: Weight = 0.0
-    # How fast steps grow with the distance from the camera, and from where on samples teach in full (see
-    # composite_training).
+    # How fast steps grow with the distance from the camera, and the distance from which on samples' gradients count in
+    # full (see RayLoss).
     cone_angle: Share = 0.0
     full_distance: Length = 1.0
     # Steps of rendering to one of training: there is time for them there.
     render_refinement: Annotated[int, Limits(1, 16)] = 1
-    # Of an untrained field, with several cascades: optical thickness of the bounds' longest edge.
+    # Of an untrained field, with several cascades: optical depth of the bounds' longest edge.
     initial_density: Factor = 1.0
 
     def __post_init__(self) -> None:

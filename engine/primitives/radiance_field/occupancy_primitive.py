@@ -23,7 +23,7 @@ from engine.sampling.occupancy_grid import OccupancyGrid
 from engine.sampling.occupancy_sampler import OccupancySampler
 from taichi_kernels import runtime
 from taichi_kernels.bundles import ActiveSamples, FieldOutputs
-from taichi_kernels.compositing import composite_training, cut_rays
+from taichi_kernels.compositing import composite_training, terminate_rays
 from taichi_kernels.stepping import StepRule
 
 
@@ -104,7 +104,7 @@ class OccupancyPrimitive(RadianceFieldPrimitive):
         self.sampler.observe(samples, outputs.density_rows, rule, step)
         active, gradients = self._active, self._gradients
         active.count.zero_()
-        cut_rays(spans, batch.distances, outputs.density_rows, active, steps=rule, in_order=self._in_order)
+        terminate_rays(spans, batch.distances, outputs.density_rows, active, steps=rule, in_order=self._in_order)
         composite_training(
             spans, self._targets, batch.distances, outputs, self._losses, gradients,
             loss=self._ray_loss(step), steps=rule, seed=config.seed, step=step,

@@ -133,7 +133,7 @@ class TestBake:
         with Image.open(tmp_path / "film.webp") as film:
             frame = np.array(film.convert("RGBA"))
         solid = color[..., 3] == 1.0
-        assert np.abs(frame[..., :3] - wanted)[solid].mean() < 6  # at a loss
+        assert np.abs(frame[..., :3] - wanted)[solid].mean() < 6  # WebP is lossy
 
     def test_a_film_without_transparency_is_shown_by_the_table(self, tmp_path: Path) -> None:
         transform, films = _warm_and_dark(0.8, 1.1), {}
@@ -146,7 +146,7 @@ class TestBake:
         wanted = 255 * _expected(color[..., :3], 0.8, 1.1)
         solid = color[..., 3] == 1.0
         of_table, of_standard = (np.abs(films[name] - wanted)[solid].mean() for name in ("table", "standard"))
-        assert of_table < 6 < of_standard, "at a loss"
+        assert of_table < 6 < of_standard, "H.264 is lossy"
 
     def test_on_black_light_is_mixed_before_it_is_shown(self, tmp_path: Path) -> None:
         transform = _warm_and_dark()

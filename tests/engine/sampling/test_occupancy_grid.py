@@ -161,7 +161,7 @@ def test_a_thin_field_closes_cells_and_a_dense_one_keeps_them(device: str) -> No
     before = int(grid.occupied.bits.ne(0).sum())
     assert before > 10
 
-    for step in range(12):  # the fresh field's density is 16 a unit: an optical thickness of 0.2 a step
+    for step in range(12):  # the fresh field's density is 16 a unit: an optical depth of 0.2 a step
         grid.refresh(field.density, batch, step)
     assert int(grid.occupied.bits.ne(0).sum()) == before
 

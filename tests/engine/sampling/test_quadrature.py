@@ -77,8 +77,8 @@ def test_a_dense_sample_hides_what_is_behind_it_and_has_a_finite_gradient(device
 
 def test_a_surface_is_where_half_of_the_light_is_absorbed(device: str) -> None:
     distances = torch.tensor([[0.2, 0.4, 0.6]], device=device).expand(3, 3).contiguous()
-    thicknesses = torch.tensor([[0.0, 4 * math.log(2.0), 0.0], [0.1, 0.1, 50.0], [0.1, 0.0, 0.1]], device=device)
-    densities = (thicknesses / 0.2 / DENSITY_SCALE).log().clamp(min=-60.0)
+    optical_depths = torch.tensor([[0.0, 4 * math.log(2.0), 0.0], [0.1, 0.1, 50.0], [0.1, 0.0, 0.1]], device=device)
+    densities = (optical_depths / 0.2 / DENSITY_SCALE).log().clamp(min=-60.0)
     ends = torch.full((3,), 0.8, device=device)
     rays = composite(densities, torch.zeros(3, 3, 3, device=device), distances, ends, linear=False)
     first, second, third = find_surfaces(rays, ends).tolist()
