@@ -19,10 +19,12 @@ class DeviceProfile:
     name: str
     hardware_name: Callable[[], str]
     free_memory: Callable[[], int | None]  # bytes that can be had, None where the system doesn't tell
+    peak_memory: Callable[[], int | None]  # bytes that torch has had at once, None where it doesn't count them
     preset: str  # that "auto" stands for
     half_precision: bool  # of the fields that are made for it
     is_asynchronous: bool
     read_every: int
+    runs_triton: bool  # where it is installed
     segments_rays: bool  # march with many threads a ray, in training
     shares_processor: bool  # with Blender
     chunk_rays: int  # rendered at a time
@@ -33,6 +35,7 @@ class DeviceProfile:
     rounds: tuple[int, ...]
     chunk_samples: int  # that a torch module evaluates at a time
     tensor_float_32: bool  # for a torch module's products, several times as fast
+    chunk_colors: int  # looked up at a time in a view transform's table
     most_band_pixels: int
     first_moving_pixels: int
 
@@ -48,10 +51,12 @@ _CPU = DeviceProfile(
     name="cpu",
     hardware_name=hardware.processor_name,
     free_memory=hardware.machine_memory,
+    peak_memory=lambda: None,
     preset="cpu",
     half_precision=False,
     is_asynchronous=False,
     read_every=1,
+    runs_triton=False,
     segments_rays=False,
     shares_processor=True,
     chunk_rays=1 << 14,
@@ -59,6 +64,7 @@ _CPU = DeviceProfile(
     rounds=(4, 8, 16, 32, 64),
     chunk_samples=1 << 12,
     tensor_float_32=False,
+    chunk_colors=1 << 18,
     most_band_pixels=1 << 13,
     first_moving_pixels=96 * 96,
 )
@@ -66,10 +72,12 @@ _CUDA = DeviceProfile(
     name="cuda",
     hardware_name=hardware.gpu_name,
     free_memory=hardware.gpu_memory,
+    peak_memory=hardware.gpu_peak_memory,
     preset="gpu",
     half_precision=True,
     is_asynchronous=True,
     read_every=16,
+    runs_triton=True,
     segments_rays=True,
     shares_processor=False,
     chunk_rays=1 << 21,
@@ -77,6 +85,7 @@ _CUDA = DeviceProfile(
     rounds=(8, 8, 16, 64, 256),
     chunk_samples=1 << 20,
     tensor_float_32=True,
+    chunk_colors=1 << 25,
     most_band_pixels=1 << 22,
     first_moving_pixels=1280 * 720,
 )

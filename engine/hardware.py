@@ -34,6 +34,13 @@ def gpu_memory() -> int:
     return int(torch.cuda.mem_get_info()[0])
 
 
+def gpu_peak_memory() -> int:
+    """Bytes that torch's tensors have taken on the graphics card at most, in this process."""
+    import torch
+
+    return int(torch.cuda.max_memory_allocated())
+
+
 def _available() -> int | None:
     """Bytes of memory that the whole machine has left."""
     try:

@@ -59,7 +59,7 @@ class TrainingBenchmark:
                 | self._rates(last)
                 | {"seeds": len(runs), "curve": curve, "startup_seconds": startup_seconds}
                 | {"frame_ms": {} if options.no_frames else self._frame_times(last)}
-                | {"peak_gpu_memory_bytes": self._peak_memory()}
+                | {"peak_gpu_memory_bytes": PROFILES[self.device].peak_memory()}
             )
 
     def _start_up(self, started: float) -> float:
@@ -135,13 +135,6 @@ class TrainingBenchmark:
 
     def _wait(self) -> None:
         PROFILES[self.device].wait()
-
-    def _peak_memory(self) -> int | None:
-        if self.device != "cuda":
-            return None
-        import torch
-
-        return int(torch.cuda.max_memory_allocated())
 
 
 def time_to_reach(points: Sequence[dict[str, float]], goal: float) -> float | None:

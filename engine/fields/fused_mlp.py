@@ -8,6 +8,7 @@ from typing import Self
 
 import torch
 
+from engine.device import PROFILES
 from engine.fields.mlp import NetworksShape
 from taichi_kernels.bundles import ActiveSamples, FieldOutputs
 
@@ -35,7 +36,7 @@ class FusedNetworks:
         """Whether the kernels can run networks of this shape on this device."""
         from taichi_kernels import triton_kernels
 
-        if device != "cuda" or not triton_kernels.available():
+        if not (PROFILES[device].runs_triton and triton_kernels.available()):
             return False
         from taichi_kernels.triton_kernels import networks
 

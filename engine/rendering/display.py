@@ -13,12 +13,11 @@ from typing import Literal
 import torch
 
 from engine.data.color import encode_srgb
+from engine.device import PROFILES
 from engine.link.view_transform import BRIGHTEST, TOE, ViewTransform
 
 Encoding = Callable[[torch.Tensor], torch.Tensor]
 Display = ViewTransform | Literal["standard", "raw"]
-
-_CHUNK = 1 << 18  # colours at once on a CPU: some tens of megabytes
 
 
 def encoding_of(display: Display) -> Encoding:
@@ -54,7 +53,7 @@ class TableEncoding:
         """Display values of ``light``."""
         self._entries = self._entries.to(light.device)
         flat = light.reshape(-1, 3)
-        chunk = _CHUNK if light.device.type == "cpu" else max(len(flat), 1)
+        chunk = PROFILES[light.device.type].chunk_colors
         return torch.cat([self._look_up(part) for part in flat.split(chunk)]).reshape(light.shape)
 
     def _look_up(self, light: torch.Tensor) -> torch.Tensor:
