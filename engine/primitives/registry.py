@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from engine.link.message_types import Tagged
@@ -14,28 +15,46 @@ from engine.primitives.config import ConfigError
 from engine.primitives.kind import Kind
 from engine.primitives.radiance_field.kind import RADIANCE_FIELD
 
-_OWN: tuple[Kind[Any], ...] = (RADIANCE_FIELD,)
+log = logging.getLogger("hashlight.primitives")
+
+_OWN: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (RADIANCE_FIELD,)}
 # Packages that are installed beside the engine may bring further kinds: an entry point of this group names a Kind.
 PLUGINS = "hashlight.primitives"
 
 
 @functools.cache
-def kinds() -> Mapping[str, Kind[Any]]:
-    """All kinds by name. Raises ConfigError when a package brings something else, or a name that is taken."""
-    found = {kind.name: kind for kind in _OWN}
+def _all_kinds() -> tuple[Mapping[str, Kind[Any]], tuple[str, ...]]:
+    """All kinds by name, and what is wrong with packages whose kinds are not among them."""
+    found, faults = dict(_OWN), list[str]()
     for point in entry_points(group=PLUGINS):
-        kind = point.load()
-        if not isinstance(kind, Kind) or kind.name in found:
-            raise ConfigError(f"primitive {point.name!r} of {point.value}: not a Kind of a name of its own")
-        found[kind.name] = kind
-    return found
+        try:
+            kind = _load(point)
+            if kind.name in found:
+                raise ConfigError(f"there is another {kind.name}")
+            found[kind.name] = kind
+        except Exception as error:  # whatever a module of somebody else's does when it is imported
+            package = point.value if point.dist is None else point.dist.name
+            words = shorten(str(error) or type(error).__name__, 200)
+            faults.append(f"{point.name!r} of the package {package} can't be used: {words}")
+            log.warning("primitive %s", faults[-1])
+    return found, tuple(faults)
+
+
+def _load(point: EntryPoint) -> Kind[Any]:
+    kind = point.load()
+    if not isinstance(kind, Kind):
+        raise ConfigError(f"{point.value} is not a Kind")
+    return kind
 
 
 def kind_named(name: Any) -> Kind[Any]:
-    """Raises ConfigError when there is none of that name."""
-    if not isinstance(name, str) or name not in kinds():
-        raise ConfigError(f"{shorten(name)!r} is not one of {', '.join(kinds())}")
-    return kinds()[name]
+    """Raises ConfigError when there is none of that name, which says what packages could not be used."""
+    if isinstance(name, str) and name in _OWN:
+        return _OWN[name]
+    known, faults = _all_kinds()
+    if not isinstance(name, str) or name not in known:
+        raise ConfigError("; ".join((f"{shorten(name)!r} is not one of {', '.join(known)}", *faults)))
+    return known[name]
 
 
 def from_link(spec: Tagged) -> tuple[Kind[Any], Tagged]:
