@@ -109,6 +109,11 @@ def read_dataclass(where: str, cls: Any, value: Any) -> Any:
     return cls(**read_fields(where, cls, value, {}))
 
 
+def read_value(where: str, hint: Any, value: Any) -> Any:
+    """A value from JSON into the type ``hint``; ``where`` names it in errors."""
+    return _make_reader(hint)(where, value)
+
+
 def _class_of(where: str, classes: Mapping[str, type[Tagged]], value: Any) -> type[Tagged]:
     """Which of ``classes`` the JSON object ``value`` says that it is."""
     if not isinstance(value, dict):

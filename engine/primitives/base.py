@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import numbers
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from engine.link.message_types import Split, Tagged
+from engine.link.errors import LinkError
+from engine.link.fields import read_value
+from engine.link.message_types import Metrics, Split, Tagged
+from engine.link.values import ANY, shorten
 from engine.primitives.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -17,12 +21,16 @@ if TYPE_CHECKING:
     from engine.rendering.viewer import Viewer
 
 
+# What an entry of a run's history has beside the means.
+_ENTRY_NAMES = frozenset({"step", "seconds", "views"})
+
+
 class NoDataError(ValueError):
     """There is nothing to train on, or to score, yet; in words."""
 
 
 class DataError(ValueError):
-    """Data that can't be learnt from; the message names it, and what is wrong with it."""
+    """Data that can't be learnt from, or figures that can't be told; the message names them, and what is wrong."""
 
 
 class DataItem(Protocol):
@@ -37,10 +45,33 @@ class DataItem(Protocol):
 @dataclasses.dataclass(frozen=True)
 class Scores:
     """Figures by name, of all that is held out and of each item; ``engine.link.metrics`` says what they are called, and
-    their units. None: there is none."""
+    their units. None: there is none. Raises DataError for names that messages or a run's history can't hold."""
 
     means: Mapping[str, float | None]
     items: Mapping[str, Mapping[str, float | None]]
+
+    def __post_init__(self) -> None:
+        if taken := sorted(_ENTRY_NAMES & self.means.keys()):
+            raise DataError(f"scores: none may be called {taken[0]}: a run's history has that beside them")
+        read_figures("scores", self.means)
+        for name, figures in self.items.items():
+            read_figures(f"scores of {shorten(name)}", figures)
+
+
+def read_figures(where: str, figures: Mapping[str, Any]) -> dict[str, float | None]:
+    """``figures`` as messages hold them, None for NaN, infinity and what is too large. Raises DataError when they are
+    too many, or one has a name that can't be told or is no number; ``where`` names them."""
+    told = {name: None if _is_out_of_range(value) else value for name, value in figures.items()}
+    try:
+        read: dict[str, float | None] = read_value(where, Metrics, told)
+    except LinkError as error:
+        raise DataError(str(error)) from None
+    return read
+
+
+def _is_out_of_range(value: Any) -> bool:
+    number: Any = value if isinstance(value, numbers.Real) else 0.0
+    return not ANY.least <= number <= ANY.most
 
 
 class Primitive(abc.ABC):
@@ -99,7 +130,7 @@ class Primitive(abc.ABC):
         return None
 
     def figures(self) -> dict[str, float]:
-        """Of the last step, by name: what it was about. Reads the device."""
+        """Of the last step, by name: what it was about. Names are those of Status.metrics. Reads the device."""
         return {}
 
     @abc.abstractmethod

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from engine.link.message_types import Tagged
 from engine.link.messages import (
     AddFile,
     AddView,
@@ -22,7 +24,8 @@ from engine.link.messages import (
     Train,
     ViewAdded,
 )
-from engine.primitives.base import Primitive, Scores
+from engine.primitives.base import Primitive, Scores, read_figures
+from engine.primitives.kind import Kind
 from engine.primitives.registry import for_link, from_link, kind_named
 from engine.rendering.viewer import warm_up
 from engine.run_folder import is_run, named_snapshot, set_run_aside
@@ -37,7 +40,7 @@ from engine.training.loop import TrainingLoop
 from engine.training.trainer import Trainer
 
 SNAPSHOT_EVERY = 30.0  # seconds of training
-_STATS_EVERY = 0.2  # seconds: the figures may wait for the device
+_FIGURES_EVERY = 0.2  # seconds: to look at them waits for the device
 _LOCK_PATIENCE = 5.0  # seconds for an engine that is ending to let go of the run
 
 
@@ -59,30 +62,29 @@ class Session:
         self._lock = lock_run(self._folder, "hashlight serve", _LOCK_PATIENCE)
         try:
             self._trainer, self._history = self._open(request, device)
+            self._primitive = self._trainer.primitive
+            self._kind = kind_named(self._primitive.spec.kind)
+            self._viewer = self._primitive.viewer()
+            self._frames = FrameRenderer(self._viewer, device)
+            self._is_running = False
+            self._evaluate_every = 0.0
+            self._loop = TrainingLoop(self._trainer, self.save, SNAPSHOT_EVERY, lambda: self._jobs.evaluate())
+            self._takes_place = not request.resume and is_run(self._folder)  # of a former run, which is to be kept
+            if self._takes_place:
+                self._loop.save_soon()  # the first step sets the former run aside: nobody is to go on with that one
+            self._snapshot = named_snapshot(self._folder)
+            self._has_changed = False
+            self._jobs = JobQueue(self._trainer, self._viewer, root, post, self._note_scores)
+            self._look_at_figures()
         except BaseException:
             self._lock.release()
             raise
-        self._primitive = self._trainer.primitive
-        self._kind = kind_named(self._primitive.spec.kind)
-        self._viewer = self._primitive.viewer()
-        self._frames = FrameRenderer(self._viewer, device)
-        self._is_running = False
-        self._evaluate_every = 0.0
-        self._loop = TrainingLoop(self._trainer, self.save, SNAPSHOT_EVERY, lambda: self._jobs.evaluate())
-        self._takes_place = not request.resume and is_run(self._folder)  # of a former run, which is to be kept
-        if self._takes_place:
-            self._loop.save_soon()  # the first step sets the former run aside: nobody is to go on with that one
-        self._snapshot = named_snapshot(self._folder)
-        self._has_changed = False
-        self._jobs = JobQueue(self._trainer, self._viewer, root, post, self._note_scores)
-        self._stats = self._trainer.stats()
-        self._stats_at = 0.0
 
     def _open(self, request: OpenRun, device: str) -> tuple[Trainer[Primitive], RunHistory]:
         kind, spec = from_link(request.primitive)
         if request.resume and is_run(self._folder):
             run = load_run(self._folder, device)
-            _require_kind(request.run, run.trainer.primitive, kind.name)
+            _require_match(request.run, run.trainer.primitive.spec, kind, spec)
             return run.trainer, RunHistory.open(self._folder, run.info)
         config = kind.configure(spec, request.preset, device, request.overrides | {"seed": request.seed})
         return Trainer(kind.build(spec, config, device)), RunHistory()
@@ -91,8 +93,7 @@ class Session:
 
     def go_on(self, request: OpenRun) -> None:
         """Answer a client that came back to this run. Raises SessionError, ConfigError."""
-        kind, _ = from_link(request.primitive)
-        _require_kind(self.name, self._primitive, kind.name)
+        _require_match(self.name, self._primitive.spec, *from_link(request.primitive))
         self.announce()
 
     def announce(self) -> None:
@@ -216,11 +217,19 @@ class Session:
         self._jobs.advance()
 
     def step(self) -> None:
-        """One training step; the end of the budget ends training."""
+        """One training step; the end of the budget ends training. Raises DataError for figures that can't be told."""
         self._trainer.step()
         self._has_changed = True
         if self._trainer.is_finished:
             self._is_running = False
+        if self._trainer.is_finished or time.monotonic() - self._figures_at >= _FIGURES_EVERY:
+            self._look_at_figures()
+
+    def _look_at_figures(self) -> None:
+        """Raises DataError for figures that can't be told."""
+        stats, self._figures_at = self._trainer.stats(), time.monotonic()
+        figures = {"loss": stats.loss, "steps_per_second": stats.steps_per_second, **stats.figures}
+        self._figures = read_figures(f"figures of a {self._kind.name}", figures)
 
     def do_what_is_due(self) -> None:
         """After a step: start an evaluation or write a snapshot when it is time. Raises RunError."""
@@ -244,11 +253,8 @@ class Session:
             self.save()
 
     def status(self) -> Status:
-        """How training stands; the figures are refreshed a few times a second."""
-        trainer, now = self._trainer, time.monotonic()
-        if now - self._stats_at >= _STATS_EVERY:
-            self._stats, self._stats_at = trainer.stats(), now
-        stats = self._stats
+        """How training stands, with figures that are renewed a few times a second."""
+        trainer = self._trainer
         progress = trainer.progress
         eta = None
         if progress is not None and self._is_running and 0 < progress < 1:
@@ -260,7 +266,7 @@ class Session:
             state="training" if self._is_running else "finished" if trainer.is_finished else "paused",
             step=trainer.step_count,
             seconds=trainer.training_seconds,
-            metrics={"loss": stats.loss, "steps_per_second": stats.steps_per_second, **stats.figures},
+            metrics=self._figures,
             train_views=self._count("train"),
             test_views=self._count("test"),
             progress=None if progress is None else min(progress, 1.0),
@@ -277,8 +283,9 @@ class Session:
     def _note_scores(self, scores: Scores) -> None:
         trainer = self._trainer
         step, seconds = self._jobs.begun_at
-        views = {name: {**figures} for name, figures in scores.items.items()}
-        evaluation = Evaluation(step=step, seconds=seconds, scores={**scores.means}, views=views)
+        views = {name: read_figures(name, figures) for name, figures in scores.items.items()}
+        means = read_figures("scores", scores.means)
+        evaluation = Evaluation(step=step, seconds=seconds, scores=means, views=views)
         # A line of the history has the scores beside the step, as in run.json.
         self._history.append({"step": step, "seconds": seconds, **evaluation.scores, "views": evaluation.views})
         self._has_changed = trainer.step_count > 0
@@ -287,6 +294,9 @@ class Session:
             self.save_if_changed()
 
 
-def _require_kind(run: str, primitive: Primitive, wanted: str) -> None:
-    if primitive.spec.kind != wanted:
-        raise SessionError(f"{run}: it has a {primitive.spec.kind}, not a {wanted}: name another run", run)
+def _require_match(run: str, own: Tagged, kind: Kind[Any], wanted: Tagged) -> None:
+    """Raises SessionError unless the run of ``own`` can go on as what ``wanted`` of ``kind`` asks for."""
+    if own.kind != kind.name:
+        raise SessionError(f"{run}: it has a {own.kind}, not a {kind.name}: name another run", run)
+    if (words := kind.mismatch(own, wanted)) is not None:
+        raise SessionError(f"{run}: it has {words}: name another run", run)

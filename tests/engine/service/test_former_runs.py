@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,7 @@ from engine.link.messages import (
     Train,
 )
 from engine.runs import RunError, load_run, read_info
-from engine.service.session import Session
+from engine.service.session import Session, SessionError
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
 from tests.scenes import sphere_field, sphere_views
@@ -150,6 +151,20 @@ def test_a_former_run_that_cannot_be_set_aside_stays(tmp_path: Path, monkeypatch
     monkeypatch.undo()
     session.save()
     assert (tmp_path / "run-former-1" / "run.json").read_bytes() == before
+
+
+def test_a_run_goes_on_with_colour_like_what_it_learnt_alone(tmp_path: Path) -> None:
+    request = OpenRun(run="run", primitive=sphere_field(), overrides=TINY, resume=True)
+    other = dataclasses.replace(request, primitive=dataclasses.replace(sphere_field(), color_space="srgb"))
+    words = "run: it has learnt linear colour, but there is srgb: name another run"
+    session = Session(request, tmp_path, TEST_DEVICE, lambda _message: None)
+    with pytest.raises(SessionError, match=words):
+        session.go_on(other)
+    session.save()
+    session.close()
+    with pytest.raises(SessionError, match=words):
+        Session(other, tmp_path, TEST_DEVICE, lambda _message: None)
+    Session(request, tmp_path, TEST_DEVICE, lambda _message: None).close()
 
 
 def test_a_run_that_was_put_in_the_place_of_an_open_one_is_kept(tmp_path: Path) -> None:
