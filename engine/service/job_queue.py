@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import collections
+import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import assert_never
 
-from engine.link.messages import BakeSpec, JobUpdate, Message, StartJob
+from engine.link.jobs import JobSpec
+from engine.link.messages import BakeSpec, EvaluationSpec, JobUpdate, Message, StartJob
 from engine.machine import free_memory
 from engine.primitives.base import Primitive, Scores
 from engine.primitives.registry import kind_named
@@ -17,7 +20,7 @@ from engine.service.paths import confine
 from engine.training.trainer import Trainer
 
 MAX_JOBS = 16
-_SCHEDULED = "scheduled evaluation"  # what the engine calls those that it begins by itself
+_SCHEDULED = "scheduled evaluation"  # what the engine calls one that it begins by itself; a number tells others apart
 _COPY_ROOM = 2.0  # times the memory that a copy of the field takes must be free, else training rests instead
 
 
@@ -80,12 +83,18 @@ class JobQueue:
             raise JobError(f"a job named {request.job!r} is running already", request.job)
         if len(self._jobs) >= MAX_JOBS:
             raise JobError(f"{len(self._jobs)} jobs wait already", request.job)
-        if isinstance(request.specification, BakeSpec):
-            job: Job = self._make_bake(request.job, request.specification)
-        else:
-            job = self._make_evaluation(request.job)
+        job = self._make(request.job, request.specification)
         self._ended.pop(request.job, None)
         self._jobs.append(job)
+
+    def _make(self, name: str, specification: JobSpec) -> Job:
+        match specification:
+            case BakeSpec():
+                return self._make_bake(name, specification)
+            case EvaluationSpec():
+                return self._make_evaluation(name)
+            case _:
+                assert_never(specification)
 
     def evaluate(self) -> None:
         """Have what is held out scored, unless that is about to be done. Raises JobError when there is nothing."""
@@ -93,7 +102,9 @@ class JobQueue:
         is_old = self.begun_at[0] != self._trainer.step_count
         awaited = [job for job in self._jobs if not (job is self._begun and is_old)]
         if not any(isinstance(job, EvaluationJob) for job in awaited):
-            self._jobs.append(self._make_evaluation(_SCHEDULED))
+            names = itertools.chain([_SCHEDULED], (f"{_SCHEDULED} {number}" for number in itertools.count(2)))
+            taken = {job.name for job in self._jobs}
+            self._jobs.append(self._make_evaluation(next(name for name in names if name not in taken)))
 
     def _make_evaluation(self, name: str) -> EvaluationJob:
         primitive = self._trainer.primitive

@@ -51,7 +51,9 @@ class EvaluationJob:
 
     def advance(self) -> bool:
         """Do a piece of it; with the last one, hand over the scores."""
-        reached = next(self._steps)
+        reached = next(self._steps, None)
+        if reached is None:
+            raise RuntimeError(f"a {self._primitive.spec.kind} was scored to the end without giving scores")
         if isinstance(reached, Scores):
             self._finish(reached)
             self._done = self._total

@@ -1,0 +1,69 @@
+"""Jobs one after another, with a signal: what they are called, and one that ends without what it was begun for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.link.messages import JobUpdate, Message
+from engine.primitives.base import Scores
+from engine.service.job_queue import JobQueue
+from engine.training.trainer import Trainer
+from tests.engine.plugin.signal import Signal, SignalKind, SignalSpec
+
+
+class InPieces(Signal):
+    """One whose scores take more than one piece of work."""
+
+    def evaluate(self, viewer: Any, most: int | None = None) -> Iterator[Any]:
+        yield 0
+        yield from super().evaluate(viewer, most)
+
+
+class Scoreless(Signal):
+    """One that forgets to give its scores."""
+
+    def evaluate(self, viewer: Any, most: int | None = None) -> Iterator[Any]:
+        yield from ()
+
+
+def make_queue(cls: type[Signal], root: Path, posted: list[Message], scored: list[Scores]) -> tuple[JobQueue, Any]:
+    """One for a signal with something held out, and the trainer."""
+    config = SignalKind.presets.configure("auto", "cpu", {})
+    trainer: Trainer[Any] = Trainer(cls(SignalSpec(), config, "cpu"))
+    for split in ("train", "test"):
+        trainer.primitive.add(SimpleNamespace(name=split, split=split, values=np.ones((1, 8), np.float32)))
+    return JobQueue(trainer, trainer.primitive.viewer(), root, posted.append, scored.append), trainer
+
+
+def test_two_scheduled_evaluations_have_names_of_their_own(tmp_path: Path) -> None:
+    posted: list[Message] = []
+    scored: list[Scores] = []
+    queue, trainer = make_queue(InPieces, tmp_path, posted, scored)
+    queue.evaluate()
+    queue.advance()
+    trainer.step()
+    queue.evaluate()  # of a later step than the one that is just being scored
+    queue.evaluate()  # which is about to be done already
+    assert queue.names == ("scheduled evaluation", "scheduled evaluation 2")
+    queue.cancel("scheduled evaluation 2")
+    assert queue.current == "scheduled evaluation"
+    while not queue.is_empty:
+        queue.advance()
+    assert len(scored) == 1
+    ended = {update.job: update.state for update in posted if isinstance(update, JobUpdate)}
+    assert ended == {"scheduled evaluation": "done", "scheduled evaluation 2": "cancelled"}
+
+
+def test_an_evaluation_without_scores_fails_in_words(tmp_path: Path) -> None:
+    posted: list[Any] = []
+    queue, _ = make_queue(Scoreless, tmp_path, posted, [])
+    queue.evaluate()
+    with pytest.raises(RuntimeError, match="a signal was scored to the end without giving scores"):
+        queue.advance()
+    assert queue.is_empty and posted[-1].state == "failed" and "a signal was scored" in posted[-1].message
