@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Collection
 
 from engine.link import codec
-from engine.link.messages import AddView, Message, RequestFrame
-from engine.service.pipe import NOBODY
+from engine.link.messages import AddFile, AddView, Message, RequestFrame
+from engine.service.pipe import NOBODY, ViewerCame
 
 MAX_PENDING_BYTES = 256 << 20
 
@@ -24,6 +24,7 @@ class CommandQueue:
         self._bytes = 0
         self._requests: dict[Asker, RequestFrame] = {}  # in the order of their turns
         self._asking: set[int] = set()  # clients that have asked for a picture, while they are there
+        self._viewers: set[int] = set()  # clients that only watch
 
     @property
     def is_full(self) -> bool:
@@ -37,6 +38,8 @@ class CommandQueue:
                 self._requests[client, message.channel] = message
                 self._asking.add(client)
             else:
+                if isinstance(message, ViewerCame):
+                    self._viewers.add(client)
                 self._commands.append((message, client))
                 self._bytes += codec.size_of(message)
             self._changed.notify_all()
@@ -54,6 +57,7 @@ class CommandQueue:
         with self._changed:
             self._requests = {asker: request for asker, request in self._requests.items() if asker[0] != client}
             self._asking.discard(client)
+            self._viewers.discard(client)
 
     def wait(self, seconds: Callable[[Collection[RequestFrame]], float | None]) -> None:
         """Wait for a command; for other work no longer than ``seconds``, given the frame requests, says: None for as
@@ -77,24 +81,29 @@ class CommandQueue:
     def take_request(
         self, is_due: Callable[[RequestFrame], bool], served: Collection[Asker] = ()
     ) -> tuple[RequestFrame, int] | None:
-        """The frame request whose turn it is, one of a moving view before the others, and its client; None when none is
+        """The frame request whose turn it is, one that is pressing before the others, and its client; None when none is
         due but of those who were ``served`` already."""
         with self._changed:
             due = [asker for asker, request in self._requests.items() if asker not in served and is_due(request)]
             if not due:
                 return None
-            asker = next((asker for asker in due if self._requests[asker].quality == "moving"), due[0])
+            asker = next((asker for asker in due if self.presses(self._requests[asker], asker[0])), due[0])
             return self._requests.pop(asker), asker[0]
+
+    def presses(self, request: RequestFrame, client: int) -> bool:
+        """Whether other work is not to come before ``request``: a view moves, of a client that does not only watch."""
+        return request.quality == "moving" and client not in self._viewers
 
     @property
     def is_view_moving(self) -> bool:
-        """Whether a picture of a moving view is asked for."""
+        """Whether a picture of a moving view is asked for, by a client that does not only watch."""
         with self._changed:
-            return any(request.quality == "moving" for request in self._requests.values())
+            return any(self.presses(request, client) for (client, _), request in self._requests.items())
 
     @property
     def is_pressing(self) -> bool:
         """Whether a final picture should make way: a view has begun to move, or something is waited for."""
         with self._changed:
-            # Views come all the time while they are captured; all else is a button that someone pressed.
-            return self.is_view_moving or any(not isinstance(command, AddView) for command, _ in self._commands)
+            # Data comes all the time while it is captured; all else is a button that someone pressed.
+            pressed = any(not isinstance(command, AddView | AddFile) for command, _ in self._commands)
+            return pressed or self.is_view_moving

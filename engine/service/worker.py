@@ -1,9 +1,10 @@
 """The device thread: the one place where torch and Taichi run.
 
 In each round it does what the client told it, then renders the newest frame request of each channel whose view moves,
-and of one that rests, then one piece of the job at hand, then one training step. Without any of these it sleeps. A
-picture of a moving view waits for one command, one piece or one step at most, and for those of other moving views. A
-final picture, which may take seconds, makes way for whatever would have to wait for it, and is gone on with later.
+and of one that rests or that a client which only watches has asked for, then one piece of the job at hand, then one
+training step. Without any of these it sleeps. A picture of a moving view waits for one command, one piece or one step
+at most, and for those of other moving views. A final picture, which may take seconds, makes way for whatever would have
+to wait for it, and is gone on with later.
 """
 
 from __future__ import annotations
@@ -166,13 +167,14 @@ class Worker:
         return True
 
     def _render_requests(self) -> None:
-        """The pictures of this round: each channel has one at most, and only one of them is of a view that rests."""
+        """The pictures of this round: each channel has one at most, and only one of them is of a view that rests or for
+        a client that only watches."""
         served: set[Asker] = set()
         while (asked := self._commands.take_request(self._is_due, served)) is not None:
             request, client = asked
             served.add((client, request.channel))
             self._attempt(functools.partial(self._render, request, client), "frame", client)
-            if request.quality == "final":
+            if not self._commands.presses(request, client):
                 return
 
     def _patience(self, requests: Collection[RequestFrame]) -> float | None:

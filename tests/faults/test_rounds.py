@@ -31,6 +31,7 @@ from engine.link.messages import (
 )
 from engine.service import job_queue
 from engine.service.commands import CommandQueue
+from engine.service.pipe import ViewerCame
 from engine.service.worker import Worker
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
@@ -127,6 +128,18 @@ def test_channels_take_turns_and_a_resting_view_comes_though_another_moves(
         answered += channels
         assert len(answered) < 100
     assert answered.index(2) >= 4, "it has more than one band"
+
+
+def test_of_all_who_only_watch_one_has_a_picture_in_a_round(rounds: Rounds) -> None:
+    viewers = (8, 9)
+    for viewer in viewers:
+        rounds.worker.submit(ViewerCame(), viewer)
+    rounds.do(add(0, "a"))
+    moving = RequestFrame(request=1, camera=CAMERA, quality="moving")
+    for viewer in viewers:
+        rounds.worker.submit(dataclasses.replace(moving, request=viewer), viewer)
+    assert [message.request for message in rounds.do(moving) if isinstance(message, Frame)] == [1, 8]
+    assert [message.request for message in rounds.do() if isinstance(message, Frame)] == [9]
 
 
 @pytest.mark.parametrize("free", [1 << 40, 0])

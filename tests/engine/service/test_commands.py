@@ -7,8 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.link.messages import RequestFrame
+from engine.link.messages import AddFile, CloseRun, RequestFrame
 from engine.service.commands import CommandQueue
+from engine.service.pipe import ViewerCame
 from tests.scenes import sphere_cameras
 
 CAMERA = sphere_cameras(1, 8)[0]
@@ -37,6 +38,24 @@ def test_moving_views_come_first() -> None:
     queue.put(ask(2, 1, "moving"))
     assert queue.is_view_moving
     assert take(queue) == (2, 0) and not queue.is_view_moving and take(queue) == (1, 0)
+
+
+def test_a_moving_view_of_one_that_only_watches_presses_nobody_and_has_its_turn_after_those_that_do() -> None:
+    queue = CommandQueue()
+    queue.put(ViewerCame(), 8)
+    queue.take_command()
+    queue.put(ask(1, 0, "moving"), 8)
+    assert not queue.is_view_moving and not queue.is_pressing
+    queue.put(ask(2, 0, "moving"), 7)
+    assert queue.is_view_moving and take(queue) == (2, 7) and take(queue) == (1, 8)
+
+
+def test_data_that_comes_all_the_time_presses_nothing() -> None:
+    queue = CommandQueue()
+    queue.put(AddFile(name="a", split="train", path="a.npy"))
+    assert not queue.is_pressing
+    queue.put(CloseRun())
+    assert queue.is_pressing
 
 
 def test_who_was_served_waits_for_the_others() -> None:
