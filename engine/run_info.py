@@ -35,7 +35,7 @@ def read_run_info(folder: Path) -> dict[str, Any]:
     if info["format"] > FORMAT:
         version = shorten(info.get("version"))
         raise RunError(f"{path}: written by a newer version ({version}); this is {engine.__version__}")
-    if "primitive" not in info:
+    if info["format"] < FORMAT:
         info = _bring_up_to_date(info)
     for name, check in _CHECKS.items():
         if name in info:

@@ -92,11 +92,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _score_items(options: argparse.Namespace, run: Run, kind: Kind[Any], path: Path) -> int:
-    """Score a primitive that isn't learnt from views: figures alone."""
+    """Score a primitive that isn't learnt from views: figures of what is held out alone."""
     from engine.cli.datasets import load_data
     from engine.cli.output import print_json, to_plain_json, write_json
     from engine.primitives.base import Scores
 
+    ignored = {
+        "--split": options.split != "test",
+        "--background": options.background != "black",
+        "--flip": options.flip,
+    }
+    if given := [name for name, is_given in ignored.items() if is_given]:
+        raise EvalError(f"{', '.join(given)}: only for runs that learn from views, which a {kind.name} doesn't")
     trainer, primitive = run.trainer, run.trainer.primitive
     for item in load_data(kind, path, None, options.holdout or run.info.get("holdout")).items:
         primitive.add(item)

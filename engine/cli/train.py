@@ -96,6 +96,8 @@ def _train(options: argparse.Namespace) -> int:
     if options.resume:
         _keep_held_out(options)
     data = load_data(kind, options.dataset, options.field, options.holdout)
+    if options.field is not None and kind.variant(data.spec) is None:
+        raise TrainError(f"--field {options.field}: a {kind.name} has no field to choose: leave --field out")
     print("Loading torch and Taichi ...", file=sys.stderr, flush=True)
     from engine.cli.interrupts import DeferredInterrupt
     from engine.runs import make_run_folder
@@ -127,11 +129,14 @@ def _choose_kind(options: argparse.Namespace) -> Kind[Any]:
     """The kind that is asked for; of a run that is gone on with, its own."""
     from engine.primitives.config import ConfigError
     from engine.primitives.registry import kind_named
+    from engine.run_folder import RUN_FILE
     from engine.run_info import read_run_info
 
-    name = options.primitive or DEFAULT_PRIMITIVE
+    name, where = options.primitive or DEFAULT_PRIMITIVE, "--primitive"
     if options.resume:
-        name = read_run_info(options.out).get("kind")
+        name, where = read_run_info(options.out).get("kind"), f"{options.out / RUN_FILE}: kind"
+        if name is None:
+            raise TrainError(f"{where}: missing: the run can't be gone on with")
         if options.primitive not in (None, name):
             raise TrainError(
                 f"--primitive {options.primitive}: {options.out} has a {name}, which it goes on with: leave "
@@ -140,7 +145,7 @@ def _choose_kind(options: argparse.Namespace) -> Kind[Any]:
     try:
         return kind_named(name)
     except ConfigError as error:
-        raise TrainError(f"--primitive: {error}") from None
+        raise TrainError(f"{where}: {error}") from None
 
 
 def _keep_held_out(options: argparse.Namespace) -> None:
@@ -182,7 +187,7 @@ class Training:
         try:
             self._train(interrupt)
         except Exception:
-            self._save_on_the_way()
+            self._try_to_save("what was learnt since the last save is lost")
             raise
 
     def _train(self, interrupt: DeferredInterrupt) -> None:
@@ -212,13 +217,17 @@ class Training:
 
     def _save_on_the_way(self) -> None:
         """A snapshot that can't be written (a full disk, say) is no reason to throw the training away."""
+        self._try_to_save("training goes on")
+
+    def _try_to_save(self, otherwise: str) -> None:
+        """Write the run; where that fails, warn why and say what follows."""
         from engine.cli.output import warn
         from engine.runs import RunError
 
         try:
             self.save()
         except RunError as error:
-            warn(f"{error}; training goes on")
+            warn(f"{error}; {otherwise}")
 
     def evaluate(self) -> Scores | None:
         """Score the quick selection of what is held out for the history; None where there is nothing."""

@@ -156,6 +156,7 @@ def flip(path: Path) -> None:
         (lambda folder: edit(folder, format=None), "not a run of Hashlight"),
         (lambda folder: (folder / "run.json").write_text("[]"), "not a run of Hashlight"),
         (lambda folder: edit(folder, config=None), "missing or malformed: 'config'"),
+        (lambda folder: edit(folder, primitive=None), "missing or malformed: 'primitive'"),
         (lambda folder: edit(folder, config={"field": {}}), "run.json: training configuration"),
         (lambda folder: edit(folder, primitive={}), r"run.json: primitive: missing field bounds"),
         (

@@ -102,6 +102,21 @@ def test_a_run_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "already holds a run" in error_line(capsys)
 
 
+@pytest.mark.parametrize(
+    ("info", "words"),
+    [
+        ({"format": 2}, "run.json: kind: missing"),
+        ({"format": 2, "kind": "octree"}, "run.json: kind: 'octree' is not one of radiance-field"),
+    ],
+)
+def test_a_run_of_no_known_kind_is_not_gone_on_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], info: dict[str, object], words: str
+) -> None:
+    (tmp_path / "run.json").write_text(json.dumps(info))
+    assert main(["train", "data", "--out", str(tmp_path), "--resume"]) == 1
+    assert words in error_line(capsys)
+
+
 def test_a_missing_package_is_named_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

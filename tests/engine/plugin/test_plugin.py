@@ -34,6 +34,7 @@ from engine.link.messages import (
     Train,
     ViewAdded,
 )
+from tests.engine.plugin.packages import install
 from tests.scenes import sphere_field, sphere_views
 
 pytestmark = pytest.mark.slow
@@ -59,10 +60,8 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = Path(places["purelib"])
     installed = [path for path in sys.path if Path(path).is_dir() and path != str(ROOT)]
     (site / "engine.pth").write_text("\n".join([str(ROOT), *installed]))
-    package = site / "hashlight_signal-1.0.dist-info"
-    package.mkdir()
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: hashlight-signal\nVersion: 1.0\n")
-    (package / "entry_points.txt").write_text("[hashlight.primitives]\nsignal = tests.engine.plugin.signal:SIGNAL\n")
+    install(site, "hashlight-signal", "signal = tests.engine.plugin.signal:SIGNAL")
+    install(site, "hashlight-broken", "octree = hashlight_broken:OCTREE")  # which is not there
     return Path(places["scripts"]) / Path(sys.executable).name
 
 
@@ -161,8 +160,15 @@ def test_the_command_line_trains_it_and_goes_on_with_it(python: Path, data: Path
     command = [python, "-m", "engine", "eval", tmp_path / "run", "--json", "--device", "cpu"]
     scores = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=PATIENCE)
     assert json.loads(scores.stdout)["mean_error"] == errors[1], scores.stderr
-    other = train("--resume", "--primitive", "radiance-field")
-    assert other.returncode == 1 and "has a signal, which it goes on with" in other.stderr
+    for options, words in (
+        (("--primitive", "radiance-field"), "has a signal, which it goes on with"),
+        (("--field", "nerf"), "--field nerf: a signal has no field to choose"),
+    ):
+        other = train("--resume", *options)
+        assert other.returncode == 1 and words in other.stderr
+    command += ["--split", "train", "--flip"]
+    scores = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=PATIENCE)
+    assert scores.returncode == 1 and "--split, --flip: only for runs that learn from views" in scores.stderr
 
 
 def test_without_the_package_its_runs_are_refused_by_name(python: Path, data: Path, tmp_path: Path) -> None:
