@@ -19,7 +19,7 @@ from typing import IO
 
 from engine.link import codec
 from engine.link.message_queue import LinkBusy, MessageQueue
-from engine.link.messages import CLIENT_MESSAGES, Frame, Message
+from engine.link.messages import CLIENT_MESSAGES, Frame, Message, RunOpened
 from engine.link.ring import RingWriter
 from engine.service import pipe
 from engine.service.packing import pack_or_explain
@@ -74,16 +74,21 @@ class _Outbox:
                 self._wake.clear()
                 ends = self._ends
                 while (item := self._queue.pop_addressed()) is not None:
+                    if isinstance(item[0], RunOpened):
+                        self._send_beat()  # first: what the server repeats until the next is not the former run's
                     self._send(*item)
                 if ends:
                     return
                 if time.monotonic() >= beat_at:
                     beat_at = time.monotonic() + BEAT_SECONDS
-                    beat = pipe.Heartbeat(status=self._worker.status, busy_seconds=self._worker.busy_seconds)
-                    self._send(beat, pipe.NOBODY)
+                    self._send_beat()
                 self._wake.wait(BEAT_SECONDS)
         except OSError:
             os._exit(1)  # the server is gone
+
+    def _send_beat(self) -> None:
+        beat = pipe.Heartbeat(status=self._worker.status, busy_seconds=self._worker.busy_seconds)
+        self._send(beat, pipe.NOBODY)
 
     def _send(self, message: Message, client: int) -> None:
         ring = self._ring if isinstance(message, Frame) else None
