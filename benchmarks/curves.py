@@ -46,7 +46,7 @@ def draw_curves(lines: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     middle_x, middle_y = (_LEFT + _WIDTH - _RIGHT) / 2, (_TOP + _HEIGHT - _BOTTOM) / 2
     parts.append(f'<text x="{middle_x}" y="{_HEIGHT - 8}" text-anchor="middle">training time, seconds</text>')
     parts.append(
-        f'<text transform="translate(16 {middle_y}) rotate(-90)" text-anchor="middle">PSNR of the test views, dB</text>'
+        f'<text transform="translate(16 {middle_y}) rotate(-90)" text-anchor="middle">PSNR on black, dB</text>'
     )
     names: list[tuple[float, str, str]] = []
     for index, (name, line) in enumerate(lines.items()):
@@ -59,5 +59,9 @@ def draw_curves(lines: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     below = math.inf
     for y, name, color in sorted(names, reverse=True):
         below = min(y, below - _LINE_HEIGHT)
-        parts.append(f'<text x="{_WIDTH - _RIGHT + 10}" y="{below + 4:.1f}" fill="{color}">{escape(name)}</text>')
+        x = _WIDTH - _RIGHT + 10
+        parts.append(
+            f'<line x1="{x}" y1="{below:.1f}" x2="{x + 16}" y2="{below:.1f}" stroke="{color}" stroke-width="4"/>'
+        )
+        parts.append(f'<text x="{x + 22}" y="{below + 4:.1f}">{escape(name)}</text>')
     return "".join(parts) + "</svg>"

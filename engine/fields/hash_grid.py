@@ -45,7 +45,8 @@ class HashGridConfig(SampledFieldConfig):
     @property
     def summary(self) -> str:
         """As FieldConfig.summary."""
-        table = f"{self.levels} levels of 2^{self.log2_table_size} entries, {FEATURES} features each"
+        levels = "1 level" if self.levels == 1 else f"{self.levels} levels"
+        table = f"{levels} of 2^{self.log2_table_size} entries, {FEATURES} features each"
         return f"{table}; hidden layers of {self.hidden_width}: 1 for density, {self.color_layers} for colour"
 
     @property

@@ -2,8 +2,8 @@
 
 Sampled through the occupancy grid, as NerfAcc does, which is what makes it practical. The field on a GPU is the
 paper's; with fewer samples a step the host would take longer than the card. Four times the paper's rate, once it has
-risen to that, learns as much in half of the time. A processor has time for few steps: fewer layers and a higher rate
-were the best of what was tried there, each once, for 45 s on two cores.
+risen to that, has 29.7 dB after 30 s of lego400 on an H200 where twice that rate has 27.1. A processor has time for few
+steps: fewer layers and a higher rate were the best of what was tried there, each once, for 45 s on two cores.
 """
 
 from __future__ import annotations
