@@ -165,6 +165,7 @@ def _result(options: argparse.Namespace, run: Run, dataset: Path, scores: Scores
 def _write_report(path: Path, run: Run, options: argparse.Namespace, scores: Scores) -> None:
     from engine.evaluation.report import read_history, write_report
     from engine.machine import device_name, versions
+    from engine.primitives.registry import kind_named
     from engine.run_history import read_scores
 
     trainer = run.trainer
@@ -174,9 +175,8 @@ def _write_report(path: Path, run: Run, options: argparse.Namespace, scores: Sco
         "Training views": trained,
         "Steps": trainer.step_count,
         "Training time": f"{trainer.training_seconds:.1f} s",
-        "Field": f"{trainer.primitive.config.kind} ({trainer.primitive.config.scaled_field.summary})",
+        **kind_named(trainer.primitive.spec.kind).facts(trainer.primitive),
         "Preset": trainer.primitive.config.preset,
-        "Colour": trainer.primitive.color_space,
         "Scored on": device_name(trainer.primitive.device),
         "Rendering": f"{1000 * statistics.median(view.render_seconds for view in scores.views):.0f} ms a view (median)",
         "Versions": ", ".join(f"{name} {version}" for name, version in versions().items()),

@@ -93,6 +93,10 @@ class Kind(abc.ABC, Generic[S]):
         config: TrainConfig = self.presets.decode(values)
         return config
 
+    def facts(self, primitive: Any) -> dict[str, str]:
+        """What reports of scores say of one of this kind, by name, besides what they say of all."""
+        return {}
+
     @abc.abstractmethod
     def build(self, spec: S, config: Any, device: str) -> Primitive:
         """One that has learnt nothing yet. Raises MemoryShortage when it would not fit."""

@@ -55,6 +55,11 @@ class RadianceFieldKind(Kind[RadianceFieldSpec]):
             raise ConfigError(f"primitive.field: {error}") from None
         return field.decode(values)
 
+    def facts(self, primitive: RadianceFieldPrimitive) -> dict[str, str]:
+        """See Kind: which field, its size, and its colour space."""
+        config = primitive.config
+        return {"Field": f"{config.kind} ({config.scaled_field.summary})", "Colour": primitive.color_space}
+
     def build(self, spec: RadianceFieldSpec, config: RadianceFieldConfig, device: str) -> RadianceFieldPrimitive:
         """See Kind."""
         from engine.primitives.radiance_field.fields import make_primitive

@@ -76,6 +76,7 @@ def test_eval_prints_and_writes_the_same_figures(trained: Path, capsys: pytest.C
     with Image.open(trained / "eval/test_r_1.png") as neural, Image.open(trained / "eval/test_r_1_truth.png") as truth:
         assert neural.size == truth.size == (32, 32)
     page = (trained / "eval/report.html").read_text(encoding="utf-8")
+    assert "hash-grid (" in page and "Colour" in page, "what its kind says of it"
     assert page.count("data:image/webp") == 9 and "<polyline" in page
 
 
