@@ -4,12 +4,15 @@
     python -m benchmarks.encodings path/to/lego --device cpu      24 views of 160x160, 15 and 60 s
     python -m benchmarks.encodings path/to/lego --gpus 4 --out build/encodings --until 570
     python -m benchmarks.encodings --collect build/encodings
-    python -m benchmarks.encodings path/to/lego --only nerf --budgets 60 --set learning_rate=1e-3 --out build/try
+    python -m benchmarks.encodings path/to/lego --extend --seeds 3 --repeated 300 --only 'nerf_300_*' --out build/more
+    python -m benchmarks.encodings --extend --collect build/more
+    python -m benchmarks.encodings path/to/lego --only 'nerf_60_*' --set learning_rate=1e-3 --out build/try
 
 Every budget is a training of its own, because the learning rate falls towards its end; short ones are made with several
 seeds, and the table has their mean. A training's result is a file in OUT as soon as it is done. A call that is made
 again, or that --until has ended early, goes on with those that are not there yet; when all are, or with --collect, they
-become one file, the tables and the picture of docs/performance.md. "speedup": how many times as long as the hash grid
+become one file, the tables and the picture of docs/performance.md. With --extend the trainings of the recorded file
+are left out, and stay beside the new ones. "speedup": how many times as long as the hash grid
 the original NeRF takes to what it reaches in its largest budget. The machine should have nothing else to do meanwhile.
 
 What a NeRF's step takes at least on an H200 (over the occupancy grid, 2^18 samples, a third of them backpropagated, and
@@ -27,6 +30,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import fnmatch
 import json
 import statistics
 import sys
@@ -38,13 +42,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import make_tables
-from benchmarks.curves import draw_curves
+from benchmarks.encodings_result import BASE, BASELINE, collect, job_name, recorded_trainings, training_name
 from benchmarks.job_queue import Job, JobQueue
-from benchmarks.results import RESULTS, describe, slug, write_result
-from benchmarks.training_tables import curves_name
+from benchmarks.results import describe
 from engine.cli.datasets import shrink_all
-from engine.cli.training_benchmark import time_to_reach
 from engine.data.color import composite_for_display, premultiply
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
@@ -60,9 +61,6 @@ from engine.training.loop import TrainingLoop
 from engine.training.trainer import Trainer
 from taichi_kernels import triton_kernels
 from taichi_kernels.runtime import choose_device
-
-IMAGES = RESULTS.parents[1] / "docs" / "images"
-BASE, BASELINE = "hash grid", "nerf"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +100,10 @@ def main() -> int:
     parser.add_argument("--budgets", type=_numbers, metavar="S,...", help="instead of the device's")
     parser.add_argument("--seeds", type=int, metavar="N", help="for the short budgets")
     parser.add_argument("--repeated", type=float, metavar="S", help="the longest of the short budgets")
-    parser.add_argument("--only", action="append", metavar="ROW", help="one of the encodings; nothing is collected")
+    parser.add_argument("--only", metavar="PATTERN", help="of trainings' names, row_seconds_seed; nothing is collected")
+    parser.add_argument(
+        "--extend", action="store_true", help="what is recorded of this machine, instead of replacing it"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting, to try it out")
     parser.add_argument("--test-views", type=int, metavar="N", help="score on so many only, to try it out")
     parser.add_argument("--out", type=Path, default=Path("build/encodings"), help="one file a training")
@@ -111,8 +112,9 @@ def main() -> int:
     parser.add_argument("--collect", type=Path, metavar="OUT", help="only make the tables, of what there is")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    rows = tuple(encodings("cpu", {}))
     if options.collect:
-        collect(options.collect)
+        collect(options.collect, rows, options.extend)
         return 0
     if options.dataset is None:
         parser.error("DATASET is needed, or --collect")
@@ -126,7 +128,7 @@ def main() -> int:
         print(f"not done: {', '.join(queue.left + queue.failed)}", file=sys.stderr)
         return 1
     if not (options.only or options.set or options.test_views):
-        collect(options.out)
+        collect(options.out, rows, options.extend)
     return 0
 
 
@@ -145,13 +147,20 @@ def _jobs(options: argparse.Namespace, device: str) -> dict[str, Job]:
     seeds, repeated = options.seeds or protocol.seeds, options.repeated or protocol.repeated
     jobs = []
     for name in encodings(device, {}):
-        if options.only and name not in options.only:
-            continue
         first = protocol.first_budgets if name == BASE and not options.budgets else ()
         for seconds in (*first, *(options.budgets or protocol.budgets)):
             for seed in range(seeds if seconds <= repeated else 1):
-                jobs.append(Job(f"{slug(name)}_{seconds:g}_{seed}", name, seconds))
-    return {job.name: job for job in jobs}
+                jobs.append(Job(job_name(name, seconds, seed), name, seconds))
+    recorded = (
+        {training_name(each) for each in recorded_trainings(options.dataset.resolve().name, device)}
+        if options.extend
+        else ()
+    )
+    return {
+        job.name: job
+        for job in jobs
+        if job.name not in recorded and (not options.only or fnmatch.fnmatchcase(job.name, options.only))
+    }
 
 
 class Worker:
@@ -266,62 +275,6 @@ def score(renderer: Renderer, views: Sequence[View]) -> tuple[float, float | Non
             shown = composite_for_display(subject.field, view.color_space, "black")
             subjects.append(psnr(shown, truth, subject.mask))
     return statistics.fmean(whole), statistics.fmean(subjects) if subjects else None
-
-
-def collect(folder: Path) -> None:
-    """Make one result, the tables and the picture of the trainings in ``folder``."""
-    trainings = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-    if not trainings:
-        raise SystemExit(f"{folder}: no training has ended there yet")
-    result = summarise(trainings)
-    write_result("encodings", result)
-    lines = {
-        row["encoding"]: [(figures["seconds"], figures["psnr_black"]) for figures in row["budgets"]]
-        for row in result["rows"]
-    }
-    with written_atomically(IMAGES / curves_name(result)) as path:
-        path.write_text(draw_curves(lines) + "\n", encoding="utf-8")
-    make_tables.write_pages()
-
-
-def summarise(trainings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The result that is kept: rows in the order of ``encodings``, budgets in theirs, means over seeds and each
-    seed's."""
-    names = list(encodings(trainings[0]["head"]["device"], {}))
-    rows = []
-    for name in names:
-        own = [training for training in trainings if training["encoding"] == name]
-        budgets = sorted({training["figures"]["seconds"] for training in own})
-        if own:
-            of_budgets = [[each for each in own if each["figures"]["seconds"] == seconds] for seconds in budgets]
-            rows.append(
-                {"encoding": name, "network": own[0]["network"], "budgets": [_average(seeds) for seeds in of_budgets]}
-            )
-    return {**trainings[0]["head"], "rows": rows, "speedup": find_speedup(rows)}
-
-
-def _average(trainings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The mean of each figure over the seeds, None where one has none, with every seed's PSNR."""
-    figures = [training["figures"] for training in trainings]
-    means = {
-        name: None if None in (values := [each[name] for each in figures]) else statistics.fmean(values)
-        for name in figures[0]
-    }
-    scores = [each["psnr_black"] for each in figures]
-    by_seed = {str(training["seed"]): training["figures"]["psnr_black"] for training in trainings}
-    spread = {"psnr_black_spread": [min(scores), max(scores)]} if len(scores) > 1 else {}
-    return {**means, **spread, "psnr_black_by_seed": by_seed}
-
-
-def find_speedup(rows: Sequence[Mapping[str, Any]]) -> float | None:
-    """How many times as long as the hash grid the original NeRF took to its last score; None: the hash grid's first
-    budget was enough already, so that there is only a bound, or its last was not."""
-    budgets = {row["encoding"]: row["budgets"] for row in rows}
-    if not {BASE, BASELINE} <= budgets.keys():
-        return None
-    goal = budgets[BASELINE][-1]
-    reached = time_to_reach(budgets[BASE], goal["psnr_black"])
-    return None if reached is None or reached <= budgets[BASE][0]["seconds"] else goal["seconds"] / reached
 
 
 if __name__ == "__main__":

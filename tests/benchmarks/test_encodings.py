@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 
 from benchmarks.curves import draw_curves
-from benchmarks.encodings import BASE, BASELINE, encodings, summarise
+from benchmarks.encodings import encodings
+from benchmarks.encodings_result import BASE, BASELINE, recorded_trainings, summarise
+from benchmarks.results import write_result
 from engine.primitives.memory import needed_bytes
 from taichi_kernels import triton_kernels
 from tests.device import TEST_DEVICE
 from tests.engine.data.scenes import write_nerf_synthetic
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+ENCODINGS = tuple(encodings("cpu", {}))
 HEAD = {"dataset": "lego", "device": "cuda", "device_name": "a card"}
 
 
@@ -49,13 +52,25 @@ def test_a_setting_is_tried_with_the_large_networks_alone() -> None:
 def test_seeds_are_averaged_and_the_speedup_is_that_to_the_baselines_last_score() -> None:
     trainings = [_training(BASE, 1.0, 0, 30.0), _training(BASE, 5.0, 0, 34.0), _training(BASE, 5.0, 1, 36.0, 20.0)]
     trainings += [_training(BASELINE, 5.0, 0, 20.0), _training(BASELINE, 300.0, 0, 32.5)]
-    result = summarise(trainings)
+    result = summarise(trainings, ENCODINGS)
     assert [row["encoding"] for row in result["rows"]] == [BASE, BASELINE] and result["device_name"] == "a card"
     last = result["rows"][0]["budgets"][1]
     assert last["psnr_black"] == 35.0 and last["psnr_black_spread"] == [34.0, 36.0]
     assert last["psnr_black_by_seed"] == {"0": 34.0, "1": 36.0} and last["subject_psnr"] is None
     assert result["speedup"] == pytest.approx(300.0 / 3.0)  # half of the way from 1 to 5 s
-    assert summarise(trainings[:3])["speedup"] is None
+    assert summarise(trainings[:3], ENCODINGS)["speedup"] is None
+
+
+def test_what_is_recorded_is_extended_by_other_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.results.RESULTS", tmp_path)
+    first = [_training(BASE, 5.0, seed, 30.0 + seed) for seed in (0, 1)]
+    write_result("encodings", summarise(first, ENCODINGS))
+    recorded = recorded_trainings("lego", "cuda")
+    assert [(each["seed"], each["figures"]["psnr_black"]) for each in recorded] == [(0, 30.0), (1, 31.0)]
+    assert recorded[0]["head"] == HEAD
+    (row,) = summarise([*recorded, _training(BASE, 5.0, 2, 38.0)], ENCODINGS)["rows"]
+    assert row["budgets"][0]["psnr_black"] == 33.0 and row["budgets"][0]["step"] == 100.0
+    assert recorded_trainings("lego", "cuda", "another card") == recorded_trainings("lego", "cpu") == []
 
 
 def test_the_picture_names_every_line_and_is_xml() -> None:
@@ -81,7 +96,7 @@ def test_a_training_ends_as_a_file_and_is_not_made_again(tmp_path: Path) -> None
         "--device",
         TEST_DEVICE,
         "--only",
-        BASE,
+        "hash-grid_*",
         "--budgets",
         "0.2",
         "--seeds",
