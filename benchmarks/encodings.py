@@ -100,7 +100,9 @@ def main() -> int:
     parser.add_argument("--budgets", type=_numbers, metavar="S,...", help="instead of the device's")
     parser.add_argument("--seeds", type=int, metavar="N", help="for the short budgets")
     parser.add_argument("--repeated", type=float, metavar="S", help="the longest of the short budgets")
-    parser.add_argument("--only", metavar="PATTERN", help="of trainings' names, row_seconds_seed; nothing is collected")
+    parser.add_argument(
+        "--only", action="append", metavar="PATTERN", help="of names, row_seconds_seed; nothing is collected"
+    )
     parser.add_argument(
         "--extend", action="store_true", help="what is recorded of this machine, instead of replacing it"
     )
@@ -156,11 +158,11 @@ def _jobs(options: argparse.Namespace, device: str) -> dict[str, Job]:
         if options.extend
         else ()
     )
-    return {
-        job.name: job
-        for job in jobs
-        if job.name not in recorded and (not options.only or fnmatch.fnmatchcase(job.name, options.only))
-    }
+    return {job.name: job for job in jobs if job.name not in recorded and _matches(job.name, options.only)}
+
+
+def _matches(name: str, patterns: Sequence[str] | None) -> bool:
+    return patterns is None or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 class Worker:

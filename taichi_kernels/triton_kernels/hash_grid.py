@@ -4,14 +4,14 @@ import torch
 import triton
 import triton.language as tl
 
-from taichi_kernels.triton_kernels.jit import jit
+from taichi_kernels.triton_kernels.launch import func, kernel
 
 _BLOCK = 256
 _PRIME_Y = tl.constexpr(2654435761)
 _PRIME_Z = tl.constexpr(805459861)
 
 
-@jit()
+@func
 def _locate(points, i, mask, resolution):
     """The cell each point lies in and where inside it, kept off the far border so that corners exist."""
     x = tl.clamp(tl.load(points + i * 3, mask=mask, other=0.0), 0.0, 1.0) * resolution
@@ -23,7 +23,7 @@ def _locate(points, i, mask, resolution):
     return cell_x, cell_y, cell_z, x - cell_x, y - cell_y, z - cell_z
 
 
-@jit()
+@func
 def _corner(corner: tl.constexpr, cell_x, cell_y, cell_z, fx, fy, fz, side, size):
     """Row within the level and trilinear weight of one of the cells' eight corners."""
     cx = (cell_x + (corner & 1)).to(tl.uint32)
@@ -40,7 +40,7 @@ def _corner(corner: tl.constexpr, cell_x, cell_y, cell_z, fx, fy, fz, side, size
     return row.to(tl.int32), wx * wy * wz
 
 
-@jit(do_not_specialize=["n"])
+@kernel(0)
 def _encode(
     n,
     count,
@@ -75,7 +75,7 @@ def _encode(
     tl.store(out, total.to(features.dtype.element_ty), mask=mask[:, None])
 
 
-@jit()
+@kernel()
 def _encode_backward(
     points,
     rows,
@@ -114,9 +114,9 @@ def encode(
 ) -> None:
     """As ``taichi_kernels.hash_grid.encode``; of the first ``count`` [1] int32 points alone, if that is given."""
     n = points.shape[0]
-    grid = (triton.cdiv(n, _BLOCK), layout.shape[0])
-    _encode[grid](
-        n, count, points, layout, table, features, features.shape[1], table.shape[1], _BLOCK, count is not None
+    grid = (triton.cdiv(n, _BLOCK), layout.shape[0], 1)
+    _encode(
+        grid, n, count, points, layout, table, features, features.shape[1], table.shape[1], _BLOCK, count is not None
     )
 
 
@@ -129,7 +129,8 @@ def encode_backward(
     grad_table: torch.Tensor,
 ) -> None:
     """As ``taichi_kernels.hash_grid.encode_backward``."""
-    grid = (triton.cdiv(grad_features.shape[0], _BLOCK), layout.shape[0])
-    _encode_backward[grid](
-        points, rows, row_count, layout, grad_features, grad_table, grad_features.shape[1], grad_table.shape[1], _BLOCK
-    )
+    grid = (triton.cdiv(grad_features.shape[0], _BLOCK), layout.shape[0], 1)
+    _encode_backward(
+        grid, points, rows, row_count, layout, grad_features, grad_table, grad_features.shape[1], grad_table.shape[1],
+        _BLOCK,
+    )  # fmt: skip

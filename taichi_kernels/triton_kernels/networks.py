@@ -4,11 +4,13 @@ Shapes are fixed by what tensor cores take: 32 features in, 64 wide, 16 geometry
 layers, four outputs. Weights lie one matrix after the other, row-major [inputs, outputs], as in FieldNetworks.
 """
 
+import functools
+
 import torch
 import triton
 import triton.language as tl
 
-from taichi_kernels.triton_kernels.jit import jit
+from taichi_kernels.triton_kernels.launch import func, kernel
 
 INPUTS, WIDTH, GEOMETRY, HARMONICS, OUTPUTS = 32, 64, 16, 16, 4
 COLOR_LAYERS = 2
@@ -23,20 +25,20 @@ _W5 = tl.constexpr(INPUTS * WIDTH + WIDTH * GEOMETRY + (GEOMETRY + HARMONICS) * 
 _IN, _WIDTH, _GEO, _SH, _OUT = (tl.constexpr(v) for v in (INPUTS, WIDTH, GEOMETRY, HARMONICS, OUTPUTS))
 
 
-@jit()
+@func
 def _load_matrix(weights, offset: tl.constexpr, rows: tl.constexpr, columns: tl.constexpr):
     r, c = tl.arange(0, rows), tl.arange(0, columns)
     return tl.load(weights + offset + r[:, None] * columns + c[None, :])
 
 
-@jit()
+@func
 def _load_output_matrix(weights):
     # Tensor cores take no fewer than 16 columns: the four outputs are padded with zeros.
     r, c = tl.arange(0, _WIDTH), tl.arange(0, 16)
     return tl.load(weights + _W5 + r[:, None] * _OUT + c[None, :], mask=c[None, :] < _OUT, other=0.0)
 
 
-@jit()
+@func
 def _encode_directions(rays_d, sample_rays, i, mask):
     """[BLOCK, 16] float16: the values of ``taichi_kernels.spherical_harmonics``. Worked out anew wherever they are
     needed: cheaper than reading them."""
@@ -64,7 +66,7 @@ def _encode_directions(rays_d, sample_rays, i, mask):
     return values.to(tl.float16)
 
 
-@jit(do_not_specialize=["n"])
+@kernel(0, num_warps=8)
 def _forward(
     n,
     count,
@@ -101,13 +103,13 @@ def _forward(
         tl.store(colors + i[:, None] * _OUT + c_out[None, :], out, mask=mask[:, None] & (c_out[None, :] < _OUT))
 
 
-@jit()
+@func
 def _add_matrix(gradients, offset: tl.constexpr, value, rows: tl.constexpr, columns: tl.constexpr):
     r, c = tl.arange(0, rows), tl.arange(0, columns)
     tl.atomic_add(gradients + offset + r[:, None] * columns + c[None, :], value, sem="relaxed")
 
 
-@jit()
+@kernel(num_warps=8)
 def _backward(
     rows,
     row_count,
@@ -190,9 +192,9 @@ def forward(
     if that is given.
     """
     n = features.shape[0]
-    _forward[(triton.cdiv(n, _BLOCK),)](
-        n, count, features, rays_d, sample_rays, weights, densities, colors, rays_d is not None, _BLOCK,
-        count is not None, num_warps=8,
+    _forward(
+        (triton.cdiv(n, _BLOCK), 1, 1), n, count, features, rays_d, sample_rays, weights, densities, colors,
+        rays_d is not None, _BLOCK, count is not None,
     )  # fmt: skip
 
 
@@ -210,9 +212,15 @@ def backward(
 ) -> None:
     """Add to the weights' ``gradients`` (flat, float32) and write ``grad_features`` [>= rows, 32] float16, both of the
     samples that ``rows`` int32 lists; the first ``row_count`` [1] int32 of them count."""
-    processors = torch.cuda.get_device_properties(features.device).multi_processor_count
-    programs = min(triton.cdiv(rows.shape[0], _BLOCK), processors * _BACKWARD_PROGRAMS_PER_PROCESSOR)
-    _backward[(programs,)](
-        rows, row_count, features, rays_d, sample_rays, weights, grad_densities, grad_colors, grad_features, gradients,
-        _BLOCK, num_warps=8,
+    programs = min(triton.cdiv(rows.shape[0], _BLOCK), _count_processors() * _BACKWARD_PROGRAMS_PER_PROCESSOR)
+    _backward(
+        (programs, 1, 1), rows, row_count, features, rays_d, sample_rays, weights, grad_densities, grad_colors,
+        grad_features, gradients, _BLOCK,
     )  # fmt: skip
+
+
+@functools.cache
+def _count_processors() -> int:
+    """Of the card that is in use."""
+    count: int = torch.cuda.get_device_properties(torch.cuda.current_device()).multi_processor_count
+    return count
