@@ -26,6 +26,7 @@ from engine.link.messages import (
 from engine.primitives import registry
 from engine.primitives.base import DataError, Scores
 from engine.service.session import Session
+from tests.device import TEST_DEVICE
 from tests.engine.plugin.packages import install
 from tests.engine.plugin.signal import Signal, SignalKind
 
@@ -69,7 +70,7 @@ def open_session(
     opened: list[Session] = []
 
     def open_one() -> Session:
-        opened.append(Session(REQUEST, tmp_path / "root", "cpu", posted.append))
+        opened.append(Session(REQUEST, tmp_path / "root", TEST_DEVICE, posted.append))
         return opened[-1]
 
     yield open_one
