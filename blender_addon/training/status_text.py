@@ -42,11 +42,11 @@ def describe_others(figures: Mapping[str, float | None]) -> list[str]:
 
 
 def describe_other_field(session: EngineSession, chosen: str) -> str:
-    """Words when the open run has another field than the one ``chosen`` for the next, else ""."""
+    """Words when the open run learns with something else than the field ``chosen`` for the next, else ""."""
     run = session.run
-    if run is None or run.primitive.field == chosen:
+    if run is None or run.primitive.learner == chosen:
         return ""
-    present, next_one = (FIELD_LABELS.get(name, name.title()) for name in (run.primitive.field, chosen))
+    present, next_one = (FIELD_LABELS.get(name, name.title()) for name in (run.primitive.learner, chosen))
     return f"The open run is a {present}. Restart Training… begins a {next_one}"
 
 

@@ -21,6 +21,11 @@ class RadianceFieldSpec(Tagged):
     color_space: ColorSpace = "linear"
     field: Name = DEFAULT_FIELD
 
+    @property
+    def learner(self) -> str:
+        """The name of what learns."""
+        return self.field
+
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class PluginSpec(Tagged):
@@ -31,6 +36,11 @@ class PluginSpec(Tagged):
 
     name: Name
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def learner(self) -> str:
+        """The name of what learns."""
+        return self.name
 
 
 PrimitiveSpec = RadianceFieldSpec | PluginSpec  # the union of all kinds: a further one is a member more

@@ -11,6 +11,8 @@ import pytest
 from capture_jobs import start_capture
 from pumping import wait_for
 
+from engine.link.primitives import PluginSpec
+
 Import = Callable[[str], ModuleType]
 
 BUTTONS, MORE = "Train Pause", "Restart Training… Evaluate Now Save Snapshot"
@@ -149,6 +151,12 @@ def test_another_field_is_trained_when_training_is_restarted(
     wait_for(addon, lambda: session.run is not None and session.run.primitive.field == "nerf", "the other field")
     wait_for(addon, lambda: session.status is not None and session.status.step > 0, "training")
     assert "The open run" not in drawn("HASHLIGHT_PT_train_settings")
+
+
+def test_a_run_of_another_primitive_is_named_beside_the_field_that_is_chosen(addon: Import) -> None:
+    run = SimpleNamespace(primitive=PluginSpec(name="signal"))
+    words = addon("training.status_text").describe_other_field(SimpleNamespace(run=run), "hash-grid")
+    assert words == "The open run is a Signal. Restart Training… begins a Hash Grid"
 
 
 def test_each_variant_of_a_button_has_a_tooltip_of_its_own(addon: Import, scene: bpy.types.Scene) -> None:
