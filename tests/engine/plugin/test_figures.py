@@ -27,6 +27,7 @@ from engine.primitives import registry
 from engine.primitives.base import DataError, Scores
 from engine.service.session import Session
 from tests.device import TEST_DEVICE
+from tests.engine.plugin import signal
 from tests.engine.plugin.packages import install
 from tests.engine.plugin.signal import Signal, SignalKind
 
@@ -147,3 +148,7 @@ def test_a_score_has_a_name_that_messages_and_the_history_can_hold(name: str) ->
         Scores({name: 1.0}, {})
     with pytest.raises(DataError, match="scores of a: expected up to 64"):
         Scores({}, {"a": {"Mean error": 1.0}})
+
+
+def test_a_kind_of_primitive_is_a_page_of_code() -> None:
+    assert len(Path(signal.__file__).read_text(encoding="utf-8").splitlines()) < 80
