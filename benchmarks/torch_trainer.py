@@ -218,7 +218,7 @@ class TorchTrainer:
         config = self._trainer.primitive.config
         n = min(config.samples_per_step, len(self._candidates))
         cells, points = torch.empty(n, dtype=torch.int32), torch.empty(n, 3)
-        sample_cells(n, config.occupancy_resolution, config.seed, self.step_count, self._candidates, cells, points)
+        sample_cells(config.occupancy_resolution, config.seed, self.step_count, self._candidates, cells, points)
         matrices = self._shape.split(self.weights)
         geometry = torch.relu(self.encode(points, self.table) @ matrices[0]) @ matrices[1]
         update_densities(

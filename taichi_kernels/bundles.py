@@ -1,11 +1,12 @@
 """What travels together through kernels: rays, their samples, what a field says of these, and the occupied cells."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Self
 
+import taichi as ti
 import torch
+
+from taichi_kernels.launch import func, tensors_of
 
 # A coarse block of the occupancy is so many cells wide.
 COARSE_FACTOR = 4
@@ -30,11 +31,11 @@ class Rays:
     def __len__(self) -> int:
         return self.origins.shape[0]
 
-    def first(self, n: int) -> Rays:
+    def first(self, n: int) -> "Rays":
         """Views of the first ``n`` rays."""
         return Rays(self.origins[:n], self.directions[:n], self.t_range[:n])
 
-    def select(self, ids: torch.Tensor | slice) -> Rays:
+    def select(self, ids: torch.Tensor | slice) -> "Rays":
         """Those of ``ids`` [m] int64, copied, or of a slice, views."""
         return Rays(self.origins[ids], self.directions[ids], self.t_range[ids])
 
@@ -92,7 +93,7 @@ class FieldOutputs:
         """[n, 3], a view."""
         return self.color_rows[:, :3]
 
-    def first(self, n: int) -> FieldOutputs:
+    def first(self, n: int) -> "FieldOutputs":
         """Views of the first ``n`` samples'."""
         return FieldOutputs(self.density_rows[:n], self.color_rows[:n])
 
@@ -156,6 +157,18 @@ class OccupancyBits:
         """Of both."""
         return self.bits.nbytes + self.coarse_bits.nbytes
 
-    def clone(self) -> OccupancyBits:
+    def clone(self) -> "OccupancyBits":
         """A copy that stays as it is."""
         return dataclasses.replace(self, bits=self.bits.clone(), coarse_bits=self.coarse_bits.clone())
+
+
+# Types of the parameters by which kernels take these.
+RayTensors, SampleTensors, OutputTensors = tensors_of(Rays), tensors_of(Samples), tensors_of(FieldOutputs)
+ActiveSampleTensors, ActiveRayTensors = tensors_of(ActiveSamples), tensors_of(ActiveRays)
+PixelTensors, OccupancyTensors = tensors_of(RayPixels), tensors_of(OccupancyBits)
+
+
+@func
+def read_vector(vectors: ti.template(), row: ti.i32) -> ti.math.vec3:
+    """A row of three numbers."""
+    return ti.math.vec3(vectors[row, 0], vectors[row, 1], vectors[row, 2])

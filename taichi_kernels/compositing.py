@@ -10,10 +10,20 @@ import taichi as ti
 import torch
 
 from taichi_kernels.activations import activate_color, activate_density, activation_slope, read_color
-from taichi_kernels.bundles import ActiveRays, ActiveSamples, FieldOutputs, RayPixels
+from taichi_kernels.bundles import (
+    ActiveRays,
+    ActiveRayTensors,
+    ActiveSamples,
+    ActiveSampleTensors,
+    FieldOutputs,
+    OutputTensors,
+    PixelTensors,
+    RayPixels,
+    read_vector,
+)
 from taichi_kernels.launch import func, kernel
 from taichi_kernels.random_numbers import RandomStream, uniform
-from taichi_kernels.stepping import StepRule, step_at, weighted_step_at
+from taichi_kernels.stepping import StepNumbers, StepRule, step_at, step_no_less_than, weighted_step_at
 
 # Early ray termination: in training, samples behind this transmittance are left out (Instant-NGP uses the same).
 TRAINING_MIN_TRANSMITTANCE = 1e-4
@@ -50,33 +60,28 @@ def _light(value: ti.f32, linear: ti.template()) -> ti.f32:
 
 @kernel
 def _terminate_rays(
-    n: ti.i32,
     in_order: ti.template(),
+    steps: StepNumbers,
     grows: ti.template(),
-    smallest_step: ti.f32,
-    largest_step: ti.f32,
-    cone_angle: ti.f32,
-    density: ti.f32,
     distances: ti.types.ndarray(),
     raw_densities: ti.types.ndarray(),
     ray_samples: ti.types.ndarray(),
-    rows: ti.types.ndarray(),
-    row_count: ti.types.ndarray(),
+    active: ActiveSampleTensors,
 ):
     ti.loop_config(serialize=in_order)
-    for ray in range(n):
-        start, count = ray_samples[ray, 0], ray_samples[ray, 1]
+    for ray in range(ray_samples.shape[0]):
+        start, most = ray_samples[ray, 0], ray_samples[ray, 1]
         optical_depth = 0.0
         reached = 0
-        while reached < count and optical_depth <= _TRAINING_MAX_OPTICAL_DEPTH:
+        while reached < most and optical_depth <= _TRAINING_MAX_OPTICAL_DEPTH:
             i = start + reached
-            dt = weighted_step_at(distances[i], smallest_step, largest_step, cone_angle, density, grows)
+            dt = weighted_step_at(distances[i], steps, grows)
             optical_depth += activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * dt
             reached += 1
         if reached > 0:
-            first = ti.atomic_add(row_count[0], reached)
+            first = ti.atomic_add(active.count[0], reached)
             for k in range(reached):
-                rows[first + k] = start + k
+                active.rows[first + k] = start + k
         ray_samples[ray, 1] = reached
 
 
@@ -95,21 +100,33 @@ def terminate_rays(
     [samples, any] (column 0 counts). Writes ``active``, the samples that are left, ray after ray; its count must be 0.
     ``in_order``: as in ``marching.march_rays``.
     """
-    _terminate_rays(
-        ray_samples.shape[0], in_order, steps.grows, steps.smallest, steps.largest, steps.cone_angle, steps.density,
-        distances, raw_densities, ray_samples, active.rows, active.count,
-    )  # fmt: skip
+    _terminate_rays(in_order, steps, steps.grows, distances, raw_densities, ray_samples, active)
+
+
+@dataclasses.dataclass(frozen=True)
+class RayLoss:
+    """What a training ray is compared by: Huber (delta 0.1) on the display value of each channel, of light where
+    ``linear``; plus ``depth_weight`` times the composited squared distance to the captured surface in units of
+    ``depth_tolerance`` (or a step, if that is more), at most 1 a sample: weight in front of the surface costs, weight
+    on it doesn't.
+
+    Where steps grow, gradients of samples nearer to the camera than ``full_distance`` are lessened by the square of
+    their share of it (Philip and Deschaintre 2023): a camera's rays lie that much denser there, and would rather fill
+    the air before it than find what it shows. Gradients are times ``gradient_scale``.
+    """
+
+    linear: bool
+    depth_weight: float = 0.0
+    depth_tolerance: float = 1.0
+    full_distance: float = 1.0
+    gradient_scale: float = 1.0
 
 
 @kernel
 def _composite_training(
-    n: ti.i32,
     linear: ti.template(),
+    steps: StepNumbers,
     grows: ti.template(),
-    smallest_step: ti.f32,
-    largest_step: ti.f32,
-    cone_angle: ti.f32,
-    density: ti.f32,
     depth_weight: ti.f32,
     depth_tolerance: ti.f32,
     full_distance: ti.f32,
@@ -119,29 +136,28 @@ def _composite_training(
     ray_samples: ti.types.ndarray(),
     targets: ti.types.ndarray(),
     distances: ti.types.ndarray(),
-    raw_densities: ti.types.ndarray(),
-    raw_colors: ti.types.ndarray(),
+    outputs: OutputTensors,
     losses: ti.types.ndarray(),
-    grad_raw_densities: ti.types.ndarray(),
-    grad_raw_colors: ti.types.ndarray(),
+    grad_densities: ti.types.ndarray(),
+    grad_colors: ti.types.ndarray(),
 ):
-    for ray in range(n):
+    for ray in range(ray_samples.shape[0]):
         start, count = ray_samples[ray, 0], ray_samples[ray, 1]
         background = ti.math.vec3(0.0)
         for k in ti.static(range(3)):
             background[k] = _light(uniform(seed, step, ray, RandomStream.BACKGROUND + k), linear)
         surface = targets[ray, 4]
         # No less than a step: there must be a sample near the surface.
-        margin = ti.max(depth_tolerance, step_at(surface, 0.0, largest_step, cone_angle, grows))
+        margin = ti.max(depth_tolerance, step_no_less_than(0.0, surface, steps, grows))
 
         color = ti.math.vec3(0.0)
         line_loss = 0.0
         transmittance = 1.0
         for i in range(start, start + count):
-            dt = weighted_step_at(distances[i], smallest_step, largest_step, cone_angle, density, grows)
-            alpha = 1.0 - ti.exp(-activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * dt)
+            dt = weighted_step_at(distances[i], steps, grows)
+            alpha = 1.0 - ti.exp(-activate_density(ti.cast(outputs.density_rows[i, 0], ti.f32)) * dt)
             weight = alpha * transmittance
-            color += weight * activate_color(read_color(raw_colors, i), linear)
+            color += weight * activate_color(read_color(outputs.color_rows, i), linear)
             if surface > 0.0:
                 offset = (distances[i] - surface) / margin
                 line_loss += weight * ti.min(offset * offset, 1.0)
@@ -167,12 +183,12 @@ def _composite_training(
         behind = g.dot(color - (1.0 - transmittance) * background) + depth_weight * line_loss
         transmittance = 1.0
         for i in range(start, start + count):
-            sigma = activate_density(ti.cast(raw_densities[i, 0], ti.f32))
-            dt = weighted_step_at(distances[i], smallest_step, largest_step, cone_angle, density, grows)
+            sigma = activate_density(ti.cast(outputs.density_rows[i, 0], ti.f32))
+            dt = weighted_step_at(distances[i], steps, grows)
             alpha = 1.0 - ti.exp(-sigma * dt)
             weight = alpha * transmittance
             transmittance *= 1.0 - alpha
-            c = activate_color(read_color(raw_colors, i), linear)
+            c = activate_color(read_color(outputs.color_rows, i), linear)
             v = g.dot(c - background)
             if surface > 0.0:
                 offset = (distances[i] - surface) / margin
@@ -183,29 +199,10 @@ def _composite_training(
             if ti.static(grows):
                 share = ti.min(distances[i] / full_distance, 1.0)
                 scale *= share * share
-            grad_raw_densities[i] = scale * grad_sigma * sigma
-            grad_color = scale * weight * g * activation_slope(read_color(raw_colors, i), c, linear)
+            grad_densities[i] = scale * grad_sigma * sigma
+            grad_color = scale * weight * g * activation_slope(read_color(outputs.color_rows, i), c, linear)
             for channel in ti.static(range(3)):
-                grad_raw_colors[i, channel] = grad_color[channel]
-
-
-@dataclasses.dataclass(frozen=True)
-class RayLoss:
-    """What a training ray is compared by: Huber (delta 0.1) on the display value of each channel, of light where
-    ``linear``; plus ``depth_weight`` times the composited squared distance to the captured surface in units of
-    ``depth_tolerance`` (or a step, if that is more), at most 1 a sample: weight in front of the surface costs, weight
-    on it doesn't.
-
-    Where steps grow, gradients of samples nearer to the camera than ``full_distance`` are lessened by the square of
-    their share of it (Philip and Deschaintre 2023): a camera's rays lie that much denser there, and would rather fill
-    the air before it than find what it shows. Gradients are times ``gradient_scale``.
-    """
-
-    linear: bool
-    depth_weight: float = 0.0
-    depth_tolerance: float = 1.0
-    full_distance: float = 1.0
-    gradient_scale: float = 1.0
+                grad_colors[i, channel] = grad_color[channel]
 
 
 def composite_training(
@@ -230,53 +227,45 @@ def composite_training(
     ``outputs`` of the samples. Writes ``losses`` [n] and, for the samples that rays have, ``gradients``.
     """
     _composite_training(
-        ray_samples.shape[0], loss.linear, steps.grows, steps.smallest, steps.largest, steps.cone_angle, steps.density,
+        loss.linear, steps, steps.grows,
         loss.depth_weight, loss.depth_tolerance, loss.full_distance, loss.gradient_scale, seed, step,
-        ray_samples, targets, distances, outputs.density_rows, outputs.color_rows, losses,
-        gradients.densities, gradients.color_rows,
+        ray_samples, targets, distances, outputs, losses, gradients.densities, gradients.color_rows,
     )  # fmt: skip
 
 
 @kernel
 def _composite_rays(
-    n: ti.i32,
     linear: ti.template(),
+    steps: StepNumbers,
     grows: ti.template(),
-    smallest_step: ti.f32,
-    largest_step: ti.f32,
-    cone_angle: ti.f32,
-    density: ti.f32,
     min_transmittance: ti.f32,
     ray_ids: ti.types.ndarray(),
     ray_samples: ti.types.ndarray(),
     distances: ti.types.ndarray(),
-    raw_densities: ti.types.ndarray(),
-    raw_colors: ti.types.ndarray(),
+    outputs: OutputTensors,
     t_range: ti.types.ndarray(),
-    colors: ti.types.ndarray(),
-    depths: ti.types.ndarray(),
-    alive_ids: ti.types.ndarray(),
-    alive_count: ti.types.ndarray(),
+    pixels: PixelTensors,
+    alive: ActiveRayTensors,
 ):
-    for item in range(n):
+    for item in range(ray_ids.shape[0]):
         ray = ray_ids[item]
-        start, count = ray_samples[item, 0], ray_samples[item, 1]
-        color = ti.math.vec3(colors[ray, 0], colors[ray, 1], colors[ray, 2])
-        transmittance = 1.0 - colors[ray, 3]
-        depth = depths[ray]
-        for i in range(start, start + count):
+        start, end = ray_samples[item, 0], ray_samples[item, 0] + ray_samples[item, 1]
+        color = read_vector(pixels.colors, ray)
+        transmittance = 1.0 - pixels.colors[ray, 3]
+        depth = pixels.depths[ray]
+        for i in range(start, end):
             if transmittance < min_transmittance:
                 break
-            dt = weighted_step_at(distances[i], smallest_step, largest_step, cone_angle, density, grows)
-            optical_depth = activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * dt
+            dt = weighted_step_at(distances[i], steps, grows)
+            optical_depth = activate_density(ti.cast(outputs.density_rows[i, 0], ti.f32)) * dt
             alpha = 1.0 - ti.exp(-optical_depth)
             weight = alpha * transmittance
-            color += weight * activate_color(read_color(raw_colors, i), linear)
+            color += weight * activate_color(read_color(outputs.color_rows, i), linear)
             if depth <= 0.0:
                 depth -= weight * distances[i]
                 to_half = ti.log(2.0 * transmittance)
                 if optical_depth > 0.0 and to_half <= optical_depth:
-                    step = step_at(distances[i], smallest_step, largest_step, cone_angle, grows)
+                    step = step_at(distances[i], steps, grows)
                     depth = distances[i] + (ti.math.clamp(to_half / optical_depth, 0.0, 1.0) - 0.5) * step
             transmittance *= 1.0 - alpha
         if transmittance < min_transmittance:
@@ -284,11 +273,11 @@ def _composite_rays(
             color /= 1.0 - transmittance
             transmittance = 0.0
         elif t_range[ray, 0] < t_range[ray, 1]:
-            alive_ids[ti.atomic_add(alive_count[0], 1)] = ray
+            alive.ids[ti.atomic_add(alive.count[0], 1)] = ray
         for k in ti.static(range(3)):
-            colors[ray, k] = color[k]
-        colors[ray, 3] = 1.0 - transmittance
-        depths[ray] = depth
+            pixels.colors[ray, k] = color[k]
+        pixels.colors[ray, 3] = 1.0 - transmittance
+        pixels.depths[ray] = depth
 
 
 def composite_rays(
@@ -312,7 +301,5 @@ def composite_rays(
     its count must be 0.
     """
     _composite_rays(
-        ray_ids.shape[0], linear, steps.grows, steps.smallest, steps.largest, steps.cone_angle, steps.density,
-        min_transmittance, ray_ids, ray_samples, distances, outputs.density_rows, outputs.color_rows, t_range,
-        pixels.colors, pixels.depths, alive.ids, alive.count,
+        linear, steps, steps.grows, min_transmittance, ray_ids, ray_samples, distances, outputs, t_range, pixels, alive,
     )  # fmt: skip

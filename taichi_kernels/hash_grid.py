@@ -13,6 +13,7 @@ import torch
 
 from taichi_kernels import hash_grid_kernels as kernels
 from taichi_kernels import triton_kernels
+from taichi_kernels.bundles import ActiveSamples
 
 DIMENSIONS = (2, 3, 4)
 FEATURES = (2, 4)
@@ -107,24 +108,23 @@ def encode(
 
         encode_with_vector_reads(points, layout, table, features, count)
     elif points.is_cuda:
-        kernels.encode_by_point(dimensions, columns, n, levels, points, layout, table, features)
+        kernels.encode_by_point(dimensions, columns, points, layout, table, features)
     else:
         encoded = features.view(n, levels, columns)
-        kernels.encode_by_chunk(columns)(dimensions, n, levels, points, layout, table, encoded)
+        kernels.encode_by_chunk(columns)(dimensions, points, layout, table, encoded)
 
 
 def encode_backward(
     points: torch.Tensor,
-    rows: torch.Tensor,
-    row_count: torch.Tensor,
+    active: ActiveSamples,
     layout: torch.Tensor,
     grad_features: torch.Tensor,
     grad_table: torch.Tensor,
 ) -> None:
     """Add the gradient of ``encode`` to ``grad_table`` [entries, columns] f32, given d loss / d features.
 
-    ``grad_features`` [m, levels * columns] belong to the points that ``rows`` [>= m] int32 lists, of which the first
-    ``row_count`` [1] int32, at most m, count. Raises ValueError for shapes that ``encode`` refuses.
+    ``grad_features`` [m, levels * columns] belong to the points that ``active`` lists, of which at most m count. Raises
+    ValueError for shapes that ``encode`` refuses.
     """
     dimensions, columns = _check_shapes(points, layout, grad_table, grad_features)
     m, levels = grad_features.shape[0], layout.shape[0]
@@ -133,21 +133,18 @@ def encode_backward(
     if _takes_triton(points, dimensions, columns):
         from taichi_kernels.triton_kernels.hash_grid import encode_backward as encode_backward_with_vector_atomics
 
-        encode_backward_with_vector_atomics(points, rows, row_count, layout, grad_features, grad_table)
+        encode_backward_with_vector_atomics(points, active, layout, grad_features, grad_table)
     elif points.is_cuda:
-        kernels.encode_backward_by_point(
-            dimensions, columns, m, levels, points, rows, row_count, layout, grad_features, grad_table
-        )
+        kernels.encode_backward_by_point(dimensions, columns, points, active, layout, grad_features, grad_table)
     else:
         upstream = grad_features.view(m, levels, columns)
         add_levels = kernels.encode_backward_by_level(columns)
-        add_levels(dimensions, levels, points, rows, row_count, layout, upstream, grad_table)
+        add_levels(dimensions, points, active, layout, upstream, grad_table)
 
 
 def encode_position_gradient(
     points: torch.Tensor,
-    rows: torch.Tensor,
-    row_count: torch.Tensor,
+    active: ActiveSamples,
     layout: torch.Tensor,
     table: torch.Tensor,
     grad_features: torch.Tensor,
@@ -155,11 +152,11 @@ def encode_position_gradient(
 ) -> None:
     """Add d loss / d points to ``grad_points`` [n, d] f32, given d loss / d features.
 
-    Arguments as in ``encode`` and ``encode_backward``; ``rows`` lists a point once at most, and points that it doesn't
-    list get nothing. Multilinear interpolation is linear along each axis within a cell: the derivative along an axis is
-    constant there, and jumps where the point moves on into the next cell (it does vary with the other coordinates). On
-    the border between two cells it is the upper cell's, on the cube's far border the last cell's. Along an axis on
-    which a point lies outside the cube it is 0, for the point is clamped.
+    Arguments as in ``encode`` and ``encode_backward``; ``active`` lists a point once at most, and points that it
+    doesn't list get nothing. Multilinear interpolation is linear along each axis within a cell: the derivative along an
+    axis is constant there, and jumps where the point moves on into the next cell (it does vary with the other
+    coordinates). On the border between two cells it is the upper cell's, on the cube's far border the last cell's.
+    Along an axis on which a point lies outside the cube it is 0, for the point is clamped.
     """
     dimensions, columns = _check_shapes(points, layout, table, grad_features)
     if grad_points.shape != points.shape:
@@ -169,12 +166,12 @@ def encode_position_gradient(
         return
     if points.is_cuda:
         kernels.encode_position_gradient_by_point(
-            dimensions, columns, m, levels, points, rows, row_count, layout, table, grad_features, grad_points
+            dimensions, columns, points, active, layout, table, grad_features, grad_points
         )
     else:
         upstream = grad_features.view(m, levels, columns)
         add_chunks = kernels.encode_position_gradient_by_chunk(columns)
-        add_chunks(dimensions, m, levels, points, rows, row_count, layout, table, upstream, grad_points)
+        add_chunks(dimensions, points, active, layout, table, upstream, grad_points)
 
 
 def _takes_triton(points: torch.Tensor, dimensions: int, columns: int) -> bool:

@@ -8,6 +8,7 @@ import functools
 
 import taichi as ti
 
+from taichi_kernels.bundles import ActiveSampleTensors
 from taichi_kernels.launch import CPU_BLOCK, KernelLauncher, func, kernel
 
 # Large primes for the spatial hash (Müller et al. 2022, equation 4), one a dimension. The first is 1 so that neighbours
@@ -94,13 +95,12 @@ def _weight_gradient(corner: ti.template(), inside: ti.template(), dimensions: t
 def encode_by_point(  # noqa: ANN201
     dimensions: ti.template(),
     columns: ti.template(),
-    n: ti.i32,
-    levels: ti.i32,
     points: ti.types.ndarray(),
     layout: ti.types.ndarray(),
     table: ti.types.ndarray(),
     features: ti.types.ndarray(),
 ):
+    n, levels = points.shape[0], layout.shape[0]
     # Level-major: all points read one level's table before the next, so that it stays in cache.
     for item in range(levels * n):
         level = item // n
@@ -121,22 +121,20 @@ def encode_by_point(  # noqa: ANN201
 def encode_backward_by_point(  # noqa: ANN201
     dimensions: ti.template(),
     columns: ti.template(),
-    n: ti.i32,
-    levels: ti.i32,
     points: ti.types.ndarray(),
-    rows: ti.types.ndarray(),
-    row_count: ti.types.ndarray(),
+    active: ActiveSampleTensors,
     layout: ti.types.ndarray(),
     grad_features: ti.types.ndarray(),
     grad_table: ti.types.ndarray(),
 ):
+    n, levels = grad_features.shape[0], layout.shape[0]
     for item in range(levels * n):
         level = item // n
         i = item - level * n
-        if i < row_count[0]:
+        if i < active.count[0]:
             g = ti.Vector([ti.cast(grad_features[i, level * columns + k], ti.f32) for k in ti.static(range(columns))])
             resolution, offset, strides, mask = _read_level(layout, level, dimensions)
-            cell, inside = _locate(points, rows[i], resolution, dimensions)
+            cell, inside = _locate(points, active.rows[i], resolution, dimensions)
             for corner in ti.static(range(2**dimensions)):
                 row = _row(corner, cell, strides, mask, dimensions)
                 weight = _weight(corner, inside, dimensions)
@@ -148,21 +146,19 @@ def encode_backward_by_point(  # noqa: ANN201
 def encode_position_gradient_by_point(  # noqa: ANN201
     dimensions: ti.template(),
     columns: ti.template(),
-    n: ti.i32,
-    levels: ti.i32,
     points: ti.types.ndarray(),
-    rows: ti.types.ndarray(),
-    row_count: ti.types.ndarray(),
+    active: ActiveSampleTensors,
     layout: ti.types.ndarray(),
     table: ti.types.ndarray(),
     grad_features: ti.types.ndarray(),
     grad_points: ti.types.ndarray(),
 ):
+    n, levels = grad_features.shape[0], layout.shape[0]
     for item in range(levels * n):
         level = item // n
         i = item - level * n
-        if i < row_count[0]:
-            point = rows[i]
+        if i < active.count[0]:
+            point = active.rows[i]
             resolution, offset, strides, mask = _read_level(layout, level, dimensions)
             cell, inside = _locate(points, point, resolution, dimensions)
             total = ti.Vector.zero(ti.f32, dimensions)
@@ -185,13 +181,12 @@ def encode_by_chunk(features: int) -> KernelLauncher:
     @kernel
     def encode_chunks(
         dimensions: ti.template(),
-        n: ti.i32,
-        levels: ti.i32,
         points: ti.types.ndarray(),
         layout: ti.types.ndarray(),
         table: _vectors(features, 1),
         encoded: _vectors(features, 2),
     ):
+        n, levels = points.shape[0], layout.shape[0]
         # A thread takes whole runs of points: what a level needs is worked out once a run instead of once a point.
         chunks = (n + _CHUNK - 1) // _CHUNK
         for iteration in range(levels * chunks * CPU_BLOCK):
@@ -219,22 +214,20 @@ def encode_backward_by_level(features: int) -> KernelLauncher:
     @kernel
     def encode_backward_levels(
         dimensions: ti.template(),
-        levels: ti.i32,
         points: ti.types.ndarray(),
-        rows: ti.types.ndarray(),
-        row_count: ti.types.ndarray(),
+        active: ActiveSampleTensors,
         layout: ti.types.ndarray(),
         grad_features: _vectors(features, 2),
         grad_table: _vectors(features, 1),
     ):
         # One thread owns a level: plain adds instead of compare-and-swap loops, and the same sum in every run.
-        for iteration in range(levels * CPU_BLOCK):
+        for iteration in range(layout.shape[0] * CPU_BLOCK):
             if iteration % CPU_BLOCK == 0:
                 level = iteration // CPU_BLOCK
                 resolution, offset, strides, mask = _read_level(layout, level, dimensions)
-                for i in range(row_count[0]):
+                for i in range(active.count[0]):
                     g = grad_features[i, level]
-                    cell, inside = _locate(points, rows[i], resolution, dimensions)
+                    cell, inside = _locate(points, active.rows[i], resolution, dimensions)
                     for corner in ti.static(range(2**dimensions)):
                         row = _row(corner, cell, strides, mask, dimensions)
                         weight = _weight(corner, inside, dimensions)
@@ -250,25 +243,22 @@ def encode_position_gradient_by_chunk(features: int) -> KernelLauncher:
     @kernel
     def encode_position_gradient_chunks(
         dimensions: ti.template(),
-        n: ti.i32,
-        levels: ti.i32,
         points: ti.types.ndarray(),
-        rows: ti.types.ndarray(),
-        row_count: ti.types.ndarray(),
+        active: ActiveSampleTensors,
         layout: ti.types.ndarray(),
         table: _vectors(features, 1),
         grad_features: _vectors(features, 2),
         grad_points: ti.types.ndarray(),
     ):
         # One thread owns a run of points with all their levels: plain adds, and the same sum in every run.
-        chunks = (n + _CHUNK - 1) // _CHUNK
+        chunks = (grad_features.shape[0] + _CHUNK - 1) // _CHUNK
         for iteration in range(chunks * CPU_BLOCK):
             if iteration % CPU_BLOCK == 0:
                 first = iteration // CPU_BLOCK * _CHUNK
-                for level in range(levels):
+                for level in range(layout.shape[0]):
                     resolution, offset, strides, mask = _read_level(layout, level, dimensions)
-                    for i in range(first, ti.min(first + _CHUNK, row_count[0])):
-                        g, point = grad_features[i, level], rows[i]
+                    for i in range(first, ti.min(first + _CHUNK, active.count[0])):
+                        g, point = grad_features[i, level], active.rows[i]
                         cell, inside = _locate(points, point, resolution, dimensions)
                         total = ti.Vector.zero(ti.f32, dimensions)
                         for corner in ti.static(range(2**dimensions)):

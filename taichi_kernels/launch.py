@@ -4,12 +4,22 @@ A launch through ``ti.kernel`` spends some 30 microseconds a tensor in Python, l
 the compiled kernel is looked up by its tensors' dtypes and its template values alone, and the launch context is filled
 directly: a tenth of the time. That goes through calls which are Taichi's own business, so it is done with the release
 whose calls are known; with any other, kernels are called as everyone calls them.
+
+A kernel takes what travels together as one argument: a dataclass, of whose fields the parameter's type names the
+numbers (``numbers_of``: a struct) or the tensors (``tensors_of``: an argument pack). A struct costs nothing.
+A pack is memory on the device, and to make one takes three times as long as a launch; but tensors don't lie in it: they
+follow the other arguments. So each kernel keeps one empty pack for each of its bundles, and a launch takes as long as
+with a parameter for each tensor (``benchmarks/launches.py``). Taichi knows what is in packs by its name alone: no two
+bundles of a kernel may have a tensor of the same name, and no variable in the kernel that of one.
 """
 
+import dataclasses
+import typing
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import taichi as ti
+import torch
 
 # Taichi gives a CPU thread at least so many iterations of a loop at a time, whatever its configuration says: a loop of
 # few but long iterations has to count this many for each of its own, or one thread runs them all.
@@ -19,10 +29,31 @@ CPU_BLOCK = 512
 LAUNCHES_DIRECTLY = ti.__version__ == (1, 7, 4)
 if LAUNCHES_DIRECTLY:
     from taichi.lang import impl
+    from taichi.lang.argpack import ArgPackType
+    from taichi.lang.struct import StructType
     from taichi.types.ndarray_type import NdarrayType
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+
+
+_NUMBERS = {float: ti.f32, int: ti.i32}
+
+
+def numbers_of(bundle: type) -> Any:
+    """The type of a kernel's parameter that takes a ``bundle``, a dataclass, for its fields of float and int."""
+    return ti.types.struct(**{name: _NUMBERS[kind] for name, kind in _fields_of(bundle).items() if kind in _NUMBERS})
+
+
+def tensors_of(bundle: type) -> Any:
+    """The type of a kernel's parameter that takes a ``bundle``, a dataclass, for its fields of torch.Tensor."""
+    names = [name for name, kind in _fields_of(bundle).items() if kind is torch.Tensor]
+    return ti.types.argpack(**{name: ti.types.ndarray() for name in names})
+
+
+def _fields_of(bundle: type) -> dict[str, Any]:
+    kinds = typing.get_type_hints(bundle)
+    return {field.name: kinds[field.name] for field in dataclasses.fields(bundle)}
 
 
 class KernelLauncher:
@@ -30,59 +61,96 @@ class KernelLauncher:
 
     def __init__(self, function: Callable[..., None]) -> None:
         self._kernel = ti.kernel(function)
+        self._parameters = self._kernel._primal.arguments
         self._compiled: dict[tuple[Any, ...], tuple[Any, Any]] = {}
-        self._template_slots: list[int] = []
-        self._setters: list[tuple[int, int, str]] = []
-        # How many of a tensor's last dimensions make one element, of vectors and matrices.
-        self._element_dimensions: dict[int, int] = {}
         self.__doc__ = function.__doc__
+        # Where each argument goes: by its index and by its slot, of which templates, compiled in, have none.
+        self._templates: list[int] = []
+        self._numbers: list[tuple[int, int, bool]] = []
+        self._structs: list[tuple[int, int, list[tuple[str, bool]]]] = []
+        # Of bundles by their fields' names; and how many of the last dimensions make one element, of vectors.
+        self._tensors: list[tuple[int, int, str, int]] = []
+        self._packs: list[tuple[int, Any]] = []
+        self._empty_packs: list[tuple[int, Any]] = []
         if LAUNCHES_DIRECTLY:
-            self._read_arguments()
+            self._place_arguments()
 
-    def _read_arguments(self) -> None:
+    def _place_arguments(self) -> None:
+        packed: list[tuple[int, str]] = []
         slot = 0
-        for index, argument in enumerate(self._kernel._primal.arguments):
-            annotation = argument.annotation
-            if annotation is ti.template or isinstance(annotation, ti.template):
-                self._template_slots.append(index)
+        for index, parameter in enumerate(self._parameters):
+            kind = parameter.annotation
+            if kind is ti.template or isinstance(kind, ti.template):
+                self._templates.append(index)
                 continue
-            if isinstance(annotation, NdarrayType):
-                kind = "tensor"
-                self._element_dimensions[index] = len(getattr(annotation.dtype, "get_shape", tuple)())
+            if isinstance(kind, ArgPackType):
+                self._packs.append((slot, kind))
+                packed += [(index, name) for name in kind.members]
+            elif isinstance(kind, StructType):
+                fields = [(name, number == ti.f32) for name, number in kind.members.items()]
+                self._structs.append((index, slot, fields))
+            elif isinstance(kind, NdarrayType):
+                self._tensors.append((index, slot, "", len(getattr(kind.dtype, "get_shape", tuple)())))
             else:
-                kind = "float" if annotation in (ti.f32, ti.f64) else "int"
-            self._setters.append((index, slot, kind))
+                self._numbers.append((index, slot, kind in (ti.f32, ti.f64)))
             slot += 1
+        names = [name for _, name in packed]
+        if len(set(names)) < len(names):
+            raise TypeError(f"{self._kernel.__name__}: bundles with tensors of the same name among {', '.join(names)}")
+        self._tensors += [(index, slot + place, name, 0) for place, (index, name) in enumerate(packed)]
 
     def __call__(self, *args: Any) -> None:
-        """Launch with the kernel's arguments: tensors, numbers and template values."""
+        """Launch with the kernel's arguments: tensors, numbers, bundles of them and template values."""
         if not LAUNCHES_DIRECTLY:
-            self._kernel(*args)
+            self.launch_publicly(*args)
             return
-        key = tuple([args[index] for index in self._template_slots])
-        key += tuple([args[index].dtype for index, _, kind in self._setters if kind == "tensor"])
-        program = impl.get_runtime().prog
+        tensors = [getattr(args[index], name) if name else args[index] for index, _, name, _ in self._tensors]
+        key = tuple([args[index] for index in self._templates] + [tensor.dtype for tensor in tensors])
         if key not in self._compiled:
-            primal = self._kernel._primal
-            native = primal.compiled_kernels[primal.ensure_compiled(*args)]
-            compiled = program.compile_kernel(program.config(), program.get_device_caps(), native)
-            self._compiled[key] = (native, compiled)
+            self._compiled[key] = self._compile(args)
         native, compiled = self._compiled[key]
         context = native.make_launch_context()
-        for index, slot, kind in self._setters:
-            value = args[index]
-            if kind == "tensor":
-                if not value.is_contiguous():
-                    raise ValueError(f"argument {index} of {self._kernel.__name__}: the tensor is not contiguous")
-                shape = value.shape[: value.ndim - self._element_dimensions[index]]
-                context.set_arg_external_array_with_shape(
-                    (slot,), value.data_ptr(), value.element_size() * value.nelement(), tuple(shape), 0
-                )
-            elif kind == "float":
-                context.set_arg_float((slot,), value)
+        for index, slot, is_float in self._numbers:
+            if is_float:
+                context.set_arg_float((slot,), args[index])
             else:
-                context.set_arg_int((slot,), value)
-        program.launch_kernel(compiled, context)
+                context.set_arg_int((slot,), args[index])
+        for index, slot, fields in self._structs:
+            for member, (name, is_float) in enumerate(fields):
+                if is_float:
+                    context.set_struct_arg_float((slot, member), getattr(args[index], name))
+                else:
+                    context.set_struct_arg_int((slot, member), getattr(args[index], name))
+        for slot, pack in self._empty_packs:
+            context.set_arg_argpack((slot,), pack)
+        for tensor, (index, slot, name, element_dimensions) in zip(tensors, self._tensors, strict=True):
+            if not tensor.is_contiguous():
+                label = f"{self._kernel.__name__}: {self._parameters[index].name}{'.' if name else ''}{name}"
+                raise ValueError(f"{label}: the tensor is not contiguous")
+            shape = tensor.shape[: tensor.ndim - element_dimensions]
+            context.set_arg_external_array_with_shape(
+                (slot,), tensor.data_ptr(), tensor.element_size() * tensor.nelement(), tuple(shape), 0
+            )
+        impl.get_runtime().prog.launch_kernel(compiled, context)
+
+    def launch_publicly(self, *args: Any) -> None:
+        """The same launch by Taichi's own calls, at ten times the price."""
+        self._kernel(*self._as_taichi_takes(args))
+
+    def _compile(self, args: tuple[Any, ...]) -> tuple[Any, Any]:
+        program, primal = impl.get_runtime().prog, self._kernel._primal
+        native = primal.compiled_kernels[primal.ensure_compiled(*self._as_taichi_takes(args))]
+        if not self._empty_packs:
+            self._empty_packs = [(slot, program.create_argpack(kind.dtype)) for slot, kind in self._packs]
+        return native, program.compile_kernel(program.config(), program.get_device_caps(), native)
+
+    def _as_taichi_takes(self, args: tuple[Any, ...]) -> list[Any]:
+        """The arguments with a struct or pack of Taichi's for each bundle."""
+        kinds = [parameter.annotation for parameter in self._parameters]
+        return [
+            kind(**{name: getattr(value, name) for name in kind.members}) if hasattr(kind, "members") else value
+            for kind, value in zip(kinds, args, strict=True)
+        ]
 
 
 def kernel(function: Callable[..., None]) -> KernelLauncher:

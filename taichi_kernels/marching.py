@@ -9,9 +9,18 @@ the finest cascade that holds it and whose cells aren't smaller than its step.
 import taichi as ti
 import torch
 
-from taichi_kernels.bundles import OccupancyBits, Rays, Samples
+from taichi_kernels.bundles import (
+    COARSE_FACTOR,
+    OccupancyBits,
+    OccupancyTensors,
+    Rays,
+    RayTensors,
+    Samples,
+    SampleTensors,
+    read_vector,
+)
 from taichi_kernels.launch import func, kernel
-from taichi_kernels.stepping import MOST_STEPS, StepRule, step_at
+from taichi_kernels.stepping import MOST_STEPS, StepNumbers, StepRule, step_at
 
 # The largest float32 below 1.
 _BELOW_ONE = 1.0 - 2.0**-24
@@ -53,7 +62,7 @@ def is_occupied(bits: ti.template(), cascade: ti.i32, point: ti.math.vec3, resol
 @func
 def skip_cell(  # noqa: ANN201
     t: ti.f32, point: ti.math.vec3, inverse_d: ti.math.vec3, resolution: ti.i32, side: ti.f32,
-    smallest_step: ti.f32, largest_step: ti.f32, cone_angle: ti.f32, grows: ti.template(),
+    steps: ti.template(), grows: ti.template(),
 ):  # fmt: skip
     """The first lattice distance past the border of the cell that holds ``point`` of a cascade, and how many steps
     that is."""
@@ -66,29 +75,28 @@ def skip_cell(  # noqa: ANN201
     result, count = t, 1
     if ti.static(grows):
         # Step by step, so that the lattice doesn't depend on which cells are empty.
-        result += step_at(result, smallest_step, largest_step, cone_angle, grows)
+        result += step_at(result, steps, grows)
         while result < t + nearest and count < MOST_STEPS:
-            result += step_at(result, smallest_step, largest_step, cone_angle, grows)
+            result += step_at(result, steps, grows)
             count += 1
     else:
-        count = ti.max(ti.cast(ti.ceil(nearest / smallest_step), ti.i32), 1)
-        result += ti.max(count * smallest_step, step_at(t, smallest_step, largest_step, cone_angle, grows))
+        count = ti.max(ti.cast(ti.ceil(nearest / steps.smallest), ti.i32), 1)
+        result += ti.max(count * steps.smallest, step_at(t, steps, grows))
     return result, count
 
 
 @func
 def find_empty_cell(  # noqa: ANN201
-    point: ti.math.vec3, step: ti.f32, bits: ti.template(), coarse_bits: ti.template(),
-    resolution: ti.i32, coarse_resolution: ti.i32, cascades: ti.template(),
-):  # fmt: skip
+    point: ti.math.vec3, step: ti.f32, occupied: ti.template(), resolution: ti.i32, cascades: ti.template()
+):
     """The resolution of the empty cell a sample lies in, coarse or fine, 0 when it is to be evaluated; then the sample
     in the coordinates of the cascade it looks at, and that cascade's side."""
     cascade, side = find_cascade(point, step, resolution, cascades)
     inside = enter_cascade(point, side, cascades)
-    cells = 0
-    if is_occupied(coarse_bits, cascade, inside, coarse_resolution) == 0:
+    cells, coarse_resolution = 0, resolution // COARSE_FACTOR
+    if is_occupied(occupied.coarse_bits, cascade, inside, coarse_resolution) == 0:
         cells = coarse_resolution
-    elif is_occupied(bits, cascade, inside, resolution) == 0:
+    elif is_occupied(occupied.bits, cascade, inside, resolution) == 0:
         cells = resolution
     return cells, inside, side
 
@@ -105,19 +113,16 @@ def invert_direction(d: ti.math.vec3) -> ti.math.vec3:
 @func
 def _find_sample(
     t: ti.f32, t_end: ti.f32, o: ti.math.vec3, d: ti.math.vec3, inverse_d: ti.math.vec3,
-    bits: ti.template(), coarse_bits: ti.template(), resolution: ti.i32, coarse_resolution: ti.i32,
-    smallest_step: ti.f32, largest_step: ti.f32, cone_angle: ti.f32, grows: ti.template(), cascades: ti.template(),
+    occupied: ti.template(), resolution: ti.i32, steps: ti.template(), grows: ti.template(), cascades: ti.template(),
 ) -> ti.f32:  # fmt: skip
     """The next lattice distance >= t in an occupied cell, or one >= t_end when there is none."""
     found, tried = 0, 0
     while t < t_end and found == 0 and tried < MOST_STEPS:
         tried += 1
-        step = step_at(t, smallest_step, largest_step, cone_angle, grows)
-        cells, inside, side = find_empty_cell(
-            o + t * d, step, bits, coarse_bits, resolution, coarse_resolution, cascades
-        )
+        step = step_at(t, steps, grows)
+        cells, inside, side = find_empty_cell(o + t * d, step, occupied, resolution, cascades)
         if cells > 0:
-            t, _ = skip_cell(t, inside, inverse_d, cells, side, smallest_step, largest_step, cone_angle, grows)
+            t, _ = skip_cell(t, inside, inverse_d, cells, side, steps, grows)
         else:
             found = 1
     if found == 0:
@@ -127,69 +132,53 @@ def _find_sample(
 
 @kernel
 def _march_rays(
-    n: ti.i32,
     max_samples: ti.i32,
-    capacity: ti.i32,
     resolution: ti.i32,
-    coarse_resolution: ti.i32,
-    smallest_step: ti.f32,
-    largest_step: ti.f32,
-    cone_angle: ti.f32,
+    steps: StepNumbers,
     grows: ti.template(),
     cascades: ti.template(),
     in_order: ti.template(),
     ray_ids: ti.types.ndarray(),
-    rays_o: ti.types.ndarray(),
-    rays_d: ti.types.ndarray(),
-    t_range: ti.types.ndarray(),
-    bits: ti.types.ndarray(),
-    coarse_bits: ti.types.ndarray(),
+    rays: RayTensors,
+    occupied: OccupancyTensors,
     counter: ti.types.ndarray(),
     ray_samples: ti.types.ndarray(),
-    points: ti.types.ndarray(),
-    distances: ti.types.ndarray(),
-    sample_rays: ti.types.ndarray(),
+    samples: SampleTensors,
 ):
     ti.loop_config(serialize=in_order)
-    for item in range(n):
+    for item in range(ray_ids.shape[0]):
         ray = ray_ids[item]
-        o = ti.math.vec3(rays_o[ray, 0], rays_o[ray, 1], rays_o[ray, 2])
-        d = ti.math.vec3(rays_d[ray, 0], rays_d[ray, 1], rays_d[ray, 2])
+        o, d = read_vector(rays.origins, ray), read_vector(rays.directions, ray)
         inverse_d = invert_direction(d)
-        t_end = t_range[ray, 1]
-        first = _find_sample(
-            t_range[ray, 0], t_end, o, d, inverse_d, bits, coarse_bits, resolution, coarse_resolution,
-            smallest_step, largest_step, cone_angle, grows, cascades,
-        )  # fmt: skip
+        t_end = rays.t_range[ray, 1]
+        first = _find_sample(rays.t_range[ray, 0], t_end, o, d, inverse_d, occupied, resolution, steps, grows, cascades)
         # Count, reserve, then march again from the first sample: cheaper than keeping every distance somewhere.
         t = first
         count = 0
         while t < t_end and count < max_samples:
             count += 1
             t = _find_sample(
-                t + step_at(t, smallest_step, largest_step, cone_angle, grows), t_end, o, d, inverse_d,
-                bits, coarse_bits, resolution, coarse_resolution,
-                smallest_step, largest_step, cone_angle, grows, cascades,
+                t + step_at(t, steps, grows), t_end, o, d, inverse_d,
+                occupied, resolution, steps, grows, cascades,
             )  # fmt: skip
         start = 0
         if count > 0:
             start = ti.atomic_add(counter[0], count)
-            if start + count > capacity:
+            if start + count > samples.distances.shape[0]:
                 count = 0
         ray_samples[item, 0] = start
         ray_samples[item, 1] = count
         # Where a later march of the same ray goes on.
-        t_range[ray, 0] = t
+        rays.t_range[ray, 0] = t
         t = first
         for k in range(count):
             for axis in ti.static(range(3)):
-                points[start + k, axis] = o[axis] + t * d[axis]
-            distances[start + k] = t
-            sample_rays[start + k] = ray
+                samples.points[start + k, axis] = o[axis] + t * d[axis]
+            samples.distances[start + k] = t
+            samples.sample_rays[start + k] = ray
             t = _find_sample(
-                t + step_at(t, smallest_step, largest_step, cone_angle, grows), t_end, o, d, inverse_d,
-                bits, coarse_bits, resolution, coarse_resolution,
-                smallest_step, largest_step, cone_angle, grows, cascades,
+                t + step_at(t, steps, grows), t_end, o, d, inverse_d,
+                occupied, resolution, steps, grows, cascades,
             )  # fmt: skip
 
 
@@ -213,8 +202,6 @@ def march_rays(
     order in which they are done.
     """
     _march_rays(
-        ray_ids.shape[0], max_samples, samples.capacity, occupied.resolution, occupied.coarse_resolution,
-        steps.smallest, steps.largest, steps.cone_angle, steps.grows, occupied.cascades, in_order,
-        ray_ids, rays.origins, rays.directions, rays.t_range, occupied.bits, occupied.coarse_bits,
-        counter, ray_samples, samples.points, samples.distances, samples.sample_rays,
+        max_samples, occupied.resolution, steps, steps.grows, occupied.cascades, in_order,
+        ray_ids, rays, occupied, counter, ray_samples, samples,
     )  # fmt: skip

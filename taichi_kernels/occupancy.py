@@ -10,13 +10,13 @@ import taichi as ti
 import torch
 
 from taichi_kernels.activations import activate_density
-from taichi_kernels.bundles import OccupancyBits, Samples
+from taichi_kernels.bundles import OccupancyBits, Samples, SampleTensors, read_vector
 from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE
 from taichi_kernels.launch import func, kernel
 from taichi_kernels.marching import enter_cascade, find_cascade
 from taichi_kernels.random_numbers import RandomStream, uniform
 from taichi_kernels.rays import WIDEST_ANGLE
-from taichi_kernels.stepping import StepRule, weighted_step_at
+from taichi_kernels.stepping import StepNumbers, StepRule, weighted_step_at
 
 # Flags of a cell.
 SEEN = 1  # inside some training camera's picture
@@ -121,13 +121,12 @@ def carve_view(
 
 @kernel
 def _count_views(
-    cells: ti.i32,
     change: ti.i32,
     marks: ti.types.ndarray(),
     counts: ti.types.ndarray(),
     flags: ti.types.ndarray(),
 ):
-    for cell in range(cells):
+    for cell in range(marks.shape[0]):
         if marks[cell] != 0:
             for kind in ti.static(range(FLAG_COUNT)):
                 if (marks[cell] >> kind) & 1 != 0:
@@ -144,13 +143,11 @@ def count_views(marks: torch.Tensor, change: int, counts: torch.Tensor, flags: t
 
     ``marks`` and ``flags`` [cells] int32, ``counts`` [cells, FLAG_COUNT] int32.
     """
-    _count_views(marks.shape[0], change, marks, counts, flags)
+    _count_views(change, marks, counts, flags)
 
 
 @kernel
 def _sample_cells(
-    n: ti.i32,
-    n_candidates: ti.i32,
     resolution: ti.i32,
     seed: ti.i32,
     step: ti.i32,
@@ -159,6 +156,7 @@ def _sample_cells(
     cells: ti.types.ndarray(),
     points: ti.types.ndarray(),
 ):
+    n, n_candidates = cells.shape[0], candidates.shape[0]
     for i in range(n):
         pick = i
         if n < n_candidates:
@@ -183,7 +181,6 @@ def _sample_cells(
 
 
 def sample_cells(
-    n: int,
     resolution: int,
     seed: int,
     step: int,
@@ -192,16 +189,15 @@ def sample_cells(
     points: torch.Tensor,
     cascades: int = 1,
 ) -> None:
-    """Draw ``n`` of the ``candidates`` (cell numbers, int32), evenly spread, and a random point inside each.
+    """Draw n of the ``candidates`` (cell numbers, int32), evenly spread, and a random point inside each.
 
     Writes ``cells`` [n] int32 and ``points`` [n, 3] in the unit cube.
     """
-    _sample_cells(n, candidates.shape[0], resolution, seed, step, cascades, candidates, cells, points)
+    _sample_cells(resolution, seed, step, cascades, candidates, cells, points)
 
 
 @kernel
 def _update_densities(
-    n: ti.i32,
     decay: ti.f32,
     step_length: ti.f32,
     most: ti.f32,
@@ -209,7 +205,7 @@ def _update_densities(
     raw_densities: ti.types.ndarray(),
     densities: ti.types.ndarray(),
 ):
-    for i in range(n):
+    for i in range(cells.shape[0]):
         cell = cells[i]
         optical_depth = activate_density(ti.cast(raw_densities[i, 0], ti.f32)) * step_length
         densities[cell] = ti.max(densities[cell] * decay, ti.min(optical_depth, most))
@@ -227,29 +223,24 @@ def update_densities(
 
     A cell isn't raised above ``most``.
     """
-    _update_densities(cells.shape[0], decay, step_length, most, cells, raw_densities, densities)
+    _update_densities(decay, step_length, most, cells, raw_densities, densities)
 
 
 @kernel
 def _observe_densities(
-    n: ti.i32,
     resolution: ti.i32,
-    smallest_step: ti.f32,
-    largest_step: ti.f32,
-    cone_angle: ti.f32,
-    density: ti.f32,
+    steps: StepNumbers,
     grows: ti.template(),
     cascades: ti.template(),
     ray_samples: ti.types.ndarray(),
-    points: ti.types.ndarray(),
-    distances: ti.types.ndarray(),
+    samples: SampleTensors,
     raw_densities: ti.types.ndarray(),
     observed: ti.types.ndarray(),
 ):
-    for ray in range(n):
+    for ray in range(ray_samples.shape[0]):
         optical_depth = 0.0
         for i in range(ray_samples[ray, 0], ray_samples[ray, 0] + ray_samples[ray, 1]):
-            point = ti.math.vec3(points[i, 0], points[i, 1], points[i, 2])
+            point = read_vector(samples.points, i)
             # Where the point lies, whatever its step: cells have a density in one cascade alone.
             cascade, side = find_cascade(point, 0.0, resolution, cascades)
             cell = ti.cast(ti.floor(enter_cascade(point, side, cascades) * resolution), ti.i32)
@@ -258,12 +249,10 @@ def _observe_densities(
                 sigma = activate_density(ti.cast(raw_densities[i, 0], ti.f32))
                 value = _HIDDEN_VALUE
                 if optical_depth < _HIDDEN_DEPTH:
-                    value = sigma * weighted_step_at(0.0, smallest_step, largest_step, cone_angle, density, grows)
+                    value = sigma * weighted_step_at(0.0, steps, grows)
                 # Positive floats are ordered as their bits are, and an integer's maximum is one instruction.
                 ti.atomic_max(observed[index], ti.bit_cast(value, ti.i32))
-                optical_depth += sigma * weighted_step_at(
-                    distances[i], smallest_step, largest_step, cone_angle, density, grows
-                )
+                optical_depth += sigma * weighted_step_at(samples.distances[i], steps, grows)
 
 
 def observe_densities(
@@ -281,15 +270,14 @@ def observe_densities(
     to empty, however dense: no ray learns or shows anything there.
     """
     _observe_densities(
-        ray_samples.shape[0], occupied.resolution, steps.smallest, steps.largest, steps.cone_angle, steps.density,
-        steps.grows, occupied.cascades, ray_samples, samples.points, samples.distances, raw_densities,
+        occupied.resolution, steps, steps.grows, occupied.cascades, ray_samples, samples, raw_densities,
         observed.view(torch.int32),
     )  # fmt: skip
 
 
 @kernel
-def _take_observed(n: ti.i32, decay: ti.f32, observed: ti.types.ndarray(), densities: ti.types.ndarray()):
-    for cell in range(n):
+def _take_observed(decay: ti.f32, observed: ti.types.ndarray(), densities: ti.types.ndarray()):
+    for cell in range(densities.shape[0]):
         if observed[cell] > 0.0:
             # A cell that views closed is exactly 0 and stays so.
             if densities[cell] > 0.0:
@@ -299,4 +287,4 @@ def _take_observed(n: ti.i32, decay: ti.f32, observed: ti.types.ndarray(), densi
 
 def take_observed(observed: torch.Tensor, densities: torch.Tensor, decay: float) -> None:
     """Update the open cells that ``observed`` [cells] has news of, as ``update_densities`` does, and reset it to 0."""
-    _take_observed(densities.shape[0], decay, observed, densities)
+    _take_observed(decay, observed, densities)

@@ -13,10 +13,10 @@ import dataclasses
 import taichi as ti
 import torch
 
-from taichi_kernels.bundles import Rays
-from taichi_kernels.launch import func, kernel
+from taichi_kernels.bundles import Rays, RayTensors
+from taichi_kernels.launch import func, kernel, numbers_of, tensors_of
 from taichi_kernels.random_numbers import RandomStream, uniform
-from taichi_kernels.stepping import StepRule, step_at
+from taichi_kernels.stepping import StepNumbers, StepRule, step_at
 
 CAMERA_FLOATS = 21
 # Stored where a pixel's depth was not captured; real depths are positive or +inf.
@@ -104,25 +104,22 @@ def _clip_to_box(origin: ti.math.vec3, direction: ti.math.vec3, box: ti.template
 @kernel
 def _generate_camera_rays(
     first: ti.i32,
-    n: ti.i32,
     width: ti.i32,
     near_distance: ti.f32,
     camera: ti.types.ndarray(),
     box: ti.types.ndarray(),
-    rays_o: ti.types.ndarray(),
-    rays_d: ti.types.ndarray(),
-    t_range: ti.types.ndarray(),
+    rays: RayTensors,
     cosines: ti.types.ndarray(),
 ):
-    for i in range(n):
+    for i in range(rays.origins.shape[0]):
         pixel = first + i
         origin, direction, cosine = _pixel_ray(camera, 0, pixel % width + 0.5, pixel // width + 0.5)
         near, far = _clip_to_box(origin, direction, box)
         for axis in ti.static(range(3)):
-            rays_o[i, axis] = origin[axis]
-            rays_d[i, axis] = direction[axis]
-        t_range[i, 0] = ti.max(near, near_distance)
-        t_range[i, 1] = far
+            rays.origins[i, axis] = origin[axis]
+            rays.directions[i, axis] = direction[axis]
+        rays.t_range[i, 0] = ti.max(near, near_distance)
+        rays.t_range[i, 1] = far
         cosines[i] = cosine
 
 
@@ -138,6 +135,9 @@ class RayLimits:
     depth_margin: float = 0.0
 
 
+LimitNumbers = numbers_of(RayLimits)
+
+
 def generate_camera_rays(
     first: int, width: int, camera: torch.Tensor, limits: RayLimits, rays: Rays, cosines: torch.Tensor
 ) -> None:
@@ -146,10 +146,7 @@ def generate_camera_rays(
 
     ``camera`` [1, 21]. Writes ``rays`` and ``cosines`` [n] f32, between each ray and the camera's axis.
     """
-    _generate_camera_rays(
-        first, len(rays), width, limits.near_distance, camera, limits.box,
-        rays.origins, rays.directions, rays.t_range, cosines,
-    )  # fmt: skip
+    _generate_camera_rays(first, width, limits.near_distance, camera, limits.box, rays, cosines)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -180,6 +177,9 @@ class PixelTiles:
     drawn: torch.Tensor
 
 
+PictureTensors, TileTensors = tensors_of(Pictures), tensors_of(PixelTiles)
+
+
 @func
 def _find_tile(cumulative: ti.template(), tiles: ti.i32, u: ti.f32) -> ti.i32:
     """The first tile whose running sum is above ``u`` times the whole."""
@@ -195,9 +195,7 @@ def _find_tile(cumulative: ti.template(), tiles: ti.i32, u: ti.f32) -> ti.i32:
 
 
 @func
-def _captured_span(
-    colors: ti.template(), depths: ti.template(), offset: ti.i32, width: ti.i32, height: ti.i32, px: ti.i32, py: ti.i32
-):
+def _captured_span(pictures: ti.template(), offset: ti.i32, width: ti.i32, height: ti.i32, px: ti.i32, py: ti.i32):
     """Planar z of the nearest and the farthest surface captured in a pixel and its eight neighbours, of which an
     antialiased pixel may show any; 0 and +inf where one of them is not known or lets light through."""
     nearest, farthest = 1e9, 0.0
@@ -206,8 +204,8 @@ def _captured_span(
         for dx in range(-1, 2):
             x, y = ti.math.clamp(px + dx, 0, width - 1), ti.math.clamp(py + dy, 0, height - 1)
             pixel = offset + y * width + x
-            z = depths[pixel]
-            if z > 0.0 and z < 1e9 and ti.cast(colors[pixel, 3], ti.f32) > 0.999:
+            z = pictures.depths[pixel]
+            if z > 0.0 and z < 1e9 and ti.cast(pictures.colors[pixel, 3], ti.f32) > 0.999:
                 nearest, farthest = ti.min(nearest, z), ti.max(farthest, z)
             else:
                 is_known = False
@@ -218,86 +216,74 @@ def _captured_span(
 
 @kernel
 def _sample_training_rays(
-    n: ti.i32,
     n_views: ti.i32,
-    n_tiles: ti.i32,
     tile_share: ti.f32,
     seed: ti.i32,
     step: ti.i32,
-    scale: ti.f32,
-    depth_margin: ti.f32,
-    near_distance: ti.f32,
+    limits: LimitNumbers,
+    steps: StepNumbers,
     grows: ti.template(),
-    smallest_step: ti.f32,
-    largest_step: ti.f32,
-    cone_angle: ti.f32,
     window: ti.i64,
     window_views: ti.i64,
-    cameras: ti.types.ndarray(),
-    images: ti.types.ndarray(),
-    colors: ti.types.ndarray(),
-    depths: ti.types.ndarray(),
-    corners: ti.types.ndarray(),
-    cumulative: ti.types.ndarray(),
+    pictures: PictureTensors,
+    tiles: TileTensors,
     box: ti.types.ndarray(),
-    drawn: ti.types.ndarray(),
-    rays_o: ti.types.ndarray(),
-    rays_d: ti.types.ndarray(),
-    t_range: ti.types.ndarray(),
+    rays: RayTensors,
     targets: ti.types.ndarray(),
 ):
-    for i in range(n):
+    n_tiles = tiles.corners.shape[0]
+    for i in range(rays.origins.shape[0]):
         view = ti.min(ti.cast(uniform(seed, step, i, RandomStream.VIEW) * n_views, ti.i32), n_views - 1)
         left, top = 0, 0
-        across, down = ti.cast(images[view, 1], ti.i32), ti.cast(images[view, 2], ti.i32)
+        across, down = ti.cast(pictures.images[view, 1], ti.i32), ti.cast(pictures.images[view, 2], ti.i32)
         if n_tiles > 0:
             if uniform(seed, step, i, RandomStream.BY_TILE) < tile_share:
-                tile = _find_tile(cumulative, n_tiles, uniform(seed, step, i, RandomStream.VIEW))
-                view, left, top = corners[tile, 0], corners[tile, 1], corners[tile, 2]
-                across = ti.min(TILE_SIDE, ti.cast(images[view, 1], ti.i32) - left)
-                down = ti.min(TILE_SIDE, ti.cast(images[view, 2], ti.i32) - top)
-        first = ti.cast(images[view, 0], ti.i64) - window
+                tile = _find_tile(tiles.cumulative, n_tiles, uniform(seed, step, i, RandomStream.VIEW))
+                view, left, top = tiles.corners[tile, 0], tiles.corners[tile, 1], tiles.corners[tile, 2]
+                across = ti.min(TILE_SIDE, ti.cast(pictures.images[view, 1], ti.i32) - left)
+                down = ti.min(TILE_SIDE, ti.cast(pictures.images[view, 2], ti.i32) - top)
+        first = ti.cast(pictures.images[view, 0], ti.i64) - window
         if first >= 0 and first < window_views:
             offset = ti.cast(first, ti.i32)
-            width, height = ti.cast(images[view, 1], ti.i32), ti.cast(images[view, 2], ti.i32)
+            width, height = ti.cast(pictures.images[view, 1], ti.i32), ti.cast(pictures.images[view, 2], ti.i32)
             px = left + ti.min(ti.cast(uniform(seed, step, i, RandomStream.COLUMN) * across, ti.i32), across - 1)
             py = top + ti.min(ti.cast(uniform(seed, step, i, RandomStream.ROW) * down, ti.i32), down - 1)
             if n_tiles > 0:
                 in_row = (width + TILE_SIDE - 1) // TILE_SIDE
-                drawn[i] = ti.cast(images[view, 4], ti.i32) + py // TILE_SIDE * in_row + px // TILE_SIDE
-            origin, direction, cosine = _pixel_ray(cameras, view, px + 0.5, py + 0.5)
+                tiles.drawn[i] = ti.cast(pictures.images[view, 4], ti.i32) + py // TILE_SIDE * in_row + px // TILE_SIDE
+            origin, direction, cosine = _pixel_ray(pictures.cameras, view, px + 0.5, py + 0.5)
             near, far = _clip_to_box(origin, direction, box)
-            near = ti.max(near, near_distance)
+            near = ti.max(near, limits.near_distance)
             pixel = offset + py * width + px
-            alpha = ti.cast(colors[pixel, 3], ti.f32)
+            alpha = ti.cast(pictures.colors[pixel, 3], ti.f32)
             distance = UNKNOWN_DEPTH
-            if images[view, 3] != 0:
-                z = depths[pixel]
+            if pictures.images[view, 3] != 0:
+                z = pictures.depths[pixel]
                 # At an antialiased edge depth belongs to one of several surfaces: trust it only where the pixel is
                 # full.
                 if z > 0.0 and z < 1e9 and alpha > 0.999:
-                    distance = z * scale / cosine
+                    distance = z * limits.scale / cosine
                     # Where a scene goes on around its subject, photographs carve little of the fog that a new field is:
                     # rays have to see it. And what measured their depth was not the camera itself.
                     if ti.static(not grows):
-                        nearest, farthest = _captured_span(colors, depths, offset, width, height, px, py)
+                        nearest, farthest = _captured_span(pictures, offset, width, height, px, py)
                         # Nothing behind an opaque surface can be seen, and little before it is news: no samples there.
-                        far = ti.min(far, farthest * scale / cosine + depth_margin)
+                        far = ti.min(far, farthest * limits.scale / cosine + limits.depth_margin)
                         if uniform(seed, step, i, RandomStream.WHOLE_RAY) >= WHOLE_SHARE:
-                            near = ti.max(near, nearest * scale / cosine - depth_margin)
-            is_masked = images[view, 3] != 0 and depths[pixel] < MASKED_DEPTH
+                            near = ti.max(near, nearest * limits.scale / cosine - limits.depth_margin)
+            is_masked = pictures.images[view, 3] != 0 and pictures.depths[pixel] < MASKED_DEPTH
             if is_masked:
                 far = near - 1.0
             for axis in ti.static(range(3)):
-                rays_o[i, axis] = origin[axis]
-                rays_d[i, axis] = direction[axis]
-                targets[i, axis] = 0.0 if is_masked else ti.cast(colors[pixel, axis], ti.f32)
+                rays.origins[i, axis] = origin[axis]
+                rays.directions[i, axis] = direction[axis]
+                targets[i, axis] = 0.0 if is_masked else ti.cast(pictures.colors[pixel, axis], ti.f32)
             targets[i, 3] = 0.0 if is_masked else alpha
             targets[i, 4] = distance
             # Jittered start: the march visits other points of the ray each time.
             jitter = uniform(seed, step, i, RandomStream.RAY_START)
-            t_range[i, 0] = near + jitter * step_at(near, smallest_step, largest_step, cone_angle, grows)
-            t_range[i, 1] = far
+            rays.t_range[i, 0] = near + jitter * step_at(near, steps, grows)
+            rays.t_range[i, 1] = far
 
 
 def sample_training_rays(
@@ -330,9 +316,6 @@ def sample_training_rays(
     for window in range(0, pixels, half):
         seen = slice(window, window + _WINDOW_PIXELS)
         _sample_training_rays(
-            len(rays), pictures.count, 0 if tiles is None else tiles.corners.shape[0], weights.share,
-            seed, step, limits.scale, limits.depth_margin, limits.near_distance,
-            steps.grows, steps.smallest, steps.largest, steps.cone_angle, window, half,
-            pictures.cameras, images, colors[seen], depths[seen], weights.corners, weights.cumulative, limits.box,
-            weights.drawn, rays.origins, rays.directions, rays.t_range, targets,
+            pictures.count, weights.share, seed, step, limits, steps, steps.grows, window, half,
+            dataclasses.replace(pictures, colors=colors[seen], depths=depths[seen]), weights, limits.box, rays, targets,
         )  # fmt: skip

@@ -13,7 +13,6 @@ _LARGEST = 1e30
 
 @kernel
 def _row_adam_step(
-    rows: ti.i32,
     columns: ti.template(),
     rate: ti.f32,
     beta1: ti.f32,
@@ -27,7 +26,7 @@ def _row_adam_step(
     working: ti.types.ndarray(),
 ):
     ti.loop_config(block_dim=256)
-    for row in range(rows):
+    for row in range(parameters.shape[0]):
         square = 0.0
         for k in ti.static(range(columns)):
             square += gradients[row, k] * gradients[row, k]
@@ -72,6 +71,6 @@ def row_adam_step(
     step's m / sqrt(v) is 0.1 / sqrt(0.01) = 1 already, which is what the correction is for.
     """
     _row_adam_step(
-        parameters.shape[0], parameters.shape[1], rate, BETA1, BETA2, EPSILON, gradient_scale, weight_decay,
+        parameters.shape[1], rate, BETA1, BETA2, EPSILON, gradient_scale, weight_decay,
         parameters, gradients, moments, working,
     )  # fmt: skip

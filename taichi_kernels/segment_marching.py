@@ -7,17 +7,20 @@ Here a thread looks at a segment of 32 steps, and leaves what it found as the bi
 import taichi as ti
 import torch
 
-from taichi_kernels.bundles import OccupancyBits, Rays, Samples
+from taichi_kernels.bundles import (
+    OccupancyBits,
+    OccupancyTensors,
+    Rays,
+    RayTensors,
+    Samples,
+    SampleTensors,
+    read_vector,
+)
 from taichi_kernels.launch import func, kernel
 from taichi_kernels.marching import find_empty_cell, invert_direction, skip_cell
-from taichi_kernels.stepping import StepRule, lattice_distance, step_at
+from taichi_kernels.stepping import StepNumbers, StepRule, lattice_distance, step_at
 
 SEGMENT_STEPS = 32
-
-
-@func
-def _read_vector(vectors: ti.template(), row: ti.i32) -> ti.math.vec3:
-    return ti.math.vec3(vectors[row, 0], vectors[row, 1], vectors[row, 2])
 
 
 @func
@@ -31,41 +34,30 @@ def _count_bits(bits: ti.i32) -> ti.i32:
 
 @kernel
 def _mark_samples(
-    n: ti.i32,
-    segments: ti.i32,
     resolution: ti.i32,
-    coarse_resolution: ti.i32,
-    smallest_step: ti.f32,
-    largest_step: ti.f32,
-    cone_angle: ti.f32,
+    steps: StepNumbers,
     grows: ti.template(),
     cascades: ti.template(),
-    rays_o: ti.types.ndarray(),
-    rays_d: ti.types.ndarray(),
-    t_range: ti.types.ndarray(),
-    bits: ti.types.ndarray(),
-    coarse_bits: ti.types.ndarray(),
+    rays: RayTensors,
+    occupied: OccupancyTensors,
     marks: ti.types.ndarray(),
 ):
-    for item in range(n * segments):
+    segments = marks.shape[1]
+    for item in range(marks.shape[0] * segments):
         ray = item // segments
         first = (item - ray * segments) * SEGMENT_STEPS
-        t_end = t_range[ray, 1]
-        t = lattice_distance(t_range[ray, 0], first, smallest_step, largest_step, cone_angle, grows)
+        t_end = rays.t_range[ray, 1]
+        t = lattice_distance(rays.t_range[ray, 0], first, steps, grows)
         found = 0
         if t < t_end:
-            o, d = _read_vector(rays_o, ray), _read_vector(rays_d, ray)
+            o, d = read_vector(rays.origins, ray), read_vector(rays.directions, ray)
             inverse_d = invert_direction(d)
             k = 0
             while k < SEGMENT_STEPS and t < t_end:
-                step = step_at(t, smallest_step, largest_step, cone_angle, grows)
-                cells, inside, side = find_empty_cell(
-                    o + t * d, step, bits, coarse_bits, resolution, coarse_resolution, cascades
-                )
+                step = step_at(t, steps, grows)
+                cells, inside, side = find_empty_cell(o + t * d, step, occupied, resolution, cascades)
                 if cells > 0:
-                    past, count = skip_cell(
-                        t, inside, inverse_d, cells, side, smallest_step, largest_step, cone_angle, grows
-                    )
+                    past, count = skip_cell(t, inside, inverse_d, cells, side, steps, grows)
                     t = past
                     k += count
                 else:
@@ -77,17 +69,15 @@ def _mark_samples(
 
 @kernel
 def _reserve_samples(
-    n: ti.i32,
-    segments: ti.i32,
     max_samples: ti.i32,
     capacity: ti.i32,
     marks: ti.types.ndarray(),
     counter: ti.types.ndarray(),
     ray_samples: ti.types.ndarray(),
 ):
-    for ray in range(n):
+    for ray in range(marks.shape[0]):
         count = 0
-        for segment in range(segments):
+        for segment in range(marks.shape[1]):
             count += _count_bits(marks[ray, segment])
         count = ti.min(count, max_samples)
         start = 0
@@ -101,22 +91,15 @@ def _reserve_samples(
 
 @kernel
 def _write_samples(
-    n: ti.i32,
-    segments: ti.i32,
-    smallest_step: ti.f32,
-    largest_step: ti.f32,
-    cone_angle: ti.f32,
+    steps: StepNumbers,
     grows: ti.template(),
-    rays_o: ti.types.ndarray(),
-    rays_d: ti.types.ndarray(),
-    t_range: ti.types.ndarray(),
+    rays: RayTensors,
     marks: ti.types.ndarray(),
     ray_samples: ti.types.ndarray(),
-    points: ti.types.ndarray(),
-    distances: ti.types.ndarray(),
-    sample_rays: ti.types.ndarray(),
+    samples: SampleTensors,
 ):
-    for item in range(n * segments):
+    segments = marks.shape[1]
+    for item in range(marks.shape[0] * segments):
         ray = item // segments
         segment = item - ray * segments
         found = marks[ray, segment]
@@ -127,19 +110,17 @@ def _write_samples(
                 before = _count_bits(marks[ray, former])
                 row += before
                 left -= before
-            o, d = _read_vector(rays_o, ray), _read_vector(rays_d, ray)
-            t = lattice_distance(
-                t_range[ray, 0], segment * SEGMENT_STEPS, smallest_step, largest_step, cone_angle, grows
-            )
+            o, d = read_vector(rays.origins, ray), read_vector(rays.directions, ray)
+            t = lattice_distance(rays.t_range[ray, 0], segment * SEGMENT_STEPS, steps, grows)
             for k in range(SEGMENT_STEPS):
                 if (found >> k) & 1 and left > 0:
                     for axis in ti.static(range(3)):
-                        points[row, axis] = o[axis] + t * d[axis]
-                    distances[row] = t
-                    sample_rays[row] = ray
+                        samples.points[row, axis] = o[axis] + t * d[axis]
+                    samples.distances[row] = t
+                    samples.sample_rays[row] = ray
                     row += 1
                     left -= 1
-                t += step_at(t, smallest_step, largest_step, cone_angle, grows)
+                t += step_at(t, steps, grows)
 
 
 def march_ray_segments(
@@ -157,15 +138,6 @@ def march_ray_segments(
     ``marks`` is scratch, wide enough for the longest ray's steps, SEGMENT_STEPS a column. ``rays.t_range`` stays as it
     is; all else as in ``marching.march_rays``.
     """
-    n, segments = marks.shape
-    lattice = (steps.smallest, steps.largest, steps.cone_angle, steps.grows)
-    origins, directions, t_range = rays.origins, rays.directions, rays.t_range
-    _mark_samples(
-        n, segments, occupied.resolution, occupied.coarse_resolution, *lattice, occupied.cascades,
-        origins, directions, t_range, occupied.bits, occupied.coarse_bits, marks,
-    )  # fmt: skip
-    _reserve_samples(n, segments, max_samples, samples.capacity, marks, counter, ray_samples)
-    _write_samples(
-        n, segments, *lattice, origins, directions, t_range, marks, ray_samples,
-        samples.points, samples.distances, samples.sample_rays,
-    )  # fmt: skip
+    _mark_samples(occupied.resolution, steps, steps.grows, occupied.cascades, rays, occupied, marks)
+    _reserve_samples(max_samples, samples.capacity, marks, counter, ray_samples)
+    _write_samples(steps, steps.grows, rays, marks, ray_samples, samples)

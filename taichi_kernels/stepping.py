@@ -10,7 +10,7 @@ from typing import Self
 
 import taichi as ti
 
-from taichi_kernels.launch import func
+from taichi_kernels.launch import func, numbers_of
 
 # No ray looks at more lattice distances than this, whatever the numbers that it was made from: a kernel that doesn't
 # end can't be stopped.
@@ -51,40 +51,45 @@ class StepRule:
         return count if self.grows else min(math.ceil((far - near) / self.smallest), MOST_STEPS + 1)
 
 
+StepNumbers = numbers_of(StepRule)
+
+
 @func
-def lattice_distance(
-    start: ti.f32, k: ti.i32, smallest: ti.f32, largest: ti.f32, cone_angle: ti.f32, grows: ti.template()
-) -> ti.f32:
+def lattice_distance(start: ti.f32, k: ti.i32, steps: ti.template(), grows: ti.template()) -> ti.f32:
     """The distance that ``k`` steps from ``start`` lead to, without taking them one by one."""
-    t = start + k * smallest
+    t = start + k * steps.smallest
     if ti.static(grows):
         # As long as the smallest step applies the lattice is even, then geometric, at last even again.
-        near_steps = ti.max(ti.ceil((smallest / cone_angle - start) / smallest), 0.0)
+        near_steps = ti.max(ti.ceil((steps.smallest / steps.cone_angle - start) / steps.smallest), 0.0)
         if k > near_steps:
-            growth = ti.log(1.0 + cone_angle)
-            t = start + near_steps * smallest
-            growing_steps = ti.max(ti.ceil(ti.log(largest / (cone_angle * t)) / growth), 0.0)
+            growth = ti.log(1.0 + steps.cone_angle)
+            t = start + near_steps * steps.smallest
+            growing_steps = ti.max(ti.ceil(ti.log(steps.largest / (steps.cone_angle * t)) / growth), 0.0)
             grown = ti.min(k - near_steps, growing_steps)
-            t = t * ti.exp(grown * growth) + (k - near_steps - grown) * largest
+            t = t * ti.exp(grown * growth) + (k - near_steps - grown) * steps.largest
     return t
 
 
 @func
-def step_at(distance: ti.f32, smallest: ti.f32, largest: ti.f32, cone_angle: ti.f32, grows: ti.template()) -> ti.f32:
-    """The step from ``distance`` to the next sample of a ray; see StepRule. So far away that float32 can't tell the two
-    apart it is as much longer as it takes: a march that stands still would never end."""
+def step_no_less_than(smallest: ti.f32, distance: ti.f32, steps: ti.template(), grows: ti.template()) -> ti.f32:
+    """The step at ``distance`` by the rule, but for what it is no less than."""
     step = smallest
     if ti.static(grows):
-        step = ti.math.clamp(distance * cone_angle, smallest, largest)
+        step = ti.math.clamp(distance * steps.cone_angle, smallest, steps.largest)
     return ti.max(step, distance * _LEAST_CHANGE)
 
 
 @func
-def weighted_step_at(
-    distance: ti.f32, smallest: ti.f32, largest: ti.f32, cone_angle: ti.f32, density: ti.f32, grows: ti.template()
-) -> ti.f32:
+def step_at(distance: ti.f32, steps: ti.template(), grows: ti.template()) -> ti.f32:
+    """The step from ``distance`` to the next sample of a ray; see StepRule. So far away that float32 can't tell the two
+    apart it is as much longer as it takes: a march that stands still would never end."""
+    return step_no_less_than(steps.smallest, distance, steps, grows)
+
+
+@func
+def weighted_step_at(distance: ti.f32, steps: ti.template(), grows: ti.template()) -> ti.f32:
     """The step times the rule's density: what an activated density makes an optical depth with."""
-    step = step_at(distance, smallest, largest, cone_angle, grows)
+    step = step_at(distance, steps, grows)
     if ti.static(grows):
-        step *= density
+        step *= steps.density
     return step

@@ -7,6 +7,7 @@ from typing import Protocol, Self
 import torch
 
 from engine.optimizers.parameters import ParameterGroup
+from taichi_kernels.bundles import ActiveSamples
 
 
 class Encoding(Protocol):
@@ -24,11 +25,8 @@ class Encoding(Protocol):
     def forward(self, points: torch.Tensor, features: torch.Tensor, count: torch.Tensor | None = None) -> None:
         """Write the ``features`` of ``points``: of the first ``count`` [1] int32 at least, where that is given."""
 
-    def backward(
-        self, points: torch.Tensor, rows: torch.Tensor, row_count: torch.Tensor, grad_features: torch.Tensor
-    ) -> None:
-        """Add to the parameters' gradients, given d loss / d features of the points that ``rows`` int32 lists, of which
-        the first ``row_count`` [1] int32 count."""
+    def backward(self, points: torch.Tensor, active: ActiveSamples, grad_features: torch.Tensor) -> None:
+        """Add to the parameters' gradients, given d loss / d features of the points that ``active`` lists."""
 
     def parameters(self) -> list[ParameterGroup]:
         """What an optimiser is to move."""

@@ -8,6 +8,7 @@ from typing import Self
 import torch
 
 from engine.optimizers.parameters import ParameterGroup
+from taichi_kernels.bundles import ActiveSamples
 
 
 class FrequencyEncoding:
@@ -33,9 +34,7 @@ class FrequencyEncoding:
         features[:, cosines : self.out_dims] = angles.cos()
         features[:, self.out_dims :] = 0.0
 
-    def backward(
-        self, points: torch.Tensor, rows: torch.Tensor, row_count: torch.Tensor, grad_features: torch.Tensor
-    ) -> None:
+    def backward(self, points: torch.Tensor, active: ActiveSamples, grad_features: torch.Tensor) -> None:
         """As Encoding.backward: there are no parameters."""
 
     def parameters(self) -> list[ParameterGroup]:

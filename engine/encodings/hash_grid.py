@@ -8,6 +8,7 @@ from typing import Self
 import torch
 
 from engine.optimizers.parameters import ParameterGroup
+from taichi_kernels.bundles import ActiveSamples
 from taichi_kernels.hash_grid import GridLayout, encode, encode_backward, encode_position_gradient
 
 # Müller et al. 2022, section 4: table entries start uniform in +-1e-4.
@@ -55,19 +56,16 @@ class HashEncoding:
         self._check(points)
         encode(points, self.levels, self.table.working, features, count)
 
-    def backward(
-        self, points: torch.Tensor, rows: torch.Tensor, row_count: torch.Tensor, grad_features: torch.Tensor
-    ) -> None:
-        """Add to the table's gradients, given d loss / d features of the points that ``rows`` lists (see
+    def backward(self, points: torch.Tensor, active: ActiveSamples, grad_features: torch.Tensor) -> None:
+        """Add to the table's gradients, given d loss / d features of the points that ``active`` lists (see
         taichi_kernels.hash_grid.encode_backward)."""
         self._check(points)
-        encode_backward(points, rows, row_count, self.levels, grad_features, self.table.gradients)
+        encode_backward(points, active, self.levels, grad_features, self.table.gradients)
 
     def position_gradient(
         self,
         points: torch.Tensor,
-        rows: torch.Tensor,
-        row_count: torch.Tensor,
+        active: ActiveSamples,
         grad_features: torch.Tensor,
         grad_points: torch.Tensor,
     ) -> None:
@@ -76,7 +74,7 @@ class HashEncoding:
         Constant along an axis within a cell: see taichi_kernels.hash_grid.encode_position_gradient.
         """
         self._check(points)
-        encode_position_gradient(points, rows, row_count, self.levels, self.table.working, grad_features, grad_points)
+        encode_position_gradient(points, active, self.levels, self.table.working, grad_features, grad_points)
 
     def _check(self, points: torch.Tensor) -> None:
         if points.shape[1] != self.in_dims:

@@ -66,17 +66,15 @@ class FusedNetworks:
 
     def forward_density(self, work: FusedWork) -> torch.Tensor:
         """As FieldNetworks.forward_density."""
-        densities, colors = work.outputs.density_rows, work.outputs.color_rows
-        self._kernels.forward(work.features, None, None, self._flat_weights, densities, colors)
-        return densities
+        self._kernels.forward(work.features, None, None, self._flat_weights, work.outputs)
+        return work.outputs.density_rows
 
     def forward(
         self, work: FusedWork, rays_d: torch.Tensor, sample_rays: torch.Tensor, count: torch.Tensor | None = None
     ) -> FieldOutputs:
         """As FieldNetworks.forward."""
         work.rays_d = rays_d
-        densities, colors = work.outputs.density_rows, work.outputs.color_rows
-        self._kernels.forward(work.features, rays_d, sample_rays, self._flat_weights, densities, colors, count)
+        self._kernels.forward(work.features, rays_d, sample_rays, self._flat_weights, work.outputs, count)
         return work.outputs
 
     def backward(
@@ -86,8 +84,8 @@ class FusedNetworks:
         sample that the batch has room for."""
         assert work.rays_d is not None and work.feature_gradients is not None, "forward, allocated for training"
         self._kernels.backward(
-            active.rows, active.count, work.features, work.rays_d, sample_rays, self._flat_weights,
-            gradients.densities, gradients.color_rows, work.feature_gradients, self.weights.gradients.view(-1),
+            active, work.features, work.rays_d, sample_rays, self._flat_weights, gradients,
+            work.feature_gradients, self.weights.gradients.view(-1),
         )  # fmt: skip
         return work.feature_gradients
 

@@ -141,7 +141,7 @@ class HashGridField:
     def backward(self, batch: SampleBatch[Any], active: ActiveSamples, gradients: FieldOutputs) -> None:
         """As RadianceField.backward."""
         grad_features = self.networks.backward(batch.work, batch.sample_rays, active, gradients)
-        self.encoding.backward(batch.points, active.rows, active.count, grad_features)
+        self.encoding.backward(batch.points, active, grad_features)
 
     def parameters(self) -> list[ParameterGroup]:
         """The table, and the networks' weights."""

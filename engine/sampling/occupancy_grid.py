@@ -160,7 +160,7 @@ class OccupancyGrid:
         if self._cells.shape[0] < n:
             self._cells = torch.zeros(batch.capacity, dtype=torch.int32, device=self.device)
         batch, cells = batch.first(n), self._cells[:n]
-        sample_cells(n, self.resolution, self._seed, step, self._candidates, cells, batch.points, self.cascades)
+        sample_cells(self.resolution, self._seed, step, self._candidates, cells, batch.points, self.cascades)
         raw_densities = density(batch)
         if self.cascades == 1:
             update_densities(cells, raw_densities, self.densities, self._decay, self._step_length)

@@ -4,6 +4,7 @@ import torch
 import triton
 import triton.language as tl
 
+from taichi_kernels.bundles import ActiveSamples
 from taichi_kernels.triton_kernels.launch import func, kernel
 
 _BLOCK = 256
@@ -122,8 +123,7 @@ def encode(
 
 def encode_backward(
     points: torch.Tensor,
-    rows: torch.Tensor,
-    row_count: torch.Tensor,
+    active: ActiveSamples,
     layout: torch.Tensor,
     grad_features: torch.Tensor,
     grad_table: torch.Tensor,
@@ -131,6 +131,6 @@ def encode_backward(
     """As ``taichi_kernels.hash_grid.encode_backward``."""
     grid = (triton.cdiv(grad_features.shape[0], _BLOCK), layout.shape[0], 1)
     _encode_backward(
-        grid, points, rows, row_count, layout, grad_features, grad_table, grad_features.shape[1], grad_table.shape[1],
-        _BLOCK,
+        grid, points, active.rows, active.count, layout, grad_features, grad_table,
+        grad_features.shape[1], grad_table.shape[1], _BLOCK,
     )  # fmt: skip

@@ -10,6 +10,7 @@ import torch
 import triton
 import triton.language as tl
 
+from taichi_kernels.bundles import ActiveSamples, FieldOutputs
 from taichi_kernels.triton_kernels.launch import func, kernel
 
 INPUTS, WIDTH, GEOMETRY, HARMONICS, OUTPUTS = 32, 64, 16, 16, 4
@@ -181,41 +182,38 @@ def forward(
     rays_d: torch.Tensor | None,
     sample_rays: torch.Tensor | None,
     weights: torch.Tensor,
-    densities: torch.Tensor,
-    colors: torch.Tensor,
+    outputs: FieldOutputs,
     count: torch.Tensor | None = None,
 ) -> None:
-    """Raw ``densities`` [n, 1] and, given ``rays_d`` [rays, 3] (float32, unit length), raw ``colors`` [n, 4] (three
-    count). The others are float16.
+    """Write raw densities [n, 1] and, given ``rays_d`` [rays, 3] (float32, unit length), raw colours to ``outputs``,
+    float16 like all but the rays.
 
     ``features`` [n, 32]; ``sample_rays`` [n] int32; ``weights`` flat. Of the first ``count`` [1] int32 samples alone,
     if that is given.
     """
     n = features.shape[0]
     _forward(
-        (triton.cdiv(n, _BLOCK), 1, 1), n, count, features, rays_d, sample_rays, weights, densities, colors,
-        rays_d is not None, _BLOCK, count is not None,
+        (triton.cdiv(n, _BLOCK), 1, 1), n, count, features, rays_d, sample_rays, weights,
+        outputs.density_rows, outputs.color_rows, rays_d is not None, _BLOCK, count is not None,
     )  # fmt: skip
 
 
 def backward(
-    rows: torch.Tensor,
-    row_count: torch.Tensor,
+    active: ActiveSamples,
     features: torch.Tensor,
     rays_d: torch.Tensor,
     sample_rays: torch.Tensor,
     weights: torch.Tensor,
-    grad_densities: torch.Tensor,
-    grad_colors: torch.Tensor,
+    gradients: FieldOutputs,
     grad_features: torch.Tensor,
-    gradients: torch.Tensor,
+    grad_weights: torch.Tensor,
 ) -> None:
-    """Add to the weights' ``gradients`` (flat, float32) and write ``grad_features`` [>= rows, 32] float16, both of the
-    samples that ``rows`` int32 lists; the first ``row_count`` [1] int32 of them count."""
-    programs = min(triton.cdiv(rows.shape[0], _BLOCK), _count_processors() * _BACKWARD_PROGRAMS_PER_PROCESSOR)
+    """Add to ``grad_weights`` (flat, float32) and write ``grad_features`` [>= active samples, 32] float16, both of the
+    ``active`` samples, given the ``gradients`` of the loss in the outputs."""
+    programs = min(triton.cdiv(active.rows.shape[0], _BLOCK), _count_processors() * _BACKWARD_PROGRAMS_PER_PROCESSOR)
     _backward(
-        (programs, 1, 1), rows, row_count, features, rays_d, sample_rays, weights, grad_densities, grad_colors,
-        grad_features, gradients, _BLOCK,
+        (programs, 1, 1), active.rows, active.count, features, rays_d, sample_rays, weights,
+        gradients.densities, gradients.color_rows, grad_features, grad_weights, _BLOCK,
     )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ import itertools
 
 import torch
 
+from taichi_kernels.bundles import ActiveSamples
+
 _PRIMES = (1, 2654435761, 805459861, 2581050371)
 
 
@@ -34,32 +36,30 @@ def encode(points: torch.Tensor, layout: torch.Tensor, table: torch.Tensor, feat
 
 def encode_backward(
     points: torch.Tensor,
-    rows: torch.Tensor,
-    row_count: torch.Tensor,
+    active: ActiveSamples,
     layout: torch.Tensor,
     grad_features: torch.Tensor,
     grad_table: torch.Tensor,
 ) -> None:
     """Add autograd's gradient of ``interpolate`` to ``grad_table``."""
-    count = int(row_count)
+    count = int(active.count)
     table = torch.zeros_like(grad_table, dtype=torch.float64, requires_grad=True)
-    interpolate(points[rows[:count].long()], layout, table).backward(grad_features[:count].double())
+    interpolate(points[active.rows[:count].long()], layout, table).backward(grad_features[:count].double())
     assert table.grad is not None
     grad_table += table.grad.to(grad_table.dtype)
 
 
 def encode_position_gradient(
     points: torch.Tensor,
-    rows: torch.Tensor,
-    row_count: torch.Tensor,
+    active: ActiveSamples,
     layout: torch.Tensor,
     table: torch.Tensor,
     grad_features: torch.Tensor,
     grad_points: torch.Tensor,
 ) -> None:
     """Add autograd's gradient of ``interpolate`` to ``grad_points``."""
-    count = int(row_count)
-    listed = rows[:count].long()
+    count = int(active.count)
+    listed = active.rows[:count].long()
     chosen = points[listed].requires_grad_()
     interpolate(chosen, layout, table.double()).backward(grad_features[:count].double())
     assert chosen.grad is not None

@@ -83,7 +83,6 @@ def count_views(marks: torch.Tensor, change: int, counts: torch.Tensor, flags: t
 
 
 def sample_cells(
-    n: int,
     resolution: int,
     seed: int,
     step: int,
@@ -92,7 +91,8 @@ def sample_cells(
     points: torch.Tensor,
     cascades: int = 1,
 ) -> None:
-    """One candidate from each of ``n`` strata of the list, and a point inside it."""
+    """One candidate from each of as many strata of the list as ``cells`` has room for, and a point inside it."""
+    n = len(cells)
     index = torch.arange(n, device=candidates.device)
     pick = index
     if n < len(candidates):
@@ -104,8 +104,8 @@ def sample_cells(
     corner = torch.stack([within % resolution, within // resolution % resolution, within // resolution**2], dim=1)
     jitter = torch.stack([uniform(seed, step, index, RandomStream.CELL_POINT + axis) for axis in range(3)], dim=1)
     side = 2.0 ** (cell // resolution**3 + 1 - cascades)
-    cells[:n] = cell.int()
-    points[:n] = ((corner + jitter) / resolution - 0.5) * side[:, None] + 0.5
+    cells[:] = cell.int()
+    points[:] = ((corner + jitter) / resolution - 0.5) * side[:, None] + 0.5
 
 
 def update_densities(

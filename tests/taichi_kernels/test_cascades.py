@@ -119,8 +119,8 @@ def test_cells_of_all_cascades_are_drawn_with_points_inside_them(device: str) ->
     found, expected = (
         (torch.zeros(600, dtype=torch.int32, device=device), torch.zeros(600, 3, device=device)) for _ in range(2)
     )
-    occupancy.sample_cells(600, RESOLUTION, 1, 32, candidates, *found, CASCADES)
-    occupancy_twin.sample_cells(600, RESOLUTION, 1, 32, candidates, *expected, CASCADES)
+    occupancy.sample_cells(RESOLUTION, 1, 32, candidates, *found, CASCADES)
+    occupancy_twin.sample_cells(RESOLUTION, 1, 32, candidates, *expected, CASCADES)
     same = found[0] == expected[0]
     assert same.float().mean() > 0.98
     torch.testing.assert_close(found[1][same], expected[1][same], atol=1e-6, rtol=0)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from taichi_kernels import hash_grid, hash_grid_kernels, triton_kernels
+from taichi_kernels.bundles import ActiveSamples
 from taichi_kernels.hash_grid import GridLayout
 from taichi_kernels.twins import hash_grid as twin
 
@@ -83,12 +84,16 @@ def _table(layout: GridLayout, device: str, dtype: torch.dtype = torch.float32) 
     return values.to(device, dtype)
 
 
+def _all_active(count: int, device: str) -> ActiveSamples:
+    rows = torch.arange(count, dtype=torch.int32, device=device)
+    return ActiveSamples(rows, torch.tensor([count], dtype=torch.int32, device=device))
+
+
 @dataclasses.dataclass
 class Upstream:
-    """Gradients that come back for some of the points, not in their order; ``rows`` list which, ``count`` count."""
+    """Gradients that come back for some of the points, not in their order."""
 
-    rows: torch.Tensor
-    count: torch.Tensor
+    active: ActiveSamples
     gradients: torch.Tensor
 
     @classmethod
@@ -99,7 +104,7 @@ class Upstream:
         count = torch.tensor([2 * len(points) // 3], dtype=torch.int32, device=points.device)
         gradients = torch.randn(len(points), layout.levels * layout.features, generator=generator)
         gradients[::7] = 0.0
-        return cls(rows, count, gradients.to(points.device, dtype))
+        return cls(ActiveSamples(rows, count), gradients.to(points.device, dtype))
 
 
 def test_layout_is_geometric_and_gapless() -> None:
@@ -144,7 +149,7 @@ def test_tensors_that_do_not_fit_are_refused(device: str) -> None:
     layout = _layout("dense")
     levels, table = layout.to_tensor(device), _table(layout, device)
     points, features = torch.rand(5, 3, device=device), torch.zeros(5, 8, device=device)
-    rows, count = torch.zeros(5, dtype=torch.int32, device=device), torch.ones(1, dtype=torch.int32, device=device)
+    active = _all_active(5, device)
     with pytest.raises(ValueError, match=r"^coordinates of a point: 5 is not one of 2, 3, 4$"):
         hash_grid.encode(torch.rand(5, 5, device=device), levels, table, features)
     with pytest.raises(ValueError, match=r"^columns of a hash grid's table: 3 is not one of 2, 4$"):
@@ -152,9 +157,9 @@ def test_tensors_that_do_not_fit_are_refused(device: str) -> None:
     with pytest.raises(ValueError, match=r"^features of 7 columns: expected 2 levels of 4$"):
         hash_grid.encode(points, levels, table, features[:, :7])
     with pytest.raises(ValueError, match=r"^features of 7 columns: expected 2 levels of 4$"):
-        hash_grid.encode_backward(points, rows, count, levels, features[:, :7], table)
+        hash_grid.encode_backward(points, active, levels, features[:, :7], table)
     with pytest.raises(ValueError, match=r"^grad_points \[5, 2\]: expected \[5, 3\]"):
-        hash_grid.encode_position_gradient(points, rows, count, levels, table, features, points[:, :2])
+        hash_grid.encode_position_gradient(points, active, levels, table, features, points[:, :2])
 
 
 def test_features_equal_the_twins(device: str, layout: GridLayout, table_dtype: torch.dtype) -> None:
@@ -173,8 +178,8 @@ def test_gradient_equals_autograds(device: str, layout: GridLayout, table_dtype:
     upstream = Upstream.draw(points, layout, table_dtype)
     before = torch.ones(layout.entries, layout.features, device=device)
     gradient, expected = before.clone(), before.clone()
-    hash_grid.encode_backward(points, upstream.rows, upstream.count, levels, upstream.gradients, gradient)
-    twin.encode_backward(points, upstream.rows, upstream.count, levels, upstream.gradients, expected)
+    hash_grid.encode_backward(points, upstream.active, levels, upstream.gradients, gradient)
+    twin.encode_backward(points, upstream.active, levels, upstream.gradients, expected)
     torch.testing.assert_close(gradient, expected, rtol=1e-3, atol=2e-3)
     assert not torch.equal(gradient, before)
 
@@ -185,14 +190,13 @@ def test_position_gradient_equals_autograds(device: str, layout: GridLayout, tab
     table, upstream = _table(layout, device, table_dtype), Upstream.draw(points, layout, table_dtype)
     before = torch.ones_like(points)
     gradient, expected = before.clone(), before.clone()
-    listed = (upstream.rows, upstream.count)
-    hash_grid.encode_position_gradient(points, *listed, levels, table, upstream.gradients, gradient)
-    twin.encode_position_gradient(points, *listed, levels, table, upstream.gradients, expected)
+    hash_grid.encode_position_gradient(points, upstream.active, levels, table, upstream.gradients, gradient)
+    twin.encode_position_gradient(points, upstream.active, levels, table, upstream.gradients, expected)
     # Differences of neighbouring entries times cells a side: the finest level's rounding is the largest, and a GPU's
     # fused multiplications round where a point is in its cell otherwise.
     tolerance = (2e-5 if device == "cpu" else 1e-4) * layout.resolutions[-1]
     torch.testing.assert_close(gradient, expected, rtol=1e-3, atol=tolerance)
-    passed_over = upstream.rows[int(upstream.count) :].long()
+    passed_over = upstream.active.rows[int(upstream.active.count) :].long()
     assert torch.equal(gradient[passed_over], before[passed_over])
     assert (gradient - before).abs().max() > 1.0
 
@@ -213,9 +217,7 @@ def test_position_gradient_equals_finite_differences(device: str, shape: tuple[i
         return (features.double() * weights.double()).sum(1)
 
     gradient = torch.zeros_like(points)
-    rows = torch.arange(300, dtype=torch.int32, device=device)
-    count = torch.tensor([300], dtype=torch.int32, device=device)
-    hash_grid.encode_position_gradient(points, rows, count, levels, table, weights, gradient)
+    hash_grid.encode_position_gradient(points, _all_active(300, device), levels, table, weights, gradient)
     for axis in range(layout.dimensions):
         up, down = points.clone(), points.clone()
         up[:, axis] += step
@@ -231,9 +233,8 @@ def test_kernels_of_both_kinds_agree(device: str, layout: GridLayout) -> None:
     """A GPU takes a thread for a point and a level; those kernels run on the CPU as well."""
     points, levels, table = _points(device, layout.dimensions), layout.to_tensor(device), _table(layout, device)
     upstream = Upstream.draw(points, layout)
-    n, head = len(points), (layout.dimensions, layout.features, len(points), layout.levels, points)
-    listed = (upstream.rows, upstream.count, levels)
-    features, found = torch.zeros(2, n, layout.levels * layout.features, device=device)
+    head, listed = (layout.dimensions, layout.features, points), (upstream.active, levels)
+    features, found = torch.zeros(2, len(points), layout.levels * layout.features, device=device)
     hash_grid.encode(points, levels, table, features)
     hash_grid_kernels.encode_by_point(*head, levels, table, found)
     # Fused multiplications round places in a cell otherwise: by eps times the resolution.
@@ -263,12 +264,9 @@ def test_corner_points_read_exactly_one_entry(device: str, shape: tuple[int, int
 def test_hashed_corners_spread_over_the_rows_as_evenly_as_chance(device: str, dimensions: int, resolution: int) -> None:
     layout = GridLayout.build(1, 12, resolution, resolution, dimensions, 4)
     corners = torch.cartesian_prod(*[torch.linspace(0.0, 1.0, resolution + 1)] * dimensions).to(device)
-    rows = torch.arange(len(corners), dtype=torch.int32, device=device)
-    count = torch.tensor([len(corners)], dtype=torch.int32, device=device)
     counts = torch.zeros(layout.entries, 4, device=device)
-    hash_grid.encode_backward(
-        corners, rows, count, layout.to_tensor(device), torch.ones(len(corners), 4, device=device), counts
-    )
+    active, ones = _all_active(len(corners), device), torch.ones(len(corners), 4, device=device)
+    hash_grid.encode_backward(corners, active, layout.to_tensor(device), ones, counts)
     assert counts[:, 0].sum() == len(corners)
     assert counts[:, 0].var() < 1.3 * counts[:, 0].mean()  # they are equal for random rows
 
@@ -286,8 +284,8 @@ def test_no_points_are_no_work(device: str, shape: tuple[int, int]) -> None:
     none = torch.zeros(0, layout.dimensions, device=device)
     gradient = torch.zeros(layout.entries, layout.features, device=device)
     empty = torch.zeros(0, layout.levels * layout.features, device=device)
-    levels, no_rows = layout.to_tensor(device), torch.zeros(1, dtype=torch.int32, device=device)
+    levels, no_rows = layout.to_tensor(device), _all_active(0, device)
     hash_grid.encode(none, levels, gradient, empty)
-    hash_grid.encode_backward(none, no_rows[:0], no_rows, levels, empty, gradient)
-    hash_grid.encode_position_gradient(none, no_rows[:0], no_rows, levels, gradient, empty, none)
+    hash_grid.encode_backward(none, no_rows, levels, empty, gradient)
+    hash_grid.encode_position_gradient(none, no_rows, levels, gradient, empty, none)
     assert not gradient.any()

@@ -1,11 +1,13 @@
 """Kernels launched directly, and as with a release of Taichi whose inner calls aren't known: to the same effect."""
 
-from __future__ import annotations
+import dataclasses
 
 import pytest
+import taichi as ti
 import torch
 
-from taichi_kernels import launch
+from taichi_kernels import launch, runtime
+from taichi_kernels.launch import kernel, numbers_of, tensors_of
 from tests.engine.training.small_run import make_trainer
 from tests.engine.training.textured_sphere import training_views
 
@@ -35,3 +37,52 @@ def test_an_unknown_release_of_taichi_trains_and_renders_as_the_known_one(
         torch.testing.assert_close(picture, other_picture, rtol=0, atol=1e-6)
     # A GPU adds gradients up in any order, which Adam's first steps make visible, here and there.
     assert (picture - other_picture).abs().mean() < 0.02
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Line:
+    """Points on a line, and where it goes through."""
+
+    name: str
+    slope: float
+    xs: torch.Tensor
+    first: int
+    ys: torch.Tensor
+
+
+_LineNumbers, _LineTensors = numbers_of(_Line), tensors_of(_Line)
+
+
+@kernel
+def _draw(scale: ti.f32, line: _LineNumbers, points: _LineTensors, shifts: ti.types.ndarray()):  # noqa: ANN202
+    for i in range(line.first, points.xs.shape[0]):
+        points.ys[i] = scale * line.slope * points.xs[i] + shifts[i]
+
+
+@pytest.mark.parametrize("is_direct", [True, False])
+def test_a_bundle_gives_a_kernel_its_numbers_and_its_tensors(
+    device: str, is_direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "LAUNCHES_DIRECTLY", is_direct)
+    runtime.start(device)
+    shifts = torch.tensor([9.0, 9.0, 0.5, 0.25], device=device)
+    for slope in (2.0, 3.0):  # the second launch is not compiled anew, and has tensors of its own
+        line = _Line("a", slope, torch.arange(4.0, device=device), 2, torch.zeros(4, device=device))
+        _draw(10.0, line, line, shifts)
+        assert line.ys.tolist() == [0.0, 0.0, 20.0 * slope + 0.5, 30.0 * slope + 0.25]
+
+
+def test_a_tensor_of_a_bundle_that_is_not_contiguous_is_named(device: str) -> None:
+    runtime.start(device)
+    line = _Line("a", 1.0, torch.arange(8.0, device=device)[::2], 0, torch.zeros(4, device=device))
+    with pytest.raises(ValueError, match=r"_draw: points\.xs: the tensor is not contiguous"):
+        _draw(1.0, line, line, torch.zeros(4, device=device))
+
+
+def test_two_bundles_with_tensors_of_one_name_are_refused() -> None:
+    def draw_twice(points: _LineTensors, others: _LineTensors) -> None:
+        for i in range(points.xs.shape[0]):
+            others.ys[i] = points.ys[i]
+
+    with pytest.raises(TypeError, match="draw_twice: bundles with tensors of the same name among xs, ys, xs, ys"):
+        kernel(draw_twice)

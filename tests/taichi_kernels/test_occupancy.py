@@ -79,8 +79,8 @@ def test_cells_and_points_equal_the_twins(device: str, count: int) -> None:
     found, expected = (
         (torch.zeros(count, dtype=torch.int32, device=device), torch.zeros(count, 3, device=device)) for _ in range(2)
     )
-    occupancy.sample_cells(count, resolution, 1, 32, candidates, *found)
-    twin.sample_cells(count, resolution, 1, 32, candidates, *expected)
+    occupancy.sample_cells(resolution, 1, 32, candidates, *found)
+    twin.sample_cells(resolution, 1, 32, candidates, *expected)
     assert (found[0] != expected[0]).sum() <= count // 100
     same = found[0] == expected[0]
     torch.testing.assert_close(found[1][same], expected[1][same], atol=1e-6, rtol=0)

@@ -7,6 +7,7 @@ import torch
 
 from engine.encodings.hash_grid import HashEncoding
 from engine.optimizers.row_adam import RowAdam
+from taichi_kernels.bundles import ActiveSamples
 from taichi_kernels.hash_grid import GridLayout
 
 POINTS = 2000
@@ -29,8 +30,8 @@ class Regression:
         self.points = torch.rand(POINTS, encoding.in_dims, generator=generator).to(device)
         self.wanted = torch.sin(4.0 * self.points.sum(1))
         self.features = torch.zeros(POINTS, encoding.out_dims, device=device, dtype=encoding.table.working.dtype)
-        self.rows = torch.arange(POINTS, dtype=torch.int32, device=device)
-        self.count = torch.tensor([POINTS], dtype=torch.int32, device=device)
+        rows = torch.arange(POINTS, dtype=torch.int32, device=device)
+        self.active = ActiveSamples(rows, torch.tensor([POINTS], dtype=torch.int32, device=device))
 
     def residual(self) -> torch.Tensor:
         """What the sum exceeds the wave by [n]: half the gradient of the squared error."""
@@ -44,7 +45,7 @@ class Regression:
     def learn(self, steps: int) -> None:
         optimizer = RowAdam([self.encoding.table])
         for _ in range(steps):
-            self.encoding.backward(self.points, self.rows, self.count, self.grad_features())
+            self.encoding.backward(self.points, self.active, self.grad_features())
             optimizer.step(1e-2)
 
 
@@ -63,9 +64,7 @@ def test_points_go_down_the_gradient_of_their_position(encoding: HashEncoding, d
     before = float(regression.residual().square().mean())
     for _ in range(30):
         gradient = torch.zeros_like(regression.points)
-        encoding.position_gradient(
-            regression.points, regression.rows, regression.count, regression.grad_features(), gradient
-        )
+        encoding.position_gradient(regression.points, regression.active, regression.grad_features(), gradient)
         regression.points -= 0.01 * gradient
     assert float(regression.residual().square().mean()) < 0.3 * before
 
@@ -86,6 +85,6 @@ def test_points_of_other_dimensions_are_refused(encoding: HashEncoding, device: 
     with pytest.raises(ValueError, match=words):
         encoding.forward(wrong, regression.features)
     with pytest.raises(ValueError, match=words):
-        encoding.backward(wrong, regression.rows, regression.count, regression.features)
+        encoding.backward(wrong, regression.active, regression.features)
     with pytest.raises(ValueError, match=words):
-        encoding.position_gradient(wrong, regression.rows, regression.count, regression.features, wrong)
+        encoding.position_gradient(wrong, regression.active, regression.features, wrong)

@@ -1,0 +1,103 @@
+"""How long a launch of a Taichi kernel takes, by how it gets its arguments: why kernels take bundles as they do.
+
+The same small kernel of four numbers and six tensors: each a parameter of its own, or in bundles (see
+``taichi_kernels.launch``); and by Taichi's own way, for which a pack is made at each launch.
+
+    python -m benchmarks.launches --device cuda
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from collections.abc import Callable
+
+import taichi as ti
+import torch
+
+from engine.device import PROFILES
+from taichi_kernels import runtime
+from taichi_kernels.launch import kernel, numbers_of, tensors_of
+
+ELEMENTS, LAUNCHES, ROUNDS = 64, 2000, 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Factors:
+    a: float
+    b: float
+    c: float
+    d: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class First:
+    x: torch.Tensor
+    y: torch.Tensor
+    z: torch.Tensor
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Second:
+    u: torch.Tensor
+    v: torch.Tensor
+    total: torch.Tensor
+
+
+FactorNumbers, FirstTensors, SecondTensors = numbers_of(Factors), tensors_of(First), tensors_of(Second)
+
+
+@kernel
+def add_flat(
+    a: ti.f32, b: ti.f32, c: ti.f32, d: ti.f32,
+    x: ti.types.ndarray(), y: ti.types.ndarray(), z: ti.types.ndarray(),
+    u: ti.types.ndarray(), v: ti.types.ndarray(), total: ti.types.ndarray(),
+) -> None:  # fmt: skip
+    for i in range(x.shape[0]):
+        total[i] = a * x[i] + b * y[i] + c * z[i] + d * u[i] + v[i]
+
+
+@kernel
+def add_bundles(factors: FactorNumbers, first: FirstTensors, second: SecondTensors) -> None:
+    for i in range(first.x.shape[0]):
+        sum_of_first = factors.a * first.x[i] + factors.b * first.y[i] + factors.c * first.z[i]
+        second.total[i] = sum_of_first + factors.d * second.u[i] + second.v[i]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", choices=sorted(PROFILES), default="cpu")
+    device = parser.parse_args().device
+    runtime.start(device, threads=1)
+    x, y, z, u, v, total = (torch.ones(ELEMENTS, device=device) for _ in range(6))
+    factors, first, second = Factors(1.0, 2.0, 3.0, 4.0), First(x, y, z), Second(u, v, total)
+    ways: dict[str, Callable[[], None]] = {
+        "a parameter each": lambda: add_flat(1.0, 2.0, 3.0, 4.0, x, y, z, u, v, total),
+        "bundles": lambda: add_bundles(factors, first, second),
+        "a parameter each, Taichi's own way": lambda: add_flat.launch_publicly(
+            1.0, 2.0, 3.0, 4.0, x, y, z, u, v, total
+        ),
+        "bundles, Taichi's own way": lambda: add_bundles.launch_publicly(factors, first, second),
+    }
+    for name, launch in ways.items():
+        total.zero_()
+        launch()
+        assert bool((total == 11.0).all()), name
+        print(f"{name}: {_microseconds(launch, device):.0f} us")
+
+
+def _microseconds(launch: Callable[[], None], device: str) -> float:
+    """Of one launch, in the fastest of a few rounds."""
+    rounds = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        for _ in range(LAUNCHES):
+            launch()
+        PROFILES[device].wait()
+        rounds.append(time.perf_counter() - started)
+    return min(rounds) / LAUNCHES * 1e6
+
+
+if __name__ == "__main__":
+    main()
