@@ -72,7 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Render. Returns the exit code; that of the signal that ended it early, with the finished frames kept."""
     from engine.rendering.bake import Bake
-    from engine.rendering.video import SUFFIXES
+    from engine.rendering.frame_files import FrameStyle
+    from engine.rendering.video import SUFFIXES, Video
     from engine.runs import load_run
     from taichi_kernels.runtime import choose_device
 
@@ -83,19 +84,10 @@ def run(options: argparse.Namespace) -> int:
     if options.out.suffix and not is_film and not options.out.is_dir():
         raise RenderError(f"--out: {options.out.name} is neither {' nor '.join(SUFFIXES)} nor a folder")
     folder = options.out.with_name(f"{options.out.stem}_frames") if is_film else options.out
-    bake = Bake(
-        viewer,
-        cameras,
-        folder,
-        image_formats=(options.format,),
-        display=_choose_display(options.view_transform, viewer.color_space),
-        samples=options.samples,
-        transparent=not options.opaque,
-        depth=options.depth,
-        video=options.out if is_film else None,
-        fps=options.fps,
-        resume=options.resume,
-    )
+    display = _choose_display(options.view_transform, viewer.color_space)
+    style = FrameStyle((options.format,), not options.opaque, options.depth, display)
+    video = Video(options.out, options.fps) if is_film else None
+    bake = Bake(viewer, cameras, folder, style, samples=options.samples, video=video, resume=options.resume)
     return _bake_with_progress(bake, folder, options)
 
 

@@ -25,7 +25,7 @@ from engine.link.messages import PROTOCOL, Hello, Message, Problem, Role, Welcom
 
 __all__ = ["EngineClient", "EngineProblem", "LinkBusy", "LinkError", "LinkLost", "LinkTimeout"]
 
-DEFAULT_QUEUE_BYTES = 256 << 20
+_QUEUE_BYTES = 256 << 20  # at most in each of the two
 _CLOSE_SECONDS = 2.0
 
 M = TypeVar("M", bound=Message)
@@ -51,9 +51,9 @@ class EngineClient:
     """A connection to one engine.
 
     ``same_host`` None: pixels come through the ring file when ``host`` is loopback and the ring can be read, else
-    inside the messages. ``max_pending_bytes`` bounds each of the two queues. ``tls``: encrypt, and trust whom it says.
-    ``role`` "viewer": watch an engine that another client controls, see ``messages.Hello``. ``take_over``: of an engine
-    that is busy with another client in control, take that one's place.
+    inside the messages. ``tls``: encrypt, and trust whom it says. ``role`` "viewer": watch an engine that another
+    client controls, see ``messages.Hello``. ``take_over``: of an engine that is busy with another client in control,
+    take that one's place.
     """
 
     def __init__(
@@ -64,14 +64,13 @@ class EngineClient:
         name: str = "client",
         *,
         same_host: bool | None = None,
-        max_pending_bytes: int = DEFAULT_QUEUE_BYTES,
         tls: ssl.SSLContext | None = None,
         role: Role = "controller",
         take_over: bool = False,
     ) -> None:
         self._address = f"{host}:{port}"
-        self._outgoing = MessageQueue(max_pending_bytes)
-        self._incoming = MessageQueue(max_pending_bytes)
+        self._outgoing = MessageQueue(_QUEUE_BYTES)
+        self._incoming = MessageQueue(_QUEUE_BYTES)
         self._changed = threading.Condition()  # something came in, or the state changed
         self._welcome: Welcome | None = None
         self._failure: str | None = None

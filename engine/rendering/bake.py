@@ -19,9 +19,9 @@ from engine.link.messages import ImageFormat
 from engine.link.part_files import remove_leftovers, written_atomically
 from engine.rendering.antialiasing import render_antialiased
 from engine.rendering.bands import Bands
-from engine.rendering.display import Display, encoding_of, fingerprint_of
-from engine.rendering.frame_files import FrameWriter
-from engine.rendering.video import SUFFIXES, encode_video
+from engine.rendering.display import fingerprint_of
+from engine.rendering.frame_files import FrameStyle, FrameWriter
+from engine.rendering.video import SUFFIXES, Video, encode_video
 
 if TYPE_CHECKING:
     from engine.rendering.renderer import Picture
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_FPS = 240.0
 MAX_SAMPLES = 64
+DEFAULT_STYLE = FrameStyle()
 
 
 class BakeError(RuntimeError):
@@ -49,15 +50,12 @@ class Bake:
     """An iterator that does one short piece of work per ``next()`` (a small frame, a band of a large one) and returns a
     BakeProgress.
 
-    Frames go to ``output``, in each of ``image_formats``, as ``frame_0001.png`` (8 bits, straight alpha if
-    ``transparent``, else on black) and ``frame_0001.exr`` (scene-linear half floats, premultiplied alpha). ``display``
-    says how light is shown in PNG frames and videos; a field that learnt sRGB is shown as it is. With ``depth``, planar
-    depth in metres goes into channel V of ``depth_0001.exr``, and into channel Z of EXR frames. Each pixel is the mean
-    of ``samples`` rays, its depth the nearest of theirs. Every file appears whole or not at all.
+    Frames go to ``output`` in this ``style``, as ``frame_0001.png``, ``frame_0001.exr`` and ``depth_0001.exr``. Each
+    pixel is the mean of ``samples`` rays, its depth the nearest of theirs. Every file appears whole or not at all.
 
     With ``resume``, frames of the same bake that are already there, readable and of the right size are kept.
-    With ``video`` (.mp4 or .webp), the frames are encoded once all are there: on black, or with alpha in a .webp if
-    they are ``transparent``. ``close`` gives up early.
+    With ``video``, the frames are encoded once all are there: on black, or with alpha in a .webp if they are
+    transparent. ``close`` gives up early.
 
     Raises BakeError, from the constructor for bad arguments and an unwritable folder, from ``next()`` later.
     """
@@ -67,25 +65,19 @@ class Bake:
         viewer: Viewer,
         cameras: Sequence[Camera],
         output: Path,
+        style: FrameStyle = DEFAULT_STYLE,
         *,
-        image_formats: Sequence[ImageFormat] = ("png",),
-        display: Display = "standard",
         samples: int = 1,
-        transparent: bool = True,
-        depth: bool = False,
-        video: Path | None = None,
-        fps: float = 24.0,
+        video: Video | None = None,
         resume: bool = False,
     ) -> None:
-        _check_arguments(cameras, image_formats, samples, video, fps)
+        _check_arguments(cameras, style.image_formats, samples, video)
         self._viewer = viewer
         self._cameras = list(cameras)
         self._samples = samples
         self._video = video
-        self._fps = fps
         self._resume = resume
-        self._display = display if viewer.color_space == "linear" else "standard"
-        self._writer = FrameWriter(output, image_formats, transparent, depth, encoding_of(self._display))
+        self._writer = FrameWriter(output, style, viewer.color_space)
         self._video_is_done = False
         self._rendered = 0
         self._render_seconds = 0.0
@@ -121,7 +113,7 @@ class Bake:
     @property
     def finished_video(self) -> Path | None:
         """The film, once it is there."""
-        return self._video if self._video_is_done else None
+        return self._video.path if self._video is not None and self._video_is_done else None
 
     def __iter__(self) -> Bake:
         return self
@@ -168,21 +160,21 @@ class Bake:
         self._render_seconds += time.perf_counter() - started
         self._rendered += 1
 
-    def _encode(self, video: Path) -> Iterator[BakeProgress]:
+    def _encode(self, video: Video) -> Iterator[BakeProgress]:
         total = len(self._cameras)
         linear = self._viewer.color_space == "linear"
-        has_alpha = self._writer.transparent and video.suffix.lower() == ".webp"
+        has_alpha = self._writer.transparent and video.path.suffix.lower() == ".webp"
         frames = (self._writer.read_for_display(index, linear, has_alpha) for index in range(total))
         try:
-            video.parent.mkdir(parents=True, exist_ok=True)
-            for count in encode_video(video, frames, self._fps):
+            video.path.parent.mkdir(parents=True, exist_ok=True)
+            for count in encode_video(video, frames):
                 yield BakeProgress(total, total, None, f"video frame {count} of {total}")
         except OSError as error:
             raise BakeError(
-                f"{error.filename or video}: {error.strerror or error}; all {total} frames are kept"
+                f"{error.filename or video.path}: {error.strerror or error}; all {total} frames are kept"
             ) from None
         self._video_is_done = True
-        yield BakeProgress(total, total, 0.0, f"wrote {video.name}")
+        yield BakeProgress(total, total, 0.0, f"wrote {video.path.name}")
 
     def _eta(self, done: int) -> float | None:
         if not self._rendered:
@@ -195,7 +187,7 @@ class Bake:
         fingerprint = self._fingerprint()
         try:
             output.mkdir(parents=True, exist_ok=True)
-            for folder in {output, output if self._video is None else self._video.parent}:
+            for folder in {output, output if self._video is None else self._video.path.parent}:
                 remove_leftovers(folder)
             if self._resume and note.is_file() and read_object(note).get("fingerprint") != fingerprint:
                 raise BakeError(
@@ -213,13 +205,13 @@ class Bake:
     def _fingerprint(self) -> str:
         what = [self._writer.image_formats, self._writer.transparent, self._writer.depth, self._samples]
         if "png" in self._writer.image_formats:
-            what.append(fingerprint_of(self._display))
+            what.append(fingerprint_of(self._writer.display))
         text = json.dumps([what, [camera.to_json() for camera in self._cameras]], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _check_arguments(
-    cameras: Sequence[Camera], image_formats: Sequence[str], samples: int, video: Path | None, fps: float
+    cameras: Sequence[Camera], image_formats: Sequence[str], samples: int, video: Video | None
 ) -> None:
     if not cameras:
         raise BakeError("there are no cameras to render from")
@@ -227,11 +219,11 @@ def _check_arguments(
         raise BakeError(f"image_formats: {list(image_formats)} must be png, exr or both")
     if not 1 <= samples <= MAX_SAMPLES:
         raise BakeError(f"samples: {samples} is outside 1..{MAX_SAMPLES}")
-    if not (math.isfinite(fps) and 0.0 < fps <= MAX_FPS):
-        raise BakeError(f"fps: {fps} is outside 0..{MAX_FPS:g}")
     if video is None:
         return
-    if video.suffix.lower() not in SUFFIXES:
-        raise BakeError(f"video: {video.name} must end in {' or '.join(SUFFIXES)}")
+    if not (math.isfinite(video.fps) and 0.0 < video.fps <= MAX_FPS):
+        raise BakeError(f"fps: {video.fps} is outside 0..{MAX_FPS:g}")
+    if video.path.suffix.lower() not in SUFFIXES:
+        raise BakeError(f"video: {video.path.name} must end in {' or '.join(SUFFIXES)}")
     if len({(camera.width, camera.height) for camera in cameras}) > 1:
         raise BakeError("video: the cameras' picture sizes differ, so that no video can be made of them")

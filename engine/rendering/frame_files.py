@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,37 +12,43 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from engine.data.color import composite_for_display, decode_srgb, encode_srgb, to_uint8
+from engine.data.color import composite_for_display, decode_srgb, to_uint8
 from engine.data.exr import read_exr, write_exr
 from engine.data.png import encode_png
 from engine.link.arrays import Floats, Numbers
 from engine.link.bake_files import depth_name, frame_name
 from engine.link.geometry import Camera
-from engine.link.messages import ImageFormat
+from engine.link.messages import ColorSpace, ImageFormat
 from engine.link.part_files import written_atomically
-from engine.rendering.display import Encoding
+from engine.rendering.display import Display, encoding_of
 
 if TYPE_CHECKING:
     from engine.rendering.renderer import Picture
 
 
-class FrameWriter:
-    """Where and how the frames of one bake lie in ``folder``; frame ``index`` 0 is number 1. ``encode`` makes the
-    display values of 8-bit pictures. Raises OSError."""
+@dataclasses.dataclass(frozen=True)
+class FrameStyle:
+    """How frames are written: in each of ``image_formats``, "png" as 8 bits with straight alpha (on black unless
+    ``transparent``) and "exr" as scene-linear half floats, premultiplied (likewise). ``display`` says how light is
+    shown in PNG frames and videos; a field that learnt sRGB is shown as it is. With ``depth``, planar depth in metres
+    goes into channel V of a further picture, and into channel Z of EXR frames."""
 
-    def __init__(
-        self,
-        folder: Path,
-        image_formats: Sequence[ImageFormat],
-        transparent: bool,
-        depth: bool,
-        encode: Encoding = encode_srgb,
-    ) -> None:
+    image_formats: Sequence[ImageFormat] = ("png",)
+    transparent: bool = True
+    depth: bool = False
+    display: Display = "standard"
+
+
+class FrameWriter:
+    """Where and how the frames of one bake, of a field of this ``color_space``, lie in ``folder``; frame ``index`` 0 is
+    number 1. Raises OSError."""
+
+    def __init__(self, folder: Path, style: FrameStyle, color_space: ColorSpace) -> None:
         self.folder = folder
-        self.image_formats = tuple(dict.fromkeys(image_formats))
-        self.transparent = transparent
-        self.depth = depth
-        self._encode = encode
+        self.image_formats = tuple(dict.fromkeys(style.image_formats))
+        self.transparent, self.depth = style.transparent, style.depth
+        self.display = style.display if color_space == "linear" else "standard"
+        self._encode = encoding_of(self.display)
 
     def color_paths(self, index: int) -> list[Path]:
         """The colour pictures of a frame, one of each format."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
@@ -24,13 +25,22 @@ class VideoError(OSError):
     """A video that can't be written; the message names it and says why."""
 
 
-def encode_video(path: Path, frames: Iterable[npt.NDArray[np.uint8]], fps: float) -> Iterator[int]:
+@dataclasses.dataclass(frozen=True)
+class Video:
+    """A file that frames become; its suffix, .mp4 or .webp, decides the format."""
+
+    path: Path
+    fps: float = 24.0
+
+
+def encode_video(video: Video, frames: Iterable[npt.NDArray[np.uint8]]) -> Iterator[int]:
     """Encode ``frames``, uint8 sRGB [H, W, 3] or for WebP also [H, W, 4] with straight alpha, all alike; yields how
-    many are in after each. The suffix of ``path`` decides the format.
+    many are in after each.
 
     MP4 in 4:2:0 needs even sides: odd ones get one more row or column, black. The file appears under its name once it
     is whole; if the iterator is closed early, nothing is left. Raises VideoError.
     """
+    path = video.path
     with written_atomically(path) as temporary:
         writer = None
         try:
@@ -38,7 +48,7 @@ def encode_video(path: Path, frames: Iterable[npt.NDArray[np.uint8]], fps: float
                 if path.suffix.lower() == ".mp4":
                     frame = np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)))
                 if writer is None:
-                    writer = _open_writer(temporary, frame, fps)
+                    writer = _open_writer(temporary, frame, video.fps)
                 writer.send(np.ascontiguousarray(frame))
                 yield count
         except (OSError, RuntimeError) as error:

@@ -59,17 +59,15 @@ class OccupancyGrid:
         cube: UnitCube,
         device: str,
         seed: int,
-        cascades: int = 1,
         near_distance: float = 0.0,
     ) -> None:
-        """``step_length`` (the shortest step) and ``near_distance`` are in lengths of ``cube``, whose growth must be
-        2**(cascades - 1)."""
+        """``step_length`` (the shortest step) and ``near_distance`` are in lengths of ``cube``, whose growth must be a
+        power of 2: there is a cascade for each of its doublings, and one."""
         if resolution % 16 or not 16 <= resolution <= 512:
             raise ValueError(f"occupancy_resolution: {resolution} is not a multiple of 16 up to 512")
+        cascades = cube.growth.bit_length()
         if cube.growth != 2 ** (cascades - 1):
-            raise ValueError(
-                f"cascades: {cascades} of them cover {2 ** (cascades - 1)} times the bounds, not {cube.growth}"
-            )
+            raise ValueError(f"growth: {cube.growth} is not a power of 2")
         self.resolution, self.cascades = resolution, cascades
         self._decay, self._step_length, self._near_distance = decay, step_length, near_distance
         # Each cascade's own unit cube, the innermost first.

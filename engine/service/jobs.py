@@ -12,6 +12,8 @@ from engine.link.view_transform import ViewTransform, ViewTransformError
 from engine.primitives.base import Primitive, Scores
 from engine.rendering.bake import Bake, BakeError
 from engine.rendering.display import Display
+from engine.rendering.frame_files import FrameStyle
+from engine.rendering.video import Video
 from engine.rendering.viewer import Viewer
 
 Post = Callable[[Message], None]
@@ -97,18 +99,10 @@ class BakeJob:
     ) -> None:
         self.name = name
         self._post = post
+        style = FrameStyle(request.image_formats, request.transparent, request.depth, _display_of(request))
+        film = None if video is None else Video(video, request.fps)
         self._bake = Bake(
-            viewer,
-            request.cameras,
-            output,
-            image_formats=request.image_formats,
-            display=_display_of(request),
-            samples=request.samples,
-            transparent=request.transparent,
-            depth=request.depth,
-            video=video,
-            fps=request.fps,
-            resume=request.resume,
+            viewer, request.cameras, output, style, samples=request.samples, video=film, resume=request.resume
         )
         self._report("running")
 

@@ -123,7 +123,6 @@ def _make_sampler(config: OccupancyConfig, cube: UnitCube, device: str) -> Occup
         cube,
         device,
         config.seed,
-        config.cascades,
         config.near_distance / config.growth,
     )
     most = config.max_rays_per_step, config.max_samples_per_ray, config.longest_ray

@@ -19,8 +19,12 @@ from engine.link.geometry import Camera
 from engine.rendering import frame_files
 from engine.rendering.bake import Bake, BakeError
 from engine.rendering.camera_paths import turntable
+from engine.rendering.frame_files import FrameStyle
+from engine.rendering.video import Video
 from tests.engine.data.scenes import render_sphere
 from tests.engine.rendering.sphere_renderer import SphereRenderer
+
+EXR_WITH_DEPTH = FrameStyle(image_formats=["exr"], depth=True)
 
 
 def cameras(frames: int = 4, width: int = 32, height: int = 24) -> list[Camera]:
@@ -47,22 +51,21 @@ class TestFrames:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """So that a cancel need not wait for all of it."""
-        options: dict[str, Any] = {"image_formats": ["exr"], "depth": True, "samples": 2}
-        list(Bake(SphereRenderer(), cameras(1), tmp_path / "whole", **options))
+        list(Bake(SphereRenderer(), cameras(1), tmp_path / "whole", EXR_WITH_DEPTH, samples=2))
         monkeypatch.setitem(PROFILES, "cpu", dataclasses.replace(PROFILES["cpu"], most_band_pixels=32 * 5))
-        bake = Bake(SphereRenderer(), cameras(1), tmp_path / "bands", **options)
+        bake = Bake(SphereRenderer(), cameras(1), tmp_path / "bands", EXR_WITH_DEPTH, samples=2)
         assert [next(bake).done for _ in range(5)] == [0, 0, 0, 0, 1]
         whole, bands = (read_exr(tmp_path / name / "frame_0001.exr") for name in ("whole", "bands"))
         np.testing.assert_allclose(bands["RGBA"], whole["RGBA"], atol=1e-3)
         np.testing.assert_allclose(bands["Z"], whole["Z"], rtol=1e-5)
 
     def test_opaque_png_is_on_black(self, tmp_path: Path) -> None:
-        list(Bake(SphereRenderer(), cameras(1), tmp_path, transparent=False))
+        list(Bake(SphereRenderer(), cameras(1), tmp_path, FrameStyle(transparent=False)))
         with Image.open(tmp_path / "frame_0001.png") as image:
             assert image.mode == "RGB" and image.getpixel((0, 0)) == (0, 0, 0)
 
     def test_exr_is_linear_premultiplied_with_depth(self, tmp_path: Path) -> None:
-        list(Bake(SphereRenderer(brightness=8.0), cameras(2), tmp_path, image_formats=["exr"], depth=True))
+        list(Bake(SphereRenderer(brightness=8.0), cameras(2), tmp_path, EXR_WITH_DEPTH))
         channels = read_exr(tmp_path / "frame_0002.exr")
         color, depth = render_sphere(cameras(2)[1])
         color[..., :3] *= 8.0  # beyond 1: nothing is clamped
@@ -71,10 +74,9 @@ class TestFrames:
         np.testing.assert_array_equal(read_exr(tmp_path / "depth_0002.exr")["V"], depth)
 
     def test_several_samples_smooth_edges_and_keep_depth(self, tmp_path: Path) -> None:
-        options: dict[str, Any] = {"image_formats": ["exr"], "depth": True}
-        list(Bake(SphereRenderer(), cameras(1), tmp_path / "one", **options))
+        list(Bake(SphereRenderer(), cameras(1), tmp_path / "one", EXR_WITH_DEPTH))
         renderer = SphereRenderer()
-        list(Bake(renderer, cameras(1), tmp_path / "many", samples=16, **options))
+        list(Bake(renderer, cameras(1), tmp_path / "many", EXR_WITH_DEPTH, samples=16))
         assert renderer.rendered == 16
         one, many = (read_exr(tmp_path / name / "frame_0001.exr") for name in ("one", "many"))
         fine = cameras(1, 32 * 8, 24 * 8)[0]
@@ -87,7 +89,7 @@ class TestFrames:
         np.testing.assert_allclose(many["Z"][2:-2, 2:-2][inside], one["Z"][2:-2, 2:-2][inside], rtol=0.1)
 
     def test_depth_beside_png(self, tmp_path: Path) -> None:
-        list(Bake(SphereRenderer(), cameras(1), tmp_path, depth=True))
+        list(Bake(SphereRenderer(), cameras(1), tmp_path, FrameStyle(depth=True)))
         np.testing.assert_array_equal(read_exr(tmp_path / "depth_0001.exr")["V"], render_sphere(cameras(1)[0])[1])
 
     def test_progress_and_files_grow_frame_by_frame(self, tmp_path: Path) -> None:
@@ -114,12 +116,11 @@ class TestResume:
             image.load()
 
     def test_broken_exr_and_missing_depth_are_rendered_again(self, tmp_path: Path) -> None:
-        options: dict[str, Any] = {"image_formats": ["exr"], "depth": True}
-        list(Bake(SphereRenderer(), cameras(3), tmp_path, **options))
+        list(Bake(SphereRenderer(), cameras(3), tmp_path, EXR_WITH_DEPTH))
         path = tmp_path / "frame_0002.exr"
         path.write_bytes(path.read_bytes()[:-40])
         renderer = SphereRenderer()
-        list(Bake(renderer, cameras(3), tmp_path, resume=True, **options))
+        list(Bake(renderer, cameras(3), tmp_path, EXR_WITH_DEPTH, resume=True))
         assert renderer.rendered == 1
 
     def test_after_stopping_in_the_middle(self, tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ class TestResume:
 class TestVideo:
     def test_is_playable_at_the_asked_rate(self, tmp_path: Path) -> None:
         video = tmp_path / "film.mp4"
-        bake = Bake(SphereRenderer(), cameras(6, 64, 48), tmp_path / "frames", video=video, fps=12)
+        bake = Bake(SphereRenderer(), cameras(6, 64, 48), tmp_path / "frames", video=Video(video, 12))
         messages = [step.message for step in bake]
         assert messages[-1] == "wrote film.mp4" and bake.finished_video == video
         film = imageio.imread(video, plugin="FFMPEG")
@@ -159,9 +160,9 @@ class TestVideo:
     @pytest.mark.parametrize("image_format", ["png", "exr"])
     @pytest.mark.parametrize("transparent", [True, False])
     def test_webp_keeps_size_and_alpha(self, tmp_path: Path, image_format: Any, transparent: bool) -> None:
-        options: dict[str, Any] = {"image_formats": [image_format], "transparent": transparent}
+        style = FrameStyle([image_format], transparent)
         path = tmp_path / "a.webp"
-        list(Bake(SphereRenderer(), cameras(5, 65, 49), tmp_path / "f", video=path, fps=10, **options))
+        list(Bake(SphereRenderer(), cameras(5, 65, 49), tmp_path / "f", style, video=Video(path, 10)))
         color, _ = render_sphere(cameras(5, 65, 49)[2])
         with Image.open(path) as film:
             assert (film.n_frames, film.size, film.info["loop"]) == (5, (65, 49), 0)
@@ -178,11 +179,11 @@ class TestVideo:
         assert np.abs(pixels[..., :3] - truth)[solid].mean() < 6
 
     def test_odd_sizes_are_padded(self, tmp_path: Path) -> None:
-        list(Bake(SphereRenderer(), cameras(2, 33, 27), tmp_path / "f", video=tmp_path / "a.mp4"))
+        list(Bake(SphereRenderer(), cameras(2, 33, 27), tmp_path / "f", video=Video(tmp_path / "a.mp4")))
         assert imageio.imread(tmp_path / "a.mp4", plugin="FFMPEG").shape == (2, 28, 34, 3)
 
     def test_closing_in_the_middle_leaves_no_half_video(self, tmp_path: Path) -> None:
-        bake = Bake(SphereRenderer(), cameras(3), tmp_path / "f", video=tmp_path / "a.mp4")
+        bake = Bake(SphereRenderer(), cameras(3), tmp_path / "f", video=Video(tmp_path / "a.mp4"))
         for step in bake:
             if step.message == "video frame 1 of 3":
                 break
@@ -190,7 +191,7 @@ class TestVideo:
         assert names(tmp_path) == ["f"] and bake.finished_video is None
 
     def test_from_exr_frames(self, tmp_path: Path) -> None:
-        list(Bake(SphereRenderer(), cameras(2), tmp_path / "f", image_formats=["exr"], video=tmp_path / "a.mp4"))
+        list(Bake(SphereRenderer(), cameras(2), tmp_path / "f", FrameStyle(["exr"]), video=Video(tmp_path / "a.mp4")))
         film = imageio.imread(tmp_path / "a.mp4", plugin="FFMPEG")
         color, _ = render_sphere(cameras(2)[0])
         assert np.abs(film[0].astype(int) - to_uint8(encode_srgb(color[..., :3]))).mean() < 8
@@ -204,10 +205,10 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("options", "word"),
         [
-            ({"image_formats": ["bmp"]}, "image_formats"),
-            ({"fps": 0.0}, "fps"),
-            ({"fps": float("nan")}, "fps"),
-            ({"video": Path("film.avi")}, "film.avi"),
+            ({"style": FrameStyle(["bmp"])}, "image_formats"),
+            ({"video": Video(Path("film.mp4"), 0.0)}, "fps"),
+            ({"video": Video(Path("film.mp4"), float("nan"))}, "fps"),
+            ({"video": Video(Path("film.avi"))}, "film.avi"),
             ({"samples": 0}, "samples"),
             ({"samples": 65}, "samples"),
         ],
@@ -219,7 +220,7 @@ class TestErrors:
     def test_a_video_needs_one_size(self, tmp_path: Path) -> None:
         mixed = [*cameras(1), *cameras(1, 64, 64)]
         with pytest.raises(BakeError, match="sizes differ"):
-            Bake(SphereRenderer(), mixed, tmp_path, video=tmp_path / "a.mp4")
+            Bake(SphereRenderer(), mixed, tmp_path, video=Video(tmp_path / "a.mp4"))
 
     def test_unwritable_folder(self, tmp_path: Path) -> None:
         (tmp_path / "taken").write_text("a file")
@@ -230,7 +231,7 @@ class TestErrors:
     def test_full_disk_keeps_the_finished_frames(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image_format: Any
     ) -> None:
-        bake = Bake(SphereRenderer(), cameras(), tmp_path, image_formats=[image_format])
+        bake = Bake(SphereRenderer(), cameras(), tmp_path, FrameStyle([image_format]))
         next(bake)
 
         def write_to_full_disk(path: Path, *args: Any) -> None:

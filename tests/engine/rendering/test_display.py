@@ -24,7 +24,9 @@ from engine.link.view_transform import (
     save_view_transform,
 )
 from engine.rendering.bake import Bake, BakeError
-from engine.rendering.display import encoding_of
+from engine.rendering.display import Display, encoding_of
+from engine.rendering.frame_files import FrameStyle
+from engine.rendering.video import Video
 from tests.device import TEST_DEVICE
 from tests.engine.rendering.sphere_renderer import SphereRenderer
 from tests.engine.rendering.test_bake import cameras
@@ -114,14 +116,13 @@ def test_what_can_be_no_view_transform_is_refused(change: dict[str, Any], words:
 class TestBake:
     def test_frames_are_shown_by_the_table_and_exr_stays_linear(self, tmp_path: Path) -> None:
         transform = _warm_and_dark(0.8, 1.1)
-        formats = {"image_formats": ["png", "exr"], "display": transform, "video": tmp_path / "film.webp"}
-        bake = Bake(SphereRenderer(brightness=3.0), cameras(2), tmp_path, **formats)
-        list(bake)
+        style, video = FrameStyle(["png", "exr"], display=transform), Video(tmp_path / "film.webp")
+        list(Bake(SphereRenderer(brightness=3.0), cameras(2), tmp_path, style, video=video))
         assert sorted(file.name for file in tmp_path.iterdir()) == [
             "bake.json", "film.webp", "frame_0001.exr", "frame_0001.png", "frame_0002.exr", "frame_0002.png",
         ]  # fmt: skip
         plain = tmp_path / "plain"
-        list(Bake(SphereRenderer(brightness=3.0), cameras(2), plain, image_formats=["exr"]))
+        list(Bake(SphereRenderer(brightness=3.0), cameras(2), plain, FrameStyle(["exr"])))
         assert (plain / "frame_0001.exr").read_bytes() == (tmp_path / "frame_0001.exr").read_bytes()
         color = SphereRenderer(brightness=3.0).render(cameras(2)[0]).color.numpy()
         covered = color[..., 3] > 0.1
@@ -139,8 +140,8 @@ class TestBake:
         transform, films = _warm_and_dark(0.8, 1.1), {}
         for name, display in (("table", transform), ("standard", "standard")):
             video = tmp_path / f"{name}.mp4"
-            options = {"display": display, "video": video, "image_formats": ["exr"]}
-            list(Bake(SphereRenderer(brightness=3.0), cameras(2, 64, 48), tmp_path / name, **options))
+            style = FrameStyle(["exr"], display=display)
+            list(Bake(SphereRenderer(brightness=3.0), cameras(2, 64, 48), tmp_path / name, style, video=Video(video)))
             films[name] = imageio.imread(video, plugin="FFMPEG")[0].astype(int)
         color = SphereRenderer(brightness=3.0).render(cameras(2, 64, 48)[0]).color.numpy()
         wanted = 255 * _expected(color[..., :3], 0.8, 1.1)
@@ -150,28 +151,29 @@ class TestBake:
 
     def test_on_black_light_is_mixed_before_it_is_shown(self, tmp_path: Path) -> None:
         transform = _warm_and_dark()
-        list(Bake(SphereRenderer(), cameras(1), tmp_path, display=transform, transparent=False))
+        list(Bake(SphereRenderer(), cameras(1), tmp_path, FrameStyle(transparent=False, display=transform)))
         color = SphereRenderer().render(cameras(1)[0]).color.numpy()
         shown = imageio.imread(tmp_path / "frame_0001.png")
         assert np.abs(shown - 255 * _expected(color[..., :3], 1.0, 1.0)).max() <= 1.0
 
     def test_a_field_that_learnt_srgb_is_shown_as_it_is(self, tmp_path: Path) -> None:
-        for name, options in (("plain", {}), ("table", {"display": _warm_and_dark()}), ("raw", {"display": "raw"})):
-            list(Bake(SphereRenderer("srgb"), cameras(1), tmp_path / name, **options))
-        frames = [(tmp_path / name / "frame_0001.png").read_bytes() for name in ("plain", "table", "raw")]
+        displays: dict[str, Display] = {"standard": "standard", "table": _warm_and_dark(), "raw": "raw"}
+        for name, display in displays.items():
+            list(Bake(SphereRenderer("srgb"), cameras(1), tmp_path / name, FrameStyle(display=display)))
+        frames = [(tmp_path / name / "frame_0001.png").read_bytes() for name in displays]
         assert frames[0] == frames[1] == frames[2]
 
     def test_standard_is_srgb(self, tmp_path: Path) -> None:
-        list(Bake(SphereRenderer(), cameras(1), tmp_path, transparent=False))
+        list(Bake(SphereRenderer(), cameras(1), tmp_path, FrameStyle(transparent=False)))
         color = SphereRenderer().render(cameras(1)[0]).color.numpy()
         shown = imageio.imread(tmp_path / "frame_0001.png")
         assert np.abs(shown - 255 * encode_srgb(color[..., :3])).max() <= 1.0
 
     def test_frames_of_another_view_transform_are_not_resumed(self, tmp_path: Path) -> None:
-        list(Bake(SphereRenderer(), cameras(1), tmp_path, display=_warm_and_dark()))
-        again = Bake(SphereRenderer(), cameras(1), tmp_path, display=_warm_and_dark(), resume=True)
+        list(Bake(SphereRenderer(), cameras(1), tmp_path, FrameStyle(display=_warm_and_dark())))
+        again = Bake(SphereRenderer(), cameras(1), tmp_path, FrameStyle(display=_warm_and_dark()), resume=True)
         list(again)
         assert again._viewer.rendered == 0
         for display in ("standard", _warm_and_dark(1.1)):
             with pytest.raises(BakeError, match="view transform"):
-                Bake(SphereRenderer(), cameras(1), tmp_path, display=display, resume=True)
+                Bake(SphereRenderer(), cameras(1), tmp_path, FrameStyle(display=display), resume=True)
