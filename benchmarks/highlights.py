@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.results import describe, write_result
+from benchmarks.trainings import begin_training, train_steps
 from engine.data.color import encode_srgb, premultiply, to_uint8
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.views import View
 from engine.evaluation.evaluate import truth_on
 from engine.link.scoring import psnr
-from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
 
@@ -73,7 +73,8 @@ def measure(dataset: Dataset, stops: int, device: str, steps: int, seeds: Sequen
     for name, variant in (("scene-linear", dataset), ("8-bit sRGB", to_8_bit(dataset))):
         runs = []
         for seed in seeds:
-            runs.append(score(train(variant, device, seed, steps), variant.test, dataset.test, masks))
+            trainer = train_steps(begin_training(variant, device, seed=seed), steps)
+            runs.append(score(trainer, variant.test, dataset.test, masks))
             figures = ", ".join(f"{key} {value:.3f}" for key, value in runs[-1].items())
             print(f"{stops:+d} stops, {name}, seed {seed}: {figures}", flush=True)
         row: dict[str, Any] = {"pictures": name, "stops": stops}
@@ -114,18 +115,6 @@ def convert(view: View) -> View:
 def find_highlights(view: View) -> np.ndarray:
     """Pixels [H, W] bool of a scene-linear ``view`` whose brightest channel is above 1."""
     return view.color[..., :3].max(axis=-1) > 1.0
-
-
-def train(dataset: Dataset, device: str, seed: int, steps: int) -> Trainer:
-    """A training of ``steps``."""
-    config = choose_preset("auto", device, dataset.train_settings() | {"seed": seed})
-    trainer = Trainer(make_primitive(config, dataset.bounds, dataset.color_space, device))
-    for view in dataset.train:
-        trainer.primitive.add(view)
-    trainer.set_budget(None, steps)
-    while not trainer.is_finished:
-        trainer.step()
-    return trainer
 
 
 def score(

@@ -25,13 +25,12 @@ from typing import Any
 from benchmarks.artist.checkout import CHECKOUT, build_extension, folder_name
 from benchmarks.artist.noise_captures import SUMMARY, TRUTH, capture_name
 from benchmarks.results import write_result
+from benchmarks.trainings import begin_training, train_steps
 from engine.cli.arguments import picture_size, whole_number
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import evaluate
 from engine.machine import device_name, versions
-from engine.primitives.radiance_field.fields import choose_preset, make_primitive
-from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
 
 SCENES = ("demo", "glass and mirror", "room from inside")
@@ -116,15 +115,8 @@ def means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _score(dataset: Dataset, count: int, truth: Dataset, steps: int, device: str) -> float:
     """The subject's PSNR against converged pictures of a field that learnt from the first ``count`` views, which a
     capture spreads evenly."""
-    settings = dataset.train_settings()
-    trainer = Trainer(
-        make_primitive(choose_preset("auto", device, settings), dataset.bounds, dataset.color_space, device)
-    )
-    for view in sorted(dataset.train, key=lambda view: view.name)[:count]:
-        trainer.primitive.add(view)
-    trainer.set_budget(None, steps)
-    while not trainer.is_finished:
-        trainer.step()
+    views = sorted(dataset.train, key=lambda view: view.name)[:count]
+    trainer = train_steps(begin_training(dataset, device, views=views), steps)
     score = evaluate(trainer.primitive.viewer(), truth.test, "black", keep_images=False).subject_psnr
     assert score is not None
     return score

@@ -19,10 +19,11 @@ import torch
 
 from benchmarks.results import describe, write_result
 from benchmarks.step_stages import wait
+from benchmarks.trainings import begin_training
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import choose_evenly, mean_psnr
-from engine.primitives.radiance_field.fields import choose_preset, make_primitive
+from engine.training.loop import TrainingLoop
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
 
@@ -56,31 +57,40 @@ def main() -> int:
 
 def measure(dataset: Dataset, device: str, seed: int, seconds: float) -> dict[str, Any]:
     """One training. ``trouble`` says what was not finite, and when; None when all was."""
-    config = choose_preset("auto", device, dataset.train_settings() | {"seed": seed})
-    trainer = Trainer(make_primitive(config, dataset.bounds, dataset.color_space, device))
+    trainer = begin_training(dataset, device, seed=seed)
     trainer.warm_up()
-    for view in dataset.train:
-        trainer.primitive.add(view)
     trainer.set_budget(seconds, None)
-    trouble, largest = None, 0.0
-    while not trainer.is_finished and trouble is None:
-        trainer.step()
-        if trainer.step_count % LOOK_EVERY == 0:
-            loss = trainer.stats().loss
-            assert loss is not None
-            if not math.isfinite(loss):
-                trouble = f"loss {loss} at step {trainer.step_count}"
-            elif trainer.progress is not None and trainer.progress > 0.5:
-                largest = max(largest, loss)
+    losses = Losses(trainer)
+    TrainingLoop(trainer).run(lambda: losses.trouble is not None, losses.look)
     wait(device)
-    trouble = trouble or find_trouble(trainer)
+    trouble = losses.trouble or find_trouble(trainer)
     return {
         "seed": seed,
         "step": trainer.step_count,
         "psnr": mean_psnr(trainer.primitive.viewer(), dataset.test)["black"],
-        "largest_late_loss": largest,
+        "largest_late_loss": losses.largest_late,
         "trouble": trouble,
     }
+
+
+class Losses:
+    """What a training's loss does: ``trouble`` once it isn't finite, and the largest of the second half."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self.trouble: str | None = None
+        self.largest_late = 0.0
+
+    def look(self) -> None:
+        """After a step: read the loss when it is time to."""
+        if self._trainer.step_count % LOOK_EVERY:
+            return
+        loss, progress = self._trainer.stats().loss, self._trainer.progress
+        assert loss is not None and progress is not None
+        if not math.isfinite(loss):
+            self.trouble = f"loss {loss} at step {self._trainer.step_count}"
+        elif progress > 0.5:
+            self.largest_late = max(self.largest_late, loss)
 
 
 def find_trouble(trainer: Trainer) -> str | None:

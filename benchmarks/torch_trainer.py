@@ -41,7 +41,7 @@ class TorchTrainer:
             raise ValueError("the torch twin knows no lens distortion")
         self._trainer, self._interpolate = trainer, interpolate
         self._shape = trainer.primitive.field.config.networks
-        self._box = torch.from_numpy(trainer.primitive.cube.box())
+        self._limits = trainer.primitive.limits
         self.take_over()
 
     def take_over(self) -> None:
@@ -51,7 +51,7 @@ class TorchTrainer:
         self.table, self.table_moments = field.encoding.table.values.clone(), moments["field.table"].clone()
         self.weights = field.networks.weights.values.view(-1).clone()
         self.weights_moments = moments["field.weights"].clone()
-        self.densities, self._candidates = occupancy.densities.clone(), occupancy._candidates.clone()
+        self.densities, self._candidates = occupancy.densities.clone(), occupancy.candidates.clone()
         self.step_count, self.rays = self._trainer.step_count, self._trainer.primitive.sampler.ray_count
         self.loss = math.nan
         self._mark_occupied()
@@ -96,20 +96,19 @@ class TorchTrainer:
         origins = poses[:, :, 3]
 
         safe = torch.where(directions.abs() > 1e-12, directions, 1e-12)
-        borders = (self._box[:, None] - origins) / safe
+        borders = (self._limits.box[:, None] - origins) / safe
         near = borders.amin(0).amax(1).clamp(min=0.0)
         far = borders.amax(0).amin(1)
         pixel = first + py * width + px
         color, z = pixels.colors[pixel].float(), pixels.depths[pixel]
         is_known = (has_depth != 0) & (z > 0.0) & (z < 1e9) & (color[:, 3] > 0.999)
-        surface = torch.where(is_known, z * trainer.primitive.cube.scale / cosines, UNKNOWN_DEPTH)
-        margin = trainer.primitive.config.depth_margin / trainer.primitive.config.growth
+        surface = torch.where(is_known, z * self._limits.scale / cosines, UNKNOWN_DEPTH)
         nearest, farthest = captured_span(pixels.colors, pixels.depths, first, width, height, px, py)
-        reach = trainer.primitive.cube.scale / cosines
+        reach, margin = self._limits.scale / cosines, self._limits.depth_margin
         far = torch.where(is_known, torch.minimum(far, farthest.float() * reach + margin), far)
         is_cut = is_known & (whole >= WHOLE_SHARE)
         near = torch.where(is_cut, torch.maximum(near, nearest.float() * reach - margin), near)
-        start = near.clamp(min=trainer.primitive._near_distance) + jitter * trainer.primitive.config.steps.smallest
+        start = near.clamp(min=self._limits.near_distance) + jitter * trainer.primitive.config.steps.smallest
         targets = torch.cat([color, surface[:, None]], dim=1)
         return origins, directions, torch.stack([start, far], dim=1), targets
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,11 +21,12 @@ import numpy as np
 
 from benchmarks.results import describe, write_result
 from benchmarks.step_stages import wait
+from benchmarks.trainings import begin_training
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.views import View
 from engine.evaluation.evaluate import mean_psnr
-from engine.primitives.radiance_field.fields import choose_preset, make_primitive
+from engine.training.loop import TrainingLoop
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
 
@@ -56,12 +58,10 @@ def main() -> int:
 
 def measure(dataset: Dataset, views: Sequence[View], truth: str, device: str, seconds: float) -> dict[str, Any]:
     """Train for ``seconds`` and score on the way."""
-    config = choose_preset("auto", device, dataset.train_settings())
-    trainer = Trainer(make_primitive(config, dataset.bounds, dataset.color_space, device))
+    trainer = begin_training(dataset, device, views=views)
     trainer.warm_up()
-    for view in views:
-        trainer.primitive.add(view)
     trainer.set_budget(seconds, None)
+    loop = TrainingLoop(trainer)
     # Evenly spread in the logarithm: quality rises with it.
     moments = [seconds * 2.0 ** (-(SCORES - 1 - k) / 2) for k in range(SCORES)]
     scores: list[dict[str, Any]] = []
@@ -69,8 +69,7 @@ def measure(dataset: Dataset, views: Sequence[View], truth: str, device: str, se
         if trainer.training_seconds >= moment:
             # Less than a step after the one before.
             continue
-        while trainer.training_seconds < moment:
-            trainer.step()
+        loop.run(functools.partial(_has_trained, trainer, moment))
         wait(device)
         psnr = mean_psnr(trainer.primitive.viewer(), dataset.test)["black"]
         scores.append({"seconds": trainer.training_seconds, "step": trainer.step_count, "psnr": psnr})
@@ -83,6 +82,10 @@ def measure(dataset: Dataset, views: Sequence[View], truth: str, device: str, se
         "scores": shown,
         "depth_error": measure_depth(trainer, dataset.test),
     }
+
+
+def _has_trained(trainer: Trainer, seconds: float) -> bool:
+    return trainer.training_seconds >= seconds
 
 
 def measure_depth(trainer: Trainer, views: Sequence[View]) -> float | None:

@@ -85,12 +85,12 @@ class OccupancyGrid:
         self.occupied = OccupancyBits.allocate(resolution, cascades, device)
         self._cells = torch.zeros(0, dtype=torch.int32, device=device)
         self._in_box = torch.cat([self._cells_in_box(level) for level in range(cascades)])
-        self._candidates = self._cells
+        self.candidates = self._cells  # the numbers of those that views leave open
 
     @property
     def candidate_count(self) -> int:
-        """Cells that views leave open."""
-        return self._candidates.shape[0]
+        """How many cells views leave open."""
+        return self.candidates.shape[0]
 
     @property
     def view_bytes(self) -> int:
@@ -147,7 +147,7 @@ class OccupancyGrid:
         newly_open = open_cells & (self.densities == 0)
         self.densities.masked_fill_(newly_open, _NEW_OPTICAL_DEPTH)
         self.densities.masked_fill_(~open_cells, 0.0)
-        self._candidates = open_cells.nonzero().view(-1).int()
+        self.candidates = open_cells.nonzero().view(-1).int()
         self._pack()
 
     def refresh(self, density: DensityFunction, batch: SampleBatch[Any], step: int) -> None:
@@ -158,7 +158,7 @@ class OccupancyGrid:
         if self._cells.shape[0] < n:
             self._cells = torch.zeros(batch.capacity, dtype=torch.int32, device=self.device)
         batch, cells = batch.first(n), self._cells[:n]
-        sample_cells(self.resolution, self._seed, step, self._candidates, cells, batch.points, self.cascades)
+        sample_cells(self.resolution, self._seed, step, self.candidates, cells, batch.points, self.cascades)
         raw_densities = density(batch)
         if self.cascades == 1:
             update_densities(cells, raw_densities, self.densities, self._decay, self._step_length)
@@ -191,7 +191,7 @@ class OccupancyGrid:
         self.densities.copy_(state["occupancy.densities"])
         self.flags.copy_(state["occupancy.flags"])
         self._is_loaded = True
-        self._candidates = (self.densities > 0).nonzero().view(-1).int()
+        self.candidates = (self.densities > 0).nonzero().view(-1).int()
         self._pack()
 
     def _pack(self) -> None:

@@ -56,7 +56,9 @@ class HierarchicalPrimitive(RadianceFieldPrimitive):
 
     def viewer(self) -> HierarchicalRenderer:
         """See RadianceFieldPrimitive."""
-        return HierarchicalRenderer(self.field, self.cube, self.color_space, self._near_distance, self.config.cascades)
+        return HierarchicalRenderer(
+            self.field, self.cube, self.color_space, self.limits.near_distance, self.config.cascades
+        )
 
     def _learn(self, part: slice, loss: RayLoss, step: int) -> None:
         """Write the losses of a part of the rays, and add the gradients."""

@@ -78,7 +78,7 @@ class OccupancyPrimitive(RadianceFieldPrimitive):
     def viewer(self) -> OccupancyRenderer:
         """See RadianceFieldPrimitive."""
         steps, occupied = self.config.rendering_steps, self.sampler.grid.occupied
-        return OccupancyRenderer(self.field, occupied, self.cube, self.color_space, steps, self._near_distance)
+        return OccupancyRenderer(self.field, occupied, self.cube, self.color_space, steps, self.limits.near_distance)
 
     def state(self) -> dict[str, torch.Tensor]:
         """See Primitive."""

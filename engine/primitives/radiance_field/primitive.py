@@ -67,8 +67,8 @@ class RadianceFieldPrimitive(Primitive):
         errors = ErrorMap(config.error_share, config.max_rays_per_step, device) if config.error_share else None
         self.pixels = PixelStore(self.cube, device, errors)
         self._views = KnownViews()
-        self._near_distance = config.near_distance / config.growth
-        self._limits = self.cube.ray_limits(device, self._near_distance, config.depth_margin / config.growth)
+        near_distance, depth_margin = config.near_distance / config.growth, config.depth_margin / config.growth
+        self.limits = self.cube.ray_limits(device, near_distance, depth_margin)  # of training's rays
         self._last_rays = 0
         rays = config.max_rays_per_step
         self._rays = Rays.allocate(rays, device)
@@ -158,7 +158,7 @@ class RadianceFieldPrimitive(Primitive):
             raise NoDataError("no views: add at least one before training")
         rays = self._rays.first(count)
         tiles = None if pixels.errors is None else pixels.errors.tiles(step)
-        sample_training_rays(self.config.seed, step, rule, pixels.pictures, tiles, self._limits, rays, self._targets)
+        sample_training_rays(self.config.seed, step, rule, pixels.pictures, tiles, self.limits, rays, self._targets)
         self._last_rays = len(rays)
         return rays
 

@@ -9,6 +9,7 @@ from engine.evaluation.evaluate import mean_psnr
 from engine.link.messages import ColorSpace
 from engine.primitives.radiance_field.config import RadianceFieldConfig
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
+from engine.training.loop import TrainingLoop
 from engine.training.trainer import Trainer
 from tests.scenes import sphere_bounds
 
@@ -39,8 +40,7 @@ def make_trainer(device: str, color_space: ColorSpace, views: list[View], **over
 def train(trainer: Trainer, steps: int) -> Trainer:
     """Train for a budget of ``steps`` more."""
     trainer.set_budget(None, trainer.step_count + steps)
-    while not trainer.is_finished:
-        trainer.step()
+    TrainingLoop(trainer).run()
     return trainer
 
 

@@ -8,6 +8,7 @@ from engine.data.color import composite_for_display
 from engine.data.views import View
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.training.trainer import Trainer
+from tests.engine.training.small_run import train
 from tests.engine.training.wires import make_views, wire_bounds
 
 SIZE, VIEWS = 96, 24
@@ -48,10 +49,7 @@ def _train(device: str, views: list[View], steps: int) -> Trainer:
     )
     for view in views:
         trainer.primitive.add(view)
-    trainer.set_budget(None, steps)
-    while not trainer.is_finished:
-        trainer.step()
-    return trainer
+    return train(trainer, steps)
 
 
 def _picture(trainer: Trainer, view: View) -> np.ndarray:
