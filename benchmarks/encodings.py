@@ -85,7 +85,7 @@ PROTOCOLS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Encoding:
+class Variant:
     """A row of the table; without Triton where ``is_portable``."""
 
     config: RadianceFieldConfig
@@ -213,7 +213,7 @@ class Worker:
             path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
-def encodings(device: str, settings: Mapping[str, Any], tried: Mapping[str, Any] | None = None) -> dict[str, Encoding]:
+def encodings(device: str, settings: Mapping[str, Any], tried: Mapping[str, Any] | None = None) -> dict[str, Variant]:
     """By name: the presets of the fields, and the hash grid without its kernels or its levels, in the same memory.
     ``tried``: settings that replace theirs."""
     chosen = {**settings, **(tried or {})}
@@ -223,16 +223,16 @@ def encodings(device: str, settings: Mapping[str, Any], tried: Mapping[str, Any]
     side = int((1 << log2_entries) ** (1 / 3)) - 1  # cells; their corners fit the table
     finest: Any = hash_grid.scaled_field
 
-    def one_level(resolution: int) -> Encoding:
+    def one_level(resolution: int) -> Variant:
         table = {"levels": 1, "log2_table_size": log2_entries}
         resolutions = {"base_resolution": resolution, "max_resolution": resolution}
-        return Encoding(hash_grid.override({f"field.{name}": value for name, value in (table | resolutions).items()}))
+        return Variant(hash_grid.override({f"field.{name}": value for name, value in (table | resolutions).items()}))
 
     return {
-        BASE: Encoding(hash_grid),
-        BASELINE: Encoding(choose_preset("auto", device, chosen, "nerf")),
-        "nerf, coarse and fine": Encoding(choose_preset("auto", device, chosen, "nerf-hierarchical")),
-        "hash grid, portable kernels": Encoding(hash_grid, is_portable=True),
+        BASE: Variant(hash_grid),
+        BASELINE: Variant(choose_preset("auto", device, chosen, "nerf")),
+        "nerf, coarse and fine": Variant(choose_preset("auto", device, chosen, "nerf-hierarchical")),
+        "hash grid, portable kernels": Variant(hash_grid, is_portable=True),
         "dense grid": one_level(side),
         "hash table of one level": one_level(finest.max_resolution),
     }

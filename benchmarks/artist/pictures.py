@@ -16,7 +16,7 @@ from benchmarks.artist.session import NEURAL_VIEW, SUMMARY
 from engine.data.formats import load_dataset
 from engine.link.framing import filled_share
 from engine.link.view_transform import FILE_NAME, load_view_transform
-from engine.rendering.display import Encoding, encoding_of
+from engine.rendering.display import DisplayEncoding, display_encoding_of
 from engine.rendering.renderer import Picture
 from engine.runs import load_run
 
@@ -58,7 +58,7 @@ def show_scene(folder: Path) -> Shown:
     summary = read_summary(folder)
     assert summary is not None
     capture = folder / summary["capture"]
-    encode = encoding_of(load_view_transform(capture / FILE_NAME))
+    encode = display_encoding_of(load_view_transform(capture / FILE_NAME))
     view = load_dataset(capture).test[0]
     field = load_run(folder / summary["run"], summary["device"]).trainer.primitive.viewer().render(view.camera)
     neural = np.load(folder / NEURAL_VIEW, allow_pickle=False)
@@ -115,7 +115,7 @@ def _picture_of(color: np.ndarray) -> Picture:
     return Picture(torch.from_numpy(color.astype(np.float32)), torch.full((height, width), torch.inf), "linear")
 
 
-def _to_image(picture: Picture, encode: Encoding) -> Image.Image:
+def _to_image(picture: Picture, encode: DisplayEncoding) -> Image.Image:
     return Image.fromarray(picture.to_bytes(None, encode), "RGBA")
 
 

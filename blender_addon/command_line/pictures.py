@@ -14,7 +14,7 @@ from engine.link.disk import replace_file
 from ..folders import session_folder
 from ..preview import live
 from ..preview.material import picture_node
-from ..preview.plane import Kind, find_plane
+from ..preview.plane import PlaneUse, find_plane
 from ..review import comparison
 from ..review.views import neighbour
 from ..session.engine_session import EngineSession
@@ -72,7 +72,7 @@ def _target(scene: bpy.types.Scene, options: argparse.Namespace, name: str) -> P
     return target
 
 
-def _save_plane(scene: bpy.types.Scene, kind: Kind, target: Path) -> Path:
+def _save_plane(scene: bpy.types.Scene, kind: PlaneUse, target: Path) -> Path:
     """Write the picture on a plane: PNG in the scene's view transform, EXR scene-linear. Raises OSError."""
     plane = find_plane(scene, kind)
     assert plane is not None

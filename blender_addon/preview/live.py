@@ -25,7 +25,7 @@ from ..session.engine_session import EngineSession
 from . import requests
 from .material import ensure_material, find_picture_node, picture_node
 from .picture import has_size, make_image, replace_image, write_pixels
-from .plane import Kind, choose_distance, ensure_plane, find_plane, frustum_matrix
+from .plane import PlaneUse, choose_distance, ensure_plane, find_plane, frustum_matrix
 from .preparation import Preparation, PreparedFrame
 from .requests import Channel
 
@@ -181,7 +181,7 @@ def _before_load(*_: object) -> None:
 
 def _before_save(*_: object) -> None:
     """Keep the pictures inside the .blend, which then opens as it is."""
-    kinds: tuple[Kind, ...] = ("preview", "comparison")
+    kinds: tuple[PlaneUse, ...] = ("preview", "comparison")
     for scene, kind in itertools.product(bpy.data.scenes, kinds):
         plane = find_plane(scene, kind)
         image = picture_node(ensure_material(plane, "premultiplied")).image if plane is not None else None

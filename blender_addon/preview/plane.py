@@ -12,10 +12,10 @@ from engine.link.geometry import Bounds, Camera
 
 from .. import roles
 
-Kind = Literal["preview", "comparison", "bake"]
+PlaneUse = Literal["preview", "comparison", "bake"]
 Place = Literal["FRONT", "CENTER", "BEHIND"]
 
-_NAMES: dict[Kind, str] = {
+_NAMES: dict[PlaneUse, str] = {
     "preview": "Hashlight Preview",
     "comparison": "Hashlight Comparison",
     "bake": "Hashlight Frames",
@@ -64,7 +64,7 @@ def choose_distance(camera: Camera, bounds: Bounds, place: Place = "CENTER") -> 
     return max(distance, _NEAREST)
 
 
-def find_plane(scene: bpy.types.Scene, kind: Kind) -> bpy.types.Object | None:
+def find_plane(scene: bpy.types.Scene, kind: PlaneUse) -> bpy.types.Object | None:
     """The scene's plane of this kind, whatever the user called it; None when there is none."""
     return next((obj for obj in roles.objects_of(scene, "plane") if obj.get(_KIND_KEY) == kind), None)
 
@@ -76,7 +76,7 @@ def all_planes(scene: bpy.types.Scene) -> Iterator[bpy.types.Object]:
             yield from (obj for obj in collection.objects if _KIND_KEY in obj)
 
 
-def ensure_plane(scene: bpy.types.Scene, kind: Kind) -> bpy.types.Object:
+def ensure_plane(scene: bpy.types.Scene, kind: PlaneUse) -> bpy.types.Object:
     """The scene's plane of this kind, made if there is none: a unit square in a collection of its own.
 
     Only cameras see it: it lights nothing, casts no shadow and shows in no mirror. Renders show it where the settings
@@ -103,7 +103,7 @@ def ensure_plane(scene: bpy.types.Scene, kind: Kind) -> bpy.types.Object:
     return plane
 
 
-def show_only(scene: bpy.types.Scene, kind: Kind | None) -> None:
+def show_only(scene: bpy.types.Scene, kind: PlaneUse | None) -> None:
     """Show the plane of one kind and hide the others: they all stand in the same frustum.
 
     It is the collections that are hidden: the planes' own visibility is for captures and ``show_in_renders``.

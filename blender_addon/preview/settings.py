@@ -9,7 +9,7 @@ from . import plane
 
 
 def _show_plane(settings: HASHLIGHT_PG_preview, context: bpy.types.Context) -> None:
-    kinds: dict[str, plane.Kind] = {"PREVIEW": "preview", "COMPARISON": "comparison", "BAKE": "bake"}
+    kinds: dict[str, plane.PlaneUse] = {"PREVIEW": "preview", "COMPARISON": "comparison", "BAKE": "bake"}
     plane.show_only(settings.id_data, kinds.get(settings.shown))
 
 

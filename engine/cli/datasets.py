@@ -16,7 +16,7 @@ from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.images import resize_nearest
 from engine.data.views import MASKED_DEPTH, View
-from engine.link.arrays import Kind as Dtype
+from engine.link.arrays import Dtype
 
 if TYPE_CHECKING:
     from engine.primitives.kind import Kind, TrainingData

@@ -13,7 +13,7 @@ from engine.link.capture_format import CAPTURE, transforms_file
 
 if TYPE_CHECKING:
     from engine.data.views import View
-    from engine.evaluation.evaluate import Scores, ViewScore
+    from engine.evaluation.evaluate import ViewScore, ViewScores
     from engine.primitives.kind import Kind
     from engine.runs import Run
 
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     """Score the run. Returns the exit code."""
     from engine.cli.datasets import load_with_progress
     from engine.cli.output import Progress, print_json, write_json
-    from engine.evaluation.evaluate import Scores, score_view
+    from engine.evaluation.evaluate import ViewScores, score_view
     from engine.link.part_files import remove_leftovers
     from engine.primitives.registry import kind_named
     from engine.runs import load_run
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
             score = score_view(renderer, view, options.background, with_flip=options.flip)
             scored.append(_save_pictures(score, folder, view))
             shown.tell(len(scored))
-    scores = Scores(options.background, scored)
+    scores = ViewScores(options.background, scored)
     result = _result(options, opened, path, scores)
     write_json(folder / "scores.json", result)
     _write_report(folder / "report.html", opened, options, scores)
@@ -149,7 +149,7 @@ def _save_pictures(score: ViewScore, folder: Path, view: View) -> ViewScore:
     return score
 
 
-def _result(options: argparse.Namespace, run: Run, dataset: Path, scores: Scores) -> dict[str, Any]:
+def _result(options: argparse.Namespace, run: Run, dataset: Path, scores: ViewScores) -> dict[str, Any]:
     return {
         "run": str(options.run),
         "dataset": str(dataset),
@@ -162,7 +162,7 @@ def _result(options: argparse.Namespace, run: Run, dataset: Path, scores: Scores
     }
 
 
-def _write_report(path: Path, run: Run, options: argparse.Namespace, scores: Scores) -> None:
+def _write_report(path: Path, run: Run, options: argparse.Namespace, scores: ViewScores) -> None:
     from engine.evaluation.report import read_history, write_report
     from engine.machine import device_name, versions
     from engine.primitives.registry import kind_named
@@ -185,7 +185,7 @@ def _write_report(path: Path, run: Run, options: argparse.Namespace, scores: Sco
     write_report(path, title=title, history=history, scores=scores, facts=facts)
 
 
-def _print_table(scores: Scores, folder: Path) -> None:
+def _print_table(scores: ViewScores, folder: Path) -> None:
     from engine.link.scoring import describe_quality
 
     rows = {view.name: view.figures for view in scores.views} | {"mean": scores.means}

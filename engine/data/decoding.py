@@ -22,7 +22,7 @@ from engine.data.picture_finder import IMAGE_SUFFIXES, fold, path_parts
 from engine.data.remarks import Remarks
 from engine.data.view_sources import FittedView
 from engine.data.views import MASKED_DEPTH, UNKNOWN_DEPTH, View, ViewError
-from engine.link.arrays import Kind, Pixels
+from engine.link.arrays import Dtype, Pixels
 from engine.link.messages import ColorSpace
 
 DECODING_THREADS = 8
@@ -137,7 +137,7 @@ def _leave_out(
     return np.where(pixels, np.float32(MASKED_DEPTH), depth)
 
 
-def _to_size_of(fitted: FittedView, pixels: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
+def _to_size_of(fitted: FittedView, pixels: npt.NDArray[Dtype]) -> npt.NDArray[Dtype]:
     """A depth or mask picture [h, w] in the size of the view's picture, and turned as that is."""
     if fitted.is_stored_shape((pixels.shape[1], pixels.shape[0])):
         pixels = turn(pixels, fitted.orientation)

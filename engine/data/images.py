@@ -15,7 +15,7 @@ from engine.data.dataset import DatasetError, first_line
 from engine.data.exr import ExrError, read_exr, read_exr_size
 from engine.data.numpy_files import map_array
 from engine.data.radiance import HdrError, read_radiance_hdr, read_radiance_size
-from engine.link.arrays import Kind, Numbers, Pixels
+from engine.link.arrays import Dtype, Numbers, Pixels
 from engine.link.geometry import MAX_IMAGE_SIDE
 from engine.link.messages import ColorSpace
 
@@ -80,7 +80,7 @@ def read_color(path: Path) -> tuple[Pixels, ColorSpace]:
         return _read_deep_tiff(path), "srgb"
 
 
-def turn(pixels: npt.NDArray[Kind], orientation: int) -> npt.NDArray[Kind]:
+def turn(pixels: npt.NDArray[Dtype], orientation: int) -> npt.NDArray[Dtype]:
     """``pixels`` [H, W, ...] turned and mirrored as EXIF's ``orientation``, 1 to 8, says they are to be shown."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
@@ -91,7 +91,7 @@ def turn(pixels: npt.NDArray[Kind], orientation: int) -> npt.NDArray[Kind]:
     return np.ascontiguousarray(pixels)
 
 
-def resize_nearest(pixels: npt.NDArray[Kind], width: int, height: int) -> npt.NDArray[Kind]:
+def resize_nearest(pixels: npt.NDArray[Dtype], width: int, height: int) -> npt.NDArray[Dtype]:
     """``pixels`` [H, W] at another size, each from where its middle was: nothing is mixed."""
     if pixels.shape[:2] == (height, width):
         return pixels
@@ -143,7 +143,7 @@ def _to_byte_rgba(image: Image.Image) -> npt.NDArray[np.uint8]:
     return np.array(image.convert("RGBA"))
 
 
-def _add_alpha(color: npt.NDArray[Kind], opaque: float) -> npt.NDArray[Kind]:
+def _add_alpha(color: npt.NDArray[Dtype], opaque: float) -> npt.NDArray[Dtype]:
     return np.concatenate([color, np.full_like(color[..., :1], opaque)], axis=2)
 
 

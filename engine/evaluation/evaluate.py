@@ -54,7 +54,7 @@ class ViewScore:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Scores:
+class ViewScores:
     """Per-view scores on one background and their means."""
 
     background: Background
@@ -172,11 +172,11 @@ def mean_psnr(renderer: Renderer, views: Sequence[View]) -> dict[Background, flo
     return {background: total / len(views) for background, total in totals.items()}
 
 
-def evaluate(renderer: Renderer, views: Sequence[View], background: Background, keep_images: bool = True) -> Scores:
+def evaluate(renderer: Renderer, views: Sequence[View], background: Background, keep_images: bool = True) -> ViewScores:
     """Score all ``views``, at least one. Without ``keep_images`` only the figures are kept."""
     if not views:
         raise ValueError("there are no views to score")
-    return Scores(background, [score_view(renderer, view, background, keep_images) for view in views])
+    return ViewScores(background, [score_view(renderer, view, background, keep_images) for view in views])
 
 
 def choose_evenly(views: Sequence[View], count: int) -> list[View]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from engine.evaluation.curve import draw_curve
-from engine.evaluation.evaluate import Scores, ViewScore
+from engine.evaluation.evaluate import ViewScore, ViewScores
 from engine.link.part_files import written_atomically
 from engine.link.scoring import describe_psnr, describe_quality
 
@@ -43,7 +43,7 @@ def read_history(entries: Sequence[Mapping[str, Any]]) -> list[HistoryPoint]:
 
 
 def write_report(
-    path: Path, *, title: str, history: Sequence[HistoryPoint], scores: Scores, facts: Mapping[str, object]
+    path: Path, *, title: str, history: Sequence[HistoryPoint], scores: ViewScores, facts: Mapping[str, object]
 ) -> None:
     """Write the report to ``path``, whole or not at all.
 
@@ -71,7 +71,7 @@ def error_picture(prediction: npt.NDArray[np.uint8], truth: npt.NDArray[np.uint8
     return np.stack([np.interp(position, stops, _ERROR_COLORS[:, c]) for c in range(3)], axis=2).astype(np.uint8)
 
 
-def _headline(scores: Scores) -> str:
+def _headline(scores: ViewScores) -> str:
     figures = [
         (f"{scores.psnr:.2f} dB", f"PSNR of whole pictures on {scores.background}"),
         (f"{scores.ssim:.4f}", "SSIM of whole pictures"),
@@ -98,7 +98,7 @@ def _fact_table(facts: Mapping[str, object]) -> str:
     return f"<dl>{''.join(rows)}</dl>"
 
 
-def _contact_sheet(scores: Scores) -> str:
+def _contact_sheet(scores: ViewScores) -> str:
     pictured = [view for view in scores.views if view.prediction is not None]
     count = min(MAX_VIEWS_SHOWN, len(pictured))
     shown = [pictured[index * len(pictured) // count] for index in range(count)]

@@ -10,4 +10,4 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.floating[Any]]  # of any precision, which is all that numpy's types say of arithmetic's results
 Numbers = npt.NDArray[np.number[Any]]
 Pixels = npt.NDArray[np.float16 | np.uint8]  # of a stored picture: scene-linear or sRGB
-Kind = TypeVar("Kind", bound=np.generic)  # of an array that comes out as it went in
+Dtype = TypeVar("Dtype", bound=np.generic)  # of an array that comes out as it went in

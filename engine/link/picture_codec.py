@@ -14,7 +14,7 @@ import struct
 import numpy as np
 import numpy.typing as npt
 
-from engine.link.arrays import Floats, Kind
+from engine.link.arrays import Dtype, Floats
 from engine.link.compression import Compression, CompressionError, compress, decompress
 
 _CURVE = 32.0  # v = ln(1 + 32 x): about as steep as sRGB at black and at white
@@ -210,7 +210,7 @@ def _restore(coefficients: npt.NDArray[np.int16], alpha: npt.NDArray[np.uint8], 
     tiles.view(np.uint64)[..., 0][alpha == 0] = 0
 
 
-def _cut_into_tiles(pixels: npt.NDArray[Kind]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[Kind]]:
+def _cut_into_tiles(pixels: npt.NDArray[Dtype]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[Dtype]]:
     """Which tiles of ``pixels`` [H, W] hold something but zeros, [rows, columns] bool, and those, [n, 16, 16]."""
     height, width = pixels.shape
     whole = height // _TILE * _TILE if width % _TILE == 0 else 0  # only what is not in whole tiles has to be padded

@@ -16,14 +16,14 @@ from engine.data.color import encode_srgb
 from engine.device import PROFILES
 from engine.link.view_transform import BRIGHTEST, TOE, ViewTransform
 
-Encoding = Callable[[torch.Tensor], torch.Tensor]
+DisplayEncoding = Callable[[torch.Tensor], torch.Tensor]
 Display = ViewTransform | Literal["standard", "raw"]
 
 
-def encoding_of(display: Display) -> Encoding:
+def display_encoding_of(display: Display) -> DisplayEncoding:
     """What applies a view transform: Blender's Standard, its Raw, or that of a table."""
     if isinstance(display, ViewTransform):
-        return TableEncoding(display)
+        return TableDisplayEncoding(display)
     return clip_light if display == "raw" else encode_srgb
 
 
@@ -39,7 +39,7 @@ def clip_light(light: torch.Tensor) -> torch.Tensor:
     return light.clamp(0.0, 1.0)
 
 
-class TableEncoding:
+class TableDisplayEncoding:
     """A view transform's table, looked up by tetrahedral interpolation: greys, on the cube's diagonal, are interpolated
     between greys alone, and stay such. (Kasson, Nin, Plouffe and Hafner: Performing color space conversions with
     three-dimensional linear interpolation, 1995.)"""

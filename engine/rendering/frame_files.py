@@ -20,7 +20,7 @@ from engine.link.bake_files import depth_name, frame_name
 from engine.link.geometry import Camera
 from engine.link.messages import ColorSpace, ImageFormat
 from engine.link.part_files import written_atomically
-from engine.rendering.display import Display, encoding_of
+from engine.rendering.display import Display, display_encoding_of
 
 if TYPE_CHECKING:
     from engine.rendering.renderer import Picture
@@ -48,7 +48,7 @@ class FrameWriter:
         self.image_formats = tuple(dict.fromkeys(style.image_formats))
         self.transparent, self.depth = style.transparent, style.depth
         self.display = style.display if color_space == "linear" else "standard"
-        self._encode = encoding_of(self.display)
+        self._encode = display_encoding_of(self.display)
 
     def color_paths(self, index: int) -> list[Path]:
         """The colour pictures of a frame, one of each format."""

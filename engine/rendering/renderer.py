@@ -15,7 +15,7 @@ from engine.device import PROFILES
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera, extent_of
 from engine.link.messages import ColorSpace, Quality
-from engine.rendering.display import Encoding, clip_light
+from engine.rendering.display import DisplayEncoding, clip_light
 from taichi_kernels.bundles import Rays
 from taichi_kernels.rays import generate_camera_rays
 
@@ -52,7 +52,7 @@ class Picture:
         color = self.color[..., :3] + (1.0 - self.color[..., 3:]) * background
         return encode_srgb(color) if self.color_space == "linear" else color.clamp(0, 1)
 
-    def to_bytes(self, background: float | None, encode: Encoding = encode_srgb) -> npt.NDArray[np.uint8]:
+    def to_bytes(self, background: float | None, encode: DisplayEncoding = encode_srgb) -> npt.NDArray[np.uint8]:
         """uint8 [H, W, 3] over ``background``, or [H, W, 4] with straight alpha when that is None.
 
         ``encode`` makes display values of a scene-linear field's light. One that learnt sRGB has such values already.

@@ -9,8 +9,7 @@ import numpy.typing as npt
 
 from engine.data.color import Background
 from engine.data.views import View
-from engine.evaluation.evaluate import Scores as ViewScores
-from engine.evaluation.evaluate import ViewScore, choose_evenly, score_picture
+from engine.evaluation.evaluate import ViewScore, ViewScores, choose_evenly, score_picture
 from engine.link.geometry import Camera
 from engine.primitives.base import NoDataError, Scores
 from engine.rendering.bands import Bands

@@ -24,7 +24,7 @@ from engine.link.view_transform import (
     save_view_transform,
 )
 from engine.rendering.bake import Bake, BakeError
-from engine.rendering.display import Display, encoding_of
+from engine.rendering.display import Display, display_encoding_of
 from engine.rendering.frame_files import FrameStyle
 from engine.rendering.video import Video
 from tests.device import TEST_DEVICE
@@ -48,14 +48,14 @@ def _expected(light: np.ndarray, exposure: float, exponent: float) -> np.ndarray
 def test_a_table_shows_light_as_what_it_was_made_of(exposure: float, exponent: float) -> None:
     random = np.random.default_rng(0)
     light = (random.random((70, 1000, 3)) * 2.0 ** random.uniform(-8, 7, (70, 1000, 1))).astype(np.float32)
-    encode = encoding_of(_warm_and_dark(exposure, exponent))
+    encode = display_encoding_of(_warm_and_dark(exposure, exponent))
     shown = encode(torch.from_numpy(light).to(TEST_DEVICE)).cpu().numpy()
     np.testing.assert_allclose(shown, _expected(light, exposure, exponent), atol=1.5e-3)
 
 
 def test_lattice_colours_and_greys_between_them_are_exact() -> None:
     table = np.sqrt(lattice_colors() / BRIGHTEST)
-    encode = encoding_of(ViewTransform(np.float32(table)))
+    encode = display_encoding_of(ViewTransform(np.float32(table)))
     values = torch.from_numpy(lattice())
     greys = values[:, None].repeat(1, 3)
     torch.testing.assert_close(encode(greys), torch.sqrt(greys / BRIGHTEST), atol=1e-4, rtol=0)
@@ -66,7 +66,7 @@ def test_lattice_colours_and_greys_between_them_are_exact() -> None:
 
 def test_raw_is_light_as_it_is() -> None:
     light = torch.tensor([[-0.5, 0.2, 0.7], [1.0, 2.0, 0.0]])
-    assert encoding_of("raw")(light).tolist() == [pytest.approx([0.0, 0.2, 0.7]), [1.0, 1.0, 0.0]]
+    assert display_encoding_of("raw")(light).tolist() == [pytest.approx([0.0, 0.2, 0.7]), [1.0, 1.0, 0.0]]
 
 
 class TestFile:
