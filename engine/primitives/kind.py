@@ -64,9 +64,15 @@ class Kind(abc.ABC, Generic[S]):
         """Which form of the kind ``spec`` asks for, where there are several: of a radiance field, which field."""
         return None
 
-    def mismatch(self, own: S, data: S) -> str | None:
-        """Why a run of ``own`` can't go on with data of the other, in words that go between the two: "learnt this, but
-        there is that"; None: it can."""
+    def mismatch(self, own: Tagged, wanted: S) -> str | None:
+        """Why a run of ``own``, of whichever kind, can't go on as what ``wanted`` says, in words that go after "it
+        has"; None: it can."""
+        if not isinstance(own, self.spec_type):
+            return f"a {own.kind}, not a {self.name}"
+        return self.difference(own, wanted)
+
+    def difference(self, own: Any, wanted: S) -> str | None:
+        """The same of two of this kind: "learnt this, but there is that"."""
         return None
 
     def read_spec(self, values: Any) -> S:

@@ -31,11 +31,11 @@ class RadianceFieldKind(Kind[RadianceFieldSpec]):
         """Which field."""
         return spec.field
 
-    def mismatch(self, own: RadianceFieldSpec, data: RadianceFieldSpec) -> str | None:
+    def difference(self, own: RadianceFieldSpec, wanted: RadianceFieldSpec) -> str | None:
         """Another colour space. Bounds may differ: those of the run stay."""
-        if own.color_space == data.color_space:
+        if own.color_space == wanted.color_space:
             return None
-        return f"learnt {own.color_space} colour, but there is {data.color_space}"
+        return f"learnt {own.color_space} colour, but there is {wanted.color_space}"
 
     def configure(
         self, spec: RadianceFieldSpec, preset: str, device: str, overrides: Mapping[str, Any]
