@@ -18,9 +18,10 @@ from taichi_kernels.compositing import HUBER_DELTA, TRAINING_MIN_TRANSMITTANCE
 from taichi_kernels.occupancy import SURFACE
 from taichi_kernels.random_numbers import RandomStream
 from taichi_kernels.rays import UNKNOWN_DEPTH, WHOLE_SHARE
-from taichi_kernels.twins.compositing import activate_color, activate_density, display, draw_background
+from taichi_kernels.torch_functions.activations import activate_color, activate_density
+from taichi_kernels.torch_functions.losses import display, draw_background
+from taichi_kernels.torch_functions.random_numbers import uniform
 from taichi_kernels.twins.occupancy import sample_cells, update_densities
-from taichi_kernels.twins.random_numbers import uniform
 from taichi_kernels.twins.rays import captured_span, draw_pixels
 from taichi_kernels.twins.spherical_harmonics import evaluate_harmonics
 

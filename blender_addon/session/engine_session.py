@@ -1,23 +1,20 @@
 """One engine as Blender sees it: what is asked of it goes through here, and what it says.
 
-No ``bpy`` here. Nothing waits: calls only queue, and ``pump`` moves messages both ways. The module is long because it
-is one list: of what can be asked, and of what can be read, most of it in a line.
+No ``bpy`` here. Nothing waits: calls only queue, and ``pump`` moves messages both ways. ``readings`` has what can be
+read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from engine.link.geometry import Bounds
 from engine.link.messages import (
     AddView,
     CancelJob,
     Capturing,
     CloseRun,
-    Evaluation,
     EvaluationSpec,
     FetchFile,
-    Frame,
     JobSpec,
     JobUpdate,
     Message,
@@ -26,27 +23,23 @@ from engine.link.messages import (
     RequestFrame,
     RunOpened,
     SaveSnapshot,
-    SnapshotSaved,
     StartJob,
-    Status,
     Train,
     ViewAdded,
-    Welcome,
 )
 
-from .attachment import STOP_PATIENCE, Attachment, Phase
+from .attachment import STOP_PATIENCE, Attachment
 from .connecting import EngineSource
 from .frame_requests import FrameRequests
-from .mirror import EngineMirror
 from .outbox import ViewOutbox
 from .outgoing import Outgoing
+from .readings import EngineReadings
 from .trouble import Trouble
-from .wishes import Wishes
 
 _EVALUATION = "evaluation of test views"  # with blanks, which no bake's name has
 
 
-class EngineSession:
+class EngineSession(EngineReadings):
     """An engine, what is wanted of it, and what it last said.
 
     ``views``: the captured views and whether the engine has them. ``frame_requests``: the pictures asked of it.
@@ -56,12 +49,10 @@ class EngineSession:
 
     def __init__(self, source: EngineSource, former: EngineSession | None = None) -> None:
         """``former``: a session that ends; the engine of this one starts when the other's is gone."""
+        super().__init__(Attachment(source, None if former is None else former._engine))
         self.source = source
         self.views = ViewOutbox()
         self.trouble: Trouble | None = None
-        self._engine = Attachment(source, None if former is None else former._engine)
-        self._wishes = Wishes()
-        self._mirror = EngineMirror()
         self._outgoing = Outgoing(self._engine, self.views, self._note_trouble)
         self.frame_requests = FrameRequests(self._engine, self._mirror, self._queue)
 
@@ -96,36 +87,6 @@ class EngineSession:
         An engine that takes longer is ended in the background, or ends by itself once Blender is gone."""
         self._engine.close(timeout)
         self._forget_engine()
-
-    @property
-    def phase(self) -> Phase:
-        """Whether there is an engine."""
-        return self._engine.phase
-
-    @property
-    def welcome(self) -> Welcome | None:
-        """What the engine said of itself when it was last reached."""
-        return self._engine.welcome
-
-    @property
-    def silent_seconds(self) -> float:
-        """How long an engine that is there has said nothing; it should several times a second."""
-        return self._engine.silent_seconds
-
-    @property
-    def is_reconnecting(self) -> bool:
-        """Whether the connection to an engine was lost and is being made again."""
-        return self._engine.is_reconnecting
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether no engine of ours is there any more, not even one that is saving its run."""
-        return self._engine.is_gone
-
-    @property
-    def engine_pid(self) -> int | None:
-        """The process id of our engine, None when there is none."""
-        return self._engine.pid
 
     # --- what is asked of it -------------------------------------------------------------------------------------
 
@@ -211,83 +172,6 @@ class EngineSession:
         if not isinstance(message, RequestFrame | FetchFile | Capturing):
             self.trouble = None  # the user goes on: what went wrong before is old news
         self._outgoing.append(message)
-
-    # --- what it said --------------------------------------------------------------------------------------------
-
-    @property
-    def run(self) -> RunOpened | None:
-        """The run that is open in the engine."""
-        return self._mirror.run
-
-    @property
-    def has_closed_run(self) -> bool:
-        """Whether the engine has let go of the run that was open last."""
-        return self._mirror.is_closed
-
-    @property
-    def wants_run(self) -> bool:
-        """Whether a run is wanted: it is open, is being opened, or will be as soon as there is an engine."""
-        return self._wishes.run_name is not None
-
-    @property
-    def status(self) -> Status | None:
-        """How training stands."""
-        return self._mirror.status
-
-    @property
-    def evaluations(self) -> list[Evaluation]:
-        """The scores of the run, the newest last."""
-        return self._mirror.evaluations
-
-    @property
-    def jobs(self) -> dict[str, JobUpdate]:
-        """How jobs stand, by name."""
-        return self._mirror.jobs
-
-    @property
-    def frame(self) -> Frame | None:
-        """The last picture."""
-        return self._mirror.frame
-
-    @property
-    def snapshot(self) -> SnapshotSaved | None:
-        """The last snapshot that was saved."""
-        return self._mirror.snapshot
-
-    @property
-    def is_training(self) -> bool:
-        """Whether the engine is training, or about to."""
-        return self.phase == "ready" and self.status is not None and self.status.state in ("training", "warming up")
-
-    @property
-    def progress_made(self) -> Status | None:
-        """How far the run has come; None while the engine hasn't opened it yet."""
-        return self._mirror.progress_made
-
-    @property
-    def is_trained(self) -> bool:
-        """Whether the time or the steps that training was last given are used up."""
-        return self.progress_made is not None and self._wishes.are_met_by(self.progress_made)
-
-    @property
-    def training(self) -> Train | None:
-        """What training was last told."""
-        return self._wishes.training
-
-    @property
-    def wants_training(self) -> bool:
-        """Whether training was last told to run."""
-        return self._wishes.wants_training
-
-    @property
-    def is_resuming(self) -> bool:
-        """Whether the run that was asked for last goes on with what an earlier one has learnt."""
-        return self._wishes.is_resuming
-
-    @property
-    def bounds(self) -> Bounds | None:
-        """The bounds of the run that was asked for last."""
-        return self._wishes.bounds
 
     # --- the pump ------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import math
 
 import torch
 
-from taichi_kernels.twins.compositing import activate_color, activate_density
+from taichi_kernels.torch_functions.activations import activate_color, activate_density
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from taichi_kernels.rays import (
     RayLimits,
 )
 from taichi_kernels.stepping import StepRule
-from taichi_kernels.twins.random_numbers import uniform
+from taichi_kernels.torch_functions.random_numbers import uniform
 from taichi_kernels.twins.stepping import step_at
 
 _NEWTON_STEPS = 20

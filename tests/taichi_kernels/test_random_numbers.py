@@ -1,4 +1,4 @@
-"""The kernels' random numbers against the same hash on numpy's 32-bit integers."""
+"""The random numbers of kernels and of torch against the same hash on numpy's 32-bit integers."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import taichi as ti
 import torch
 
 from taichi_kernels.random_numbers import RandomStream, uniform, uniform_u32
-from taichi_kernels.twins import random_numbers as twin
+from taichi_kernels.torch_functions import random_numbers as by_torch
 
 COUNT = 4096
 
@@ -35,7 +35,7 @@ def _pcg(x: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("seed", "step", "dimension"), [(0, 0, 0), (1, 0, 3), (7, 123_456, 17), (2**31 - 1, 999, 10)])
-def test_same_bits_as_numpy_and_the_twin(device: str, seed: int, step: int, dimension: int) -> None:
+def test_same_bits_as_numpy_and_by_torch(device: str, seed: int, step: int, dimension: int) -> None:
     bits, unit = _draw_with_kernel(device, seed, step, dimension)
 
     key = np.array([(seed + 0x9E3779B9 * dimension) % 2**32], dtype=np.uint32)
@@ -44,8 +44,8 @@ def test_same_bits_as_numpy_and_the_twin(device: str, seed: int, step: int, dime
     assert np.array_equal(unit, (expected >> np.uint32(8)).astype(np.float32) / np.float32(2**24))
 
     index = torch.arange(COUNT)
-    assert np.array_equal(twin.uniform_u32(seed, step, index, dimension).numpy(), expected)
-    assert np.array_equal(twin.uniform(seed, step, index, dimension).numpy(), unit)
+    assert np.array_equal(by_torch.uniform_u32(seed, step, index, dimension).numpy(), expected)
+    assert np.array_equal(by_torch.uniform(seed, step, index, dimension).numpy(), unit)
 
 
 def test_draws_are_uniform_and_of_each_other_independent(device: str) -> None:

@@ -18,8 +18,8 @@ from taichi_kernels import runtime
 from taichi_kernels.compositing import RayLoss
 from taichi_kernels.random_numbers import RandomStream
 from taichi_kernels.stepping import StepRule
-from taichi_kernels.twins.compositing import compare_colors, compare_depths, draw_background
-from taichi_kernels.twins.random_numbers import uniform
+from taichi_kernels.torch_functions.losses import compare_colors, compare_depths, draw_background
+from taichi_kernels.torch_functions.random_numbers import uniform
 
 # Rays begin where they enter the bounds: it is their samples that are jittered.
 _NO_JITTER = StepRule.constant(0.0)

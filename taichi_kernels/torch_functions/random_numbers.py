@@ -1,4 +1,4 @@
-"""Twin of ``taichi_kernels.random_numbers`` on int64 tensors."""
+"""The hash of ``taichi_kernels.random_numbers`` on int64 tensors."""
 
 from __future__ import annotations
 

@@ -1,0 +1,128 @@
+"""What is to be read of an engine: whether there is one, what it last said, and what is wanted of it."""
+
+from __future__ import annotations
+
+from engine.link.geometry import Bounds
+from engine.link.messages import Evaluation, Frame, JobUpdate, RunOpened, SnapshotSaved, Status, Train, Welcome
+
+from .attachment import Attachment, Phase
+from .mirror import EngineMirror
+from .wishes import Wishes
+
+
+class EngineReadings:
+    """One engine, to look at; see EngineSession, which talks to it."""
+
+    def __init__(self, engine: Attachment) -> None:
+        self._engine = engine
+        self._wishes = Wishes()
+        self._mirror = EngineMirror()
+
+    # --- the engine itself ---------------------------------------------------------------------------------------
+
+    @property
+    def phase(self) -> Phase:
+        """Whether there is an engine."""
+        return self._engine.phase
+
+    @property
+    def welcome(self) -> Welcome | None:
+        """What the engine said of itself when it was last reached."""
+        return self._engine.welcome
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long an engine that is there has said nothing; it should several times a second."""
+        return self._engine.silent_seconds
+
+    @property
+    def is_reconnecting(self) -> bool:
+        """Whether the connection to an engine was lost and is being made again."""
+        return self._engine.is_reconnecting
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether no engine of ours is there any more, not even one that is saving its run."""
+        return self._engine.is_gone
+
+    @property
+    def engine_pid(self) -> int | None:
+        """The process id of our engine, None when there is none."""
+        return self._engine.pid
+
+    # --- what it said --------------------------------------------------------------------------------------------
+
+    @property
+    def run(self) -> RunOpened | None:
+        """The run that is open in the engine."""
+        return self._mirror.run
+
+    @property
+    def has_closed_run(self) -> bool:
+        """Whether the engine has let go of the run that was open last."""
+        return self._mirror.is_closed
+
+    @property
+    def wants_run(self) -> bool:
+        """Whether a run is wanted: it is open, is being opened, or will be as soon as there is an engine."""
+        return self._wishes.run_name is not None
+
+    @property
+    def status(self) -> Status | None:
+        """How training stands."""
+        return self._mirror.status
+
+    @property
+    def evaluations(self) -> list[Evaluation]:
+        """The scores of the run, the newest last."""
+        return self._mirror.evaluations
+
+    @property
+    def jobs(self) -> dict[str, JobUpdate]:
+        """How jobs stand, by name."""
+        return self._mirror.jobs
+
+    @property
+    def frame(self) -> Frame | None:
+        """The last picture."""
+        return self._mirror.frame
+
+    @property
+    def snapshot(self) -> SnapshotSaved | None:
+        """The last snapshot that was saved."""
+        return self._mirror.snapshot
+
+    @property
+    def is_training(self) -> bool:
+        """Whether the engine is training, or about to."""
+        return self.phase == "ready" and self.status is not None and self.status.state in ("training", "warming up")
+
+    @property
+    def progress_made(self) -> Status | None:
+        """How far the run has come; None while the engine hasn't opened it yet."""
+        return self._mirror.progress_made
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the time or the steps that training was last given are used up."""
+        return self.progress_made is not None and self._wishes.are_met_by(self.progress_made)
+
+    @property
+    def training(self) -> Train | None:
+        """What training was last told."""
+        return self._wishes.training
+
+    @property
+    def wants_training(self) -> bool:
+        """Whether training was last told to run."""
+        return self._wishes.wants_training
+
+    @property
+    def is_resuming(self) -> bool:
+        """Whether the run that was asked for last goes on with what an earlier one has learnt."""
+        return self._wishes.is_resuming
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """The bounds of the run that was asked for last."""
+        return self._wishes.bounds
