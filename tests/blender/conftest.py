@@ -46,6 +46,7 @@ def _hide_development_install() -> None:
 import bpy  # noqa: E402
 from drawn_words import words_drawn_by  # noqa: E402
 from pumping import wait_for  # noqa: E402
+from small_scenes import set_up_product  # noqa: E402
 
 
 def _load_build_script() -> ModuleType:
@@ -127,6 +128,19 @@ def planned_scene(small_scene: bpy.types.Scene, tmp_path: Path) -> bpy.types.Sce
     assert bpy.ops.hashlight.fit_bounds() == {"FINISHED"}
     assert bpy.ops.hashlight.plan_cameras() == {"FINISHED"}
     return small_scene
+
+
+@pytest.fixture
+def product(scene: bpy.types.Scene) -> bpy.types.Scene:
+    """A ball on a sweep, bounds around the ball, a hemisphere of 12 + 2 cameras."""
+    set_up_product(scene)
+    bpy.ops.object.select_all(action="DESELECT")
+    bpy.data.objects["Ball"].select_set(True)
+    bpy.ops.hashlight.fit_to_selected()
+    settings = scene.hashlight.capture
+    settings.training_views, settings.held_out_views, settings.radius = 12, 2, 6.0
+    bpy.context.view_layer.update()
+    return scene
 
 
 @pytest.fixture

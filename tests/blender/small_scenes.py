@@ -77,3 +77,29 @@ def set_up_product(scene: bpy.types.Scene) -> None:
     capture = scene.hashlight.capture
     capture.resolution_x = capture.resolution_y = 32
     bpy.context.view_layer.update()
+
+
+def new_material(name: str, **inputs: object) -> bpy.types.Material:
+    """One with a Principled BSDF of these inputs, by their names with underscores for blanks."""
+    material = bpy.data.materials.new(name)
+    if material.node_tree is None:  # Blender before 5.0
+        material.use_nodes = True
+    for identifier, value in inputs.items():
+        material.node_tree.nodes["Principled BSDF"].inputs[identifier.replace("_", " ")].default_value = value
+    return material
+
+
+def add_material(obj: str, name: str, **inputs: object) -> bpy.types.Material:
+    """Have the object be of a new material alone."""
+    material = new_material(name, **inputs)
+    data = bpy.data.objects[obj].data
+    data.materials.clear()
+    data.materials.append(material)
+    return material
+
+
+def add_ground(size: float) -> bpy.types.Object:
+    """A square as the ground, a little below 0."""
+    bpy.ops.mesh.primitive_plane_add(size=size, location=(0.0, 0.0, -0.01))
+    bpy.context.object.name = "Ground"
+    return bpy.context.object

@@ -6,14 +6,12 @@ version and a doctor's report, and one package that it depends on.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -21,33 +19,11 @@ from typing import Any
 
 import bpy
 import pytest
+from tiny_wheels import ENGINE, REPORT, lock_wheel, make_wheel
 
 Import = Callable[[str], ModuleType]
 
 PATIENCE = 240.0
-REPORT = {"ok": True, "findings": [{"name": "torch", "grade": "warn", "detail": "slow", "advice": "wait"}]}
-ENGINE = f"""
-import json, sys
-if "--version" in sys.argv:
-    import weighty
-    print("hashlight 9")
-elif "doctor" in sys.argv:
-    print({json.dumps(REPORT)!r})
-"""
-
-
-def _make_wheel(folder: Path, name: str, version: str, files: dict[str, str], metadata: str = "") -> Path:
-    path = folder / f"{name}-{version}-py3-none-any.whl"
-    info = f"{name}-{version}.dist-info"
-    files = files | {
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    with zipfile.ZipFile(path, "w") as wheel:
-        for file, text in files.items():
-            wheel.writestr(file, text)
-        wheel.writestr(f"{info}/RECORD", "".join(f"{file},,\n" for file in files) + f"{info}/RECORD,,\n")
-    return path
 
 
 @pytest.fixture
@@ -57,19 +33,11 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     for name in ("weighty", "torch"):
         for version in ("1.0", "2.0"):
-            _make_wheel(folder, name, version, {f"{name}/__init__.py": f"version = {version!r}\n"})
+            make_wheel(folder, name, version, {f"{name}/__init__.py": f"version = {version!r}\n"})
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     monkeypatch.setenv("PIP_TARGET", str(tmp_path / "astray"))  # a user's setting that would lead pip elsewhere
     return folder
-
-
-def _lock(folder: Path, wheel: Path) -> Path:
-    """A lock of this one wheel."""
-    name, version = wheel.name.split("-")[:2]
-    path = folder / f"{name}-lock.txt"
-    path.write_text(f"{name}=={version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n")
-    return path
 
 
 @pytest.fixture
@@ -77,10 +45,10 @@ def recipe(addon: Import, shelf: Path, tmp_path: Path) -> Any:
     """A recipe for the tiny engine, which wants older versions of what it depends on than the newest."""
     metadata = "Provides-Extra: engine\nRequires-Dist: weighty ; extra == 'engine'\n"
     files = {"engine/__init__.py": "", "engine/__main__.py": ENGINE}
-    wheel = _make_wheel(tmp_path, "hashlight", "9.0", files, metadata)
+    wheel = make_wheel(tmp_path, "hashlight", "9.0", files, metadata)
     (tmp_path / "constraints.txt").write_text("torch==2.0\n")
     installation = addon("engine_setup.installation")
-    locks = [_lock(tmp_path, shelf / f"{name}-1.0-py3-none-any.whl") for name in ("weighty", "torch")]
+    locks = [lock_wheel(tmp_path, shelf / f"{name}-1.0-py3-none-any.whl") for name in ("weighty", "torch")]
     return installation.Recipe((sys.executable,), wheel, "9.0", *locks, tmp_path / "constraints.txt")
 
 
@@ -127,7 +95,7 @@ def test_an_environment_is_made_from_the_wheel_with_pinned_versions(
     assert [(finding.name, finding.grade) for finding in check.findings] == [("torch", "warn")]
 
     # A failing second set-up leaves the first one usable: a package isn't the one that was locked any more.
-    _make_wheel(shelf, "weighty", "1.0", {"weighty/__init__.py": "version = 'another'\n"})
+    make_wheel(shelf, "weighty", "1.0", {"weighty/__init__.py": "version = 'another'\n"})
     second = addon("engine_setup.installation").Installation(home, recipe)
     assert second.join(PATIENCE)
     assert second.state == "failed"
@@ -146,7 +114,7 @@ def test_torch_comes_from_its_own_index_alone(
     usual, own = tmp_path / "usual", tmp_path / "own"
     for index, build in ((usual, "+zzz"), (own, "+cu9")):
         (index / "torch").mkdir(parents=True)
-        _make_wheel(index / "torch", "torch", f"2.0{build}", {"torch/__init__.py": f"build = {build!r}\n"})
+        make_wheel(index / "torch", "torch", f"2.0{build}", {"torch/__init__.py": f"build = {build!r}\n"})
     (usual / "weighty").mkdir()
     shutil.copy(shelf / "weighty-1.0-py3-none-any.whl", usual / "weighty")
     for page in (usual / "torch", usual / "weighty", own / "torch"):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import bpy
 import pytest
-from capture_jobs import start_capture
+from capture_jobs import capture, count_pictures, start_capture, widen_bounds
 
 Import = Callable[[str], ModuleType]
 
@@ -25,27 +24,14 @@ def session(planned_scene: bpy.types.Scene, tmp_path: Path) -> Path:
     return tmp_path / "scene.hashlight"
 
 
-def _capture(scene: bpy.types.Scene) -> None:
-    assert bpy.ops.hashlight.capture() == {"FINISHED"}
-
-
-def _widen_bounds(scene: bpy.types.Scene) -> None:
-    next(obj for obj in scene.objects if obj.get("hashlight_role") == "bounds").scale *= 1.25
-    bpy.context.view_layer.update()
-
-
 def _names(addon: Import, scene: bpy.types.Scene) -> list[str]:
     return [take.name for take in addon("takes.switching").takes_of(scene)]
-
-
-def _count_pictures(folder: Path) -> int:
-    return len(list((folder / "capture" / "images").glob("*.exr")))
 
 
 def test_a_session_folder_from_before_takes_opens_as_the_first(
     addon: Import, planned_scene: bpy.types.Scene, session: Path, drawn: Callable[[str], str]
 ) -> None:
-    _capture(planned_scene)
+    capture()
     assert (session / "capture" / "manifest.json").is_file(), "where it always was"
     assert _names(addon, planned_scene) == ["Take 1"]
     assert len(addon("review.views").captured_views(planned_scene)) == 3
@@ -59,13 +45,13 @@ def test_a_session_folder_from_before_takes_opens_as_the_first(
 
 
 def test_a_new_take_has_a_capture_of_its_own(addon: Import, planned_scene: bpy.types.Scene, session: Path) -> None:
-    _capture(planned_scene)
-    _widen_bounds(planned_scene)
+    capture()
+    widen_bounds(planned_scene)
     bpy.ops.hashlight.new_take(name="Wide: 2nd/try")
-    _capture(planned_scene)
+    capture()
     folder = session / "takes" / "wide-2nd-try"
     assert addon("folders").capture_folder(planned_scene) == folder / "capture"
-    assert _count_pictures(session) == _count_pictures(folder) == 3
+    assert count_pictures(session) == count_pictures(folder) == 3
     before, now = (json.loads((place / "capture/manifest.json").read_bytes()) for place in (session, folder))
     assert before["bounds"] != now["bounds"]
     bpy.ops.hashlight.new_take(name="wide 2nd try")
@@ -80,10 +66,10 @@ def test_a_changed_plan_offers_another_take_and_touches_nothing(
 ) -> None:
     settings = planned_scene.hashlight.capture
     settings.radius = 5.0  # so that cameras stay when the bounds grow
-    _capture(planned_scene)
+    capture()
     before = (session / "capture" / "manifest.json").read_bytes()
     if change == "bounds":
-        _widen_bounds(planned_scene)
+        widen_bounds(planned_scene)
     elif change == "size":
         settings.resolution_x = settings.resolution_y = 24
     elif change == "samples":
@@ -94,7 +80,7 @@ def test_a_changed_plan_offers_another_take_and_touches_nothing(
         bpy.ops.hashlight.capture()
     assert (session / "capture" / "manifest.json").read_bytes() == before
     bpy.ops.hashlight.new_take(then="CAPTURE")
-    assert _count_pictures(session / "takes" / "take-2") == 3
+    assert count_pictures(session / "takes" / "take-2") == 3
     assert (session / "capture" / "manifest.json").read_bytes() == before
 
 
@@ -103,36 +89,36 @@ def test_a_capture_that_has_no_picture_yet_is_in_no_ones_way(
 ) -> None:
     with start_capture(addon, planned_scene):
         pass
-    _widen_bounds(planned_scene)
-    _capture(planned_scene)
-    assert _count_pictures(session) == 3
+    widen_bounds(planned_scene)
+    capture()
+    assert count_pictures(session) == 3
 
 
 def test_replace_moves_the_former_capture_into_the_bin(
     addon: Import, planned_scene: bpy.types.Scene, session: Path
 ) -> None:
     bpy.ops.hashlight.rename_take(name="Hero")
-    _capture(planned_scene)
+    capture()
     former = (session / "capture" / "manifest.json").read_bytes()
     (session / "run").mkdir()
     (session / "run" / "run.json").write_text("{}")
-    _widen_bounds(planned_scene)
+    widen_bounds(planned_scene)
     assert bpy.ops.hashlight.replace_take(then="CAPTURE") == {"FINISHED"}
     (kept,) = (session / "bin").iterdir()
     assert (kept / "capture" / "manifest.json").read_bytes() == former
-    assert _count_pictures(kept) == 3
+    assert count_pictures(kept) == 3
     assert (kept / "run" / "run.json").is_file()
     assert not (session / "run").exists()
-    assert _count_pictures(session) == 3
+    assert count_pictures(session) == 3
     assert (session / "capture" / "manifest.json").read_bytes() != former
     assert _names(addon, planned_scene) == ["Hero"]
 
 
 def test_rename_moves_no_file(addon: Import, planned_scene: bpy.types.Scene, session: Path) -> None:
-    _capture(planned_scene)
+    capture()
     bpy.ops.hashlight.rename_take(name="  Old   hero ")
     assert _names(addon, planned_scene) == ["Old hero"]
-    assert _count_pictures(session) == 3
+    assert count_pictures(session) == 3
     bpy.ops.hashlight.new_take(name="Other")
     bpy.ops.hashlight.rename_take(name="OTHER")  # of itself
     for name, words in (("old hero", "There is a take called"), (" ", "needs a name"), ("x" * 61, "at most 60")):
@@ -147,7 +133,7 @@ def test_rename_moves_no_file(addon: Import, planned_scene: bpy.types.Scene, ses
 def test_delete_moves_a_take_into_the_bin_and_opens_the_one_before(
     addon: Import, planned_scene: bpy.types.Scene, session: Path, drawn: Callable[[str], str]
 ) -> None:
-    _capture(planned_scene)
+    capture()
     bpy.ops.hashlight.new_take(name="Second")
     planned_scene.hashlight.run.step = 7
     baked = session / "takes" / "second" / "bakes" / "turn" / "frame_0001.png"
@@ -167,7 +153,7 @@ def test_delete_moves_a_take_into_the_bin_and_opens_the_one_before(
     bpy.ops.hashlight.new_take(name="Second")
     assert planned_scene.hashlight.take == "second-2", "an engine elsewhere may hold the run of the other still"
     bpy.ops.hashlight.delete_take(take="Take 1")
-    assert _count_pictures(session) == 0
+    assert count_pictures(session) == 0
     assert _names(addon, planned_scene) == ["Second"]
     bpy.ops.hashlight.delete_take()
     assert _names(addon, planned_scene) == ["Take 1"]
@@ -178,7 +164,7 @@ def test_delete_moves_a_take_into_the_bin_and_opens_the_one_before(
 def test_what_cannot_be_moved_stays_whole(
     addon: Import, planned_scene: bpy.types.Scene, session: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _capture(planned_scene)
+    capture()
     (session / "run").mkdir()
     rename = Path.rename
 
@@ -191,7 +177,7 @@ def test_what_cannot_be_moved_stays_whole(
         patch.setattr(Path, "rename", refuse)
         with pytest.raises(RuntimeError, match=r"run: can't be moved into the bin \(in use\)"):
             bpy.ops.hashlight.delete_take()
-    assert _count_pictures(session) == 3
+    assert count_pictures(session) == 3
     assert (session / "run").is_dir()
     assert not addon("folder_lock").is_held(session)
 
@@ -221,7 +207,7 @@ def test_the_runs_figures_go_with_their_take_and_undo_changes_neither(
 def test_takes_stay_as_they_are_while_one_is_used(
     addon: Import, planned_scene: bpy.types.Scene, session: Path, drawn: Callable[[str], str]
 ) -> None:
-    _capture(planned_scene)
+    capture()
     bpy.ops.hashlight.new_take()
     with start_capture(addon, planned_scene) as job:
         addon("capture.under_way").begin(job, None)
@@ -245,7 +231,7 @@ def test_one_blender_at_a_time_works_in_all_takes(addon: Import, planned_scene: 
 def test_the_list_shows_views_score_and_disk_use_as_counted_in_a_thread(
     addon: Import, planned_scene: bpy.types.Scene, session: Path, drawn: Callable[[str], str]
 ) -> None:
-    _capture(planned_scene)
+    capture()
     (session / "run").mkdir()
     (session / "run" / "run.json").write_text(json.dumps({"history": [{"psnr": 20.0}, {"psnr": 27.94}]}))
     (session / "run" / "snapshot.bin").write_bytes(bytes(3_000_000))
@@ -278,82 +264,3 @@ def test_the_list_shows_views_score_and_disk_use_as_counted_in_a_thread(
 )
 def test_sizes_are_said_as_file_managers_do(addon: Import, scene: bpy.types.Scene, size: int, words: str) -> None:
     assert addon("takes.usage").describe_bytes(size) == words
-
-
-# --- with an engine ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def trained(engine_scene: bpy.types.Scene, capture_and_train: Callable[[], Any]) -> Iterator[Any]:
-    """The engine's session, training on six views of the first take."""
-    return capture_and_train()
-
-
-@pytest.mark.slow
-def test_a_press_that_fails_leaves_nothing_that_waits(
-    addon: Import, engine_scene: bpy.types.Scene, wait: Callable[..., None], drawn: Callable[[str], str]
-) -> None:
-    _capture(engine_scene)
-    _widen_bounds(engine_scene)
-    with pytest.raises(RuntimeError, match="capture into a new take, or replace"):
-        bpy.ops.hashlight.capture_and_train()
-    session = addon("session.registry").current()
-    wait(lambda: session.phase == "ready", "the engine")
-    assert not session.wants_training
-    assert session.bounds is None, "no run is open"
-    assert "waiting" not in drawn("HASHLIGHT_PT_train").lower()
-    assert not bpy.ops.hashlight.pause_training.poll()
-
-    for obj in [obj for obj in engine_scene.objects if obj.type == "MESH" and "hashlight_role" not in obj]:
-        obj.hide_render = True
-    bpy.ops.hashlight.new_take()
-    engine_scene.camera = None
-    engine_scene.hashlight.capture.rig = "SCENE_CAMERAS"
-    for obj in [obj for obj in engine_scene.objects if obj.type == "CAMERA" and "hashlight_role" not in obj]:
-        bpy.data.objects.remove(obj)
-    with pytest.raises(RuntimeError, match="has no camera of its own"):
-        bpy.ops.hashlight.capture_and_train()
-    assert not session.wants_training
-    assert session.bounds is None
-
-
-@pytest.mark.slow
-def test_switching_pauses_saves_and_opens_the_other_run(
-    addon: Import, engine_scene: bpy.types.Scene, trained: Any, wait: Callable[..., None]
-) -> None:
-    session, root = trained, addon("folders").session_folder(engine_scene)
-    run = addon("training.run")
-    bpy.ops.hashlight.new_take()
-    assert not session.wants_training
-    assert run.session_of(engine_scene) is None
-    engine_scene.hashlight.capture.training_views = 3
-    assert bpy.ops.hashlight.capture_and_train() == {"FINISHED"}
-    wait(lambda: session.run is not None and session.run.run == "takes/take-2/run", "the run of the new take")
-    wait(lambda: session.views.count("held") == 4, "its views alone")
-    assert (root / "run" / "run.json").is_file(), "the first take's was saved"
-    wait(lambda: session.progress_made is not None and session.progress_made.step > 0, "training")
-    assert session.progress_made.train_views == 3
-
-    bpy.ops.hashlight.open_take(take="Take 1")
-    wait(lambda: session.run is not None and session.run.run == "run", "the run of the first take")
-    wait(lambda: session.views.count("held") == 6, "its views")
-    assert session.run.step > 0
-    assert run.session_of(engine_scene) is session
-    assert not session.wants_training
-    assert (root / "takes" / "take-2" / "run" / "run.json").is_file()
-
-
-@pytest.mark.slow
-def test_a_take_that_is_trained_is_saved_before_it_goes_into_the_bin(
-    addon: Import, engine_scene: bpy.types.Scene, trained: Any, wait: Callable[..., None]
-) -> None:
-    session, root = trained, addon("folders").session_folder(engine_scene)
-    assert bpy.ops.hashlight.delete_take() == {"FINISHED"}
-    (kept,) = (root / "bin").iterdir()
-    info = json.loads((kept / "run" / "run.json").read_bytes())
-    assert (kept / "run" / info["snapshot"]["file"]).is_file()
-    assert _count_pictures(kept) == 6
-    assert session.bounds is None
-    assert not session.wants_training
-    addon("session.registry").close()
-    assert not (root / "run").exists(), "the engine has put nothing in its place"

@@ -1,4 +1,4 @@
-"""Who may import whom: docs/architecture.md says it, this holds the code to it."""
+"""Who may import whom: docs/architecture.md says it, this holds the code to it, and to modules of a size to be read."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ LAYERS = {
     "kernels": set(),
 }
 ON_TOP = {"service", "cli"}
+TREES = ("engine", "taichi_kernels", "blender_addon", "examples", "benchmarks", "scripts", "tests")
+MOST_LINES = 350
 
 
 def _imported(path: Path) -> Iterator[str]:
@@ -109,3 +111,21 @@ def test_no_code_asks_whether_something_is_of_a_certain_kind(program: str) -> No
     assert modules
     nodes = ((path, node) for path in modules for node in ast.walk(ast.parse(path.read_text("utf-8"))))
     assert not [f"{path.relative_to(ROOT)}:{node.lineno}" for path, node in nodes if _asks_for_a_kind(node)]
+
+
+@pytest.mark.parametrize("program", ["engine", "taichi_kernels"])
+def test_the_twins_are_for_tests_alone(program: str) -> None:
+    """What computes in production is not what it is checked against."""
+    modules = [path for path in sorted((ROOT / program).rglob("*.py")) if path.parent.name != "twins"]
+    assert modules
+    assert not [str(path.relative_to(ROOT)) for path in modules if any("twins" in name for name in _imported(path))]
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_no_module_is_long_without_a_reason(tree: str) -> None:
+    """Which it gives itself: its docstring says "The module is long because ..."."""
+    texts = {path: path.read_text("utf-8") for path in sorted((ROOT / tree).rglob("*.py"))}
+    assert texts
+    long = {path: text for path, text in texts.items() if len(text.splitlines()) > MOST_LINES}
+    reasons = {path: ast.get_docstring(ast.parse(text)) or "" for path, text in long.items()}
+    assert not [str(path.relative_to(ROOT)) for path, words in reasons.items() if "long because" not in words]

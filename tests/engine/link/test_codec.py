@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import struct
 import tracemalloc
 import zlib
-from typing import Annotated, Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +18,6 @@ from engine.link.codec import Packing, decode, encode
 from engine.link.compression import best_compression
 from engine.link.errors import LinkError
 from engine.link.geometry import Bounds, Camera
-from engine.link.message_types import ColorTable, DepthImage, Message, Tagged
 from engine.link.messages import (
     CLIENT_MESSAGES,
     ENGINE_MESSAGES,
@@ -34,8 +31,8 @@ from engine.link.messages import (
     Status,
     Train,
 )
-from engine.link.values import Limits
 from tests.engine.link.messages_strategy import ALL_MESSAGES, messages, parts_of, plain
+from tests.wires import pack, unpack
 
 PACKINGS = [codec.RAW, Packing("zlib"), Packing(best_compression())]
 CAMERA = Camera(np.eye(4), 4, 3, 5.0, 5.0, 2.0, 1.5)
@@ -58,16 +55,6 @@ BOMBS = [
     _SIZE_PROMISED.replace(struct.pack("<I", len(_ZEROS)), struct.pack("<I", VIEW.color.nbytes), 1),
     zstandard.ZstdCompressor(write_content_size=False).compress(_ZEROS),
 ]
-
-
-def pack(header: Any, buffers: bytes = b"") -> bytes:
-    text = header if isinstance(header, bytes) else json.dumps(header).encode()
-    return struct.pack("<I", len(text)) + text + buffers
-
-
-def header_of(data: bytes) -> tuple[dict[str, Any], bytes]:
-    (length,) = struct.unpack_from("<I", data)
-    return json.loads(data[4 : 4 + length]), data[4 + length :]
 
 
 @pytest.mark.parametrize("cls", ALL_MESSAGES, ids=lambda cls: cls.__name__)
@@ -157,7 +144,7 @@ def test_fields_of_any_json_are_a_link_error(cls: Any, junk: Any) -> None:
     ],
 )
 def test_a_fault_is_named(change: Any, words: str) -> None:
-    header, buffers = header_of(encode(VIEW))
+    header, buffers = unpack(encode(VIEW))
     change(header)
     with pytest.raises(LinkError) as caught:
         decode(pack(header, buffers), CLIENT_MESSAGES)
@@ -165,7 +152,7 @@ def test_a_fault_is_named(change: Any, words: str) -> None:
 
 
 def test_a_missing_array_is_named() -> None:
-    header, buffers = header_of(encode(VIEW))
+    header, buffers = unpack(encode(VIEW))
     del header["buffers"][0]
     with pytest.raises(LinkError, match="AddView: missing field color"):
         decode(pack(header, buffers[96:]), CLIENT_MESSAGES)
@@ -201,7 +188,7 @@ def test_text_is_refused() -> None:
 
 
 def test_a_claim_of_a_huge_image_allocates_nothing() -> None:
-    header, _ = header_of(encode(VIEW, Packing("zlib")))
+    header, _ = unpack(encode(VIEW, Packing("zlib")))
     for buffer in header["buffers"]:
         buffer["shape"][:2] = [16384, 16384]
     bomb = zlib.compress(bytes(1 << 20))
@@ -217,7 +204,7 @@ def test_a_claim_of_a_huge_image_allocates_nothing() -> None:
 
 @pytest.mark.parametrize("bomb", BOMBS, ids=["zlib", "zstd", "zstd that lies", "zstd of unknown size"])
 def test_a_compressed_buffer_never_unpacks_past_its_image(bomb: bytes) -> None:
-    header, _ = header_of(encode(VIEW, Packing("zlib")))
+    header, _ = unpack(encode(VIEW, Packing("zlib")))
     del header["buffers"][1]
     header["buffers"][0]["size"] = len(bomb)
     tracemalloc.start()
@@ -271,7 +258,7 @@ def test_the_sender_refuses_what_the_receiver_would(message: Any, words: str) ->
 
 def test_a_table_of_colours_is_no_picture() -> None:
     table = np.zeros((8, 8, 8, 3), np.float32)
-    header, buffers = header_of(
+    header, buffers = unpack(
         encode(StartJob(job="b", specification=BakeSpec(cameras=(CAMERA,), output="o", view_table=table)))
     )
     header["buffers"][0]["packing"] = "picture"
@@ -294,88 +281,3 @@ def test_arrays_that_are_not_contiguous_arrive_whole() -> None:
 def test_each_side_reads_only_the_other_sides_messages() -> None:
     with pytest.raises(LinkError, match="unknown message AddView"):
         decode(encode(VIEW), ENGINE_MESSAGES)
-
-
-# --- tagged unions ----------------------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Table(Tagged):
-    kind: ClassVar[str] = "table"
-
-    colors: ColorTable
-    exposure: float = 1.0
-
-
-@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Picture(Tagged):
-    kind: ClassVar[str] = "picture"
-
-    depth: DepthImage | None = None
-    exposure: Annotated[float, Limits(0.0, 8.0)] = 1.0
-
-
-@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Shown(Message):
-    what: Table | Picture
-    before: Table | Picture | None = None
-    more: tuple[RadianceFieldSpec, ...] = ()
-
-
-@settings(max_examples=60, deadline=None)
-@given(parts_of(Shown), st.sampled_from(PACKINGS))
-def test_tagged_parts_arrive_as_what_they_were(message: Any, packing: Any) -> None:
-    assert plain(decode(encode(message, packing), [Shown])) == plain(message)
-
-
-@settings(max_examples=100, deadline=None)
-@given(parts_of(Shown), st.data())
-def test_a_spoilt_tagged_part_is_a_link_error(message: Any, data: Any) -> None:
-    header, buffers = header_of(encode(message))
-    part = header["fields"]["what"]
-    spoil: Any = data.draw(
-        st.sampled_from(
-            [
-                lambda: part.pop("kind"),
-                lambda: part.update(kind=data.draw(st.text(max_size=5).filter(lambda kind: kind != part["kind"]))),
-                lambda: part.update(kind=data.draw(st.none() | st.integers() | st.just(["table"]))),
-                lambda: part.update({data.draw(st.text(max_size=5)) + "?": 1}),
-                lambda: header["fields"].update(what=data.draw(st.none() | st.text(max_size=5) | st.just([part]))),
-            ]
-        )
-    )
-    spoil()
-    with pytest.raises(LinkError, match=r"^Shown(\.what(\.\w+)?)?: "):
-        decode(pack(header, buffers), [Shown])
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda h: h["fields"]["what"].update(kind="sound"), "Shown.what: unknown kind sound, expected 'table' or"),
-        (lambda h: h["fields"]["what"].pop("kind"), "Shown.what: missing field kind"),
-        (lambda h: h["fields"]["what"].update(exposure=9), "Shown.what.exposure: 9 is outside 0..8"),
-        (lambda h: h["fields"]["what"].update(colors=1), "Shown.what: unknown field colors"),
-        (lambda h: h["fields"]["what"].update(kind="table"), "Shown.what.depth: not an array field"),
-        (lambda h: h["buffers"][0].update(field="what.colors"), "Shown.what.colors: not an array field"),
-        (lambda h: h["buffers"][0].update(field="depth"), "Shown.depth: not an array field"),
-        (lambda h: h["buffers"][0].update(dtype="float16"), "Shown.what.depth: expected float32 [H, W]"),
-        (lambda h: h["fields"].update(more=[{"kind": "image"}]), "Shown.more[0]: unknown kind image, expected"),
-    ],
-)
-def test_a_fault_of_a_tagged_part_is_named(change: Any, words: str) -> None:
-    header, buffers = header_of(encode(Shown(what=Picture(depth=np.ones((3, 4), np.float32)))))
-    change(header)
-    with pytest.raises(LinkError) as caught:
-        decode(pack(header, buffers), [Shown])
-    assert words in str(caught.value)
-
-
-def test_a_part_of_no_kind_of_the_union_is_not_sent() -> None:
-    field: Any = PRIMITIVE
-    with pytest.raises(LinkError, match=r"Shown\.what: unknown kind radiance-field, expected 'table' or 'picture'"):
-        encode(Shown(what=field))
-
-
-def test_arrays_of_parts_count_as_bytes() -> None:
-    assert codec.size_of(Shown(what=Picture(depth=np.ones((300, 400), np.float32)))) > 480_000

@@ -8,23 +8,21 @@ import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
 
 from engine.link import codec
-from engine.link.client import EngineClient, EngineProblem, LinkError, LinkTimeout
+from engine.link.client import EngineClient, EngineProblem
 from engine.link.launcher import Address, EngineProcess
 from engine.link.messages import (
-    PROTOCOL,
     AddView,
     BakeSpec,
     CancelJob,
     Evaluation,
     EvaluationSpec,
     Frame,
-    Hello,
     JobUpdate,
     Message,
     OpenRun,
@@ -41,8 +39,9 @@ from engine.link.messages import (
 from engine.primitives.radiance_field.fields import choose_preset
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
-from tests.raw_connection import connect_raw
+from tests.raw_connection import connect_raw, shake_hands, tell
 from tests.scenes import picture_of_sphere, sphere_cameras, sphere_field, sphere_views
+from tests.wires import pack, unpack
 
 VIEWS = sphere_views(8, 32)
 CAMERA = sphere_cameras(5, 32)[2]
@@ -51,7 +50,6 @@ pytestmark = pytest.mark.slow
 STEPS = 200
 PATIENCE = 120.0  # the first run compiles every kernel
 
-M = TypeVar("M", bound=Message)
 Connect = Callable[..., EngineClient]
 
 
@@ -251,9 +249,9 @@ def test_a_run_that_cannot_be_opened_leaves_the_former_one_saved_and_paused(clie
 @pytest.mark.parametrize("side", [0, 100_000])
 def test_impossible_sizes_are_refused_by_the_engine_too(client: EngineClient, side: int, address: Address) -> None:
     client.close()
-    header, _ = read_header(codec.encode(RequestFrame(request=1, camera=CAMERA)))
+    header, _ = unpack(codec.encode(RequestFrame(request=1, camera=CAMERA)))
     header["fields"]["camera"]["width"] = side
-    answer = tell(address, pack(header))
+    answer = tell(address.port, address.token, pack(header))
     assert answer.code == "bad message" and f"RequestFrame.camera: width: {side} is outside" in answer.message
 
 
@@ -261,7 +259,7 @@ def test_garbage_is_answered_and_the_session_goes_on(client: EngineClient, addre
     client.close()
     whole = codec.encode(add_view(0))
     for garbage in (b"", b"\x00" * 1000, b"\xff" * 1000, "text", whole[:-1], whole[: len(whole) // 2], whole + b"x"):
-        assert tell(address, garbage).code == "bad message"
+        assert tell(address.port, address.token, garbage).code == "bad message"
     assert open_run(connect(), "sphere", resume=True).step == STEPS
 
 
@@ -330,54 +328,7 @@ def test_a_run_is_saved_and_resumed_by_another_session(client: EngineClient, pro
     np.testing.assert_allclose(after.color.astype(float), before.color.astype(float), atol=2e-3)
 
 
-def test_status_comes_several_times_a_second(client: EngineClient) -> None:
-    client.poll()
-    started = time.monotonic()
-    for _ in range(5):
-        client.wait_for(Status, 5)
-    assert time.monotonic() - started < 2.5
-
-
-def test_waiting_in_vain_ends_in_time(client: EngineClient) -> None:
-    with pytest.raises(LinkTimeout, match="no SnapshotSaved came"):
-        client.wait_for(SnapshotSaved, 0.2)
-
-
 def test_a_problem_ends_a_wait_for_something_else(client: EngineClient) -> None:
     client.send(CancelJob(job="nothing"))
     with pytest.raises(EngineProblem, match="no job named"):
         client.wait_for(JobUpdate, 10)
-
-
-def test_a_malformed_message_is_refused_before_it_is_sent(client: EngineClient) -> None:
-    with pytest.raises(LinkError, match=r"Train\.running"):
-        client.send(Train(running="yes"))  # type: ignore[arg-type]
-    assert client.is_open
-
-
-def read_header(data: bytes) -> tuple[dict[str, Any], bytes]:
-    (length,) = struct.unpack_from("<I", data)
-    return json.loads(data[4 : 4 + length]), data[4 + length :]
-
-
-def pack(header: dict[str, Any]) -> bytes:
-    text = json.dumps(header).encode()
-    return struct.pack("<I", len(text)) + text
-
-
-def shake_hands(raw: Any) -> None:
-    raw.send(codec.encode(Hello(protocol=PROTOCOL, version="0", client="raw")))
-    raw.recv(10)
-
-
-def tell(address: Address, data: bytes | str) -> Problem:
-    """Send ``data`` as it is after a proper handshake, and return the Problem that it causes."""
-    from engine.link.messages import ENGINE_MESSAGES
-
-    with connect_raw(address.port, address.token) as raw:
-        shake_hands(raw)
-        raw.send(data)
-        while True:
-            answer = codec.decode(raw.recv(10), ENGINE_MESSAGES)
-            if isinstance(answer, Problem):
-                return answer

@@ -1,0 +1,59 @@
+"""Materials that views disagree about, or that give light: found within groups and mixes, and told by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+
+import bpy
+import pytest
+from cures import plan, press
+from small_scenes import add_material
+
+Import = Callable[[str], ModuleType]
+
+
+def test_glass_and_mirrors_are_named_until_depth_is_off(addon: Import, product: bpy.types.Scene) -> None:
+    bpy.data.objects.remove(bpy.data.objects["Sweep"])
+    add_material("Ball", "Bottle", Transmission_Weight=1.0, Roughness=0.0)
+    assert "Clear glass: Bottle." in plan(product)
+    press(addon, product, "Clear glass", "Capture Without Depth")
+    assert not product.hashlight.capture.use_depth and product.hashlight.capture.plan_warnings == ""
+    product.hashlight.capture.use_depth = True
+    add_material("Ball", "Chrome", Metallic=1.0, Roughness=0.02)
+    assert "Mirrors: Chrome." in plan(product)
+    press(addon, product, "Mirrors", "Capture Without Depth")
+    assert product.hashlight.capture.plan_warnings == ""
+    product.hashlight.capture.use_depth = True
+    add_material("Ball", "Frosted", Transmission_Weight=1.0, Roughness=0.6)
+    assert plan(product) == ""
+
+
+def test_materials_that_give_light_are_named_with_how_much(addon: Import, product: bpy.types.Scene) -> None:
+    bpy.data.objects.remove(bpy.data.objects["Sweep"])
+    bpy.ops.mesh.primitive_cube_add(size=0.2, location=(0.0, -0.2, 0.6))
+    add_material("Cube", "Neon", Emission_Color=(1.0, 0.5, 0.2, 1.0), Emission_Strength=12.0)
+    assert "Materials that give light: Neon (12 x white)" in plan(product)
+    press(addon, product, "give light", "Leave Out of Capture")
+    assert [obj.name for obj in product.hashlight.capture.collection.objects] == ["Ball"]
+    assert product.hashlight.capture.plan_warnings == ""
+
+
+def test_materials_within_groups_and_mixes_are_looked_at(addon: Import, scene: bpy.types.Scene) -> None:
+    material = bpy.data.materials.new("Mixed")
+    if material.node_tree is None:
+        material.use_nodes = True
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    output = next(node for node in nodes if node.bl_idname == "ShaderNodeOutputMaterial")
+    mix = nodes.new("ShaderNodeMixShader")
+    links.new(mix.outputs[0], output.inputs["Surface"])
+    group = bpy.data.node_groups.new("Inner", "ShaderNodeTree")
+    group.interface.new_socket("Shader", in_out="OUTPUT", socket_type="NodeSocketShader")
+    glass, end = group.nodes.new("ShaderNodeBsdfGlass"), group.nodes.new("NodeGroupOutput")
+    glass.inputs["Roughness"].default_value = 0.05
+    group.links.new(glass.outputs[0], end.inputs[0])
+    inner = nodes.new("ShaderNodeGroup")
+    inner.node_tree = group
+    links.new(inner.outputs[0], mix.inputs[1])
+    nodes.new("ShaderNodeEmission").inputs["Strength"].default_value = 100.0  # linked to nothing
+    assert addon("capture.materials").troubles_of(material) == {"glass": pytest.approx(0.05)}

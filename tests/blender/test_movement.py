@@ -1,0 +1,115 @@
+"""What moves while views are captured, or while the camera does: found, told by name, and left out by a button."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+
+import bpy
+import pytest
+from cures import labels, plan, press
+from small_scenes import clear
+
+Import = Callable[[str], ModuleType]
+
+
+def slide(obj: bpy.types.Object) -> None:
+    """Have ``obj`` move a little in 20 frames."""
+    for frame, x in ((1, 0.0), (20, 0.1)):
+        obj.location.x = x
+        obj.keyframe_insert("location", index=0, frame=frame)
+
+
+def animate_camera(scene: bpy.types.Scene, path: str, values: tuple[float, float], index: int) -> None:
+    for frame, value in zip((1, 20), values, strict=True):
+        getattr(scene.camera, path)[index] = value
+        scene.camera.keyframe_insert(path, index=index, frame=frame)
+    scene.frame_start, scene.frame_end = 1, 20
+    scene.hashlight.capture.rig, scene.hashlight.capture.frame_step = "ANIMATION", 2
+
+
+def test_an_animation_from_one_place_is_told(addon: Import, small_scene: bpy.types.Scene) -> None:
+    bpy.ops.hashlight.fit_bounds()
+    animate_camera(small_scene, "rotation_euler", (-0.1, 0.1), 2)
+    assert "All 10 views are taken from one place (0.00 m apart at most)" in plan(small_scene)
+    press(addon, small_scene, "one place", "Use Hemisphere")
+    assert small_scene.hashlight.capture.plan_warnings == ""
+    animate_camera(small_scene, "location", (-2.0, 2.0), 0)
+    assert "one place" not in plan(small_scene)
+
+
+def test_what_moves_is_told_by_name(addon: Import, product: bpy.types.Scene) -> None:
+    bpy.data.objects.remove(bpy.data.objects["Sweep"])
+    bpy.ops.mesh.primitive_cube_add(size=0.2, location=(0.0, 0.0, 0.5))
+    cube = bpy.context.object
+    slide(cube)
+    product.frame_start, product.frame_end = 1, 20
+    product.frame_set(7)
+    assert "Cube moves: only frame 7 is captured. Go to another frame to capture that" in plan(product)
+    assert labels(addon, product, "Cube moves") == ["Select", "Leave Out of Capture"]
+    bpy.ops.object.select_all(action="DESELECT")
+    press(addon, product, "Cube moves", "Select")
+    assert cube.select_get()
+    press(addon, product, "Cube moves", "Leave Out of Capture")
+    assert [obj.name for obj in product.hashlight.capture.collection.objects] == ["Ball"]
+    assert product.hashlight.capture.plan_warnings == ""
+    product.hashlight.capture.collection = None
+    animate_camera(product, "location", (-2.0, 2.0), 0)
+    product.frame_set(7)
+    assert "Cube moves while the camera does: a field shows one moment. Other layouts capture frame 7" in plan(product)
+    assert labels(addon, product, "Cube moves while") == ["Use Hemisphere", "Select", "Leave Out of Capture"]
+    press(addon, product, "Cube moves while", "Use Hemisphere")
+    assert "while the camera" not in product.hashlight.capture.plan_warnings
+
+
+@pytest.mark.parametrize("ground", [0.0, 0.8, 8.0])
+def test_a_subject_that_moves_is_not_to_be_left_out(addon: Import, product: bpy.types.Scene, ground: float) -> None:
+    bpy.data.objects.remove(bpy.data.objects["Sweep"])
+    slide(bpy.data.objects["Ball"])
+    if ground:  # in whose box the subject may be small
+        bpy.ops.mesh.primitive_plane_add(size=ground, location=(0.0, 0.0, -0.01))
+        bpy.ops.hashlight.fit_bounds()
+    product.frame_set(1)
+    assert "Ball moves: only frame 1 is captured" in plan(product)
+    assert labels(addon, product, "Ball moves") == ["Select"]
+
+
+@pytest.mark.parametrize("kind", ["still keys", "parent", "armature", "shape key", "driver", "nodes", "instance"])
+def test_every_kind_of_movement_is_found(addon: Import, scene: bpy.types.Scene, kind: str) -> None:
+    clear(scene)
+    bpy.ops.mesh.primitive_cube_add()
+    cube = bpy.context.object
+    bpy.ops.object.empty_add()
+    mover = bpy.context.object
+    for frame, x in ((1, 0.0), (20, 0.0 if kind == "still keys" else 1.0)):
+        mover.location.x = x
+        mover.keyframe_insert("location", frame=frame)
+    scene.frame_start, scene.frame_end = 1, 20
+    if kind in {"parent", "still keys"}:
+        cube.parent = mover
+    elif kind == "armature":
+        armature = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
+        scene.collection.objects.link(armature)
+        armature.parent = mover
+        cube.modifiers.new("Armature", "ARMATURE").object = armature
+    elif kind == "shape key":
+        cube.shape_key_add(name="Basis")
+        key = cube.shape_key_add(name="Key")
+        for frame, value in ((1, 0.0), (20, 1.0)):
+            key.value = value
+            key.keyframe_insert("value", frame=frame)
+    elif kind == "driver":
+        cube.driver_add("location", 0).driver.expression = "frame / 10"
+    elif kind == "nodes":
+        group = bpy.data.node_groups.new("Nodes", "GeometryNodeTree")
+        group.nodes.new("GeometryNodeInputSceneTime")
+        cube.modifiers.new("Nodes", "NODES").node_group = group
+    else:
+        source = bpy.data.collections.new("Source")
+        source.objects.link(cube)
+        cube.parent = mover
+        cube = bpy.data.objects.new("Instance", None)
+        cube.instance_type, cube.instance_collection = "COLLECTION", source
+        scene.collection.objects.link(cube)
+    bpy.context.view_layer.update()
+    assert addon("capture.movement").Movement(scene).moves(cube) == (kind != "still keys")
