@@ -3,10 +3,9 @@
 import dataclasses
 from typing import Self
 
-import taichi as ti
 import torch
 
-from taichi_kernels.launch import func, tensors_of
+from taichi_kernels.launch import numbers_of, tensors_of
 
 # A coarse block of the occupancy is so many cells wide.
 COARSE_FACTOR = 4
@@ -162,13 +161,48 @@ class OccupancyBits:
         return dataclasses.replace(self, bits=self.bits.clone(), coarse_bits=self.coarse_bits.clone())
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class RayLimits:
+    """Where rays begin and end: inside ``box`` [2, 3] f32 (minimum, maximum), at least ``near_distance`` from their
+    camera; and, where the surfaces around an opaque pixel were captured, within ``depth_margin`` of these. ``scale``:
+    unit-cube lengths per world length; the others are in unit-cube lengths."""
+
+    box: torch.Tensor
+    scale: float
+    near_distance: float = 0.0
+    depth_margin: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pictures:
+    """The pixels of ``count`` views: ``cameras`` [>= count, 21] f32; ``images`` [>= count, 5] int64 or int32 (first
+    pixel, width, height, has depth, first tile); ``colors`` [pixels, 4] f16 premultiplied, of any number of pixels;
+    ``depths`` [pixels] f32 planar z in world units."""
+
+    count: int
+    cameras: torch.Tensor
+    images: torch.Tensor
+    colors: torch.Tensor
+    depths: torch.Tensor
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PixelTiles:
+    """Tiles of TILE_SIDE x TILE_SIDE pixels (see rays), fewer at a border, and how likely each is drawn from.
+
+    ``corners`` [tiles, 3] int32: view, x and y of the first pixel; those of a view lie row by row. ``cumulative``
+    [tiles] f32: running sum of the tiles' weights. ``share`` of the rays are drawn by these weights, the others evenly.
+    ``drawn`` [>= rays] int32: written, the tile of each ray's pixel.
+    """
+
+    corners: torch.Tensor
+    cumulative: torch.Tensor
+    share: float
+    drawn: torch.Tensor
+
+
 # Types of the parameters by which kernels take these.
 RayTensors, SampleTensors, OutputTensors = tensors_of(Rays), tensors_of(Samples), tensors_of(FieldOutputs)
 ActiveSampleTensors, ActiveRayTensors = tensors_of(ActiveSamples), tensors_of(ActiveRays)
 PixelTensors, OccupancyTensors = tensors_of(RayPixels), tensors_of(OccupancyBits)
-
-
-@func
-def read_vector(vectors: ti.template(), row: ti.i32) -> ti.math.vec3:
-    """A row of three numbers."""
-    return ti.math.vec3(vectors[row, 0], vectors[row, 1], vectors[row, 2])
+PictureTensors, TileTensors, LimitNumbers = tensors_of(Pictures), tensors_of(PixelTiles), numbers_of(RayLimits)

@@ -19,11 +19,11 @@ from taichi_kernels.bundles import (
     OutputTensors,
     PixelTensors,
     RayPixels,
-    read_vector,
 )
 from taichi_kernels.launch import func, kernel
 from taichi_kernels.random_numbers import RandomStream, uniform
 from taichi_kernels.stepping import StepNumbers, StepRule, step_at, step_no_less_than, weighted_step_at
+from taichi_kernels.vectors import read_vector
 
 # Early ray termination: in training, samples behind this transmittance are left out (Instant-NGP uses the same).
 TRAINING_MIN_TRANSMITTANCE = 1e-4

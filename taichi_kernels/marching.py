@@ -17,10 +17,10 @@ from taichi_kernels.bundles import (
     RayTensors,
     Samples,
     SampleTensors,
-    read_vector,
 )
 from taichi_kernels.launch import func, kernel
 from taichi_kernels.stepping import MOST_STEPS, StepNumbers, StepRule, step_at
+from taichi_kernels.vectors import read_vector
 
 # The largest float32 below 1.
 _BELOW_ONE = 1.0 - 2.0**-24

@@ -10,13 +10,14 @@ import taichi as ti
 import torch
 
 from taichi_kernels.activations import activate_density
-from taichi_kernels.bundles import OccupancyBits, Samples, SampleTensors, read_vector
+from taichi_kernels.bundles import OccupancyBits, Samples, SampleTensors
 from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE
 from taichi_kernels.launch import func, kernel
 from taichi_kernels.marching import enter_cascade, find_cascade
 from taichi_kernels.random_numbers import RandomStream, uniform
 from taichi_kernels.rays import WIDEST_ANGLE
 from taichi_kernels.stepping import StepNumbers, StepRule, weighted_step_at
+from taichi_kernels.vectors import read_vector
 
 # Flags of a cell.
 SEEN = 1  # inside some training camera's picture

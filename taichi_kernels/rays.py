@@ -13,8 +13,17 @@ import dataclasses
 import taichi as ti
 import torch
 
-from taichi_kernels.bundles import Rays, RayTensors
-from taichi_kernels.launch import func, kernel, numbers_of, tensors_of
+from taichi_kernels.bundles import (
+    LimitNumbers,
+    Pictures,
+    PictureTensors,
+    PixelTiles,
+    RayLimits,
+    Rays,
+    RayTensors,
+    TileTensors,
+)
+from taichi_kernels.launch import func, kernel
 from taichi_kernels.random_numbers import RandomStream, uniform
 from taichi_kernels.stepping import StepNumbers, StepRule, step_at
 
@@ -123,21 +132,6 @@ def _generate_camera_rays(
         cosines[i] = cosine
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class RayLimits:
-    """Where rays begin and end: inside ``box`` [2, 3] f32 (minimum, maximum), at least ``near_distance`` from their
-    camera; and, where the surfaces around an opaque pixel were captured, within ``depth_margin`` of these. ``scale``:
-    unit-cube lengths per world length; the others are in unit-cube lengths."""
-
-    box: torch.Tensor
-    scale: float
-    near_distance: float = 0.0
-    depth_margin: float = 0.0
-
-
-LimitNumbers = numbers_of(RayLimits)
-
-
 def generate_camera_rays(
     first: int, width: int, camera: torch.Tensor, limits: RayLimits, rays: Rays, cosines: torch.Tensor
 ) -> None:
@@ -147,37 +141,6 @@ def generate_camera_rays(
     ``camera`` [1, 21]. Writes ``rays`` and ``cosines`` [n] f32, between each ray and the camera's axis.
     """
     _generate_camera_rays(first, width, limits.near_distance, camera, limits.box, rays, cosines)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Pictures:
-    """The pixels of ``count`` views: ``cameras`` [>= count, 21] f32; ``images`` [>= count, 5] int64 or int32 (first
-    pixel, width, height, has depth, first tile); ``colors`` [pixels, 4] f16 premultiplied, of any number of pixels;
-    ``depths`` [pixels] f32 planar z in world units."""
-
-    count: int
-    cameras: torch.Tensor
-    images: torch.Tensor
-    colors: torch.Tensor
-    depths: torch.Tensor
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class PixelTiles:
-    """Tiles of TILE_SIDE x TILE_SIDE pixels, or what is left of one at the border, and how likely each is drawn from.
-
-    ``corners`` [tiles, 3] int32: view, x and y of the first pixel; those of a view lie row by row. ``cumulative``
-    [tiles] f32: running sum of the tiles' weights. ``share`` of the rays are drawn by these weights, the others evenly.
-    ``drawn`` [>= rays] int32: written, the tile of each ray's pixel.
-    """
-
-    corners: torch.Tensor
-    cumulative: torch.Tensor
-    share: float
-    drawn: torch.Tensor
-
-
-PictureTensors, TileTensors = tensors_of(Pictures), tensors_of(PixelTiles)
 
 
 @func

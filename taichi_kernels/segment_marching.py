@@ -14,11 +14,11 @@ from taichi_kernels.bundles import (
     RayTensors,
     Samples,
     SampleTensors,
-    read_vector,
 )
 from taichi_kernels.launch import func, kernel
 from taichi_kernels.marching import find_empty_cell, invert_direction, skip_cell
 from taichi_kernels.stepping import StepNumbers, StepRule, lattice_distance, step_at
+from taichi_kernels.vectors import read_vector
 
 SEGMENT_STEPS = 32
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from engine.link.geometry import Bounds, Camera
-from taichi_kernels.rays import RayLimits
+from taichi_kernels.bundles import RayLimits
 
 
 @dataclasses.dataclass(frozen=True)

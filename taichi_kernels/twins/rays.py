@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from taichi_kernels.bundles import Rays
+from taichi_kernels.bundles import Pictures, PixelTiles, RayLimits, Rays
 from taichi_kernels.random_numbers import RandomStream
 from taichi_kernels.rays import (
     MASKED_DEPTH,
@@ -12,9 +12,6 @@ from taichi_kernels.rays import (
     UNKNOWN_DEPTH,
     WHOLE_SHARE,
     WIDEST_ANGLE,
-    Pictures,
-    PixelTiles,
-    RayLimits,
 )
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.torch_functions.random_numbers import uniform

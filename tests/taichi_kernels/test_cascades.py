@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from taichi_kernels import compositing, marching, occupancy, occupancy_bits, rays
-from taichi_kernels.bundles import FieldOutputs, OccupancyBits, Rays, Samples
+from taichi_kernels.bundles import FieldOutputs, OccupancyBits, Pictures, RayLimits, Rays, Samples
 from taichi_kernels.compositing import RayLoss
 from taichi_kernels.occupancy import SEEN, SURFACE
-from taichi_kernels.rays import UNKNOWN_DEPTH, WHOLE_SHARE, Pictures, RayLimits
+from taichi_kernels.rays import UNKNOWN_DEPTH, WHOLE_SHARE
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins import compositing as compositing_twin
 from taichi_kernels.twins import marching as marching_twin

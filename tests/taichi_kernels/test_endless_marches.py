@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from engine.link.geometry import Camera
-from taichi_kernels.bundles import OccupancyBits, Rays, allocate_samples
+from taichi_kernels.bundles import OccupancyBits, RayLimits, Rays, allocate_samples
 from taichi_kernels.marching import march_rays
-from taichi_kernels.rays import RayLimits, generate_camera_rays
+from taichi_kernels.rays import generate_camera_rays
 from taichi_kernels.segment_marching import march_ray_segments
 from taichi_kernels.stepping import MOST_STEPS, StepRule
 from tests.engine.training.small_run import make_trainer

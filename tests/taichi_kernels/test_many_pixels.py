@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from taichi_kernels.bundles import Rays
-from taichi_kernels.rays import Pictures, PixelTiles, RayLimits, sample_training_rays
+from taichi_kernels.bundles import Pictures, PixelTiles, RayLimits, Rays
+from taichi_kernels.rays import sample_training_rays
 from taichi_kernels.stepping import StepRule
 
 RAYS, SIDE = 4000, 8

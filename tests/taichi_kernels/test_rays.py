@@ -13,8 +13,8 @@ import torch
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera
 from taichi_kernels import rays
-from taichi_kernels.bundles import Rays
-from taichi_kernels.rays import CAMERA_FLOATS, TILE_SIDE, UNKNOWN_DEPTH, Pictures, PixelTiles
+from taichi_kernels.bundles import Pictures, PixelTiles, Rays
+from taichi_kernels.rays import CAMERA_FLOATS, TILE_SIDE, UNKNOWN_DEPTH
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.twins import rays as twin
 

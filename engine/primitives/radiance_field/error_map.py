@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from taichi_kernels.rays import TILE_SIDE, PixelTiles
+from taichi_kernels.bundles import PixelTiles
+from taichi_kernels.rays import TILE_SIDE
 
 # Loss that a tile nobody looked at counts with: about what an untrained field has.
 _NEW_ERROR = 0.05

@@ -12,7 +12,8 @@ from engine.link.geometry import Camera
 from engine.primitives.memory import MemoryShortage, require_for_views
 from engine.primitives.radiance_field.error_map import ErrorMap
 from engine.primitives.radiance_field.pixel_spans import PixelSpans
-from taichi_kernels.rays import CAMERA_FLOATS, MASKED_DEPTH, UNKNOWN_DEPTH, Pictures
+from taichi_kernels.bundles import Pictures
+from taichi_kernels.rays import CAMERA_FLOATS, MASKED_DEPTH, UNKNOWN_DEPTH
 
 _INITIAL_VIEWS = 64
 _INITIAL_PIXELS = 1 << 20
