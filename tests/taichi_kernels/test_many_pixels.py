@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from taichi_kernels.bundles import Pictures, PixelTiles, RayLimits, Rays
-from taichi_kernels.rays import sample_training_rays
+from taichi_kernels.rays import CAMERA_FLOATS, sample_training_rays
 from taichi_kernels.stepping import StepRule
 
 RAYS, SIDE = 4000, 8
@@ -30,7 +30,7 @@ def _sample(first: list[int], colors: torch.Tensor, depths: torch.Tensor, tiles:
         colors[pixels] = torch.rand(SIDE * SIDE, 4, generator=generator).half()
         colors[pixels, 3] = 1.0
         depths[pixels] = 1.0 + torch.rand(SIDE * SIDE, generator=generator)
-    cameras = torch.zeros(len(first), 20)
+    cameras = torch.zeros(len(first), CAMERA_FLOATS)
     cameras[:, [0, 5, 10]] = 1.0
     cameras[:, [3, 7]] = 0.5
     cameras[:, 11] = 2.0
