@@ -15,16 +15,16 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
 from websockets.frames import CloseCode
 
-import engine
 from engine.link import codec
 from engine.link.authorization import HEADER, authorization
 from engine.link.errors import FrameOutdated, LinkError
 from engine.link.message_queue import LinkBusy, MessageQueue
-from engine.link.messages import ENGINE_MESSAGES, PROTOCOL, Hello, Message, Problem, Welcome
+from engine.link.messages import ENGINE_MESSAGES, Hello, Message, Problem, Welcome
 from engine.link.ring import RingReader
 from engine.link.silence import SILENCE_SECONDS, Listening, WatchedClientConnection
 from engine.link.tls import describe_failure
 from engine.link.values import printable
+from engine.link.versions import find_mismatch_in_answer
 
 _FRAGMENT_BYTES = 1 << 17
 _NEXT_ATTEMPT, _MOST_ATTEMPTS = 0.4, 24  # seconds without an answer before one more is begun
@@ -169,17 +169,13 @@ class Conversation:
 
     async def _shake_hands(self, connection: WatchedClientConnection) -> Welcome:
         await self._send(connection, self._hello)
-        answer = await self._receive(connection)
+        data = await self._receive_data(connection)
+        answer = find_mismatch_in_answer(data) or self._decode(data)
         if isinstance(answer, Problem):
             self._deliver(answer)
             raise ConversationEnded(answer.message, by_engine=True)
         if not isinstance(answer, Welcome):
             raise ConversationEnded(f"the engine answered the handshake with {type(answer).__name__}")
-        if answer.protocol != PROTOCOL:
-            raise ConversationEnded(
-                f"the engine (version {answer.version}) speaks protocol {answer.protocol}, this side (version "
-                f"{engine.__version__}) speaks {PROTOCOL}: set up the engine again"
-            )
         return answer
 
     async def _carry(self, connection: WatchedClientConnection, welcome: Welcome) -> None:
@@ -241,11 +237,16 @@ class Conversation:
         raise ConversationEnded(f"the engine has not answered for {SILENCE_SECONDS:g} s")
 
     async def _receive(self, connection: WatchedClientConnection) -> Message:
+        return self._decode(await self._receive_data(connection))
+
+    async def _receive_data(self, connection: WatchedClientConnection) -> bytes | str:
         assert self._listening is not None
         try:
-            data = await self._listening.receive()
+            return await self._listening.receive()
         except ConnectionClosed as closed:
             raise _describe_closing(closed) from None
+
+    def _decode(self, data: bytes | str) -> Message:
         try:
             return codec.decode(data, ENGINE_MESSAGES, self._ring)
         except FrameOutdated:

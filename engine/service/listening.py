@@ -15,7 +15,7 @@ from websockets.server import ServerProtocol
 
 from engine.link.silence import PING_INTERVAL, WatchedServerConnection
 from engine.service.lobby import HELLO_SECONDS, Lobby
-from engine.service.token_check import REFUSAL, REFUSAL_SECONDS, TokenCheck
+from engine.service.token_check import REFUSAL_SECONDS, TokenCheck
 
 _CLOSE_SECONDS = 1
 _MAX_HELLO_BYTES = 1 << 16
@@ -35,6 +35,7 @@ class WaitingConnection(WatchedServerConnection):
     check: TokenCheck
     leave: Callable[[], None]
     hear: Callable[[], None]
+    note_refusal: Callable[[str], None]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open, with TLS after the handshake."""
@@ -62,7 +63,8 @@ class WaitingConnection(WatchedServerConnection):
         self.leave()
 
     def _refuse(self) -> None:
-        self.transport.write(REFUSAL)
+        self.note_refusal(self.check.words)
+        self.transport.write(self.check.refusal)
         self.transport.close()
 
 
@@ -127,6 +129,7 @@ class Listener:
             max_queue=2,
         )
         connection.check = check
+        connection.note_refusal = self.lobby.note_refusal
         connection.leave, connection.hear = (partial(act, link) for act in (self.lobby.leave, self.lobby.hear))
         timeouts = {"ssl_handshake_timeout": HELLO_SECONDS, "ssl_shutdown_timeout": _CLOSE_SECONDS}
         await self._loop.connect_accepted_socket(

@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from engine.service.token_check import REFUSAL, REFUSAL_SECONDS, TokenCheck
+from engine.service.token_check import REFUSAL_SECONDS, TokenCheck
 
 log = logging.getLogger("hashlight.server")
 
@@ -43,7 +43,7 @@ class Lobby:
         # All in the order in which they were last heard.
         self._silent: dict[socket.socket, float] = {}  # since when
         self._speaking: dict[socket.socket, TokenCheck] = {}
-        self._refused: dict[socket.socket, float] = {}  # when they are told
+        self._refused: dict[socket.socket, tuple[float, bytes]] = {}  # when they are told what
         self._unwatched: list[socket.socket] = []
         self._watching: asyncio.TimerHandle | None = None
         self._telling: asyncio.TimerHandle | None = None
@@ -115,7 +115,7 @@ class Lobby:
                 return
         self._loop.remove_reader(link)
         if check.passed is False:
-            self._refuse(link)
+            self._refuse(link, check)
             return
         task = self._loop.create_task(self._begin(link, check))
         self._opening.add(task)
@@ -127,20 +127,24 @@ class Lobby:
         except OSError:  # no TLS, or no more
             self.leave(link)
 
-    def _refuse(self, link: socket.socket) -> None:
-        self.note_refusal("no token, or a wrong one")
-        self._refused[link] = time.monotonic() + REFUSAL_SECONDS
+    def _refuse(self, link: socket.socket, check: TokenCheck) -> None:
+        self.note_refusal(check.words)
+        self._refused[link] = time.monotonic() + REFUSAL_SECONDS, check.refusal
         if self._telling is None:
             self._telling = self._loop.call_later(REFUSAL_SECONDS, self._tell_refused)
 
     def _tell_refused(self) -> None:
         now = time.monotonic()
-        for link in [link for link, due in self._refused.items() if due <= now]:
+        for link, (due, refusal) in list(self._refused.items()):
+            if due > now:
+                break
             with contextlib.suppress(OSError):
-                link.send(REFUSAL)
+                link.send(refusal)
             self._send_away(link)
-        due = next(iter(self._refused.values()), None)
-        self._telling = None if due is None else self._loop.call_later(due - now, self._tell_refused)
+        self._telling = None
+        if self._refused:
+            due, _ = next(iter(self._refused.values()))
+            self._telling = self._loop.call_later(due - now, self._tell_refused)
 
     def _make_room(self) -> None:
         while len(self._silent) + len(self._speaking) + len(self._refused) > self.room:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import struct
 import threading
 import time
 from collections.abc import Callable
@@ -85,27 +83,6 @@ def test_a_wrong_token_is_refused_in_words(address: Address) -> None:
     assert not client.is_open
 
 
-@pytest.mark.parametrize(("protocol", "older"), [(PROTOCOL + 1, "engine"), (PROTOCOL - 1, "client")])
-def test_another_protocol_is_refused_and_the_older_side_named(address: Address, protocol: int, older: str) -> None:
-    with talk(address) as connection:
-        connection.send(hello(protocol=protocol))
-        answer = codec.decode(connection.recv(10), ENGINE_MESSAGES)  # type: ignore[arg-type]
-        assert isinstance(answer, Problem) and answer.code == "version" and answer.fatal
-        assert f"the {older} is too old" in answer.message
-        with pytest.raises(ConnectionClosed):
-            connection.recv(10)
-
-
-def test_another_protocol_is_named_though_its_hello_has_other_fields(address: Address) -> None:
-    header = {"type": "Hello", "fields": {"protocol": PROTOCOL + 1, "mood": "good"}, "buffers": []}
-    text = json.dumps(header).encode()
-    with talk(address) as connection:
-        connection.send(struct.pack("<I", len(text)) + text)
-        answer = codec.decode(connection.recv(10), ENGINE_MESSAGES)  # type: ignore[arg-type]
-        assert isinstance(answer, Problem) and answer.code == "version"
-        assert "the engine is too old" in answer.message and "Set up the engine again" in answer.hint
-
-
 def test_a_second_client_is_told_that_the_engine_is_busy(
     connect: Callable[..., EngineClient], address: Address
 ) -> None:
@@ -134,10 +111,9 @@ def test_a_first_message_that_is_no_hello_is_refused(address: Address, data: byt
 )
 def test_without_the_token_there_is_no_websocket(address: Address, value: str) -> None:
     shown = authorization(address.token).removeprefix("Bearer ")
-    for headers in ({HEADER: value.replace("%s", shown)}, {}):
-        with pytest.raises(InvalidStatus) as caught:
-            talk(address, additional_headers=headers)
-        assert caught.value.response.status_code == 401 and caught.value.response.body == b"wrong token\n"
+    with pytest.raises(InvalidStatus) as caught:
+        talk(address, additional_headers={HEADER: value.replace("%s", shown)})
+    assert caught.value.response.status_code == 401 and caught.value.response.body == b"wrong token\n"
 
 
 def test_a_request_may_come_in_pieces_and_with_what_follows_it(address: Address) -> None:
