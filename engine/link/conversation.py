@@ -242,9 +242,10 @@ class Conversation:
     async def _receive_data(self, connection: WatchedClientConnection) -> bytes | str:
         assert self._listening is not None
         try:
-            return await self._listening.receive()
+            data: bytes | str = await self._listening.receive()
         except ConnectionClosed as closed:
             raise _describe_closing(closed) from None
+        return data
 
     def _decode(self, data: bytes | str) -> Message:
         try:

@@ -6,8 +6,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.link.authorization import authorization
-from engine.link.client import EngineClient, EngineProblem, LinkError
+from engine.link.client import EngineClient, EngineProblem
 from engine.link.messages import EvaluationSpec, FetchFile, FileChunk, Problem, StartJob, Status
 from engine.link.ring import RingError, RingReader, RingWriter, TornRead
-from tests.faults.conftest import TOKEN, Served
+from tests.faults.conftest import Served
+from tests.faults.floods import UPGRADE, WRONG_TOKEN, count_let_in
 from tests.faults.tally import Tally
 
 pytestmark = pytest.mark.slow
@@ -30,51 +28,15 @@ Serve = Callable[..., Served]
 posix = pytest.mark.skipif(os.name == "nt", reason="pipes and limits of POSIX")
 
 
-# Connects at full speed, without waiting for an answer if it has nothing to say, and tells how often.
-_FLOOD = """
-import signal, socket, sys
-port, speech = int(sys.argv[1]), bytes.fromhex(sys.argv[2])
-signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-held, made = [], 0
-try:
-    while True:
-        connection = socket.socket()
-        connection.settimeout(1.0 if speech else 0.0)
-        if connection.connect_ex(("127.0.0.1", port)) == 0 and speech:
-            connection.send(speech)
-        held.append(connection)
-        made += 1
-        if len(held) > 300:
-            held.pop(0).close()
-finally:
-    print(made, flush=True)
-"""
-
-_UPGRADE = (
-    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-)
-_GUESS = _UPGRADE + b"Authorization: " + authorization("a guess").encode() + b"\r\n\r\n"
-
-
 @posix
 @pytest.mark.parametrize(
     "speech",
-    [b"", b"GET / HTTP/1.1", _UPGRADE + b"\r\n", _GUESS, b"nonsense"],
+    [b"", b"GET / HTTP/1.1", UPGRADE + b"\r\n", WRONG_TOKEN, b"nonsense"],
     ids=["nothing", "half", "no token", "wrong token", "nonsense"],
 )
 def test_a_flood_at_full_speed_leaves_room_for_the_right_client(serve: Serve, tally: Tally, speech: bytes) -> None:
     engine = serve("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))")
-    command = [sys.executable, "-c", _FLOOD, str(engine.port), speech.hex()]
-    floods = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    try:
-        time.sleep(2.0)
-        let_in = sum(_is_let_in(engine) for _ in range(6))
-    finally:
-        for flood in floods:
-            flood.terminate()
-        made = sum(int(flood.communicate()[0]) for flood in floods)
-    tally.add("connections without a token", made, lost=6 - let_in)
+    let_in = count_let_in(engine, speech, 6, tally)
     assert let_in == 6, engine.words[-2000:]
     assert "Too many open files" not in engine.words and "Traceback" not in engine.words
     assert len(engine.words) < 20_000
@@ -111,20 +73,7 @@ def enter(self, links):
     former(self, links) if count > 4 else [link.close() for link in links]
 Lobby.enter = enter
 """
-    engine = serve(patch)
-    assert _is_let_in(engine)
-
-
-def _is_let_in(engine: Served) -> bool:
-    client = EngineClient("127.0.0.1", engine.port, TOKEN, "right")
-    try:
-        client.connect(10)
-        client.wait_for(Status, 5)
-        return True
-    except LinkError:
-        return False
-    finally:
-        client.close()
+    assert serve(patch).client().wait_for(Status, 5)
 
 
 def test_wrong_tokens_are_answered_and_slowed_down(serve: Serve) -> None:

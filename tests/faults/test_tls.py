@@ -31,6 +31,8 @@ from engine.link.messages import (
 from engine.link.tls import client_context
 from tests.engine.service.conftest import TINY
 from tests.faults.conftest import TOKEN, Served, wait_until
+from tests.faults.floods import UPGRADE, WRONG_TOKEN, count_let_in
+from tests.faults.tally import Tally
 from tests.scenes import sphere_field, sphere_views
 
 Serve = Callable[..., Served]
@@ -127,3 +129,16 @@ def test_connections_without_a_handshake_are_few_and_leave_room_for_the_right_cl
         client = engine.client(tls=client_context(certificate[0]))
         assert client.wait_for(Status, 5)
     assert "Too many open files" not in engine.words and "Traceback" not in engine.words
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs limits of POSIX")
+@pytest.mark.parametrize("speech", [WRONG_TOKEN, UPGRADE + b"\r\n", b"nonsense"], ids=["wrong", "none", "nonsense"])
+def test_a_flood_of_wrong_tokens_leaves_room_for_the_right_client(
+    serve: Serve, certificate: tuple[Path, Path], tally: Tally, speech: bytes
+) -> None:
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))"
+    engine = serve(limit, "--tls-cert", str(certificate[0]), "--tls-key", str(certificate[1]))
+    let_in = count_let_in(engine, speech, 6, tally, client_context(certificate[0]))
+    assert let_in == 6, engine.words[-2000:]
+    assert "Too many open files" not in engine.words and "Traceback" not in engine.words
+    assert len(engine.words) < 20_000
