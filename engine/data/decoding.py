@@ -27,6 +27,7 @@ from engine.link.messages import ColorSpace
 
 DECODING_THREADS = 8
 _FULL: Mapping[ColorSpace, float] = {"srgb": 255, "linear": 1.0}
+_NEARLY = 0.06  # of the full range: what JPEG may make of a colour
 _LONGEST_NAME = 120
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -53,6 +54,7 @@ def decode_views(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    _check_masks([pair for pair in zip(fitted, views, strict=True) if pair[0].source.mask is not None], remarks)
     return views
 
 
@@ -79,12 +81,9 @@ def _decode(fitted: FittedView, name: str) -> tuple[View, list[str]]:
         color, color_space = read_color(source.image)
         color = turn(color, fitted.orientation)
         for background in source.transforms.transparent:
-            if not _make_transparent(color, color_space, background):
-                sentences.append(
-                    f"{background}_transparent: pictures without any pixel of exactly {background} ({{count}}, first "
-                    "{first}): nothing of them was made transparent; store them with alpha instead"
-                )
-        depth = _read_depth(fitted, color)
+            if trouble := _make_transparent(color, color_space, background):
+                sentences.append(trouble)
+        depth = _read_depth(fitted, color, sentences)
         if source.mask is not None:
             depth = _mask_out(fitted, depth, color)
             if (depth == MASKED_DEPTH).all():
@@ -101,18 +100,46 @@ def _decode(fitted: FittedView, name: str) -> tuple[View, list[str]]:
         ) from None
 
 
-def _make_transparent(color: Pixels, color_space: ColorSpace, background: str) -> bool:
-    """Take what has exactly that colour for nothing; whether there is such a thing, or was left out before."""
-    is_background = (color[..., :3] == (_FULL[color_space] if background == "white" else 0)).all(axis=2)
-    color[is_background] = 0
-    return bool((color[..., 3] == 0).any())
+def _check_masks(masked: Sequence[tuple[FittedView, View]], remarks: Remarks) -> None:
+    if all(view.valid is None and not view.is_masked for _, view in masked):
+        remarks.add_all(
+            "pictures with masks, none of which leaves anything out ({count}, first {first}): what is exactly 0 in one "
+            "isn't learnt",
+            (fitted.source.listed for fitted, _ in masked),
+        )
 
 
-def _read_depth(fitted: FittedView, color: Pixels) -> npt.NDArray[np.float32] | None:
+def _make_transparent(color: Pixels, color_space: ColorSpace, background: str) -> str:
+    """Take what has exactly that colour for nothing. Returns what there is to be said of it, or ""."""
+    full = _FULL[color_space]
+    away = np.abs(color[..., :3].astype(np.float32) - (full if background == "white" else 0.0)).max(axis=2)
+    nearly = int(((away > 0) & (away <= _NEARLY * full)).sum())
+    color[away == 0] = 0
+    nothing = int((color[..., 3] == 0).sum())
+    if nothing == 0:
+        return (
+            f"{background}_transparent: pictures without any pixel of exactly {background} ({{count}}, first "
+            "{first}): nothing of them was made transparent; store them with alpha instead"
+        )
+    if nearly > nothing:
+        return (
+            f"{background}_transparent: pictures of which more is nearly {background} than exactly ({{count}}, first "
+            "{first}), as lossy compression leaves it: only the latter was made transparent; store them with alpha"
+        )
+    return ""
+
+
+def _read_depth(fitted: FittedView, color: Pixels, sentences: list[str]) -> npt.NDArray[np.float32] | None:
     path, unit = fitted.source.depth, fitted.source.transforms.depth_unit
     if path is None:
         return None
-    depth = _to_size_of(fitted, read_depth(path, unit.of_integers, unit.of_floats))
+    depth = read_depth(path, unit.of_integers, unit.of_floats)
+    if (depth == UNKNOWN_DEPTH).all():
+        sentences.append(
+            "depth pictures that say nothing ({count}, first {first}) aren't used: they have no number above 0, or 8 "
+            "bits a pixel, in millimetres unless integer_depth_scale says otherwise"
+        )
+    depth = _to_size_of(fitted, depth)
     return np.where(depth == UNKNOWN_DEPTH, _without_known_depth(color), depth)
 
 

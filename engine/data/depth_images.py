@@ -14,17 +14,20 @@ from engine.data.images import exr_channels, opened_image, read_header
 from engine.data.numpy_files import map_array
 from engine.data.views import MASKED_DEPTH, UNKNOWN_DEPTH
 
+MILLIMETRE = 0.001  # what nerfstudio takes whole numbers for
 # Renderers write "nothing there" as a huge number (Blender: 1e10).
 FARTHEST_DEPTH = 1e9
 
 
-def read_depth(path: Path, unit_of_integers: float, unit_of_floats: float = 1.0) -> npt.NDArray[np.float32]:
+def read_depth(
+    path: Path, unit_of_integers: float | None = None, unit_of_floats: float = 1.0
+) -> npt.NDArray[np.float32]:
     """Read planar depth [H, W] float32 in metres, +inf where there is nothing, 0 where it isn't known, and -inf where a
     capture of our own has a masked pixel.
 
-    A step of an integer picture is ``unit_of_integers`` metres, and its 0 and its largest value mean unknown; of a
-    float one, ``unit_of_floats``, where NaN and what isn't positive mean unknown. Raises DatasetError that names the
-    file.
+    A step of an integer picture is ``unit_of_integers`` metres, and its 0 and its largest value mean unknown; without
+    a unit millimetres are meant, but for 8 bits, which can't be depth then. A step of a float picture is
+    ``unit_of_floats`` metres, and NaN and what isn't positive mean unknown. Raises DatasetError that names the file.
     """
     read_header(path)
     suffix = path.suffix.lower()
@@ -41,8 +44,11 @@ def read_depth(path: Path, unit_of_integers: float, unit_of_floats: float = 1.0)
         if raw.ndim != 2:
             raise DatasetError(f"{path}: a depth image has one channel, this one has {raw.shape[2]}")
     if raw.dtype.kind in "iu":
+        if unit_of_integers is None and raw.dtype.itemsize == 1:
+            return np.full(raw.shape, UNKNOWN_DEPTH, np.float32)  # for people to look at: 0.25 m at most
         known = (raw > 0) & (raw < _largest_step(raw))
-        return np.where(known, raw.astype(np.float32) * np.float32(unit_of_integers), np.float32(UNKNOWN_DEPTH))
+        step = np.float32(MILLIMETRE if unit_of_integers is None else unit_of_integers)
+        return np.where(known, raw.astype(np.float32) * step, np.float32(UNKNOWN_DEPTH))
     if raw.dtype.kind != "f":
         raise DatasetError(f"{path}: expected numbers of metres, got {raw.dtype}")
     with np.errstate(over="ignore", invalid="ignore"):

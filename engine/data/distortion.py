@@ -12,13 +12,21 @@ from engine.data.json_object import JsonObject
 from engine.data.remarks import Remarks
 from engine.link import fisheye
 from engine.link.geometry import FISHEYE_TERMS, Camera, Projection
-from engine.link.values import Limits
+from engine.link.values import Limits, shorten
 
 # A list of terms is in OpenCV's order, but for nerfstudio's of six.
 _LISTS = ("distortion_params", "distortion_coefficients", "distortion_coeffs", "dist_coeffs", "distortion")
 _OPENCV_ORDER = ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6")
 _NERFSTUDIO_ORDER = ("k1", "k2", "k3", "k4", "p1", "p2")
-_PARTS = {"radial_distortion": ("k1", "k2", "k3"), "tangential_distortion": ("p1", "p2")}  # Nerfies
+# Nerfies has two lists, others have them within one object.
+_RADIAL, _TANGENTIAL = ("k1", "k2", "k3"), ("p1", "p2")
+_PARTS = {
+    "radial_distortion": _RADIAL,
+    "tangential_distortion": _TANGENTIAL,
+    "radial": _RADIAL,
+    "tangential": _TANGENTIAL,
+}
+_WITH_PRISM = (12, 14)  # terms, of which those behind the eighth are for thin prisms and tilted sensors
 _LIMITS = Limits(-1e6, 1e6)
 _WIDEST = 10.0  # focal lengths from the middle: beyond, nothing is a picture
 _ITERATIONS = 20  # of the kernels
@@ -36,18 +44,16 @@ def read_distortion(
         if field not in values:
             continue
         if isinstance(values.get(field), dict):
-            listed = _read_named(JsonObject(values.get(field), f"{values.where}: {field}"))
+            inner = JsonObject(values.get(field), f"{values.where}: {field}")
+            listed = _read_parts(inner) | _read_named(inner)
+            if unused := inner.unused():
+                remarks.add(f"{field}: what isn't a term that Hashlight knows isn't used: {shorten(', '.join(unused))}")
         else:
             listed = _read_list(values, field, remarks, projection)
         if differing := [name for name in named if named[name] != listed.get(name, 0.0)]:
             remarks.add(f"{values.where}: {', '.join(differing)} differ from {field}: the terms by name are taken")
         return listed | named
-    for field, order in _PARTS.items():
-        terms = values.numbers(field, _LIMITS) or []
-        if len(terms) > len(order):
-            raise values.refuse(field, f"expected at most {len(order)} terms", terms)
-        named = dict(zip(order, terms, strict=False)) | named
-    return outer | named
+    return outer | _read_parts(values) | named
 
 
 def fold_radial_terms(terms: dict[str, float], edge: float) -> tuple[float, float, float]:
@@ -116,15 +122,37 @@ def _read_named(values: JsonObject) -> dict[str, float]:
     return {name: value for name in _OPENCV_ORDER if (value := values.number(name, _LIMITS)) is not None}
 
 
+def _read_parts(values: JsonObject) -> dict[str, float]:
+    named: dict[str, float] = {}
+    for field, order in _PARTS.items():
+        terms = values.numbers(field, _LIMITS) or []
+        if len(terms) > len(order):
+            raise values.refuse(field, f"expected at most {len(order)} terms", terms)
+        named = dict(zip(order, terms, strict=False)) | named
+    return named
+
+
 def _read_list(values: JsonObject, field: str, remarks: Remarks, projection: Projection) -> dict[str, float]:
-    terms = values.numbers(field, _LIMITS) or []
+    terms = _numbers(values, field)
+    if not any(terms):
+        return dict.fromkeys(_OPENCV_ORDER, 0.0)
     if projection == "fisheye" and len(terms) == len(FISHEYE_TERMS):
         return dict(zip(FISHEYE_TERMS, terms, strict=True))
     if len(terms) == len(_NERFSTUDIO_ORDER):
         return dict(zip(_NERFSTUDIO_ORDER, terms, strict=True))
-    if len(terms) not in (0, 2, 4, 5, 8):
+    if len(terms) in _WITH_PRISM and not any(terms[len(_OPENCV_ORDER) :]):
+        terms = terms[: len(_OPENCV_ORDER)]
+    if len(terms) not in (1, 2, 4, 5, 8):
         raise values.refuse(field, "expected 4, 5 or 8 terms in OpenCV's order, or k1 k2 k3 k4 p1 p2", terms)
     order = _OPENCV_ORDER[: len(terms)]
     if any(terms[2:]):
         remarks.add(f"{field}: its {len(terms)} terms are taken for {' '.join(order)}, OpenCV's order")
     return dict(zip(order, terms, strict=True))
+
+
+def _numbers(values: JsonObject, field: str) -> list[float]:
+    """The terms in a list; OpenCV's, as numpy has them, are a row or column within another one."""
+    items = values.objects(field)
+    if items and isinstance(items[0], list) and (matrix := values.matrix(field)) is not None:
+        return [float(term) for term in matrix.ravel()]
+    return values.numbers(field, _LIMITS) or []

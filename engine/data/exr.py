@@ -51,8 +51,8 @@ def read_exr(path: Path) -> dict[str, Numbers]:
     try:
         with OpenEXR.File(str(path)) as file:
             return {name: np.array(channel.pixels) for name, channel in file.channels().items()}
-    except (RuntimeError, ValueError) as error:
-        raise ExrError(f"{path}: not a readable EXR file ({error})") from None
+    except (RuntimeError, ValueError) as error:  # "has 0 parts" where pixels are missing
+        raise ExrError(f"{path}: not a readable EXR file, cut off or damaged ({error})") from None
 
 
 def write_exr(path: Path, channels: Mapping[str, Floats]) -> None:

@@ -8,67 +8,25 @@ in pixels of the size that the file names.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
-import re
-from collections.abc import Iterator
-from typing import Any
 
 from engine.data.dataset import DatasetError
 from engine.data.distortion import beyond_fisheye, fold_radial_terms, is_followed, lost_share, read_distortion
-from engine.data.json_object import JsonObject, is_on
+from engine.data.json_object import JsonObject
+from engine.data.projections import read_projection
 from engine.data.remarks import Remarks
 from engine.link import fisheye
 from engine.link.arrays import Floats
 from engine.link.geometry import FISHEYE_TERMS, Camera, GeometryError, Projection
-from engine.link.values import Limits, shorten
+from engine.link.values import Limits
 
-PINHOLE_MODELS = {
-    "opencv",
-    "fullopencv",
-    "pinhole",
-    "simplepinhole",
-    "radial",
-    "simpleradial",
-    "perspective",
-    "persp",
-    "brown",
-    "brownconrady",
-}
-# OpenCV's fisheye, as a camera model (nerfstudio) and as a switch (instant-ngp).
-_FISHEYE_MODEL, _FISHEYE_SWITCHES = "opencvfisheye", ("isfisheye", "fisheye")
-# What names another projection, as a part of a switch's name or of a camera model's.
-OTHER_PROJECTIONS = (
-    "fisheye",
-    "equidistant",
-    "equisolid",
-    "stereographic",
-    "kannala",
-    "doublesphere",
-    "cylindric",
-    "equirect",
-    "latlon",
-    "ftheta",
-    "orthograph",
-    "orthophoto",
-    "omnidirectional",
-    "cubemap",
-    "vr180",
-)
-# The same, where it is all of the name but for an "is" before it.
-_OTHER_PROJECTIONS_ALONE = {
-    *("spherical", "sphere", "panorama", "panoramic", "pano", "360", "omni", "ortho", "erp"),
-    *("kb", "kb4", "ucm", "eucm", "mei", "ocam", "scaramuzza"),
-}
-# Texts that say what the lens is are called something with one of these. So are others, where it is called "type".
-_LENS_WORDS = ("camera", "lens", "projection", "model", "distort", "mode", "intrinsic")
-_DEEPEST, _LONGEST = 4, 1000  # objects and lists within each other that are looked into, and how far
 _FOCAL = ("fl_x", "fl_y", "camera_angle_x", "camera_angle_y", "x_fov", "y_fov")
 _PLACE = ("cx", "cy", "w", "h")
 _GRID = 64  # pixels, of a picture that is looked at instead of the real one
 _SIZES = Limits(1, 1_000_000)  # of pictures that may have been scaled down since
 # Two ways to say a focal length agree to this share; a lens of a wider or narrower angle (radians) is hardly meant.
 _TOLERANCE = 0.01
+_MOST_OBLONG = 1.5  # pixels, as video has them
 _PLAUSIBLE_ANGLES = (math.radians(1.0), math.radians(140.0))
 
 
@@ -176,12 +134,22 @@ class Lens:
             raise DatasetError(f"{self.where}: fx, fy: the focal length must be positive, got {fx:.6g}, {fy:.6g}")
         angle = _angle_of(fx, width)
         if not _is_plausible(angle):
+            units = "fl_x is in pixels" if "fl_x" in self.values else "camera_angle_x is in radians, x_fov in degrees"
             remarks.add(
                 "views with an angle that hardly any lens has ({count}, first {first}: {angle} degrees, from a focal "
-                "length of {length} pixels): if fl_x is in millimetres, give it in pixels",
+                f"length of {{length}} pixels): {units}; give it so",
                 name,
                 angle=f"{math.degrees(angle):.3g}",
                 length=f"{fx:.4g}",
+            )
+        elif not 1.0 / _MOST_OBLONG < fx / fy < _MOST_OBLONG:
+            remarks.add(
+                "views whose pixels are {ratio} times as high as wide ({count}, first {first}: focal lengths of "
+                "{across} and {down} pixels): if they are square, correct fl_x or fl_y",
+                name,
+                ratio=f"{fx / fy:.3g}",
+                across=f"{fx:.4g}",
+                down=f"{fy:.4g}",
             )
         return fx, fy
 
@@ -233,7 +201,7 @@ def read_lens(values: JsonObject, outer: Lens | None, remarks: Remarks) -> Lens:
 
     Raises DatasetError for a projection that isn't read, and for values that are none.
     """
-    projection = _read_projection(values) or ("pinhole" if outer is None else outer.projection)
+    projection = read_projection(values) or ("pinhole" if outer is None else outer.projection)
     own: dict[str, float] = {}
     for name in (*_FOCAL, *_PLACE):
         if (value := values.number(name)) is not None:
@@ -247,66 +215,6 @@ def read_lens(values: JsonObject, outer: Lens | None, remarks: Remarks) -> Lens:
         inherited = {name: value for name, value in inherited.items() if name not in _FOCAL}
     distortion = read_distortion(values, {} if outer is None else outer.distortion, remarks, projection)
     return Lens(values.where, inherited | own, distortion, projection)
-
-
-def _read_projection(values: JsonObject) -> Projection | None:
-    """Of the lens, where ``values`` says so."""
-    model = values.text("camera_model")
-    projection: Projection | None = None
-    if model:
-        if _key(model) not in (*PINHOLE_MODELS, _FISHEYE_MODEL):
-            raise _refuse(values, f"camera_model {shorten(model)!r}")
-        projection = "fisheye" if _key(model) == _FISHEYE_MODEL else "pinhole"
-    for name in values:
-        key = _key(name)
-        if _is_other_projection(key):
-            if is_on(values.get(name)):
-                if key not in _FISHEYE_SWITCHES:
-                    raise _refuse(values, shorten(name))
-                projection = "fisheye"
-        elif name != "camera_model":
-            for text in _lens_names(name, values.peek(name)):
-                if _is_other_projection(_key(text)):
-                    raise _refuse(values, f"{shorten(name)} {shorten(text)!r}")
-                if _key(text) in PINHOLE_MODELS:
-                    values.get(name)  # as was taken for granted
-    return projection
-
-
-def _lens_names(name: str, value: Any, is_lens: bool = False, depth: int = 0) -> Iterator[str]:
-    """Texts that may say what the lens is, in what is called ``name`` or within it, and the names of switches there
-    that are on. ``is_lens``: what that is in is called as lenses are."""
-    key = _key(name)
-    is_lens = is_lens or any(word in key for word in _LENS_WORDS)
-    if isinstance(value, str):
-        text = value[:100]
-        if is_lens or (key == "type" and any(part in _key(text) for part in OTHER_PROJECTIONS)):
-            yield text
-    elif depth < _DEEPEST and isinstance(value, dict):
-        for inner, item in itertools.islice(value.items(), _LONGEST):
-            if any(part in _key(inner) for part in OTHER_PROJECTIONS) and is_on(item):
-                yield inner[:100]
-            yield from _lens_names(inner, item, is_lens, depth + 1)
-    elif depth < _DEEPEST and isinstance(value, list) and name != "frames":
-        for item in itertools.islice(value, _LONGEST):
-            if isinstance(item, str | list | dict):
-                yield from _lens_names(name, item, is_lens, depth + 1)
-
-
-def _refuse(values: JsonObject, what: str) -> DatasetError:
-    return DatasetError(
-        f"{values.where}: {what} isn't supported, only pinhole cameras with OpenCV distortion (k1 k2 p1 p2) and "
-        "OpenCV's fisheye (camera_model OPENCV_FISHEYE): turn the pictures into such first, for example by COLMAP's "
-        "image_undistorter, or by ns-process-data for 360-degree ones"
-    )
-
-
-def _key(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def _is_other_projection(key: str) -> bool:
-    return key.removeprefix("is") in _OTHER_PROJECTIONS_ALONE or any(part in key for part in OTHER_PROJECTIONS)
 
 
 def _focal_of(angle: float, pixels: int) -> float:

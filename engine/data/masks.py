@@ -11,8 +11,10 @@ import numpy.typing as npt
 from PIL import UnidentifiedImageError
 
 from engine.data.dataset import DatasetError
-from engine.data.images import opened_image, read_header
-from engine.data.picture_finder import PictureFinder
+from engine.data.images import exr_channels, opened_image, read_header
+from engine.data.numpy_files import map_array
+from engine.data.picture_finder import IMAGE_SUFFIXES, PictureFinder, fold
+from engine.link.arrays import Numbers
 
 _LOSSY_FORMATS = {"JPEG", "MPO", "WEBP", "AVIF"}
 _FOLDERS = ("masks", "mask")
@@ -34,7 +36,7 @@ class MaskFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._finders = [PictureFinder(folder / name) for name in _FOLDERS if (folder / name).is_dir()]
+        self._finders = _mask_finders(folder)
         self._beside: dict[Path, list[PictureFinder]] = {}
 
     def find(self, image: Path) -> UnlistedMask | None:
@@ -59,15 +61,27 @@ class MaskFolder:
             paths.append("/".join(parts[1:]))
         names = []
         for path in paths:
-            names += [f"{path}.png", path, path.removesuffix(image.suffix)]
+            stem = path.removesuffix(image.suffix)
+            # Last, COLMAP's of pictures that have been stored again since, in another format.
+            names += [f"{path}.png", path, stem, *(f"{stem}{suffix}.png" for suffix in IMAGE_SUFFIXES)]
         return names
 
     def _finders_beside(self, folder: Path) -> list[PictureFinder]:
         if folder not in self._beside:
-            places = [folder.parent / name for name in _FOLDERS]
             known = {finder.folder for finder in self._finders}
-            self._beside[folder] = [PictureFinder(place) for place in places if place not in known and place.is_dir()]
+            self._beside[folder] = [finder for finder in _mask_finders(folder.parent) if finder.folder not in known]
         return self._beside[folder]
+
+
+def _mask_finders(folder: Path) -> list[PictureFinder]:
+    """Of the folders for masks in ``folder``, whatever case their names are in."""
+    try:
+        found = [entry for entry in folder.iterdir() if fold(entry.name) in _FOLDERS and entry.is_dir()]
+    except OSError:
+        return []
+    return [
+        PictureFinder(entry) for entry in sorted(found, key=lambda entry: (_FOLDERS.index(fold(entry.name)), entry))
+    ]
 
 
 def read_mask(path: Path) -> npt.NDArray[np.bool_]:
@@ -77,20 +91,34 @@ def read_mask(path: Path) -> npt.NDArray[np.bool_]:
     nothing but in its alpha is read by that. Raises DatasetError that names the file.
     """
     read_header(path)
+    is_lossy = False
+    match path.suffix.lower():
+        case ".exr":
+            grey = _brightest(next(iter(exr_channels(path).values())))
+        case ".npy":
+            grey = np.array(map_array(path))
+        case _:
+            grey, is_lossy = _read_grey(path)
+    mask: npt.NDArray[np.bool_] = grey > (127 if is_lossy else 0)
+    return mask
+
+
+def _read_grey(path: Path) -> tuple[Numbers, bool]:
+    """The values of a mask picture [H, W], and whether its compression is lossy."""
     try:
         with opened_image(path) as image:
             is_lossy = image.format in _LOSSY_FORMATS
             if image.mode in ("LA", "RGBA", "PA"):
                 rgba = np.asarray(image.convert("RGBA"))
-                grey, alpha = rgba[..., :3].max(axis=2), rgba[..., 3]
-                if grey.min() == grey.max() and alpha.min() != alpha.max():
-                    grey = alpha
-            elif image.mode in ("1", "P"):
-                grey = np.asarray(image.convert("RGB")).max(axis=2)
-            else:
-                pixels = np.asarray(image)
-                grey = pixels if pixels.ndim == 2 else pixels.max(axis=2)
+                grey, alpha = _brightest(rgba), rgba[..., 3]
+                says_nothing = grey.min() == grey.max() and alpha.min() != alpha.max()
+                return (alpha if says_nothing else grey), is_lossy
+            pixels = np.asarray(image.convert("RGB") if image.mode in ("1", "P") else image)
+            return _brightest(pixels), is_lossy
     except UnidentifiedImageError as error:
         raise DatasetError(f"{path}: the mask can't be read ({error})") from None
-    mask: npt.NDArray[np.bool_] = grey > (127 if is_lossy else 0)
-    return mask
+
+
+def _brightest(pixels: Numbers) -> Numbers:
+    """The largest of up to three colours: [H, W]."""
+    return pixels if pixels.ndim == 2 else pixels[..., :3].max(axis=2)

@@ -20,6 +20,6 @@ def map_array(path: Path) -> Any:
         raise DatasetError(f"{path}: not a numpy file that can be read ({first_line(error)})") from None
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
-    if array.ndim != 2 or array.dtype.kind not in "fiu":
+    if array.ndim != 2 or array.dtype.kind not in "fiub":
         raise DatasetError(f"{path}: expected [H, W] numbers, got {array.dtype} {list(array.shape)}")
     return array

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import PurePath
+from urllib.parse import unquote
 
 from engine.data.picture_finder import IMAGE_SUFFIXES, fold, path_parts
 from engine.data.remarks import Remarks
@@ -25,25 +26,13 @@ def split_by_lists(transforms: Transforms, remarks: Remarks) -> list[Split | Non
     if not fields:
         return None
     index = _Index([frame.file_path for frame in transforms.frames])
-    named: dict[str, set[int]] = {}
-    for field in fields:
-        named[field] = set()
-        for listed in values.texts(field) or []:
-            frame = index.find(listed)
-            if frame is None:
-                remarks.add(
-                    f"{transforms.path}: names in {field} that belong to no frame ({{count}}, first {{first}}) are "
-                    "passed over",
-                    listed,
-                )
-            else:
-                named[field].add(frame)
+    named = {field: _frames_in(field, transforms, index, remarks) for field in fields}
     held_out = set().union(*(named.get(field, set()) for field in HELD_OUT_LISTS))
     train = named.get(TRAIN_LIST, set())
     if both := sorted(train & held_out):
         remarks.add_all(
             f"{transforms.path}: views that are listed both for training and as test views ({{count}}, first "
-            "{{first}}) are test views",
+            "{first}) are test views",
             (transforms.frames[frame].file_path for frame in both),
         )
     # A list for training that names nothing says nothing of which views are left out.
@@ -51,6 +40,25 @@ def split_by_lists(transforms: Transforms, remarks: Remarks) -> list[Split | Non
     return [
         "test" if frame in held_out else "train" if frame in train else rest for frame in range(len(transforms.frames))
     ]
+
+
+def _frames_in(field: str, transforms: Transforms, index: _Index, remarks: Remarks) -> set[int]:
+    """The frames that one list names."""
+    names = transforms.values.texts(field) or []
+    frames = [index.find(name) for name in names]
+    if not any(frame is not None for frame in frames):  # they are of another folder
+        frames = [index.find_by_end(name) for name in names]
+        remarks.add_all(
+            f"{transforms.path}: names in {field} that lie in another folder than those of frames ({{count}}, first "
+            "{first}) are told by the rest of their path",
+            (name for name, frame in zip(names, frames, strict=True) if frame is not None),
+        )
+    remarks.add_all(
+        f"{transforms.path}: names in {field} that belong to no frame, or to several ({{count}}, first {{first}}), are "
+        "passed over: list pictures as frames do, by file_path",
+        (name for name, frame in zip(names, frames, strict=True) if frame is None),
+    )
+    return {frame for frame in frames if frame is not None}
 
 
 class _Index:
@@ -64,16 +72,34 @@ class _Index:
             self._exact[path_parts(file_path)].add(frame)
             key = _loosen(path_parts(file_path))
             self._loose[key].add(frame)
-            for first in range(1, len(key)):
+            for first in range(len(key)):
                 self._ends[key[first:]].add(frame)
 
     def find(self, listed: str) -> int | None:
-        exact = path_parts(listed)
-        key = _loosen(exact)
-        # The name itself; then a name that is the end of a frame's; then one whose end is a frame's.
-        found = [self._exact.get(exact), self._loose.get(key), self._ends.get(key)]
-        found += [self._loose.get(key[first:]) for first in range(1, len(key))]
-        return next((next(iter(frames)) for frames in found if frames and len(frames) == 1), None)
+        """The frame whose path has the name at its end, or the other way round."""
+        found = [self._exact.get(path_parts(listed))]
+        for key in _keys(listed):
+            found += [self._loose.get(key), self._ends.get(key)]
+            found += [self._loose.get(key[first:]) for first in range(1, len(key))]
+        return _only(found)
+
+    def find_by_end(self, listed: str) -> int | None:
+        """The frame with the longest end in common."""
+        return _only(self._ends.get(key[first:]) for key in _keys(listed) for first in range(len(key)))
+
+
+def _only(found: Iterable[set[int] | None]) -> int | None:
+    """The first that is one frame alone."""
+    return next((next(iter(frames)) for frames in found if frames and len(frames) == 1), None)
+
+
+def _keys(listed: str) -> list[_Key]:
+    """What a name may stand for, the likeliest first: as written, of a web address, and with any ending."""
+    keys: list[_Key] = []
+    for plain in (listed, unquote(listed.strip())):
+        if parts := path_parts(plain):
+            keys += [_loosen(parts), _loosen((*parts[:-1], PurePath(parts[-1]).stem))]
+    return list(dict.fromkeys(keys))
 
 
 def _loosen(parts: Iterable[str]) -> _Key:

@@ -9,6 +9,7 @@ bounds come from.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
 from pathlib import Path, PureWindowsPath
 
@@ -20,9 +21,10 @@ from engine.data.json_object import JsonObject, read_json_object
 from engine.data.lenses import Lens, read_lens
 from engine.data.remarks import Remarks
 
-DEFAULT_DEPTH_UNIT = 0.001  # nerfstudio's: millimetres
 _DEPTH_PATHS = ("depth_file_path", "depth_path")
 _MASK_PATHS = ("mask_path", "mask_file_path", "mask")
+_TOLERANCE = 1e-3  # of what is 0 or 1 in a pose
+_MOST_SKEW = 0.02  # the cosine between two axes
 # Said of how a file came about, not of what its pictures show: nothing is lost where it isn't used.
 _HISTORY = {"applied_transform", "applied_scale", "colmap_im_id", "sharpness", "rotation"}
 
@@ -44,9 +46,10 @@ class FrameRecord:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DepthUnit:
-    """Metres of a step in a depth picture: of whole numbers, and of numbers with a fraction, where the file says so."""
+    """Metres of a step in a depth picture: of whole numbers, None where the file doesn't say, and of numbers with a
+    fraction."""
 
-    of_integers: float = DEFAULT_DEPTH_UNIT
+    of_integers: float | None = None
     of_floats: float = 1.0
 
 
@@ -131,6 +134,35 @@ def _pose(entry: JsonObject, file_path: str, remarks: Remarks) -> npt.NDArray[np
         pose = np.vstack([pose, [0.0, 0.0, 0.0, 1.0]])
     if pose.shape != (4, 4):
         raise DatasetError(f"{entry.where}: {field}: expected 4x4 numbers, got shape {list(pose.shape)}")
+    if np.abs(pose[3, :3]).max() > _TOLERANCE or abs(pose[3, 3] - 1.0) > _TOLERANCE:
+        if pose[3].any():  # else it was filled up from 3x4
+            turned = ": it looks transposed" if np.abs(pose[:3, 3]).max() <= _TOLERANCE else ""
+            raise entry.refuse(field, f"its last row must be 0 0 0 1{turned}", pose[3].tolist())
+        pose[3, 3] = 1.0
+    return _without_scale(pose, file_path, remarks)
+
+
+def _without_scale(pose: npt.NDArray[np.float64], file_path: str, remarks: Remarks) -> npt.NDArray[np.float64]:
+    """``pose`` with axes of length 1, as renders have a camera whatever it is parented to."""
+    lengths = np.linalg.norm(pose[:3, :3], axis=0)
+    if lengths.min() <= 0.0:
+        return pose  # no camera has that, which refuses it
+    if np.abs(lengths - 1.0).max() > _TOLERANCE:
+        remarks.add(
+            "poses with a scale ({count}, first {first}: axes {lengths} long): it is left out, as in renders",
+            file_path,
+            lengths=" ".join(f"{length:.4g}" for length in lengths),
+        )
+        pose[:3, :3] /= lengths
+    axes = pose[:3, :3]
+    skew = float(np.abs(axes.T @ axes - np.eye(3)).max())
+    if skew > _MOST_SKEW:
+        remarks.add(
+            "poses that are sheared ({count}, first {first}: axes up to {angle} degrees from upright to each other): "
+            "pictures will not fit; write poses as rotations",
+            file_path,
+            angle=f"{math.degrees(math.asin(min(skew, 1.0))):.2g}",
+        )
     return pose
 
 
@@ -139,7 +171,7 @@ def _depth_unit(values: JsonObject) -> DepthUnit:
     for name, unit in (("depth_unit_scale_factor", factor), ("integer_depth_scale", step)):
         if unit is not None and unit < 0.0:
             raise values.refuse(name, "expected a positive number", unit)
-    return DepthUnit(factor or step or DEFAULT_DEPTH_UNIT, factor or 1.0)
+    return DepthUnit(factor or step or None, factor or 1.0)
 
 
 def _transparent_colors(values: JsonObject) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,6 +23,20 @@ from engine.machine import free_memory
 
 READING_THREADS = 8
 DEPTH_SUFFIXES = (".png", ".exr", ".tif", ".tiff", ".npy")
+MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Beside:
+    """Files that a frame may list beside its picture, and how it is used without."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    without: str
+
+
+_DEPTH = _Beside("depth pictures", DEPTH_SUFFIXES, "without depth")
+_MASK = _Beside("masks", MASK_SUFFIXES, "with all of their pixels")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -105,6 +119,7 @@ def find_sources(
         "left out",
         missing,
     )
+    pictures = {match.path for match in found.values() if match is not None}
     sources = []
     for at, (frame, split) in enumerate(frames):
         match = found[at]
@@ -117,8 +132,8 @@ def find_sources(
                 frame.file_path,
                 found=_shown(match.path, folder),
             )
-        depth = _find_beside(finder, frame.depth_path, DEPTH_SUFFIXES, "depth pictures", "without depth", remarks)
-        mask = _find_beside(finder, frame.mask_path, IMAGE_SUFFIXES, "masks", "with all of their pixels", remarks)
+        depth = _find_beside(frame.depth_path, _DEPTH, finder, pictures, remarks)
+        mask = _find_beside(frame.mask_path, _MASK, finder, pictures, remarks)
         masks_out = False
         if masks is not None and (unlisted := masks.find(match.path)) is not None:
             mask, masks_out = unlisted.path, unlisted.masks_out
@@ -253,16 +268,21 @@ def _fit(size: tuple[int, int], said: tuple[int, int], aspect: float | None) -> 
 
 
 def _find_beside(
-    finder: PictureFinder, listed: str | None, suffixes: tuple[str, ...], what: str, use: str, remarks: Remarks
+    listed: str | None, kind: _Beside, finder: PictureFinder, pictures: Collection[Path], remarks: Remarks
 ) -> Path | None:
+    """The file that a frame lists beside its picture: none of the dataset's ``pictures``, which often have the same
+    names in another folder."""
     if listed is None:
         return None
-    found = finder.find(listed, suffixes)
-    if found is None:
-        remarks.add(f"listed {what} that are missing ({{count}}, first {{first}}): the views are used {use}", listed)
+    found = finder.find(listed, kind.suffixes)
+    if found is None or (found.difference and found.path in pictures):
+        remarks.add(
+            f"listed {kind.name} that are missing ({{count}}, first {{first}}): the views are used {kind.without}",
+            listed,
+        )
         return None
     if found.difference == IN_ANOTHER_FOLDER:
-        remarks.add(f"{what} that {found.difference} ({{count}}, first {{first}}) are used", listed)
+        remarks.add(f"{kind.name} that {found.difference} ({{count}}, first {{first}}) are used", listed)
     return found.path
 
 
@@ -280,7 +300,7 @@ def _only_sure(found: dict[int, Found | None]) -> dict[int, Found | None]:
 
 def _same_camera(one: FrameRecord, other: FrameRecord) -> bool:
     return (
-        np.array_equal(one.pose, other.pose)
+        np.allclose(one.pose, other.pose, rtol=1e-6, atol=1e-6)  # written with fewer digits, say
         and one.lens.values == other.lens.values
         and one.lens.distortion == other.lens.distortion
     )

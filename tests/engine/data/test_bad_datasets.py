@@ -64,6 +64,10 @@ def test_json_that_is_none_or_holds_no_frames(tmp_path: Path, content: bytes, wo
     [
         ({"transform_matrix": [[math.nan] * 4] * 4}, ["transform_matrix", "finite"]),
         ({"transform_matrix": [[0.0] * 4] * 4}, ["no inverse"]),
+        (
+            {"transform_matrix": [[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1], [0, 0, 0, 2]]},
+            ["transform_matrix", "last row"],
+        ),
         ({"transform_matrix": [[1, 2], [3]]}, ["transform_matrix"]),
         ({"transform_matrix": None}, ["transform_matrix"]),
         ({"fl_x": 0}, ["fx", "focal length"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,20 @@ from PIL import Image
 from engine.cli.datasets import shrink
 from engine.data.capture_folder import save_dataset
 from engine.data.depth_images import read_depth
+from engine.data.depth_unit import check_depth_unit
 from engine.data.exr import write_exr
 from engine.data.formats import DatasetError, load_dataset
 from engine.data.masks import read_mask
-from engine.data.views import MASKED_DEPTH
-from tests.engine.data.scenes import edit_first_frame, sphere_view, write_json, write_nerf_synthetic, write_transforms
+from engine.data.views import MASKED_DEPTH, View
+from engine.link.projection import pixel_directions
+from tests.engine.data.scenes import (
+    edit_first_frame,
+    orbit_camera,
+    sphere_view,
+    write_json,
+    write_nerf_synthetic,
+    write_transforms,
+)
 
 
 def make_opaque(folder: Path) -> None:
@@ -86,13 +97,57 @@ class TestDepth:
         depth = load_dataset(tmp_path).train[0].depth
         assert depth is not None and depth[0, 0] == pytest.approx(3.0 * of_floats)
 
-    @pytest.mark.parametrize(("written", "factor"), [(1e-3, None), (1e-2, "10"), (1e-4, "0.1"), (1e-5, "0.01")])
+    @pytest.mark.parametrize(
+        ("written", "factor"),
+        [(1e-3, None), (1e-2, "10"), (1e-4, "0.1"), (1e-5, "0.01"), (0.3048, "316"), (0.03, "31.6")],
+    )
     def test_a_unit_that_is_not_the_poses_is_told(self, tmp_path: Path, written: float, factor: str | None) -> None:
         """Depth in steps of another length than the millimetres that it is read in."""
         write_depths(tmp_path, 12, written)
         warnings = [warning for warning in load_dataset(tmp_path).warnings if "don't fit the poses" in warning]
         assert len(warnings) == (factor is not None)
         assert factor is None or f"multiplied by {factor}; name their unit as integer_depth_scale" in warnings[0]
+
+    @pytest.mark.parametrize("is_along_rays", [False, True])
+    def test_distances_along_rays_are_told(self, is_along_rays: bool) -> None:
+        """A room that is a sphere of 4 m, seen from near its middle."""
+        views = []
+        for index in range(6):
+            camera = dataclasses.replace(orbit_camera(index, 6, 48, distance=0.5), fx=24.0, fy=24.0)
+            y, x = np.mgrid[:48, :48] + 0.5
+            rays = pixel_directions(camera, x, y) @ camera.camera_to_world[:3, :3].T
+            length = np.linalg.norm(rays, axis=-1)
+            rays /= length[..., None]
+            ahead = rays @ camera.position
+            distance = np.sqrt(ahead**2 - camera.position @ camera.position + 16.0) - ahead
+            depth = (distance if is_along_rays else distance / length).astype(np.float32)
+            views.append(View(f"{index}", camera, np.full((48, 48, 4), 255, np.uint8), "srgb", depth))
+        assert len(check_depth_unit(views)) == is_along_rays
+        assert not is_along_rays or "distances along rays" in check_depth_unit(views)[0]
+
+    def test_pictures_of_depth_that_say_nothing_are_told(self, tmp_path: Path) -> None:
+        """Grey values of 8 bits for people to look at, depth below 0, and none at all."""
+        write_transforms(tmp_path, aabb_scale=1)
+        make_opaque(tmp_path)
+        Image.fromarray(np.full((24, 24), 100, np.uint8)).save(tmp_path / "grey.png")
+        np.save(tmp_path / "negative.npy", np.full((24, 24), -2.0, np.float32))
+        np.save(tmp_path / "none.npy", np.zeros((24, 24), np.float32))
+        for name in ("grey.png", "negative.npy", "none.npy"):
+            edit_first_frame(tmp_path / "transforms.json", depth_file_path=name)
+            dataset = load_dataset(tmp_path)
+            assert dataset.train[0].depth is not None and not dataset.train[0].depth.any()
+            (warning,) = dataset.warnings
+            assert "depth pictures that say nothing (1, first 0000.png)" in warning
+        write_transforms(tmp_path, aabb_scale=1, integer_depth_scale=0.01)
+        edit_first_frame(tmp_path / "transforms.json", depth_file_path="grey.png")
+        depth = load_dataset(tmp_path).train[0].depth
+        assert depth is not None and (depth[0, 0] == np.float32(1.0)).all()
+
+    def test_the_picture_itself_does_not_stand_for_missing_depth(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        edit_first_frame(tmp_path / "transforms.json", depth_file_path="depth/0000.png")
+        dataset = load_dataset(tmp_path)
+        assert dataset.train[0].depth is None and "(1, first depth/0000.png)" in dataset.warnings[0]
 
     def test_unknown_is_not_nothing(self, tmp_path: Path) -> None:
         """Photographs with a sky of unknown depth have surroundings, like photographs without depth."""
@@ -148,6 +203,33 @@ class TestMasks:
         require_masked(dataset.train[0])
         assert dataset.train[1].valid is None and dataset.warnings == []
 
+    @pytest.mark.parametrize("folder", ["", "images"])
+    def test_the_picture_itself_does_not_stand_for_a_missing_one(self, tmp_path: Path, folder: str) -> None:
+        values = write_transforms(tmp_path / folder, aabb_scale=1)
+        (tmp_path / folder / "transforms.json").unlink()
+        for frame in values["frames"]:
+            frame["mask_path"] = f"masks/{frame['file_path']}"
+            frame["file_path"] = f"{folder}/{frame['file_path']}".lstrip("/")
+        write_json(tmp_path / "transforms.json", values)
+        write_masks(tmp_path, ["masks/0001.png"])
+        dataset = load_dataset(tmp_path)
+        assert [view.name for view in dataset.train if view.valid is not None] == ["0001"]
+        (warning,) = dataset.warnings
+        assert "listed masks that are missing (3, first masks/0000.png)" in warning
+
+    def test_none_that_leaves_anything_out_is_told(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        for index in range(4):
+            Image.fromarray(np.full((24, 24), 3, np.uint8)).save(tmp_path / f"m{index}.png")
+        values = json.loads((tmp_path / "transforms.json").read_text())
+        for index, frame in enumerate(values["frames"]):
+            frame["mask_path"] = f"m{index}.png"
+        write_json(tmp_path / "transforms.json", values)
+        (warning,) = load_dataset(tmp_path).warnings
+        assert "none of which leaves anything out (4, first 0000.png)" in warning
+        write_masks(tmp_path, ["m2.png"])
+        assert load_dataset(tmp_path).warnings == []
+
     def test_of_another_size(self, tmp_path: Path) -> None:
         write_transforms(tmp_path, aabb_scale=1)
         write_masks(tmp_path, ["m.png"], size=8)
@@ -168,6 +250,8 @@ class TestMasks:
             [f"masks/{index:04d}.png.png" for index in range(4)],  # COLMAP's
             [f"mask/{index:04d}.PNG" for index in range(4)],
             [f"masks/{index:04d}.webp" for index in range(4)],
+            [f"Masks/{index:04d}.png" for index in range(4)],
+            [f"masks/{index:04d}.jpg.png" for index in range(4)],  # of pictures that were JPEG then
         ],
     )
     def test_in_a_folder_that_is_not_listed(self, tmp_path: Path, names: list[str]) -> None:
@@ -221,6 +305,10 @@ class TestMasks:
         Image.fromarray(np.dstack([np.full((16, 16, 3), 255, np.uint8), grey])).save(tmp_path / "alpha.png")
         Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "deep.png")
         Image.fromarray(grey).save(tmp_path / "lossy.jpg", quality=60)
+        write_exr(tmp_path / "one.exr", {"V": kept.astype(np.float32)})
+        write_exr(tmp_path / "four.exr", {"RGBA": np.repeat(kept[..., None], 4, axis=2).astype(np.float16)})
+        np.save(tmp_path / "numbers.npy", kept.astype(np.float32))
+        np.save(tmp_path / "booleans.npy", kept)
         for path in tmp_path.iterdir():
             np.testing.assert_array_equal(read_mask(path), kept, err_msg=path.name)
 

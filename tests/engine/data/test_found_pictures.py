@@ -167,7 +167,8 @@ class TestNames:
 
     def test_the_same_picture_twice_is_read_once(self, tmp_path: Path) -> None:
         values = write_transforms(tmp_path, aabb_scale=1)
-        values["frames"].append(values["frames"][2] | {"file_path": "./0002.png"})
+        rounded = [[round(number, 7) for number in row] for row in values["frames"][2]["transform_matrix"]]
+        values["frames"].append(values["frames"][2] | {"file_path": "./0002.png", "transform_matrix": rounded})
         write_json(tmp_path / "transforms.json", values)
         dataset = load_dataset(tmp_path)
         assert len(dataset.train) == 4 and "0002.png" in warning_about(dataset, "more than once")

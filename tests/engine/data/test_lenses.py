@@ -56,6 +56,9 @@ class TestProjections:
             {"type": "fisheye"},
             {"intrinsics": {"is_fisheye": True}},
             {"lens_type": "omni"},
+            {"panorama_type": "EQUIRECTANGULAR"},
+            {"image_type": "panorama"},
+            {"distortion_model": "equi"},
         ],
     )
     @pytest.mark.parametrize("in_frame", [False, True])
@@ -81,6 +84,8 @@ class TestProjections:
             {"camera_model": "Simple_Radial"},
             {"camera_type": "perspective"},
             {"is_panorama": "no"},
+            {"distortion_model": "plumb_bob"},
+            {"distortion_model": "radial-tangential"},
             {"camera": {"model": "PINHOLE", "is_distorted": False}},
         ],
     )
@@ -177,6 +182,7 @@ class TestDistortion:
         [
             {"distortion": {"k1": -0.2, "k2": 0.05, "p1": 0.001}},
             {"radial_distortion": [-0.2, 0.05, 0.0], "tangential_distortion": [0.001, 0.0]},
+            {"distortion": {"radial": [-0.2, 0.05, 0.0], "tangential": [0.001, 0.0]}},
         ],
     )
     def test_by_name_within_an_object_and_in_two_lists(self, tmp_path: Path, said: dict[str, Any]) -> None:
@@ -189,8 +195,34 @@ class TestDistortion:
         warning = load_dataset(tmp_path).warnings[0]
         assert "can't be undone" in warning and "(4, first 0000.png: " in warning and "% of it" in warning
 
-    def test_of_another_length_it_is_refused(self, tmp_path: Path) -> None:
-        write_transforms(tmp_path, aabb_scale=1, distortion_params=[0.1, 0.2, 0.3])
+    def test_what_else_an_object_has_is_told(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, distortion={"k1": -0.2, "decentering": [0.001, 0.0], "unit": "px"})
+        dataset = load_dataset(tmp_path)
+        assert terms(dataset.train[0].camera) == [-0.2, 0.0, 0.0, 0.0]
+        assert len(dataset.warnings) == 1 and "decentering, unit" in dataset.warnings[0]
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            [[-0.2, 0.05, 0.001, 0.002, 0.0]],
+            [[-0.2], [0.05], [0.001], [0.002]],
+            [-0.2, 0.05, 0.001, 0.002, *[0.0] * 8],
+            [-0.2, 0.05, 0.001, 0.002, *[0.0] * 10],
+        ],
+    )
+    def test_as_opencv_has_it(self, tmp_path: Path, said: list[Any]) -> None:
+        write_transforms(tmp_path, aabb_scale=1, distortion=said)
+        assert terms(first_camera(tmp_path)) == pytest.approx([-0.2, 0.05, 0.001, 0.002])
+
+    @pytest.mark.parametrize("count", [0, 1, 3, 7, 9, 12, 14])
+    def test_zeros_are_none_however_many(self, tmp_path: Path, count: int) -> None:
+        write_transforms(tmp_path, aabb_scale=1, distortion_params=[0.0] * count)
+        dataset = load_dataset(tmp_path)
+        assert not dataset.train[0].camera.is_distorted and dataset.warnings == []
+
+    @pytest.mark.parametrize("said", [[0.1, 0.2, 0.3], [0.1] * 9, [0.1] * 12, [[0.1, 0.2], [0.3]], ["0.1"]])
+    def test_of_another_length_it_is_refused(self, tmp_path: Path, said: list[Any]) -> None:
+        write_transforms(tmp_path, aabb_scale=1, distortion_params=said)
         with pytest.raises(DatasetError, match="distortion_params"):
             load_dataset(tmp_path)
 
@@ -247,7 +279,19 @@ class TestUnits:
     def test_an_angle_that_no_lens_has(self, tmp_path: Path) -> None:
         write_transforms(tmp_path, aabb_scale=1, fl_x=1.2, fl_y=1.2)
         warning = load_dataset(tmp_path).warnings[0]
-        assert "169 degrees" in warning and "(4, first" in warning and "millimetres" in warning
+        assert "169 degrees" in warning and "(4, first" in warning and "fl_x is in pixels" in warning
+
+    def test_radians_for_degrees(self, tmp_path: Path) -> None:
+        values = write_transforms(tmp_path, aabb_scale=1)
+        del values["fl_x"], values["fl_y"]
+        write_json(tmp_path / PATH, values | {"x_fov": 0.8})
+        assert "0.8 degrees" in (warning := load_dataset(tmp_path).warnings[0]) and "x_fov in degrees" in warning
+
+    @pytest.mark.parametrize("fl_y", [14.0, 1400.0])
+    def test_one_of_the_two_lengths_in_other_units(self, tmp_path: Path, fl_y: float) -> None:
+        write_transforms(tmp_path, aabb_scale=1, fl_y=fl_y)
+        warning = load_dataset(tmp_path).warnings[0]
+        assert "times as high as wide (4, first 0000.png: focal lengths of 28.38 and" in warning
 
     @pytest.mark.parametrize("center", [{"cx": 0.5, "cy": 0.5}, {"cx": 960.0, "cy": 540.0}])
     def test_a_middle_in_other_units(self, tmp_path: Path, center: dict[str, float]) -> None:

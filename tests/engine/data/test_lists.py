@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -28,6 +29,9 @@ class TestSplitLists:
             ["C:\\me\\data\\0003.png"],
             ["/home/me/data/0003.png"],
             ["x/../0003.png"],
+            [" 0003.png "],
+            ["000%33.png"],
+            ["0003.NEF"],
         ],
     )
     @pytest.mark.parametrize("name", ["val_filenames", "test_filenames"])
@@ -70,7 +74,23 @@ class TestSplitLists:
         names = [f"{index:04d}.png" for index in range(4)]
         write_transforms(tmp_path, aabb_scale=1, train_filenames=names, test_filenames=names[:1])
         dataset = load_dataset(tmp_path)
-        assert (len(dataset.train), len(dataset.test)) == (3, 1) and "(1, first" in dataset.warnings[0]
+        assert (len(dataset.train), len(dataset.test)) == (3, 1) and "(1, first 0000.png)" in dataset.warnings[0]
+
+    def test_names_in_another_folder_than_frames(self, tmp_path: Path) -> None:
+        values = write_transforms(tmp_path / "images", aabb_scale=1, val_filenames=["rgb/0001.png", "rgb/0002.png"])
+        (tmp_path / "images/transforms.json").unlink()
+        for frame in values["frames"]:
+            frame["file_path"] = f"images/{frame['file_path']}"
+        write_json(tmp_path / "transforms.json", values)
+        dataset = load_dataset(tmp_path)
+        assert [view.name for view in dataset.test] == ["0001", "0002"]
+        (warning,) = dataset.warnings
+        assert "lie in another folder" in warning and "(2, first rgb/0001.png)" in warning
+        values["val_filenames"].append("images/0003.png")  # so that the folder does tell frames apart
+        write_json(tmp_path / "transforms.json", values)
+        dataset = load_dataset(tmp_path)
+        assert [view.name for view in dataset.test] == ["0003"]
+        assert "belong to no frame, or to several (2, first rgb/0001.png)" in dataset.warnings[0]
 
     @pytest.mark.parametrize("names", ["0000.png", [3], {"a": 1}])
     def test_what_is_no_list_of_names(self, tmp_path: Path, names: Any) -> None:
@@ -209,11 +229,60 @@ class TestBackgrounds:
         (warning,) = load_dataset(tmp_path).warnings
         assert "white_transparent" in warning and "(4, first" in warning
 
+    def test_what_lossy_compression_left_of_a_background_is_told(self, tmp_path: Path) -> None:
+        values = write_transforms(tmp_path, aabb_scale=1, white_transparent=True)
+        for frame in values["frames"]:
+            pixels = np.array(Image.open(tmp_path / frame["file_path"]))
+            pixels[pixels[..., 3] == 0] = 255
+            frame["file_path"] = frame["file_path"].replace("png", "jpg")
+            Image.fromarray(pixels[..., :3]).save(tmp_path / frame["file_path"], quality=40)
+        write_json(tmp_path / "transforms.json", values)
+        (warning,) = load_dataset(tmp_path).warnings
+        assert "more is nearly white than exactly (4, first 0000.jpg)" in warning
+
     @pytest.mark.parametrize("flag", ["white_background", "is_background_black", "mask_color", "background_color"])
     def test_flags_of_other_programs_are_named(self, tmp_path: Path, flag: str) -> None:
         write_transforms(tmp_path, aabb_scale=1, **{flag: True})
         (warning,) = load_dataset(tmp_path).warnings
         assert flag in warning and "1 values" in warning
+
+
+class TestPoses:
+    @pytest.mark.parametrize("scale", [(2.0, 2.0, 2.0), (0.01, 0.02, 3.0)])
+    def test_a_scale_is_left_out(self, tmp_path: Path, scale: tuple[float, float, float]) -> None:
+        """As of a camera in Blender that is scaled, or parented to what is: its renders are the same."""
+        write_transforms(tmp_path, aabb_scale=1)
+        plain = load_dataset(tmp_path)
+        assert plain.warnings == []
+        pose = plain.train[0].camera.camera_to_world @ np.diag([*scale, 1.0])
+        edit_first_frame(tmp_path / "transforms.json", transform_matrix=pose.tolist())
+        dataset = load_dataset(tmp_path)
+        read, wanted = (each.train[0].camera.camera_to_world for each in (dataset, plain))
+        np.testing.assert_allclose(read, wanted, atol=1e-12)
+        (warning,) = dataset.warnings
+        assert "poses with a scale (1, first 0000.png: axes" in warning and f"{scale[2]:g} long" in warning
+
+    def test_a_shear_is_told(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        pose = load_dataset(tmp_path).train[0].camera.camera_to_world.copy()
+        pose[:3, 1] = pose[:3, 1] * math.cos(0.1) + pose[:3, 0] * math.sin(0.1)
+        edit_first_frame(tmp_path / "transforms.json", transform_matrix=pose.tolist())
+        (warning,) = load_dataset(tmp_path).warnings
+        assert "poses that are sheared (1, first 0000.png: axes up to 5.7 degrees" in warning
+
+    def test_a_matrix_filled_up_with_zeros(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        pose = load_dataset(tmp_path).train[0].camera.camera_to_world
+        edit_first_frame(tmp_path / "transforms.json", transform_matrix=[*pose[:3].tolist(), [0, 0, 0, 0]])
+        dataset = load_dataset(tmp_path)
+        np.testing.assert_array_equal(dataset.train[0].camera.camera_to_world, pose)
+
+    def test_what_is_transposed_is_refused(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        pose = load_dataset(tmp_path).train[0].camera.camera_to_world
+        edit_first_frame(tmp_path / "transforms.json", transform_matrix=pose.T.tolist())
+        with pytest.raises(DatasetError, match=r"0000\.png.*transform_matrix.*0 0 0 1: it looks transposed"):
+            load_dataset(tmp_path)
 
 
 class TestLooseValues:

@@ -1,0 +1,127 @@
+"""Which projection a transforms file says that a lens has, under whatever name: a pinhole's, OpenCV's fisheye, or
+another one, which is refused."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from engine.data.dataset import DatasetError
+from engine.data.json_object import JsonObject, is_on
+from engine.link.geometry import Projection
+from engine.link.values import shorten
+
+PINHOLE_MODELS = {
+    "opencv",
+    "fullopencv",
+    "pinhole",
+    "simplepinhole",
+    "radial",
+    "simpleradial",
+    "perspective",
+    "persp",
+    "brown",
+    "brownconrady",
+    "plumbbob",
+    "radtan",
+    "radialtangential",
+    "rationalpolynomial",
+}
+# OpenCV's fisheye, as a camera model (nerfstudio) and as a switch (instant-ngp).
+_FISHEYE_MODEL, _FISHEYE_SWITCHES = "opencvfisheye", ("isfisheye", "fisheye")
+# What names another projection, as a part of a switch's name or of a camera model's.
+OTHER_PROJECTIONS = (
+    "fisheye",
+    "equidistant",
+    "equisolid",
+    "stereographic",
+    "kannala",
+    "doublesphere",
+    "cylindric",
+    "equirect",
+    "latlon",
+    "ftheta",
+    "orthograph",
+    "orthophoto",
+    "omnidirectional",
+    "cubemap",
+    "vr180",
+)
+# The same, where it is all of the name but for an "is" before it.
+_PANORAMAS = {"spherical", "panorama", "panoramic", "pano", "360", "omni"}
+_OTHER_PROJECTIONS_ALONE = {
+    *_PANORAMAS,
+    *("sphere", "ortho", "erp", "kb", "kb4", "equi", "ucm", "eucm", "mei", "ocam", "scaramuzza"),
+}
+# Texts that say what the lens is are called something with one of these, or something that ends in "type", as much else
+# does.
+_LENS_WORDS = ("camera", "lens", "projection", "model", "distort", "mode", "intrinsic")
+_DEEPEST, _LONGEST = 4, 1000  # objects and lists within each other that are looked into, and how far
+
+
+def read_projection(values: JsonObject) -> Projection | None:
+    """What ``values``, a file or one of its frames, says; None where it says nothing. Raises DatasetError for another
+    projection than these two."""
+    model = values.text("camera_model")
+    projection: Projection | None = None
+    if model:
+        if _key(model) not in (*PINHOLE_MODELS, _FISHEYE_MODEL):
+            raise _refuse(values, f"camera_model {shorten(model)!r}")
+        projection = "fisheye" if _key(model) == _FISHEYE_MODEL else "pinhole"
+    for name in values:
+        key = _key(name)
+        if _is_other_projection(key):
+            if is_on(values.get(name)):
+                if key not in _FISHEYE_SWITCHES:
+                    raise _refuse(values, shorten(name))
+                projection = "fisheye"
+        elif name != "camera_model":
+            for text in _lens_names(name, values.peek(name)):
+                if _is_other_projection(_key(text)):
+                    raise _refuse(values, f"{shorten(name)} {shorten(text)!r}")
+                if _key(text) in PINHOLE_MODELS:
+                    values.get(name)  # as was taken for granted
+    return projection
+
+
+def _lens_names(name: str, value: Any, is_lens: bool = False, depth: int = 0) -> Iterator[str]:
+    """Texts that may say what the lens is, in what is called ``name`` or within it, and the names of switches there
+    that are on. ``is_lens``: what that is in is called as lenses are."""
+    key = _key(name)
+    is_lens = is_lens or any(word in key for word in _LENS_WORDS)
+    if isinstance(value, str):
+        text = value[:100]
+        if is_lens or (key.endswith("type") and _is_unmistakable(_key(text))):
+            yield text
+    elif depth < _DEEPEST and isinstance(value, dict):
+        for inner, item in itertools.islice(value.items(), _LONGEST):
+            if any(part in _key(inner) for part in OTHER_PROJECTIONS) and is_on(item):
+                yield inner[:100]
+            yield from _lens_names(inner, item, is_lens, depth + 1)
+    elif depth < _DEEPEST and isinstance(value, list) and name != "frames":
+        for item in itertools.islice(value, _LONGEST):
+            if isinstance(item, str | list | dict):
+                yield from _lens_names(name, item, is_lens, depth + 1)
+
+
+def _refuse(values: JsonObject, what: str) -> DatasetError:
+    return DatasetError(
+        f"{values.where}: {what} isn't supported, only pinhole cameras with OpenCV distortion (k1 k2 p1 p2) and "
+        "OpenCV's fisheye (camera_model OPENCV_FISHEYE): turn the pictures into such first, for example by COLMAP's "
+        "image_undistorter, or by ns-process-data for 360-degree ones"
+    )
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _is_other_projection(key: str) -> bool:
+    return key.removeprefix("is") in _OTHER_PROJECTIONS_ALONE or any(part in key for part in OTHER_PROJECTIONS)
+
+
+def _is_unmistakable(key: str) -> bool:
+    """Whether a text names another projection, even where it may be said of something else."""
+    return key in _PANORAMAS or any(part in key for part in OTHER_PROJECTIONS)
