@@ -1,9 +1,10 @@
-"""Rewrite the tables in docs/performance.md and README.md from the JSON files in benchmarks/results/.
+"""Rewrite the measured figures in the documents from the JSON files in benchmarks/results/.
 
     python -m benchmarks.make_tables            rewrite
     python -m benchmarks.make_tables --check    only say whether they are up to date (exit code 1 if not)
 
-A table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``; all else is left alone.
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``, figures within a sentence between
+``<!-- figures: NAME -->`` and ``<!-- end of figures -->``; all else is left alone.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from benchmarks.training_tables import (
 from benchmarks.use_tables import (
     artist_table,
     demo_table,
+    fast_capture_words,
     noise_table,
     remote_codec_table,
     remote_table,
@@ -40,11 +42,9 @@ from benchmarks.use_tables import (
 from benchmarks.window_tables import calls_table, latency_table, memory_table, stopping_table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-PAGES = (REPOSITORY / "docs" / "performance.md", REPOSITORY / "README.md")
-END = "<!-- end of table -->"
+PAGES = tuple(REPOSITORY / page for page in ("docs/performance.md", "docs/user-guide.md", "README.md"))
 
-
-# Table: the kind of result it is made from, and how.
+# Name: the kind of result that the table is made from, and how.
 TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "quality": ("quality", quality_table),
     "rates": ("quality", rates_table),
@@ -68,26 +68,32 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "remote": ("remote", remote_table),
     "remote_codec": ("remote", remote_codec_table),
 }
+# The same for figures within a sentence.
+FIGURES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
+    "fast_capture": ("noise", fast_capture_words),
+}
+_MARKED = re.compile(r"<!-- (table|figures): (\w+) -->.*?<!-- end of \1 -->", re.DOTALL)
 
 
-def fill_tables(page: str, results: dict[str, list[Result]]) -> str:
-    """``page`` with every marked table made anew. Raises ValueError for a marker without an end or an unknown name."""
+def fill_in(page: str, results: dict[str, list[Result]]) -> str:
+    """``page`` with every marked table and figure made anew. Raises ValueError for a marker without an end or an
+    unknown name."""
 
     def replace(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in TABLES:
-            raise ValueError(f"there is no table {name!r}, only {', '.join(TABLES)}")
-        kind, make_table = TABLES[name]
-        return f"<!-- table: {name} -->\n{make_table(results.get(kind, []))}\n{END}"
+        what, name = match[1], match[2]
+        known, gap = (TABLES, "\n") if what == "table" else (FIGURES, "")
+        if name not in known:
+            raise ValueError(f"there is no {what} {name!r}, only {', '.join(known)}")
+        kind, make = known[name]
+        return f"<!-- {what}: {name} -->{gap}{make(results.get(kind, []))}{gap}<!-- end of {what} -->"
 
-    pattern = re.compile(rf"<!-- table: (\w+) -->\n.*?{re.escape(END)}", re.DOTALL)
-    if page.count("<!-- table: ") != len(pattern.findall(page)):
-        raise ValueError(f"a table's marker lacks its {END}")
-    return pattern.sub(replace, page)
+    if page.count("<!-- table: ") + page.count("<!-- figures: ") != len(_MARKED.findall(page)):
+        raise ValueError("a marker lacks its <!-- end of table --> or <!-- end of figures -->")
+    return _MARKED.sub(replace, page)
 
 
 def main() -> int:
-    """Rewrite or check the page."""
+    """Rewrite or check the documents."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
@@ -100,7 +106,7 @@ def main() -> int:
 
 
 def write_pages() -> None:
-    """Bring the tables up to the results."""
+    """Bring the documents up to the results."""
     for path, filled in _stale_pages().items():
         path.write_text(filled, encoding="utf-8")
 
@@ -109,7 +115,7 @@ def _stale_pages() -> dict[Path, str]:
     """What the pages that are out of date should be."""
     results = read_results()
     pages = {path: path.read_text(encoding="utf-8") for path in PAGES}
-    return {path: filled for path, page in pages.items() if (filled := fill_tables(page, results)) != page}
+    return {path: filled for path, page in pages.items() if (filled := fill_in(page, results)) != page}
 
 
 if __name__ == "__main__":

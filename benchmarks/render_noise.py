@@ -147,7 +147,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--scenes", nargs="+", choices=SCENES, default=SCENES, metavar="NAME")
-    parser.add_argument("--samples", nargs="+", type=whole_number(1, 4096), default=[4, 16, 64])
+    parser.add_argument("--samples", nargs="+", type=whole_number(1, 4096), default=[4, 16, 64, 256])
     parser.add_argument("--views", type=whole_number(4, 1000), default=32, help="training views (32)")
     parser.add_argument("--held-out", type=whole_number(1, 100), default=5, help="views to score (5)")
     parser.add_argument("--size", type=picture_size, default=(96, 96), metavar="WxH", help="of the views (96x96)")

@@ -115,8 +115,8 @@ class HASHLIGHT_PT_capture_output(SidebarPanel, bpy.types.Panel):
         row = layout.row()
         row.active = context.scene.render.engine == "CYCLES"
         row.prop(settings, "use_fast_capture")
-        if fast_capture.is_at_work(context.scene):
-            layout.label(text=f"{fast_capture.SAMPLES} samples instead of {context.scene.cycles.samples:,}")
+        if words := fast_capture.describe(context.scene):
+            draw_words(layout, context, words)
         layout.prop(context.scene.hashlight, "folder")
 
 

@@ -17,7 +17,7 @@ from bpy.props import (
 
 from engine.link.geometry import MAX_IMAGE_SIDE
 
-from . import plan, plan_watch
+from . import fast_capture, plan, plan_watch
 from .bounds import read_bounds
 from .errors import CaptureError
 from .layouts.table import enum_items
@@ -291,8 +291,8 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
     )
     use_fast_capture: BoolProperty(
         name="Fast Capture",
-        description="Render views with 16 samples where the scene has more: a twelfth of the time of 256, for 0.2 dB, "
-        "as the field averages the noise of many views. The scene's own settings stay as they are, its denoiser too. "
-        "Cycles alone",
+        description=f"Render views with {fast_capture.SAMPLES} samples, denoised, where the scene has more: "
+        f"{fast_capture.MEASURED}, as the field averages the noise of many views. The scene's own settings stay as "
+        "they are. Cycles alone",
         default=True,
     )

@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import make_tables
 from benchmarks.demo import take_figures
+from benchmarks.results import read_results
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULT: dict[str, Any] = {
@@ -35,10 +36,19 @@ RESULT: dict[str, Any] = {
 
 def test_only_what_is_between_the_markers_changes() -> None:
     page = "before\n<!-- table: quality -->\nold\n<!-- end of table -->\nafter\n"
-    filled = make_tables.fill_tables(page, {"quality": [RESULT]})
+    filled = make_tables.fill_in(page, {"quality": [RESULT]})
     assert filled.startswith("before\n") and filled.endswith("\nafter\n") and "old" not in filled
     assert "| lego 400x400 | a card | 5 | 2000 | 33.33 | 32.00 |" in filled
-    assert make_tables.fill_tables(filled, {"quality": [RESULT]}) == filled
+    assert make_tables.fill_in(filled, {"quality": [RESULT]}) == filled
+
+
+def test_figures_within_a_sentence_are_written_too() -> None:
+    page = "It takes <!-- figures: fast_capture -->long<!-- end of figures -->, at most."
+    filled = make_tables.fill_in(page, read_results())
+    assert filled.startswith("It takes <!-- figures: fast_capture -->1/") and filled.endswith(
+        "<!-- end of figures -->, at most."
+    )
+    assert "long" not in filled and "\n" not in filled
 
 
 def test_missing_figures_are_dashes() -> None:
@@ -92,10 +102,17 @@ def test_the_worst_seed_and_what_went_wrong_are_told() -> None:
     assert table.endswith("| 5 | 3 | 29.00 | 30.00 | 31.00 | seed 1: loss nan at step 64 |")
 
 
-@pytest.mark.parametrize("page", ["<!-- table: quality -->\nno end", "<!-- table: lies -->\n<!-- end of table -->"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<!-- table: quality -->\nno end",
+        "<!-- table: lies -->\n<!-- end of table -->",
+        "<!-- figures: quality --><!-- end of figures -->",
+    ],
+)
 def test_bad_markers_are_refused(page: str) -> None:
-    with pytest.raises(ValueError, match=r"end of table|lies"):
-        make_tables.fill_tables(page, {"quality": [RESULT]})
+    with pytest.raises(ValueError, match=r"end of table|lies|no figures"):
+        make_tables.fill_in(page, {"quality": [RESULT]})
 
 
 def test_the_page_is_up_to_date() -> None:

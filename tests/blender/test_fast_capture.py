@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from types import ModuleType
 
@@ -25,13 +26,34 @@ def samples_captured(addon: Import, scene: bpy.types.Scene) -> tuple[int, bool]:
 
 
 @pytest.mark.parametrize("is_denoised", [False, True])
-def test_views_get_few_samples_and_the_scene_keeps_its_own(
+def test_views_get_few_samples_and_a_denoiser_and_the_scene_keeps_its_own(
     addon: Import, planned_scene: bpy.types.Scene, is_denoised: bool
 ) -> None:
     cycles = planned_scene.cycles
-    cycles.samples, cycles.use_denoising = 64, is_denoised
-    assert samples_captured(addon, planned_scene) == (FEW, is_denoised)
-    assert (cycles.samples, cycles.use_denoising) == (64, is_denoised)
+    cycles.samples, cycles.use_denoising, cycles.denoising_input_passes = 64, is_denoised, "RGB"
+    assert samples_captured(addon, planned_scene) == (FEW, True)
+    assert (cycles.samples, cycles.use_denoising, cycles.denoising_input_passes) == (64, is_denoised, "RGB")
+
+
+@pytest.mark.parametrize(("is_denoised", "passes"), [(False, "RGB_ALBEDO_NORMAL"), (True, "RGB")])
+def test_a_denoiser_that_renders_have_stays_as_it_is_set(
+    addon: Import, planned_scene: bpy.types.Scene, is_denoised: bool, passes: str
+) -> None:
+    cycles = planned_scene.cycles
+    cycles.samples, cycles.use_denoising, cycles.denoising_input_passes = 64, is_denoised, "RGB"
+    with start_capture(addon, planned_scene):
+        assert bpy.data.scenes["Hashlight Capture"].cycles.denoising_input_passes == passes
+
+
+def test_a_blender_without_a_denoiser_captures_without_and_says_so(
+    addon: Import, planned_scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch, drawn: Callable[[str], str]
+) -> None:
+    planned_scene.cycles.samples = 64
+    words = "HASHLIGHT_PT_capture_output"
+    assert "16 samples instead of 64, denoised" in " ".join(drawn(words).split())
+    monkeypatch.setattr(sys.modules["_cycles"], "with_openimagedenoise", False)
+    assert "not denoised: this Blender comes without a denoiser" in " ".join(drawn(words).split())
+    assert samples_captured(addon, planned_scene) == (FEW, False)
 
 
 def test_without_it_views_are_rendered_as_the_scene_is(addon: Import, planned_scene: bpy.types.Scene) -> None:
