@@ -8,11 +8,11 @@ from ..attempts import Attempts
 from ..capture.operators import CapturesViews
 from ..folders import run_folder
 from ..session import registry
-from ..session.source import ensure_engine, find_missing_engine
+from ..session.source import ensure_engine
 from ..transfer import run_files
 from . import run, saved_state
 from .in_use import find_user
-from .reasons import find_missing_run, find_missing_views
+from .reasons import find_missing_engine, find_missing_run, find_missing_views
 
 
 class _NeedsRun:
@@ -34,9 +34,10 @@ class HASHLIGHT_OT_train(Attempts, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         session = run.session_of(context.scene)
-        reason = "" if session is not None else find_missing_views(context.scene) or find_user(context.scene)
-        if session is not None and run.is_training(session):
-            reason = "Training is under way"
+        if session is None:
+            reason = find_missing_engine() or find_missing_views(context.scene) or find_user(context.scene)
+        else:
+            reason = "Training is under way" if run.is_training(session) else ""
         cls.poll_message_set(reason)
         return not reason
 
@@ -98,7 +99,7 @@ class HASHLIGHT_OT_capture_and_train(CapturesViews, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if missing := find_missing_engine():
-            cls.poll_message_set(f"{missing}. Use the Set Up panel; Capture needs no engine")
+            cls.poll_message_set(f"{missing}; Capture needs no engine")
             return False
         return super().poll(context)
 

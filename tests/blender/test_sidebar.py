@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -23,19 +24,43 @@ def _reason(operator: str) -> str:
     return str(caught.value)
 
 
-def test_a_grey_button_names_what_is_to_be_done_next(addon: Import, scene: bpy.types.Scene, tmp_path: Path) -> None:
-    scene.hashlight.folder = str(tmp_path / "job")
-    for operator in ("train", "preview", "preview_live", "evaluate", "bake", "restart_training", "save_snapshot"):
-        assert "Nothing is captured yet: Capture and Train" in _reason(operator), operator
+NEED_A_RUN = ("train", "preview", "preview_live", "evaluate", "bake", "restart_training", "save_snapshot")
+
+
+def _pretend_captured(addon: Import, scene: bpy.types.Scene) -> None:
     images = addon("folders").capture_folder(scene) / "images"
     images.mkdir(parents=True)
     (images / "train_000.exr").write_bytes(b"")
+
+
+def test_a_grey_button_names_what_is_to_be_done_next(
+    addon: Import, scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HASHLIGHT_ENGINE_PYTHON", sys.executable)
+    scene.hashlight.folder = str(tmp_path / "job")
+    for operator in NEED_A_RUN:
+        assert "Nothing is captured yet: Capture and Train" in _reason(operator), operator
+    _pretend_captured(addon, scene)
     assert bpy.ops.hashlight.train.poll()
     assert "Nothing is trained yet: press Train" in _reason("bake")
     scene.hashlight.run.step = 10
     scene.camera = None
     assert "The scene has no camera: add one" in _reason("preview")
     assert bpy.ops.hashlight.bake.poll()
+
+
+@pytest.mark.parametrize("is_trained", [False, True])
+def test_without_an_engine_every_button_that_needs_one_sends_to_the_set_up(
+    addon: Import, scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_trained: bool
+) -> None:
+    monkeypatch.delenv("HASHLIGHT_ENGINE_PYTHON", raising=False)
+    scene.hashlight.folder = str(tmp_path / "job")
+    _pretend_captured(addon, scene)
+    scene.hashlight.run.step = 10 if is_trained else 0
+    for operator in (*NEED_A_RUN, "capture_and_train", "compare_view"):
+        assert "No engine is set up yet. Use the Set Up panel" in _reason(operator), operator
+    assert bpy.types.HASHLIGHT_PT_setup.poll(bpy.context)
+    assert bpy.ops.hashlight.capture.poll() and bpy.ops.hashlight.look_through_view.poll()
 
 
 def test_the_plan_is_folded_to_a_line_once_views_are_captured(
