@@ -43,8 +43,8 @@ class HASHLIGHT_preferences(bpy.types.AddonPreferences):
         name="Device",
         description="Where the engine trains and renders",
         items=(
-            ("auto", "Automatic", "An NVIDIA graphics card where there is one, the processor otherwise"),
-            ("cpu", "CPU", "The processor"),
+            ("auto", "Automatic", "An NVIDIA graphics card where there is one, the CPU otherwise"),
+            ("cpu", "CPU", "The CPU, also where there is a graphics card"),
             ("cuda", "CUDA", "An NVIDIA graphics card"),
         ),
         default="auto",
@@ -104,7 +104,7 @@ class HASHLIGHT_preferences(bpy.types.AddonPreferences):
                 layout.prop(self, "torch_index")
                 row = layout.row(align=True)
                 row.operator("hashlight.set_up_engine", text="Set Up Engine (CPU)", icon="IMPORT").device = "cpu"
-                row.operator("hashlight.set_up_engine", text="CUDA").device = "cuda"
+                row.operator("hashlight.set_up_engine", text="Set Up Engine (CUDA)").device = "cuda"
             layout.operator("hashlight.check_engine", icon="CHECKMARK")
             draw_check(layout, context)
 

@@ -180,7 +180,7 @@ class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
         default="PLANE",
     )
     output: StringProperty(
-        name="Output",
+        name="Folder",
         description="Put a folder with the frames here. Leave empty for the folder that the run is in",
         subtype="DIR_PATH",
         options={"PATH_SUPPORTS_BLEND_RELATIVE"},

@@ -42,9 +42,10 @@ class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
         layout.operator("hashlight.stop_capture", icon="PAUSE")
         if shows_plan(context.scene):
             _draw_findings(layout, context, settings.plan_findings)
-        is_first_view = is_capturing() and describe_capture()[0] == 0.0
-        if words := describe_pace(context.scene, is_first_view=is_first_view):
-            draw_words(layout, context, words, icon="ERROR")
+        if is_capturing() or not has_views(context.scene):
+            is_first_view = is_capturing() and describe_capture()[0] == 0.0
+            if words := describe_pace(context.scene, is_first_view=is_first_view):
+                draw_words(layout, context, words, icon="ERROR")
         _draw_findings(layout, context, settings.capture_findings)
 
     def _draw_plan(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -121,14 +122,15 @@ class HASHLIGHT_PT_capture_output(SidebarPanel, bpy.types.Panel):
 
 
 def _describe_views(scene: bpy.types.Scene) -> str:
-    """What is captured, in a line."""
+    """What is captured or imported, in a line."""
     if is_capturing() or not has_views(scene):
         return "Plan"
-    views = known_capture(scene, _MAX_AGE)[1]
+    settings, views = known_capture(scene, _MAX_AGE)
     if not views:  # they are still counted
-        return "Views are captured"
+        return "Views are there"
     camera = next(iter(views.values())).camera
-    return f"{len(views)} views captured, {camera.width} x {camera.height}"
+    verb = "imported" if settings.get("imported_from") else "captured"
+    return f"{len(views)} views {verb}, {camera.width} x {camera.height}"
 
 
 def _draw_progress(layout: bpy.types.UILayout) -> None:

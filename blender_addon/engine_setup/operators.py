@@ -25,7 +25,7 @@ class HASHLIGHT_OT_set_up_engine(bpy.types.Operator):
         name="Device",
         description="What the engine is to compute on",
         items=(
-            ("cpu", "CPU", "The processor; works everywhere"),
+            ("cpu", "CPU", "The CPU; works everywhere"),
             ("cuda", "CUDA", "An NVIDIA graphics card: much faster. On Windows, Torch Index says where its torch is"),
         ),
         default="cpu",
@@ -36,7 +36,7 @@ class HASHLIGHT_OT_set_up_engine(bpy.types.Operator):
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
         if properties.device == "cuda":
             return "Install the engine for an NVIDIA graphics card. Downloads some gigabytes"
-        return "Install the engine for the processor. Works everywhere"
+        return "Install the engine for the CPU. Works everywhere"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -136,7 +136,7 @@ def _check_cuda_can_be_had(index: str) -> None:
         raise jobs.SetUpError("There is no CUDA on macOS: choose CPU")
     if sys.platform == "win32" and not index:
         raise jobs.SetUpError(
-            "On Windows pip's usual index has torch for the processor only: copy the address that PyTorch's install "
+            "On Windows pip's usual index has torch for the CPU only: copy the address that PyTorch's install "
             "page gives for CUDA into Torch Index, in Hashlight's preferences"
         )
 

@@ -19,7 +19,9 @@ class HASHLIGHT_PT_preview(SidebarPanel, bpy.types.Panel):
 
         is_shown_here = neural_view.is_on(context.area)
         layout.operator("hashlight.neural_view", icon="SHADING_RENDERED", depress=is_shown_here)
-        layout.prop(settings, "hide_captured")
+        row = layout.row()
+        row.use_property_split = False  # beside the place for names, its own doesn't fit
+        row.prop(settings, "hide_captured")
         row = layout.row(align=True)
         row.operator("hashlight.preview", icon="IMAGE_PLANE")
         row.operator("hashlight.preview_live", icon="FILE_REFRESH", depress=live.is_live())

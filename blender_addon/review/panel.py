@@ -106,7 +106,7 @@ class HASHLIGHT_PT_compare(SidebarPanel, bpy.types.Panel):
         row.operator("hashlight.look_through_view", icon="VIEW_CAMERA")
         row.operator("hashlight.look_away", icon="LOOP_BACK")
         if words := comparison.describe(context.scene):
-            layout.label(text=words)
+            draw_words(layout, context, words)
 
 
 CLASSES = (HASHLIGHT_PT_quality, HASHLIGHT_PT_compare)

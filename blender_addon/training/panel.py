@@ -43,8 +43,8 @@ def _draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context, sessi
         layout.progress(factor=session.status.progress, text=status_text.describe_progress(session.status))
     if (awaited := run.awaited_views()) and session.wants_training:
         draw_words(layout, context, f"The training time counts from {awaited} training views on")
-    if session.status.message:
-        draw_words(layout, context, session.status.message)
+    if message := session.status.message:
+        draw_words(layout, context, message[:1].upper() + message[1:])
     if session.evaluations:
         layout.label(text=status_text.describe_score(session))
     if run_files.is_fetching():

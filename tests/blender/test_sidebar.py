@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -11,8 +12,9 @@ from types import ModuleType, SimpleNamespace
 
 import bpy
 import pytest
+from ball_dataset import HEIGHT, WIDTH, write_dataset
 
-from engine.link.messages import JobUpdate
+from engine.link.messages import JobUpdate, Status
 
 Import = Callable[[str], ModuleType]
 
@@ -84,6 +86,40 @@ def test_the_plan_is_folded_to_a_line_once_views_are_captured(
     settings.show_settings = False
     assert bpy.ops.hashlight.new_take() == {"FINISHED"}
     assert settings.show_settings and "Plan Cameras" in drawn(panel), "a new take has no views yet"
+
+
+def test_imported_views_are_not_called_captured(
+    addon: Import,
+    scene: bpy.types.Scene,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    drawn: Callable[[str], str],
+) -> None:
+    monkeypatch.setenv("HASHLIGHT_ENGINE_PYTHON", os.environ.get("HASHLIGHT_ENGINE_PYTHON") or sys.executable)
+    scene.hashlight.folder = str(tmp_path / "job")
+    path = write_dataset(tmp_path / "ball", count=3)
+    assert bpy.ops.hashlight.import_dataset(filepath=str(path), holdout=0) == {"FINISHED"}
+    assert addon("session.registry").pump_until(lambda: not addon("importing.imports").is_importing(), 120.0)
+    assert f"3 views imported, {WIDTH} x {HEIGHT}" in drawn("HASHLIGHT_PT_capture")
+
+
+def test_eevees_pace_is_told_until_views_are_captured(
+    addon: Import, scene: bpy.types.Scene, tmp_path: Path, drawn: Callable[[str], str]
+) -> None:
+    scene.hashlight.folder = str(tmp_path / "job")
+    scene.render.engine = "BLENDER_EEVEE_NEXT" if bpy.app.version < (5, 0, 0) else "BLENDER_EEVEE"
+    assert "compiles its shaders" in drawn("HASHLIGHT_PT_capture")
+    _pretend_captured(addon, scene)
+    assert "compiles its shaders" not in drawn("HASHLIGHT_PT_capture")
+
+
+def test_what_the_engine_says_of_a_training_begins_with_a_capital(
+    addon: Import, scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch, drawn: Callable[[str], str]
+) -> None:
+    status = Status(state="warming up", message="opening run")
+    session = SimpleNamespace(status=status, evaluations=[], wants_training=False)
+    monkeypatch.setattr(addon("training.run"), "session_of", lambda _scene: session)
+    assert "Opening run" in drawn("HASHLIGHT_PT_train")
 
 
 def test_frames_of_another_scene_are_not_told_of(addon: Import, scene: bpy.types.Scene) -> None:
