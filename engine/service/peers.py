@@ -36,13 +36,13 @@ class Peers:
             former = self._controller
             if former is not None and not (newcomer.take_over or _is_silent(former)):
                 words = f"the engine is busy with another client, {former.name!r}"
-                raise Refusal("busy", words, "Disconnect that one first, or take over from it.")
+                raise Refusal("busy", words, "Press Stop in the Engine panel there, or take over from it.")
         else:
             former = None
             if len(self._viewers) >= MAX_VIEWERS:
                 former = max(self._viewers.values(), key=lambda viewer: viewer.listening.silent_seconds)
                 if not _is_silent(former):
-                    raise Refusal("busy", f"{MAX_VIEWERS} clients watch already", "Disconnect one of them first.")
+                    raise Refusal("busy", f"{MAX_VIEWERS} clients watch already", "End one of them first.")
         if former is not None:
             self._send_away(former, newcomer)
 
