@@ -205,6 +205,9 @@ def test_a_baked_picture_is_as_near_to_a_render_as_the_field_is(
             np.abs(one[subject].astype(int) - other[subject].astype(int)).mean()
             for one, other in ((baked, truth), (mapped, mapped_light))
         )
+        # The two differ by the engine's table against Blender's own transform of the same light: a pixel is one step of
+        # 255 off at most (see the first test), either way, and so a mean over the hundreds of pixels that this small
+        # scene's subject has is off by less than a tenth of a step. Another transform would be many steps off.
         assert of_field > 0.0 and of_bake <= of_field + 0.1, (name, of_bake, of_field)
 
 
