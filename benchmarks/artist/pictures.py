@@ -1,4 +1,4 @@
-"""What the artist scenes look like: held-out views, neural views and frames on a sheet, in the scenes' own colours."""
+"""What the artist scenes look like: held-out views, previews and frames on a sheet, in the scenes' own colours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from benchmarks.artist.session import NEURAL_VIEW, SUMMARY
+from benchmarks.artist.session import PREVIEW, SUMMARY
 from engine.data.formats import load_dataset
 from engine.link.framing import filled_share
 from engine.link.view_transform import FILE_NAME, load_view_transform
@@ -53,7 +53,7 @@ def filled_shares(capture: Path) -> list[float]:
 
 
 def show_scene(folder: Path) -> Shown:
-    """A held-out view as Cycles and as the field render it, the neural view of the scene camera, and below them three
+    """A held-out view as Cycles and as the field render it, the preview of the scene camera, and below them three
     frames of the film."""
     summary = read_summary(folder)
     assert summary is not None
@@ -61,12 +61,12 @@ def show_scene(folder: Path) -> Shown:
     encode = display_encoding_of(load_view_transform(capture / FILE_NAME))
     view = load_dataset(capture).test[0]
     field = load_run(folder / summary["run"], summary["device"]).trainer.primitive.viewer().render(view.camera)
-    neural = np.load(folder / NEURAL_VIEW, allow_pickle=False)
+    preview = np.load(folder / PREVIEW, allow_pickle=False)
     views = [_to_image(_picture_of(view.color), encode), _to_image(field, encode)]
-    views.append(_to_image(_picture_of(neural), encode))
+    views.append(_to_image(_picture_of(preview), encode))
     frames = [folder / file for file in summary["frames"]]
     chosen = [frames[index * len(frames) // 3] for index in range(3)]
-    words = f"{summary['name']}: held-out view by Cycles, by the field; the scene camera's neural view; frames below"
+    words = f"{summary['name']}: held-out view by Cycles, by the field; the scene camera's preview; frames below"
     film = [_crop(Image.open(file)) for file in chosen]
     return Shown(summary["name"], words, [_crop(image) for image in views], film)
 

@@ -3,7 +3,7 @@
     python -m benchmarks.artist.session "walk cycle" --extension build/hashlight-VERSION.zip --out FOLDER ...
 
 The engine runs in a process of its own: this one never loads torch. Leaves in FOLDER the .blend with its capture, run
-and frames, ``neural-view.npy`` (what the preview showed of the scene camera, [H, W, 4] float16, premultiplied
+and frames, ``preview.npy`` (what the preview showed of the scene camera, [H, W, 4] float16, premultiplied
 scene-linear) and, last of all, ``session.json``. What Blender prints goes to ``FOLDER/blender.log``.
 """
 
@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples" / "still
 from console import Console, StopRequest
 
 BLEND = "scene.blend"
-NEURAL_VIEW = "neural-view.npy"
+PREVIEW = "preview.npy"
 SUMMARY = "session.json"
 
 
@@ -87,9 +87,9 @@ def _take_through(options: argparse.Namespace, out: Path, console: Console, stop
             stages.capture(options, console, stop, record)
         with record.stage("training"):
             stages.finish_training(options, console, stop, record)
-        with record.stage("neural view"), console.stage("Looking through the scene camera"):
+        with record.stage("preview"), console.stage("Looking through the scene camera"):
             stages.show_final_picture(scene, stop)
-            with written_atomically(out / NEURAL_VIEW) as path:
+            with written_atomically(out / PREVIEW) as path:
                 np.save(path, stages.session().frame.color)
         pixels = addon_module("bake.sharpness").enlargement(scene)
         with record.stage("bake"):
