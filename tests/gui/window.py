@@ -14,6 +14,14 @@ import numpy as np
 import x_input
 
 ADDON = "bl_ext.user_default.hashlight"
+_BUTTON = 20  # pixels that a button is high
+_TABS = 10  # half of the width of the tabs at the sidebar's right
+_CTRL_C = (
+    (x_input.KEY_PRESS, x_input.CONTROL),
+    (x_input.KEY_PRESS, x_input.C),
+    (x_input.KEY_RELEASE, x_input.C),
+    (x_input.KEY_RELEASE, x_input.CONTROL),
+)
 Steps = Generator[float | Callable[[], object], None, None]
 
 
@@ -94,14 +102,45 @@ class Window:
 
     def press(self, key_code: int) -> None:
         """Press and release a key with the pointer over the viewport."""
-        region = self.region()
-        self.point_at(region.x + region.width // 2, self.window.height - region.y - region.height // 2)
+        self.point_at_viewport()
         x_input.send(x_input.KEY_PRESS, key_code)
         x_input.send(x_input.KEY_RELEASE, key_code)
 
     def point_at(self, x: int, y: int) -> None:
         """Move the pointer to a pixel of the screen."""
         x_input.send(x_input.MOTION, x=x, y=y)
+
+    def point_at_viewport(self) -> None:
+        """Move the pointer to the middle of the viewport's main region."""
+        region = self.region()
+        self.point_at(region.x + region.width // 2, self.window.height - region.y - region.height // 2)
+
+    def find_buttons(self, *operators: str) -> Steps:
+        """Where the buttons of these operators, such as "hashlight.train", are; fails unless they are whole within the
+        sidebar as it stands. Ctrl+C over a button, also a grey one, has Blender copy what the button does."""
+        sidebar, manager = self.region("UI"), bpy.context.window_manager
+        top = self.window.height - sidebar.y - sidebar.height
+        places = [
+            (sidebar.x + quarter * sidebar.width // 4 - _TABS, y)
+            for y in range(top + _BUTTON, top + sidebar.height - _BUTTON, _BUTTON - 4)
+            for quarter in (1, 3)
+        ]
+        found: dict[str, tuple[int, int]] = {}
+        for place in places:
+            manager.clipboard = ""
+            self.point_at(*place)
+            yield 0.05
+            for kind, key in _CTRL_C:
+                x_input.send(kind, key)
+            yield 0.05
+            if manager.clipboard.startswith("bpy.ops."):
+                found.setdefault(manager.clipboard.removeprefix("bpy.ops.").partition("(")[0], place)
+            if found.keys() >= set(operators):
+                break
+        self.point_at_viewport()
+        missing = set(operators) - found.keys()
+        assert not missing, f"{', '.join(missing)}: not in sight, but {', '.join(found)}"
+        return found
 
     def click(self, x: int, y: int) -> Steps:
         """Press and release the left button at a pixel of the screen."""

@@ -11,7 +11,7 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator
 
-ESCAPE = 9  # the key's code on every X server that is set up for a PC keyboard
+ESCAPE, CONTROL, C = 9, 37, 54  # the keys' codes on every X server that is set up for a PC keyboard
 LEFT_BUTTON = 1
 
 KEY_PRESS, KEY_RELEASE, BUTTON_PRESS, BUTTON_RELEASE, MOTION = 2, 3, 4, 5, 6
