@@ -96,8 +96,8 @@ class PassRenderer:
 
         Call ``go_on`` when Blender's main loop has come round once. Its scene is in no window, and so Blender takes the
         graphics context away from the render there and then. A short render would end at that very moment, and give
-        the context back as well: that ended Blender 4.3 on Linux (GLXBadContext). Whether later ones would is not
-        known, and waiting costs one turn of the main loop: so the render waits for it.
+        the context back as well: that ended Blender 4.3 on Linux (GLXBadContext). 5.2 got through 26 such renders
+        without waiting, in one try; but waiting costs one turn of the main loop only, and so the render waits.
 
         When ``is_rendering`` no longer holds, call ``finish``, then ``take_pictures``. Raises CaptureError, ViewError.
         """
