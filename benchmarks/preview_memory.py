@@ -76,7 +76,7 @@ def _train(bpy: ModuleType, addon: Callable[[str], ModuleType], folder: Path) ->
     bpy.ops.hashlight.capture_and_train()
     registry = addon("session.registry")
     if not registry.pump_until(lambda: registry.current().is_trained, PATIENCE):
-        raise SystemExit(f"no training: {registry.current().trouble}")
+        raise SystemExit(f"no training: {registry.current().failure}")
 
 
 def _show_many(
@@ -95,7 +95,7 @@ def _show_many(
         pose = far if size == LARGE else camera.camera_to_world
         live._ask(session, scene, dataclasses.replace(camera, camera_to_world=pose).resized(*size))
         if not registry.pump_until(lambda: live._asking.request == 0, PATIENCE):
-            raise SystemExit(f"a picture did not come: {session.trouble}")
+            raise SystemExit(f"a picture did not come: {session.failure}")
 
     def note(pictures: str) -> None:
         memory = [_resident(pid) / MEGABYTE for pid in (os.getpid(), session.engine_pid)]

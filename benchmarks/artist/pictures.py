@@ -17,7 +17,7 @@ from engine.data.formats import load_dataset
 from engine.link.framing import filled_share
 from engine.link.view_transform import FILE_NAME, load_view_transform
 from engine.rendering.display import DisplayEncoding, display_encoding_of
-from engine.rendering.renderer import Picture
+from engine.rendering.renderer import RenderedImage
 from engine.runs import load_run
 
 LARGEST = 320  # pixels: of larger pictures the middle is shown
@@ -109,13 +109,13 @@ def compose_small(scenes: list[Shown]) -> Image.Image:
     return sheet
 
 
-def _picture_of(color: np.ndarray) -> Picture:
+def _picture_of(color: np.ndarray) -> RenderedImage:
     """Premultiplied scene-linear ``color`` [H, W, 4] as a picture; its depth is of no interest."""
     height, width = color.shape[:2]
-    return Picture(torch.from_numpy(color.astype(np.float32)), torch.full((height, width), torch.inf), "linear")
+    return RenderedImage(torch.from_numpy(color.astype(np.float32)), torch.full((height, width), torch.inf), "linear")
 
 
-def _to_image(picture: Picture, encode: DisplayEncoding) -> Image.Image:
+def _to_image(picture: RenderedImage, encode: DisplayEncoding) -> Image.Image:
     return Image.fromarray(picture.to_bytes(None, encode), "RGBA")
 
 

@@ -15,7 +15,7 @@ from ..folders import bakes_folder, take_path
 from ..review.views import captured_views
 from ..session import registry
 from ..session.engine_session import EngineSession
-from ..session.trouble import Trouble
+from ..session.failure import Failure
 from ..transfer.deliveries import deliver, is_remote, is_under_way
 from ..transfer.delivery import Delivery
 from . import results
@@ -210,7 +210,7 @@ def _on_delivered(session: EngineSession, bake: Bake, update: JobUpdate, deliver
         _finish(session, bake, update)
     elif delivery.state == "failed":
         hint = "The frames are safe with the engine: Resume brings those that are missing."
-        session.trouble = Trouble(f"Frames of {bake.name}: {delivery.error}", hint, "file", bake.name)
+        session.failure = Failure(f"Frames of {bake.name}: {delivery.error}", hint, "file", bake.name)
 
 
 def _finish(session: EngineSession, bake: Bake, update: JobUpdate) -> None:
@@ -221,7 +221,7 @@ def _finish(session: EngineSession, bake: Bake, update: JobUpdate) -> None:
     try:
         results.show(scene, bake, finished_files(bake.name, update))
     except (OSError, RuntimeError, ValueError) as error:
-        session.trouble = Trouble(f"Frames of {bake.name} are done, but can't be shown: {error}", regarding=bake.name)
+        session.failure = Failure(f"Frames of {bake.name} are done, but can't be shown: {error}", regarding=bake.name)
 
 
 def _scene_of(bake: Bake) -> bpy.types.Scene | None:

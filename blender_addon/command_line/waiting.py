@@ -34,11 +34,11 @@ def wait(session: EngineSession, console: Console, is_done: Callable[[], bool], 
     """Pump until ``is_done()``. Raises CommandError when the engine is lost or refuses."""
     told = None
     while not is_done():
-        trouble = session.trouble
-        if trouble is not None and trouble is not told:
-            told = trouble
-            words = ". ".join(part.rstrip(".") for part in (trouble.message, trouble.hint) if part)
-            if trouble.regarding not in session.views:  # one view less is no reason to stop
+        failure = session.failure
+        if failure is not None and failure is not told:
+            told = failure
+            words = ". ".join(part.rstrip(".") for part in (failure.message, failure.hint) if part)
+            if failure.regarding not in session.views:  # one view less is no reason to stop
                 raise CommandError(words)
             console.warn(words)
         registry.pump()

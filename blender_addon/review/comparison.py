@@ -28,7 +28,7 @@ from ..preview.plane import choose_distance, ensure_plane, find_plane, fit_aspec
 from ..preview.requests import Channel
 from ..session import registry
 from ..session.engine_session import EngineSession
-from ..session.trouble import Trouble
+from ..session.failure import Failure
 from .pictures import Mode, compose, subject_psnr
 from .views import find_depth, find_extent, find_truth, find_view, read_depth, read_truth
 
@@ -159,7 +159,7 @@ def _take_result() -> bool:
     if error is not None:
         if session is not None:
             words = str(error) if isinstance(error, ValueError) else describe_failure(error)
-            session.trouble = Trouble(f"View {comparison.view} can't be compared: {words}", code="view")
+            session.failure = Failure(f"View {comparison.view} can't be compared: {words}", code="view")
     elif scene is not None:
         composed = work.task.result()
         comparison.truth, comparison.depth, comparison.psnr = composed.truth, composed.depth, composed.psnr

@@ -16,7 +16,7 @@ from engine.link.ring import RING_PREFIX
 
 from ..folder_lock import FolderLock
 from .connecting import Connecting, EngineSource, LocalEngine
-from .trouble import Trouble
+from .failure import Failure
 
 Phase = Literal["stopped", "starting", "ready", "stopping", "lost"]
 
@@ -43,7 +43,7 @@ class Attachment:
         self._client: EngineClient | None = None
         self._ending = former._ending if former is not None else None
         self._lost_at: float | None = None
-        self._loss: Trouble | None = None
+        self._loss: Failure | None = None
         self._farewell: Problem | None = None  # what the engine said when it hung up
         self._take_over = False
         self._broke_at: float | None = None  # when the connection was lost that is to be made again
@@ -116,7 +116,7 @@ class Attachment:
         """Whether a connection that was lost is being made again."""
         return self._broke_at is not None
 
-    def notice_loss(self) -> Trouble | None:
+    def notice_loss(self) -> Failure | None:
         """Why the engine could not be reached or was lost, told once; None while there is nothing to tell."""
         if self._client is not None and not self._client.is_open:
             self._find_out(self._client)
@@ -226,7 +226,7 @@ class Attachment:
         self._let_go(timeout=0.0)
         self.phase = "lost"
         message = words.splitlines()[0].rstrip(":;")
-        self._loss = Trouble(message[:1].upper() + message[1:], hint, code)
+        self._loss = Failure(message[:1].upper() + message[1:], hint, code)
 
     def _let_go(self, timeout: float) -> None:
         """Hang up and end our process, if there is one, in the background: it may take ``timeout`` seconds to save."""

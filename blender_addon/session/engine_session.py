@@ -30,11 +30,11 @@ from engine.link.messages import (
 
 from .attachment import STOP_PATIENCE, Attachment
 from .connecting import EngineSource
+from .failure import Failure
 from .frame_requests import FrameRequests
-from .outbox import ViewOutbox
-from .outgoing import Outgoing
 from .readings import EngineReadings
-from .trouble import Trouble
+from .send_queue import SendQueue
+from .view_uploads import ViewUploadQueue
 
 _EVALUATION = "evaluation of test views"  # with blanks, which no bake's name has
 
@@ -43,7 +43,7 @@ class EngineSession(EngineReadings):
     """An engine, what is wanted of it, and what it last said.
 
     ``views``: the captured views and whether the engine has them. ``frame_requests``: the pictures asked of it.
-    ``trouble``: the last problem, until something is started again; listeners that meet one set it, all else is
+    ``failure``: the last problem, until something is started again; listeners that meet one set it, all else is
     read-only for others.
     """
 
@@ -51,10 +51,10 @@ class EngineSession(EngineReadings):
         """``former``: a session that ends; the engine of this one starts when the other's is gone."""
         super().__init__(Attachment(source, None if former is None else former._engine))
         self.source = source
-        self.views = ViewOutbox()
-        self.trouble: Trouble | None = None
-        self._outgoing = Outgoing(self._engine, self.views, self._note_trouble)
-        self.frame_requests = FrameRequests(self._engine, self._mirror, self._queue)
+        self.views = ViewUploadQueue()
+        self.failure: Failure | None = None
+        self._send_queue = SendQueue(self._engine, self.views, self._note_failure)
+        self.frame_requests = FrameRequests(self._engine, self._engine_state, self._queue)
 
     # --- the engine itself ---------------------------------------------------------------------------------------
 
@@ -66,13 +66,13 @@ class EngineSession(EngineReadings):
         """
         if self._engine.is_alive:
             return
-        self.trouble = None
+        self.failure = None
         self._engine.start(take_over)
 
     def restart(self) -> None:
         """End an engine that does not answer, and start it again: it goes on from the last snapshot."""
         self._engine.stop(patience=0.0)
-        self._mirror.fail_jobs("The engine was restarted")
+        self._engine_state.fail_jobs("The engine was restarted")
         self._forget_engine()
         self.start()
 
@@ -96,11 +96,11 @@ class EngineSession(EngineReadings):
         A new one starts without views and history, and so does one that is resumed in place of another; resumed again,
         a run keeps the views offered so far.
         """
-        is_same = run.resume and self._wishes.run_name in (None, run.run)
-        self._wishes.want_run(run)
+        is_same = run.resume and self._desired.run_name in (None, run.run)
+        self._desired.want_run(run)
         self._begin_run(history=is_same)
         if self.phase == "ready":
-            self._outgoing.append(run)
+            self._send_queue.append(run)
 
     def close_run(self) -> None:
         """Have the engine save the run and let go of its folder; ``has_closed_run`` tells when it has."""
@@ -109,17 +109,17 @@ class EngineSession(EngineReadings):
     def leave_run(self) -> None:
         """Want no run any more, and nothing of the one that was; the engine is to let go of it."""
         self.pause()
-        self._wishes.want_none()
+        self._desired.want_none()
         self._begin_run(history=False)
         self.close_run()
 
     def _begin_run(self, history: bool) -> None:
-        self._mirror.forget_run(history)
+        self._engine_state.forget_run(history)
         if not history:
             self.views.clear()
-        self._outgoing.clear()
+        self._send_queue.clear()
         self.frame_requests.lose()
-        self.trouble = None
+        self.failure = None
 
     def add_view(self, name: str, reload: Callable[[], AddView], message: AddView | None = None) -> None:
         """Offer a captured view. It is sent when the link has room, and again after a restart, read by ``reload``."""
@@ -127,19 +127,19 @@ class EngineSession(EngineReadings):
 
     def train(self, *, seconds: float | None = None, since: float = 0.0, evaluate_every: float = 0.0) -> None:
         """Start or go on training; see ``messages.Train``."""
-        self._wishes.training = Train(running=True, seconds=seconds, since=since, evaluate_every=evaluate_every)
-        self._queue(self._wishes.training)
+        self._desired.training = Train(running=True, seconds=seconds, since=since, evaluate_every=evaluate_every)
+        self._queue(self._desired.training)
 
     def give_way(self, is_capturing: bool) -> None:
         """Have an engine that works on this machine's CPU leave most of it to renders, as long as ``is_capturing``."""
-        if self._wishes.capturing.under_way != is_capturing:
-            self._wishes.capturing = Capturing(under_way=is_capturing)
-            self._queue(self._wishes.capturing)
+        if self._desired.capturing.under_way != is_capturing:
+            self._desired.capturing = Capturing(under_way=is_capturing)
+            self._queue(self._desired.capturing)
 
     def pause(self) -> None:
         """Pause training; its budget stays."""
-        if self._wishes.pause():
-            self._queue(self._wishes.training)
+        if self._desired.pause():
+            self._queue(self._desired.training)
 
     def evaluate(self) -> None:
         """Have the held-out views scored now, unless they just are; the result is appended to ``evaluations``."""
@@ -170,20 +170,20 @@ class EngineSession(EngineReadings):
         if not self._engine.is_alive:
             return
         if not isinstance(message, RequestFrame | FetchFile | Capturing):
-            self.trouble = None  # the user goes on: what went wrong before is old news
-        self._outgoing.append(message)
+            self.failure = None  # the user goes on: what went wrong before is old news
+        self._send_queue.append(message)
 
     # --- the pump ------------------------------------------------------------------------------------------------
 
     def pump(self) -> list[Message]:
         """Take in what the engine sent, send what is due, notice what changed. Never waits. Returns what came."""
-        if self._engine.advance() and (run := self._wishes.run_for_new_engine) is not None:
-            self._outgoing.put_first(run)
+        if self._engine.advance() and (run := self._desired.run_for_new_engine) is not None:
+            self._send_queue.put_first(run)
         received = [message for message in self._engine.receive() if not self._is_of_former_job(message)]
         for message in received:
             self._note(message)
         if self._engine.is_open:
-            self._outgoing.send(self.run is not None)
+            self._send_queue.send(self.run is not None)
         elif (loss := self._engine.notice_loss()) is not None:
             self._note_loss(loss)
         elif self._engine.notice_break():
@@ -193,51 +193,53 @@ class EngineSession(EngineReadings):
     def send_waiting(self) -> None:
         """Send what is due except views, and take nothing in: for callers in the midst of drawing."""
         if self._engine.is_open:
-            self._outgoing.send_messages(self.run is not None)
+            self._send_queue.send_messages(self.run is not None)
 
     def _note(self, message: Message) -> None:
-        if not self._mirror.note(message):
+        if not self._engine_state.note(message):
             return
         match message:
             case ViewAdded():
                 self.views.mark(message.name, "held")
             case RunOpened():
-                self._wishes.note_opened()
+                self._desired.note_opened()
                 self.views.start_over(message.views)
-                self._mirror.fail_jobs("It was lost with the connection", known={*message.jobs, *self._waiting_jobs()})
-                if self._wishes.training is not None and not self._outgoing.holds(Train):
-                    self._outgoing.put_first(self._wishes.training)
-                if self._wishes.capturing.under_way and not self._outgoing.holds(Capturing):
-                    self._outgoing.put_first(self._wishes.capturing)
+                self._engine_state.fail_jobs(
+                    "It was lost with the connection", known={*message.jobs, *self._waiting_jobs()}
+                )
+                if self._desired.training is not None and not self._send_queue.holds(Train):
+                    self._send_queue.put_first(self._desired.training)
+                if self._desired.capturing.under_way and not self._send_queue.holds(Capturing):
+                    self._send_queue.put_first(self._desired.capturing)
             case Problem():
-                self._note_trouble(Trouble(message.message, message.hint, message.code, message.regarding))
+                self._note_failure(Failure(message.message, message.hint, message.code, message.regarding))
                 self.views.mark(message.regarding, "refused")
                 if self.run is None:
-                    self._wishes.give_up(message.regarding)
+                    self._desired.give_up(message.regarding)
 
-    def _note_trouble(self, trouble: Trouble) -> None:
-        self.trouble = trouble
+    def _note_failure(self, failure: Failure) -> None:
+        self.failure = failure
 
-    def _note_loss(self, loss: Trouble) -> None:
-        self._note_trouble(loss)
+    def _note_loss(self, loss: Failure) -> None:
+        self._note_failure(loss)
         self._forget_engine()
-        self._mirror.fail_jobs(loss.message)
+        self._engine_state.fail_jobs(loss.message)
 
     def _is_of_former_job(self, message: Message) -> bool:
         """Whether it tells how a job ended whose name another one has by now, which still waits to be sent."""
         return isinstance(message, JobUpdate) and message.job in self._waiting_jobs()
 
     def _waiting_jobs(self) -> Iterator[str]:
-        return (message.job for message in self._outgoing if isinstance(message, StartJob))
+        return (message.job for message in self._send_queue if isinstance(message, StartJob))
 
     def _note_break(self) -> None:
         """The connection is being made again: what was on its way is lost, what waits goes out later. The engine tells
         how its jobs stand when it is asked to go on with the run."""
-        self._mirror.forget_engine()
+        self._engine_state.forget_engine()
         self.frame_requests.lose()
 
     def _forget_engine(self) -> None:
         """What was on its way, and what only the engine knew, is gone with it."""
-        self._mirror.forget_engine()
-        self._outgoing.clear()
+        self._engine_state.forget_engine()
+        self._send_queue.clear()
         self.frame_requests.lose()

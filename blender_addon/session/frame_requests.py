@@ -8,15 +8,16 @@ from engine.link.geometry import Camera
 from engine.link.messages import Frame, Message, Quality, RequestFrame
 
 from .attachment import Attachment
-from .mirror import EngineMirror
+from .engine_state import EngineState
 
 
 class FrameRequests:
-    """What is asked goes out through ``queue``; what comes is noted in ``mirror``, by whichever way it is taken in."""
+    """What is asked goes out through ``queue``; what comes is noted in ``engine_state``, by whichever way it is taken
+    in."""
 
-    def __init__(self, engine: Attachment, mirror: EngineMirror, queue: Callable[[Message], None]) -> None:
+    def __init__(self, engine: Attachment, engine_state: EngineState, queue: Callable[[Message], None]) -> None:
         self._engine = engine
-        self._mirror = mirror
+        self._engine_state = engine_state
         self._queue = queue
         self._last = 0
         self._last_lost = 0
@@ -35,12 +36,12 @@ class FrameRequests:
 
     def take(self, requests: Container[int]) -> Frame | None:
         """A picture for one of ``requests`` that has come, before the pump takes it in; None when there is none."""
-        if self._mirror.run is None:
+        if self._engine_state.run is None:
             return None
         frame = self._engine.take(lambda message: isinstance(message, Frame) and message.request in requests)
         if not isinstance(frame, Frame):
             return None
-        self._mirror.note(frame)
+        self._engine_state.note(frame)
         return frame
 
     def lose(self) -> None:

@@ -6,8 +6,8 @@ import bpy
 
 from ..attempts import Attempts
 from . import registry
+from .failure import BUSY
 from .source import ensure_engine
-from .trouble import BUSY
 
 
 def _phase() -> str:
@@ -80,7 +80,7 @@ class HASHLIGHT_OT_take_over_engine(Attempts, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("No engine is busy with another client")
         session = registry.current()
-        return session is not None and session.trouble is not None and session.trouble.code == BUSY
+        return session is not None and session.failure is not None and session.failure.code == BUSY
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_confirm(self, event)

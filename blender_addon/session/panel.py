@@ -7,7 +7,7 @@ import bpy
 from ..engine_setup import check_drawing
 from ..layout import SidebarPanel, draw_words
 from . import registry, status_text
-from .trouble import BUSY, OUT_OF_MEMORY
+from .failure import BUSY, OUT_OF_MEMORY
 
 
 class HASHLIGHT_PT_problem(SidebarPanel, bpy.types.Panel):
@@ -17,7 +17,7 @@ class HASHLIGHT_PT_problem(SidebarPanel, bpy.types.Panel):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         session = registry.current()
-        return session is not None and (session.trouble is not None or bool(status_text.describe_silence(session)))
+        return session is not None and (session.failure is not None or bool(status_text.describe_silence(session)))
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -25,13 +25,13 @@ class HASHLIGHT_PT_problem(SidebarPanel, bpy.types.Panel):
         layout.label(text=status_text.describe_engine(session))
         row = layout.row(align=True)
         row.operator("hashlight.start_engine", text="Start", icon="PLAY")
-        if session is not None and session.trouble is not None:
+        if session is not None and session.failure is not None:
             box = layout.box()
-            draw_words(box, context, session.trouble.message, icon="ERROR")
-            draw_words(box, context, session.trouble.hint)
-            if session.trouble.code == OUT_OF_MEMORY:
+            draw_words(box, context, session.failure.message, icon="ERROR")
+            draw_words(box, context, session.failure.hint)
+            if session.failure.code == OUT_OF_MEMORY:
                 box.operator("hashlight.train_smaller", icon="FILE_REFRESH")
-            if session.trouble.code == BUSY:
+            if session.failure.code == BUSY:
                 box.operator("hashlight.take_over_engine", icon="LINKED")
         if session is not None and (silence := status_text.describe_silence(session)):
             box = layout.box()

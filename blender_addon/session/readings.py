@@ -6,8 +6,8 @@ from engine.link.geometry import Bounds
 from engine.link.messages import Evaluation, Frame, JobUpdate, RunOpened, SnapshotSaved, Status, Train, Welcome
 
 from .attachment import Attachment, Phase
-from .mirror import EngineMirror
-from .wishes import Wishes
+from .desired_state import DesiredState
+from .engine_state import EngineState
 
 
 class EngineReadings:
@@ -15,8 +15,8 @@ class EngineReadings:
 
     def __init__(self, engine: Attachment) -> None:
         self._engine = engine
-        self._wishes = Wishes()
-        self._mirror = EngineMirror()
+        self._desired = DesiredState()
+        self._engine_state = EngineState()
 
     # --- the engine itself ---------------------------------------------------------------------------------------
 
@@ -55,42 +55,42 @@ class EngineReadings:
     @property
     def run(self) -> RunOpened | None:
         """The run that is open in the engine."""
-        return self._mirror.run
+        return self._engine_state.run
 
     @property
     def has_closed_run(self) -> bool:
         """Whether the engine has let go of the run that was open last."""
-        return self._mirror.is_closed
+        return self._engine_state.is_closed
 
     @property
     def wants_run(self) -> bool:
         """Whether a run is wanted: it is open, is being opened, or will be as soon as there is an engine."""
-        return self._wishes.run_name is not None
+        return self._desired.run_name is not None
 
     @property
     def status(self) -> Status | None:
         """How training stands."""
-        return self._mirror.status
+        return self._engine_state.status
 
     @property
     def evaluations(self) -> list[Evaluation]:
         """The scores of the run, the newest last."""
-        return self._mirror.evaluations
+        return self._engine_state.evaluations
 
     @property
     def jobs(self) -> dict[str, JobUpdate]:
         """How jobs stand, by name."""
-        return self._mirror.jobs
+        return self._engine_state.jobs
 
     @property
     def frame(self) -> Frame | None:
         """The last picture."""
-        return self._mirror.frame
+        return self._engine_state.frame
 
     @property
     def snapshot(self) -> SnapshotSaved | None:
         """The last snapshot that was saved."""
-        return self._mirror.snapshot
+        return self._engine_state.snapshot
 
     @property
     def is_training(self) -> bool:
@@ -100,29 +100,29 @@ class EngineReadings:
     @property
     def progress_made(self) -> Status | None:
         """How far the run has come; None while the engine hasn't opened it yet."""
-        return self._mirror.progress_made
+        return self._engine_state.progress_made
 
     @property
     def is_trained(self) -> bool:
         """Whether the time or the steps that training was last given are used up."""
-        return self.progress_made is not None and self._wishes.are_met_by(self.progress_made)
+        return self.progress_made is not None and self._desired.are_met_by(self.progress_made)
 
     @property
     def training(self) -> Train | None:
         """What training was last told."""
-        return self._wishes.training
+        return self._desired.training
 
     @property
     def wants_training(self) -> bool:
         """Whether training was last told to run."""
-        return self._wishes.wants_training
+        return self._desired.wants_training
 
     @property
     def is_resuming(self) -> bool:
         """Whether the run that was asked for last goes on with what an earlier one has learnt."""
-        return self._wishes.is_resuming
+        return self._desired.is_resuming
 
     @property
     def bounds(self) -> Bounds | None:
         """The bounds of the run that was asked for last."""
-        return self._wishes.bounds
+        return self._desired.bounds

@@ -21,7 +21,7 @@ from .. import write_lock
 from ..layout import redraw_sidebars
 from .connecting import EngineSource
 from .engine_session import EngineSession
-from .trouble import Trouble
+from .failure import Failure
 
 PUMP_INTERVAL = 0.05  # seconds between two pumps while an engine is there
 # Seconds of work after which a pump leaves the rest to the next one: Blender's window waits meanwhile.
@@ -114,7 +114,7 @@ def _pump_session() -> bool:
                 listener(_session, message)
             except Exception as error:  # one bad picture must not stop the pump
                 traceback.print_exc()
-                _session.trouble = Trouble(f"{type(message).__name__} could not be used: {error}")
+                _session.failure = Failure(f"{type(message).__name__} could not be used: {error}")
     return bool(received) or (_session.phase, int(_session.silent_seconds)) != before
 
 

@@ -130,7 +130,7 @@ def _watch() -> bool:
         return False
     engine = change.engine
     if time.monotonic() > change.deadline:
-        why = engine.trouble.message if engine.trouble is not None else "save a snapshot first"
+        why = engine.failure.message if engine.failure is not None else "save a snapshot first"
         _fail(f"{change.take.name} stays as it is, for the engine has not saved its run: {why}")
         return False
     if not engine.has_closed_run:

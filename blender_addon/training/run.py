@@ -76,7 +76,7 @@ def require_free(scene: bpy.types.Scene) -> None:
 
 def is_training(session: EngineSession) -> bool:
     """Whether the engine is training, or is about to as soon as it has opened the run."""
-    is_coming = session.status is None and session.trouble is None and session.phase in ("starting", "ready")
+    is_coming = session.status is None and session.failure is None and session.phase in ("starting", "ready")
     return session.wants_training and (session.is_training or is_coming)
 
 

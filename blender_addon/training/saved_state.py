@@ -95,8 +95,8 @@ def _after_save(*_: object) -> None:
 def _after_load(*_: object) -> None:
     forget_unsaved()
     session = registry.current()
-    if session is not None and session.trouble is not None and session.trouble.regarding:
-        session.trouble = None  # it is about a view or frames of the other file
+    if session is not None and session.failure is not None and session.failure.regarding:
+        session.failure = None  # it is about a view or frames of the other file
     for scene in bpy.data.scenes:
         settle_folder(scene)
 

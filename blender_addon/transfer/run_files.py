@@ -17,7 +17,7 @@ from engine.link.part_files import part_of, write_whole
 
 from ..session import registry
 from ..session.engine_session import EngineSession
-from ..session.trouble import Trouble
+from ..session.failure import Failure
 from .deliveries import deliver, is_remote
 from .delivery import Delivery
 
@@ -130,9 +130,9 @@ def _end(fetch: _Fetch, error: str) -> None:
         fetch.fetched.unlink(missing_ok=True)
     if error:
         hint = "The run is safe on the engine's computer: save a snapshot once more."
-        fetch.session.trouble = Trouble(f"The run could not be fetched: {error}", hint, "file")
-    elif fetch.session.trouble is not None and fetch.session.trouble.code == "file":
-        fetch.session.trouble = None  # an attempt that came too late, and was made again
+        fetch.session.failure = Failure(f"The run could not be fetched: {error}", hint, "file")
+    elif fetch.session.failure is not None and fetch.session.failure.code == "file":
+        fetch.session.failure = None  # an attempt that came too late, and was made again
 
 
 _LISTENERS = ((SnapshotSaved, _on_snapshot),)

@@ -18,7 +18,7 @@ import engine
 from engine.link import codec
 from engine.link.addresses import LOOPBACK
 from engine.link.compression import best_compression
-from engine.link.conversation import Conversation, ConversationEnded
+from engine.link.connection import Connection, ConnectionEnded
 from engine.link.errors import LinkError
 from engine.link.message_queue import LinkBusy, MessageQueue
 from engine.link.messages import PROTOCOL, Hello, Message, Problem, Role, Welcome
@@ -89,7 +89,7 @@ class EngineClient:
             take_over=take_over,
             compression=best_compression(),
         )
-        self._conversation = Conversation((host, port), token, hello, self._outgoing, self._deliver, self._greet, tls)
+        self._connection = Connection((host, port), token, hello, self._outgoing, self._deliver, self._greet, tls)
 
     # --- any thread ---------------------------------------------------------------------------------------------------
 
@@ -151,20 +151,20 @@ class EngineClient:
         if not self.is_open:
             raise LinkLost(self._failure or "not connected to the engine")
         self._outgoing.put(message)
-        self._call_in_loop(self._conversation.wake_sender.set)
+        self._call_in_loop(self._connection.wake_sender.set)
 
     def poll(self) -> list[Message]:
         """Everything that came since the last call, oldest first. Never waits."""
         messages = self._incoming.drain()
         if messages:
-            self._call_in_loop(self._conversation.wake_receiver.set)
+            self._call_in_loop(self._connection.wake_receiver.set)
         return messages
 
     def take(self, match: Callable[[Message], bool]) -> Message | None:
         """The oldest message that has come and for which ``match`` holds, out of turn; None when there is none."""
         message = self._incoming.pop(match)
         if message is not None:
-            self._call_in_loop(self._conversation.wake_receiver.set)
+            self._call_in_loop(self._connection.wake_receiver.set)
         return message
 
     def wait_for(self, kind: type[M], timeout: float, match: Callable[[M], bool] | None = None) -> M:
@@ -186,7 +186,7 @@ class EngineClient:
                     self._changed.wait(remaining)
                     continue
             if message is not None:
-                self._call_in_loop(self._conversation.wake_receiver.set)
+                self._call_in_loop(self._connection.wake_receiver.set)
                 if isinstance(message, kind):
                     return message
                 assert isinstance(message, Problem)
@@ -209,7 +209,7 @@ class EngineClient:
         words: str | None = None
         try:
             asyncio.run(self._converse())
-        except ConversationEnded as ended:
+        except ConnectionEnded as ended:
             words = str(ended)
             self._was_dismissed = ended.by_engine
         except asyncio.CancelledError:
@@ -222,7 +222,7 @@ class EngineClient:
         self._task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
         if not self._closing:
-            await self._conversation.run()
+            await self._connection.run()
 
     def _deliver(self, message: Message) -> None:
         self._incoming.put(message)

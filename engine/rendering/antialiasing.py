@@ -10,14 +10,14 @@ import torch
 from engine.link.geometry import Camera
 
 if TYPE_CHECKING:
-    from engine.rendering.renderer import Picture
+    from engine.rendering.renderer import RenderedImage
     from engine.rendering.viewer import Viewer
 
 # Roberts' R2 sequence: any first points of it lie evenly in the square.
 _STEP_X, _STEP_Y = 0.7548776662466927, 0.5698402909980532
 
 
-def render_antialiased(viewer: Viewer, camera: Camera, samples: int) -> Picture:
+def render_antialiased(viewer: Viewer, camera: Camera, samples: int) -> RenderedImage:
     """The mean of ``samples`` renderings whose rays go through different points of each pixel, evenly over it.
 
     Colour and alpha are means, in the field's own colour space. Depth is the nearest of the samples': that of what

@@ -24,7 +24,7 @@ from engine.rendering.frame_files import FrameStyle, FrameWriter
 from engine.rendering.video import SUFFIXES, Video, encode_video
 
 if TYPE_CHECKING:
-    from engine.rendering.renderer import Picture
+    from engine.rendering.renderer import RenderedImage
     from engine.rendering.viewer import Viewer
 
 MAX_FPS = 240.0
@@ -138,7 +138,7 @@ class Bake:
     def _render(self, index: int, camera: Camera) -> Iterator[BakeProgress]:
         """Render and write one frame, with a pause between its bands."""
         started = time.perf_counter()
-        bands: list[Picture] = []
+        bands: list[RenderedImage] = []
         for band in self._bands.render(camera, lambda part: render_antialiased(self._viewer, part, self._samples)):
             if bands:
                 waited = time.perf_counter()

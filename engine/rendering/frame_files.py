@@ -23,7 +23,7 @@ from engine.link.part_files import written_atomically
 from engine.rendering.display import Display, display_encoding_of
 
 if TYPE_CHECKING:
-    from engine.rendering.renderer import Picture
+    from engine.rendering.renderer import RenderedImage
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +62,7 @@ class FrameWriter:
         compositor, for one, has no socket for it."""
         return self.folder / depth_name(index)
 
-    def write(self, index: int, picture: Picture) -> None:
+    def write(self, index: int, picture: RenderedImage) -> None:
         """Write a frame; each file appears whole or not at all."""
         if self.depth:
             write_exr(self.depth_path(index), {"V": picture.to_scene_linear()[1]})

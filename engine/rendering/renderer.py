@@ -26,7 +26,7 @@ MIN_DEPTH_ALPHA = 1e-3
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Picture:
+class RenderedImage:
     """A rendered picture on the device. ``color`` [H, W, 4] float32, premultiplied, in the field's own colour space;
     ``depth`` [H, W] float32 planar z in world units, +inf where alpha is 0."""
 
@@ -108,7 +108,7 @@ class Renderer(abc.ABC):
         """The box in world space outside of which the field is empty: the bounds, or the outermost cascade."""
         return extent_of(self._cube.bounds, self._cascades)
 
-    def render(self, camera: Camera, quality: Quality = "final") -> Picture:
+    def render(self, camera: Camera, quality: Quality = "final") -> RenderedImage:
         """Render ``camera`` at its own size. While a view moves rays stop earlier: that is not for measurements."""
         device, pixels = self.device, camera.width * camera.height
         row, limits = self._cube.camera_row(camera, device), self._cube.ray_limits(device, self._near_distance)
@@ -124,7 +124,7 @@ class Renderer(abc.ABC):
             planar = distances * cosines / self._cube.scale
             distances.copy_(torch.where(shown[:, 3] > MIN_DEPTH_ALPHA, planar, torch.inf))
         shape = (camera.height, camera.width)
-        return Picture(color.view(*shape, 4), depth.view(shape), self.color_space)
+        return RenderedImage(color.view(*shape, 4), depth.view(shape), self.color_space)
 
     @abc.abstractmethod
     def _render_rays(self, rays: Rays, color: torch.Tensor, distances: torch.Tensor, min_transmittance: float) -> None:

@@ -10,7 +10,7 @@ from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace, Quality
 
 if TYPE_CHECKING:
-    from engine.rendering.renderer import Picture
+    from engine.rendering.renderer import RenderedImage
 
 
 class Viewer(Protocol):
@@ -23,7 +23,7 @@ class Viewer(Protocol):
     def bounds(self) -> Bounds:
         """The box in world space that holds what is learnt."""
 
-    def render(self, camera: Camera, quality: Quality = "final") -> Picture:
+    def render(self, camera: Camera, quality: Quality = "final") -> RenderedImage:
         """What ``camera`` sees, at its own size: "moving" may be a little less exact where that is faster."""
 
     def frozen(self, *, with_field: bool = True) -> Self:

@@ -13,4 +13,4 @@ def wait_for(
 ) -> None:
     """Pump until ``done()`` holds; ``what`` that means is said when it did not come."""
     registry = addon("session.registry")
-    assert registry.pump_until(lambda: bool(done()), timeout), f"{what} did not come: {registry.current().trouble}"
+    assert registry.pump_until(lambda: bool(done()), timeout), f"{what} did not come: {registry.current().failure}"

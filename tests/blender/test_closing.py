@@ -23,7 +23,7 @@ addon_utils.enable("bl_ext.user_default.hashlight", default_set=True)
 bpy.ops.hashlight.capture_and_train()
 registry = sys.modules["bl_ext.user_default.hashlight.session.registry"]
 session = registry.current()
-assert registry.pump_until(lambda: session.status is not None and session.status.step > 3, 120.0), session.trouble
+assert registry.pump_until(lambda: session.status is not None and session.status.step > 3, 120.0), session.failure
 print("engine", session.engine_pid, flush=True)
 how = sys.argv[2]
 if how == "quit":

@@ -86,8 +86,8 @@ def test_a_full_disk_leaves_the_former_snapshot_and_frames(
 
     ballast = fill(disk, leave=1 << 20)
     bpy.ops.hashlight.save_snapshot()
-    wait(lambda: session.trouble is not None, "the trouble")
-    assert "can't be written" in session.trouble.message and "No space left" in session.trouble.message
+    wait(lambda: session.failure is not None, "the trouble")
+    assert "can't be written" in session.failure.message and "No space left" in session.failure.message
     assert Path(former.path).is_file()
     step = session.status.step
     wait(lambda: session.status.step > step, "training, which goes on")

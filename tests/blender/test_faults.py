@@ -86,7 +86,7 @@ def test_killed_in_the_middle_of_a_capture(addon: Import, engine_scene: bpy.type
     wait(lambda: session.views.count("held") == 6, "every view")
     wait(lambda: session.status is not None and session.status.step > 0, "training")
     assert session.status.train_views == 5
-    assert session.trouble is None
+    assert session.failure is None
 
 
 def test_killed_in_the_middle_of_a_live_preview(
@@ -205,9 +205,9 @@ def test_out_of_memory_a_smaller_preset_is_offered(
 
     engine_scene.hashlight.training.preset = "gpu"
     bpy.ops.hashlight.restart_training()
-    wait(lambda: session.trouble is not None, "the trouble")
+    wait(lambda: session.failure is not None, "the trouble")
     addon("session.registry").pump_until(lambda: False, 1.0)  # nor can the former run be saved, which is told next
-    assert session.trouble.code == "out of memory", session.trouble
+    assert session.failure.code == "out of memory", session.failure
     assert session.phase == "ready", "the engine lives on"
     assert drawn("HASHLIGHT_PT_problem").endswith("Train with a Smaller Preset")
     resource.prlimit(device, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
@@ -217,7 +217,7 @@ def test_out_of_memory_a_smaller_preset_is_offered(
     wait(lambda: session.status is not None and session.status.step > 0, "training")
     assert session.run.preset == "cpu"
     wait(lambda: session.views.count("held") == 6, "every view")
-    assert session.trouble is None
+    assert session.failure is None
     assert not bpy.ops.hashlight.train_smaller.poll(), "there is no smaller one"
 
 

@@ -186,7 +186,7 @@ def test_trains_on_it_previews_and_compares(
     wait(lambda: session.status is not None and session.status.step > 200, "two hundred steps")
     assert bpy.ops.hashlight.pause_training() == {"FINISHED"}
     wait(lambda: not session.is_training, "the pause")
-    assert session.trouble is None
+    assert session.failure is None
 
     assert bpy.ops.hashlight.evaluate() == {"FINISHED"}
     wait(lambda: bool(session.evaluations), "scores")

@@ -93,7 +93,7 @@ def test_a_broken_connection_is_made_again_and_all_goes_on(
     cable.cut()
     wait(lambda: session.is_reconnecting, "the loss")
     assert "Connecting again" in drawn("HASHLIGHT_PT_engine")
-    assert session.trouble is None and session.jobs["turntable"].state == "running"
+    assert session.failure is None and session.jobs["turntable"].state == "running"
     bpy.ops.hashlight.pause_training()  # goes out when the connection is there again
     cable.is_cut = False
     wait(lambda: session.run is not None, "the run, gone on with")
@@ -103,7 +103,7 @@ def test_a_broken_connection_is_made_again_and_all_goes_on(
     assert session.views.count("held") == 6
     wait(lambda: session.jobs["turntable"].state != "running", "the turntable")
     assert session.jobs["turntable"].state == "done" and session.jobs["turntable"].done == 40
-    assert session.trouble is None
+    assert session.failure is None
 
 
 def test_a_bake_that_ends_meanwhile_is_shown_once(
@@ -159,11 +159,11 @@ def test_an_engine_that_another_uses_can_be_taken_over(addon: Import, cable: Cab
     bpy.ops.hashlight.start_engine()
     session = addon("session.registry").current()
     wait(lambda: session.phase == "lost", "the refusal")
-    assert "busy with another client, 'another Blender'" in session.trouble.message
+    assert "busy with another client, 'another Blender'" in session.failure.message
     assert drawn("HASHLIGHT_PT_problem").endswith("Take Over Engine")
     assert bpy.ops.hashlight.take_over_engine() == {"FINISHED"}
     wait(lambda: session.phase == "ready", "the engine")
-    assert session.trouble is None and not bpy.ops.hashlight.take_over_engine.poll()
+    assert session.failure is None and not bpy.ops.hashlight.take_over_engine.poll()
     deadline = threading.Event()
     for _ in range(100):
         if not other.is_open:
@@ -176,7 +176,7 @@ def test_an_engine_that_another_uses_can_be_taken_over(addon: Import, cable: Cab
     thief.connect(20)
     wait(lambda: session.phase == "lost", "the loss")
     assert not session.is_reconnecting, "two that connect again by themselves would never end"
-    assert session.trouble.code == "taken over"
+    assert session.failure.code == "taken over"
     assert "Another client, 'thief', has taken over" in drawn("HASHLIGHT_PT_problem")
     assert thief.wait_for(Status, 5)
     thief.close()

@@ -87,7 +87,7 @@ def test_a_wrong_token_is_told_in_the_panel(addon: Import, remote: Any, serve: S
     remote.port, remote.token = serve(), "wrong"
     session = _connect(addon)
     assert session.phase == "lost"
-    assert session.trouble.code == "token"
+    assert session.failure.code == "token"
     words = drawn("HASHLIGHT_PT_problem")
     assert words.startswith("Lost Start The engine refused: wrong token ")
     assert "token that the engine was started with" in words
@@ -133,7 +133,7 @@ def test_a_name_that_nobody_knows_is_told_in_words(addon: Import, remote: Any) -
     remote.host = "no-such-machine.invalid"
     session = _connect(addon)
     assert session.phase == "lost"
-    assert "the engine at no-such-machine.invalid" in session.trouble.message
+    assert "the engine at no-such-machine.invalid" in session.failure.message
 
 
 # --- TLS --------------------------------------------------------------------------------------------------------------
@@ -162,21 +162,21 @@ def test_tls_with_the_engines_own_certificate(
     remote.ca_file = ""
     session = _connect(addon)
     assert session.phase == "lost"
-    assert "can't be trusted: self-signed certificate" in session.trouble.message.replace("self signed", "self-signed")
+    assert "can't be trusted: self-signed certificate" in session.failure.message.replace("self signed", "self-signed")
 
     remote.ca_file = str(certificate[1])
     session = _connect(addon)
     assert session.phase == "lost"
-    assert "key.pem: can't be used as a CA file" in session.trouble.message
+    assert "key.pem: can't be used as a CA file" in session.failure.message
 
     remote.use_tls = False
     session = _connect(addon)
     assert session.phase == "lost"
-    assert "one that wants TLS" in session.trouble.message
+    assert "one that wants TLS" in session.failure.message
 
 
 def test_tls_to_an_engine_without_it_is_told_in_words(addon: Import, remote: Any, serve: Serve) -> None:
     remote.port, remote.use_tls = serve(), True
     session = _connect(addon)
     assert session.phase == "lost"
-    assert "serve TLS?" in session.trouble.message
+    assert "serve TLS?" in session.failure.message

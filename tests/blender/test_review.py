@@ -265,9 +265,9 @@ def test_a_view_whose_picture_is_gone_is_told_and_not_waited_for(
     wait_for(addon, lambda: session.status is not None and session.status.step > 0, "training")
     addon("review.views").find_truth(engine_scene, "train_001")[0].unlink()
     bpy.ops.hashlight.compare_view(view="train_001")
-    wait_for(addon, lambda: session.trouble is not None, "the trouble")
+    wait_for(addon, lambda: session.failure is not None, "the trouble")
     assert "View train_001 can't be compared" in drawn("HASHLIGHT_PT_problem")
-    assert "train_001.exr: can't be read (No such file or directory)" in session.trouble.message
+    assert "train_001.exr: can't be read (No such file or directory)" in session.failure.message
     assert "train_001: failed, see Engine Problem" in drawn("HASHLIGHT_PT_compare")
 
 

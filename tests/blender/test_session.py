@@ -44,7 +44,7 @@ def test_capture_train_preview_evaluate_and_bake(addon: Import, engine_scene: bp
     scene = engine_scene
     session = _capture_and_train(addon)
     assert session.phase == "ready"
-    assert session.trouble is None
+    assert session.failure is None
     assert session.status.train_views == 5
     assert session.status.test_views == 1
 
@@ -97,8 +97,8 @@ def test_a_killed_engine_is_told_in_words_and_goes_on_from_its_snapshot(
 
     os.kill(session.engine_pid, signal.SIGKILL)
     wait_for(addon, lambda: session.phase == "lost", "the loss", 10.0)
-    assert "killed" in session.trouble.message
-    assert "Start the engine again" in session.trouble.hint
+    assert "killed" in session.failure.message
+    assert "Start the engine again" in session.failure.hint
     assert session.frame is not None  # the last picture stays
 
     assert bpy.ops.hashlight.start_engine() == {"FINISHED"}
@@ -107,7 +107,7 @@ def test_a_killed_engine_is_told_in_words_and_goes_on_from_its_snapshot(
     wait_for(addon, lambda: session.views.count("held") == 6, "every view, sent again from disk")
     wait_for(addon, lambda: session.status is not None and session.status.step > session.run.step, "more training")
     assert session.status.train_views == 5
-    assert session.trouble is None
+    assert session.failure is None
 
 
 @pytest.mark.slow
@@ -147,7 +147,7 @@ def test_a_python_without_the_engine_is_named_in_words(
     bpy.ops.hashlight.start_engine()
     session = addon("session.registry").current()
     wait_for(addon, lambda: session.phase == "lost", "the failure", 30.0)
-    assert "has no engine package" in session.trouble.message
+    assert "has no engine package" in session.failure.message
 
 
 @pytest.mark.parametrize(("python", "words"), [("", "No engine is set up yet"), ("/nowhere/python", "doesn't exist")])
@@ -181,8 +181,8 @@ def test_nobody_listening_is_told_in_words(addon: Import, engine_scene: bpy.type
     session = registry.obtain(connecting.RunningEngine("127.0.0.1", 9, "token"))
     session.start()
     wait_for(addon, lambda: session.phase == "lost", "the refusal", 20.0)
-    assert "127.0.0.1:9" in session.trouble.message
-    assert session.trouble.hint
+    assert "127.0.0.1:9" in session.failure.message
+    assert session.failure.hint
 
 
 def test_calls_never_wait(addon: Import, engine_scene: bpy.types.Scene) -> None:
@@ -238,7 +238,7 @@ def test_the_engine_outlives_undo_and_another_file(
     bpy.ops.ed.undo()
     number = session.frame.request
     wait_for(addon, lambda: session.frame.request > number, "a picture after the undo")
-    assert session.trouble is None
+    assert session.failure is None
     assert bpy.ops.hashlight.save_snapshot.poll()
     assert "another file" not in drawn("HASHLIGHT_PT_train")
 
@@ -248,7 +248,7 @@ def test_the_engine_outlives_undo_and_another_file(
     assert "the run of another file" in drawn("HASHLIGHT_PT_train")
     step = session.status.step
     wait_for(addon, lambda: session.status.step > step, "training while another file is open")
-    assert session.trouble is None
+    assert session.failure is None
 
 
 @pytest.mark.slow
@@ -298,7 +298,7 @@ def test_an_engine_started_elsewhere_is_used_and_left_running(
         bpy.ops.hashlight.start_engine()
         session = addon("session.registry").current()
         wait_for(addon, lambda: session.phase == "lost", "the refusal", 20.0)
-        assert "token" in session.trouble.message
+        assert "token" in session.failure.message
 
         preferences.token = address.token
         session = _capture_and_train(addon)

@@ -290,7 +290,7 @@ def test_frames_and_snapshots_of_an_engine_elsewhere_are_fetched(
     bpy.ops.hashlight.save_snapshot()
     run_files = addon("transfer.run_files")
     wait_for(addon, lambda: not run_files.is_fetching() and session.snapshot is not None, "the run")
-    assert session.trouble is None
+    assert session.failure is None
     folder = tmp_path / "session" / "run"
     info = json.loads((folder / "run.json").read_text())
     assert _names(folder) == ["run.json", info["snapshot"]["file"]]
@@ -326,7 +326,7 @@ def test_a_bake_here_is_also_where_the_user_said(addon: Import, engine_scene: bp
     engine_scene.render.resolution_x, engine_scene.render.resolution_y = 40, 20
     bpy.ops.hashlight.bake()
     wait_for(addon, lambda: not jobs.is_busy(), "the frames")
-    assert session.trouble is None
+    assert session.failure is None
     wanted = [f"depth_000{n}.exr" for n in (1, 2, 3)] + [f"frame_000{n}.exr" for n in (1, 2, 3)]
     assert _names(tmp_path / "mine" / "turntable") == wanted
     kept = tmp_path / "session" / "bakes" / "turntable"

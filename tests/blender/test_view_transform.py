@@ -32,10 +32,10 @@ from pathlib import Path
 import numpy as np, torch
 from engine.link.view_transform import load_view_transform
 from engine.rendering.display import display_encoding_of
-from engine.rendering.renderer import Picture
+from engine.rendering.renderer import RenderedImage
 for light in sorted(Path(sys.argv[1]).glob("*.light.npy")):
     color, table = torch.from_numpy(np.load(light)), light.with_name(light.name.replace("light.npy", "npz"))
-    picture = Picture(color, torch.zeros(color.shape[:2]), "linear")
+    picture = RenderedImage(color, torch.zeros(color.shape[:2]), "linear")
     np.save(light.with_name(light.name.replace("light", "shown")),
             picture.to_bytes(None, display_encoding_of(load_view_transform(table))))
 """

@@ -60,7 +60,7 @@ def test_the_neural_view_follows_and_an_engines_death_is_told(window: Window) ->
 
     os.kill(registry.current().engine_pid, signal.SIGKILL)
     yield lambda: registry.current().phase == "lost"
-    trouble = registry.current().trouble
+    trouble = registry.current().failure
     assert trouble is not None and trouble.message and "Start" in trouble.hint
     assert neural_view.is_on(window.area)
     window.screenshot("engine killed")

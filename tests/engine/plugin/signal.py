@@ -19,7 +19,7 @@ from engine.primitives.base import Primitive, Scores
 from engine.primitives.config import PRESET_NAMES, TrainConfig
 from engine.primitives.kind import Kind, TrainingData
 from engine.primitives.presets import Presets
-from engine.rendering.renderer import Picture
+from engine.rendering.renderer import RenderedImage
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,9 +54,9 @@ class Signal(Primitive):  # and its own viewer: the columns of a picture show th
         scores = {name: {"mean_error": float(error.abs().mean())} for name, error in errors.items()}
         yield Scores({"mean_error": float(np.mean([score["mean_error"] for score in scores.values()]))}, scores)
 
-    def render(self, camera: Any, quality: str = "final") -> Picture:
+    def render(self, camera: Any, quality: str = "final") -> RenderedImage:
         rows = self.predict(camera.width)[1].clamp(min=0.0).expand(camera.height, -1, 4)
-        return Picture(rows, rows[..., 0], "linear")
+        return RenderedImage(rows, rows[..., 0], "linear")
 
     items = property(lambda self: {name: split for split, held in self.truth.items() for name in held})
     is_ready = property(lambda self: bool(self.truth["train"]))

@@ -8,7 +8,7 @@ import torch
 from engine.data.color import encode_srgb
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace, Quality
-from engine.rendering.renderer import Picture
+from engine.rendering.renderer import RenderedImage
 from tests.engine.data.scenes import render_sphere
 
 
@@ -24,10 +24,10 @@ class SphereRenderer:
         self.brightness = brightness
         self.rendered = 0
 
-    def render(self, camera: Camera, quality: Quality = "final") -> Picture:
+    def render(self, camera: Camera, quality: Quality = "final") -> RenderedImage:
         self.rendered += 1
         color, depth = render_sphere(camera)
         color[..., :3] *= self.brightness
         if self.color_space == "srgb":
             color[..., :3] = encode_srgb(color[..., :3])
-        return Picture(torch.from_numpy(color), torch.from_numpy(depth), self.color_space)
+        return RenderedImage(torch.from_numpy(color), torch.from_numpy(depth), self.color_space)

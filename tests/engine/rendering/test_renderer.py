@@ -10,7 +10,7 @@ import torch
 
 from engine.data.color import decode_srgb, encode_srgb
 from engine.link.geometry import Camera
-from engine.rendering.renderer import Picture, Renderer
+from engine.rendering.renderer import RenderedImage, Renderer
 from tests.engine.training.small_run import make_trainer, train
 from tests.engine.training.textured_sphere import training_views
 from tests.scenes import picture_of_sphere, sphere_bounds, sphere_cameras
@@ -103,12 +103,12 @@ def test_stopping_rays_early_changes_little(renderer: Renderer, camera: Camera) 
     assert (exact.color - quick.color).abs().max() < 0.03
 
 
-def _picture(color_space: str) -> Picture:
+def _picture(color_space: str) -> RenderedImage:
     generator = torch.Generator().manual_seed(0)
     alpha = torch.rand(6, 9, 1, generator=generator)
     alpha[0], alpha[1] = 0.0, 1.0
     color = torch.cat([torch.rand(6, 9, 3, generator=generator) * alpha, alpha], dim=-1)
-    return Picture(color, torch.ones(6, 9), color_space)  # type: ignore[arg-type]
+    return RenderedImage(color, torch.ones(6, 9), color_space)  # type: ignore[arg-type]
 
 
 def test_linear_pictures_pass_through_as_half_floats() -> None:
@@ -116,7 +116,7 @@ def test_linear_pictures_pass_through_as_half_floats() -> None:
     color, depth = picture.to_scene_linear()
     assert color.dtype == np.float16 and depth.dtype == np.float32
     np.testing.assert_allclose(color, picture.color.numpy(), atol=5e-4)
-    huge = Picture(torch.full((2, 2, 4), 1e6), torch.ones(2, 2), "linear")
+    huge = RenderedImage(torch.full((2, 2, 4), 1e6), torch.ones(2, 2), "linear")
     assert np.isfinite(huge.to_scene_linear()[0]).all()
 
 

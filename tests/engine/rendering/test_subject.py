@@ -11,14 +11,14 @@ from engine.link.framing import filled_share
 from engine.link.geometry import Camera
 from engine.link.messages import Quality
 from engine.rendering.camera_paths import Framing, turntable
-from engine.rendering.renderer import Picture
+from engine.rendering.renderer import RenderedImage
 from engine.rendering.subject import find_subject
 from tests.engine.data.scenes import render_sphere
 from tests.engine.rendering.sphere_renderer import SphereRenderer
 
 
 class Empty(SphereRenderer):
-    def render(self, camera: Camera, quality: Quality = "final") -> Picture:
+    def render(self, camera: Camera, quality: Quality = "final") -> RenderedImage:
         picture = super().render(camera, quality)
         return dataclasses.replace(picture, color=torch.zeros_like(picture.color))
 

@@ -70,7 +70,7 @@ def test_both_sides_compress_by_what_both_have(
 def test_a_tunnel_to_another_machine_gets_its_pixels_inside_the_messages(
     connect: Callable[..., EngineClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.link.conversation._is_readable", lambda folder: False)
+    monkeypatch.setattr("engine.link.connection._is_readable", lambda folder: False)
     client = connect()
     assert client.is_open and client.welcome is not None and client.welcome.ring is None
 

@@ -21,7 +21,7 @@ from engine.link.messages import (
 _BEFORE_TRAINING = ("idle", "warming up")
 
 
-class EngineMirror:
+class EngineState:
     """The engine's state: ``run`` (the one that is open), ``is_closed`` (the last one no longer is), ``status``,
     ``evaluations`` (one a step), ``jobs`` by name, ``frame`` (the last picture) and ``snapshot`` (the last one that was
     saved)."""

@@ -25,7 +25,7 @@ class _Entry:
     reading: Task[AddView] | None = None
 
 
-class ViewOutbox:
+class ViewUploadQueue:
     """Views on their way to the engine, in the order of capture.
 
     Every view is on disk already, so nothing here is the only copy: pixels stay in memory while the bound allows and

@@ -32,23 +32,23 @@ _TOKEN_HINT = "Use the token that the engine was started with."
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # seconds, about, before knocking again
 
 
-class ConversationEnded(Exception):
-    """The conversation is over; the message says why, in words. ``by_engine``: the engine itself wanted it so."""
+class ConnectionEnded(Exception):
+    """The connection is over; the message says why, in words. ``by_engine``: the engine itself wanted it so."""
 
     def __init__(self, words: str, *, by_engine: bool = False) -> None:
         super().__init__(words)
         self.by_engine = by_engine
 
 
-class _HungUp(ConversationEnded):
+class _HungUp(ConnectionEnded):
     """Who listens there hung up without a word: there may be a crowd at the engine's door."""
 
 
-class _WrongToken(ConversationEnded):
+class _WrongToken(ConnectionEnded):
     """The engine has another token."""
 
 
-class Conversation:
+class Connection:
     """One connection's life inside one asyncio loop.
 
     ``deliver`` takes each message that comes in and raises LinkBusy while there is no room; ``greet`` takes the
@@ -75,7 +75,7 @@ class Conversation:
         self._listening: Listening | None = None
 
     async def run(self) -> None:
-        """Talk until the end, which is always a ConversationEnded (or the task's cancellation)."""
+        """Talk until the end, which is always a ConnectionEnded (or the task's cancellation)."""
         while True:
             connection, welcome = await self._meet()
             async with connection:
@@ -148,23 +148,23 @@ class Conversation:
             assert isinstance(connection, WatchedClientConnection)
             return connection
         except TimeoutError:
-            raise ConversationEnded(f"the engine at {place} did not answer") from None
+            raise ConnectionEnded(f"the engine at {place} did not answer") from None
         except InvalidStatus as error:
             if error.response.status_code != HTTPStatus.UNAUTHORIZED:
-                raise ConversationEnded(f"what listens at {place} is not a Hashlight engine") from None
+                raise ConnectionEnded(f"what listens at {place} is not a Hashlight engine") from None
             raise _WrongToken("wrong token", by_engine=True) from None
         except ConnectionRefusedError:
-            raise ConversationEnded(f"no engine listens at {place}: the connection was refused") from None
+            raise ConnectionEnded(f"no engine listens at {place}: the connection was refused") from None
         except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
             words = "; does it serve TLS?" if self._tls is not None else ""
             raise _HungUp(f"what listens at {place} hung up{words}") from None
         except ssl.SSLError as error:
-            raise ConversationEnded(describe_failure(place, error)) from None
+            raise ConnectionEnded(describe_failure(place, error)) from None
         except OSError as error:
             reason = error.strerror or str(error) or type(error).__name__
-            raise ConversationEnded(f"the engine at {place} can't be reached: {reason}") from None
+            raise ConnectionEnded(f"the engine at {place} can't be reached: {reason}") from None
         except (InvalidHandshake, InvalidMessage, EOFError) as error:
-            kind = _HungUp if isinstance(error.__cause__ or error, EOFError | ConnectionError) else ConversationEnded
+            kind = _HungUp if isinstance(error.__cause__ or error, EOFError | ConnectionError) else ConnectionEnded
             raise kind(f"what listens at {place} is not a Hashlight engine, or one that wants TLS") from None
 
     async def _shake_hands(self, connection: WatchedClientConnection) -> Welcome:
@@ -173,9 +173,9 @@ class Conversation:
         answer = find_mismatch_in_answer(data) or self._decode(data)
         if isinstance(answer, Problem):
             self._deliver(answer)
-            raise ConversationEnded(answer.message, by_engine=True)
+            raise ConnectionEnded(answer.message, by_engine=True)
         if not isinstance(answer, Welcome):
-            raise ConversationEnded(f"the engine answered the handshake with {type(answer).__name__}")
+            raise ConnectionEnded(f"the engine answered the handshake with {type(answer).__name__}")
         return answer
 
     async def _carry(self, connection: WatchedClientConnection, welcome: Welcome) -> None:
@@ -228,13 +228,13 @@ class Conversation:
                 except LinkBusy:
                     await self.wake_receiver.wait()
             if isinstance(message, Problem) and message.fatal:
-                raise ConversationEnded(message.message, by_engine=True)
+                raise ConnectionEnded(message.message, by_engine=True)
 
     async def _notice_silence(self, connection: WatchedClientConnection) -> None:
         assert self._listening is not None
         await self._listening.wait_for_silence()
         connection.transport.abort()  # nobody is there to say goodbye to
-        raise ConversationEnded(f"the engine has not answered for {SILENCE_SECONDS:g} s")
+        raise ConnectionEnded(f"the engine has not answered for {SILENCE_SECONDS:g} s")
 
     async def _receive(self, connection: WatchedClientConnection) -> Message:
         return self._decode(await self._receive_data(connection))
@@ -253,7 +253,7 @@ class Conversation:
         except FrameOutdated:
             raise
         except LinkError as error:
-            raise ConversationEnded(f"the engine sent something that can't be read: {error}") from error
+            raise ConnectionEnded(f"the engine sent something that can't be read: {error}") from error
 
 
 async def _split(parts: Sequence[codec.BytesLike]) -> AsyncIterator[codec.BytesLike]:
@@ -272,9 +272,9 @@ def _is_readable(folder: Path) -> bool:
         return False
 
 
-def _describe_closing(closed: ConnectionClosed) -> ConversationEnded:
+def _describe_closing(closed: ConnectionClosed) -> ConnectionEnded:
     if closed.rcvd is None:
         return _HungUp("the connection to the engine was lost: it has ended, crashed or can't be reached any more")
     reason = f": {printable(closed.rcvd.reason, 200)}" if closed.rcvd.reason else ""
     is_accident = closed.rcvd.code == CloseCode.INTERNAL_ERROR
-    return ConversationEnded(f"the engine closed the connection{reason}", by_engine=not is_accident)
+    return ConnectionEnded(f"the engine closed the connection{reason}", by_engine=not is_accident)

@@ -13,7 +13,7 @@ def test_what_the_former_run_does_is_not_taken_for_the_next_one(addon: Import) -
     from engine.link.messages import RadianceFieldSpec, RunOpened, Status
 
     opened = RunOpened(run="run", step=0, preset="cpu", primitive=RadianceFieldSpec(bounds=Bounds([0] * 3, [1] * 3)))
-    mirror = addon("session.mirror").EngineMirror()
+    mirror = addon("session.engine_state").EngineState()
     mirror.note(opened)
     mirror.note(Status(state="training", step=90))
     mirror.forget_run(history=False)

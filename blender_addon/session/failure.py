@@ -9,7 +9,7 @@ OUT_OF_MEMORY = "out of memory"  # the ``code`` of an engine that needs more tha
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Failure:
     """What went wrong, in words, and what to do about it."""
 
     message: str

@@ -11,20 +11,20 @@ from engine.link.client import LinkBusy, LinkError, LinkLost
 from engine.link.messages import AddView, CloseRun, Message, OpenRun
 
 from .attachment import Attachment
-from .outbox import ViewOutbox
-from .trouble import Trouble
+from .failure import Failure
+from .view_uploads import ViewUploadQueue
 
 SEND_AHEAD = 64 * 1024 * 1024  # bytes of views handed to the network before the next one waits
 SEND_BUDGET = 0.002  # seconds of one call after which no further view is begun: Blender's window waits meanwhile
 
 
-class Outgoing:
+class SendQueue:
     """Messages and views on their way to ``engine``; ``report`` hears of those that can't be sent.
 
     Nothing but the wish for a run, or for none, is sent before a run is open.
     """
 
-    def __init__(self, engine: Attachment, views: ViewOutbox, report: Callable[[Trouble], None]) -> None:
+    def __init__(self, engine: Attachment, views: ViewUploadQueue, report: Callable[[Failure], None]) -> None:
         self._engine = engine
         self._views = views
         self._report = report
@@ -84,7 +84,7 @@ class Outgoing:
         except (LinkBusy, LinkLost):
             raise
         except LinkError as error:
-            self._report(Trouble(f"{type(message).__name__} could not be sent: {error}"))
+            self._report(Failure(f"{type(message).__name__} could not be sent: {error}"))
             return False
         return True
 
@@ -97,5 +97,5 @@ class Outgoing:
         except (OSError, ValueError, RuntimeError) as error:
             self._views.mark(name, "refused")
             words = f"View {name} could not be read again: {error}"
-            self._report(Trouble(words, "Capture it once more.", "view", name))
+            self._report(Failure(words, "Capture it once more.", "view", name))
             return None

@@ -11,7 +11,7 @@ from engine.link.geometry import Bounds
 from engine.link.messages import Capturing, OpenRun, Status, Train
 
 
-class Wishes:
+class DesiredState:
     """The run and the training that were asked for last, and whether the engine is to give way to a capture."""
 
     def __init__(self) -> None:
