@@ -31,8 +31,8 @@ COMPARE_SCROLL = 10  # turns of the wheel that bring the panel of comparisons in
 TO_THE_END = 60
 BAKED_FRAME = 9
 SIZE = 256  # pixels of a captured view
-NOISY_SAMPLES = 48  # of a view, where there is no denoiser: three times those of the demo
-TRAINING = 150.0  # seconds
+NOISY_SAMPLES = 24  # of a view, where there is no denoiser: half more than those of the demo
+TRAINING = 90.0  # seconds
 
 
 class Tour:
