@@ -6,8 +6,6 @@ The same small kernel of four numbers and six tensors: each a parameter of its o
     python -m benchmarks.launches --device cuda
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import time
@@ -49,36 +47,37 @@ FactorNumbers, FirstTensors, SecondTensors = numbers_of(Factors), tensors_of(Fir
 
 
 @kernel
-def add_flat(
+def _add_flat(  # noqa: ANN202 - Taichi reads the annotations
     a: ti.f32, b: ti.f32, c: ti.f32, d: ti.f32,
     x: ti.types.ndarray(), y: ti.types.ndarray(), z: ti.types.ndarray(),
     u: ti.types.ndarray(), v: ti.types.ndarray(), total: ti.types.ndarray(),
-) -> None:  # fmt: skip
+):  # fmt: skip
     for i in range(x.shape[0]):
         total[i] = a * x[i] + b * y[i] + c * z[i] + d * u[i] + v[i]
 
 
 @kernel
-def add_bundles(factors: FactorNumbers, first: FirstTensors, second: SecondTensors) -> None:
+def _add_bundles(factors: FactorNumbers, first: FirstTensors, second: SecondTensors):  # noqa: ANN202
     for i in range(first.x.shape[0]):
         sum_of_first = factors.a * first.x[i] + factors.b * first.y[i] + factors.c * first.z[i]
         second.total[i] = sum_of_first + factors.d * second.u[i] + second.v[i]
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=sorted(PROFILES), default="cpu")
     device = parser.parse_args().device
-    runtime.start(device, threads=1)
+    runtime.start(device)
     x, y, z, u, v, total = (torch.ones(ELEMENTS, device=device) for _ in range(6))
     factors, first, second = Factors(1.0, 2.0, 3.0, 4.0), First(x, y, z), Second(u, v, total)
     ways: dict[str, Callable[[], None]] = {
-        "a parameter each": lambda: add_flat(1.0, 2.0, 3.0, 4.0, x, y, z, u, v, total),
-        "bundles": lambda: add_bundles(factors, first, second),
-        "a parameter each, Taichi's own way": lambda: add_flat.launch_publicly(
+        "a parameter each": lambda: _add_flat(1.0, 2.0, 3.0, 4.0, x, y, z, u, v, total),
+        "bundles": lambda: _add_bundles(factors, first, second),
+        "a parameter each, Taichi's own way": lambda: _add_flat.launch_publicly(
             1.0, 2.0, 3.0, 4.0, x, y, z, u, v, total
         ),
-        "bundles, Taichi's own way": lambda: add_bundles.launch_publicly(factors, first, second),
+        "bundles, Taichi's own way": lambda: _add_bundles.launch_publicly(factors, first, second),
     }
     for name, launch in ways.items():
         total.zero_()

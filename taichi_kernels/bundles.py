@@ -1,4 +1,8 @@
-"""What travels together through kernels: rays, their samples, what a field says of these, and the occupied cells."""
+"""What travels together through kernels: rays, their samples, what a field says of these, and the occupied cells.
+
+Taichi's kernels and their twins take these as they are (see ``launch``). Triton's take tensors one by one, by position,
+which is how a compiled kernel of its is launched without being looked up; the functions that launch them take bundles.
+"""
 
 import dataclasses
 from typing import Self
