@@ -51,8 +51,8 @@ class Window:
         """Whether Cycles shows renders while they go on, in rendered viewports too; every test begins with it.
 
         Captures do better without: Cycles' drawing from a thread of its own crashed Debian's Blender 4.3 on software
-        OpenGL (Mesa's llvmpipe under GLX: GLXBadContext after a few renders, F12's too). Its 5.2 got through 26 captured
-        views and 8 of F12's renders with that drawing, in one try; no test is about it.
+        OpenGL (Mesa's llvmpipe under GLX: GLXBadContext after a few renders, F12's too). Its 5.2 got through 26
+        captured views and 8 of F12's renders with that drawing, in one try; no test is about it.
         """
         import _cycles
         import cycles
