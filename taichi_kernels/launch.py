@@ -14,7 +14,7 @@ numbers (``numbers_of``: a struct) or the tensors (``tensors_of``: an argument p
   least of three runs of ``benchmarks/launches.py``). Taichi knows what is in packs by its name alone: no two bundles of
   a kernel may have a tensor of the same name, and no variable in it that of one.
 * A struct's numbers are copied to memory before a kernel's loop begins, and read from there in each round of inner
-  loops: rays whose steps grow took a tenth longer to march. So they are read where the kernel uses them.
+  loops, which slows the march of rays whose steps grow. So they are read where the kernel uses them.
 
 In a struct the compiler may add numbers up in another order. Where that changes what a seed trains to, in the loss and
 in Adam, they have parameters of their own.

@@ -10,7 +10,11 @@ from taichi_kernels.launch import func
 @enum.unique
 class RandomStream(enum.IntEnum):
     """What a ``dimension`` is for. One of several numbers takes as many values from its own on: a new one begins behind
-    all others, so that none is correlated with another."""
+    all others, so that none is correlated with another.
+
+    One draw of training is none of these: which samples are backpropagated (the engine's ``gradient_sampling``), which
+    torch's generator draws, seeded anew by seed and step. By this hash a seed would train to something else.
+    """
 
     VIEW = 0  # or the tile of one
     COLUMN = 1

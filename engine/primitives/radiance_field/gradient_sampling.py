@@ -27,7 +27,7 @@ def draw_gradients(active: ActiveSamples, gradients: FieldOutputs, threshold: fl
     certain = (threshold * sizes.mean()).clamp(min=torch.finfo(sizes.dtype).tiny)
     probabilities = (sizes / certain).clamp(_LEAST_PROBABILITY, 1.0)
     device = active.rows.device
-    generator = torch.Generator(device).manual_seed(seed)
+    generator = torch.Generator(device).manual_seed(seed)  # not a RandomStream: see there
     is_kept = torch.rand(len(listed), generator=generator, device=device) < probabilities
     kept = listed[is_kept]
     weights = 1.0 / probabilities[is_kept]
