@@ -17,6 +17,7 @@ from engine.data.exr import read_exr
 from engine.device import PROFILES
 from engine.link.geometry import Camera
 from engine.rendering import frame_files
+from engine.rendering.antialiasing import render_antialiased
 from engine.rendering.bake import Bake, BakeError
 from engine.rendering.camera_paths import turntable
 from engine.rendering.frame_files import FrameStyle
@@ -87,6 +88,16 @@ class TestFrames:
         np.testing.assert_array_equal(np.isfinite(many["Z"]), many["RGBA"][..., 3] > 0)
         inside = one["RGBA"][2:-2, 2:-2, 3].astype(bool) & (many["RGBA"][2:-2, 2:-2, 3] == 1)
         np.testing.assert_allclose(many["Z"][2:-2, 2:-2][inside], one["Z"][2:-2, 2:-2][inside], rtol=0.1)
+
+    @pytest.mark.parametrize("samples", [2, 3, 4])
+    def test_several_samples_move_nothing(self, samples: int) -> None:
+        camera, places = cameras(1, 300, 300)[0], np.arange(300)
+        one, many = (
+            render_antialiased(SphereRenderer(), camera, count).color[..., 3].double().numpy() for count in (1, samples)
+        )
+        for axis in (0, 1):
+            middles = [float((alpha.sum(axis=axis) * places).sum() / alpha.sum()) for alpha in (one, many)]
+            assert middles[1] == pytest.approx(middles[0], abs=0.05), "pixels"
 
     def test_depth_beside_png(self, tmp_path: Path) -> None:
         list(Bake(SphereRenderer(), cameras(1), tmp_path, FrameStyle(depth=True)))
