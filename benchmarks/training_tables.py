@@ -99,14 +99,16 @@ def thin_table(results: Sequence[Result]) -> str:
             str(row["steps"]),
             f"{row['width']:g}",
             f"{row['kept']:.0%}",
+            or_dash(row.get("precision"), "{:.0%}"),
             f"{row['kept_above_plate']:.0%}",
+            or_dash(row.get("precision_above_plate"), "{:.0%}"),
             f"{255 * result['grain'][str(row['steps'])]:.2f}",
         ]
         for result in results
         for row in result["rows"]
     ]
-    head = ["device", "steps", "width of the wires, pixels", "kept", "kept above a plate", "grain on the plate, of 255"]
-    return markdown_table(head, rows)
+    head = ["device", "steps", "width of the wires, pixels", "kept", "rightly covered", "kept above a plate"]
+    return markdown_table([*head, "rightly covered", "grain on the plate, of 255"], rows)
 
 
 def encodings_table(results: Sequence[Result]) -> str:

@@ -3,11 +3,10 @@ the plate stays smooth."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from tests.engine.training.thin_things import grain, recall
-
-pytestmark = pytest.mark.slow
+from tests.engine.training.thin_things import compare_coverage, grain, wire_coverage
 
 # Of a wire's width in pixels: the training steps it gets, and how much of it held-out views show after them, at least.
 # The thinner, the longer it takes: most rays through its cells see nothing. A GPU's step has more rays, but none of
@@ -16,14 +15,25 @@ STEPS = {"cpu": {0.5: 900, 1.0: 250, 3.0: 250}, "cuda": {0.5: 1000, 1.0: 1000, 3
 LEAST = {0.5: 0.75, 1.0: 0.85, 3.0: 0.93}
 
 
+def test_bloated_silhouettes_are_told_from_true_ones() -> None:
+    truth = np.array([0.0, 0.5, 1.0, 0.5, 0.0])
+    assert compare_coverage(truth, truth) == (1.0, 1.0)
+    assert compare_coverage(truth, np.ones(5)) == (1.0, 0.4)
+    assert compare_coverage(truth, 0.5 * truth) == (0.5, 1.0)
+    assert compare_coverage(truth, np.zeros(5)) == (0.0, 1.0)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("width", LEAST)
 def test_wires_of_a_few_pixels_are_kept(device: str, width: float) -> None:
-    assert recall(device, [width], STEPS[device][width], with_plate=False) >= LEAST[width]
+    assert wire_coverage(device, [width], STEPS[device][width], with_plate=False).recall >= LEAST[width]
 
 
+@pytest.mark.slow
 def test_wires_above_a_plate_are_kept(device: str) -> None:
-    assert recall(device, [1.0, 2.0], 250, with_plate=True) >= 0.9
+    assert wire_coverage(device, [1.0, 2.0], 250, with_plate=True).recall >= 0.9
 
 
+@pytest.mark.slow
 def test_a_smooth_plate_has_no_weave(device: str) -> None:
     assert grain(device, 250) < 0.005

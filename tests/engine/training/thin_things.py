@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from engine.data.color import composite_for_display
@@ -15,17 +17,31 @@ SIZE, VIEWS = 96, 24
 _SMOOTHING = 5  # pixels: what varies more slowly is no grain
 
 
-def recall(device: str, widths: list[float], steps: int, *, with_plate: bool) -> float:
-    """Train on ``widths``, in pixels; the share of the wires' coverage that held-out views of the field show."""
+class Coverage(NamedTuple):
+    """How pictures of a field cover what they should. ``recall``: the share of the true coverage that is there;
+    ``precision``: the share of what is covered that should be, which falls where silhouettes are bloated."""
+
+    recall: float
+    precision: float
+
+
+def wire_coverage(device: str, widths: list[float], steps: int, *, with_plate: bool) -> Coverage:
+    """Train on wires of ``widths``, in pixels; how held-out views of the field cover them."""
     trainer = _train(device, make_views(widths, SIZE, VIEWS, with_plate=with_plate), steps)
-    kept = whole = 0.0
+    truths, founds = [], []
     plates = make_views([], SIZE, 4, with_plate=with_plate, split="test")
     for view, plate in zip(make_views(widths, SIZE, 4, with_plate=with_plate, split="test"), plates, strict=True):
         # Beside the plate alone: above it a wire's coverage can't be told from the plate's.
-        truth = np.where(plate.color[..., 3] > 0, 0.0, view.color[..., 3].astype(np.float64))
-        found = _picture(trainer, view)[..., 3]
-        kept, whole = kept + np.minimum(truth, found).sum(), whole + truth.sum()
-    return float(kept / whole)
+        is_beside = plate.color[..., 3] == 0
+        truths.append(view.color[..., 3].astype(np.float64)[is_beside])
+        founds.append(_picture(trainer, view)[..., 3][is_beside])
+    return compare_coverage(np.concatenate(truths), np.concatenate(founds))
+
+
+def compare_coverage(truth: np.ndarray, found: np.ndarray) -> Coverage:
+    """Of alphas, in 0..1. Where nothing is found, nothing is found wrongly."""
+    kept, covered = np.minimum(truth, found).sum(), found.sum()
+    return Coverage(float(kept / truth.sum()), float(kept / covered) if covered else 1.0)
 
 
 def grain(device: str, steps: int) -> float:
