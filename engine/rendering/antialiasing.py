@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from engine.link.geometry import Camera
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from engine.rendering.viewer import Viewer
 
 # Roberts' R2 sequence: any first points of it lie evenly in the square.
-_R2 = np.array([0.7548776662466927, 0.5698402909980532])
+_STEP_X, _STEP_Y = 0.7548776662466927, 0.5698402909980532
 
 
 def render_antialiased(viewer: Viewer, camera: Camera, samples: int) -> RenderedImage:
@@ -37,13 +36,14 @@ def render_antialiased(viewer: Viewer, camera: Camera, samples: int) -> Rendered
     return dataclasses.replace(picture, color=color / samples, depth=depth)
 
 
-def _pixel_points(count: int) -> np.ndarray:
-    """Points [count, 2] of a pixel, from its middle; the mean is 0."""
-    points = np.arange(count)[:, None] * _R2 % 1.0
-    return points - points.mean(axis=0)
+def _pixel_points(count: int) -> list[tuple[float, float]]:
+    """So many points of a pixel, x and y from its middle; their mean is 0."""
+    points = [(index * _STEP_X % 1.0, index * _STEP_Y % 1.0) for index in range(count)]
+    mean_x, mean_y = (sum(values) / count for values in zip(*points, strict=True))
+    return [(x - mean_x, y - mean_y) for x, y in points]
 
 
-def _shifted(camera: Camera, point: np.ndarray) -> Camera:
+def _shifted(camera: Camera, point: tuple[float, float]) -> Camera:
     """``camera`` with the ray of each pixel through that point of it."""
     x, y = point
     return dataclasses.replace(camera, cx=camera.cx - x, cy=camera.cy - y)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.link import conversation
+from engine.link import connection
 from engine.link.client import EngineClient
 from engine.link.messages import AddView, OpenRun, RunOpened, ViewAdded
 from tests.engine.service.conftest import TINY
@@ -26,6 +26,6 @@ def test_a_view_of_many_fragments_arrives(
     camera = sphere_cameras(1, 400)[0]
     color = np.random.default_rng(0).random((400, 400, 4)).astype(np.float16)
     depth = np.full((400, 400), np.inf, np.float32)
-    assert color.nbytes > 4 * conversation._FRAGMENT_BYTES
+    assert color.nbytes > 4 * connection._FRAGMENT_BYTES
     client.send(AddView(name="large", split="test", camera=camera, color=color, depth=depth))
     assert client.wait_for(ViewAdded, 60.0).test_views == 1
