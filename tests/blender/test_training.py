@@ -72,7 +72,7 @@ def test_the_planned_time_begins_with_half_of_the_views_and_lasts_beyond_the_las
     assert until.count(None) in (2, 3) and until[:2] == [None, None]  # the held-out view is somewhere between
     counted = "The training time counts from 3 training views on"
     assert [counted in drawn_words for drawn_words in words] == [seconds is None for seconds in until]
-    assert "rendering comes first on this CPU" in words[1]
+    assert "Rendering comes first on this CPU" in words[1]
     captured = session.status.seconds
     wait(lambda: session.is_trained, "the end of training")
     assert session.status.train_views == 5
