@@ -1,5 +1,5 @@
-"""How large objects are beside all the rest: those that make the bounds many times larger, a sky, a ground, something
-forgotten far away; those that are most of the subject. No Blender."""
+"""Where the bounds are, and how large objects are beside all the rest: those that make the bounds many times larger, a
+sky, a ground, something forgotten far away; those that are most of the subject. No Blender."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ from .surroundings import Surroundings
 _TIMES = 10.0  # as large as the rest, from which on it is told
 _MOST = 6  # objects that are told of
 _MOST_OF_IT = 0.5  # of the size of what is inside the bounds, or of its points, is what it is about
+
+
+def check_distance(bounds: Bounds) -> Iterator[PlanWarning]:
+    """A warning of bounds so far from the world's origin that Blender can't tell apart what is in them."""
+    if bounds.is_too_far_for_float32:
+        away = float(np.abs(bounds.center).max())
+        words = f"What is captured is {away:.0f} m from the world's origin, where coordinates are "
+        yield PlanWarning(f"{words}{bounds.coordinate_spacing:.2g} m apart: surfaces and cameras jump. Move it nearer")
 
 
 def check_size(surroundings: Surroundings, bounds: Bounds, width: int) -> Iterator[PlanWarning]:

@@ -8,7 +8,9 @@ import numpy as np
 from engine.link.geometry import MAX_IMAGE_SIDE, Camera
 
 from .errors import CaptureError
+from .sight import is_finite
 
+NOWHERE = "invalidly placed"  # scaled to nothing, or without numbers for where it is
 _SENSOR = 36.0  # millimetres
 
 
@@ -24,7 +26,7 @@ def camera_from_object(
         raise CaptureError(f"{obj.name}: a {obj.type.lower()} object, not a camera")
     check_size(width, height)
     evaluated = obj.evaluated_get(depsgraph)
-    if kind := lens_kind(evaluated):
+    if kind := why_unfit(evaluated):
         raise CaptureError(f"Camera {obj.name}: {kind} cameras can't be captured, only perspective ones")
     projection = np.array(
         obj.calc_matrix_camera(depsgraph, x=width, y=height, scale_x=pixel_aspect[0], scale_y=pixel_aspect[1])
@@ -33,13 +35,17 @@ def camera_from_object(
     return camera_from_projection(pose, projection, width, height)
 
 
-def lens_kind(camera: bpy.types.Object) -> str:
-    """What kind of camera this is, in a word; "" for a perspective one, which alone can be captured."""
+def why_unfit(camera: bpy.types.Object) -> str:
+    """What kind of camera this is, in a word or two; "" for a perspective one that is validly placed, which alone can
+    be captured."""
     if camera.type != "CAMERA":  # Blender renders through lights and empties as well
         return "no camera"
     camera_type = camera.data.type
     words = {"PERSP": "", "ORTHO": "orthographic", "PANO": "panoramic"}
-    return words.get(camera_type, camera_type.lower())
+    if kind := words.get(camera_type, camera_type.lower()):
+        return kind
+    is_valid = is_finite(camera.matrix_world) and camera.matrix_world.normalized().to_3x3().determinant() != 0.0
+    return "" if is_valid else NOWHERE
 
 
 def camera_from_projection(pose: np.ndarray, projection: np.ndarray, width: int, height: int) -> Camera:

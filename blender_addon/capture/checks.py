@@ -13,6 +13,7 @@ from engine.link.geometry import Bounds, Camera
 
 from .layouts.table import layout_of
 from .plan_warnings import CAMERAS, FIT, LIGHTS, WITH_CYCLES, PlanWarning, select
+from .sight import instanced_by
 
 Blank = Literal["nothing", "black", "white", "one colour"]
 
@@ -46,8 +47,9 @@ class Findings:
         self._exposure = 2.0**scene.view_settings.exposure
         self._white = _WHITES.get(scene.view_settings.view_transform, 1.0)
         # Shadows alone, all black, lie on no surface that bounds could cut off. (Lights have that flag, too.)
-        catchers = [obj for obj in scene.objects if obj.is_shadow_catcher and obj.type != "LIGHT"]
-        self._has_bare_shadows = scene.render.engine == "CYCLES" and bool(catchers)
+        shown = (part for obj in scene.objects for part in (obj, *instanced_by(obj)))
+        has_catchers = any(obj.is_shadow_catcher and obj.type != "LIGHT" for obj in shown)
+        self._has_bare_shadows = scene.render.engine == "CYCLES" and has_catchers
         self._without_depth: list[str] = []
         self._bounds = bounds
         self._lights = sorted(obj.name for obj in scene.objects if obj.type == "LIGHT")

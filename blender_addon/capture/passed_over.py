@@ -7,7 +7,7 @@ import dataclasses
 import bpy
 
 from ..baked import is_baked_composite, is_baked_strip
-from .sight import Sight, shown_names
+from .sight import Sight, instanced_by, shown_names
 
 # Nodes of a compositor that leave pictures as they are.
 _PLAIN_NODES = {"CompositorNodeRLayers", "CompositorNodeComposite", "CompositorNodeViewer", "NodeGroupOutput"}
@@ -63,18 +63,25 @@ def other_layers(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> Oth
 
 def unseen_objects(view_layer: bpy.types.ViewLayer) -> dict[str, list[str]]:
     """Names of objects that are rendered but not seen as themselves, by what is in the pictures instead: "shadows", a
-    "hole", "light"."""
+    "hole", "light", "nothing". An instance of a collection is one, too, if all that it shows is."""
     sight, shown = Sight(view_layer), shown_names(view_layer)
     found: dict[str, list[str]] = {}
     for obj in view_layer.objects:
-        has_surface = obj.type not in {"CAMERA", "LIGHT"} and (
-            obj.data is not None or obj.instance_type == "COLLECTION"
-        )
-        if not has_surface or obj.name not in shown or obj.hide_render:
+        if obj.name not in shown or obj.hide_render:
             continue
-        if instead := sight.what_is_seen_instead(obj):
+        parts = [part for part in instanced_by(obj) if _has_surface(part) and not part.hide_render]
+        if not (parts or _has_surface(obj)):
+            continue
+        instead = sight.what_is_seen_instead(obj)
+        if not instead and parts and len(kinds := {sight.what_is_seen_instead(part) for part in parts}) == 1:
+            instead = kinds.pop()
+        if instead:
             found.setdefault(instead, []).append(obj.name)
     return {instead: sorted(names) for instead, names in found.items()}
+
+
+def _has_surface(obj: bpy.types.Object) -> bool:
+    return obj.type not in {"CAMERA", "LIGHT"} and obj.data is not None
 
 
 def _excluded(layer: bpy.types.LayerCollection) -> list[bpy.types.LayerCollection]:

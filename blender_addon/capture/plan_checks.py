@@ -10,7 +10,7 @@ import numpy as np
 from engine.link.geometry import Bounds
 
 from .backdrop_checks import check_surroundings
-from .box_checks import check_size
+from .box_checks import check_distance, check_size
 from .checks import list_names
 from .layouts.layout import Layout
 from .plan import Pose
@@ -34,6 +34,7 @@ def find_plan_warnings(
     warnings = [PlanWarning(facts.fault)] if facts.fault else []
     warnings += _check_cameras(surroundings, poses, bounds, facts.layout)
     if bounds is not None:
+        warnings += check_distance(bounds)
         warnings += check_surroundings(surroundings, poses, bounds, facts.layout, facts.eye)
         if facts.layout.identifier != "INSIDE":  # a room is far larger than what is in it
             warnings += check_size(surroundings, bounds, facts.width)

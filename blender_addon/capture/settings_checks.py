@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .cameras import NOWHERE
 from .checks import list_names
 from .plan_warnings import (
     ADD_SUN,
@@ -56,7 +57,10 @@ def _check_cameras(facts: SceneFacts) -> Iterator[PlanWarning]:
             words = f"{_number(sum(each.views for each in unfit), 'frame')} left out, seen through {names}"
         else:
             words = f"{_number(len(unfit), 'camera')} left out: {names}"
-        words += ". Only perspective cameras can be captured: set Type to Perspective to have them captured, too"
+        if any(each.kind != NOWHERE for each in unfit):
+            words += ". Only perspective cameras can be captured: set Type to Perspective to have them captured, too"
+        if any(each.kind == NOWHERE for each in unfit):
+            words += ". Clear the location, rotation and scale of invalidly placed ones, or what drives them"
         yield PlanWarning(words, (select([each.camera for each in unfit]),))
     if elsewhere := [each for each in facts.left_out if not each.kind]:
         names = list_names([f"{each.camera} ({each.scene})" for each in elsewhere])
@@ -94,6 +98,9 @@ def _check_unseen(facts: SceneFacts) -> Iterator[PlanWarning]:
     if holes := facts.instead.get("hole"):
         words = f"{_count(holes, 'holdout')} ({list_names(holes)}): where they hide something, a field learns that "
         yield PlanWarning(f"{words}nothing is there. Hide them from renders", (select(holes),))
+    if lost := facts.instead.get("nothing"):
+        words = f"{_count(lost, 'object')} ({list_names(lost)}) {_is(lost)} invalidly placed, and left out"
+        yield PlanWarning(f"{words}: clear location, rotation and scale, or what drives them", (select(lost),))
     if unseen := facts.unseen:
         look = "looks" if len(unseen) == 1 else "look"
         words = f"{_count(unseen, 'object')} {look} otherwise in renders than in the viewport: {list_names(unseen)}"

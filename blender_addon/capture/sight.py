@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import bpy
+from mathutils import Matrix
 
 from .. import roles
 from .capture_collection import captured_names
@@ -31,6 +33,18 @@ def _rendered_names(layer: bpy.types.LayerCollection) -> Iterator[str]:
         yield from _rendered_names(child)
 
 
+def instanced_by(obj: bpy.types.Object) -> list[bpy.types.Object]:
+    """What is in the collection that ``obj`` shows an instance of; nothing if it shows none."""
+    if obj.instance_type != "COLLECTION" or obj.instance_collection is None:
+        return []
+    return list(obj.instance_collection.all_objects)
+
+
+def is_finite(matrix: Matrix) -> bool:
+    """Whether a transform has numbers alone: drivers and damaged files make others."""
+    return all(math.isfinite(value) for row in matrix for value in row)
+
+
 class Sight:
     """Tells which objects of a view layer cameras see in renders. Not to be kept while anything changes.
 
@@ -54,7 +68,9 @@ class Sight:
         return self._known[key]
 
     def what_is_seen_instead(self, obj: bpy.types.Object) -> str:
-        """What is in the pictures instead of ``obj``: "shadows", a "hole", its "light"; "" for itself."""
+        """What is in the pictures instead of ``obj``: "shadows", a "hole", its "light", "nothing"; "" for itself."""
+        if not is_finite(obj.matrix_world):
+            return "nothing"
         if self._is_cycles and obj.is_shadow_catcher:
             return "shadows"
         if self._has_holdouts and obj.holdout_get(view_layer=self._view_layer):

@@ -173,6 +173,8 @@ def visible_objects(
             continue
         if sight.shows(owner) and sight.shows(instance.object.original):
             matrix = np.array(instance.matrix_world)
+            if not math.isfinite(matrix.sum()) or np.count_nonzero(matrix[:3, :3]) < 2:
+                continue  # it is nowhere, or scaled to nothing
             yield VisibleObject(instance.object, matrix, instance.is_instance, number, owner.name, is_hair_alone)
 
 

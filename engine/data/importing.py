@@ -24,7 +24,6 @@ from engine.link.disk import sync_all, sync_folder
 from engine.link.file_lock import IN_USE, FileLock
 from engine.link.part_files import remove_leftovers, scratch_folder, written_atomically
 
-COARSEST = 1e-4  # steps of Blender's coordinates, as part of the bounds: a pixel of a large picture is about that
 # (what is done, views that it is done for, views in all)
 StageProgress = Callable[[str, int, int], None]
 
@@ -80,13 +79,14 @@ def import_dataset(
 
 def _check_distance(dataset: Dataset) -> list[str]:
     """A warning where Blender, which computes in float32, can't tell apart what is that far from its origin."""
-    away = float(np.abs(dataset.bounds.center).max())
-    spacing = away * float(np.finfo(np.float32).eps)
-    if spacing < COARSEST * float(dataset.bounds.size.max()):
+    bounds = dataset.bounds
+    if not bounds.is_too_far_for_float32:
         return []
+    away = float(np.abs(bounds.center).max())
     return [
-        f"the subject is {away:.0f} m from the world's origin, where Blender's coordinates are {spacing:.2g} m apart: "
-        "training is exact, but in Blender cameras and pictures jump about; move the poses near the origin in the file"
+        f"the subject is {away:.0f} m from the world's origin, where Blender's coordinates are "
+        f"{bounds.coordinate_spacing:.2g} m apart: training is exact, but in Blender cameras and pictures jump about; "
+        "move the poses near the origin in the file"
     ]
 
 

@@ -21,6 +21,7 @@ MAX_IMAGE_SIDE = 16384
 MAX_COORDINATE = 1e9  # metres: kernels compute in float32, in which squares of what is much larger are infinite
 _PIXEL_SIDES = Limits(1, MAX_IMAGE_SIDE)
 _MAX_SCALE = 1e4
+_COARSEST = 1e-4  # of a box's size between coordinates: about a pixel of a large picture
 _FOCAL_LENGTHS = Limits(1e-6, 1e9)
 _CENTERS = Limits(-1e9, 1e9)
 _DISTORTIONS = Limits(-1e6, 1e6)
@@ -169,6 +170,16 @@ class Bounds:
     def radius(self) -> float:
         """Half the diagonal: the radius of the sphere around the box."""
         return float(np.linalg.norm(self.size) / 2)
+
+    @property
+    def coordinate_spacing(self) -> float:
+        """How far apart coordinates in float32, as Blender has them, are in the middle of the box, metres."""
+        return float(np.abs(self.center).max()) * float(np.finfo(np.float32).eps)
+
+    @property
+    def is_too_far_for_float32(self) -> bool:
+        """Whether the box is so far from the world's origin that float32 tells too few places in it apart."""
+        return self.coordinate_spacing >= _COARSEST * float(self.size.max())
 
     def is_close(self, other: Bounds) -> bool:
         """Whether ``other`` is the same box, to a hundredth of a millimetre."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from types import ModuleType
 
@@ -78,6 +79,19 @@ def test_instances_count(addon: Import, scene: bpy.types.Scene) -> None:
     instance.location, instance.scale = (10, 0, 0), (2, 2, 2)
     scene.collection.objects.link(instance)
     assert_box(fit(addon, scene), (9, -1, -1), (11, 1, 1))
+
+
+@pytest.mark.parametrize("kind", ["place", "scale"])
+def test_what_is_nowhere_does_not_count(addon: Import, scene: bpy.types.Scene, kind: str) -> None:
+    """Where no number says, or scaled to nothing."""
+    add_cube((0, 0, 0))
+    odd = add_cube((10, 0, 0))
+    if kind == "place":
+        odd.location.y = math.nan
+    else:
+        odd.scale = (0.0, 0.0, 0.0)
+    bpy.context.view_layer.update()
+    assert_box(fit(addon, scene), (-0.5, -0.5, -0.5), (0.5, 0.5, 0.5))
 
 
 def test_fit_to_selected_is_grey_until_something_is_selected(scene: bpy.types.Scene) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -199,6 +200,22 @@ def test_other_lenses_are_left_out_with_a_word_and_a_number(
         bpy.data.objects.remove(camera)
     with pytest.raises(ValueError, match=f"no perspective camera.*Odd 0 is {word}"):
         addon("capture.plan").planned_views(shot)
+
+
+@pytest.mark.parametrize("kind", ["scale", "place"])
+def test_a_camera_that_is_nowhere_is_left_out_by_name(addon: Import, shot: bpy.types.Scene, kind: str) -> None:
+    """Scaled to nothing, or where no number says."""
+    shot.collection.objects.link(odd := new_camera("Odd"))
+    if kind == "scale":
+        odd.scale = (0.0, 0.0, 0.0)
+    else:
+        odd.location.x = math.nan
+    bpy.context.view_layer.update()
+    bpy.ops.hashlight.plan_cameras()
+    assert positions(addon, shot).keys() == {"Camera"}
+    words = shot.hashlight.capture.plan_warnings
+    assert "1 camera is left out: Odd (invalidly placed). Clear the location, rotation and scale" in words
+    assert "Only perspective" not in words
 
 
 def test_both_cameras_of_a_stereo_pair_are_captured_and_stereoscopy_is_told(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -191,6 +192,38 @@ def test_shadow_catchers_and_holdouts_are_told(addon: Import, planned_scene: bpy
     assert "1 holdout (Ground): where they hide something" in plan(planned_scene)
     ground.hide_render = True
     assert plan(planned_scene) == ""
+
+
+def test_a_shadow_catcher_in_an_instance_is_told(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    ground = add_ground(8.0)
+    ground.is_shadow_catcher = True
+    source = bpy.data.collections.new("Source")
+    source.objects.link(ground)
+    planned_scene.collection.objects.unlink(ground)
+    instance = bpy.data.objects.new("Instance", None)
+    instance.instance_type, instance.instance_collection = "COLLECTION", source
+    planned_scene.collection.objects.link(instance)
+    bpy.ops.hashlight.fit_bounds()
+    assert "1 shadow catcher (Instance)" in plan(planned_scene)
+    with start_capture(addon, planned_scene) as job:
+        list(job)
+        assert job.warnings == [], "shadows are not the subject"
+
+
+def test_an_object_without_a_valid_transform_is_told(planned_scene: bpy.types.Scene) -> None:
+    planned_scene.objects["Ball"].location.z = math.nan
+    bpy.context.view_layer.update()
+    words = plan(planned_scene)
+    assert "1 object (Ball) is invalidly placed, and left out: clear location, rotation and scale" in words
+
+
+def test_what_is_too_far_from_the_origin_is_told(planned_scene: bpy.types.Scene) -> None:
+    for obj in planned_scene.objects:
+        obj.location.x += 5e6
+    bpy.context.view_layer.update()
+    bpy.ops.hashlight.fit_bounds()
+    words = plan(planned_scene)
+    assert "What is captured is 5000" in words and "coordinates are 0.6 m apart" in words
 
 
 def test_the_command_line_tells_what_can_be_known_first_then_what_the_first_view_shows(

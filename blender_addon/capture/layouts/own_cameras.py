@@ -8,7 +8,7 @@ import bpy
 
 from ... import roles
 from .. import temporary_scene
-from ..cameras import lens_kind
+from ..cameras import why_unfit
 from .layout import LeftOut, OwnLayout, Source
 
 
@@ -19,9 +19,9 @@ class SceneCameras(OwnLayout):
 
     def sources(self, scene: bpy.types.Scene) -> list[Source]:
         cameras = _cameras_of(scene)
-        names = [camera.name for camera in cameras if not lens_kind(camera)]
+        names = [camera.name for camera in cameras if not why_unfit(camera)]
         if not names and cameras:
-            kinds = ", ".join(f"{camera.name} is {lens_kind(camera)}" for camera in cameras[:4])
+            kinds = ", ".join(f"{camera.name} is {why_unfit(camera)}" for camera in cameras[:4])
             raise ValueError(f"Scene {scene.name} has no perspective camera, and only such can be captured: {kinds}")
         if not names:
             raise ValueError(f"Scene {scene.name} has no camera of its own: add one, or choose other Cameras")
@@ -29,7 +29,7 @@ class SceneCameras(OwnLayout):
 
     def left_out(self, scene: bpy.types.Scene) -> list[LeftOut]:
         own = _cameras_of(scene)
-        others = [LeftOut(camera.name, lens_kind(camera), "", 1) for camera in own if lens_kind(camera)]
+        others = [LeftOut(camera.name, why_unfit(camera), "", 1) for camera in own if why_unfit(camera)]
         for other in bpy.data.scenes:
             if other != scene and not temporary_scene.is_ours(other):
                 elsewhere = [camera for camera in _cameras_of(other) if camera not in own]
@@ -49,7 +49,7 @@ class Animation(OwnLayout):
         sources = [
             Source(f"frame_{frame:04d}", camera.name, frame)
             for frame, camera in cameras.items()
-            if not lens_kind(camera)
+            if not why_unfit(camera)
         ]
         if not sources and cameras:
             kinds = ", ".join(f"{each.camera} is {each.kind}" for each in self.left_out(scene))
@@ -59,8 +59,8 @@ class Animation(OwnLayout):
         return sources
 
     def left_out(self, scene: bpy.types.Scene) -> list[LeftOut]:
-        counts = Counter(camera for camera in _cameras_by_frame(scene).values() if lens_kind(camera))
-        return [LeftOut(camera.name, lens_kind(camera), "", count) for camera, count in counts.items()]
+        counts = Counter(camera for camera in _cameras_by_frame(scene).values() if why_unfit(camera))
+        return [LeftOut(camera.name, why_unfit(camera), "", count) for camera, count in counts.items()]
 
 
 def camera_at(scene: bpy.types.Scene, frame: int) -> bpy.types.Object | None:
