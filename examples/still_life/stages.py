@@ -168,9 +168,9 @@ def session() -> EngineSession:
 
 def check_engine() -> None:
     """Raise RuntimeError in the add-on's own words if the engine is lost or refused something."""
-    trouble = session().trouble
-    if trouble is not None:
-        raise RuntimeError(f"{trouble.message}. {trouble.hint}".removesuffix(". ").strip())
+    failure = session().failure
+    if failure is not None:
+        raise RuntimeError(f"{failure.message}. {failure.hint}".removesuffix(". ").strip())
 
 
 def wait(is_done: Callable[[], bool], stop: StopRequest, timeout: float) -> None:
