@@ -51,18 +51,18 @@ def _check_light(facts: SceneFacts) -> Iterator[PlanWarning]:
 
 
 def _check_cameras(facts: SceneFacts) -> Iterator[PlanWarning]:
-    if unfit := [each for each in facts.left_out if each.kind]:
-        names = list_names([f"{each.camera} ({each.kind})" for each in unfit])
+    if unfit := [each for each in facts.left_out if each.why]:
+        names = list_names([f"{each.camera} ({each.why})" for each in unfit])
         if facts.layout.is_animated:
             words = f"{_number(sum(each.views for each in unfit), 'frame')} left out, seen through {names}"
         else:
             words = f"{_number(len(unfit), 'camera')} left out: {names}"
-        if any(each.kind != NOWHERE for each in unfit):
+        if any(each.why != NOWHERE for each in unfit):
             words += ". Only perspective cameras can be captured: set Type to Perspective to have them captured, too"
-        if any(each.kind == NOWHERE for each in unfit):
+        if any(each.why == NOWHERE for each in unfit):
             words += ". Clear the location, rotation and scale of invalidly placed ones, or what drives them"
         yield PlanWarning(words, (select([each.camera for each in unfit]),))
-    if elsewhere := [each for each in facts.left_out if not each.kind]:
+    if elsewhere := [each for each in facts.left_out if not each.why]:
         names = list_names([f"{each.camera} ({each.scene})" for each in elsewhere])
         words = (
             f"{_number(len(elsewhere), 'camera')} in other scenes only, and not captured: {names}. Link them to this "

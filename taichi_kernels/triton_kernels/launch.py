@@ -1,9 +1,9 @@
 """``triton.jit`` with types, as Triton has none that can be relied on where it isn't installed, and a cheap launch.
 
 A launch through Triton's own ``kernel[grid](...)`` looks up what the kernel was compiled for, and compares each global
-constant that it uses with what that was: 80 microseconds on the host, a training step of half a millisecond makes four.
-What such a call returns is the compiled kernel, which is launched here from then on, with arguments of the same kind
-(as Triton's own tutorials do; it takes all of them since Triton 3.3).
+constant that it uses with what that was: work of the host, which a training step has done four times. What such a call
+returns is the compiled kernel, which is launched here from then on, with arguments of the same kind (as Triton's own
+tutorials do; it takes all of them since Triton 3.3).
 """
 
 from collections.abc import Callable, Sequence

@@ -20,11 +20,11 @@ class Source(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """A camera through which no view is taken although it is among those that the layout is about. ``kind``: of its
-    lens, or "" where it is in another scene, ``scene``. ``views``: how many there would be."""
+    """A camera through which no view is taken although it is among those that the layout is about. ``why``: what is
+    unfit in it, or "" where it is in another scene, ``scene``. ``views``: how many there would be."""
 
     camera: str
-    kind: str
+    why: str
     scene: str
     views: int
 

@@ -52,7 +52,7 @@ class Animation(OwnLayout):
             if not why_unfit(camera)
         ]
         if not sources and cameras:
-            kinds = ", ".join(f"{each.camera} is {each.kind}" for each in self.left_out(scene))
+            kinds = ", ".join(f"{each.camera} is {each.why}" for each in self.left_out(scene))
             raise ValueError(f"No frame has a perspective camera, and only such can be captured: {kinds}")
         if not sources:
             raise ValueError(f"Scene {scene.name} has no active camera to follow along its animation")
