@@ -111,6 +111,24 @@ def thin_table(results: Sequence[Result]) -> str:
     return markdown_table([*head, "rightly covered", "grain on the plate, of 255"], rows)
 
 
+def plane_table(results: Sequence[Result]) -> str:
+    """What a ground plane takes from the subject on it."""
+    rows = [
+        [
+            data_words(result),
+            device_words(result),
+            str(row["steps"]),
+            f"{row['reach']:g} radii" if row["reach"] else "none",
+            f"{row['subject_psnr']:.1f}",
+            f"{row['psnr']:.1f}",
+        ]
+        for result in results
+        for row in result["rows"]
+    ]
+    head = ["data", "device", "steps", "the plane reaches", "PSNR of the sphere, dB", "of whole pictures, dB"]
+    return markdown_table(head, rows)
+
+
 def encodings_table(results: Sequence[Result]) -> str:
     """The hash grid beside other encodings, and the curves (see benchmarks.encodings)."""
     rows = [

@@ -38,7 +38,7 @@ def sphere_cameras(count: int, size: int, distance: float = 2.0) -> list[Camera]
     ]
     focal = size * 1.5
     return [
-        Camera(_look_at_center(CENTER + distance * direction), size, size, focal, focal, size / 2, size / 2)
+        Camera(looking_at_center(CENTER + distance * direction), size, size, focal, focal, size / 2, size / 2)
         for direction in directions
     ]
 
@@ -76,7 +76,7 @@ def sphere_views(count: int, size: int, cameras: Sequence[Camera] | None = None)
     ]
 
 
-def _look_at_center(position: np.ndarray) -> np.ndarray:
+def looking_at_center(position: np.ndarray) -> np.ndarray:
     backward = position - CENTER
     backward = backward / np.linalg.norm(backward)
     up = np.array([0.0, 0.0, 1.0]) if abs(backward[2]) < 0.999 else np.array([0.0, 1.0, 0.0])

@@ -122,12 +122,14 @@ def planned_poses(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> lis
     return poses
 
 
-def first_planned_camera(scene: bpy.types.Scene) -> Camera:
-    """The first camera of the plan, as the scene has it at this frame. Raises CaptureError when there is no plan."""
+def planned_cameras(scene: bpy.types.Scene) -> list[Camera]:
+    """The cameras of the plan, each object once, as the scene has them at this frame. Raises CaptureError when there is
+    no plan."""
     view_layer = scene.view_layers[0]
     view_layer.update()
-    camera = bpy.data.objects[planned_views(scene)[0].camera]
-    return camera_from_object(camera, view_layer.depsgraph, *capture_size(scene), pixel_aspect(scene))
+    size, aspect = capture_size(scene), pixel_aspect(scene)
+    objects = [bpy.data.objects[name] for name in dict.fromkeys(view.camera for view in planned_views(scene))]
+    return [camera_from_object(each, view_layer.depsgraph, *size, aspect) for each in objects]
 
 
 def camera_of_view(

@@ -10,14 +10,15 @@ import bpy
 import numpy as np
 
 from engine.link.capture_format import MANIFEST
-from engine.link.geometry import Bounds, Camera, pixels_across
+from engine.link.geometry import Bounds
 from engine.link.messages import AddView, ColorSpace, OpenRun, RadianceFieldSpec, Split
+from engine.link.view_settings import view_settings
 
 from ..capture.bounds import read_bounds
 from ..capture.dataset import CaptureDataset
 from ..capture.errors import CaptureError
 from ..capture.job import CaptureJob
-from ..capture.poses import first_planned_camera
+from ..capture.poses import planned_cameras
 from ..capture.under_way import capture_listeners, is_capturing, is_cpu_needed, view_listeners
 from ..folders import capture_folder, take_path
 from ..session import registry
@@ -29,7 +30,7 @@ from .planned_time import PlannedTime
 
 # What to train with instead when memory doesn't do.
 _SMALLER_PRESETS = {"gpu": "cpu"}
-_IMPORTED_SETTINGS = ("cascades", "pixels_across")  # in the manifest of an imported dataset
+_IMPORTED_SETTINGS = ("cascades", "pixels_across", "picture_side")  # in the manifest of an imported dataset
 _PRESETS_OF_DEVICES = {"cuda": "gpu", "cpu": "cpu"}
 
 _captures: Path | None = None  # the capture folder whose views belong to the session's run
@@ -129,8 +130,8 @@ def open_run_for_capture(session: EngineSession, scene: bpy.types.Scene) -> None
         return
     views = list(CaptureDataset.open(folder).views.values()) if (folder / MANIFEST).is_file() else []
     resume = any(view.is_done for view in views)
-    camera = views[0].camera if views else first_planned_camera(scene)
-    _open(session, scene, folder, bounds, _settings_seen_by(camera, bounds), resume)
+    cameras = [view.camera for view in views] or planned_cameras(scene)
+    _open(session, scene, folder, bounds, view_settings(cameras, bounds), resume)
 
 
 def stop_waiting() -> None:
@@ -194,12 +195,7 @@ def _settings_for(dataset: CaptureDataset) -> dict[str, Any]:
     """The training settings that follow from captured or imported views."""
     if dataset.imported_from:
         return {name: dataset.settings[name] for name in _IMPORTED_SETTINGS if name in dataset.settings}
-    return _settings_seen_by(next(iter(dataset.views.values())).camera, dataset.bounds)
-
-
-def _settings_seen_by(camera: Camera, bounds: Bounds) -> dict[str, Any]:
-    """The training settings by which the field's finest cells fit the pictures of ``camera``, a typical one."""
-    return {"pixels_across": pixels_across(camera, bounds)}
+    return view_settings([view.camera for view in dataset.views.values()], dataset.bounds)
 
 
 def _open(

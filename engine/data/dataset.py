@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import statistics
 from pathlib import Path
 from typing import Any
 
 from engine.data.views import View
-from engine.link.geometry import Bounds, pixels_across
+from engine.link.geometry import Bounds
 from engine.link.messages import ColorSpace
+from engine.link.view_settings import view_settings
 
 
 class DatasetError(ValueError):
@@ -45,5 +45,4 @@ class Dataset:
 
     def train_settings(self) -> dict[str, Any]:
         """The settings of a TrainConfig that follow from the data."""
-        across = statistics.median(pixels_across(view.camera, self.bounds) for view in self.train)
-        return {"cascades": self.cascades, "pixels_across": across}
+        return {"cascades": self.cascades} | view_settings([view.camera for view in self.train], self.bounds)

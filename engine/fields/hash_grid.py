@@ -81,10 +81,10 @@ class HashGridConfig(SampledFieldConfig):
                 f"{_MOST_ENTRIES}"
             )
 
-    def fit(self, growth: int, finest: float) -> Self:
+    def fit(self, growth: int, finest: float, shown: float = 1.0) -> Self:
         """As FieldConfig.fit: the finest level has ``finest`` cells along the bounds, but at least twice as many as the
-        coarsest."""
-        cells = self.max_resolution
+        coarsest. ``max_resolution`` is that of the part that views show."""
+        cells = round(self.max_resolution / shown)
         if finest:
             cells = min(cells, max(round(finest), 2 * self.base_resolution))
         return dataclasses.replace(self, max_resolution=cells * growth)

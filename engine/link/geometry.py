@@ -204,12 +204,6 @@ def extent_of(bounds: Bounds, cascades: int) -> Bounds:
     return Bounds(bounds.center - half, bounds.center + half)
 
 
-def pixels_across(camera: Camera, bounds: Bounds) -> float:
-    """How many pixels the longest edge of ``bounds`` spans in ``camera``'s picture, seen side on from where it is."""
-    distance = max(float(np.linalg.norm(camera.position - bounds.center)), bounds.radius)
-    return max(camera.fx, camera.fy) * float(bounds.size.max()) / distance
-
-
 def _read_array(name: str, value: Any, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
     """``value`` as float64 of this shape, each number within +-MAX_COORDINATE. Raises GeometryError."""
     try:

@@ -14,6 +14,10 @@ from engine.primitives.config import ConfigError, Count, TrainConfig, Weight, ho
 from taichi_kernels.compositing import RayLoss
 
 _MIN_DEPTH_FACTOR = 0.1
+# Bounds that span this many picture sides or less are framed as a whole: seen from a corner, or partly beside it.
+_FRAMED = 2.0
+# Shorter steps leave too few rays for what is far away.
+_LEAST_SHOWN = 1 / 4
 # A ray with its target, its loss and its samples' span.
 RAY_BYTES = 80
 
@@ -24,8 +28,8 @@ Factor = Annotated[float, Limits(1e-6, 1e6)]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RadianceFieldConfig(TrainConfig, abc.ABC):
-    """The settings of training that every kind of radiance field has. Lengths are in units of the bounds' longest edge;
-    what the properties give is in unit-cube lengths."""
+    """The settings of training that every kind of radiance field has. Lengths are in units of the bounds' longest edge,
+    or of as much of it as pictures show (see ``shown_share``); what the properties give is in unit-cube lengths."""
 
     field: FieldConfig
     max_rays_per_step: Annotated[int, Limits(1, 1 << 20)]
@@ -39,9 +43,11 @@ class RadianceFieldConfig(TrainConfig, abc.ABC):
     depth_weight: Weight = 0.05
     depth_half_life: Count = 400
     depth_tolerance: Length = 0.02
-    # Pixels that the bounds' longest edge spans in a typical view (see geometry.pixels_across), 0 when not known, and
-    # how many cells of the finest level to a pixel. Cells much finer than pixels learn nothing but grain.
+    # Pixels that the bounds' longest edge would span where a typical view looks, and those along its picture's longer
+    # side (see engine.link.view_settings), 0 when not known; and how many cells of the finest level to a pixel. Cells
+    # much finer than pixels learn nothing but grain.
     pixels_across: Annotated[float, Limits(0.0, 1e12)] = 0.0
+    picture_side: Annotated[float, Limits(0.0, 1e12)] = 0.0
     cells_per_pixel: Factor = 2.0
     # Cubes, each twice as large as the one before: 1 where there is nothing outside the bounds.
     cascades: Annotated[int, Limits(1, MAX_CASCADES)] = 1
@@ -75,12 +81,25 @@ class RadianceFieldConfig(TrainConfig, abc.ABC):
     @property
     def scaled_field(self) -> FieldConfig:
         """The field's size over the whole unit cube: as fine in the bounds as ``field`` says and the views show."""
-        return self.field.fit(self.growth, self.finest_cells)
+        return self.field.fit(self.growth, self.finest_cells, self.shown_share)
 
     @property
     def finest_cells(self) -> float:
         """How many cells along the bounds' longest edge the views show, 0 when not known."""
         return self.cells_per_pixel * self.pixels_across
+
+    @property
+    def shown_share(self) -> float:
+        """How much of the bounds' longest edge pictures show: less than 1 where cameras look closely at a part, as at a
+        subject on a ground plane. A step that suits the bounds would be as long as the subject's details there."""
+        if not (self.pixels_across and self.picture_side):
+            return 1.0
+        return min(max(_FRAMED * self.picture_side / self.pixels_across, _LEAST_SHOWN), 1.0)
+
+    @property
+    def unit(self) -> float:
+        """What lengths are in units of, in unit-cube lengths."""
+        return self.shown_share / self.growth
 
     def depth_weight_at(self, step: int) -> float:
         """The line-of-sight loss's weight in a training step."""
@@ -91,6 +110,6 @@ class RadianceFieldConfig(TrainConfig, abc.ABC):
         return RayLoss(
             linear=linear,
             depth_weight=self.depth_weight_at(step),
-            depth_tolerance=self.depth_tolerance / self.growth,
+            depth_tolerance=self.depth_tolerance * self.unit,
             gradient_scale=gradient_scale,
         )

@@ -17,7 +17,7 @@ class HierarchicalConfig(RadianceFieldConfig):
     @property
     def scaled_field(self) -> CoarseAndFineConfig:
         """As RadianceFieldConfig.scaled_field."""
-        return self.field.fit(self.growth, self.finest_cells)
+        return self.field.fit(self.growth, self.finest_cells, self.shown_share)
 
     def needed_bytes(self, device: str) -> int:
         """As RadianceFieldConfig.needed_bytes."""

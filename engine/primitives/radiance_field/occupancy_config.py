@@ -77,7 +77,7 @@ class OccupancyConfig(RadianceFieldConfig):
     @property
     def scaled_field(self) -> SampledFieldConfig:
         """As RadianceFieldConfig.scaled_field."""
-        return self.field.fit(self.growth, self.finest_cells)
+        return self.field.fit(self.growth, self.finest_cells, self.shown_share)
 
     @property
     def longest_ray(self) -> int:
@@ -105,7 +105,7 @@ class OccupancyConfig(RadianceFieldConfig):
         return self._space_samples(1.0 / self.render_refinement)
 
     def _space_samples(self, stretch: float) -> StepRule:
-        smallest = stretch * float(3**0.5 / self.march_steps) / self.growth
+        smallest = stretch * float(3**0.5 / self.march_steps) * self.unit
         # No sample steps over a whole cell of the outermost cascade.
         largest = max(float(3**0.5 / self.occupancy_resolution), smallest)
         return StepRule(

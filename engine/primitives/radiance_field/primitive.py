@@ -67,7 +67,7 @@ class RadianceFieldPrimitive(Primitive):
         errors = ErrorMap(config.error_share, config.max_rays_per_step, device) if config.error_share else None
         self.pixels = PixelStore(self.cube, device, errors)
         self._views = KnownViews()
-        near_distance, depth_margin = config.near_distance / config.growth, config.depth_margin / config.growth
+        near_distance, depth_margin = config.near_distance / config.growth, config.depth_margin * config.unit
         self.limits = self.cube.ray_limits(device, near_distance, depth_margin)  # of training's rays
         self._last_rays = 0
         rays = config.max_rays_per_step

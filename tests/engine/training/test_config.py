@@ -53,6 +53,25 @@ def test_cells_are_no_finer_than_pixels_can_show() -> None:
     assert choose_preset("gpu", "cpu", {"pixels_across": 1e6}).scaled_field == choose_preset("gpu", "cpu").field
 
 
+def test_lengths_follow_what_pictures_show_of_the_bounds() -> None:
+    whole = choose_preset("cpu", "cpu", {"pixels_across": 120.0, "picture_side": 100.0})
+    part = choose_preset("cpu", "cpu", {"pixels_across": 400.0, "picture_side": 100.0})
+    assert whole.steps == choose_preset("cpu", "cpu").steps
+    assert part.shown_share == pytest.approx(0.5)
+    assert part.steps.smallest == pytest.approx(0.5 * whole.steps.smallest)
+    assert part.unit == pytest.approx(0.5 * whole.unit)
+    loss, expected = part.ray_loss(0, True, 1.0), whole.ray_loss(0, True, 1.0)
+    assert loss.depth_tolerance == pytest.approx(0.5 * expected.depth_tolerance)
+
+
+def test_what_pictures_show_may_have_all_cells_that_the_preset_allows() -> None:
+    cells = choose_preset("cpu", "cpu").field.max_resolution
+    close = choose_preset("cpu", "cpu", {"pixels_across": 1600.0, "picture_side": 400.0})
+    assert close.scaled_field.max_resolution == 2400 <= cells / close.shown_share
+    farther = choose_preset("cpu", "cpu", {"pixels_across": 1e6, "picture_side": 400.0})
+    assert farther.scaled_field.max_resolution == cells / farther.shown_share
+
+
 def test_the_names_that_others_offer_are_those_of_the_presets() -> None:
     assert set(presets.PRESETS) == {presets.AUTO, *HASH_GRID.presets}
     for name in presets.PRESETS:
