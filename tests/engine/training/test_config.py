@@ -66,7 +66,7 @@ def test_lengths_follow_what_pictures_show_of_the_bounds() -> None:
 
 def test_what_pictures_show_may_have_all_cells_that_the_preset_allows() -> None:
     cells = choose_preset("cpu", "cpu").field.max_resolution
-    close = choose_preset("cpu", "cpu", {"pixels_across": 1600.0, "picture_side": 400.0})
+    close = choose_preset("cpu", "cpu", {"pixels_across": 1600.0, "picture_side": 300.0})
     assert close.scaled_field.max_resolution == 2400 <= cells / close.shown_share
     farther = choose_preset("cpu", "cpu", {"pixels_across": 1e6, "picture_side": 400.0})
     assert farther.scaled_field.max_resolution == cells / farther.shown_share
