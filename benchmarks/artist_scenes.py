@@ -26,7 +26,7 @@ from benchmarks.artist.checkout import CHECKOUT, build_extension, folder_name
 from benchmarks.artist.pictures import compose, compose_small, filled_shares, read_summary, show_scene
 from benchmarks.artist.session import asked
 from benchmarks.results import write_result
-from engine.cli.arguments import picture_size, positive_seconds, whole_number
+from engine.link.argument_types import picture_size, positive_number, whole_number
 from engine.link.part_files import written_atomically
 from engine.machine import versions
 
@@ -126,7 +126,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--size", type=picture_size, default=(240, 240), metavar="WxH", help="of the views (240x240)")
     parser.add_argument("--views", type=whole_number(2, 1000), default=36, help="training views (36)")
     parser.add_argument("--held-out", type=whole_number(1, 100), default=6, help="held-out views (6)")
-    parser.add_argument("--seconds", type=positive_seconds, default=60.0, help="of training (60)")
+    parser.add_argument("--seconds", type=positive_number, default=60.0, help="of training (60)")
     parser.add_argument("--frames", type=whole_number(3, 1000), default=24, help="of the film (24)")
     parser.add_argument("--again", action="store_true", help="do scenes that are done once more")
     parser.add_argument("--no-result", action="store_true", help="leave benchmarks/results as it is")

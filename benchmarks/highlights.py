@@ -22,11 +22,12 @@ import numpy as np
 
 from benchmarks.results import describe, write_result
 from benchmarks.trainings import begin_training, train_steps
-from engine.data.color import encode_srgb, premultiply, to_uint8
+from engine.data.color import premultiply, to_uint8
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.views import View
 from engine.evaluation.evaluate import truth_on
+from engine.link.color import encode_srgb
 from engine.link.scoring import psnr
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device

@@ -26,10 +26,10 @@ from benchmarks.artist.checkout import CHECKOUT, build_extension, folder_name
 from benchmarks.artist.noise_captures import SUMMARY, TRUTH, capture_name
 from benchmarks.results import write_result
 from benchmarks.trainings import begin_training, train_steps
-from engine.cli.arguments import picture_size, whole_number
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import evaluate
+from engine.link.argument_types import picture_size, whole_number
 from engine.machine import device_name, versions
 from taichi_kernels.runtime import choose_device
 

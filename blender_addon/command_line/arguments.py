@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.link.geometry import MAX_IMAGE_SIDE
+from engine.link.argument_types import length, picture_size, positive_number, whole_number
 from engine.link.presets import FIELDS, PRESETS
 
 from ..capture.layouts.table import LAYOUTS
@@ -68,7 +67,7 @@ def _add_preview(parser: argparse.ArgumentParser) -> None:
     _add_common(parser)
     _add_engine(parser)
     _add_picture(parser, "preview.png")
-    parser.add_argument("--percentage", type=_percentage, metavar="N", help="of the render resolution")
+    parser.add_argument("--percentage", type=whole_number(1, 100), metavar="N", help="of the render resolution")
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +77,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--view", help="the captured view's name, like test_000")
     modes = ("SIDE_BY_SIDE", "DIFFERENCE", "NEURAL", "TRUTH")
     parser.add_argument("--mode", type=str.upper, choices=modes, help="how the two pictures are set against each other")
-    parser.add_argument("--gain", type=_positive, metavar="X", help="multiplies differences")
+    parser.add_argument("--gain", type=positive_number, metavar="X", help="multiplies differences")
 
 
 def _add_picture(parser: argparse.ArgumentParser, name: str) -> None:
@@ -89,11 +88,11 @@ def _add_picture(parser: argparse.ArgumentParser, name: str) -> None:
 def _add_train(parser: argparse.ArgumentParser) -> None:
     _add_common(parser)
     _add_engine(parser)
-    parser.add_argument("--seconds", type=_positive, metavar="S", help="training time to plan for")
-    parser.add_argument("--evaluate-every", type=_positive, metavar="S", help="seconds between scores")
+    parser.add_argument("--seconds", type=positive_number, metavar="S", help="training time to plan for")
+    parser.add_argument("--evaluate-every", type=positive_number, metavar="S", help="seconds between scores")
     parser.add_argument("--field", choices=tuple(FIELDS), help="what learns the scene")
     parser.add_argument("--preset", choices=tuple(PRESETS), help="the engine's set of training parameters")
-    parser.add_argument("--seed", type=_whole, help="makes training repeatable")
+    parser.add_argument("--seed", type=whole_number(0), help="makes training repeatable")
     words = "from the beginning; the former run is kept as run-former-N"
     _add_option(parser, "--restart", "--anew", action="store_true", help=words)
     views = parser.add_mutually_exclusive_group()
@@ -114,7 +113,7 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
 
 def _add_holdout(parser: argparse.ArgumentParser) -> None:
     words = "where a dataset has no test views, keep every K-th as one (default: 8; 0 for none)"
-    parser.add_argument("--holdout", type=_whole, metavar="K", default=8, help=words)
+    parser.add_argument("--holdout", type=whole_number(0), metavar="K", default=8, help=words)
 
 
 def _add_render(parser: argparse.ArgumentParser) -> None:
@@ -122,18 +121,20 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     _add_engine(parser)
     parser.add_argument("--path", type=str.upper, choices=("TURNTABLE", "ANIMATION"), help="the way the camera takes")
     parser.add_argument("--name", help="folder of the frames")
-    parser.add_argument("--frames", type=_count, metavar="N", help="length of the turntable")
-    parser.add_argument("--size", type=_size, metavar="WxH", help="size of the turntable's frames")
+    parser.add_argument("--frames", type=whole_number(1), metavar="N", help="length of the turntable")
+    parser.add_argument("--size", type=picture_size, metavar="WxH", help="size of the turntable's frames")
     parser.add_argument("--format", choices=("png", "exr"), help="what the frames are written as")
     parser.add_argument("--video", choices=("mp4", "webp", "none"), help="what is made of the frames as well")
     displays = ("SCENE", "STANDARD", "RAW")
     words = "how light is shown in PNG frames and videos"
     parser.add_argument("--view-transform", type=str.upper, choices=displays, help=words)
-    parser.add_argument("--levels", type=_count, metavar="N", help="turns of the turntable, one above the other")
     parser.add_argument(
-        "--radius", type=_length, metavar="M", help="the turntable's, in metres; 0 fits what was captured"
+        "--levels", type=whole_number(1), metavar="N", help="turns of the turntable, one above the other"
     )
-    parser.add_argument("--samples", type=_count, metavar="N", help="rays for each pixel, up to 64")
+    parser.add_argument(
+        "--radius", type=length, metavar="M", help="the turntable's, in metres; 0 fits what was captured"
+    )
+    parser.add_argument("--samples", type=whole_number(1), metavar="N", help="rays for each pixel, up to 64")
     parser.add_argument("--transparent", action=argparse.BooleanOptionalAction, help="keep what is empty transparent")
     parser.add_argument("--depth", action=argparse.BooleanOptionalAction, help="write depth pictures as well")
     results = ("PLANE", "COMPOSITE", "STRIP", "FILES")
@@ -147,7 +148,9 @@ def _add_takes(parser: argparse.ArgumentParser) -> None:
     changes = parser.add_mutually_exclusive_group()
     changes.add_argument("--rename", metavar="NAME", help="call the take another name")
     changes.add_argument("--delete", action="store_true", help="move the take into the bin folder")
-    changes.add_argument("--use-former-run", type=_count, metavar="N", help="go back to a run from before a restart")
+    changes.add_argument(
+        "--use-former-run", type=whole_number(1), metavar="N", help="go back to a run from before a restart"
+    )
 
 
 def _add_replace(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
@@ -174,11 +177,13 @@ def _add_cameras(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> N
     _add_option(parser, "--cameras", "--rig", type=str.upper, choices=tuple(LAYOUTS), help=words)
     parser.add_argument("--curve", metavar="NAME", help="the curve object of --cameras ALONG_CURVE")
     parser.add_argument("--collection", metavar="NAME", help="capture this collection alone; '' for everything")
-    parser.add_argument("--views", type=_count, metavar="N", help="training views, but of rings and the scene's own")
+    parser.add_argument(
+        "--views", type=whole_number(1), metavar="N", help="training views, but of rings and the scene's own"
+    )
     words = "test views, which are not trained on"
-    _add_option(parser, "--test-views", "--held-out", type=_whole, metavar="N", help=words)
-    parser.add_argument("--capture-size", "--size", type=_size, metavar="WxH", help="size of the views")
-    parser.add_argument("--radius", type=_length, metavar="M", help="of the cameras, in metres; 0 fits what is visible")
+    _add_option(parser, "--test-views", "--held-out", type=whole_number(0), metavar="N", help=words)
+    parser.add_argument("--capture-size", "--size", type=picture_size, metavar="WxH", help="size of the views")
+    parser.add_argument("--radius", type=length, metavar="M", help="of the cameras, in metres; 0 fits what is visible")
     parser.add_argument("--fit", action="store_true", help="fit the bounds again, and plan again")
     parser.add_argument("--fit-selected", action="store_true", help="the same, to the selected objects alone")
     parser.add_argument("--plan", action="store_true", help="plan the cameras again")
@@ -189,7 +194,7 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     _add_engine_python(group)
     group.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where it computes")
     group.add_argument("--host", help="use an engine that runs there, started with 'hashlight serve'")
-    group.add_argument("--port", type=_count, help="its port")
+    group.add_argument("--port", type=whole_number(1, 65535), help="its port")
     group.add_argument("--token-file", type=Path, metavar="FILE", help="a file with its token")
     group.add_argument("--tls", action="store_true", default=None, help="it was started with --tls-cert")
     group.add_argument("--ca-file", type=Path, metavar="FILE", help="the certificate to trust (PEM)")
@@ -201,52 +206,8 @@ def _add_option(parser: argparse.ArgumentParser | argparse._ArgumentGroup, name:
     parser.add_argument(former, dest=option.dest, **{**how, "help": argparse.SUPPRESS})
 
 
-def _length(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0.0 <= number <= 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a length in metres")
-    return number
-
-
-def _percentage(text: str) -> int:
-    number = _count(text)
-    if number > 100:
-        raise argparse.ArgumentTypeError(f"{text!r} is more than 100")
-    return number
-
-
 def _add_engine_python(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     parser.add_argument("--engine-python", type=Path, metavar="FILE", help="the Python that the engine is installed in")
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0.0 < number <= 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return number
-
-
-def _whole(text: str, low: int = 0) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < low:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} on")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    return _whole(text, low=1)
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([0-9]{1,6})[xX]([0-9]{1,6})", text)
-    if match is None or not all(1 <= int(side) <= MAX_IMAGE_SIDE for side in match.groups()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, like 800x800")
-    return int(match[1]), int(match[2])
 
 
 _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {

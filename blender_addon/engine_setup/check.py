@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 from pathlib import Path
-from typing import Literal
 
+from engine.link.findings import Finding
 from engine.link.json_files import parse_object
 
 from ..child_job import ChildJob
-
-Grade = Literal["ok", "warn", "fail"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """One of the doctor's lines: what was looked at, how it stands, what to do about it."""
-
-    name: str
-    grade: Grade
-    detail: str
-    advice: str = ""
 
 
 class EngineCheck(ChildJob):

@@ -8,9 +8,10 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from engine.link.color import decode_srgb
+
 from ..picture_files.exr import read_exr
 from ..picture_files.png import read_png
-from ..picture_files.srgb import decode_srgb
 from .picture import to_blender_pixels
 
 _UNIT = (np.arange(256) / 255.0).astype(np.float32)

@@ -11,11 +11,10 @@ from typing import Literal
 
 import numpy as np
 
+from engine.link.color import decode_srgb, encode_srgb
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace
 from engine.link.scoring import find_subject, psnr
-
-from ..picture_files.srgb import decode_srgb, encode_srgb
 
 Mode = Literal["SIDE_BY_SIDE", "DIFFERENCE", "NEURAL", "TRUTH"]
 

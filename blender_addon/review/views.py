@@ -12,6 +12,7 @@ import bpy
 import numpy as np
 
 from engine.link.capture_format import MANIFEST, Settings, ViewRecord
+from engine.link.color import decode_srgb
 from engine.link.geometry import Bounds, extent_of
 from engine.link.messages import ColorSpace
 
@@ -22,7 +23,6 @@ from ..capture.errors import CaptureError
 from ..capture.passes import read_exr
 from ..folders import capture_folder
 from ..picture_files.exr import read_exr as read_channels
-from ..picture_files.srgb import decode_srgb
 
 
 @dataclass(frozen=True)

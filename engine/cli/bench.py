@@ -12,16 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.arguments import (
-    add_device,
-    add_field,
-    add_holdout,
-    add_preset,
-    picture_size,
-    positive_seconds,
-    whole_number,
-)
+from engine.cli.arguments import add_device, add_field, add_holdout, add_preset
 from engine.cli.training_benchmark import GOAL_DB, TrainingBenchmark
+from engine.link.argument_types import picture_size, positive_number, whole_number
 
 if TYPE_CHECKING:
     from engine.data.views import View
@@ -130,4 +123,4 @@ def _print_table(result: dict[str, Any]) -> None:
 
 
 def _budgets(text: str) -> list[float]:
-    return sorted({positive_seconds(part) for part in text.split(",")})
+    return sorted({positive_number(part) for part in text.split(",")})

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from engine.cli.arguments import picture_size, positive_seconds, whole_number
+from engine.link.argument_types import picture_size, positive_number, whole_number
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BUILD_SCRIPT = CHECKOUT / "scripts" / "build_extension.py"
@@ -45,7 +45,7 @@ class DemoError(RuntimeError):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="where the results go (demo)")
-    parser.add_argument("--seconds", type=positive_seconds, default=90.0, metavar="S", help="training time (90)")
+    parser.add_argument("--seconds", type=positive_number, default=90.0, metavar="S", help="training time (90)")
     parser.add_argument("--views", type=whole_number(2, 1000), default=48, metavar="N", help="training views (48)")
     parser.add_argument(
         "--size", type=picture_size, default=(384, 384), metavar="WxH", help="size of the views (384x384)"

@@ -17,31 +17,23 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from engine.cli.arguments import add_json
 from engine.link.addresses import DEFAULT_PORT
+from engine.link.argument_types import whole_number
+from engine.link.findings import Finding, Grade
 
-Grade = Literal["ok", "warn", "fail"]
 MIN_FREE_BYTES = 2 * 2**30
 INSTALL = "pip install 'hashlight[engine]'"
 EXAMPLES = """\
 exit code: 0 when everything needed works, 1 when something fails. Warnings name what is merely missing or slow."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """One line: what was looked at, how it stands, and what to do where it doesn't."""
-
-    name: str
-    grade: Grade
-    detail: str
-    advice: str = ""
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"port of `hashlight serve` ({DEFAULT_PORT})")
+    parser.add_argument(
+        "--port", type=whole_number(0, 65535), default=DEFAULT_PORT, help=f"port of `hashlight serve` ({DEFAULT_PORT})"
+    )
     add_json(parser)
 
 

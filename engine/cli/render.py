@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.arguments import add_device, finite_number, picture_size, whole_number
+from engine.cli.arguments import add_device
+from engine.link.argument_types import finite_number, picture_size, whole_number
 
 if TYPE_CHECKING:
     from engine.link.geometry import Camera

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import engine
-from engine.cli.arguments import whole_number
 from engine.cli.interrupts import requests_heard
 from engine.link.addresses import DEFAULT_PORT
+from engine.link.argument_types import whole_number
 from engine.link.launcher import TOKEN_VARIABLE
 from engine.link.part_files import remove_leftovers, written_atomically
 from engine.link.tls import server_context

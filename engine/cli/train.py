@@ -8,15 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.arguments import (
-    add_device,
-    add_field,
-    add_holdout,
-    add_preset,
-    add_primitive,
-    positive_seconds,
-    whole_number,
-)
+from engine.cli.arguments import add_device, add_field, add_holdout, add_preset, add_primitive
+from engine.link.argument_types import positive_number, whole_number
 from engine.link.presets import DEFAULT_PRIMITIVE
 
 if TYPE_CHECKING:
@@ -52,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder for the run")
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument(
-        "--seconds", type=positive_seconds, metavar="S", help=f"training time in all ({DEFAULT_SECONDS:g})"
+        "--seconds", type=positive_number, metavar="S", help=f"training time in all ({DEFAULT_SECONDS:g})"
     )
     budget.add_argument("--steps", type=whole_number(1, 100_000_000), metavar="N", help="training steps in all")
     add_device(parser)
@@ -64,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
     parser.add_argument(
         "--evaluate-every",
-        type=positive_seconds,
+        type=positive_number,
         metavar="S",
         help=f"score {QUICK_ITEMS} test views every S seconds of training, for the curve in the report",
     )

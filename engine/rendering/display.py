@@ -12,8 +12,8 @@ from typing import Literal
 
 import torch
 
-from engine.data.color import encode_srgb
 from engine.device import PROFILES
+from engine.link.color import encode_srgb
 from engine.link.view_transform import BRIGHTEST, TOE, ViewTransform
 
 DisplayEncoding = Callable[[torch.Tensor], torch.Tensor]

@@ -12,11 +12,12 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from engine.data.color import composite_for_display, decode_srgb, to_uint8
+from engine.data.color import composite_for_display, to_uint8
 from engine.data.exr import read_exr, write_exr
 from engine.data.png import encode_png
 from engine.link.arrays import Floats, Numbers
 from engine.link.bake_files import depth_name, frame_name
+from engine.link.color import decode_srgb
 from engine.link.geometry import Camera
 from engine.link.messages import ColorSpace, ImageFormat
 from engine.link.part_files import written_atomically

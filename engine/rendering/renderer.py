@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from engine.data.color import decode_srgb, encode_srgb
 from engine.device import PROFILES
 from engine.fields.unit_cube import UnitCube
+from engine.link.color import decode_srgb, encode_srgb
 from engine.link.geometry import Bounds, Camera, extent_of
 from engine.link.messages import ColorSpace, Quality
 from engine.rendering.display import DisplayEncoding, clip_light

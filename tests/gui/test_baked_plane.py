@@ -29,11 +29,11 @@ def _write(window: Window, path: Path, color: np.ndarray) -> Path:
         channels = {name: color[..., i].astype(np.float16) for i, name in enumerate("RGBA")}
         window.addon("picture_files.exr").write_exr(path, channels)
         return path
+    from engine.link.color import encode_srgb
+
     alpha = color[..., 3:].astype(np.float32)
     straight = np.divide(color[..., :3], alpha, out=np.zeros((*color.shape[:2], 3), np.float32), where=alpha > 0)
-    pixels = np.concatenate([window.addon("picture_files.srgb").encode_srgb(straight), alpha], axis=2).astype(
-        np.float32
-    )
+    pixels = np.concatenate([encode_srgb(straight), alpha], axis=2)
     image = bpy.data.images.new(path.stem, color.shape[1], color.shape[0], alpha=True)
     image.alpha_mode = "STRAIGHT"
     image.pixels.foreach_set(pixels[::-1].reshape(-1))

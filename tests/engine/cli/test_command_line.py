@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from engine.cli import COMMANDS, main
-from engine.cli.arguments import finite_number, picture_size, positive_seconds, whole_number
 from engine.cli.doctor import check_port
 from engine.cli.output import to_plain_json
 from tests.device import TEST_DEVICE
@@ -134,29 +133,6 @@ def test_a_missing_package_is_named_with_what_to_do(
     monkeypatch.setitem(sys.modules, "engine.cli.eval", Commands)  # type: ignore[arg-type]
     assert main(["eval", "run"]) == 1
     assert "torch is missing" in (line := error_line(capsys)) and "pip install" in line
-
-
-@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "soon"])
-def test_seconds_must_be_positive(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="positive"):
-        positive_seconds(text)
-
-
-@pytest.mark.parametrize("text", ["0", "11", "2.5", "many"])
-def test_whole_numbers_have_a_range(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="1 to 10"):
-        whole_number(1, 10)(text)
-
-
-@pytest.mark.parametrize("text", ["800", "0x5", "5x0", "100000x5", "axb", "-3x4"])
-def test_sizes_have_a_range(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError):
-        picture_size(text)
-
-
-def test_good_values_are_read() -> None:
-    assert picture_size("1920X1080") == (1920, 1080)
-    assert positive_seconds("1.5") == 1.5 and finite_number("-3") == -3.0 and whole_number(1, 10)("7") == 7
 
 
 def test_json_output_has_no_nan() -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from engine.data.color import encode_srgb, to_uint8
+from engine.data.color import to_uint8
 from engine.data.dataset import Dataset
 from engine.data.views import View
+from engine.link.color import encode_srgb
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace
 

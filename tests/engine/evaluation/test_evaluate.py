@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.data.color import encode_srgb
 from engine.data.views import View
 from engine.evaluation.curve import draw_curve, nice_ticks
 from engine.evaluation.evaluate import choose_evenly, evaluate, mean_psnr, score_view, truth_on
 from engine.evaluation.report import HistoryPoint, error_picture, read_history, write_report
+from engine.link.color import encode_srgb
 from tests.engine.data.scenes import render_sphere, sphere_view
 from tests.engine.rendering.sphere_renderer import SphereRenderer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from engine.data.color import encode_srgb
+from engine.link.color import encode_srgb
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace, Quality
 from engine.rendering.renderer import RenderedImage

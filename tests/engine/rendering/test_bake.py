@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.data.color import encode_srgb, to_uint8
+from engine.data.color import to_uint8
 from engine.data.exr import read_exr
 from engine.device import PROFILES
+from engine.link.color import encode_srgb
 from engine.link.geometry import Camera
 from engine.rendering import frame_files
 from engine.rendering.antialiasing import render_antialiased

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.data.color import encode_srgb
+from engine.link.color import encode_srgb
 from engine.link.view_transform import (
     BRIGHTEST,
     ViewTransform,

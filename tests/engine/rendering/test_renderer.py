@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.data.color import decode_srgb, encode_srgb
+from engine.link.color import decode_srgb, encode_srgb
 from engine.link.geometry import Camera
 from engine.rendering.renderer import RenderedImage, Renderer
 from tests.engine.training.small_run import make_trainer, train

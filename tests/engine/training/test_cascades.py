@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from engine.data.color import encode_srgb, to_uint8
+from engine.data.color import to_uint8
 from engine.data.views import View
+from engine.link.color import encode_srgb
 from engine.primitives.config import ConfigError
 from engine.primitives.radiance_field.config import RadianceFieldConfig
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.data.color import encode_srgb, to_uint8
+from engine.data.color import to_uint8
 from engine.data.views import View
+from engine.link.color import encode_srgb
 from engine.link.geometry import Camera
 from engine.link.messages import ColorSpace, Split
 from tests.scenes import picture_of_sphere, sphere_cameras

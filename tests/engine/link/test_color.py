@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.data.color import decode_srgb, encode_srgb
+from engine.link.color import decode_srgb, encode_srgb
 from tests.device import TEST_DEVICE
 
 
