@@ -28,6 +28,12 @@ class Encoding(Protocol):
     def backward(self, points: torch.Tensor, active: ActiveSamples, grad_features: torch.Tensor) -> None:
         """Add to the parameters' gradients, given d loss / d features of the points that ``active`` lists."""
 
+    def position_gradient(
+        self, points: torch.Tensor, active: ActiveSamples, grad_features: torch.Tensor, grad_points: torch.Tensor
+    ) -> None:
+        """Add d loss / d points to ``grad_points`` [n, in_dims] f32; arguments as in ``backward``. What isn't listed
+        gets nothing."""
+
     def parameters(self) -> list[ParameterGroup]:
         """What an optimiser is to move."""
 

@@ -63,16 +63,10 @@ class HashEncoding:
         encode_backward(points, active, self.levels, grad_features, self.table.gradients)
 
     def position_gradient(
-        self,
-        points: torch.Tensor,
-        active: ActiveSamples,
-        grad_features: torch.Tensor,
-        grad_points: torch.Tensor,
+        self, points: torch.Tensor, active: ActiveSamples, grad_features: torch.Tensor, grad_points: torch.Tensor
     ) -> None:
-        """Add d loss / d points to ``grad_points`` [n, in_dims] f32; arguments as in ``backward``.
-
-        Constant along an axis within a cell: see taichi_kernels.hash_grid.encode_position_gradient.
-        """
+        """As Encoding.position_gradient. Constant along an axis within a cell: see
+        taichi_kernels.hash_grid.encode_position_gradient."""
         self._check(points)
         encode_position_gradient(points, active, self.levels, self.table.working, grad_features, grad_points)
 

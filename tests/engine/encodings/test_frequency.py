@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from engine.encodings.frequency import FrequencyEncoding
+from taichi_kernels.bundles import ActiveSamples
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
@@ -25,6 +26,26 @@ def test_octaves_double_in_frequency_and_further_columns_are_0(device: str, dtyp
 def test_the_papers_encodings_have_63_and_27_values() -> None:
     assert FrequencyEncoding(3, 10).out_dims == 63 and FrequencyEncoding(3, 4).out_dims == 27
     assert FrequencyEncoding(3, 0).out_dims == 3
+
+
+@pytest.mark.parametrize("octaves", [0, 3])
+def test_listed_points_get_their_gradient(device: str, octaves: int) -> None:
+    encoding, generator = FrequencyEncoding(2, octaves), torch.Generator().manual_seed(0)
+    points = torch.rand(5, 2, generator=generator).to(device).requires_grad_()
+    upstream = torch.randn(5, encoding.out_dims + 3, generator=generator).to(device)
+    features = torch.empty_like(upstream)
+    encoding.forward(points, features)
+    features.backward(upstream)
+    assert points.grad is not None
+    expected = torch.ones(5, 2, device=device)  # what is there already is added to
+    expected[[0, 1, 4]] += points.grad[[0, 1, 4]]
+    active = ActiveSamples(
+        torch.tensor([4, 0, 1, 3], dtype=torch.int32, device=device),
+        torch.tensor([3], dtype=torch.int32, device=device),
+    )
+    gradient = torch.ones(5, 2, device=device)
+    encoding.position_gradient(points.detach(), active, upstream, gradient)
+    torch.testing.assert_close(gradient, expected)
 
 
 def test_torch_finds_the_gradient_of_points(device: str) -> None:
