@@ -37,7 +37,7 @@ class HASHLIGHT_preferences(bpy.types.AddonPreferences):
     torch_index: StringProperty(
         name="Torch Index",
         description="Where pip is to get torch from, as PyTorch's install page names it for CPU or a CUDA version. "
-        "Leave empty for pip's usual place",
+        "Its files are not compared with those that were tested. Leave empty for pip's usual place, whose are",
     )
     device: EnumProperty(
         name="Device",
