@@ -41,8 +41,8 @@ from engine.machine import device_name, versions
 from taichi_kernels.runtime import choose_device
 
 PATIENCE = 180.0
-# Requests under way at a time: one is rendered while the last one's picture travels.
-UNDER_WAY = 2
+# Requests in flight at a time: one is rendered while the last one's picture travels.
+IN_FLIGHT = 2
 
 
 def main() -> int:
@@ -130,26 +130,26 @@ def run_frames(client: EngineClient, requests: Iterator[RequestFrame], rate: flo
     first = client.wait_for(Status, PATIENCE)
     started = due = time.perf_counter()
     frames: list[Frame] = []
-    under_way: dict[int, float] = {}
+    in_flight: dict[int, float] = {}
     latencies = []
     while (now := time.perf_counter()) < started + seconds:
-        if rate and len(under_way) < UNDER_WAY and now >= due:
+        if rate and len(in_flight) < IN_FLIGHT and now >= due:
             request = next(requests)
-            under_way[request.request] = now
+            in_flight[request.request] = now
             client.send(request)
             due = max(due + 1.0 / rate, now - 1.0 / rate)
         for message in client.poll():
             if isinstance(message, Frame):
-                latencies.append(time.perf_counter() - under_way.pop(message.request))
+                latencies.append(time.perf_counter() - in_flight.pop(message.request))
                 # Of requests that came too fast only the last one is answered.
-                under_way = {number: at for number, at in under_way.items() if number > message.request}
+                in_flight = {number: at for number, at in in_flight.items() if number > message.request}
                 frames.append(message)
         time.sleep(0.0005)
     elapsed = time.perf_counter() - started
     last = client.wait_for(Status, PATIENCE)
     steps_elapsed = time.perf_counter() - started
-    if under_way:
-        newest = max(under_way)
+    if in_flight:
+        newest = max(in_flight)
         client.wait_for(Frame, PATIENCE, lambda frame: frame.request == newest)
     return {
         "frames_per_second": len(frames) / elapsed,

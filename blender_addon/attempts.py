@@ -1,4 +1,4 @@
-"""What operators have in common that hand work to something which may refuse it in words."""
+"""What operators have in common that hand work to something which may refuse it with a message."""
 
 from __future__ import annotations
 

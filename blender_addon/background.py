@@ -49,7 +49,7 @@ class Task(Generic[T]):
 
 
 def describe_failure(error: BaseException) -> str:
-    """In words what went wrong in a task, where nobody foresaw it: the file at fault, or the kind of exception."""
+    """A message of what went wrong in a task unexpectedly: the file at fault, or the kind of exception."""
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror or error}"

@@ -14,7 +14,7 @@ from .child_process import Cancelled, ChildRunner
 
 
 class ChildJob(ABC):
-    """A job under way. It is over when ``state`` is no longer "running"."""
+    """A running job. It is over when ``state`` is no longer "running"."""
 
     def __init__(self, thread_name: str) -> None:
         """Begin: whatever ``_work`` needs must be there before."""
@@ -36,7 +36,7 @@ class ChildJob(ABC):
 
     @property
     def is_running(self) -> bool:
-        """Whether it is under way."""
+        """Whether it is running."""
         return self.state == "running"
 
     @property

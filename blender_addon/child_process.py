@@ -48,7 +48,7 @@ class ChildRunner:
             process = self._process = _spawn(command, folder, variables or {}, errors)
         try:
             assert process.stdout is not None
-            # Not a file: should Blender die, the child finds nobody to write to, and ends.
+            # Not a file: should Blender die, the child's output is closed, and it ends.
             with process.stdout as output:
                 for line in output:
                     on_line(line.rstrip())

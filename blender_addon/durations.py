@@ -1,4 +1,4 @@
-"""How long things take, in words."""
+"""Durations as text."""
 
 from __future__ import annotations
 

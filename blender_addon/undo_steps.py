@@ -9,7 +9,7 @@ from .capture import temporary_scene
 
 CLASSES = ()
 
-_due = ""  # the message of the step to be made when the capture under way has ended
+_due = ""  # the message of the step to be made when the current capture has ended
 
 
 def push(message: str) -> None:

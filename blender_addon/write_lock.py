@@ -97,7 +97,7 @@ def unlock() -> bool:
 
 
 def watch_render() -> None:
-    """Look after it from now on until no render is under way."""
+    """Look after it from now on until no render is running."""
     if not bpy.app.timers.is_registered(_watch):
         bpy.app.timers.register(_watch, first_interval=_WATCH_INTERVAL)
 

@@ -63,12 +63,12 @@ def row_adam_step(
     """One Adam step (Kingma and Ba 2015) on the rows of ``parameters`` [rows, columns] f32 whose gradient isn't zero,
     with the gradient of ``weight_decay`` / 2 times the row's square added to ``gradient_scale`` times ``gradients``.
 
-    Rows without a gradient, or with one that isn't finite, keep their moments (as Instant-NGP does: a hash entry nobody
-    saw should not drift), and the gradient is zeroed on the way. The second moment is one number a row, of the mean
-    square over its columns: a third less memory to touch, one square root instead of four, and no worse a picture.
-    ``moments`` [rows, columns + 1] f32 (first moments, then the second); ``working`` [rows, columns] gets a copy of the
-    new values in its own dtype (it may be ``parameters`` itself). No bias correction: with betas 0.9 and 0.99 the first
-    step's m / sqrt(v) is 0.1 / sqrt(0.01) = 1 already, which is what the correction is for.
+    Rows without a gradient, or with one that isn't finite, keep their moments (as Instant-NGP does: a hash entry that
+    no sample met should not drift), and the gradient is zeroed on the way. The second moment is one number a row, of
+    the mean square over its columns: a third less memory to touch, one square root instead of four, and no worse a
+    picture. ``moments`` [rows, columns + 1] f32 (first moments, then the second); ``working`` [rows, columns] gets a
+    copy of the new values in its own dtype (it may be ``parameters`` itself). No bias correction: with betas 0.9 and
+    0.99 the first step's m / sqrt(v) is 0.1 / sqrt(0.01) = 1 already, which is what the correction is for.
     """
     _row_adam_step(
         parameters.shape[1], rate, BETA1, BETA2, EPSILON, gradient_scale, weight_decay,

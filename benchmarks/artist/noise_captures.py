@@ -3,7 +3,7 @@
     python -m benchmarks.artist.noise_captures "demo" --extension build/hashlight-VERSION.zip --out FOLDER ...
 
 The captures lie in FOLDER/SAMPLES-raw and SAMPLES-denoised (training views alone) and FOLDER/truth (held-out views,
-converged, and one training view that nobody uses). FOLDER/captures.json comes last: processor seconds a view, which
+converged, and one training view that isn't used). FOLDER/captures.json comes last: processor seconds a view, which
 other work on the machine doesn't change, unlike seconds on the clock.
 """
 

@@ -32,7 +32,7 @@ def seconds_per_pixel(views: Sequence[ViewRecord]) -> float | None:
 
 
 def describe_render_time(scene: bpy.types.Scene, frames: int, width: int, height: int) -> str:
-    """How long that many frames of this size would have taken, in words; empty when nothing is captured.
+    """How long that many frames of this size would have taken, as text; empty when nothing is captured.
 
     With the scene's own samples where views were captured with other numbers, by Fast Capture or before the scene was
     changed, and with those of the captures, too. What a render takes besides its samples is multiplied with them, and

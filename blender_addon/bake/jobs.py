@@ -1,4 +1,4 @@
-"""Bakes under way: started here, rendered by the engine, brought where they belong and shown when they are done."""
+"""Running bakes: started here, rendered by the engine, brought where they belong and shown when they are done."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..review.views import captured_views
 from ..session import registry
 from ..session.engine_session import EngineSession
 from ..session.failure import Failure
-from ..transfer.deliveries import deliver, is_remote, is_under_way
+from ..transfer.deliveries import deliver, is_delivering, is_remote
 from ..transfer.delivery import Delivery
 from . import results
 from .display import display_fields
@@ -126,15 +126,15 @@ def forget_last() -> None:
 
 
 def is_running(session: EngineSession, job: str) -> bool:
-    """Whether a bake is under way, or its files still are."""
+    """Whether a bake is running, or its files are still being copied."""
     update, bake = session.jobs.get(job), _bakes.get(job)
     if update is not None and update.state == "running":
         return True
-    return bake is not None and bake.delivery is not None and is_under_way(session, bake.delivery)
+    return bake is not None and bake.delivery is not None and is_delivering(session, bake.delivery)
 
 
 def is_busy() -> bool:
-    """Whether the bake that was started last is under way."""
+    """Whether the bake that was started last is running."""
     session = registry.current()
     return session is not None and is_running(session, _last_job)
 
@@ -148,7 +148,7 @@ def finished_files(job: str, update: JobUpdate) -> list[Path]:
 
 
 def cancel(session: EngineSession) -> None:
-    """Stop the bake under way; its finished frames stay, and resuming it renders and fetches only the others."""
+    """Stop the running bake; its finished frames stay, and resuming it renders and fetches only the others."""
     bake = _bakes.get(_last_job)
     delivery = None if bake is None else bake.delivery
     if delivery is not None and delivery.state == "running":

@@ -22,7 +22,7 @@ from ..review.views import known_dataset
 from .paths import has_render_size, turntable_cameras
 
 SHARP, SOFT = 1.2, 1.6  # enlargements up to which a bake is as sharp as the captures, and from which it is soft
-_LARGEST = 1920  # pixels: photographs may be much larger, and nobody has asked for frames of that size
+_LARGEST = 1920  # pixels: photographs may be much larger, and frames of that size are seldom wanted
 _FRAMES = 24  # of a turntable, by which it is known how large the subject is in all of them
 _CURE = "Render smaller frames, or capture larger pictures"
 _MAX_AGE = 2.0  # seconds: a capture that goes on changes little
@@ -100,7 +100,7 @@ def enlargement(scene: bpy.types.Scene) -> tuple[float, float] | None:
 
 
 def describe_enlargement(scene: bpy.types.Scene) -> str:
-    """What the size of the bake means, in words; empty when nothing is captured."""
+    """What the size of the bake means, as text; empty when nothing is captured."""
     pixels = enlargement(scene)
     if pixels is None:
         return ""
@@ -116,7 +116,7 @@ def describe_enlargement(scene: bpy.types.Scene) -> str:
 
 
 def describe_softest(scene: bpy.types.Scene, cameras: Sequence[Camera]) -> str:
-    """Which of an animation's frames, seen by ``cameras``, is the softest, in words; empty when all are sharp enough,
+    """Which of an animation's frames, seen by ``cameras``, is the softest, as text; empty when all are sharp enough,
     or nothing is captured."""
     dataset = known_dataset(scene, _MAX_AGE)
     if dataset is None:

@@ -1,4 +1,4 @@
-"""How a bake stands in words, as panels show it."""
+"""How a bake stands, as text for panels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to warn of: settings under which a capture teaches less than it could, and bounds that cut the subject."""
+"""What to warn of: settings under which a field learns less of a capture than it could, bounds that cut the subject."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Findings:
         self._lights = sorted(obj.name for obj in scene.objects if obj.type == "LIGHT")
         self._is_inside = layout_of(scene).identifier == "INSIDE"  # and may look out of the room
         self._cameras: dict[str, str] = {}  # of the views, by their names
-        self._blank: dict[Blank, list[str]] = {}  # views that teach nothing, by what they show
+        self._blank: dict[Blank, list[str]] = {}  # views from which nothing is learnt, by what they show
         self._cut: dict[str, float] = {}  # which share of what they show is outside the bounds
 
     def check_view(self, view: ViewRecord, color: np.ndarray, depth: np.ndarray | None) -> None:
@@ -91,8 +91,8 @@ class Findings:
             warnings.append(PlanWarning(self._describe_cut(total), (FIT,)))
         if self._without_depth:
             words = (
-                f"{self._engine} gave no depth in {len(self._without_depth)} of {total} views: they teach by their "
-                "colours alone, so more views are needed. Cycles, EEVEE and Workbench give depth"
+                f"{self._engine} gave no depth in {len(self._without_depth)} of {total} views: the field learns "
+                "from their colours alone, so more are needed. Cycles, EEVEE and Workbench give depth"
             )
             warnings.append(PlanWarning(words, (WITH_CYCLES,)))
         return warnings

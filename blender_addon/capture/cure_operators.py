@@ -23,7 +23,7 @@ class _Cure:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("A capture is under way")
+        cls.poll_message_set("A capture is in progress")
         return not is_capturing()
 
 

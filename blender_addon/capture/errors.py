@@ -11,7 +11,7 @@ class CaptureError(ValueError):
 
 class ChangedPlanError(CaptureError):
     """Something else is captured than is planned now, which goes into another take or replaces what is there.
-    ``difference``: what the folder holds, in words."""
+    ``difference``: what the folder holds, as text."""
 
     def __init__(self, folder: Path, difference: str, advice: str = "capture into a new take") -> None:
         super().__init__(f"{folder} holds {difference}: {advice}")

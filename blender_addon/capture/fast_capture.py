@@ -27,7 +27,7 @@ def samples_of(scene: bpy.types.Scene) -> int:
 
 
 def describe(scene: bpy.types.Scene) -> str:
-    """How views are rendered, in words; empty where as renders are."""
+    """How views are rendered, as text; empty where as renders are."""
     if not is_at_work(scene):
         return ""
     denoised = "denoised" if has_denoiser() else "not denoised: this Blender comes without a denoiser"
@@ -42,8 +42,8 @@ def has_denoiser() -> bool:
 
 
 def set_up(copy: bpy.types.Scene) -> None:
-    """Have ``copy``, a scene that nobody else uses, render as captures do. A denoiser that its renders have stays as it
-    is set."""
+    """Have ``copy``, a scene that nothing else uses, render as captures do. A denoiser that its renders have stays as
+    it is set."""
     if not is_at_work(copy):
         return
     cycles = copy.cycles

@@ -36,7 +36,7 @@ class CapturesViews:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("A capture is under way")
+        cls.poll_message_set("A capture is in progress")
         return not under_way.is_capturing()
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:

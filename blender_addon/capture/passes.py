@@ -120,7 +120,7 @@ class PassRenderer:
 
     @property
     def is_rendering(self) -> bool:
-        """Whether what ``begin`` began is still under way."""
+        """Whether what ``begin`` began is still running."""
         return bpy.app.is_job_running("RENDER")
 
     def finish(self) -> None:

@@ -1,4 +1,4 @@
-"""A warning of the plan, or of what a capture found: what is wrong, in words, and buttons that put it right."""
+"""A warning of the plan, or of what a capture found: a text that says what is wrong, and buttons that put it right."""
 
 from __future__ import annotations
 

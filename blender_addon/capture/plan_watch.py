@@ -36,7 +36,7 @@ from .visible_points import find_visible_points
 
 REST = 0.5  # seconds without a change after which the plan is checked
 BUDGET = 0.004  # seconds of one turn in the window
-_TURN, _WAIT = 0.02, 0.1  # seconds between two turns, and between two looks at what is under way
+_TURN, _WAIT = 0.02, 0.1  # seconds between two turns, and between two looks at what is running
 
 
 # The warnings, and the points [n, 3] that are visible inside the bounds (None: not everything could be read).
@@ -45,7 +45,7 @@ Found = tuple[list[PlanWarning], np.ndarray | None]
 
 @dataclasses.dataclass
 class _Watch:
-    """What is under way in the window."""
+    """What is running in the window."""
 
     due: float | None = None  # when the check begins
     walk: poses.ViewWalk | None = None

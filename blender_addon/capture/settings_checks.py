@@ -1,4 +1,4 @@
-"""Warnings of what a scene's own renders have and captures pass over, or what keeps captures from teaching anything:
+"""Warnings of what a scene's own renders have and captures pass over, or what leaves nothing to learn from captures:
 told from its settings, before anything is rendered."""
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def forget_all() -> None:
 
 def _shown(view_layer: bpy.types.ViewLayer) -> int:
     """A number for which objects a capture shows: that one is hidden or gone, or in no Capture Collection any more,
-    Blender tells in words for much else."""
+    Blender has a message for much else."""
     shown = shown_names(view_layer)
     objects = (obj for obj in view_layer.objects if roles.role_of(obj) is None and obj.name in shown)
     return hash(frozenset((obj.name, obj.hide_render, obj.hide_viewport, obj.visible_camera) for obj in objects))

@@ -75,7 +75,7 @@ def is_ours(scene: bpy.types.Scene) -> bool:
 
 
 def is_there() -> bool:
-    """Whether a capture is under way, or a file was saved in the middle of one."""
+    """Whether a capture is in progress, or a file was saved in the middle of one."""
     return any(map(is_ours, bpy.data.scenes))
 
 

@@ -1,4 +1,4 @@
-"""The capture under way: whether there is one, how it stands, and who is handed its views."""
+"""The current capture: whether there is one, how it stands, and who is handed its views."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _is_stop_wanted = False
 
 
 def current() -> CaptureJob | None:
-    """The capture under way."""
+    """The current capture."""
     return _job
 
 
 def is_capturing() -> bool:
-    """Whether a capture is under way."""
+    """Whether there is one."""
     return _job is not None
 
 
@@ -43,13 +43,14 @@ def is_cpu_needed() -> bool:
 
 
 def describe_capture() -> tuple[float, str]:
-    """The share (0..1) of the capture under way that is done, and how it stands in words."""
+    """The share (0..1) of the current capture that is done, and how it stands, as text."""
     assert _job is not None
     return _job.done / _job.total, f"{_job.done} of {_job.total} views{describe_rest(_job.eta_seconds)}"
 
 
 def begin(job: CaptureJob, window: bpy.types.Window | None) -> None:
-    """``job`` is under way from now on. In a ``window`` a timer gives its operator events, and the cursor counts."""
+    """``job`` is the current capture from now on. In a ``window`` a timer gives its operator events, and the
+    cursor counts."""
     global _job, _timer, _is_stop_wanted
     _job, _is_stop_wanted = job, False
     escape_watch.forget()
@@ -62,7 +63,7 @@ def begin(job: CaptureJob, window: bpy.types.Window | None) -> None:
 
 
 def end() -> CaptureJob | None:
-    """No capture is under way any more; returns the one that was. Nothing tells of its progress now."""
+    """There is no current capture any more; returns the one that was. Nothing tells of its progress now."""
     global _job, _timer
     job, _job = _job, None
     if _timer is not None:
@@ -124,7 +125,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Undo ``register``, and end the capture under way."""
+    """Undo ``register``, and end the current capture."""
     job = end()
     if job is not None and _close_when_idle(job) is not None:
         bpy.app.timers.register(functools.partial(_close_when_idle, job))

@@ -56,7 +56,7 @@ def execute(argv: list[str]) -> int:
 
 
 def _find_unopened_file() -> str | None:
-    """The file that Blender was to open and did not: it goes on with the startup scene, which nobody means."""
+    """The file that Blender was to open and did not: it goes on with the startup scene, which is never meant."""
     words = sys.argv[1:]
     end = min((words.index(word) for word in ("-c", "--command") if word in words), default=0)
     named = [word for word in words[:end] if word.lower().endswith(".blend")]

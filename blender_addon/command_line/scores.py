@@ -43,7 +43,7 @@ def score(session: EngineSession, console: Console) -> None:
 
 
 def describe_scores(scores: Evaluation) -> str:
-    """The means, in words."""
+    """The means, as text."""
     means = scores.scores
     psnr, subject = means.get("psnr"), means.get("subject_psnr")
     if psnr is None:

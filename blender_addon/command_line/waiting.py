@@ -17,7 +17,7 @@ PUMP_SECONDS = 0.02
 
 
 class CommandError(ValueError):
-    """The command can't be carried out; in words."""
+    """The command can't be carried out."""
 
 
 def open_run(scene: bpy.types.Scene, purpose: str) -> EngineSession:

@@ -15,7 +15,7 @@ from .installation import NEWEST_PYTHON, OLDEST_PYTHON, Recipe
 
 
 class NoEngineError(ValueError):
-    """No engine is set up here, or the one that is doesn't fit the extension; in words."""
+    """No engine is set up here, or the one that is doesn't fit the extension."""
 
 
 def engine_home() -> EngineHome:

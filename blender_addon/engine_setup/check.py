@@ -12,7 +12,7 @@ from ..child_job import ChildJob
 
 
 class EngineCheck(ChildJob):
-    """One check under way. ``findings`` are what the doctor said; ``error``, in words, is why it could not say
+    """A running check. ``findings`` are what the doctor said; ``error`` is a message why it could not say
     anything."""
 
     def __init__(self, python: str | Path, folder: Path) -> None:
@@ -28,7 +28,7 @@ class EngineCheck(ChildJob):
 
     @property
     def error(self) -> str:
-        """Why there are no findings; "" when there are, or while it is under way."""
+        """Why there are no findings; "" when there are, or while it is running."""
         if self.state == "cancelled":
             return "The check was cancelled"
         return f"{self.python} can't be checked: {self.failure}" if self.failure is not None else ""

@@ -11,7 +11,7 @@ _ICONS = {"ok": "CHECKMARK", "warn": "INFO", "fail": "ERROR"}
 
 
 def draw_check(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """The check under way, or what the last one found until it is put away; nothing when there is none."""
+    """The running check, or what the last one found until it is put away; nothing when there is none."""
     check = jobs.check()
     if check is None:
         return

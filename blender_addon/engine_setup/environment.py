@@ -21,7 +21,7 @@ from engine.link.part_files import remove_leftovers, write_whole
 
 _CURRENT = "current.json"
 _PREFIX = "environment-"
-_ABANDONED = 24 * 3600.0  # seconds after which nobody is still making an environment
+_ABANDONED = 24 * 3600.0  # seconds after which no set-up is still making an environment
 
 
 @dataclasses.dataclass(frozen=True)

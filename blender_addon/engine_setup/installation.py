@@ -52,7 +52,7 @@ class Recipe:
 
 
 class InstallationError(Exception):
-    """A step failed; in words, with what its command printed last."""
+    """A step failed; the message has what its command printed last."""
 
     def __init__(self, words: str, hint: str = "", lines: tuple[str, ...] = ()) -> None:
         super().__init__(words)
@@ -60,7 +60,7 @@ class InstallationError(Exception):
 
 
 class Installation(ChildJob):
-    """One set-up under way; cancelled, it leaves an engine that was there before as it was. ``environment`` is what it
+    """A running set-up; cancelled, it leaves an engine that was there before as it was. ``environment`` is what it
     has made."""
 
     def __init__(self, home: EngineHome, recipe: Recipe) -> None:

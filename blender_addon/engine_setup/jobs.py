@@ -1,4 +1,4 @@
-"""The set-up and the check that are under way, or were last. The one pump watches them."""
+"""The set-up and the check that are running, or were last. The one pump watches them."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _check: EngineCheck | None = None
 
 
 class SetUpError(ValueError):
-    """The engine can't be set up now; in words, with what to do."""
+    """The engine can't be set up now; the message says what to do."""
 
 
 def installation() -> Installation | None:
-    """The set-up under way, or the last one of this session."""
+    """The running set-up, or the last one of this session."""
     return _installation
 
 
 def check() -> EngineCheck | None:
-    """The check under way, or the last one of this session."""
+    """The running check, or the last one of this session."""
     return _check
 
 
 def is_busy() -> bool:
-    """Whether a set-up or a check is under way."""
+    """Whether a set-up or a check is running."""
     return any(job is not None and job.is_running for job in (_installation, _check))
 
 
@@ -41,7 +41,7 @@ def set_up(python: str = "", torch_index: str = "") -> Installation:
     """Begin to set up the engine; pumping sees it through, and a check follows. Raises SetUpError."""
     global _installation, _check
     if is_busy():
-        raise SetUpError("A set-up or a check is under way already")
+        raise SetUpError("A set-up or a check is running already")
     if not bpy.app.online_access:
         raise SetUpError(
             "Setting up the engine downloads its packages, and online access is off: allow it in Blender's "
@@ -57,21 +57,21 @@ def start_check(python: str | Path) -> EngineCheck:
     """Begin to check the engine that ``python`` runs. Raises SetUpError."""
     global _check
     if is_busy():
-        raise SetUpError("A set-up or a check is under way already")
+        raise SetUpError("A set-up or a check is running already")
     _check = EngineCheck(python, engine_home().folder)
     registry.poll_while(lambda: _check is not None and _check.is_running)
     return _check
 
 
 def cancel() -> None:
-    """Give up what is under way."""
+    """Give up what is running."""
     for job in (_installation, _check):
         if job is not None:
             job.cancel()
 
 
 def put_away() -> None:
-    """Let go of what the last set-up and check found, for panels to show it no longer. Nothing may be under way."""
+    """Let go of what the last set-up and check found, for panels to show it no longer. Nothing may be running."""
     global _installation, _check
     _installation = _check = None
 
@@ -85,7 +85,7 @@ def _watch_installation() -> bool:
 
 
 def _end() -> None:
-    """Leave nothing under way behind when Blender ends or the extension goes."""
+    """Leave nothing running when Blender ends or the extension goes."""
     global _installation, _check
     cancel()
     for job in (_installation, _check):
@@ -100,6 +100,6 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Cancel what is under way."""
+    """Cancel what is running."""
     atexit.unregister(_end)
     _end()

@@ -40,7 +40,7 @@ class HASHLIGHT_OT_set_up_engine(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("A set-up or a check is under way already")
+        cls.poll_message_set("A set-up or a check is running already")
         return not jobs.is_busy()
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -66,7 +66,7 @@ class HASHLIGHT_OT_cancel_set_up(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Nothing is under way")
+        cls.poll_message_set("Nothing is running")
         return jobs.is_busy()
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -84,7 +84,7 @@ class HASHLIGHT_OT_check_engine(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("A set-up or a check is under way already")
+        cls.poll_message_set("A set-up or a check is running already")
         return not jobs.is_busy()
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -105,7 +105,7 @@ class HASHLIGHT_OT_put_set_up_away(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("A set-up or a check is under way")
+        cls.poll_message_set("A set-up or a check is running")
         return not jobs.is_busy()
 
     def execute(self, context: bpy.types.Context) -> set[str]:

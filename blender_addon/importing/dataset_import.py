@@ -25,11 +25,11 @@ class ImportFailed(ValueError):
 
 
 class DatasetImport(ChildJob):
-    """An import under way. ``dataset`` is what is in the capture folder when it is done; ``warnings`` are for the user,
+    """A running import. ``dataset`` is what is in the capture folder when it is done; ``warnings`` are for the user,
     and so is ``error``."""
 
     def __init__(self, python: str | Path, source: Path, folder: Path, holdout: int) -> None:
-        """Begin to bring the dataset at ``source`` into ``folder``, of which nobody else makes use.
+        """Begin to bring the dataset at ``source`` into ``folder``, which nothing else uses.
 
         ``python``: the engine's. ``holdout``: every n-th view is held out where the dataset names none, 0 for none.
         """
@@ -45,7 +45,7 @@ class DatasetImport(ChildJob):
 
     @property
     def error(self) -> str:
-        """Why it failed, in words; "" unless it has."""
+        """Why it failed, as a message; "" unless it has."""
         if self.failure is None:
             return ""
         return str(self.failure) if isinstance(self.failure, ValueError) else describe_failure(self.failure)

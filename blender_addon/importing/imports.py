@@ -1,4 +1,4 @@
-"""The import that is under way, or was last. The one pump watches it, and puts what came of it into the scene."""
+"""The import that is running, or was last. The one pump watches it, and puts what came of it into the scene."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _current: _Import | None = None
 
 
 def is_importing() -> bool:
-    """Whether an import is under way."""
+    """Whether an import is running."""
     return _current is not None and not _current.is_over
 
 
@@ -49,7 +49,7 @@ def start(scene: bpy.types.Scene, source: Path, holdout: int, sets_render_settin
     through.
 
     ``holdout``: every n-th view is held out where the dataset names none, 0 for none. ``sets_render_settings``: the
-    scene gets the pictures' resolution. Raises ImportFailed, NoEngineError, FolderError or ValueError, in words.
+    scene gets the pictures' resolution. Raises ImportFailed, NoEngineError, FolderError or ValueError.
     """
     global _current
     if is_importing():
@@ -69,20 +69,20 @@ def start(scene: bpy.types.Scene, source: Path, holdout: int, sets_render_settin
 
 
 def cancel() -> None:
-    """Give up the import that is under way."""
+    """Give up the running import."""
     if _current is not None:
         _current.work.cancel()
 
 
 def describe() -> tuple[float, str]:
-    """How far the import under way has come: a share, and words."""
+    """How far the running import has come: a share, and text."""
     assert _current is not None
     work = _current.work
     return work.share, work.words + describe_rest(work.eta_seconds)
 
 
 def outcome(scene: bpy.types.Scene) -> tuple[str, str, list[str]]:
-    """What became of the last import into ``scene``: its state, or "" when there was none; in words; warnings."""
+    """What became of the last import into ``scene``: its state, or "" when there was none; that as text; warnings."""
     if _current is None or not _current.is_over or _current.scene != scene.name:
         return "", "", []
     work = _current.work
@@ -130,7 +130,7 @@ def _put_into_scene(scene: bpy.types.Scene, current: _Import) -> None:
 
 
 def _end() -> None:
-    """Leave nothing under way behind when Blender ends, another file is loaded, or the extension goes."""
+    """Leave nothing running when Blender ends, another file is loaded, or the extension goes."""
     global _current
     current, _current = _current, None
     if current is not None and not current.is_over:
@@ -153,7 +153,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Cancel what is under way."""
+    """Cancel what is running."""
     app_handlers.remove(_HANDLERS)
     atexit.unregister(_end)
     _end()

@@ -47,7 +47,7 @@ class HASHLIGHT_OT_import_dataset(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("A capture is under way" if is_capturing() else "A dataset is being imported already")
+        cls.poll_message_set("A capture is in progress" if is_capturing() else "A dataset is being imported already")
         return not (is_capturing() or imports.is_importing())
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:

@@ -26,7 +26,7 @@ _Place = tuple[bpy.types.Screen, bpy.types.Area, bpy.types.SpaceView3D]
 
 class CapturedObjects:
     """The captured objects in the 3D viewport whose space is at address ``space``. ``trouble``: why they are in sight
-    although they shouldn't be, in words."""
+    although they shouldn't be, as text."""
 
     def __init__(self, space: int) -> None:
         self.trouble = ""
@@ -153,7 +153,7 @@ def _window_of(place: _Place | None) -> bpy.types.Window | None:
 
 
 def _toggle_local_view(window: bpy.types.Window, place: _Place) -> str:
-    """Enter local view, or leave it, without a move of the view; returns why that failed, in words."""
+    """Enter local view, or leave it, without a move of the view; returns a message why that failed."""
     screen, area, space = place
     former = area.type
     if area.spaces.active != space:

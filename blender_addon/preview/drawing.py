@@ -102,7 +102,7 @@ def forget() -> None:
 
 @functools.cache
 def _no_depth() -> gpu.types.GPUTexture:
-    """What stands for the depth of a flat picture, which nobody reads: of the format that depth has, or a driver might
+    """What stands for the depth of a flat picture, which isn't read: of the format that depth has, or a driver might
     compile the shader once more."""
     return _texture((_SIDE, _SIDE), "R32F", np.ones(_SIDE**2, np.float32))
 

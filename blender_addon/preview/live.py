@@ -36,7 +36,7 @@ _CANVAS = "Hashlight Canvas"  # an image of another size than the one on the pla
 
 @dataclass
 class _Asking:
-    """Where the picture under way belongs, and whether another follows it."""
+    """Where the pending picture belongs, and whether another follows it."""
 
     scene: str = ""
     request: int = 0  # 0: none
@@ -141,7 +141,7 @@ def _ask(session: EngineSession, scene: bpy.types.Scene, camera: Camera) -> None
 
 def _on_frame(session: EngineSession, frame: Frame) -> None:
     if frame.request != _asking.request:
-        return  # somebody else's
+        return  # of another channel
     now = time.monotonic()
     _asking.request = 0
     _asking.shown = frame.step, frame.camera
@@ -153,7 +153,7 @@ def _on_status(session: EngineSession, status: Status) -> None:
     """Five times a second: the moment to ask for the next live picture, if there is anything new to see."""
     if not _asking.live or time.monotonic() < _asking.next_at or not status.train_views:
         return
-    if requests.is_under_way(Channel.CAMERA):
+    if requests.is_pending(Channel.CAMERA):
         return
     scene = bpy.data.scenes.get(_asking.scene)
     if scene is None:

@@ -110,7 +110,7 @@ def end() -> None:
 
 
 def describe(space: bpy.types.SpaceView3D) -> str:
-    """How the neural view of the viewport ``space`` stands, in words; empty when it is off."""
+    """How the neural view of the viewport ``space`` stands, as text; empty when it is off."""
     if _current is None:
         return ""
     if space.shading.type == "RENDERED" and not space.overlay.show_overlays:
@@ -230,7 +230,7 @@ def _follow(view: _NeuralView, session: EngineSession) -> None:
     now = time.monotonic()
     if view.asked is None or not _is_unmoved(view.view, view.asked):
         _ask(view, session, "moving")
-    elif requests.is_under_way(Channel.VIEWPORT):
+    elif requests.is_pending(Channel.VIEWPORT):
         return
     elif view.received != view.request:
         _ask(view, session, view.quality)  # it was lost

@@ -8,7 +8,7 @@ from collections import deque
 
 import numpy as np
 
-KEPT = 3  # pieces that nobody uses: colour and depth for the viewport, colour for a plane
+KEPT = 3  # pieces that are not in use: colour and depth for the viewport, colour for a plane
 
 _free: deque[np.ndarray] = deque(maxlen=KEPT)  # the one that has waited longest first
 
@@ -24,7 +24,7 @@ def borrow(size: int) -> np.ndarray:
 
 
 def forget() -> None:
-    """Free what nobody uses."""
+    """Free what is not in use."""
     _free.clear()
 
 

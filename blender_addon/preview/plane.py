@@ -80,7 +80,7 @@ def ensure_plane(scene: bpy.types.Scene, kind: PlaneUse) -> bpy.types.Object:
     """The scene's plane of this kind, made if there is none: a unit square in a collection of its own.
 
     Only cameras see it: it lights nothing, casts no shadow and shows in no mirror. Renders show it where the settings
-    say so, captures never: its role hides it from them, and the new collection keeps it out of one that is under way,
+    say so, captures never: its role hides it from them, and the new collection keeps it out of one in progress,
     which renders a copy of the scene made before.
     """
     if plane := find_plane(scene, kind):

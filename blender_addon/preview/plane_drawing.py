@@ -170,7 +170,7 @@ def _forget(*_: object) -> None:
 
 
 def _on_run(session: EngineSession, run: RunOpened) -> None:
-    _redraw()  # a viewport that nobody moves gets ready for pictures, too
+    _redraw()  # a viewport that rests gets ready for pictures, too
 
 
 _LISTENERS = ((RunOpened, _on_run),)

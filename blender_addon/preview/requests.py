@@ -23,7 +23,7 @@ class Channel(enum.IntEnum):
     COMPARISON = 2
 
 
-_under_way: dict[Channel, tuple[int, float]] = {}  # the request and when it was asked
+_pending: dict[Channel, tuple[int, float]] = {}  # the request and when it was asked
 
 
 def ask(
@@ -34,18 +34,18 @@ def ask(
     depth: bool = False,
     exact: bool = False,
 ) -> int:
-    """Ask for a picture in place of the one under way on ``channel``; returns the id that its frame will bear.
+    """Ask for a picture in place of the one pending on ``channel``; returns the id that its frame will bear.
 
     From an engine on another computer it comes by lossy compression that hardly shows, unless it is to be ``exact``.
     """
     request = session.frame_requests.ask(channel, camera, quality=quality, depth=depth, exact=exact)
-    _under_way[channel] = request, time.monotonic()
+    _pending[channel] = request, time.monotonic()
     return request
 
 
-def is_under_way(channel: Channel) -> bool:
+def is_pending(channel: Channel) -> bool:
     """Whether a picture was asked for on ``channel`` and is still to come."""
-    return channel in _under_way and time.monotonic() - _under_way[channel][1] < PATIENCE
+    return channel in _pending and time.monotonic() - _pending[channel][1] < PATIENCE
 
 
 def take_early(session: EngineSession, wanted: Container[int]) -> Frame | None:
@@ -65,8 +65,8 @@ def _on_run(session: EngineSession, run: RunOpened) -> None:
 
 
 def _forget(is_over: Callable[[int], bool]) -> None:
-    for channel in [channel for channel, (request, _) in _under_way.items() if is_over(request)]:
-        del _under_way[channel]
+    for channel in [channel for channel, (request, _) in _pending.items() if is_over(request)]:
+        del _pending[channel]
 
 
 _LISTENERS = ((Frame, _on_frame), (RunOpened, _on_run))
@@ -80,4 +80,4 @@ def register() -> None:
 def unregister() -> None:
     """Undo ``register``."""
     registry.stop_listening(_LISTENERS)
-    _under_way.clear()
+    _pending.clear()

@@ -47,7 +47,7 @@ class _Comparison:
     color_space: ColorSpace
     bounds: Bounds
     extent: Bounds  # outside of which the field is empty
-    request: int = 0  # 0: none under way
+    request: int = 0  # 0: none pending
     asked_at: float = 0.0
     next_at: float = 0.0
     step: int = -1  # of the neural picture that is shown
@@ -94,7 +94,7 @@ def begin(session: EngineSession, scene: bpy.types.Scene, name: str) -> None:
 
 
 def describe(scene: bpy.types.Scene) -> str:
-    """What is compared, in words; empty when nothing is."""
+    """What is compared, as text; empty when nothing is."""
     if _current is None or _current.scene != scene.name:
         return ""
     if _current.has_failed:
@@ -187,7 +187,7 @@ def show_comparison(
 def _on_frame(session: EngineSession, frame: Frame) -> None:
     comparison = _current
     if comparison is None or frame.request != comparison.request:
-        return  # somebody else's
+        return  # of another channel
     now = time.monotonic()
     comparison.request = 0
     comparison.step, comparison.neural = frame.step, frame.color
@@ -199,7 +199,7 @@ def _on_frame(session: EngineSession, frame: Frame) -> None:
 def _on_status(session: EngineSession, status: Status) -> None:
     """Five times a second: ask for the view again if it is to keep up with training."""
     comparison = _current
-    if comparison is None or requests.is_under_way(Channel.COMPARISON) or time.monotonic() < comparison.next_at:
+    if comparison is None or requests.is_pending(Channel.COMPARISON) or time.monotonic() < comparison.next_at:
         return
     scene = bpy.data.scenes.get(comparison.scene)
     if scene is None or not scene.hashlight.review.keep_up or scene.hashlight.preview.shown != "COMPARISON":

@@ -85,7 +85,7 @@ def _points(evaluations: Sequence[Evaluation], figure: str) -> list[Point]:
 
 
 def describe_what_is_scored(evaluations: Sequence[Evaluation]) -> str:
-    """Which part of the test views the scores that are shown go by, in words; "" where they are of no pictures."""
+    """Which part of the test views the scores that are shown go by, as text; "" where they are of no pictures."""
     if all(scores.scores.get("psnr") is None for scores in evaluations):
         return ""
     if any(scores.scores.get("subject_psnr") is not None for scores in evaluations):

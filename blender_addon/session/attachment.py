@@ -23,7 +23,7 @@ Phase = Literal["stopped", "starting", "ready", "stopping", "lost"]
 RECONNECT_PATIENCE = 30.0  # seconds for a lost connection to be made again
 _RETRY_SECONDS = 1.0
 STOP_PATIENCE = 10.0  # seconds for the engine to save its run and end
-_LONGEST_GAP = 1.0  # seconds: while nobody listened, nothing could be heard
+_LONGEST_GAP = 1.0  # seconds between two calls: while none came, nothing was read
 EXIT_GRACE_SECONDS = 1.0  # after the connection broke: the engine's process may just be ending
 
 

@@ -59,7 +59,7 @@ class EngineSession(EngineReadings):
     # --- the engine itself ---------------------------------------------------------------------------------------
 
     def start(self, take_over: bool = False) -> None:
-        """Start or find the engine; ``phase`` tells when it is ready. After a loss, goes on with what was under way.
+        """Start or find the engine; ``phase`` tells when it is ready. After a loss, goes on with what was running.
         ``take_over``: one that is busy with another client hangs up on that one.
 
         Raises FolderError when an engine of ours can't have the folder that it is to work in.

@@ -10,7 +10,7 @@ OUT_OF_MEMORY = "out of memory"  # the ``code`` of an engine that needs more tha
 
 @dataclass(frozen=True)
 class Failure:
-    """What went wrong, in words, and what to do about it."""
+    """What went wrong, and what to do about it: texts for the user."""
 
     message: str
     hint: str = ""

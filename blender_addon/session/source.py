@@ -22,14 +22,14 @@ PYTHON_VARIABLE = "HASHLIGHT_ENGINE_PYTHON"
 
 def ensure_engine(scene: bpy.types.Scene, *, take_over: bool = False) -> EngineSession:
     """The session of the engine that ``scene`` uses, started if need be. ``take_over``: one that is busy with another
-    client hangs up on that one. Raises ValueError in words."""
+    client hangs up on that one. Raises ValueError."""
     session = registry.obtain(engine_source(scene))
     session.start(take_over)
     return session
 
 
 def engine_source(scene: bpy.types.Scene) -> EngineSource:
-    """The engine to use for ``scene``: its own files, the user's machine. Raises ValueError in words."""
+    """The engine to use for ``scene``: its own files, the user's machine. Raises ValueError."""
     preferences = get_preferences()
     if preferences.use_running_engine:
         return _running_engine(scene, preferences)

@@ -1,4 +1,4 @@
-"""The engine's state in words, as panels show it."""
+"""The engine's state, as text for panels."""
 
 from __future__ import annotations
 

@@ -32,9 +32,9 @@ _PATIENCE = 60.0  # seconds for the engine to save, and for the run to be fetche
 
 @dataclass
 class _Change:
-    """``work`` is called when the run is at rest, and returns what became of it in words; ``then`` follows. ``engine``:
-    the one that holds the run open; it is given until ``deadline`` to save that. ``is_fetched``: whether the run was
-    asked for, where the engine is elsewhere. ``is_closing``: whether the engine was told to let go of it."""
+    """``work`` is called when the run is at rest, and returns a message of what became of it; ``then`` follows.
+    ``engine``: the one that holds the run open; it is given until ``deadline`` to save that. ``is_fetched``: whether
+    the run was asked for, where the engine is elsewhere. ``is_closing``: whether the engine was told to close it."""
 
     take: Take
     folder: Path
@@ -66,13 +66,13 @@ _words = ""  # what became of the last one
 _failure = ""  # why all stayed as it was
 
 
-def is_under_way() -> bool:
+def is_changing() -> bool:
     """Whether one waits for its engine."""
     return _current is not None
 
 
 def describe() -> str:
-    """How the one under way stands, or what became of the last, in words; "" when there was none."""
+    """How the one in progress stands, or what became of the last, as a message; "" when there was none."""
     return f"Saving the run of {_current.take.name} first" if _current is not None else _failure or _words
 
 
@@ -92,7 +92,7 @@ def begin(
     Raises TakeError, FolderError and, where there is nothing to wait for, what ``work`` and ``then`` raise.
     """
     global _current
-    if is_under_way():
+    if is_changing():
         raise TakeError("Another take is being changed")
     if run_files.is_fetching():
         raise TakeError("A run is being fetched from the engine: wait for its end")
@@ -109,7 +109,7 @@ def begin(
     _current = change
     registry.poll_while(_watch)
     if bpy.app.background:
-        while is_under_way():
+        while is_changing():
             registry.pump()
             time.sleep(0.01)
         if _failure:
@@ -191,7 +191,7 @@ _HANDLERS = ((bpy.app.handlers.load_pre, _before_load),)
 
 
 def register() -> None:
-    """Give up what is under way when another file is loaded."""
+    """Give up what is in progress when another file is loaded."""
     app_handlers.add(_HANDLERS)
 
 

@@ -50,8 +50,8 @@ def use(scene: bpy.types.Scene, number: int, then: Callable[[], None]) -> None:
 
 
 def delete(scene: bpy.types.Scene, number: int) -> str:
-    """Move the former run ``number`` of the open take into the bin; returns where it is, in words. Raises TakeError,
-    FolderError, BinError: it is where it was."""
+    """Move the former run ``number`` of the open take into the bin; returns a message that says where it is. Raises
+    TakeError, FolderError, BinError: it is where it was."""
     take, session = switching.take_called(scene, ""), session_folder(scene)
     path = _find(session, take, number)
     lock = FolderLock(session)

@@ -21,11 +21,11 @@ _THEN = (
 
 
 class _ChangesTakes:
-    """What the operators share: they are refused while something is under way that uses a take."""
+    """What the operators share: they are refused while something is in progress that uses a take."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        refusal = switching.find_refusal() or ("A take is being changed" if changing.is_under_way() else "")
+        refusal = switching.find_refusal() or ("A take is being changed" if changing.is_changing() else "")
         cls.poll_message_set(refusal)
         return not refusal
 

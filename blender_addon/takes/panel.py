@@ -49,7 +49,7 @@ class HASHLIGHT_PT_takes(SidebarPanel, bpy.types.Panel):
             layout.label(text="Counting…", icon="TIME")
             return
         row = layout.row()
-        row.enabled = not (refusal or changing.is_under_way())
+        row.enabled = not (refusal or changing.is_changing())
         manager = context.window_manager
         row.template_list("HASHLIGHT_UL_takes", "", manager, "hashlight_takes", manager, "hashlight_take_index", rows=3)
         column = row.column(align=True)

@@ -23,9 +23,9 @@ _before_undo: dict[str, tuple[str, dict[str, Any]]] = {}  # by scene: its take, 
 
 
 def find_refusal() -> str:
-    """Why takes must stay as they are just now, in words; "" when nothing is under way that uses one."""
+    """Why takes must stay as they are just now, as a message; "" when nothing is in progress that uses one."""
     if is_capturing():
-        return "A capture is under way: stop it first, or wait for its end"
+        return "A capture is in progress: stop it first, or wait for its end"
     if imports.is_importing():
         return "A dataset is being imported: cancel that first, or wait for its end"
     if bakes.is_busy():

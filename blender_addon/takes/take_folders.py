@@ -31,7 +31,7 @@ _FORMER_RUN = re.compile(r"run-former-([0-9]{1,6})")
 
 
 class TakeError(ValueError):
-    """A take can't be made, named or found; in words."""
+    """A take can't be made, named or found."""
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def read_run(folder: Path) -> RunFigures:
 
 
 def describe_bytes(size: int) -> str:
-    """A size in words, as file managers say it."""
+    """A size as file managers write it."""
     if size < 1000:
         return f"{size} B"
     number, unit = float(size), ""

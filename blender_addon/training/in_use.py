@@ -12,7 +12,7 @@ from ..session import registry
 
 
 def find_user(scene: bpy.types.Scene) -> str:
-    """Which other process works in the run of ``scene``, in words for the user; "" when none does, or when the engine
+    """Which other process works in the run of ``scene``, a phrase for the user; "" when none does, or when the engine
     that is there will tell. One that was lost may not have ended yet, and still have it."""
     session = registry.current()
     if get_preferences().use_running_engine or (session is not None and session.phase != "stopped"):

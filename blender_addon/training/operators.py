@@ -37,7 +37,7 @@ class HASHLIGHT_OT_train(Attempts, bpy.types.Operator):
         if session is None:
             reason = find_missing_engine() or find_missing_views(context.scene) or find_user(context.scene)
         else:
-            reason = "Training is under way" if run.is_training(session) else ""
+            reason = "Training is running" if run.is_training(session) else ""
         cls.poll_message_set(reason)
         return not reason
 
@@ -126,7 +126,7 @@ class HASHLIGHT_OT_pause_training(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("No training is under way")
+        cls.poll_message_set("No training is running")
         session = registry.current()
         return session is not None and run.is_training(session)
 

@@ -1,4 +1,4 @@
-"""Why a button that needs an engine, a run, or views, is grey, in words."""
+"""Why a button that needs an engine, a run, or views, is grey: messages."""
 
 from __future__ import annotations
 

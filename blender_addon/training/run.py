@@ -152,7 +152,7 @@ def train(session: EngineSession, scene: bpy.types.Scene) -> None:
 
 
 def awaited_views() -> int:
-    """With how many training views of the capture under way the planned time begins; 0 when it has begun."""
+    """With how many training views of the current capture the planned time begins; 0 when it has begun."""
     return _time.awaited_views
 
 

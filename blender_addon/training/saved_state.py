@@ -28,7 +28,7 @@ def has_saved_run(scene: bpy.types.Scene) -> bool:
 
 
 def settle_folder(scene: bpy.types.Scene) -> None:
-    """Move what was made before the first save beside the .blend, if nobody uses it and it is on the same drive.
+    """Move what was made before the first save beside the .blend, if no process uses it and it is on the same drive.
 
     Otherwise it stays where it is, and is used there.
     """

@@ -1,4 +1,4 @@
-"""How training stands in words, as panels show it."""
+"""How training stands, as text for panels."""
 
 from __future__ import annotations
 

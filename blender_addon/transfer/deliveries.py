@@ -1,4 +1,4 @@
-"""The deliveries under way: kept going by the pump, and told when they have ended."""
+"""The running deliveries: kept going by the pump, and told when they have ended."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ OnEnd = Callable[[Delivery], None]
 
 
 @dataclass(frozen=True)
-class _UnderWay:
+class _Running:
     delivery: Delivery
     session: EngineSession
 
 
-_under_way: list[_UnderWay] = []
+_running: list[_Running] = []
 
 
 def is_remote(session: EngineSession) -> bool:
@@ -45,8 +45,8 @@ def deliver(session: EngineSession, files: Sequence[tuple[str, Path]], on_end: O
         assert session.welcome is not None
         root = Path(session.welcome.root)
         delivery = Copying([(root / PurePosixPath(path), target) for path, target in files])
-    entry = _UnderWay(delivery, session)
-    _under_way.append(entry)
+    entry = _Running(delivery, session)
+    _running.append(entry)
     delivery.start()
 
     def keep_going() -> bool:
@@ -56,7 +56,7 @@ def deliver(session: EngineSession, files: Sequence[tuple[str, Path]], on_end: O
                 delivery.fail("The connection to the engine was lost while files were fetched")
         if delivery.poll():
             return True
-        _under_way.remove(entry)
+        _running.remove(entry)
         on_end(delivery)
         return False
 
@@ -64,25 +64,25 @@ def deliver(session: EngineSession, files: Sequence[tuple[str, Path]], on_end: O
     return delivery
 
 
-def is_under_way(session: EngineSession, delivery: Delivery) -> bool:
+def is_delivering(session: EngineSession, delivery: Delivery) -> bool:
     """Whether ``session`` is still at it. One of a former session ends with the next pump."""
-    return delivery.state == "running" and any(e.delivery is delivery and e.session is session for e in _under_way)
+    return delivery.state == "running" and any(e.delivery is delivery and e.session is session for e in _running)
 
 
 def cancel_all() -> None:
     """Give up all deliveries; files that are whole stay."""
-    for entry in _under_way:
+    for entry in _running:
         entry.delivery.cancel()
 
 
 def _on_chunk(session: EngineSession, chunk: FileChunk) -> None:
-    for entry in tuple(_under_way):
+    for entry in tuple(_running):
         if entry.session is session and isinstance(entry.delivery, Fetching):
             entry.delivery.take(chunk)
 
 
 def _on_problem(session: EngineSession, problem: Problem) -> None:
-    for entry in tuple(_under_way):
+    for entry in tuple(_running):
         if entry.session is session and isinstance(entry.delivery, Fetching):
             entry.delivery.refuse(problem)
 
@@ -96,7 +96,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Undo ``register``; what is under way is given up."""
+    """Undo ``register``; running ones are given up."""
     cancel_all()
-    _under_way.clear()
+    _running.clear()
     registry.stop_listening(_LISTENERS)

@@ -26,7 +26,7 @@ _SAME_TIME = 10_000_000  # nanoseconds: not every file system keeps a time as it
 
 
 class Delivery(ABC):
-    """Work that a thread does: ``done`` of ``total`` files are there, ``error`` says in words why it failed."""
+    """Work that a thread does: ``done`` of ``total`` files are there, ``error`` is a message why it failed."""
 
     def __init__(self, targets: Iterable[Path]) -> None:
         """``targets``: where the files are to be."""

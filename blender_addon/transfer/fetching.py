@@ -1,6 +1,6 @@
 """Files from an engine on another computer, piece by piece through the link.
 
-The main thread asks for pieces and hands what comes to a thread that writes. So many pieces are under way at a time
+The main thread asks for pieces and hands what comes to a thread that writes. So many pieces are in flight at a time
 that the network is kept busy, and no more: memory stays bounded, and cancelling takes effect at once.
 """
 
@@ -34,7 +34,7 @@ Ask = Callable[[str, int], None]
 
 @dataclass
 class _File:
-    """A file under way. The main thread owns all but the last two fields."""
+    """A file that is being fetched. The main thread owns all but the last two fields."""
 
     path: str
     target: Path
@@ -82,7 +82,7 @@ class Fetching(Delivery):
         self._is_cut_off = not is_there
 
     def take(self, chunk: FileChunk) -> None:
-        """A piece has come; one that nobody asked for is ignored."""
+        """A piece has come; one that wasn't asked for is ignored."""
         if (chunk.path, chunk.offset) not in self._expected:
             return
         self._expected.remove((chunk.path, chunk.offset))

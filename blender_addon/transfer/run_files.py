@@ -31,7 +31,7 @@ _ATTEMPTS = 3
 
 @dataclass
 class _Fetch:
-    """A run under way: ``run``, its folder under the engine's root; ``folder``, where it goes."""
+    """A run that is being copied: ``run``, its folder under the engine's root; ``folder``, where it goes."""
 
     session: EngineSession
     run: str

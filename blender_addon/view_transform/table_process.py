@@ -37,8 +37,8 @@ class TableProcess:
         command = [bpy.app.binary_path, "--background", "--factory-startup", "--python-exit-code", "1"]
         command += ["--python", baking.__file__, "--", json.dumps(settings), str(source), str(self._target)]
         no_window = {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
-        nobody = subprocess.DEVNULL
-        self._process = subprocess.Popen(command, stdin=nobody, stdout=nobody, stderr=nobody, **no_window)
+        nowhere = subprocess.DEVNULL
+        self._process = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere, **no_window)
 
     @property
     def is_running(self) -> bool:

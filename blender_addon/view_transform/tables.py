@@ -49,7 +49,7 @@ def refresh(scene: bpy.types.Scene) -> None:
         if find(scene) is None:
             _baking = _begin(scene)
         return
-    if _is_under_way(_baking):
+    if _is_running(_baking):
         return
     baking, _baking = _baking, None
     displayed = baking.process.take() if baking.process is not None else None
@@ -61,7 +61,7 @@ def refresh(scene: bpy.types.Scene) -> None:
 def view_transform(scene: bpy.types.Scene) -> ViewTransform:
     """How ``scene`` displays light. Where its table isn't there yet, that takes some tenths of a second. Raises
     RuntimeError."""
-    if _baking is not None and not _is_under_way(_baking):
+    if _baking is not None and not _is_running(_baking):
         refresh(scene)
     table = find(scene)
     if table is None:
@@ -78,7 +78,7 @@ def forget() -> None:
     _baking = None
 
 
-def _is_under_way(baking: _Baking) -> bool:
+def _is_running(baking: _Baking) -> bool:
     return baking.process is not None and baking.process.is_running
 
 

@@ -19,7 +19,7 @@ LINE_EVERY = 10.0  # seconds between two lines of progress where there is no ter
 
 
 class _Nowhere(io.StringIO):
-    """Where a bar is drawn that nobody sees."""
+    """Discards a progress bar."""
 
     def write(self, text: str) -> int:
         return len(text)

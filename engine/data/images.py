@@ -212,7 +212,7 @@ def exr_channels(path: Path) -> dict[str, Numbers]:
 
 
 def _describe_content(path: Path) -> str:
-    """What a file is that is no picture, in words."""
+    """What a file is that is no picture, for a message."""
     try:
         with path.open("rb") as file:
             start = file.read(64)

@@ -84,7 +84,7 @@ class JsonObject:
         return self._list(name)
 
     def unused(self) -> list[str]:
-        """The names of values that nobody asked for, in order."""
+        """The names of values that were not read, in order."""
         return [name for name in self._values if name not in self._used]
 
     def refuse(self, name: str, why: str, value: Any) -> DatasetError:

@@ -24,7 +24,7 @@ _DYNAMIC_MASK = "dynamic_mask_"  # instant-ngp: what moves is not 0
 
 @dataclasses.dataclass(frozen=True)
 class UnlistedMask:
-    """A mask, the place it was found at in words, and whether what is not 0 in it is left out instead of what is."""
+    """A mask, where it was found as messages say it, and whether what is not 0 in it is left out instead of what is."""
 
     path: Path
     place: str

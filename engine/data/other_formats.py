@@ -1,4 +1,4 @@
-"""What a path is that holds no dataset that can be read, in words, and what turns it into one that can."""
+"""What a path is that holds no dataset that can be read, for messages, and what turns it into one that can."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Transforms:
     _objects: list[JsonObject]
 
     def tell_unused(self, remarks: Remarks) -> None:
-        """Name what the file says and nobody asked for; after everything else was read."""
+        """Name what the file says and no reader used; after everything else was read."""
         names = [name for name in self.values.unused() if name not in _HISTORY]
         counts = Counter(name for frame in self._objects for name in frame.unused() if name not in _HISTORY)
         names += [f"{name} (in {count} of {len(self._objects)} frames)" for name, count in counts.items()]

@@ -93,7 +93,7 @@ class FieldConfig(abc.ABC):
     @property
     @abc.abstractmethod
     def summary(self) -> str:
-        """The size in words, for reports."""
+        """The size as text, for reports."""
 
     @abc.abstractmethod
     def check(self) -> None:

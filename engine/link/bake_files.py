@@ -1,4 +1,4 @@
-"""The names of what a bake writes: both sides know them, so that nobody has to list them."""
+"""The names of what a bake writes: both sides know them, so that none has to list a folder."""
 
 from __future__ import annotations
 

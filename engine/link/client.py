@@ -32,7 +32,7 @@ M = TypeVar("M", bound=Message)
 
 
 class LinkLost(LinkError):
-    """The connection could not be made, or is gone; in words."""
+    """The connection could not be made, or is gone."""
 
 
 class LinkTimeout(LinkError):

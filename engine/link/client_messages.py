@@ -131,7 +131,7 @@ class RequestFrame(Message):
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class StartJob(Message):
     """Have the work done that ``specification`` describes, after the jobs that wait already: JobUpdates tell how it
-    stands, the last one how it has ended. No two jobs of one name are under way."""
+    stands, the last one how it has ended. No two jobs of one name run at once."""
 
     job: Name
     specification: JobSpec

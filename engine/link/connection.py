@@ -33,7 +33,7 @@ _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # seconds, about, before knocking aga
 
 
 class ConnectionEnded(Exception):
-    """The connection is over; the message says why, in words. ``by_engine``: the engine itself wanted it so."""
+    """The connection is over; the message says why. ``by_engine``: the engine itself wanted it so."""
 
     def __init__(self, words: str, *, by_engine: bool = False) -> None:
         super().__init__(words)
@@ -233,7 +233,7 @@ class Connection:
     async def _notice_silence(self, connection: WatchedClientConnection) -> None:
         assert self._listening is not None
         await self._listening.wait_for_silence()
-        connection.transport.abort()  # nobody is there to say goodbye to
+        connection.transport.abort()  # the other side no longer answers a close frame
         raise ConnectionEnded(f"the engine has not answered for {SILENCE_SECONDS:g} s")
 
     async def _receive(self, connection: WatchedClientConnection) -> Message:

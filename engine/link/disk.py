@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-# Windows lets nobody rename onto a file that another program has open, as virus scanners have for a moment.
+# Windows refuses to rename onto a file that another program has open, as virus scanners have for a moment.
 _BUSY = {5, 32, 33}  # its numbers for access denied, sharing and lock violations
 _BUSY_SECONDS = 3.0
 

@@ -41,7 +41,7 @@ class Welcome(Message):
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class RunOpened(Message):
     """The run is ready. ``primitive``: what it learns. ``step`` > 0 when it was resumed; ``views`` names the views it
-    already holds, ``jobs`` the jobs that are under way or have ended lately: how those ended has just been told."""
+    already holds, ``jobs`` the jobs that are running or have ended lately: how those ended has just been told."""
 
     run: str
     step: int

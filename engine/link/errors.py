@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class LinkError(Exception):
-    """Something about the link, in words: a malformed message, a refused or a lost connection."""
+    """Something about the link: a malformed message, a refused or a lost connection."""
 
 
 class FrameOutdated(LinkError):

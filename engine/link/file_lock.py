@@ -15,7 +15,7 @@ from typing import IO
 IN_USE = ".in-use"  # the usual name of such a file, in the folder that it stands for
 
 _IS_TAKEN = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
-# Windows locks bytes, which nobody else can then read or write: so one that no file reaches, though it may be named.
+# Windows locks bytes, which no other handle can then read or write: so one that no file reaches, though it has a name.
 _LOCKED_BYTE = 1 << 43
 _OWNER_BYTES = 300
 
@@ -66,7 +66,7 @@ class FileLock:
             if held.count:
                 return
             del _held[path]
-            if not self._keep and sys.platform != "win32":  # while it is held, so that nobody's is taken away
+            if not self._keep and sys.platform != "win32":  # while it is held, so that another's isn't taken away
                 _unlink(path)
             held.file.close()
             if not self._keep and sys.platform == "win32":  # where nothing that anybody has open can be deleted
@@ -96,7 +96,7 @@ def beside(folder: Path) -> Path:
 
 def hold_folder(folder: Path, owner: str) -> FileLock:
     """Hold ``folder``, which need not be there yet, by the file beside it; where none can be written there, by the one
-    in it: a folder of one's own in one of somebody else's, a mounted disk, say. Raises FileTaken, OSError."""
+    in it: a folder of one's own in another user's, a mounted disk, say. Raises FileTaken, OSError."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(beside(folder), owner)
@@ -107,12 +107,12 @@ def hold_folder(folder: Path, owner: str) -> FileLock:
 
 
 def user_of(folder: Path) -> str:
-    """Which other process holds ``folder``, by the file in it or beside it, in words; "" when none does."""
+    """Which other process holds ``folder``, by the file in it or beside it, for messages; "" when none does."""
     return next((owner_of(path) for path in (beside(folder), folder / IN_USE) if is_taken(path)), "")
 
 
 def owner_of(path: Path) -> str:
-    """Who holds or held the file, in words."""
+    """Who holds or held the file, for messages."""
     try:
         with path.open("rb") as file:
             words = file.read(_OWNER_BYTES).decode("utf-8", "replace")

@@ -28,7 +28,7 @@ _TERMINATE_SECONDS = 5.0
 
 
 class LaunchError(LinkError):
-    """The engine could not be started or has ended too early; in words, with the last lines of its log."""
+    """The engine could not be started or has ended too early; the message has the last lines of its log."""
 
 
 @dataclasses.dataclass(frozen=True)

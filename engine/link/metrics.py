@@ -1,4 +1,4 @@
-"""The figures that runs are followed and judged by: what each is called in words, and in which unit it is.
+"""The figures that runs are followed and judged by: their labels, and their units.
 
 ``Status.metrics`` and ``Evaluation.scores`` hold figures by name. A kind of primitive may have its own: one that is not
 listed here is shown under its name.
@@ -38,6 +38,6 @@ def metric_named(name: str) -> Metric:
 
 
 def describe_metric(name: str, value: float | None) -> str:
-    """A figure in words: "PSNR 31.20 dB"; one that there is none of is unknown."""
+    """A figure with its label and unit: "PSNR 31.20 dB"; None is written as unknown."""
     metric = metric_named(name)
     return f"{metric.label} {'unknown' if value is None else metric.write(value)}"

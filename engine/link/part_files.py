@@ -19,8 +19,8 @@ _MOST_FOLDERS = 20_000
 
 def part_of(path: Path) -> Path:
     """The name under which this process writes what is to become ``path``: with its suffix, by which most writers
-    choose their format. Who takes long locks the file (``lock_file``) meanwhile, so that others know that somebody is
-    at it. What a killed process leaves under such a name, ``remove_leftovers`` finds."""
+    choose their format. Who takes long locks the file (``lock_file``) meanwhile, so that others know that it is
+    still being written. What a killed process leaves under such a name, ``remove_leftovers`` finds."""
     return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
 
 

@@ -33,11 +33,11 @@ _FILE_NAME = re.compile(r"ring-[0-9]{1,9}\.bin")
 
 
 class RingError(Exception):
-    """The ring can't be read or written; in words."""
+    """The ring can't be read or written."""
 
 
 class TornRead(RingError):
-    """The slot was used again before or while it was read: a newer picture is under way."""
+    """The slot was used again before or while it was read: a newer picture is being written."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""TLS for links that leave the machine: contexts for both ends, and what goes wrong in words."""
+"""TLS for links that leave the machine: contexts for both ends, and messages for what goes wrong."""
 
 from __future__ import annotations
 

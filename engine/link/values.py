@@ -1,4 +1,4 @@
-"""Values from outside: numbers held to stated limits, and anything at all quoted in words."""
+"""Values from outside: numbers held to stated limits, and anything at all quoted in messages."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _ENTRY_NAMES = frozenset({"step", "seconds", "views"})
 
 
 class NoDataError(ValueError):
-    """There is nothing to train on, or to score, yet; in words."""
+    """There is nothing to train on, or to score, yet."""
 
 
 class DataError(ValueError):
@@ -126,7 +126,7 @@ class Primitive(abc.ABC):
         return None
 
     def loss(self) -> float | None:
-        """Of the last step, None before the first, or where nobody keeps it. Reads the device."""
+        """Of the last step, None before the first, or where it isn't kept. Reads the device."""
         return None
 
     def figures(self) -> dict[str, float]:

@@ -44,7 +44,7 @@ class DataOptions:
 
 class Kind(abc.ABC, Generic[S]):
     """A kind of primitive. ``spec_type``: of what says what is to be learnt. ``presets``: how it is trained,
-    unless ``configure`` and ``decode`` know better. ``item``: what it learns from, in words.
+    unless ``configure`` and ``decode`` know better. ``item``: what it learns from, as users call it.
     ``items_are_views``: `hashlight eval` shows them beside what is rendered for their cameras.
 
     Our own kinds are imported whenever data is read: what needs torch they import in ``configure``, ``decode`` and
@@ -65,7 +65,7 @@ class Kind(abc.ABC, Generic[S]):
         return None
 
     def mismatch(self, own: Tagged, wanted: S) -> str | None:
-        """Why a run of ``own``, of whichever kind, can't go on as what ``wanted`` says, in words that go after "it
+        """Why a run of ``own``, of whichever kind, can't go on as what ``wanted`` says: a clause that goes after "it
         has"; None: it can."""
         if not isinstance(own, self.spec_type):
             return f"a {own.kind}, not a {self.name}"
@@ -127,5 +127,5 @@ class Kind(abc.ABC, Generic[S]):
         return DataError(f"{type(message).__name__}: a {self.name} doesn't learn from this")
 
     def describe_scores(self, means: Mapping[str, float | None]) -> str:
-        """Scores in words, for the terminal."""
+        """Scores as a line of text, for the terminal."""
         return ", ".join(describe_metric(name, value) for name, value in means.items())

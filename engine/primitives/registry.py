@@ -32,7 +32,7 @@ def _all_kinds() -> tuple[Mapping[str, Kind[Any]], tuple[str, ...]]:
             if kind.name in found:
                 raise ConfigError(f"there is another {kind.name}")
             found[kind.name] = kind
-        except Exception as error:  # whatever a module of somebody else's does when it is imported
+        except Exception as error:  # another package's module may raise anything when it is imported
             package = point.value if point.dist is None else point.dist.name
             words = shorten(str(error) or type(error).__name__, 200)
             faults.append(f"{point.name!r} of the package {package} can't be used: {words}")

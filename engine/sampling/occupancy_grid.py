@@ -37,7 +37,7 @@ from taichi_kernels.stepping import StepRule
 
 # Müller et al. 2022, appendix E.2: a cell is occupied above this optical depth, or above the mean if that is less.
 _OCCUPIED_OPTICAL_DEPTH = 0.01
-# A cell nobody evaluated yet counts as this dense: occupied, but soon forgotten if the field is thin there.
+# A cell that was never evaluated counts as this dense: occupied, but soon forgotten if the field is thin there.
 _NEW_OPTICAL_DEPTH = 0.02
 # A picture is reduced until a cell's footprint reaches about this many pixels: what carving needs, at little cost.
 _FOOTPRINT_PIXELS = 12

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 
 from engine.link import codec
 from engine.link.messages import AddFile, AddView, Message, RequestFrame
-from engine.service.pipe import NOBODY, ViewerCame
+from engine.service.pipe import NO_CLIENT, ViewerCame
 
 MAX_PENDING_BYTES = 256 << 20
 
@@ -31,7 +31,7 @@ class CommandQueue:
         """Whether so much waits to be done that nothing more should be put in."""
         return self._bytes > MAX_PENDING_BYTES
 
-    def put(self, message: Message, client: int = NOBODY) -> None:
+    def put(self, message: Message, client: int = NO_CLIENT) -> None:
         """Add a message; of frame requests only the newest of each channel counts, and has the turn of the former."""
         with self._changed:
             if isinstance(message, RequestFrame):
@@ -53,7 +53,7 @@ class CommandQueue:
                 self._requests = {asker: request, **self._requests}
 
     def forget_client(self, client: int) -> None:
-        """A client is gone: nobody would see its pictures."""
+        """A client is gone: drop what it asked for."""
         with self._changed:
             self._requests = {asker: request for asker, request in self._requests.items() if asker[0] != client}
             self._asking.discard(client)

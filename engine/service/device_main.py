@@ -35,7 +35,7 @@ _MAX_OUTGOING_BYTES = 512 << 20
 _PR_SET_PDEATHSIG = 1
 
 
-class _Outbox:
+class _SendQueue:
     """Sends what the worker posts, from one thread: the pixel ring has one writer."""
 
     def __init__(self, outgoing: IO[bytes], worker: Worker) -> None:
@@ -88,7 +88,7 @@ class _Outbox:
 
     def _send_beat(self) -> None:
         beat = pipe.Heartbeat(status=self._worker.status, busy_seconds=self._worker.busy_seconds)
-        self._send(beat, pipe.NOBODY)
+        self._send(beat, pipe.NO_CLIENT)
 
     def _send(self, message: Message, client: int) -> None:
         ring = self._ring if isinstance(message, Frame) else None
@@ -105,18 +105,18 @@ def main(root: str, device: str, make_worker: Callable[..., Worker] = Worker) ->
     ended = threading.Event()
 
     def announce(trouble: str | None) -> None:
-        ready = pipe.DeviceReady(device=worker.device, device_name=worker.device_name, ring=str(outbox.ring))
-        outbox.post(ready if trouble is None else pipe.DeviceFailed(message=trouble), pipe.NOBODY)
+        ready = pipe.DeviceReady(device=worker.device, device_name=worker.device_name, ring=str(send_queue.ring))
+        send_queue.post(ready if trouble is None else pipe.DeviceFailed(message=trouble), pipe.NO_CLIENT)
 
     def post(message: Message, client: int) -> None:
-        outbox.post(message, client)
+        send_queue.post(message, client)
 
     worker = make_worker(Path(root), device, post, announce, ended.set)
-    outbox = _Outbox(outgoing, worker)
+    send_queue = _SendQueue(outgoing, worker)
     worker.start()
     threading.Thread(target=_receive, args=(incoming, worker), name="hashlight-receive", daemon=True).start()
     ended.wait()
-    outbox.close()
+    send_queue.close()
     return 0 if worker.is_saved else 1
 
 

@@ -98,7 +98,7 @@ class DeviceProcess:
             self._changed.notify_all()
 
     def forget_client(self, client: int) -> None:
-        """A client is gone: nobody sees its pictures, and nobody renders on this CPU."""
+        """A client is gone: its pictures are no longer wanted, nor does it render on this CPU."""
         with self._changed:
             for asker in [asker for asker in self._frame_requests if asker[0] == client]:
                 del self._frame_requests[asker]
@@ -110,7 +110,7 @@ class DeviceProcess:
 
     def shut_down(self) -> None:
         """Have it save the run and end."""
-        self.submit(codec.encode(Shutdown()), pipe.NOBODY)
+        self.submit(codec.encode(Shutdown()), pipe.NO_CLIENT)
 
     def kill(self) -> None:
         """End it at once; what was learnt since the last save is lost."""

@@ -22,7 +22,7 @@ _MIN_MOVING_PIXELS = 48 * 48
 
 
 class FrameError(ValueError):
-    """A picture that can't be rendered or sent; in words."""
+    """A picture that can't be rendered or sent."""
 
 
 _Band = tuple[npt.NDArray[np.float16], npt.NDArray[np.float32]]

@@ -15,7 +15,7 @@ from engine.service.packing import pack_or_explain
 
 
 class Refusal(Exception):
-    """Why a client can't have the engine: in words, with a ``code`` for programs and a ``hint`` what to do."""
+    """Why a client can't have the engine: a message, a ``code`` for programs and a ``hint`` what to do."""
 
     def __init__(self, code: str, words: str, hint: str = "") -> None:
         super().__init__(words)

@@ -25,7 +25,7 @@ _COPY_ROOM = 2.0  # times the memory that a copy of the field takes must be free
 
 
 class JobError(ValueError):
-    """A job that can't be begun or cancelled; in words, with its name in ``regarding``."""
+    """A job that can't be begun or cancelled, with its name in ``regarding``."""
 
     def __init__(self, words: str, regarding: str) -> None:
         super().__init__(words)
@@ -69,7 +69,7 @@ class JobQueue:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those that are under way, and those that have ended lately."""
+        """Those that are running, and those that have ended lately."""
         return (*self._ended, *(job.name for job in self._jobs))
 
     def tell_ended(self) -> None:

@@ -28,7 +28,7 @@ class Job(Protocol):
         """Show this one, which does not change meanwhile. Called once, before the first piece."""
 
     def advance(self) -> bool:
-        """Do one piece; returns whether more is left. Raises in words when it can't go on."""
+        """Do one piece; returns whether more is left. Raises when it can't go on; the message is for the client."""
 
     def cancel(self) -> None:
         """Give up; what is finished stays."""

@@ -26,7 +26,7 @@ _log = logging.getLogger("hashlight.websocket")
 
 
 class ListenError(Exception):
-    """The port can't be used; in words."""
+    """The port can't be used."""
 
 
 class WaitingConnection(WatchedServerConnection):

@@ -35,7 +35,7 @@ class Lobby:
 
     def __init__(self, token: str, open_: Open, is_encrypted: bool) -> None:
         """``open_`` opens the WebSocket of a socket whose request has passed the check, or with TLS begins to read what
-        the check is to be fed with: it returns or raises OSError once that is under way, with TLS after its
+        the check is to be fed with: it returns or raises OSError once that has begun, with TLS after its
         handshake."""
         self._token, self._open, self._is_encrypted = token, open_, is_encrypted
         self._loop = asyncio.get_running_loop()
@@ -74,13 +74,13 @@ class Lobby:
         self._speaking.pop(link, None)
 
     def close(self) -> None:
-        """Nobody is let in any more."""
+        """No client is let in any more."""
         self._sweeping.cancel()
         for link in (*self._silent, *self._refused, *(() if self._is_encrypted else self._speaking)):
             self._send_away(link)
 
     def note_refusal(self, words: str) -> None:
-        """Say in the log that somebody was refused; of very many only how many they were."""
+        """Log that a client was refused; of very many only how many they were."""
         now = time.monotonic()
         if now - self._told_at < _LOG_SECONDS:
             self._untold += 1

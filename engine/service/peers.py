@@ -10,7 +10,7 @@ from engine.link.messages import Evaluation, Hello, Message, Problem, RunClosed,
 from engine.link.silence import SILENCE_SECONDS
 from engine.service.client import Client
 from engine.service.handshake import Refusal
-from engine.service.pipe import NOBODY
+from engine.service.pipe import NO_CLIENT
 
 log = logging.getLogger("hashlight.server")
 
@@ -61,7 +61,7 @@ class Peers:
             return
         self._on_leave(client.number)
 
-    def post(self, message: Message, address: int = NOBODY) -> None:
+    def post(self, message: Message, address: int = NO_CLIENT) -> None:
         """Queue ``message`` for the client that it answers, for the one in control where it answers none; viewers are
         told what everybody is to know, unless it answers one of them."""
         is_for_all = isinstance(message, _WATCHED) or (isinstance(message, Problem) and message.fatal)
@@ -69,7 +69,7 @@ class Peers:
             if client.is_viewer:
                 is_meant = address == client.number or (is_for_all and address not in self._viewers)
             else:
-                is_meant = address in (NOBODY, client.number)
+                is_meant = address in (NO_CLIENT, client.number)
             if is_meant:
                 client.post(message)
 

@@ -1,7 +1,7 @@
 """What the server and the device process say to each other, and how it gets through their pipes.
 
 They exchange the link's own messages, and a few that never leave the machine. Each is preceded by its length and by the
-number of the client that it comes from, or that it is an answer to: 0 for nobody in particular.
+number of the client that it comes from, or that it is an answer to: 0 for no one client.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import IO, Any
 from engine.link.codec import BytesLike
 from engine.link.messages import Message, Name, Seconds, Status
 
-NOBODY = 0
+NO_CLIENT = 0
 _PREFIX = struct.Struct("<II")
 
 
@@ -45,7 +45,7 @@ class Heartbeat(Message):
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class ClientGone(Message):
-    """Server to device: nobody sees that client's pictures any more, nor does it render on this CPU."""
+    """Server to device: that client is gone; its pictures are no longer wanted, nor does it render on this CPU."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -1,4 +1,4 @@
-"""Exceptions, told to the client in words."""
+"""Exceptions as messages to the client."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class SharedProcessor:
     def __init__(self) -> None:
         self.is_client_rendering = False  # on this CPU, if it is one
         self._is_shared = False  # with Blender
-        self._threads = 1  # of torch, while nobody else needs the processor
+        self._threads = 1  # of torch, while no other program needs the processor
         self._final_from = self._hold_until = self._rest_until = self._worked_at = 0.0
 
     def take(self, device: str) -> None:

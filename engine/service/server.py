@@ -44,7 +44,7 @@ from engine.service.watchdog import Watchdog
 log = logging.getLogger("hashlight.server")
 
 STATUS_SECONDS = 0.2
-_GIVE_UP_SECONDS = 30.0  # of silence after which a client is hung up on, also when nobody asks for its place
+_GIVE_UP_SECONDS = 30.0  # of silence after which a client is hung up on, also when no other asks for its place
 _MAX_DECODED_AT_ONCE = 1 << 18  # bytes
 _MAX_VIEWER_BYTES = 1 << 20  # of a message: they ask for pictures alone
 _MAX_WAITING_CHUNKS = 16 << 20
@@ -53,7 +53,7 @@ _FAREWELL_SECONDS = 1.0
 
 
 class ServerError(Exception):
-    """There is no device, it was lost, or it could not save the run; in words."""
+    """There is no device, it was lost, or it could not save the run."""
 
 
 class Server:

@@ -45,7 +45,7 @@ _LOCK_PATIENCE = 5.0  # seconds for an engine that is ending to let go of the ru
 
 
 class SessionError(ValueError):
-    """A request that can't be met now; in words, with the field at fault in ``regarding``."""
+    """A request that can't be met now, with the field at fault in ``regarding``."""
 
     def __init__(self, words: str, regarding: str = "") -> None:
         super().__init__(words)
@@ -71,7 +71,7 @@ class Session:
             self._loop = TrainingLoop(self._trainer, self.save, SNAPSHOT_EVERY, lambda: self._jobs.evaluate())
             self._takes_place = not request.resume and is_run(self._folder)  # of a former run, which is to be kept
             if self._takes_place:
-                self._loop.save_soon()  # the first step sets the former run aside: nobody is to go on with that one
+                self._loop.save_soon()  # the first step sets the former run aside, which is not to be resumed
             self._snapshot = named_snapshot(self._folder)
             self._has_changed = False
             self._jobs = JobQueue(self._trainer, self._viewer, root, post, self._note_scores)
@@ -121,7 +121,7 @@ class Session:
 
     @property
     def is_replaced(self) -> bool:
-        """Whether somebody has put another run into the folder meanwhile, so that this one is not the run there."""
+        """Whether another run was put into the folder meanwhile, so that this one is not the run there."""
         return named_snapshot(self._folder) not in (None, self._snapshot)
 
     def warm_up(self) -> None:
@@ -186,7 +186,7 @@ class Session:
 
     def _set_former_run_aside(self) -> None:
         try:
-            if is_run(self._folder):  # else somebody has moved it already
+            if is_run(self._folder):  # else it was moved already
                 set_run_aside(self._folder)
         except OSError as error:
             words = error.strerror or error

@@ -36,7 +36,7 @@ from engine.link.messages import (
 )
 from engine.machine import device_name
 from engine.service.commands import Asker, CommandQueue
-from engine.service.pipe import NOBODY, ViewerCame
+from engine.service.pipe import NO_CLIENT, ViewerCame
 from engine.service.processor import SharedProcessor
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ _IDLE = Status(state="idle")
 class Worker:
     """Owns the session and everything on the device.
 
-    ``post`` takes messages, and the number of the client whose command they answer (NOBODY: whoever is there).
+    ``post`` takes messages, and the number of the client whose command they answer (NO_CLIENT: whoever is there).
     ``on_ready`` is called with None once the device is there or with words why not, ``on_end`` when the thread has
     ended. All three are called from the device thread.
     """
@@ -63,13 +63,13 @@ class Worker:
         on_ready: Callable[[str | None], None],
         on_end: Callable[[], None],
     ) -> None:
-        self.status = _IDLE  # replaced as a whole: any thread may read it, nobody waits for the device
+        self.status = _IDLE  # replaced as a whole: any thread may read it without waiting for the device
         self.device, self.device_name = device, ""
         self.is_saved = True  # whether the run was saved when the thread ended
         self._root, self._on_ready, self._on_end = root, on_ready, on_end
         self._post_to = post
-        self._asking = NOBODY  # the client whose command is carried out
-        self._capturing = NOBODY  # the client that renders views, or rendered some last
+        self._asking = NO_CLIENT  # the client whose command is carried out
+        self._capturing = NO_CLIENT  # the client that renders views, or rendered some last
         self._busy_since: float | None = None
         self._session: Session | None = None
         self._commands = CommandQueue()
@@ -93,13 +93,13 @@ class Worker:
         since = self._busy_since
         return 0.0 if since is None else time.monotonic() - since
 
-    def submit(self, message: Message, client: int = NOBODY) -> None:
+    def submit(self, message: Message, client: int = NO_CLIENT) -> None:
         """Have a client's message carried out; of frame requests only the newest of each channel counts. After Shutdown
         it ends."""
         self._commands.put(message, client)
 
     def forget_client(self, client: int) -> None:
-        """A client is gone: drop its frame requests, which nobody would see, and no longer give way to its renders."""
+        """A client is gone: drop its frame requests, and no longer give way to its renders."""
         self._commands.forget_client(client)
         self.submit(Capturing(under_way=False), client)
 
@@ -213,7 +213,7 @@ class Worker:
                 session.add(command)
             case Train():
                 if session.train(command):
-                    self._publish()  # nobody need wait for the disk to know of it
+                    self._publish()  # before the disk has it
                     session.save_if_changed()
             case StartJob():
                 session.start_job(command)

@@ -1,4 +1,4 @@
-"""A training under way: step after step within the trainer's budget, and what is due between two of them."""
+"""Training: step after step within the trainer's budget, and what is due between two of them."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ registry = addon_module("session.registry")
 
 
 def run_stages(options: argparse.Namespace, out: Path, console: Console, stop: StopRequest) -> None:
-    """Do all of it. Raises KeyboardInterrupt when asked to stop, RuntimeError in words when something fails."""
+    """Do all of it. Raises KeyboardInterrupt when asked to stop, RuntimeError when something fails."""
     record = Record(registry)
     blend = out / f"{NAME}.blend"
     try:

@@ -1,4 +1,4 @@
-"""Density and colour network in one kernel, forward, and in one more, backward: activations never leave the chip.
+"""Density and colour network in one kernel, forward, and in one more, backward: activations stay on chip.
 
 Shapes are fixed by what tensor cores take: 32 features in, 64 wide, 16 geometry values, 16 harmonics, two hidden colour
 layers, four outputs. Weights lie one matrix after the other, row-major [inputs, outputs], as in FieldNetworks.

@@ -213,7 +213,7 @@ def test_takes_stay_as_they_are_while_one_is_used(
         addon("capture.under_way").begin(job, None)
         for name in ("new_take", "open_take", "rename_take", "delete_take", "replace_take"):
             assert not getattr(bpy.ops.hashlight, name).poll(), name
-        assert "A capture is under way: stop it first" in drawn("HASHLIGHT_PT_takes")
+        assert "A capture is in progress: stop it first" in drawn("HASHLIGHT_PT_takes")
         bpy.context.window_manager.hashlight_take_index = 0
         assert planned_scene.hashlight.take == "take-2"
         addon("capture.under_way").end()

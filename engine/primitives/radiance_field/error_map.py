@@ -7,7 +7,7 @@ import torch
 from taichi_kernels.bundles import PixelTiles
 from taichi_kernels.rays import TILE_SIDE
 
-# Loss that a tile nobody looked at counts with: about what an untrained field has.
+# Loss that a tile of which no pixel was drawn yet counts with: about what an untrained field has.
 _NEW_ERROR = 0.05
 # No tile is forgotten, however well it is matched.
 _LEAST_ERROR = 1e-4
