@@ -24,6 +24,8 @@ import numpy as np
 from mathutils import Matrix, Vector
 from PIL import Image
 
+from engine.link.part_files import written_atomically
+
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from room_scene import AIM, build_room
 
@@ -51,9 +53,9 @@ def main() -> None:
         if not target.exists():
             camera.matrix_world = pose
             wide = _render(scene, options.out / ".wide.png")
-            part = target.with_suffix(".part")
-            Image.fromarray(_resample(wide, source, options.oversampling)).save(part, "JPEG", quality=95, subsampling=0)
-            part.replace(target)
+            picture = Image.fromarray(_resample(wide, source, options.oversampling))
+            with written_atomically(target) as part:
+                picture.save(part, "JPEG", quality=95, subsampling=0)
         left = (time.perf_counter() - started) / (index + 1) * (len(poses) - index - 1)
         print(f"\r{index + 1} of {len(poses)} views, {left:.0f} s left", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)

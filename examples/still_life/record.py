@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from engine.link.messages import Evaluation, Frame, Status
+from engine.link.part_files import write_whole
 from engine.link.scoring import describe_psnr
 
 RECOGNISABLE = 20.0  # dB of the subject: over whole pictures, empty ones are nearly there
@@ -97,9 +98,7 @@ class Record:
             "stages": self.stages,
             "total_seconds": round(time.monotonic() - self._began, 2),
         }
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(summary, indent=1), "utf-8")
-        part.replace(path)
+        write_whole(path, json.dumps(summary, indent=1).encode())
 
     def _note_evaluation(self, _session: object, message: Evaluation) -> None:
         self.last_evaluation = message
