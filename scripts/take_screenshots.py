@@ -98,7 +98,7 @@ class Tour:
         window, registry = self._window, self._registry
         with window.viewport():
             bpy.ops.hashlight.capture_and_train("INVOKE_DEFAULT")
-        captures = window.addon("capture.under_way")
+        captures = window.addon("capture.current_capture")
         window.show_renders(False)
         yield from self._wait_for_views(*range(2, 21, 2))
         yield lambda: registry.current().status is not None and registry.current().status.step > 0
@@ -117,7 +117,7 @@ class Tour:
 
     def _wait_for_views(self, *counts: int) -> Steps:
         """Wait until so many views are captured, each count within the patience of a test."""
-        captures = self._window.addon("capture.under_way")
+        captures = self._window.addon("capture.current_capture")
         for count in counts:
             yield lambda count=count: (job := captures.current()) is None or job.done >= count
 

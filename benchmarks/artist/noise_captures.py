@@ -107,7 +107,7 @@ def _capture(scene: Any, folder: Path, samples: int, is_denoised: bool, console:
     scene.cycles.samples, scene.cycles.use_denoising = samples, is_denoised
     scene.hashlight.folder = str(folder)
     moments = [time.process_time()]
-    listeners = addon_module("capture.under_way").view_listeners
+    listeners = addon_module("capture.current_capture").view_listeners
     with console.stage(f"  {folder.name}"):
 
         def keep_time(*_view: object) -> None:

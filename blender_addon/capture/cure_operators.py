@@ -8,11 +8,11 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 from . import plan_watch
 from .as_rendered import gather_as_rendered
 from .bounds import bounds_object, fit_bounds, read_bounds, show_bounds
+from .current_capture import is_capturing
 from .errors import CaptureError
 from .layouts.table import LAYOUTS, enum_items
 from .plan import plan_cameras, remove_planned_cameras
 from .subject import read_subject
-from .under_way import is_capturing
 
 _COLLECTION_NAME = "Capture Collection"
 _MARK = "hashlight_capture_collection"

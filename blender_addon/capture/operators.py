@@ -9,7 +9,7 @@ import bpy
 from .. import undo_steps
 from ..folders import capture_folder
 from ..layout import is_over_our_panels, is_over_status_bar, redraw_sidebars
-from . import escape_watch, plan_watch, poses, under_way
+from . import current_capture, escape_watch, plan_watch, poses
 from .errors import CaptureCancelled, CaptureError, ChangedPlanError
 from .job import CaptureJob
 from .plan_warnings import tell
@@ -37,7 +37,7 @@ class CapturesViews:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("A capture is in progress")
-        return not under_way.is_capturing()
+        return not current_capture.is_capturing()
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if bpy.app.background or context.window is None:
@@ -65,7 +65,7 @@ class CapturesViews:
             is_view_done = self._job.advance() is not None
             if is_view_done:
                 self._keep_warnings()
-            if is_view_done and under_way.is_stop_wanted() and self._job.done < self._job.total:
+            if is_view_done and current_capture.is_stop_wanted() and self._job.done < self._job.total:
                 self._end()
                 self.report({"WARNING"}, f"Capture stopped, {self._count()}: run it to go on")
                 return {"CANCELLED"}
@@ -127,7 +127,7 @@ class CapturesViews:
             prepare_plan(context)
             self.prepare(context)
             self._job = CaptureJob(
-                scene, context.view_layer, capture_folder(scene), under_way.tell_listeners, in_window, _stopped_at
+                scene, context.view_layer, capture_folder(scene), current_capture.tell_listeners, in_window, _stopped_at
             )
             if poses.needs_walk(scene, context.view_layer):
                 poses.keep_poses(scene, self._job.poses)
@@ -148,14 +148,14 @@ class CapturesViews:
             self._job.close()
             self.report({"ERROR"}, str(error))
             return False
-        under_way.begin(self._job, context.window if in_window else None)
+        current_capture.begin(self._job, context.window if in_window else None)
         self._scene_name = scene.name
         self._keep_warnings()
         return True
 
     def _end(self) -> None:
         self._job.close()
-        under_way.end()
+        current_capture.end()
         if self._job.done == 0:
             self.give_up()
         self._keep_warnings()
@@ -167,10 +167,10 @@ class CapturesViews:
             tell(self._job.warnings, scene.hashlight.capture.capture_findings)
 
     def _show_progress(self, context: bpy.types.Context) -> None:
-        words = f"Capturing: {under_way.describe_capture()[1]} — Esc stops"
+        words = f"Capturing: {current_capture.describe_capture()[1]} — Esc stops"
         if self._is_stopping:
             words = f"Stopping the capture, {self._count()}"
-        elif under_way.is_stop_wanted():
+        elif current_capture.is_stop_wanted():
             words = f"Stopping after this view, {self._count()} — Esc stops at once"
         shown = words, bpy.app.is_job_running("RENDER"), int(time.monotonic())
         if shown != self._shown:  # each time costs a redraw; the view's own progress stands in the panel
@@ -224,12 +224,12 @@ class HASHLIGHT_OT_stop_capture(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        is_stopping = under_way.is_capturing() and under_way.is_stop_wanted()
+        is_stopping = current_capture.is_capturing() and current_capture.is_stop_wanted()
         cls.poll_message_set("It stops after this view" if is_stopping else "Nothing is being captured")
-        return under_way.is_capturing() and not is_stopping
+        return current_capture.is_capturing() and not is_stopping
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        under_way.ask_to_stop()
+        current_capture.ask_to_stop()
         return {"FINISHED"}
 
 
@@ -239,4 +239,4 @@ def _is_harmless_click(context: bpy.types.Context, event: bpy.types.Event) -> bo
 
 
 CLASSES = (HASHLIGHT_OT_capture, HASHLIGHT_OT_stop_capture, escape_watch.HASHLIGHT_OT_watch_escape)
-register, unregister = under_way.register, under_way.unregister
+register, unregister = current_capture.register, current_capture.unregister

@@ -8,10 +8,10 @@ from ..layout import SidebarPanel, draw_words, lay_out_settings
 from ..review.views import has_views, known_capture
 from . import fast_capture
 from .compat import CROSS_STOPS_ANY_SCENE
+from .current_capture import describe_capture, is_capturing
 from .drawn_engines import describe_pace
 from .layouts.table import layout_of
 from .plan_warnings import unpack
-from .under_way import describe_capture, is_capturing
 
 _MAX_AGE = 2.0  # seconds after which the views are counted again
 

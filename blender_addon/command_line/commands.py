@@ -13,7 +13,7 @@ from engine.link.messages import SnapshotSaved
 
 from ..bake import jobs as bakes
 from ..bake.status_text import describe_job
-from ..capture import plan_watch, poses, under_way
+from ..capture import current_capture, plan_watch, poses
 from ..capture.bounds import bounds_object, fit_bounds, read_bounds, show_bounds
 from ..capture.drawn_engines import describe_pace
 from ..capture.errors import ChangedPlanError
@@ -196,7 +196,7 @@ def _begin_capture(
 
 
 def _render_views(job: CaptureJob, console: Console) -> None:
-    under_way.begin(job, None)
+    current_capture.begin(job, None)
     told: list[PlanWarning] = []
     try:
         for _view in job:
@@ -206,7 +206,7 @@ def _render_views(job: CaptureJob, console: Console) -> None:
                 told = job.warnings
                 _warn(told, console)
     finally:
-        under_way.end()
+        current_capture.end()
         _warn([warning for warning in job.warnings if warning not in told], console)
 
 
@@ -233,7 +233,7 @@ def _begin_to_train(scene: bpy.types.Scene, options: argparse.Namespace, console
         return session
     _plan(scene, options)
     session = ensure_engine(scene)
-    with _begin_capture(scene, options, console, under_way.tell_listeners) as job:
+    with _begin_capture(scene, options, console, current_capture.tell_listeners) as job:
         run.open_run_for_capture(session, scene)
         run.train(session, scene)
         _render_views(job, console)

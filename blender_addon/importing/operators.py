@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
-from ..capture.under_way import is_capturing
+from ..capture.current_capture import is_capturing
 from ..layout import lay_out_settings
 from . import imports
 

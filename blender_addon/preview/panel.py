@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..capture.under_way import is_capturing
+from ..capture.current_capture import is_capturing
 from ..layout import SidebarPanel, draw_words, lay_out_settings
 from . import live, neural_view
 

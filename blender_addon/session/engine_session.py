@@ -143,8 +143,8 @@ class EngineSession(EngineReadings):
 
     def evaluate(self) -> None:
         """Have the held-out views scored now, unless they just are; the result is appended to ``evaluations``."""
-        under_way = self.jobs.get(_EVALUATION)
-        if under_way is None or under_way.state != "running":
+        evaluation = self.jobs.get(_EVALUATION)
+        if evaluation is None or evaluation.state != "running":
             self.start_job(_EVALUATION, EvaluationSpec())
 
     def start_job(self, job: str, specification: JobSpec, total: int = 0) -> None:

@@ -9,7 +9,7 @@ import bpy
 
 from .. import app_handlers
 from ..bake import jobs as bakes
-from ..capture.under_way import is_capturing
+from ..capture.current_capture import is_capturing
 from ..folders import session_folder
 from ..importing import imports
 from ..preview import live, neural_view

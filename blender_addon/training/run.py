@@ -15,11 +15,11 @@ from engine.link.messages import AddView, ColorSpace, OpenRun, RadianceFieldSpec
 from engine.link.view_settings import view_settings
 
 from ..capture.bounds import read_bounds
+from ..capture.current_capture import capture_listeners, is_capturing, is_cpu_needed, view_listeners
 from ..capture.dataset import CaptureDataset
 from ..capture.errors import CaptureError
 from ..capture.job import CaptureJob
 from ..capture.poses import planned_cameras
-from ..capture.under_way import capture_listeners, is_capturing, is_cpu_needed, view_listeners
 from ..folders import capture_folder, take_path
 from ..session import registry
 from ..session.engine_session import EngineSession

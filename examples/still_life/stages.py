@@ -92,7 +92,7 @@ def warm_up(scene: bpy.types.Scene, stop: StopRequest) -> None:
 def capture(options: argparse.Namespace, console: Console, stop: StopRequest, record: Record) -> None:
     """Render all views, each sent to the engine at once, which trains from the first one on, as far as rendering leaves
     it the processor. The planned time begins with half of the views."""
-    listeners = addon_module("capture.under_way").view_listeners
+    listeners = addon_module("capture.current_capture").view_listeners
     bpy.ops.hashlight.preview_live()
     with console.bar("Capturing", options.views + options.held_out, "views") as bar:
 

@@ -144,7 +144,7 @@ def test_a_file_saved_in_the_middle_of_a_capture_opens_clean(
 def test_another_file_in_the_middle_of_a_capture_is_left_alone(
     addon: Import, planned_scene: bpy.types.Scene, tmp_path: Path
 ) -> None:
-    under_way = addon("capture.under_way")
+    current_capture = addon("capture.current_capture")
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "other.blend"))
     scene = bpy.context.scene
     scene.hashlight.folder = str(tmp_path / "moved on")
@@ -157,12 +157,12 @@ def test_another_file_in_the_middle_of_a_capture_is_left_alone(
             bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "other.blend"))
             bpy.context.scene.frame_set(3)
 
-    under_way.view_listeners.append(load_another)
+    current_capture.view_listeners.append(load_another)
     try:
         with pytest.raises((RuntimeError, ReferenceError)):
             bpy.ops.hashlight.capture()
     finally:
-        under_way.view_listeners.remove(load_another)
+        current_capture.view_listeners.remove(load_another)
     assert bpy.context.scene.frame_current == 3
     assert [scene.name for scene in bpy.data.scenes] == ["Scene"]
     assert bpy.ops.hashlight.capture() == {"FINISHED"}

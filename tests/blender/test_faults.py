@@ -63,7 +63,7 @@ def test_a_killed_device_process_is_told_and_started_again(
 
 
 def test_killed_in_the_middle_of_a_capture(addon: Import, engine_scene: bpy.types.Scene, wait: Wait) -> None:
-    registry, listeners = addon("session.registry"), addon("capture.under_way").view_listeners
+    registry, listeners = addon("session.registry"), addon("capture.current_capture").view_listeners
     seen = []
 
     def kill_after_the_second(name: str, *_: object) -> None:

@@ -246,10 +246,10 @@ def test_captures_never_see_a_plane(addon: Import, small_scene: bpy.types.Scene,
 
     clean = capture("clean", lambda: None)
     bounds_before = addon("capture.bounds").fit_bounds(scene, bpy.context.view_layer, _depsgraph())
-    made_under_way = capture("made under way", show_plane)
+    made_meanwhile = capture("made meanwhile", show_plane)
     scene.hashlight.preview.show_in_renders = True
     made_before = capture("made before", show_plane)
-    for picture, wanted in zip(made_under_way + made_before, clean + clean, strict=True):
+    for picture, wanted in zip(made_meanwhile + made_before, clean + clean, strict=True):
         np.testing.assert_array_equal(picture, wanted)
     plane = addon("preview.plane").find_plane(scene, "preview")
     assert plane.visible_get()

@@ -210,13 +210,13 @@ def test_takes_stay_as_they_are_while_one_is_used(
     capture()
     bpy.ops.hashlight.new_take()
     with start_capture(addon, planned_scene) as job:
-        addon("capture.under_way").begin(job, None)
+        addon("capture.current_capture").begin(job, None)
         for name in ("new_take", "open_take", "rename_take", "delete_take", "replace_take"):
             assert not getattr(bpy.ops.hashlight, name).poll(), name
         assert "A capture is in progress: stop it first" in drawn("HASHLIGHT_PT_takes")
         bpy.context.window_manager.hashlight_take_index = 0
         assert planned_scene.hashlight.take == "take-2"
-        addon("capture.under_way").end()
+        addon("capture.current_capture").end()
     bpy.context.window_manager.hashlight_take_index = 0
     assert planned_scene.hashlight.take == ""
 

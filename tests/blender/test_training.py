@@ -47,7 +47,7 @@ def test_the_planned_time_begins_with_half_of_the_views_and_lasts_beyond_the_las
     addon: Import, engine_scene: bpy.types.Scene, drawn: Callable[[str], str], wait: Callable[..., None]
 ) -> None:
     planned = engine_scene.hashlight.training.seconds = 0.4
-    registry, listeners = addon("session.registry"), addon("capture.under_way").view_listeners
+    registry, listeners = addon("session.registry"), addon("capture.current_capture").view_listeners
     until: list[float | None] = []
     words: list[str] = []
 
@@ -84,16 +84,16 @@ def test_the_planned_time_begins_with_half_of_the_views_and_lasts_beyond_the_las
 def test_an_engine_that_is_started_during_a_capture_gives_way_to_it(
     addon: Import, engine_scene: bpy.types.Scene, wait: Callable[..., None]
 ) -> None:
-    under_way, registry = addon("capture.under_way"), addon("session.registry")
-    with start_capture(addon, engine_scene, on_view=under_way.tell_listeners) as job:
-        under_way.begin(job, None)
+    current_capture, registry = addon("capture.current_capture"), addon("session.registry")
+    with start_capture(addon, engine_scene, on_view=current_capture.tell_listeners) as job:
+        current_capture.begin(job, None)
         try:
             next(job)
             assert bpy.ops.hashlight.train() == {"FINISHED"}
             session = registry.current()
             wait(lambda: session.status is not None and "rendering comes first" in session.status.message, "its word")
         finally:
-            under_way.end()
+            current_capture.end()
     wait(lambda: session.status.state == "training" and not session.status.message, "an end of that")
 
 

@@ -12,7 +12,7 @@ from window import Steps, Window
 def test_warnings_of_the_plan_and_of_a_stopped_capture_stay_in_the_panel(window: Window) -> Steps:
     yield from window.open_tab()
     window.show_renders(False)
-    scene, capture = bpy.context.scene, window.addon("capture.under_way")
+    scene, capture = bpy.context.scene, window.addon("capture.current_capture")
     bpy.ops.mesh.primitive_cube_add(size=2.0)
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising = 1, False

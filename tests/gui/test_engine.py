@@ -159,12 +159,12 @@ def test_the_panels_can_be_used_during_a_capture_and_stop_it_while_the_scene_is_
     yield from window.click(region.x + region.width // 2, window.window.height - region.y - region.height // 2)
     assert not sphere.select_get(), "a click selects an object"
     left, right, progress = _panel_rows(window, "capture panel")
-    under_way = window.addon("capture.under_way")
+    current_capture = window.addon("capture.current_capture")
     for y in range(progress + 2 * JOB, window.window.height - 30, 10):  # what is above the one that stops it is grey
-        if under_way.is_stop_wanted():
+        if current_capture.is_stop_wanted():
             break
         yield from window.click((2 * left + right) // 3, y)
-    assert under_way.is_stop_wanted(), "no button of the panel stops it"
+    assert current_capture.is_stop_wanted(), "no button of the panel stops it"
     assert is_capturing(window) and bpy.app.is_job_running("RENDER"), "the view at hand is not kept"
     window.screenshot("capture panel stopping")
     PaintEngine.endless = ""

@@ -44,12 +44,12 @@ def test_each_step_of_the_work_has_its_button_in_sight(window: Window) -> Steps:
     window.screenshot("trained")
 
 
-def test_a_capture_under_way_can_be_stopped_without_scrolling(window: Window) -> Steps:
+def test_a_running_capture_can_be_stopped_without_scrolling(window: Window) -> Steps:
     yield from prepare(window, views=4)
     yield from window.open_tab()
     places = yield from window.find_buttons("hashlight.stop_capture")
     yield from begin_to_paint(window, endless="train_002")
     yield from window.click(*places["hashlight.stop_capture"])
-    assert window.addon("capture.under_way").is_stop_wanted()
+    assert window.addon("capture.current_capture").is_stop_wanted()
     window.press(x_input.ESCAPE)
     yield lambda: not is_capturing(window)
