@@ -40,7 +40,7 @@ __all__ = ["Run", "RunError", "RunWriteError", "load_run", "make_run_folder", "r
 
 # Seconds that a save waits for another process which has the folder: it may only be saving, too.
 _PATIENCE = 2.0
-# As versions without locks called what they were writing.
+# What versions without locks were writing was called so.
 _FORMER_PART = re.compile(r"(snapshot-[0-9]+-[0-9a-f]+\.safetensors|run\.json\.snapshot-[0-9]+-[0-9a-f]+)\.part")
 
 

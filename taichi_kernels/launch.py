@@ -90,7 +90,7 @@ class KernelLauncher:
         self._templates: list[int] = []
         self._numbers: list[tuple[int, int, bool]] = []
         self._structs: list[tuple[int, int, list[tuple[str, bool]]]] = []
-        # Of bundles by their fields' names; and how many of the last dimensions make one element, of vectors.
+        # Tensors of bundles have their fields' names. Elements that are vectors take so many of the last dimensions.
         self._tensors: list[tuple[int, int, str, int]] = []
         self._packs: list[tuple[int, Any]] = []
         self._empty_packs: list[tuple[int, Any]] = []

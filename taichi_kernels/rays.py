@@ -34,8 +34,8 @@ UNKNOWN_DEPTH = -1.0
 MASKED_DEPTH = -1e30
 # Pixels along a side of the tiles that training's errors are noted for.
 TILE_SIDE = 8
-# Of the rays whose surface was captured, the share that is sampled from the camera on and not from just before the
-# surface: what is to be empty must be looked at too.
+# The share of rays with a captured surface that are sampled from the camera on and not from just before the surface:
+# what is to be empty must be looked at too.
 WHOLE_SHARE = 0.25
 # No ray is longer than the unit cube's diagonal, even one of a camera whose numbers are beyond float32.
 _DIAGONAL = 1.7321

@@ -59,7 +59,7 @@ def lattice_distance(start: ti.f32, k: ti.i32, steps: ti.template(), grows: ti.t
     """The distance that ``k`` steps from ``start`` lead to, without taking them one by one."""
     t = start + k * steps.smallest
     if ti.static(grows):
-        # As long as the smallest step applies the lattice is even, then geometric, at last even again.
+        # The lattice is even as long as the smallest step applies, then geometric, at last even again.
         near_steps = ti.max(ti.ceil((steps.smallest / steps.cone_angle - start) / steps.smallest), 0.0)
         if k > near_steps:
             growth = ti.log(1.0 + steps.cone_angle)

@@ -49,7 +49,7 @@ OTHER_PROJECTIONS = (
     "cubemap",
     "vr180",
 )
-# The same, where it is all of the name but for an "is" before it.
+# Names that mean the same only as a whole, or behind an "is".
 _PANORAMAS = {"spherical", "panorama", "panoramic", "pano", "360", "omni"}
 _OTHER_PROJECTIONS_ALONE = {
     *_PANORAMAS,

@@ -19,7 +19,7 @@ from engine.optimizers.parameters import ParameterGroup, load_tensors
 from taichi_kernels.bundles import COLOR_COLUMNS, ActiveSamples, FieldOutputs
 from taichi_kernels.hash_grid import GridLayout
 
-# Of each level: a row of the table is one read (see taichi_kernels.hash_grid).
+# Features a level: a row of the table is one read (see taichi_kernels.hash_grid).
 FEATURES = 4
 _HIDDEN_WIDTHS = (16, 32, 64, 128)
 _MOST_ENTRIES = 1 << 28  # of all levels' tables

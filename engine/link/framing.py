@@ -160,7 +160,7 @@ def fit_turntable(
     clearance = _CLEARANCE * float(np.linalg.norm(reach, axis=1).max())
     local = np.stack([(reach @ rotations).reshape(-1, 3) for rotations in levels])
     across, up, towards = np.moveaxis(local, 2, 0)  # [levels, f * n] each
-    # By how much points go down in the picture, and away from the camera, for each metre that the cameras are raised.
+    # Points go down in the picture, and away from the camera, by so much for each metre that the cameras are raised.
     down, away = (np.array([[rotations[0, 2, axis]] for rotations in levels]) for axis in (1, 2))
 
     def distance_at(raised: float) -> float:
@@ -260,7 +260,7 @@ def _column_ends(points: Floats) -> npt.NDArray[np.intp]:
         heights = some[:, upright]
         order = np.argsort(heights)
         sorted_columns = column[order]
-        # Of what is written to one place, the last stays: here the highest, there the lowest.
+        # The last of what is written to one place stays: here the highest, there the lowest.
         for ends, values, those, is_better in (
             (highest, top, order, np.greater),
             (lowest, bottom, order[::-1], np.less),

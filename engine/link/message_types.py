@@ -82,9 +82,9 @@ RelativePath = Annotated[str, Count(1, 4096)]  # relative to the engine's root, 
 Seconds = Annotated[float, Limits(0.0, 1e9)]
 Channel = Annotated[int, Limits(0, MAX_CHANNELS - 1)]
 Steps = Annotated[int, Limits(0, 2**31 - 1)]
-# Of a figure: see ``metrics`` for those that there are words for.
+# A figure's name; ``metrics`` has labels for some.
 MetricName = Annotated[str, Pattern("[a-z][a-z0-9_]{0,63}", "up to 64 of a-z, 0-9 and _, a letter first")]
-# None: there is none, for what is not the case, or isn't known yet.
+# A figure is None where it doesn't apply or isn't known yet.
 Metrics = Annotated[dict[MetricName, float | None], Count(0, 64)]
 Cameras = Annotated[tuple[Camera, ...], Count(0, MAX_PIECES)]
 

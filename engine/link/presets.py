@@ -4,7 +4,7 @@ from __future__ import annotations
 
 AUTO = "auto"  # by the engine's device
 
-# With words for those who choose.
+# Each name with a description for those who choose.
 PRESETS = {
     AUTO: "By the device that the engine computes on",
     "cpu": "A small field that a processor trains in a minute or two; on a graphics card it needs little memory",

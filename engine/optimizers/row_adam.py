@@ -15,7 +15,7 @@ class RowAdam:
     published, but for the bias correction (see row_adam_step)."""
 
     def __init__(self, groups: Sequence[ParameterGroup]) -> None:
-        # Of each row its first moments, then the second.
+        # Each row has its first moments, then the second.
         self.moments = {
             group.name: torch.zeros(group.values.shape[0], group.values.shape[1] + 1, device=group.values.device)
             for group in groups

@@ -34,8 +34,8 @@ class TrainConfig:
     warm_up_steps: Annotated[int, Limits(0, MOST)] = 0
     # Without a budget the rate halves each time the step count doubles past this.
     open_ended_half_step: Count = 20_000
-    # Of all parameters, added to the gradient (see row_adam_step). It regularises: without it a radiance field overfits
-    # its views. Half a decibel of a hash grid after a minute on a GPU, as much in the first second.
+    # Factor of all parameters, added to the gradient (see row_adam_step). It regularises: without it a radiance field
+    # overfits its views. Half a decibel of a hash grid after a minute on a GPU, as much in the first second.
     weight_decay: Weight = 1e-3
     seed: Annotated[int, Limits(-MOST - 1, MOST)] = 0
 

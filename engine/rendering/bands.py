@@ -21,7 +21,7 @@ class Bands:
     """Cuts pictures into bands; how large they may be is learnt from how long they take."""
 
     def __init__(self, device: str) -> None:
-        # Not more than these: after rows without anything in them a band would be far too large for the subject.
+        # The limit keeps a band that follows empty rows from being far too large for the subject.
         self._pixels = self._most = float(PROFILES[device].most_band_pixels)
 
     def render(self, camera: Camera, render: Callable[[Camera], T]) -> Iterator[T]:

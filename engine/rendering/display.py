@@ -61,7 +61,7 @@ class TableDisplayEncoding:
         scale = last / math.log1p(BRIGHTEST / TOE)
         at = torch.log1p((light * self._transform.exposure).clamp(0.0, BRIGHTEST) / TOE) * scale
         low = at.floor().clamp(max=last - 1)
-        # From the cell's low corner to its high one along the axes, that of the largest share first.
+        # The way goes from the cell's low corner to its high one along the axes, that of the largest share first.
         shares, axes = (at - low).sort(dim=1, descending=True)
         strides = torch.tensor([1, self._size, self._size**2], device=light.device)
         corner = (low.long() * strides).sum(dim=1)

@@ -56,7 +56,7 @@ class OccupancyRenderer(Renderer):
         def march(ray_ids: torch.Tensor, per_ray: int) -> None:
             march_rays(ray_ids, per_ray, self._steps, rays, self._occupied, counters[:1], ray_samples, batch)
 
-        # To the first sample of each ray: many meet nothing, and those that are left share a round's samples.
+        # A first march ends at each ray's first sample: many meet nothing, and the rest share a round's samples.
         march(torch.arange(n, dtype=torch.int32, device=device), 0)
         alive = (t_range[:, 0] < t_range[:, 1]).nonzero().view(-1).int()
         rounds = itertools.chain(self._profile.rounds, itertools.repeat(self._profile.rounds[-1]))

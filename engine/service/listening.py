@@ -19,8 +19,8 @@ from engine.service.token_check import REFUSAL_SECONDS, TokenCheck
 
 _CLOSE_SECONDS = 1
 _MAX_HELLO_BYTES = 1 << 16
-# The system drops whoever comes while more than these wait to be accepted, and the right client has to knock again.
-# With more, it would have to wait behind all of them.
+# The system drops connections that come while more than these wait to be accepted, and the right client has to try
+# again; in a longer queue it would have to wait behind all of them.
 _BACKLOG = 128
 _log = logging.getLogger("hashlight.websocket")
 

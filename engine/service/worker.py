@@ -278,7 +278,7 @@ class Worker:
     def _publish(self) -> None:
         status = _IDLE if self._session is None else self._session.status()
         if status.state == "training" and self._processor.is_left_to_client:
-            # For how long the client renders isn't known here.
+            # It isn't known here for how long the client renders.
             words = status.message or "rendering comes first on this CPU"
             status = dataclasses.replace(status, eta_seconds=None, message=words)
         self.status = status

@@ -49,7 +49,7 @@ class OccupancyConfig(RadianceFieldConfig):
     full_distance: Length = 1.0
     # Steps of rendering to one of training: there is time for them there.
     render_refinement: Annotated[int, Limits(1, 16)] = 1
-    # Of an untrained field, with several cascades: optical depth of the bounds' longest edge.
+    # Optical depth of the bounds' longest edge in an untrained field, with several cascades.
     initial_density: Factor = 1.0
 
     def __post_init__(self) -> None:

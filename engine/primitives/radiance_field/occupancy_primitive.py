@@ -99,7 +99,7 @@ class OccupancyPrimitive(RadianceFieldPrimitive):
 
     def _learn(self, samples: RaySamples, rule: StepRule, step: int) -> None:
         config, batch, spans = self.config, samples.batch, samples.spans
-        # Of all rays: samples that were not written in this step may name a ray of a former one.
+        # The field gets all rays' directions: samples that this step didn't write may name a ray of a former one.
         outputs = self.field.forward(batch, self._rays.directions, samples.count)
         self.sampler.observe(samples, outputs.density_rows, rule, step)
         active, gradients = self._active, self._gradients
