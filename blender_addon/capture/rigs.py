@@ -13,6 +13,7 @@ import numpy as np
 
 GOLDEN_ANGLE = math.pi * (3.0 - math.sqrt(5.0))
 _TURNS = 8  # of a camera, after each of which its picture's middle is looked for anew
+_AZIMUTHS = 64  # by which test views are turned, to find the one farthest from all training views
 _BESIDE = 0.3  # the least cosine of the angle between where a camera looks and what counts as before it
 
 
@@ -47,9 +48,7 @@ def ring_directions(levels: int, count: int, elevation_min: float, elevation_max
     return on_sphere(np.sin(elevations)[level], azimuth)
 
 
-def held_out_directions(
-    count: int, training: np.ndarray, elevation_min: float, elevation_max: float, candidates: int = 64
-) -> np.ndarray:
+def held_out_directions(count: int, training: np.ndarray, elevation_min: float, elevation_max: float) -> np.ndarray:
     """``count`` directions [count, 3] spread evenly over the band, turned to be as far from ``training`` [n, 3] as
     such a set can be. The band is narrowed by half a spacing: no held-out view lies outside what was trained on."""
     _check_elevations(elevation_min, elevation_max)
@@ -59,7 +58,7 @@ def held_out_directions(
     inset = min(mean_spacing(training) / 2, (elevation_max - elevation_min) / 4)
     low = elevation_min if elevation_min <= -math.pi / 2 + inset else elevation_min + inset
     high = elevation_max if elevation_max >= math.pi / 2 - inset else elevation_max - inset
-    turned = [fibonacci_directions(count, low, high, 2 * math.pi * k / candidates) for k in range(candidates)]
+    turned = [fibonacci_directions(count, low, high, 2 * math.pi * k / _AZIMUTHS) for k in range(_AZIMUTHS)]
     return max(turned, key=lambda directions: -(directions @ training.T).max() if len(training) else 0.0)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 WIDTH, HEIGHT = 900, 320
 LEFT, RIGHT, TOP, BOTTOM = 56, 20, 18, 46
+_TICKS = 6  # steps of an axis, about
 
 
 def draw_curve(points: Sequence[tuple[float, float]]) -> str:
@@ -54,11 +55,11 @@ def draw_curve(points: Sequence[tuple[float, float]]) -> str:
     return "".join(parts) + "</svg>"
 
 
-def nice_ticks(low: float, high: float, about: int = 6) -> list[float]:
+def nice_ticks(low: float, high: float) -> list[float]:
     """Round numbers (steps of 1, 2 or 5 times a power of ten), evenly spaced, that enclose ``low`` to ``high``."""
     span = high - low if high > low else max(abs(high), 1.0)
-    magnitude = 10.0 ** math.floor(math.log10(span / about))
-    step = next(magnitude * factor for factor in (1, 2, 5, 10) if span / (magnitude * factor) <= about)
+    magnitude = 10.0 ** math.floor(math.log10(span / _TICKS))
+    step = next(magnitude * factor for factor in (1, 2, 5, 10) if span / (magnitude * factor) <= _TICKS)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     last = max(last, first + 1)
     return [round(index * step, 10) for index in range(first, last + 1)]

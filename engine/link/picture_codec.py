@@ -21,7 +21,6 @@ _CURVE = 32.0  # v = ln(1 + 32 x): about as steep as sRGB at black and at white
 _STEP = 0.03  # of the lowest frequencies, in v; 0.009 is one of 8-bit sRGB's 255 levels
 _SLOPE = 0.22  # how much coarser each higher frequency is
 _CHROMA = 2.0  # how much coarser chroma is
-_LARGEST_HALF = 0x7BFF
 _DEPTH_LEVELS = 8191
 _BLOCK = 8
 _TILE = 16
