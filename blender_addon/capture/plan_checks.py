@@ -35,9 +35,12 @@ def find_plan_warnings(
     warnings += _check_cameras(surroundings, poses, bounds, facts.layout)
     if bounds is not None:
         warnings += check_distance(bounds)
-        warnings += check_surroundings(surroundings, poses, bounds, facts.layout, facts.eye)
-        if facts.layout.identifier != "INSIDE":  # a room is far larger than what is in it
-            warnings += check_size(surroundings, bounds, facts.width)
+        # A room may be far larger than what is in it.
+        giants = [] if facts.layout.identifier == "INSIDE" else list(check_size(surroundings, bounds, facts.width))
+        # What dwarfs the rest is a sky around the scene camera rather than a room that it is in.
+        eye = None if giants else facts.eye
+        warnings += check_surroundings(surroundings, poses, bounds, facts.layout, eye)
+        warnings += giants
     of_scene = check_scene(facts, surroundings, bounds)
     return [*warnings, *check_animation(poses, bounds, facts), *of_scene, *check_settings(facts)]
 

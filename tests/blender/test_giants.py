@@ -8,7 +8,7 @@ from types import ModuleType
 import bpy
 import pytest
 from cures import plan, press
-from small_scenes import add_ground
+from small_scenes import add_camera, add_ground
 
 Import = Callable[[str], ModuleType]
 
@@ -34,6 +34,18 @@ def test_a_sky_and_a_ground_that_dwarf_the_rest_are_told_with_numbers(
     assert planned_scene.hashlight.capture.plan_warnings == ""
     farthest = max(obj.matrix_world.translation.length for obj in addon("roles").objects_of(planned_scene, "camera"))
     assert farthest < 10.0, "cameras follow"
+
+
+@pytest.mark.parametrize("has_ground", [True, False])
+def test_a_sky_around_the_scene_camera_is_not_called_a_room(planned_scene: bpy.types.Scene, has_ground: bool) -> None:
+    add_dome(1000.0)
+    if has_ground:
+        add_ground(200.0)
+    add_camera(planned_scene, (0.4, -6.0, 2.0))
+    bpy.context.view_layer.update()
+    bpy.ops.hashlight.fit_bounds()
+    (words,) = plan(planned_scene).splitlines()
+    assert " times as large as the rest " in words and "room" not in words
 
 
 @pytest.mark.parametrize(
