@@ -147,7 +147,9 @@ def _hold_out(
             source.with_split("test" if index % holdout == 0 else "train") for index, source in enumerate(sources)
         ]
     if all(source.split == "test" for source in sources):
-        raise DatasetError(f"{next(iter(files.values())).path}: no views are left to train on")
+        raise DatasetError(
+            f"{next(iter(files.values())).path}: no views are left to train on: all {len(sources)} are test views"
+        )
     return sources
 
 

@@ -17,6 +17,7 @@ _MOST_PARTS = 64
 
 IN_ANOTHER_FOLDER = "lie in another folder than listed"
 OF_ANOTHER_FORMAT = "are of another format than listed"
+_OF_SEVERAL_FORMATS = "are listed without an extension and there in several formats"
 _IN_ANOTHER_CASE = "differ from their listed names in upper and lower case"
 _COMPOSED_OTHERWISE = "differ from their listed names in how accented letters are put together"
 
@@ -89,13 +90,17 @@ class PictureFinder:
             folder = folder / name
         last, suffix = parts[-1], Path(parts[-1]).suffix
         is_complete = suffix.lower() in suffixes
-        for wanted in (last,) if is_complete else (last, *(last + added for added in suffixes)):
-            name = self._match(folder, wanted)
-            if name is not None and _is_file(folder / name):
-                added = len(wanted) - len(last)
-                return Found(folder / name, difference or _difference(last, name[: len(name) - added]))
+        name = self._match(folder, last)
+        if name is not None and _is_file(folder / name):
+            return Found(folder / name, difference or _difference(last, name))
         if not is_complete:
-            return None
+            named = [(self._match(folder, last + added), added) for added in suffixes]
+            there = [(name, added) for name, added in named if name is not None and _is_file(folder / name)]
+            if not there:
+                return None
+            name, added = there[0]
+            difference = difference or _difference(last, name[: len(name) - len(added)])
+            return Found(folder / name, difference or (_OF_SEVERAL_FORMATS if len(there) > 1 else ""))
         stem = last.removesuffix(suffix)
         others = [name for other in suffixes if (name := self._match(folder, stem + other)) is not None]
         if len(others) == 1 and _is_file(folder / others[0]):

@@ -14,6 +14,7 @@ from engine.link.messages import Split
 
 TRAIN_LIST, HELD_OUT_LISTS = "train_filenames", ("val_filenames", "test_filenames")
 _Key = tuple[str, ...]
+_SHOWN = 3  # of the pictures that a name may mean
 
 
 def split_by_lists(transforms: Transforms, remarks: Remarks) -> list[Split | None] | None:
@@ -43,26 +44,37 @@ def split_by_lists(transforms: Transforms, remarks: Remarks) -> list[Split | Non
 
 
 def _frames_in(field: str, transforms: Transforms, index: _Index, remarks: Remarks) -> set[int]:
-    """The frames that one list names."""
+    """The frames that one list names, of a name that may mean several pictures all: none is trained on that is held
+    out."""
     names = transforms.values.texts(field) or []
-    frames = [index.find(name) for name in names]
-    if not any(frame is not None for frame in frames):  # they are of another folder
-        frames = [index.find_by_end(name) for name in names]
+    found = [index.find(name) for name in names]
+    if not any(found):  # they are of another folder
+        found = [index.find_by_end(name) for name in names]
         remarks.add_all(
             f"{transforms.path}: names in {field} that lie in another folder than those of frames ({{count}}, first "
             "{first}) are told by the rest of their path",
-            (name for name, frame in zip(names, frames, strict=True) if frame is not None),
+            (name for name, frames in zip(names, found, strict=True) if frames),
         )
-    remarks.add_all(
-        f"{transforms.path}: names in {field} that belong to no frame, or to several ({{count}}, first {{first}}), are "
-        "passed over: list pictures as frames do, by file_path",
-        (name for name, frame in zip(names, frames, strict=True) if frame is None),
-    )
-    return {frame for frame in frames if frame is not None}
+    for name, frames in zip(names, found, strict=True):
+        meant = sorted({transforms.frames[frame].file_path for frame in frames})
+        if not meant:
+            remarks.add(
+                f"{transforms.path}: names in {field} that belong to no frame ({{count}}, first {{first}}) are passed "
+                "over: list pictures as frames do, by file_path",
+                name,
+            )
+        elif len(meant) > 1:
+            remarks.add(
+                f"{transforms.path}: names in {field} that may mean several pictures ({{count}}, first {{first}}: "
+                "{meant}) are taken for all of them: list pictures as frames do, by file_path",
+                name,
+                meant=", ".join(meant[:_SHOWN]) + (f" and {len(meant) - _SHOWN} more" if len(meant) > _SHOWN else ""),
+            )
+    return set().union(*found)
 
 
 class _Index:
-    """Finds the frame that a listed name means, whatever folder the name begins at."""
+    """Finds the frames that a listed name may mean, whatever folder the name begins at: mostly one, or none."""
 
     def __init__(self, file_paths: Sequence[str]) -> None:
         self._exact: dict[_Key, set[int]] = defaultdict(set)
@@ -75,22 +87,22 @@ class _Index:
             for first in range(len(key)):
                 self._ends[key[first:]].add(frame)
 
-    def find(self, listed: str) -> int | None:
-        """The frame whose path has the name at its end, or the other way round."""
+    def find(self, listed: str) -> set[int]:
+        """The frames whose path has the name at its end, or the other way round."""
         found = [self._exact.get(path_parts(listed))]
         for key in _keys(listed):
             found += [self._loose.get(key), self._ends.get(key)]
             found += [self._loose.get(key[first:]) for first in range(1, len(key))]
-        return _only(found)
+        return _nearest(found)
 
-    def find_by_end(self, listed: str) -> int | None:
-        """The frame with the longest end in common."""
-        return _only(self._ends.get(key[first:]) for key in _keys(listed) for first in range(len(key)))
+    def find_by_end(self, listed: str) -> set[int]:
+        """The frames with the longest end in common."""
+        return _nearest(self._ends.get(key[first:]) for key in _keys(listed) for first in range(len(key)))
 
 
-def _only(found: Iterable[set[int] | None]) -> int | None:
-    """The first that is one frame alone."""
-    return next((next(iter(frames)) for frames in found if frames and len(frames) == 1), None)
+def _nearest(found: Iterable[set[int] | None]) -> set[int]:
+    """The first that isn't empty."""
+    return next((frames for frames in found if frames), set())
 
 
 def _keys(listed: str) -> list[_Key]:

@@ -132,6 +132,14 @@ class TestPaths:
         edit_first_frame(tmp_path / "transforms.json", file_path="Ab.png")
         assert load_dataset(tmp_path).warnings == []
 
+    def test_without_an_extension_it_is_told_which_of_several_is_taken(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        relist(tmp_path, [f"{index:04d}" for index in range(4)])
+        Image.new("RGB", (24, 24)).save(tmp_path / "0002.jpg")
+        dataset = load_dataset(tmp_path)
+        np.testing.assert_array_equal(dataset.train[2].color, sphere_view(2, 4, "srgb").color)
+        assert "(1, first 0002, found as 0002.png)" in warning_about(dataset, "several formats")
+
     def test_one_file_never_stands_for_two_listed_pictures(self, tmp_path: Path) -> None:
         write_transforms(tmp_path, aabb_scale=1)
         relist(tmp_path, ["left/0000.png", "right/0000.png", "0002.png", "0003.png"])
