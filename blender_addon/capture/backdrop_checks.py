@@ -14,7 +14,8 @@ from .layouts.table import LAYOUTS
 from .plan import Pose
 from .plan_warnings import FIT, PlanWarning, leave_out, use_layout
 from .room_views import survey
-from .surroundings import Surroundings, triangles_of
+from .surfaces import triangles_of
+from .surroundings import Surroundings
 
 _CUT = 0.02  # of the box's size may stick out before that is told
 _WALLED = 0.9  # of the directions from the scene camera meet a surface if it is in a room

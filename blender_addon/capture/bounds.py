@@ -15,7 +15,8 @@ from .as_rendered import look_as_rendered
 from .errors import CaptureError
 from .layouts.table import layout_of
 from .rigs import box_corners
-from .surroundings import shown_points, visible_objects
+from .surfaces import read_surface
+from .surroundings import visible_objects
 
 BOUNDS_NAME = "Hashlight Bounds"
 
@@ -30,9 +31,10 @@ def fit_bounds(
 ) -> Bounds:
     """The world-space box of everything that renders show: evaluated meshes, curves, instances and the like.
 
-    Left out are lights, empties, cameras, our own objects, what is hidden from renders or the camera, holdouts and
-    shadow catchers, and what is not in the Capture Collection. With the layout Inside, the box of the room's walls
-    alone. ``selected_only``: only selected objects and their instances. Raises CaptureError when nothing is left.
+    Left out are lights, empties, cameras, our own objects, what is hidden from renders or the camera, holdouts,
+    shadow catchers, what is transparent, and what is not in the Capture Collection. With the layout Inside, the box of
+    the room's walls alone. ``selected_only``: only selected objects and their instances. Raises CaptureError when
+    nothing is left.
     """
     low, high = look_as_rendered(view_layer, depsgraph, functools.partial(_box_of, view_layer, selected_only))
     if not np.isfinite(low).all() or not np.isfinite(high).all():
@@ -58,7 +60,7 @@ def _box_of(
         if obj.data is None:
             continue
         if visible.key not in cache:
-            cache[visible.key] = shown_points(visible, depsgraph.mode == "RENDER")
+            cache[visible.key] = read_surface(visible, depsgraph.mode == "RENDER").points
         points = cache[visible.key]
         if visible.is_instance and len(points):
             points = box_corners(points.min(axis=0), points.max(axis=0))  # there may be millions of instances

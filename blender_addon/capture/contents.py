@@ -6,7 +6,8 @@ import numpy as np
 
 from engine.link.geometry import Bounds
 
-from .surroundings import Geometry, Surroundings
+from .surfaces import Geometry
+from .surroundings import Surroundings
 
 
 def objects_within(bounds: Bounds, surroundings: Surroundings) -> list[str]:

@@ -8,6 +8,7 @@ import bpy
 
 from ..baked import is_baked_composite, is_baked_strip
 from .sight import Sight, instanced_by, shown_names
+from .transparency import MaterialsSeen
 
 # Nodes of a compositor that leave pictures as they are.
 _PLAIN_NODES = {"CompositorNodeRLayers", "CompositorNodeComposite", "CompositorNodeViewer", "NodeGroupOutput"}
@@ -65,6 +66,11 @@ def unseen_objects(view_layer: bpy.types.ViewLayer) -> dict[str, list[str]]:
     """Names of objects that are rendered but not seen as themselves, by what is in the pictures instead: "shadows", a
     "hole", "light", "nothing". An instance of a collection is one, too, if all that it shows is."""
     sight, shown = Sight(view_layer), shown_names(view_layer)
+    materials = MaterialsSeen(view_layer.id_data.render.engine)
+
+    def what_is_seen_instead(obj: bpy.types.Object) -> str:
+        return sight.what_is_seen_instead(obj) or ("hole" if materials.is_hole(obj) else "")
+
     found: dict[str, list[str]] = {}
     for obj in view_layer.objects:
         if obj.name not in shown or obj.hide_render:
@@ -72,8 +78,8 @@ def unseen_objects(view_layer: bpy.types.ViewLayer) -> dict[str, list[str]]:
         parts = [part for part in instanced_by(obj) if _has_surface(part) and not part.hide_render]
         if not (parts or _has_surface(obj)):
             continue
-        instead = sight.what_is_seen_instead(obj)
-        if not instead and parts and len(kinds := {sight.what_is_seen_instead(part) for part in parts}) == 1:
+        instead = what_is_seen_instead(obj)
+        if not instead and parts and len(kinds := {what_is_seen_instead(part) for part in parts}) == 1:
             instead = kinds.pop()
         if instead:
             found.setdefault(instead, []).append(obj.name)

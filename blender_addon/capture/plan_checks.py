@@ -18,7 +18,8 @@ from .plan_warnings import CAMERAS, MESHES, PlanWarning, select
 from .scene_checks import check_animation, check_scene
 from .scene_facts import SceneFacts
 from .settings_checks import check_settings
-from .surroundings import Geometry, Surroundings, triangles_of
+from .surfaces import Geometry, triangles_of
+from .surroundings import Surroundings
 
 _ROOM = 0.9  # of the bounds' size is that of a room
 _SAMPLES = 4000  # points on a surface by which it is known whether a camera sees some of it

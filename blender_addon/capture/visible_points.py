@@ -12,7 +12,8 @@ from engine.link.framing import extreme_points
 from engine.link.geometry import Bounds
 
 from .rigs import box_corners
-from .surroundings import Geometry, Surroundings, triangles_of
+from .surfaces import Geometry, triangles_of
+from .surroundings import Surroundings
 
 # Instances of one surface of many points: above the first number it is known by 200 of them, above the second by 60.
 _FEW, _MANY = 10, 64

@@ -153,7 +153,7 @@ def test_where_not_everything_was_looked_at_no_camera_is_called_blind(
 def test_meshes_of_many_quads_are_read_without_asking_where_each_begins(
     addon: Import, planned_scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr(addon("capture.surroundings"), "_MOST_UNEVEN_FACES", most)
+    monkeypatch.setattr(addon("capture.surfaces"), "_MOST_UNEVEN_FACES", most)
     bpy.ops.mesh.primitive_cube_add(size=0.5, location=at("train_001"))
     assert "Inside a mesh: train_001" in warnings(planned_scene)
 

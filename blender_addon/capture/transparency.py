@@ -1,0 +1,172 @@
+"""Materials that renders show nothing of: fully transparent ones, and those that cut holes. Told by the numbers in
+their nodes; what a texture decides counts as shown."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import bpy
+
+SeenInstead = Literal["", "nothing", "hole"]
+
+_LEAST = 0.002  # of light, less than half a step of 8 bits
+_MOST_STEPS = 200  # from a socket back to what feeds it
+
+_Place = tuple[int, ...]  # the addresses of a socket and of the groups that it is within
+_Groups = tuple[bpy.types.Node, ...]  # the node groups that a socket is within, the innermost last
+
+
+class _Seen(NamedTuple):
+    """What a camera sees at a shader, as shares: ``behind``, what is behind it; a ``hole``; and the shader's own."""
+
+    behind: float = 0.0
+    hole: float = 0.0
+    own: float = 0.0
+
+    def times(self, share: float) -> _Seen:
+        return _Seen(self.behind * share, self.hole * share, self.own * share)
+
+    def plus(self, other: _Seen) -> _Seen:
+        return _Seen(self.behind + other.behind, self.hole + other.hole, self.own + other.own)
+
+
+_OPAQUE = _Seen(own=1.0)
+_BLACK = _Seen()  # of no shader: it is opaque all the same
+
+
+class MaterialsSeen:
+    """Tells which materials ``engine`` shows nothing of. Not to be kept while anything changes."""
+
+    def __init__(self, engine: str) -> None:
+        self._target = "CYCLES" if engine == "CYCLES" else "EEVEE" if "EEVEE" in engine else None
+        self._known: dict[int, SeenInstead] = {}  # by the material's address
+
+    def hidden_slots(self, obj: bpy.types.Object) -> frozenset[int]:
+        """The numbers of the materials of ``obj`` that it shows no surface by."""
+        return frozenset(index for index, instead in enumerate(self._instead_of_each(obj)) if instead)
+
+    def is_hole(self, obj: bpy.types.Object) -> bool:
+        """Whether all that ``obj`` does is to cut a hole."""
+        instead = self._instead_of_each(obj)
+        return "hole" in instead and "" not in instead
+
+    def _instead_of_each(self, obj: bpy.types.Object) -> list[SeenInstead]:
+        materials = getattr(obj.data, "materials", ())
+        if self._target is None or not len(materials):
+            return []
+        slots = obj.material_slots  # nodes may set other materials, and more of them
+        chosen = [
+            slots[index].material if index < len(slots) and slots[index].link == "OBJECT" else material
+            for index, material in enumerate(materials)
+        ]
+        return ["" if material is None else self._instead_of(material, self._target) for material in chosen]
+
+    def _instead_of(self, material: bpy.types.Material, target: str) -> SeenInstead:
+        key = material.as_pointer()
+        if key not in self._known:
+            self._known[key] = _seen_instead(material, target)
+        return self._known[key]
+
+
+def _seen_instead(material: bpy.types.Material, target: str) -> SeenInstead:
+    tree = material.node_tree
+    if tree is None or (bpy.app.version < (5, 0) and not material.use_nodes):
+        return ""
+    output = tree.get_output_node(target)
+    if output is None or output.inputs["Volume"].is_linked:
+        return ""
+    seen = _shader(output.inputs["Surface"], (), {})
+    if seen.own > _LEAST or seen.behind + seen.hole < 1.0 - _LEAST:
+        return ""
+    return "hole" if seen.hole > _LEAST else "nothing"
+
+
+def _shader(socket: bpy.types.NodeSocket, groups: _Groups, known: dict[_Place, _Seen]) -> _Seen:
+    """What a camera sees of the shader that comes in through ``socket``; ``known``: of places that were asked for."""
+    source, groups = _source_of(socket, groups)
+    if source is None:
+        return _OPAQUE
+    if not source.is_output:
+        return _BLACK
+    place = (source.as_pointer(), *(group.as_pointer() for group in groups))
+    if place not in known:
+        known[place] = _OPAQUE  # also ends circles
+        known[place] = _shader_of(source.node, groups, known)
+    return known[place]
+
+
+def _shader_of(node: bpy.types.Node, groups: _Groups, known: dict[_Place, _Seen]) -> _Seen:
+    if node.bl_idname == "ShaderNodeBsdfTransparent":
+        color = _value(node.inputs["Color"], groups)
+        return _OPAQUE if color is None else _Seen(behind=min(*color, 1.0))
+    if node.bl_idname == "ShaderNodeHoldout":
+        return _Seen(hole=1.0)
+    if node.bl_idname == "ShaderNodeBsdfPrincipled":
+        alpha = _share(node.inputs["Alpha"], groups)
+        return _OPAQUE if alpha is None else _Seen(behind=1.0 - alpha, own=alpha)
+    if node.bl_idname == "ShaderNodeMixShader":
+        share = _share(node.inputs[0], groups)
+        first, second = (_shader(each, groups, known) for each in node.inputs[1:3])
+        share = 0.5 if share is None else share  # somewhere between
+        return first.times(1.0 - share).plus(second.times(share))
+    if node.bl_idname == "ShaderNodeAddShader":
+        first, second = (_shader(each, groups, known) for each in node.inputs[:2])
+        return first.plus(second)
+    return _OPAQUE
+
+
+def _share(socket: bpy.types.NodeSocket, groups: _Groups) -> float | None:
+    """The number, 0..1, that comes in through ``socket``; None where it isn't one number everywhere."""
+    value = _value(socket, groups)
+    return None if value is None or len(set(value)) > 1 else min(max(value[0], 0.0), 1.0)
+
+
+def _value(socket: bpy.types.NodeSocket, groups: _Groups) -> tuple[float, ...] | None:
+    """The number, or red, green and blue, that comes in through ``socket``; None where it isn't the same everywhere."""
+    source, _ = _source_of(socket, groups)
+    if source is None:
+        return None
+    kind = source.node.bl_idname if source.is_output else ""
+    if kind == "ShaderNodeLightPath":
+        # Which kind of ray it is: those from the camera count.
+        return (float(source.name == "Is Camera Ray"),) if source.name.startswith("Is ") else None
+    if kind not in {"", "ShaderNodeValue", "ShaderNodeRGB"}:
+        return None
+    value = source.default_value
+    return (float(value),) if isinstance(value, int | float) else tuple(value[:3])
+
+
+def _source_of(socket: bpy.types.NodeSocket, groups: _Groups) -> tuple[bpy.types.NodeSocket | None, _Groups]:
+    """What feeds ``socket``: a node's output, or the unlinked input whose own value counts, and the groups that it is
+    in. None where that can't be told."""
+    for _ in range(_MOST_STEPS):
+        link = next((link for link in socket.links if not link.is_muted), None)
+        if link is None:
+            return socket, groups
+        node, output = link.from_node, link.from_socket
+        following: bpy.types.NodeSocket | None
+        if node.bl_idname == "NodeReroute":
+            following = node.inputs[0]
+        elif node.mute:
+            following = next((each.from_socket for each in node.internal_links if each.to_socket == output), None)
+        elif node.bl_idname == "NodeGroupInput" and groups:
+            following = _socket_called(groups[-1].inputs, output)
+            groups = groups[:-1]
+        elif node.bl_idname == "ShaderNodeGroup" and node.node_tree is not None:
+            inner = next((each for each in node.node_tree.nodes if _is_group_output(each)), None)
+            following = None if inner is None else _socket_called(inner.inputs, output)
+            groups = (*groups, node)
+        else:
+            return output, groups
+        if following is None:
+            return None, groups
+        socket = following
+    return None, groups
+
+
+def _is_group_output(node: bpy.types.Node) -> bool:
+    return node.bl_idname == "NodeGroupOutput" and node.is_active_output
+
+
+def _socket_called(sockets: bpy.types.bpy_prop_collection, other: bpy.types.NodeSocket) -> bpy.types.NodeSocket | None:
+    return next((each for each in sockets if each.identifier == other.identifier), None)
