@@ -76,10 +76,11 @@ def _render(camera: Camera, name: str, wires: np.ndarray, with_plate: bool, with
         color[on] = 0.35 + 0.1 * np.sin(9 * hit[on, :1])
     for index, (*ends, radius) in enumerate(wires):
         start, axis = np.array(ends[:3]), np.array(ends[3:]) - np.array(ends[:3])
-        t, along, gap = _closest(origin, directions, start, axis)
-        on = (gap < radius) & (along > 0.0) & (along < 1.0) & (t < depth)
-        depth[on] = t[on]
-        color[on] = 0.1 + 0.8 * np.array([index % 2, index // 2 % 2, index // 4 % 2])
+        rays = _rays_near(fine, np.array([start, start + axis]), radius)
+        t, along, gap = _closest(origin, directions[rays], start, axis)
+        is_hit = (gap < radius) & (along > 0.0) & (along < 1.0) & (t < depth[rays])
+        depth[rays[is_hit]] = t[is_hit]
+        color[rays[is_hit]] = 0.1 + 0.8 * np.array([index % 2, index // 2 % 2, index // 4 % 2])
     covered = np.isfinite(depth).astype(np.float64)
     pixels = np.concatenate([color * covered[:, None], covered[:, None]], axis=1)
     blocks = (camera.height, _SAMPLES, camera.width, _SAMPLES)
@@ -87,6 +88,23 @@ def _render(camera: Camera, name: str, wires: np.ndarray, with_plate: bool, with
     # As Cycles' pass: one of the pixel's samples, whichever meets something.
     nearest = depth.reshape(blocks).min(axis=(1, 3)).astype(np.float32)
     return View(name, camera, mean, "linear", nearest if with_depth else None, split)
+
+
+def _rays_near(camera: Camera, ends: np.ndarray, radius: float) -> np.ndarray:
+    """Numbers of the picture's pixels in the rectangle around a segment between ``ends`` [2, 3]: no others can meet
+    it."""
+    local = (ends - camera.position) @ camera.camera_to_world[:3, :3]
+    distance = -local[:, 2]
+    margin = 2.0 * radius * camera.fx / distance.min() + 1.0
+    x = camera.cx + camera.fx * local[:, 0] / distance
+    y = camera.cy - camera.fy * local[:, 1] / distance
+    columns = np.arange(*_inside(x.min() - margin, x.max() + margin, camera.width))
+    rows = np.arange(*_inside(y.min() - margin, y.max() + margin, camera.height))
+    return (rows[:, None] * camera.width + columns).ravel()
+
+
+def _inside(first: float, last: float, size: int) -> tuple[int, int]:
+    return max(math.floor(first), 0), min(math.ceil(last), size)
 
 
 def _closest(
