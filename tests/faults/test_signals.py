@@ -119,11 +119,16 @@ def test_every_command_tells_the_signal_by_its_exit_code(
 def test_training_is_saved(
     start: Callable[..., subprocess.Popen[str]], dataset: Path, tmp_path: Path, request_to_end: signal.Signals
 ) -> None:
-    process = start("train", str(dataset), "--out", str(tmp_path / "run"), "--seconds", "600", *ON_DEVICE)
+    # The second request comes once the first was heard: of two at once Python hears that of the lower number first.
+    code = (
+        "import sys; from engine.cli.interrupts import DeferredInterrupt as D; former = D._handle\n"
+        "D._handle = lambda self, number: (former(self, number), print('heard', file=sys.stderr, flush=True))"
+    )
+    process = start("train", str(dataset), "--out", str(tmp_path / "run"), "--seconds", "600", *ON_DEVICE, code=code)
     _read_until(process, "Ready after")
     time.sleep(1.0)
     process.send_signal(request_to_end)
-    time.sleep(0.1)
+    _read_until(process, "heard")
     process.send_signal(signal.SIGHUP)
     _, words = process.communicate(timeout=60)
     assert process.returncode == 128 + request_to_end, words
