@@ -6,7 +6,6 @@ On CUDA tables and networks compute in half precision, in the shape of the gpu p
 from __future__ import annotations
 
 import dataclasses
-import functools
 
 import numpy as np
 import pytest
@@ -29,12 +28,10 @@ SHAPES: dict[str, dict[str, int]] = {
 EXTREME_LIGHT = 60_000.0
 
 
-@functools.cache
 def sphere_views(has_highlights: bool = False) -> list[View]:
     return training_views("linear", has_highlights=has_highlights)
 
 
-@functools.cache
 def unseen_views(has_highlights: bool = False) -> list[View]:
     return held_out_views("linear", has_highlights=has_highlights)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from engine.data.color import to_uint8
@@ -52,16 +54,26 @@ def make_view(
 
 
 def training_views(color_space: ColorSpace, count: int = 24, size: int = 48, **options: bool) -> list[View]:
-    """``count`` views from all around."""
-    cameras = sphere_cameras(count, size)
-    return [make_view(camera, f"v{i:03d}", color_space, **options) for i, camera in enumerate(cameras)]
+    """``count`` views from all around. They are made once a process: nobody writes into their pixels."""
+    return list(_training_views(color_space, count, size, **options))
 
 
 def held_out_views(color_space: ColorSpace, size: int = 48, count: int = 5, **options: bool) -> list[View]:
     """Views from where no training camera stands, so near that the sphere fills them: they measure its texture.
     A silhouette 48 pixels wide measures above all which side of a pixel's centre the edge falls on."""
+    return list(_held_out_views(color_space, size, count, **options))
+
+
+@functools.cache
+def _training_views(color_space: ColorSpace, count: int, size: int, **options: bool) -> tuple[View, ...]:
+    cameras = sphere_cameras(count, size)
+    return tuple(make_view(camera, f"v{i:03d}", color_space, **options) for i, camera in enumerate(cameras))
+
+
+@functools.cache
+def _held_out_views(color_space: ColorSpace, size: int, count: int, **options: bool) -> tuple[View, ...]:
     cameras = sphere_cameras(count, size, distance=1.15)
-    return [make_view(c, f"t{i:03d}", color_space, split="test", **options) for i, c in enumerate(cameras)]
+    return tuple(make_view(c, f"t{i:03d}", color_space, split="test", **options) for i, c in enumerate(cameras))
 
 
 def _average(fine: np.ndarray) -> np.ndarray:
