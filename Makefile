@@ -4,17 +4,27 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-engine test-addon test-faults lint test-gui test-gui-1/2 test-gui-2/2 test-matrix bench extension clean
+# Hundreds of processes import the same modules, which need not be compiled in each.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo test test-engine test-service test-addon test-faults lint test-gui gui-blender test-gui-1/2 test-gui-2/2 \
+	test-matrix bench extension clean
 
 demo: $(STAMP)
 	$(BIN)/hashlight demo --out demo
 
-# The add-on's tests run in a process of their own, beside the others: Blender and torch don't share one.
+# Side by side, each in a process of its own: Blender and torch don't share one, and the tests that start engines wait
+# for them much of the time.
+SERVICE_TESTS := tests/engine/service tests/engine/plugin tests/faults tests/benchmarks tests/scripts
+
 test: lint
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-engine test-addon
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-addon test-engine test-service
 
 test-engine: $(STAMP)
-	$(BIN)/python -m pytest tests --ignore=tests/blender
+	$(BIN)/python -m pytest tests $(addprefix --ignore=,tests/blender $(SERVICE_TESTS))
+
+test-service: $(STAMP)
+	$(BIN)/python -m pytest $(SERVICE_TESTS)
 
 test-addon: $(STAMP)
 	$(BIN)/python -m pytest tests/blender
@@ -36,8 +46,12 @@ test-matrix: $(STAMP)
 test-gui: $(STAMP)
 	$(MAKE) --no-print-directory --jobs=2 --keep-going test-gui-1/2 test-gui-2/2
 
-test-gui-1/2 test-gui-2/2: test-gui-%: $(STAMP)
+test-gui-1/2 test-gui-2/2: test-gui-%: $(STAMP) gui-blender
 	$(BIN)/python scripts/test_gui.py --part $*
+
+# Before both parts of the window tests: one makes the folder that the other would use.
+gui-blender:
+	$(PYTHON) scripts/gui_blender.py
 
 # A dataset with a test split, on a machine with nothing else to do: make bench DATASET=folder
 DATASET ?= data/lego
