@@ -4,6 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# Tests run two parts at a time, each part's output in one piece, unless the command line says otherwise.
+ifeq ($(filter -j% --jobs%,$(MAKEFLAGS)),)
+MAKEFLAGS += --jobs=2 --output-sync=target
+endif
+
 # Hundreds of processes import the same modules, which need not be compiled in each.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -17,8 +22,7 @@ demo: $(STAMP)
 # for them much of the time.
 SERVICE_TESTS := tests/engine/service tests/engine/plugin tests/faults tests/benchmarks tests/scripts
 
-test: lint
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-addon test-engine test-service
+test: lint test-addon test-engine test-service
 
 test-engine: $(STAMP)
 	$(BIN)/python -m pytest tests $(addprefix --ignore=,tests/blender $(SERVICE_TESTS))
@@ -43,8 +47,7 @@ test-matrix: $(STAMP)
 	$(BIN)/python scripts/test_matrix.py
 
 # In two Blenders side by side: each waits for its screen and its engine much of the time.
-test-gui: $(STAMP)
-	$(MAKE) --no-print-directory --jobs=2 --keep-going test-gui-1/2 test-gui-2/2
+test-gui: test-gui-1/2 test-gui-2/2
 
 test-gui-1/2 test-gui-2/2: test-gui-%: $(STAMP) gui-blender
 	$(BIN)/python scripts/test_gui.py --part $*
