@@ -63,6 +63,11 @@ class JobQueue:
         return self._jobs[0].name if self._jobs else ""
 
     @property
+    def can_wait(self) -> bool:
+        """Whether there are none but scheduled evaluations."""
+        return all(job.name.startswith(_SCHEDULED) for job in self._jobs)
+
+    @property
     def holds_still(self) -> bool:
         """Whether training must rest until the job at hand is done: there is no memory for a copy of the field."""
         return bool(self._jobs) and not self._has_copy

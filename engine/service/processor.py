@@ -1,5 +1,5 @@
 """How a CPU is shared with Blender, which draws on it and may render on it: when the engine's work rests, and on how
-many threads it runs. On a GPU only final pictures wait."""
+many threads it runs. On a GPU only final pictures and scores wait."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import time
 from engine.device import PROFILES
 from engine.link.messages import RequestFrame
 
-# While training goes on, so much time is left to it for each second spent on a final picture.
-_TRAINING_SHARE = 2.0
+# While training goes on, so much time is left to it for each second spent on a final picture, and on scheduled scores:
+# large pictures would take most of the time otherwise.
+_TRAINING_SHARE = 3.0
 # On a CPU all else rests for so many seconds after a picture of a moving view: the next one is soon wanted, and whoever
 # shows this one needs the processor as well. But it never rests longer than the second number.
 HOLD_SECONDS = 0.15
@@ -26,7 +27,7 @@ class SharedProcessor:
         self.is_client_rendering = False  # on this CPU, if it is one
         self._is_shared = False  # with Blender
         self._threads = 1  # of torch, while no other program needs the processor
-        self._final_from = self._hold_until = self._rest_until = self._worked_at = 0.0
+        self._final_from = self._score_from = self._hold_until = self._rest_until = self._worked_at = 0.0
 
     def take(self, device: str) -> None:
         """Work on ``device`` from now on."""
@@ -69,6 +70,16 @@ class SharedProcessor:
         elif request.quality == "final":
             rest = self._rest_after(began)
             self._final_from = now + rest + _TRAINING_SHARE * (now - began + rest)
+
+    def note_score(self, began: float) -> None:
+        """A piece of a scheduled evaluation that was begun at ``began`` is done."""
+        now = time.monotonic()
+        self._score_from = now + _TRAINING_SHARE * (now - began)
+
+    @property
+    def may_score(self) -> bool:
+        """Whether training has had its share of time since the last piece of a scheduled evaluation."""
+        return time.monotonic() >= self._score_from
 
     def rest_seconds(self) -> float:
         """How long training and jobs are to rest from now on; 0 or less when they may go on."""

@@ -208,6 +208,11 @@ class Session:
         return self._jobs.current
 
     @property
+    def job_can_wait(self) -> bool:
+        """Whether training, while it goes on, is more urgent than the job at hand."""
+        return self.can_step and self._jobs.can_wait
+
+    @property
     def can_step(self) -> bool:
         """Whether ``step`` has something to do."""
         return self._is_running and self._primitive.is_ready and not self._jobs.holds_still

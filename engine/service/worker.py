@@ -156,7 +156,7 @@ class Worker:
         self._processor.begin_work()
         session = self._session
         if session is not None and session.has_job:
-            self._attempt(session.advance_job, session.current_job)
+            self._advance_job(session)
         if session is not None and session.can_step:
             if self._attempt(session.step, "training"):
                 self._attempt(session.do_what_is_due, "training")
@@ -165,6 +165,14 @@ class Worker:
         self._processor.end_work()
         self._publish()
         return True
+
+    def _advance_job(self, session: Session) -> None:
+        can_wait, began = session.job_can_wait, time.monotonic()
+        if can_wait and not self._processor.may_score:
+            return
+        self._attempt(session.advance_job, session.current_job)
+        if can_wait:
+            self._processor.note_score(began)
 
     def _render_requests(self) -> None:
         """The pictures of this round: each channel has one at most, and only one of them is of a view that rests or for

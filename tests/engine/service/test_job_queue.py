@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.link.messages import JobUpdate, Message
+from engine.link.messages import EvaluationSpec, JobUpdate, Message, StartJob
 from engine.primitives.base import Scores
 from engine.service.job_queue import JobQueue
 from engine.training.trainer import Trainer
@@ -39,6 +39,14 @@ def make_queue(cls: type[Signal], root: Path, posted: list[Message], scored: lis
     for split in ("train", "test"):
         trainer.primitive.add(SimpleNamespace(name=split, split=split, values=np.ones((1, 8), np.float32)))
     return JobQueue(trainer, trainer.primitive.viewer(), root, posted.append, scored.append), trainer
+
+
+def test_scores_that_a_client_asked_for_do_not_wait_for_training(tmp_path: Path) -> None:
+    queue, _ = make_queue(InPieces, tmp_path, [], [])
+    queue.evaluate()
+    assert queue.can_wait
+    queue.start(StartJob(job="scores", specification=EvaluationSpec()))
+    assert not queue.can_wait, "behind the scheduled ones"
 
 
 def test_two_scheduled_evaluations_have_names_of_their_own(tmp_path: Path) -> None:
