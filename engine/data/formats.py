@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from engine.data.axes import guess_axes
 from engine.data.bounds import (
     Extent,
     check_coverage,
@@ -68,6 +69,8 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
     views = [view for view in decode_views(fitted, remarks, progress) if not view.is_masked]
     if not any(view.split == "train" for view in views):
         raise DatasetError(f"{path}: the masks leave nothing of any training view: what is not 0 in them is learnt")
+    if not any(transforms.states_axes for transforms in files.values()):
+        views = guess_axes(views, remarks)
     train = [view for view in views if view.split == "train"]
     test = [view for view in views if view.split == "test"]
     _require_subject(train, remarks, Path(path))

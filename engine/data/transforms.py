@@ -1,9 +1,9 @@
 """The ``transforms.json`` family: NeRF-synthetic, instant-ngp, nerfstudio, BlenderNeRF and Hashlight's own captures.
 
 All of them store camera-to-world poses for a camera that looks down -Z with +Y up, which is this project's convention
-too, so poses are taken as they stand. ``applied_transform`` and ``applied_scale`` (nerfstudio) have already been
-applied by the file's writer and aren't undone. What differs between the formats is where intrinsics, image sizes and
-bounds come from.
+too, so poses are taken as they stand, unless the file says that they have OpenCV's axes. ``applied_transform`` and
+``applied_scale`` (nerfstudio) have already been applied by the file's writer and aren't undone. What differs between
+the formats is where intrinsics, image sizes and bounds come from.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 import numpy.typing as npt
 
+from engine.data.axes import stated_axes, turn_axes
 from engine.data.dataset import DatasetError
 from engine.data.json_object import JsonObject, read_json_object
 from engine.data.lenses import Lens, read_lens
@@ -55,13 +56,15 @@ class DepthUnit:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Transforms:
-    """One read file. ``transparent`` names colours that stand for nothing: "white", "black"."""
+    """One read file. ``transparent`` names colours that stand for nothing: "white", "black". ``states_axes``: whose
+    axes its poses had is said in it."""
 
     path: Path
     values: JsonObject
     frames: list[FrameRecord]
     depth_unit: DepthUnit
     transparent: tuple[str, ...]
+    states_axes: bool
     _objects: list[JsonObject]
 
     def tell_unused(self, remarks: Remarks) -> None:
@@ -89,12 +92,15 @@ def read_transforms(path: Path, remarks: Remarks) -> Transforms:
         raise DatasetError(f'{path}: no views: "frames" is empty')
     uses_depth = "enable_depth_loading" not in values or values.flag("enable_depth_loading")
     outer = read_lens(values, None, remarks)
+    is_opencv = stated_axes(values)
     objects, records = [], []
     for index, frame in enumerate(frames):
         entry = JsonObject(frame, f"{path}: frame {index}")
         objects.append(entry)
-        records.append(_read_frame(entry, outer, uses_depth, remarks))
-    return Transforms(path, values, records, _depth_unit(values), _transparent_colors(values), objects)
+        record = _read_frame(entry, outer, uses_depth, remarks)
+        records.append(dataclasses.replace(record, pose=turn_axes(record.pose)) if is_opencv else record)
+    states_axes = is_opencv is not None
+    return Transforms(path, values, records, _depth_unit(values), _transparent_colors(values), states_axes, objects)
 
 
 def _read_frame(entry: JsonObject, outer: Lens, uses_depth: bool, remarks: Remarks) -> FrameRecord:

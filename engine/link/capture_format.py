@@ -111,6 +111,7 @@ def describe_transforms(
     as large as the one before, hold what there is."""
     values: dict[str, Any] = {
         "color_space": color_space,
+        "camera_axes": "opengl",
         "aabb": [bounds.minimum.tolist(), bounds.maximum.tolist()],
     }
     if cascades > 1:

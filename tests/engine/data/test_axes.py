@@ -1,0 +1,197 @@
+"""Whose axes poses have: as a file says, or as its pictures agree."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.data.color import to_uint8
+from engine.data.formats import DatasetError, load_dataset
+from engine.data.importing import import_dataset
+from engine.link.geometry import Camera
+from engine.link.projection import pixel_directions
+from tests.engine.data.scenes import orbit_camera, write_json, write_nerf_synthetic, write_transforms
+
+TURN = np.diag([1.0, -1.0, -1.0, 1.0])
+SIZE = 48
+Y_UP = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
+
+
+def turn_frames(path: Path, world: np.ndarray | None = None, is_opencv: bool = True) -> None:
+    """Rewrite the poses of a list with OpenCV's axes, in another ``world``."""
+    values = json.loads(path.read_text())
+    for frame in values["frames"]:
+        pose = np.eye(4) if world is None else world
+        pose = pose @ np.array(frame["transform_matrix"]) @ (TURN if is_opencv else np.eye(4))
+        frame["transform_matrix"] = pose.tolist()
+    write_json(path, values)
+
+
+def look(position: tuple[float, float, float], at: tuple[float, float, float]) -> Camera:
+    """A camera of 60 degrees, upright."""
+    back = np.array(position) - at
+    back /= np.linalg.norm(back)
+    right = np.cross((0.0, 0.0, 1.0), back)
+    right /= np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3] = np.stack([right, np.cross(back, right), back, position], axis=1)
+    focal = 0.5 * SIZE / math.tan(math.radians(30.0))
+    return Camera(pose, SIZE, SIZE, focal, focal, SIZE / 2, SIZE / 2)
+
+
+def in_room(camera: Camera) -> np.ndarray:
+    """A photograph [H, W, 3] in a painted cube of 6 m."""
+    y, x = np.mgrid[:SIZE, :SIZE] + 0.5
+    rays = pixel_directions(camera, x, y) @ camera.camera_to_world[:3, :3].T
+    with np.errstate(divide="ignore"):
+        distance = ((3.0 * np.sign(rays) - camera.position) / rays).min(axis=-1)
+    points = camera.position + rays * distance[..., None]
+    random = np.random.default_rng(1)
+    paint = [np.sin(points @ random.normal(0.0, 4.0, 3) + random.uniform(0.0, 6.0)) for _ in range(12)]
+    return np.stack([0.5 + 0.1 * np.sum(paint[channel::3], axis=0) for channel in range(3)], axis=-1)
+
+
+def ring(count: int, radius: float, reach: float) -> list[Camera]:
+    """Cameras on a circle that look at one of radius ``reach`` around the same middle."""
+    angles = np.linspace(0.0, 2 * math.pi, count, endpoint=False)
+    return [
+        look((radius * math.cos(a), radius * math.sin(a), 0.6), (reach * math.cos(a), reach * math.sin(a), 0.0))
+        for a in angles
+    ]
+
+
+def wall(columns: int, rows: int) -> list[Camera]:
+    """Cameras side by side and above each other that look the same way."""
+    places = [(0.5 * column - 1.0, 0.5 * row - 0.5) for column in range(columns) for row in range(rows)]
+    return [look((x, -1.0, z), (x, 3.0, z)) for x, z in places]
+
+
+CAMERAS: dict[str, Callable[[], list[Camera]]] = {
+    "around": lambda: ring(12, 2.0, 0.0),
+    "outwards": lambda: ring(16, 0.4, 2.0),
+    "side by side": lambda: wall(5, 3),
+}
+
+
+def write_photographs(folder: Path, cameras: list[Camera], **extra: Any) -> Path:
+    frames = []
+    for index, camera in enumerate(cameras):
+        Image.fromarray(to_uint8(in_room(camera))).save(folder / f"{index:02d}.png")
+        frames.append({"file_path": f"{index:02d}.png", "transform_matrix": camera.camera_to_world.tolist()})
+    return write_json(folder / "transforms.json", {"fl_x": cameras[0].fx, "aabb_scale": 4, "frames": frames} | extra)
+
+
+def about_axes(warnings: list[str]) -> list[str]:
+    return [warning for warning in warnings if "camera_axes" in warning]
+
+
+class TestStated:
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("camera_axes", "opencv"),
+            ("camera_axes", "OpenCV"),
+            ("camera_convention", "opencv"),
+            ("pose_convention", "COLMAP"),
+            ("coordinate_system", "RDF"),
+        ],
+    )
+    def test_opencvs_are_turned(self, tmp_path: Path, field: str, value: str) -> None:
+        write_transforms(tmp_path, aabb_scale=1, **{field: value})
+        turn_frames(tmp_path / "transforms.json")
+        dataset = load_dataset(tmp_path)
+        assert dataset.warnings == []
+        for index, view in enumerate(dataset.train):
+            np.testing.assert_allclose(view.camera.camera_to_world, orbit_camera(index, 4).camera_to_world, atol=1e-12)
+
+    def test_what_is_said_goes_before_what_pictures_tell(self, tmp_path: Path) -> None:
+        path = write_photographs(tmp_path, CAMERAS["around"](), camera_axes="opengl")
+        turn_frames(path)
+        dataset = load_dataset(tmp_path)
+        assert dataset.warnings == []
+        wanted = CAMERAS["around"]()[0].camera_to_world @ TURN
+        np.testing.assert_allclose(dataset.train[0].camera.camera_to_world, wanted, atol=1e-12)
+
+    def test_another_word_is_refused(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, camera_axes="up")
+        with pytest.raises(DatasetError, match="camera_axes: expected opengl or opencv, got 'up'"):
+            load_dataset(tmp_path)
+
+    def test_other_programs_words_are_only_named(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, coordinate_system={"up": "z"}, convention="metric")
+        (warning,) = load_dataset(tmp_path).warnings
+        assert "2 values" in warning and "coordinate_system" in warning and "convention" in warning
+
+    def test_an_imported_capture_says_it(self, tmp_path: Path) -> None:
+        (tmp_path / "data").mkdir()
+        turn_frames(write_photographs(tmp_path / "data", CAMERAS["around"]()))
+        imported = import_dataset(tmp_path / "data", tmp_path / "capture")
+        assert len(about_axes(imported.warnings)) == 1
+        dataset = load_dataset(tmp_path / "capture")
+        assert about_axes(dataset.warnings) == []
+        wanted = CAMERAS["around"]()[0].camera_to_world
+        np.testing.assert_allclose(dataset.train[0].camera.camera_to_world, wanted, atol=1e-9)
+
+
+class TestPhotographs:
+    @pytest.mark.parametrize("world", [np.eye(4), Y_UP], ids=["z up", "y up"])
+    @pytest.mark.parametrize("kind", CAMERAS)
+    @pytest.mark.parametrize("is_opencv", [True, False], ids=["opencv", "opengl"])
+    def test_pictures_tell(self, tmp_path: Path, kind: str, is_opencv: bool, world: np.ndarray) -> None:
+        cameras = CAMERAS[kind]()
+        path = write_photographs(tmp_path, cameras)
+        turn_frames(path, world, is_opencv)
+        dataset = load_dataset(tmp_path)
+        for view, camera in zip(dataset.train, cameras, strict=True):
+            np.testing.assert_allclose(view.camera.camera_to_world, world @ camera.camera_to_world, atol=1e-12)
+        told = about_axes(dataset.warnings)
+        assert len(told) == is_opencv
+        assert not told or ('"camera_axes": "opencv"' in told[0] and '"opengl"' in told[0])
+
+    def test_test_views_are_turned_too(self, tmp_path: Path) -> None:
+        cameras = CAMERAS["around"]()
+        turn_frames(write_photographs(tmp_path, cameras))
+        dataset = load_dataset(tmp_path, holdout=4)
+        assert len(dataset.test) == 3
+        np.testing.assert_allclose(dataset.test[0].camera.camera_to_world, cameras[0].camera_to_world, atol=1e-12)
+
+
+class TestWhatPicturesDoNotTell:
+    """Too few pictures, or bare ones."""
+
+    def test_a_framed_subject_is_looked_at(self, tmp_path: Path) -> None:
+        write_nerf_synthetic(tmp_path, train=3, test=1)
+        for split in ("train", "test"):
+            turn_frames(tmp_path / f"transforms_{split}.json", Y_UP)
+        dataset = load_dataset(tmp_path)
+        (warning,) = about_axes(dataset.warnings)
+        assert "look away from each other" in warning
+        wanted = Y_UP @ orbit_camera(1, 3).camera_to_world
+        np.testing.assert_allclose(dataset.train[1].camera.camera_to_world, wanted, atol=1e-12)
+
+    def test_cameras_hang_upright(self, tmp_path: Path) -> None:
+        cameras = ring(6, 2.0, 0.0)
+        path = write_photographs(tmp_path, cameras)
+        for index in range(6):
+            Image.new("RGB", (SIZE, SIZE), (90, 90, 90)).save(tmp_path / f"{index:02d}.png")
+        turn_frames(path)
+        dataset = load_dataset(tmp_path)
+        assert len(about_axes(dataset.warnings)) == 1
+        np.testing.assert_allclose(dataset.train[0].camera.camera_to_world, cameras[0].camera_to_world, atol=1e-12)
+
+    def test_cameras_that_look_away_from_each_other_are_told(self, tmp_path: Path) -> None:
+        cameras = ring(6, 0.4, 2.0)
+        write_photographs(tmp_path, cameras)
+        for index in range(6):
+            Image.new("RGB", (SIZE, SIZE), (90, 90, 90)).save(tmp_path / f"{index:02d}.png")
+        dataset = load_dataset(tmp_path)
+        (warning,) = about_axes(dataset.warnings)
+        assert warning.startswith("6 cameras look away from each other")
+        np.testing.assert_allclose(dataset.train[0].camera.camera_to_world, cameras[0].camera_to_world, atol=1e-12)
