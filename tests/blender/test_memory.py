@@ -8,8 +8,9 @@ from pathlib import Path
 import bpy
 import pytest
 
-CYCLES, WARM_UP = 100, 20
-MAX_GROWTH = 24 << 20  # bytes over 80 captures; each of them holds about 10 MB while it goes on
+WARM_UP = 20  # captures
+# Bytes over the captures after that. Each holds about 10 MB while it goes on; one picture that stays is a megabyte.
+MAX_GROWTH = 24 << 20
 
 
 def resident_bytes() -> int:
@@ -19,7 +20,8 @@ def resident_bytes() -> int:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="only Linux tells what is in memory")
-def test_a_hundred_captures_leave_memory_as_it_was(small_scene: bpy.types.Scene, tmp_path: Path) -> None:
+@pytest.mark.parametrize("cycles", [50, pytest.param(100, marks=pytest.mark.faults)])
+def test_captures_leave_memory_as_it_was(small_scene: bpy.types.Scene, tmp_path: Path, cycles: int) -> None:
     settings = small_scene.hashlight
     settings.capture.training_views, settings.capture.held_out_views = 2, 1
     settings.capture.resolution_x = settings.capture.resolution_y = 256
@@ -27,13 +29,13 @@ def test_a_hundred_captures_leave_memory_as_it_was(small_scene: bpy.types.Scene,
     bpy.ops.hashlight.plan_cameras()
     blocks = ("scenes", "images", "node_groups", "objects", "cameras", "texts", "worlds")
     warm, counts = 0, []
-    for number in range(CYCLES):
+    for number in range(cycles):
         settings.folder = str(tmp_path / str(number))
         assert bpy.ops.hashlight.capture() == {"FINISHED"}
         counts.append([len(getattr(bpy.data, name)) for name in blocks])
         if number == WARM_UP:
             warm = resident_bytes()
     growth = resident_bytes() - warm
-    print(f"{growth / 2**20:.1f} MiB more after {CYCLES - WARM_UP} captures than before, {warm / 2**20:.0f} MiB in all")
+    print(f"{growth / 2**20:.1f} MiB more after {cycles - WARM_UP} captures than before, {warm / 2**20:.0f} MiB in all")
     assert counts[-1] == counts[0]
     assert growth < MAX_GROWTH, f"{growth / 2**20:.1f} MiB were lost"
