@@ -6,10 +6,10 @@ from types import ModuleType
 
 import bpy
 
-from . import leftovers, migrate, preferences, properties, undo_steps, write_lock
+from . import leftovers, migrate, pointer, preferences, properties, undo_steps, write_lock
 from .bake import operators as bake_operators
 from .bake import panel as bake_panel
-from .capture import bounds_gizmo, cure_operators, plan_operators
+from .capture import bounds_gizmo, cure_operators, plan_operators, told_findings
 from .capture import operators as capture_operators
 from .capture import panel as capture_panel
 from .command_line import registration as command_line
@@ -37,6 +37,8 @@ MODULES: tuple[ModuleType, ...] = (
     migrate,
     write_lock,
     undo_steps,
+    pointer,
+    told_findings,
     setup_operators,
     plan_operators,
     cure_operators,

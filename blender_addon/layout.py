@@ -7,7 +7,6 @@ import textwrap
 import bpy
 
 CATEGORY = "Hashlight"  # the sidebar's tab
-_TABS_WIDTH = 24  # pixels at the sidebar's right, at a scale of 1
 
 
 class SidebarPanel:
@@ -42,23 +41,6 @@ def is_tab_shown(area: bpy.types.Area | None) -> bool:
     if area is None or area.type != "VIEW_3D" or not area.spaces.active.show_region_ui:
         return False
     return any(region.type == "UI" and region.active_panel_category == CATEGORY for region in area.regions)
-
-
-def is_over_our_panels(context: bpy.types.Context, x: int, y: int) -> bool:
-    """Whether pixel ``x``, ``y`` of the window, counted from the bottom left, is in a sidebar that shows our tab, or
-    where the tabs are chosen."""
-    tabs = _TABS_WIDTH * context.preferences.system.ui_scale
-    for area in context.screen.areas:
-        for region in area.regions if area.type == "VIEW_3D" else ():
-            is_inside = 0 <= x - region.x < region.width and 0 <= y - region.y < region.height
-            if is_inside and region.type == "UI":
-                return region.active_panel_category == CATEGORY or x >= region.x + region.width - tabs
-    return False
-
-
-def is_over_status_bar(context: bpy.types.Context, y: int) -> bool:
-    """Whether row ``y`` of the window, counted from the bottom, is below all editors."""
-    return y < min(area.y for area in context.screen.areas)
 
 
 def draw_words(layout: bpy.types.UILayout, context: bpy.types.Context, words: str, icon: str = "NONE") -> None:

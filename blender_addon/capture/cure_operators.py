@@ -5,12 +5,12 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
-from . import plan_watch
+from . import plan_watch, told_findings
 from .as_rendered import gather_as_rendered
 from .bounds import bounds_object, fit_bounds, read_bounds, show_bounds
 from .current_capture import is_capturing
 from .errors import CaptureError
-from .layouts.table import LAYOUTS, enum_items
+from .layouts.table import LAYOUTS, enum_items, layout_of
 from .plan import plan_cameras, remove_planned_cameras
 from .subject import read_subject
 
@@ -52,7 +52,7 @@ class HASHLIGHT_OT_use_layout(_Cure, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene, layout = context.scene, LAYOUTS[self.rig]
         settings = scene.hashlight.capture
-        former = settings.rig
+        former, rows = settings.rig, len(layout_of(scene).settings)
         remove_planned_cameras(scene)
         settings.rig = self.rig
         try:
@@ -69,6 +69,9 @@ class HASHLIGHT_OT_use_layout(_Cure, bpy.types.Operator):
             settings.rig = former
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        if not bpy.app.background:
+            settings.settings_rows = rows  # no button moves under the pointer
+            told_findings.tidy_soon()
         return {"FINISHED"}
 
 

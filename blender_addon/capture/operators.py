@@ -8,11 +8,11 @@ import bpy
 
 from .. import undo_steps
 from ..folders import capture_folder
-from ..layout import is_over_our_panels, is_over_status_bar, redraw_sidebars
-from . import current_capture, escape_watch, plan_watch, poses
+from ..layout import redraw_sidebars
+from ..pointer import is_over_our_panels, is_over_status_bar
+from . import current_capture, escape_watch, plan_watch, poses, told_findings
 from .errors import CaptureCancelled, CaptureError, ChangedPlanError
 from .job import CaptureJob
-from .plan_warnings import tell
 from .preparation import prepare_plan
 from .render_reports import last_words
 
@@ -164,7 +164,7 @@ class CapturesViews:
     def _keep_warnings(self) -> None:
         """Show what was found so far in the panel, where it stays however the capture ends."""
         if (scene := bpy.data.scenes.get(self._scene_name)) is not None:
-            tell(self._job.warnings, scene.hashlight.capture.capture_findings)
+            told_findings.tell(self._job.warnings, scene.hashlight.capture.capture_findings)
 
     def _show_progress(self, context: bpy.types.Context) -> None:
         words = f"Capturing: {current_capture.describe_capture()[1]} — Esc stops"

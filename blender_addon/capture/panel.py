@@ -40,13 +40,18 @@ class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
         layout.operator("hashlight.capture_and_train", icon="RENDER_ANIMATION")
         layout.operator("hashlight.capture", icon="RENDER_STILL")
         layout.operator("hashlight.stop_capture", icon="PAUSE")
+        # What holds still comes first: captures find nothing more once they have ended, plans are checked all the time.
+        _draw_findings(layout, context, settings.capture_findings)
         if shows_plan(context.scene):
             _draw_findings(layout, context, settings.plan_findings)
         if is_capturing() or not has_views(context.scene):
             is_first_view = is_capturing() and describe_capture()[0] == 0.0
             if words := describe_pace(context.scene, is_first_view=is_first_view):
                 draw_words(layout, context, words, icon="ERROR")
-        _draw_findings(layout, context, settings.capture_findings)
+        if shows_plan(context.scene):
+            names, rows = _settings_in_place(context.scene)
+            for name in names[rows:]:
+                layout.prop(settings, name)
 
     def _draw_plan(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         # While views are captured every button stays where it is, so that none gets under the pointer of another: two
@@ -64,8 +69,11 @@ class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
         plan.enabled = not is_capturing()
         column = plan.column()
         column.prop(settings, "collection", text="Collection")
-        for name in layout_of(context.scene).settings:
+        names, rows = _settings_in_place(context.scene)
+        for name in names[:rows]:
             column.prop(settings, name)
+        for _ in range(rows - len(names)):
+            column.label()
         if not is_capturing():
             column.prop(settings, "held_out_views")
         row = plan.row(align=True)
@@ -133,6 +141,13 @@ def _describe_views(scene: bpy.types.Scene) -> str:
     return f"{len(views)} views {verb}, {camera.width} x {camera.height}"
 
 
+def _settings_in_place(scene: bpy.types.Scene) -> tuple[tuple[str, ...], int]:
+    """The settings of the layout, and how many rows they have where they belong: a button that chooses another layout
+    is not moved by that, and the settings for which there is no row come last until the pointer has left."""
+    names, rows = layout_of(scene).settings, scene.hashlight.capture.settings_rows
+    return names, len(names) if rows < 0 else rows
+
+
 def _draw_progress(layout: bpy.types.UILayout) -> None:
     share, words = describe_capture()
     column = layout.column(align=True)
@@ -153,8 +168,10 @@ def _draw_findings(
     """What is wrong with the plan or the capture, with buttons that put it right. It stands below the buttons that are
     always there, which would move under the pointer when a warning has gone."""
     for finding in findings:
-        draw_words(layout, context, finding.words, icon="ERROR")
-        row = layout.row(align=True)
+        column = layout.column(align=True)
+        column.enabled = not finding.is_settled
+        draw_words(column, context, finding.words, icon="CHECKMARK" if finding.is_settled else "ERROR")
+        row = column.row(align=True)
         row.enabled = not is_capturing()
         for cure in unpack(finding.cures):
             button = row.operator(cure.operator, text=cure.label)

@@ -6,8 +6,6 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 
-import bpy
-
 from engine.link.json_files import JsonError, parse_json
 
 from .layouts.layout import Layout
@@ -30,18 +28,6 @@ class PlanWarning:
 
     words: str
     cures: tuple[Cure, ...] = ()
-
-
-def tell(warnings: Iterable[PlanWarning], findings: bpy.types.bpy_prop_collection) -> bool:
-    """Have ``findings``, of the capture's settings, hold ``warnings``; whether they held others before."""
-    told = [(warning.words, pack(warning.cures)) for warning in warnings]
-    if told == [(finding.words, finding.cures) for finding in findings]:
-        return False
-    findings.clear()
-    for words, cures in told:
-        finding = findings.add()
-        finding.words, finding.cures = words, cures
-    return True
 
 
 def pack(cures: Iterable[Cure]) -> str:

@@ -19,8 +19,7 @@ from engine.link.geometry import Bounds
 
 from .. import app_handlers, roles, write_lock
 from ..background import Task
-from ..layout import redraw_sidebars
-from . import plan_drawing, poses, rendered_only, subject, temporary_scene
+from . import plan_drawing, poses, rendered_only, subject, temporary_scene, told_findings
 from .as_rendered import gather_as_rendered
 from .bounds import bounds_object, read_bounds
 from .errors import CaptureError
@@ -29,7 +28,7 @@ from .layouts.table import layout_of
 from .lens_checks import check_lens
 from .plan import Pose, follow_bounds, has_to_follow
 from .plan_checks import find_plan_warnings
-from .plan_warnings import PlanWarning, tell
+from .plan_warnings import PlanWarning
 from .scene_facts import SceneFacts, settings_checked
 from .surroundings import Surroundings
 from .visible_points import find_visible_points
@@ -200,8 +199,10 @@ def _look(surroundings: Surroundings, facts: SceneFacts, planned: list[Pose], bo
 
 
 def _tell(scene: bpy.types.Scene, warnings: list[PlanWarning]) -> None:
-    if tell(warnings, scene.hashlight.capture.plan_findings) and not bpy.app.background:
-        redraw_sidebars()
+    if bpy.app.background:
+        told_findings.tell(warnings, scene.hashlight.capture.plan_findings)
+    else:
+        told_findings.tell_in_window(warnings, scene)
 
 
 def _end() -> None:

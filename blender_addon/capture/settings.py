@@ -45,6 +45,11 @@ def _plan_again(settings: HASHLIGHT_PG_capture, context: bpy.types.Context) -> N
         plan.note_fault(scene, error)
 
 
+def _choose_layout(settings: HASHLIGHT_PG_capture, context: bpy.types.Context) -> None:
+    settings.property_unset("settings_rows")
+    _plan_again(settings, context)
+
+
 def _is_curve(_settings: HASHLIGHT_PG_capture, obj: bpy.types.Object) -> bool:
     return obj.type == "CURVE"
 
@@ -54,6 +59,7 @@ class HASHLIGHT_PG_capture_finding(bpy.types.PropertyGroup):
 
     words: StringProperty(name="Words", options={"HIDDEN"})
     cures: StringProperty(name="Cures", description="Buttons that help, as JSON", options={"HIDDEN"})
+    is_settled: BoolProperty(name="Settled", description="It holds no more", options={"HIDDEN"})
 
 
 class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
@@ -67,6 +73,12 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         description="Show how views are planned. Folded when all are captured",
         default=True,
     )
+    settings_rows: IntProperty(
+        name="Rows",
+        description="How many rows the settings of the layout have beside a pressed button; -1: as many as there are",
+        default=-1,
+        options={"HIDDEN"},
+    )
     plan_findings: CollectionProperty(
         name="Findings",
         description="What is wrong with the plan as it stands, with what puts it right",
@@ -77,7 +89,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         name="Warnings",
         description="What is wrong with the plan as it stands, a line each",
         options={"HIDDEN"},
-        get=lambda settings: "\n".join(finding.words for finding in settings.plan_findings),
+        get=lambda settings: "\n".join(each.words for each in settings.plan_findings if not each.is_settled),
     )
     capture_findings: CollectionProperty(
         name="Capture Findings",
@@ -96,7 +108,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         description="Where cameras stand",
         items=enum_items(),
         default="HEMISPHERE",
-        update=_plan_again,
+        update=_choose_layout,
     )
     training_views: IntProperty(
         name="Training Views",

@@ -96,3 +96,56 @@ def test_the_plan_folds_when_all_is_captured_but_not_under_the_pointer(window: W
         yield 0.3
         assert settings.show_settings == is_unfolded
         window.screenshot(f"capture finished with the pointer over {region.type}")
+
+
+def test_no_button_moves_under_the_pointer_when_another_was_pressed(window: Window) -> Steps:
+    yield from window.open_tab()
+    scene = bpy.context.scene
+    bpy.ops.mesh.primitive_uv_sphere_add(radius=1.0)
+    settings, ball = scene.hashlight.capture, bpy.context.object
+    settings.collection = bpy.data.collections.new("Product")
+    scene.collection.children.link(settings.collection)
+    settings.collection.objects.link(ball)
+    scene.render.engine, scene.render.use_motion_blur = "BLENDER_WORKBENCH", True
+    with window.viewport():
+        bpy.ops.hashlight.fit_bounds()
+        bpy.ops.hashlight.plan_cameras()
+    yield lambda: "motion blur" in settings.plan_warnings.lower() and "This engine renders" in settings.plan_warnings
+    yield 0.5
+    buttons = ("hashlight.use_cycles", "hashlight.turn_off_motion_blur")
+    places = yield from window.find_buttons(*buttons)
+    upper, lower = sorted(buttons, key=lambda button: places[button][1])
+    yield from window.click(*places[upper])
+    yield lambda: len([each for each in settings.plan_findings if each.is_settled]) == 1
+    yield 0.5
+    window.screenshot("one warning is settled")
+    yield from window.click(*places[lower])
+    yield lambda: scene.render.engine == "CYCLES" and not scene.render.use_motion_blur
+    yield lambda: len([each for each in settings.plan_findings if each.is_settled]) == 2
+    window.point_at_viewport()
+    yield lambda: not any(each.is_settled for each in settings.plan_findings)
+
+
+def test_no_button_moves_under_the_pointer_when_a_layout_is_chosen(window: Window) -> Steps:
+    yield from window.open_tab()
+    scene = bpy.context.scene
+    bpy.ops.mesh.primitive_uv_sphere_add(radius=1.0, location=(0.0, 0.0, 1.0))
+    bpy.ops.hashlight.fit_bounds()
+    bpy.ops.mesh.primitive_plane_add(size=30.0, location=(0.0, 0.6, 0.0))
+    bpy.ops.mesh.primitive_plane_add(size=30.0, location=(0.0, 1.6, 0.0), rotation=(1.5708, 0.0, 0.0))
+    settings = scene.hashlight.capture
+    scene.render.use_motion_blur = True
+    with window.viewport():
+        bpy.ops.hashlight.plan_cameras()
+    yield lambda: "hides the subject" in settings.plan_warnings and "motion blur" in settings.plan_warnings.lower()
+    yield 0.5
+    places = yield from window.find_buttons("hashlight.use_layout", "hashlight.turn_off_motion_blur")
+    yield from window.click(*places["hashlight.use_layout"])
+    yield lambda: settings.rig == "FRONT_ARC"
+    yield 0.7
+    window.screenshot("layout chosen by a warning")
+    yield from window.click(*places["hashlight.turn_off_motion_blur"])
+    yield lambda: not scene.render.use_motion_blur
+    assert settings.settings_rows == 1
+    window.point_at_viewport()
+    yield lambda: settings.settings_rows == -1
