@@ -93,7 +93,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--field", choices=tuple(FIELDS), help="what learns the scene")
     parser.add_argument("--preset", choices=tuple(PRESETS), help="the engine's set of training parameters")
     parser.add_argument("--seed", type=whole_number(0), help="makes training repeatable")
-    words = "from the beginning; the former run is kept as run-former-N"
+    words = "from the beginning, in a new take with the same views; the take that is open keeps its run"
     _add_option(parser, "--restart", "--anew", action="store_true", help=words)
     views = parser.add_mutually_exclusive_group()
     views.add_argument("--capture", action="store_true", help="capture, too, and train on each view as it is rendered")
@@ -148,9 +148,6 @@ def _add_takes(parser: argparse.ArgumentParser) -> None:
     changes = parser.add_mutually_exclusive_group()
     changes.add_argument("--rename", metavar="NAME", help="call the take another name")
     changes.add_argument("--delete", action="store_true", help="move the take into the bin folder")
-    changes.add_argument(
-        "--use-former-run", type=whole_number(1), metavar="N", help="go back to a run from before a restart"
-    )
 
 
 def _add_replace(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
@@ -219,7 +216,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "compare": ("write a captured view beside its neural picture", _add_compare),
     "import": ("import a dataset's views and cameras", _add_import),
     "render": ("render a turntable or the camera's animation from the field", _add_render),
-    "takes": ("list the takes, rename or delete one, use a former run", _add_takes),
+    "takes": ("list the takes, rename or delete one", _add_takes),
     "setup": ("install the engine, and check it", _add_setup),
 }
 _FORMER_COMMANDS = {"render": "bake"}  # that scripts may still use

@@ -28,7 +28,7 @@ from ..roles import objects_of
 from ..session import registry
 from ..session.engine_session import EngineSession
 from ..session.source import ensure_engine
-from ..takes import changing
+from ..takes import changing, restarting
 from ..training import run
 from ..training.status_text import describe_mean, describe_progress
 from ..transfer import run_files
@@ -227,7 +227,10 @@ def _begin_to_train(scene: bpy.types.Scene, options: argparse.Namespace, console
     if options.dataset is not None:
         import_into(scene, options, console)
     if not options.capture:
-        run.train_on_captured(scene, options.restart)
+        if options.restart:
+            console.result(restarting.restart(scene))
+        else:
+            run.train_on_captured(scene, anew=False)
         session = registry.current()
         assert session is not None
         return session

@@ -1,4 +1,4 @@
-"""takes: the list of them, renaming, deleting, using a former run; and opening the take that any command names."""
+"""takes: the list of them, renaming, deleting; and opening the take that any command names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import argparse
 import bpy
 
 from ..folders import session_folder
-from ..takes import changing, former_runs, moving, switching
+from ..takes import changing, moving, switching
 from ..takes.usage import describe_bytes, measure
 from .console import Console
 from .waiting import CommandError
@@ -25,24 +25,18 @@ def choose_take(options: argparse.Namespace) -> None:
 
 
 def manage(options: argparse.Namespace, console: Console) -> None:
-    """List the takes, or rename or delete the open one, or use its former run. Raises TakeError."""
+    """List the takes, or rename or delete the open one. Raises TakeError."""
     scene = bpy.context.scene
     if options.rename is not None:
         bpy.ops.hashlight.rename_take(name=options.rename)
     elif options.delete:
         moving.begin(scene, switching.take_called(scene, ""), True, lambda: None)
         console.result(changing.describe())
-    elif options.use_former_run is not None:
-        former_runs.use(scene, options.use_former_run, lambda: None)
-        console.result(changing.describe())
     usage = measure(session_folder(scene), scene.hashlight.take)
     for entry in usage.takes:
         mark = "*" if entry.take.key == scene.hashlight.take else " "
         score = _describe_score(entry.psnr)
         console.result(f"{mark} {entry.take.name}: {entry.views} views{score}, {describe_bytes(entry.bytes)}")
-        for former in entry.former_runs:
-            score = _describe_score(former.psnr)
-            console.result(f"    former run {former.number}{score}, {describe_bytes(former.bytes)}")
 
 
 def _describe_score(psnr: float | None) -> str:

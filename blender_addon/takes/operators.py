@@ -1,4 +1,4 @@
-"""New, open, rename, delete and replace takes."""
+"""New, open, rename, delete and replace takes; begin another with the views of one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import functools
 from collections.abc import Callable
 
 import bpy
-from bpy.props import EnumProperty, IntProperty, StringProperty
+from bpy.props import EnumProperty, StringProperty
 
 from ..folder_lock import FolderLock
 from ..folders import session_folder
-from . import changing, former_runs, listing, moving, settings, switching
+from ..session import registry
+from ..training import run
+from ..training.reasons import find_missing_run
+from . import changing, listing, moving, restarting, settings, switching
 from .take_folders import TakeError, make_take
 
 _THEN = (
@@ -165,40 +168,53 @@ class HASHLIGHT_OT_replace_take(_ChangesTakes, bpy.types.Operator):
         return self.attempt(lambda: moving.begin(scene, switching.take_called(scene, ""), False, go_on))
 
 
-class HASHLIGHT_OT_use_former_run(_ChangesTakes, bpy.types.Operator):
-    """Swap this run with the take's present one, which is kept as a former run"""
+class HASHLIGHT_OT_restart_training(_ChangesTakes, bpy.types.Operator):
+    """Train from the beginning with the present settings, in a new take with the same views"""
 
-    bl_idname = "hashlight.use_former_run"
-    bl_label = "Use Former Run"
+    # Returns at once, in the background too; pumping does the rest.
+    bl_idname = "hashlight.restart_training"
+    bl_label = "Restart Training"
     bl_options = {"REGISTER"}
 
-    number: IntProperty(name="Number", description="Of the former run", min=1, default=1, options={"SKIP_SAVE"})
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        return self.attempt(lambda: former_runs.use(context.scene, self.number, listing.look_again))
-
-
-class HASHLIGHT_OT_delete_former_run(_ChangesTakes, bpy.types.Operator):
-    """Move this run into the bin folder. Nothing is erased"""
-
-    bl_idname = "hashlight.delete_former_run"
-    bl_label = "Delete Former Run"
-    bl_options = {"REGISTER"}
-
-    number: IntProperty(name="Number", description="Of the former run", min=1, default=1, options={"SKIP_SAVE"})
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if reason := find_missing_run(context.scene):
+            cls.poll_message_set(reason)
+            return False
+        return super().poll(context)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_confirm(
             self,
             event,
-            title=f"Delete former run {self.number}?",
-            message="It is moved into the bin folder, from where you can take it back.",
-            confirm_text="Move to Bin",
-            icon="TRASH",
+            title="Restart training from the beginning?",
+            message="The new run is another take, with the same views.\n"
+            "This take keeps its run and its rendered frames: open it in the Takes panel to go on with them.",
+            confirm_text="Restart",
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        return self.attempt(lambda: self.report({"INFO"}, former_runs.delete(context.scene, self.number)))
+        return self.attempt(lambda: self.report({"INFO"}, restarting.restart(context.scene)))
+
+
+class HASHLIGHT_OT_train_smaller(_ChangesTakes, bpy.types.Operator):
+    """Train from the beginning with less memory and less detail. What is learnt already stays in its take"""
+
+    # Returns at once, in the background too; pumping does the rest.
+    bl_idname = "hashlight.train_smaller"
+    bl_label = "Train with a Smaller Preset"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("There is no smaller preset: use fewer or smaller views")
+        session = registry.current()
+        return session is not None and run.smaller_preset(session, context.scene) is not None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        settings = context.scene.hashlight.training
+        settings.preset = run.smaller_preset(registry.current(), context.scene)
+        return self.attempt(lambda: self.report({"INFO"}, restarting.restart(context.scene)))
 
 
 def _start(then: str) -> None:
@@ -222,8 +238,8 @@ CLASSES = (
     HASHLIGHT_OT_rename_take,
     HASHLIGHT_OT_delete_take,
     HASHLIGHT_OT_replace_take,
-    HASHLIGHT_OT_use_former_run,
-    HASHLIGHT_OT_delete_former_run,
+    HASHLIGHT_OT_restart_training,
+    HASHLIGHT_OT_train_smaller,
 )
 
 

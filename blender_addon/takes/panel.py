@@ -8,7 +8,7 @@ from ..folders import session_folder
 from ..layout import SidebarPanel, draw_words
 from . import changing, listing, switching
 from .bin import BIN
-from .usage import TakeUsage, describe_bytes
+from .usage import describe_bytes
 
 
 class HASHLIGHT_UL_takes(bpy.types.UIList):
@@ -57,9 +57,6 @@ class HASHLIGHT_PT_takes(SidebarPanel, bpy.types.Panel):
         column.operator("hashlight.delete_take", text="", icon="TRASH")
         column.separator()
         column.operator("hashlight.rename_take", text="", icon="GREASEPENCIL")
-        for entry in usage.takes:
-            if entry.take.key == context.scene.hashlight.take:
-                _draw_former_runs(layout, entry)
         if words := refusal or changing.describe():
             draw_words(layout, context, words, icon="INFO")
         if usage.bin_bytes:
@@ -67,17 +64,6 @@ class HASHLIGHT_PT_takes(SidebarPanel, bpy.types.Panel):
             row.label(text=f"In the bin: {describe_bytes(usage.bin_bytes)}", icon="TRASH")
             folder = str(session_folder(context.scene) / BIN)
             row.operator("wm.path_open", text="Show", icon="FILE_FOLDER").filepath = folder
-
-
-def _draw_former_runs(layout: bpy.types.UILayout, take: TakeUsage) -> None:
-    column = layout.column(align=True)
-    for former in take.former_runs:
-        score = "" if former.psnr is None else f"{former.psnr:.1f} dB, "
-        split = column.split(factor=0.75)
-        split.label(text=f"Former run {former.number}: {score}{describe_bytes(former.bytes)}")
-        row = split.row(align=True)
-        row.operator("hashlight.use_former_run", text="Use").number = former.number
-        row.operator("hashlight.delete_former_run", text="", icon="TRASH").number = former.number
 
 
 CLASSES = (HASHLIGHT_UL_takes, HASHLIGHT_PT_takes)

@@ -56,6 +56,17 @@ def open_take(scene: bpy.types.Scene, key: str) -> None:
     if key == settings.take:
         return
     session = run.session_of(scene)
+    change_take(scene, key)
+    settings.capture.capture_findings.clear()
+    settings.capture.show_settings = not has_views(scene)
+    show_run(scene, session)
+
+
+def change_take(scene: bpy.types.Scene, key: str) -> None:
+    """Have the take of ``key`` open instead of another, of which training is paused, and saved. Its own run is not
+    opened yet."""
+    settings = scene.hashlight
+    session = run.session_of(scene)
     if session is not None:
         session.pause()
         saved_state.remember(scene)
@@ -63,9 +74,6 @@ def open_take(scene: bpy.types.Scene, key: str) -> None:
     _stash_run(scene)
     settings.take = key
     _recall_run(scene)
-    settings.capture.capture_findings.clear()
-    settings.capture.show_settings = not has_views(scene)
-    show_run(scene, session)
 
 
 def show_run(scene: bpy.types.Scene, session: EngineSession | None) -> None:

@@ -1,8 +1,8 @@
 """The takes of a session folder on disk. No ``bpy``.
 
-The first take's capture, run and bakes lie in the session folder itself, those of the others in ``takes/NAME``. Runs
-that were begun again lie beside the run, as ``run-former-1`` and so on, where the engine has put them. What the user
-calls a take is in its ``take.json``: another name moves no file.
+The first take's capture, run and bakes lie in the session folder itself, those of the others in ``takes/NAME``. Where
+an engine was told to begin a run again in its own folder, the former one lies beside it, as ``run-former-1``. What the
+user calls a take is in its ``take.json``: another name moves no file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ _FILE = "take.json"
 _LONGEST_NAME = 500  # characters
 # What Windows takes for devices, and no folder can be called.
 _DEVICES = {"con", "prn", "aux", "nul"} | {f"{device}{number}" for device in ("com", "lpt") for number in range(10)}
-_FORMER_RUN = re.compile(r"run-former-([0-9]{1,6})")
 
 
 class TakeError(ValueError):
@@ -54,18 +53,7 @@ def parts_of(session: Path, key: str, is_whole: bool) -> list[Path]:
     if key and is_whole:
         return [folder]
     parts = [folder / part for part in (*PARTS, _FILE) if is_whole or part in PARTS]
-    return parts + [former_run(session, key, number) for number in former_runs(session, key)]
-
-
-def former_runs(session: Path, key: str) -> list[int]:
-    """The numbers of the runs that a take had before training was restarted, in ascending order."""
-    names = [path.name for path in folder_of(session, key).glob("run-former-*") if path.is_dir()]
-    return sorted(int(match[1]) for name in names if (match := _FORMER_RUN.fullmatch(name)))
-
-
-def former_run(session: Path, key: str, number: int) -> Path:
-    """The folder of a take's former run ``number``."""
-    return folder_of(session, key) / f"run-former-{number}"
+    return parts + sorted(path for path in folder.glob("run-former-*") if path.is_dir())
 
 
 def read_takes(session: Path, open_key: str) -> list[Take]:

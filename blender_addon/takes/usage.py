@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,28 +13,20 @@ from engine.link.json_files import read_object
 from engine.link.values import ValueRefused, finite
 
 from .bin import BIN
-from .take_folders import Take, folder_of, former_run, former_runs, parts_of, read_takes
+from .take_folders import Take, folder_of, parts_of, read_takes
 
-
-@dataclass(frozen=True)
-class FormerRunUsage:
-    """A run that was begun again: its number, its last score in dB (None without one), and its bytes."""
-
-    number: int
-    psnr: float | None
-    bytes: int
+_Shared = set[tuple[int, int]]  # files that were counted, by device and inode
 
 
 @dataclass(frozen=True)
 class TakeUsage:
-    """A take, how many views of it are captured, its run's last score in dB (None without one), and its bytes, those of
-    its former runs included."""
+    """A take, how many views of it are captured, its run's last score in dB (None without one), and its bytes: files
+    that takes share count for the first of them."""
 
     take: Take
     views: int
     psnr: float | None
     bytes: int
-    former_runs: tuple[FormerRunUsage, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,48 +40,13 @@ class SessionUsage:
 
 def measure(session: Path, open_key: str) -> SessionUsage:
     """Look at all takes. What can't be read, or goes away meanwhile, counts for nothing."""
-    takes = []
+    takes: list[TakeUsage] = []
+    shared: _Shared = set()
     for take in read_takes(session, open_key):
         folder = folder_of(session, take.key)
-        size = sum(_bytes_in(part) for part in parts_of(session, take.key, is_whole=False))
-        former = tuple(_measure_former(session, take.key, number) for number in former_runs(session, take.key))
-        takes.append(TakeUsage(take, _count_views(folder), read_run(folder / "run").score, size, former))
-    return SessionUsage(session, tuple(takes), _bytes_in(session / BIN))
-
-
-@dataclasses.dataclass(frozen=True)
-class RunFigures:
-    """The steps and seconds that a run has behind it, and its last scores in dB, over whole pictures and over the
-    subject alone; None where there is none."""
-
-    step: int
-    seconds: float
-    psnr: float | None
-    subject_psnr: float | None
-
-    @property
-    def score(self) -> float | None:
-        """That of the subject where there is one."""
-        return self.psnr if self.subject_psnr is None else self.subject_psnr
-
-
-def read_run(folder: Path) -> RunFigures:
-    """How the run in ``folder`` stands; all 0 or None where there is none."""
-    info = _read_json(folder / "run.json")
-    step, seconds, history = info.get("step"), info.get("seconds"), info.get("history")
-    last = history[-1] if isinstance(history, list) and history and isinstance(history[-1], dict) else {}
-
-    def number(value: object) -> float | None:
-        with contextlib.suppress(ValueRefused):
-            return finite(value)
-        return None
-
-    return RunFigures(
-        int(number(step) or 0),
-        number(seconds) or 0.0,
-        number(last.get("psnr")),
-        number(last.get("subject_psnr")),
-    )
+        size = sum(_bytes_in(part, shared) for part in parts_of(session, take.key, is_whole=False))
+        takes.append(TakeUsage(take, _count_views(folder), _read_score(folder / "run"), size))
+    return SessionUsage(session, tuple(takes), _bytes_in(session / BIN, shared))
 
 
 def describe_bytes(size: int) -> str:
@@ -105,7 +61,9 @@ def describe_bytes(size: int) -> str:
     return f"{number:.1f} {unit}" if number < 9.95 else f"{number:.0f} {unit}"
 
 
-def _bytes_in(folder: Path) -> int:
+def _bytes_in(folder: Path, shared: _Shared) -> int:
+    """The bytes of all files below ``folder``, but for those of ``shared``, to which those are added that are in other
+    folders, too."""
     total, folders = 0, [str(folder)]
     while folders:
         try:
@@ -113,21 +71,31 @@ def _bytes_in(folder: Path) -> int:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
-                    else:
-                        total += entry.stat(follow_symlinks=False).st_size
+                        continue
+                    status = Path(entry.path).lstat()  # the entry's own knows no links on Windows
+                    file = status.st_dev, status.st_ino
+                    if file not in shared:
+                        total += status.st_size
+                    if status.st_nlink > 1:
+                        shared.add(file)
         except OSError:
             continue
     return total
 
 
+def _read_score(folder: Path) -> float | None:
+    """The last score of the run in ``folder``, in dB: that of the subject where there is one."""
+    history = _read_json(folder / "run.json").get("history")
+    last = history[-1] if isinstance(history, list) and history and isinstance(history[-1], dict) else {}
+    for name in ("subject_psnr", "psnr"):
+        with contextlib.suppress(ValueRefused):
+            return finite(last.get(name))
+    return None
+
+
 def _count_views(folder: Path) -> int:
     views = _read_json(folder / "capture" / MANIFEST).get("views")
     return sum(isinstance(view, dict) and bool(view.get("done")) for view in views) if isinstance(views, list) else 0
-
-
-def _measure_former(session: Path, key: str, number: int) -> FormerRunUsage:
-    folder = former_run(session, key, number)
-    return FormerRunUsage(number, read_run(folder).score, _bytes_in(folder))
 
 
 def _read_json(path: Path) -> dict[str, Any]:

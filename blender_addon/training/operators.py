@@ -45,48 +45,6 @@ class HASHLIGHT_OT_train(Attempts, bpy.types.Operator):
         return self.attempt(lambda: run.train_on_captured(context.scene, anew=False))
 
 
-class HASHLIGHT_OT_restart_training(Attempts, _NeedsRun, bpy.types.Operator):
-    """Train from the beginning with the present settings. The former run is kept"""
-
-    # Returns at once, in the background too; pumping does the rest.
-    bl_idname = "hashlight.restart_training"
-    bl_label = "Restart Training"
-    bl_options = {"REGISTER"}
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return context.window_manager.invoke_confirm(
-            self,
-            event,
-            title="Restart training from the beginning?",
-            message="The former run is kept: the Takes panel lists it, and can bring it back.\n"
-            "Captured views and rendered frames stay as they are. What is rendered from now on shows the new run.",
-            confirm_text="Restart",
-        )
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        return self.attempt(lambda: run.train_on_captured(context.scene, anew=True))
-
-
-class HASHLIGHT_OT_train_smaller(Attempts, bpy.types.Operator):
-    """Train from the beginning with less memory and less detail. The former run is kept"""
-
-    # Returns at once, in the background too; pumping does the rest.
-    bl_idname = "hashlight.train_smaller"
-    bl_label = "Train with a Smaller Preset"
-    bl_options = {"REGISTER"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("There is no smaller preset: use fewer or smaller views")
-        session = registry.current()
-        return session is not None and run.smaller_preset(session, context.scene) is not None
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        settings = context.scene.hashlight.training
-        settings.preset = run.smaller_preset(registry.current(), context.scene)
-        return self.attempt(lambda: run.train_on_captured(context.scene, anew=True))
-
-
 class HASHLIGHT_OT_capture_and_train(CapturesViews, bpy.types.Operator):
     """Capture all views, and train on each as soon as it is rendered"""
 
@@ -168,8 +126,6 @@ class HASHLIGHT_OT_save_snapshot(Attempts, bpy.types.Operator):
 
 CLASSES = (
     HASHLIGHT_OT_train,
-    HASHLIGHT_OT_restart_training,
-    HASHLIGHT_OT_train_smaller,
     HASHLIGHT_OT_capture_and_train,
     HASHLIGHT_OT_pause_training,
     HASHLIGHT_OT_evaluate,

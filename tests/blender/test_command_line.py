@@ -170,7 +170,6 @@ def test_plan_fits_to_what_is_selected_sets_the_radius_and_tells_what_is_wrong(
         (["train", "--take", ""], "--take: a name is missing"),
         (["takes", "--delete"], "Take 1 holds nothing yet"),
         (["takes", "--rename", " "], "A take needs a name"),
-        (["takes", "--use-former-run", "1"], "Take 1 has no former run 1: there is none"),
         (["setup"], "online access is off"),
     ],
 )

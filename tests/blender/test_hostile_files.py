@@ -222,7 +222,7 @@ def attack_texts(addon: Import, folder: Path, count: int, tally: Tally) -> None:
     readers: list[tuple[str, Any, Read]] = [
         ("capture/manifest.json", manifest(addon), read_capture),
         ("takes/closer/take.json", take, lambda path: takes.read_takes(folder, "")),
-        ("run.json", run, lambda path: usage.read_run(path.parent)),
+        ("run.json", run, lambda path: usage._read_score(path.parent)),
         ("current.json", record, lambda path: environments.EngineHome(path.parent).current()),
         ("stage.json", stage, lambda path: job._note_line(path.read_text(errors="replace"))),
         ("cures.json", packed, lambda path: cures.unpack(path.read_text(errors="replace"))),
@@ -259,7 +259,7 @@ def test_a_huge_json_file_is_not_read(addon: Import, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     with path.open("wb") as file:
         file.truncate(1 << 33)
-    assert addon("takes.usage").read_run(tmp_path).step == 0
+    assert addon("takes.usage")._read_score(tmp_path) is None
 
 
 def attack_view_transforms(addon: Import, folder: Path, count: int, tally: Tally) -> None:

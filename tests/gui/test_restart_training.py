@@ -1,4 +1,4 @@
-"""Restart Training asks before it begins again, and keeps the former run."""
+"""Restart Training asks before it begins again, in another take; the former run stays in its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ def _press(key: int) -> None:
 
 
 def _runs(folder: Path) -> dict[str, int]:
-    return {path.parent.name: json.loads(path.read_bytes())["step"] for path in folder.glob("run*/run.json")}
+    """By take: the steps that its run has behind it."""
+    files = {path.parents[1].name: path for path in folder.glob("takes/*/run/run.json")}
+    files[""] = folder / "run" / "run.json"
+    return {take: json.loads(path.read_bytes())["step"] for take, path in files.items() if path.is_file()}
 
 
 def test_it_asks_first_and_keeps_the_former_run(window: Window) -> Steps:
@@ -34,7 +37,11 @@ def test_it_asks_first_and_keeps_the_former_run(window: Window) -> Steps:
         bpy.ops.hashlight.train()
     yield lambda: registry.current().is_trained and registry.current().snapshot is not None
     former, opened = _runs(folder), registry.current().run
-    assert list(former) == ["run"]
+    assert list(former) == [""]
+    with window.viewport():
+        bpy.ops.hashlight.neural_view()
+    neural_view = window.addon("preview.neural_view")
+    yield lambda: neural_view.is_on()
 
     for key in (x_input.ESCAPE, RETURN):
         region = window.region()
@@ -50,5 +57,10 @@ def test_it_asks_first_and_keeps_the_former_run(window: Window) -> Steps:
         if key == x_input.ESCAPE:
             assert registry.current().run is opened and _runs(folder) == former
     yield lambda: registry.current().run is not None and registry.current().run is not opened
-    yield lambda: "run-former-1" in _runs(folder) and "run" in _runs(folder)
-    assert _runs(folder)["run-former-1"] == former["run"]
+    yield lambda: "take-2" in _runs(folder)
+    assert _runs(folder)[""] == former[""] and scene.hashlight.take == "take-2"
+    assert neural_view.is_on(), "it shows the new run now"
+    rows = bpy.context.window_manager.hashlight_takes
+    window.addon("takes.listing").look_again()
+    window.addon("takes.listing").known_usage(scene)
+    yield lambda: [(row.name, row.views) for row in rows] == [("Take 1", 3), ("Take 2", 3)]
