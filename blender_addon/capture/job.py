@@ -289,14 +289,15 @@ class CaptureJob:
         color, depth = self._renderer.take_pictures()
         return (color, depth), is_empty(color)
 
-    def _store_view_transform(self) -> Iterator[None]:
+    def _store_view_transform(self) -> Generator[None, None, None]:
         """Put the scene's view transform beside the views, for renders of the field without Blender."""
         scene = self._renderer.scene
         try:
             while self._in_window and tables.find(scene) is None:
                 tables.refresh(scene)
                 yield
-            save_view_transform(self.dataset.folder / FILE_NAME, tables.view_transform(scene))
+            path, transform = self.dataset.folder / FILE_NAME, tables.view_transform(scene)
+            yield from self._beside_window(functools.partial(save_view_transform, path, transform))
         except (OSError, RuntimeError) as error:
             self.warn(f"The scene's view transform is not beside the views: {error}")
 

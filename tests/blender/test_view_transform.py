@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +15,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from capture_jobs import start_capture
 
 Import = Callable[[str], ModuleType]
 
@@ -129,6 +132,25 @@ def test_a_capture_leaves_the_view_transform_beside_its_views(
     addon: Import, planned_scene: bpy.types.Scene, tmp_path: Path
 ) -> None:
     from engine.link.view_transform import load_view_transform
+def test_beside_a_window_a_thread_packs_the_view_transform(
+    addon: Import, planned_scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_module, threads = addon("capture.job"), []
+    save = job_module.save_view_transform
+
+    def note_and_save(path: Path, transform: Any) -> None:
+        threads.append(threading.current_thread())
+        save(path, transform)
+
+    monkeypatch.setattr(job_module, "save_view_transform", note_and_save)
+    with start_capture(addon, planned_scene) as job:
+        job._in_window = True
+        for _turn in job._store_view_transform():
+            time.sleep(0.01)
+    assert (tmp_path / "capture" / "view_transform.npz").is_file()
+    assert len(threads) == 1 and threads[0] is not threading.main_thread()
+
+
 
     _set_look(planned_scene, LOOKS["AgX with a look, exposure and gamma"])
     assert bpy.ops.hashlight.capture() == {"FINISHED"}
