@@ -40,7 +40,7 @@ from benchmarks.use_tables import (
     serving_table,
     startup_table,
 )
-from benchmarks.window_tables import calls_table, latency_table, memory_table, stopping_table
+from benchmarks.window_tables import calls_table, contention_table, latency_table, memory_table, stopping_table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = tuple(REPOSITORY / page for page in ("docs/performance.md", "docs/user-guide.md", "README.md"))
@@ -68,6 +68,7 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "window_stops": ("window", stopping_table),
     "memory": ("memory", memory_table),
     "remote": ("remote", remote_table),
+    "contention": ("contention", contention_table),
     "remote_codec": ("remote", remote_codec_table),
 }
 # The same for figures within a sentence.

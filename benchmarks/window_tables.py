@@ -1,4 +1,4 @@
-"""The tables of ``window_times`` and ``preview_memory``, for the screen and for docs/performance.md."""
+"""The tables of ``window_times``, ``contention`` and ``preview_memory``, for the screen and for docs/performance.md."""
 
 from __future__ import annotations
 
@@ -52,6 +52,20 @@ def stopping_table(results: Sequence[Result]) -> str:
             figures = [f"{value:.0f}" for value in (statistics.median(times), max(times))]
             rows.append([result["device_name"], name, str(len(times)), *figures])
     return _markdown(["device", "what", "times", "median, ms", "longest, ms"], rows)
+
+
+def contention_table(results: Sequence[Result]) -> str:
+    """How long a view takes to render alone, and while training runs (``contention``)."""
+    rows = []
+    for result in results:
+        alone = [sum(seconds) / len(seconds) for seconds in result["alone_s"]]
+        beside = sum(result["training_s"]) / len(result["training_s"])
+        what = f"{'x'.join(map(str, result['size']))}, {result['samples']} samples"
+        spans = f"{min(alone):.2f} to {max(alone):.2f}"
+        factor = f"{beside * len(alone) / sum(alone):.2f}"
+        rows.append([result["device_name"], what, spans, f"{beside:.2f}", factor, str(result["steps"])])
+    head = ["device", "a view", "alone, s", "while training, s", "times as long", "training steps meanwhile"]
+    return _markdown(head, rows)
 
 
 def memory_table(results: Sequence[Result]) -> str:

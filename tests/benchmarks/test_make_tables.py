@@ -119,3 +119,10 @@ def test_the_page_is_up_to_date() -> None:
     command = [sys.executable, "-m", "benchmarks.make_tables", "--check"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_contention_is_told_as_a_factor_of_the_time_alone() -> None:
+    result = {"device_name": "a card", "size": [400, 400], "samples": 256, "steps": 120}
+    result |= {"alone_s": [[2.0, 4.0], [3.0, 7.0]], "training_s": [5.0, 7.0]}
+    row = make_tables.TABLES["contention"][1]([result]).splitlines()[-1]
+    assert row == "| a card | 400x400, 256 samples | 3.00 to 5.00 | 6.00 | 1.50 | 120 |"
