@@ -32,6 +32,7 @@ from benchmarks.training_tables import (
 )
 from benchmarks.use_tables import (
     artist_table,
+    baked_colors_table,
     demo_table,
     fast_capture_words,
     noise_table,
@@ -61,14 +62,15 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "startup": ("startup", startup_table),
     "demo": ("demo", demo_table),
     "artist": ("artist", artist_table),
+    "colors": ("colors", baked_colors_table),
     "noise": ("noise", noise_table),
     "serving": ("serving", serving_table),
     "window_calls": ("window", calls_table),
     "window_latency": ("window", latency_table),
     "window_stops": ("window", stopping_table),
+    "contention": ("contention", contention_table),
     "memory": ("memory", memory_table),
     "remote": ("remote", remote_table),
-    "contention": ("contention", contention_table),
     "remote_codec": ("remote", remote_codec_table),
 }
 # The same for figures within a sentence.

@@ -152,3 +152,14 @@ def demo_table(results: Sequence[Result]) -> str:
     ]
     head = ["device", "training views", "training, s", "steps", "PSNR of the subject, dB", "PSNR of pictures, dB"]
     return markdown_table([*head, "enlargement", "minutes"], rows)
+
+
+def baked_colors_table(results: Sequence[Result]) -> str:
+    """How far pictures baked of a field are from Cycles' own, and how much of that is the field's light."""
+    rows = [
+        [device_words(result), row["view_transform"], str(row["pixels"]), f"{row['baked']:.2f}", f"{row['field']:.2f}"]
+        for result in results
+        for row in result["views"]
+    ]
+    head = ["device", "view transform", "pixels", "baked PNG from Cycles' PNG", "the light itself, mapped by Blender"]
+    return markdown_table(head, rows)

@@ -126,3 +126,9 @@ def test_contention_is_told_as_a_factor_of_the_time_alone() -> None:
     result |= {"alone_s": [[2.0, 4.0], [3.0, 7.0]], "training_s": [5.0, 7.0]}
     row = make_tables.TABLES["contention"][1]([result]).splitlines()[-1]
     assert row == "| a card | 400x400, 256 samples | 3.00 to 5.00 | 6.00 | 1.50 | 120 |"
+
+
+def test_colors_are_told_for_each_view_transform() -> None:
+    views = [{"view_transform": "AgX", "pixels": 4000, "baked": 2.345, "field": 2.3}]
+    row = make_tables.TABLES["colors"][1]([{"device_name": "a card", "views": views}]).splitlines()[-1]
+    assert row == "| a card | AgX | 4000 | 2.35 | 2.30 |"

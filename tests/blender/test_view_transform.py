@@ -16,6 +16,7 @@ import bpy
 import numpy as np
 import pytest
 from capture_jobs import start_capture
+from shown_colors import compare, read_png, shown_by_blender
 
 Import = Callable[[str], ModuleType]
 
@@ -74,19 +75,6 @@ def _set_look(scene: bpy.types.Scene, look: tuple[str, str, float, float, bool])
         view.curve_mapping.update()
 
 
-def _shown_by_blender(scene: bpy.types.Scene, color: np.ndarray, path: Path) -> np.ndarray:
-    """Blender's own PNG of premultiplied light [H, W, 4]: uint8."""
-    height, width = color.shape[:2]
-    image = bpy.data.images.new("Light", width, height, alpha=True, float_buffer=True)
-    image.pixels.foreach_set(color[::-1].reshape(-1))
-    settings = scene.render.image_settings
-    settings.file_format, settings.color_mode, settings.color_depth = "PNG", "RGBA", "8"
-    scene.render.dither_intensity = 0.0
-    image.save_render(str(path), scene=scene)
-    bpy.data.images.remove(image)
-    return _read_png(path)
-
-
 def _note_for_the_engine(addon: Import, scene: bpy.types.Scene, light: np.ndarray, stem: Path) -> None:
     from engine.link.view_transform import save_view_transform
 
@@ -109,7 +97,7 @@ def test_the_engine_shows_light_as_blender_does(addon: Import, scene: bpy.types.
     for name, look in LOOKS.items():
         _set_look(scene, look)
         for kind, light in (("opaque", opaque), ("covered", covered)):
-            wanted[name, kind] = _shown_by_blender(scene, light, tmp_path / "blender.png").astype(int)
+            wanted[name, kind] = shown_by_blender(scene, light, tmp_path / "blender.png").astype(int)
             _note_for_the_engine(addon, scene, light, tmp_path / f"{name} {kind}")
     _show_by_the_engine(tmp_path)
     for (name, kind), pixels in wanted.items():
@@ -132,6 +120,17 @@ def test_a_capture_leaves_the_view_transform_beside_its_views(
     addon: Import, planned_scene: bpy.types.Scene, tmp_path: Path
 ) -> None:
     from engine.link.view_transform import load_view_transform
+
+    _set_look(planned_scene, LOOKS["AgX with a look, exposure and gamma"])
+    assert bpy.ops.hashlight.capture() == {"FINISHED"}
+    noted = load_view_transform(tmp_path / "capture" / "view_transform.npz")
+    wanted = addon("view_transform.tables").view_transform(planned_scene)
+    np.testing.assert_allclose(noted.table, wanted.table, atol=1e-5)
+    assert (noted.exposure, noted.exponent) == (wanted.exposure, wanted.exponent)
+    assert noted.exposure == pytest.approx(2**1.3) and noted.exponent == pytest.approx(1 / 0.8)
+    assert "Hashlight Display" not in {*bpy.data.images.keys(), *bpy.data.scenes.keys()}
+
+
 def test_beside_a_window_a_thread_packs_the_view_transform(
     addon: Import, planned_scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,17 +148,6 @@ def test_beside_a_window_a_thread_packs_the_view_transform(
             time.sleep(0.01)
     assert (tmp_path / "capture" / "view_transform.npz").is_file()
     assert len(threads) == 1 and threads[0] is not threading.main_thread()
-
-
-
-    _set_look(planned_scene, LOOKS["AgX with a look, exposure and gamma"])
-    assert bpy.ops.hashlight.capture() == {"FINISHED"}
-    noted = load_view_transform(tmp_path / "capture" / "view_transform.npz")
-    wanted = addon("view_transform.tables").view_transform(planned_scene)
-    np.testing.assert_allclose(noted.table, wanted.table, atol=1e-5)
-    assert (noted.exposure, noted.exponent) == (wanted.exposure, wanted.exponent)
-    assert noted.exposure == pytest.approx(2**1.3) and noted.exponent == pytest.approx(1 / 0.8)
-    assert "Hashlight Display" not in {*bpy.data.images.keys(), *bpy.data.scenes.keys()}
 
 
 def test_a_bake_asks_for_what_is_chosen_and_for_linear_frames_where_the_scene_shows_them(
@@ -216,17 +204,12 @@ def test_a_baked_picture_is_as_near_to_a_render_as_the_field_is(
         assert addon("preview.material").find_picture_node(plane).image.filepath.endswith(".exr")
         scene.hashlight.preview.shown = "NONE"
         files = {file.suffix: file for file in jobs.finished_files(name, jobs.last_update(session, scene))}
-        baked = _read_png(files[".png"])
+        baked = read_png(files[".png"])
         field = addon("capture.passes").read_exr(files[".exr"]).astype(np.float32)
         truth = _render(scene, "PNG", tmp_path / f"{name}.png")
         light = _render(scene, "OPEN_EXR", tmp_path / f"{name}.exr", addon)
-        mapped, mapped_light = (_shown_by_blender(scene, it, tmp_path / "mapped.png") for it in (field, light))
-        subject = (truth[..., 3] == 255) & (baked[..., 3] == 255)
-        assert subject.sum() > 100
-        of_bake, of_field = (
-            np.abs(one[subject].astype(int) - other[subject].astype(int)).mean()
-            for one, other in ((baked, truth), (mapped, mapped_light))
-        )
+        pixels, of_bake, of_field = compare(scene, truth, baked, light, field, tmp_path / "mapped.png")
+        assert pixels > 100
         # The two differ by the engine's table against Blender's own transform of the same light: a pixel is one step of
         # 255 off at most (see the first test), either way, and so a mean over the hundreds of pixels that this small
         # scene's subject has is off by less than a tenth of a step. Another transform would be many steps off.
@@ -239,11 +222,4 @@ def _render(scene: bpy.types.Scene, kind: str, path: Path, addon: Import | None 
     settings.color_depth = "8" if kind == "PNG" else "32"
     scene.render.filepath = str(path)
     bpy.ops.render.render(write_still=True)
-    return _read_png(path) if addon is None else addon("capture.passes").read_exr(path).astype(np.float32)
-
-
-def _read_png(path: Path) -> np.ndarray:
-    from PIL import Image
-
-    with Image.open(path) as picture:
-        return np.array(picture.convert("RGBA"))
+    return read_png(path) if addon is None else addon("capture.passes").read_exr(path).astype(np.float32)
