@@ -126,11 +126,11 @@ def _value(socket: bpy.types.NodeSocket, groups: _Groups) -> tuple[float, ...] |
     source, _ = _source_of(socket, groups)
     if source is None:
         return None
-    kind = source.node.bl_idname if source.is_output else ""
-    if kind == "ShaderNodeLightPath":
+    node_type = source.node.bl_idname if source.is_output else ""
+    if node_type == "ShaderNodeLightPath":
         # Which kind of ray it is: those from the camera count.
         return (float(source.name == "Is Camera Ray"),) if source.name.startswith("Is ") else None
-    if kind not in {"", "ShaderNodeValue", "ShaderNodeRGB"}:
+    if node_type not in {"", "ShaderNodeValue", "ShaderNodeRGB"}:
         return None
     value = source.default_value
     return (float(value),) if isinstance(value, int | float) else tuple(value[:3])

@@ -14,14 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from engine.data.bounds import find_focus
 from engine.data.color import premultiply
 from engine.data.json_object import JsonObject
 from engine.data.remarks import Remarks
 from engine.data.views import View
 from engine.link.arrays import Dtype, Floats
 from engine.link.color import encode_srgb
-from engine.link.geometry import Camera
+from engine.link.geometry import Camera, find_focus
 from engine.link.projection import pixel_directions, project
 
 FIELD = "camera_axes"

@@ -13,7 +13,7 @@ from engine.data.dataset import DatasetError
 from engine.data.json_object import JsonObject
 from engine.data.views import View
 from engine.link.arrays import Floats
-from engine.link.geometry import MAX_CASCADES, Bounds, Camera, GeometryError
+from engine.link.geometry import MAX_CASCADES, Bounds, Camera, GeometryError, find_focus
 from engine.link.projection import pixel_directions
 
 NERF_SYNTHETIC_HALF_SIZE = 1.5
@@ -111,21 +111,6 @@ def guess_photographed_extent(cameras: Sequence[Camera]) -> Extent:
     center = np.mean([camera.position for camera in cameras], axis=0)
     half = max(float(np.linalg.norm(camera.position - center)) for camera in cameras) or 1.0
     return Extent(Bounds(center - half, center + half), OUTWARD_CASCADES)
-
-
-def find_focus(cameras: Sequence[Camera]) -> Floats:
-    """The point [3] nearest to all optical axes; of several (parallel axes), the one nearest to the cameras' middle,
-    wherever in the world that is."""
-    middle = np.mean([camera.position for camera in cameras], axis=0)
-    normal = np.zeros((3, 3))
-    right = np.zeros(3)
-    for camera in cameras:
-        axis = camera.camera_to_world[:3, 2] / np.linalg.norm(camera.camera_to_world[:3, 2])
-        across = np.eye(3) - np.outer(axis, axis)  # projects onto the plane that the axis stands on
-        normal += across
-        right += across @ (camera.position - middle)
-    focus: Floats = middle + np.linalg.lstsq(normal, right, rcond=1e-6)[0]
-    return focus
 
 
 def check_coverage(bounds: Bounds, views: Sequence[View]) -> list[str]:

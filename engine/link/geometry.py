@@ -8,7 +8,7 @@ Depth: planar z in metres along the camera axis, +inf where there is nothing.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -202,6 +202,21 @@ def extent_of(bounds: Bounds, cascades: int) -> Bounds:
         return bounds
     half = 0.5 * float(bounds.size.max()) * 2 ** (cascades - 1)
     return Bounds(bounds.center - half, bounds.center + half)
+
+
+def find_focus(cameras: Sequence[Camera]) -> Floats:
+    """The point [3] nearest to all optical axes; of several (parallel axes), the one nearest to the cameras' middle,
+    wherever in the world that is."""
+    middle = np.mean([camera.position for camera in cameras], axis=0)
+    normal = np.zeros((3, 3))
+    right = np.zeros(3)
+    for camera in cameras:
+        axis = camera.camera_to_world[:3, 2] / np.linalg.norm(camera.camera_to_world[:3, 2])
+        across = np.eye(3) - np.outer(axis, axis)  # projects onto the plane that the axis stands on
+        normal += across
+        right += across @ (camera.position - middle)
+    focus: Floats = middle + np.linalg.lstsq(normal, right, rcond=1e-6)[0]
+    return focus
 
 
 def _read_array(name: str, value: Any, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:

@@ -6,12 +6,10 @@ import statistics
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from engine.link.geometry import Bounds, Camera
+from engine.link.arrays import Floats
+from engine.link.geometry import Bounds, Camera, find_focus
 
-# Axes of nearly one direction meet anywhere along it.
-_LEAST_CROSSING = 1e-3
 # So many of the cameras must have the point before them that all look at. In a room they look away from it.
 _MOST_BEFORE = 0.9
 
@@ -27,7 +25,7 @@ def view_settings(cameras: Sequence[Camera], bounds: Bounds) -> dict[str, float]
     }
 
 
-def _pixels_across(camera: Camera, bounds: Bounds, target: npt.NDArray[np.float64] | None) -> float:
+def _pixels_across(camera: Camera, bounds: Bounds, target: Floats | None) -> float:
     """Seen side on from where the camera is; from among what it captures, at the distance of the ``target``."""
     distance = float(np.linalg.norm(camera.position - bounds.center))
     if distance < bounds.radius:
@@ -37,17 +35,9 @@ def _pixels_across(camera: Camera, bounds: Bounds, target: npt.NDArray[np.float6
     return max(camera.fx, camera.fy) * float(bounds.size.max()) / distance
 
 
-def _looked_at(cameras: Sequence[Camera], bounds: Bounds) -> npt.NDArray[np.float64] | None:
-    """The point [3] that the optical axes pass most closely; None when they have none in common within ``bounds`` and
-    before the cameras."""
-    poses = np.stack([camera.camera_to_world for camera in cameras])
-    positions, axes = poses[:, :3, 3], -poses[:, :3, 2]
-    axes = axes / np.linalg.norm(axes, axis=1, keepdims=True)
-    across = np.eye(3) - axes[:, :, None] * axes[:, None, :]  # what of a vector is square to each axis
-    total = across.mean(axis=0)
-    if np.linalg.eigvalsh(total)[0] < _LEAST_CROSSING:
-        return None
-    point: npt.NDArray[np.float64] = np.linalg.solve(total, (across @ positions[:, :, None]).mean(axis=0))[:, 0]
-    is_before = ((point - positions) * axes).sum(axis=1) > 0
+def _looked_at(cameras: Sequence[Camera], bounds: Bounds) -> Floats | None:
+    """The point [3] that all look at; None when it is not within ``bounds``, or not before the cameras."""
+    point = find_focus(cameras)
+    is_before = [float((point - camera.position) @ camera.camera_to_world[:3, 2]) < 0.0 for camera in cameras]
     is_inside = bool(((bounds.minimum <= point) & (point <= bounds.maximum)).all())
-    return point if is_inside and is_before.mean() >= _MOST_BEFORE else None
+    return point if is_inside and statistics.fmean(is_before) >= _MOST_BEFORE else None
