@@ -16,9 +16,8 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import bpy
 import numpy as np
 
 from benchmarks.results import write_result
@@ -26,7 +25,8 @@ from benchmarks.use_tables import baked_colors_table
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path += [str(ROOT / folder) for folder in ("examples/still_life", "scripts", "tests/blender")]
-from shown_colors import compare, read_png  # noqa: E402
+if TYPE_CHECKING:
+    import bpy
 
 VIEWS = ("AgX", "Filmic", "Standard")
 BAKE = "colors"
@@ -43,6 +43,7 @@ def main() -> int:
     demo: Path = options.demo.absolute()
     os.environ["BLENDER_USER_RESOURCES"] = str(demo / "blender-user")
     os.environ["HASHLIGHT_ENGINE_PYTHON"] = sys.executable
+    import bpy  # only now: it looks for its user's folder at once
     from build_extension import build_extension
     from extension import addon_module, install_extension
 
@@ -60,7 +61,9 @@ def main() -> int:
 
 
 def _measure(scene: bpy.types.Scene, samples: int, folder: Path) -> dict[str, Any]:
+    import bpy
     from extension import addon_module
+    from shown_colors import compare, read_png
 
     session = addon_module("training.run").ensure_run(scene)
     read_exr = addon_module("capture.passes").read_exr
@@ -100,6 +103,7 @@ def _set_view(scene: bpy.types.Scene, view_transform: str) -> None:
 
 def _bake(scene: bpy.types.Scene, session: Any) -> dict[str, Path]:
     """The one frame of the scene camera as the field renders it, by suffix."""
+    import bpy
     from extension import addon_module
 
     jobs, registry = addon_module("bake.jobs"), addon_module("session.registry")
@@ -111,6 +115,8 @@ def _bake(scene: bpy.types.Scene, session: Any) -> dict[str, Path]:
 
 def _save_render(scene: bpy.types.Scene, kind: str, path: Path) -> Path:
     """The last render, as Blender writes it."""
+    import bpy
+
     _write_as(scene, kind)
     bpy.data.images["Render Result"].save_render(str(path), scene=scene)
     return path
