@@ -5,7 +5,7 @@ also at the paper's, the first steps empty the whole field, and then no gradient
 twice the paper's. A processor has time for few steps, so there networks and samples are a fraction of that, and the
 field begins so thin that light gets through it: rays see what lies behind, instead of first clearing a fog as a whole.
 Then the rate may rise within 50 steps: after 300, of 128 rays, lego400 in 24 views of 160x160 has 18 dB, where a field
-that begins as dense as elsewhere is empty by the hundredth; twice that rate empties both for a while.
+that begins as dense as elsewhere is empty by the hundredth. Twice that rate empties the thin one, too, for a while.
 """
 
 from __future__ import annotations
