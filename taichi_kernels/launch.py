@@ -22,6 +22,7 @@ in Adam, they have parameters of their own.
 
 import dataclasses
 import functools
+import operator
 import types
 import typing
 from collections.abc import Callable
@@ -46,6 +47,8 @@ if LAUNCHES_DIRECTLY:
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+_Place = tuple[int, ...]
+_Reader = Callable[[Any], tuple[Any, ...]]
 
 
 _NUMBERS = {float: ti.f32, int: ti.i32}
@@ -78,6 +81,12 @@ def _fields_of(bundle: type) -> dict[str, Any]:
     return {field.name: kinds[field.name] for field in dataclasses.fields(bundle)}
 
 
+def _reader_of(names: list[str]) -> _Reader:
+    """Reads the fields of these names, at the cost of one look where there are several."""
+    read = operator.attrgetter(*names)
+    return read if len(names) > 1 else lambda bundle: (read(bundle),)
+
+
 class KernelLauncher:
     """Calls one Taichi kernel. Tensors must be contiguous and keep their number of dimensions from call to call."""
 
@@ -86,19 +95,24 @@ class KernelLauncher:
         self._parameters = self._kernel._primal.arguments
         self._compiled: dict[tuple[Any, ...], tuple[Any, Any]] = {}
         self.__doc__ = function.__doc__
-        # Where each argument goes: by its index and by its slot, of which templates, compiled in, have none.
+        # Where each argument goes: by its index and by its slot, of which templates, compiled in, have none. Whether
+        # numbers are floats.
         self._templates: list[int] = []
-        self._numbers: list[tuple[int, int, bool]] = []
-        self._structs: list[tuple[int, int, list[tuple[str, bool]]]] = []
-        # Tensors of bundles have their fields' names. Elements that are vectors take so many of the last dimensions.
-        self._tensors: list[tuple[int, int, str, int]] = []
-        self._packs: list[tuple[int, Any]] = []
-        self._empty_packs: list[tuple[int, Any]] = []
+        self._numbers: list[tuple[int, _Place, bool]] = []
+        self._structs: list[tuple[int, _Reader, list[tuple[_Place, bool]]]] = []
+        # Tensors of their own, then those of bundles, which are read from these. Elements that are vectors take so many
+        # of the last dimensions; the last is what the tensor is called.
+        self._tensors: list[int] = []
+        self._bundles: list[tuple[int, _Reader]] = []
+        self._tensor_places: list[tuple[_Place, int, str]] = []
+        self._packs: list[tuple[_Place, Any]] = []
+        self._empty_packs: list[tuple[_Place, Any]] = []
         if LAUNCHES_DIRECTLY:
             self._place_arguments()
 
     def _place_arguments(self) -> None:
-        packed: list[tuple[int, str]] = []
+        packed: list[str] = []
+        labels: list[str] = []
         slot = 0
         for index, parameter in enumerate(self._parameters):
             kind = parameter.annotation
@@ -106,53 +120,49 @@ class KernelLauncher:
                 self._templates.append(index)
                 continue
             if isinstance(kind, ArgPackType):
-                self._packs.append((slot, kind))
-                packed += [(index, name) for name in kind.members]
+                self._packs.append(((slot,), kind))
+                self._bundles.append((index, _reader_of(list(kind.members))))
+                packed += kind.members
+                labels += [f"{parameter.name}.{name}" for name in kind.members]
             elif isinstance(kind, StructType):
-                fields = [(name, number == ti.f32) for name, number in kind.members.items()]
-                self._structs.append((index, slot, fields))
+                places = [((slot, member), number == ti.f32) for member, number in enumerate(kind.members.values())]
+                self._structs.append((index, _reader_of(list(kind.members)), places))
             elif isinstance(kind, NdarrayType):
-                self._tensors.append((index, slot, "", len(getattr(kind.dtype, "get_shape", tuple)())))
+                self._tensors.append(index)
+                element_dimensions = len(getattr(kind.dtype, "get_shape", tuple)())
+                self._tensor_places.append(((slot,), element_dimensions, parameter.name))
             else:
-                self._numbers.append((index, slot, kind in (ti.f32, ti.f64)))
+                self._numbers.append((index, (slot,), kind in (ti.f32, ti.f64)))
             slot += 1
-        names = [name for _, name in packed]
-        if len(set(names)) < len(names):
-            raise TypeError(f"{self._kernel.__name__}: bundles with tensors of the same name among {', '.join(names)}")
-        self._tensors += [(index, slot + place, name, 0) for place, (index, name) in enumerate(packed)]
+        if len(set(packed)) < len(packed):
+            raise TypeError(f"{self._kernel.__name__}: bundles with tensors of the same name among {', '.join(packed)}")
+        self._tensor_places += [((slot + place,), 0, label) for place, label in enumerate(labels)]
 
     def __call__(self, *args: Any) -> None:
         """Launch with the kernel's arguments: tensors, numbers, bundles of them and template values."""
         if not LAUNCHES_DIRECTLY:
             self.launch_publicly(*args)
             return
-        tensors = [getattr(args[index], name) if name else args[index] for index, _, name, _ in self._tensors]
+        tensors = [args[index] for index in self._tensors]
+        for index, read in self._bundles:
+            tensors += read(args[index])
         key = tuple([args[index] for index in self._templates] + [tensor.dtype for tensor in tensors])
         if key not in self._compiled:
             self._compiled[key] = self._compile(args)
         native, compiled = self._compiled[key]
         context = native.make_launch_context()
-        for index, slot, is_float in self._numbers:
-            if is_float:
-                context.set_arg_float((slot,), args[index])
-            else:
-                context.set_arg_int((slot,), args[index])
-        for index, slot, fields in self._structs:
-            for member, (name, is_float) in enumerate(fields):
-                if is_float:
-                    context.set_struct_arg_float((slot, member), getattr(args[index], name))
-                else:
-                    context.set_struct_arg_int((slot, member), getattr(args[index], name))
-        for slot, pack in self._empty_packs:
-            context.set_arg_argpack((slot,), pack)
-        for tensor, (index, slot, name, element_dimensions) in zip(tensors, self._tensors, strict=True):
+        for index, place, is_float in self._numbers:
+            (context.set_arg_float if is_float else context.set_arg_int)(place, args[index])
+        for index, read, places in self._structs:
+            for number, (place, is_float) in zip(read(args[index]), places, strict=True):
+                (context.set_struct_arg_float if is_float else context.set_struct_arg_int)(place, number)
+        for place, pack in self._empty_packs:
+            context.set_arg_argpack(place, pack)
+        for tensor, (place, element_dimensions, label) in zip(tensors, self._tensor_places, strict=True):
             if not tensor.is_contiguous():
-                label = f"{self._kernel.__name__}: {self._parameters[index].name}{'.' if name else ''}{name}"
-                raise ValueError(f"{label}: the tensor is not contiguous")
-            shape = tensor.shape[: tensor.ndim - element_dimensions]
-            context.set_arg_external_array_with_shape(
-                (slot,), tensor.data_ptr(), tensor.element_size() * tensor.nelement(), tuple(shape), 0
-            )
+                raise ValueError(f"{self._kernel.__name__}: {label}: the tensor is not contiguous")
+            shape = tensor.shape[:-element_dimensions] if element_dimensions else tensor.shape
+            context.set_arg_external_array_with_shape(place, tensor.data_ptr(), tensor.nbytes, shape, 0)
         impl.get_runtime().prog.launch_kernel(compiled, context)
 
     def launch_publicly(self, *args: Any) -> None:
@@ -163,7 +173,7 @@ class KernelLauncher:
         program, primal = impl.get_runtime().prog, self._kernel._primal
         native = primal.compiled_kernels[primal.ensure_compiled(*self._as_taichi_takes(args))]
         if not self._empty_packs:
-            self._empty_packs = [(slot, program.create_argpack(kind.dtype)) for slot, kind in self._packs]
+            self._empty_packs = [(place, program.create_argpack(kind.dtype)) for place, kind in self._packs]
         return native, program.compile_kernel(program.config(), program.get_device_caps(), native)
 
     def _as_taichi_takes(self, args: tuple[Any, ...]) -> list[Any]:

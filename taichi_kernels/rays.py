@@ -9,6 +9,7 @@ k2 theta^4 + k3 theta^6 + k4 theta^8) focal lengths from the middle.
 """
 
 import dataclasses
+import functools
 
 import taichi as ti
 import torch
@@ -270,15 +271,26 @@ def sample_training_rays(
     ``targets`` [n, 5]: premultiplied colour, alpha, and the distance of the captured surface along the ray
     (UNKNOWN_DEPTH where not known).
     """
-    # Without tiles the kernel gets tensors of the right shapes, which it doesn't look at.
-    images, colors, depths = pictures.images, pictures.colors, pictures.depths
-    nothing = torch.empty(0, 3, dtype=torch.int32, device=images.device)
-    weights = tiles or PixelTiles(nothing, depths[:1], 0.0, nothing.view(-1))
-    pixels = colors.shape[0]
+    weights = tiles or _no_tiles(targets.device)
+    pixels = pictures.colors.shape[0]
     half = pixels if pixels <= _WINDOW_PIXELS else _WINDOW_PIXELS // 2
     for window in range(0, pixels, half):
-        seen = slice(window, window + _WINDOW_PIXELS)
         _sample_training_rays(
             pictures.count, weights.share, seed, step, limits, steps, steps.grows, window, half,
-            dataclasses.replace(pictures, colors=colors[seen], depths=depths[seen]), weights, limits.box, rays, targets,
+            _look_at(pictures, window), weights, limits.box, rays, targets,
         )  # fmt: skip
+
+
+@functools.cache
+def _no_tiles(device: torch.device) -> PixelTiles:
+    """Tensors of the right shapes, which the kernel doesn't look at. (Made once: a step has no time to spare.)"""
+    nothing = torch.empty(0, 3, dtype=torch.int32, device=device)
+    return PixelTiles(nothing, torch.zeros(1, device=device), 0.0, nothing.view(-1))
+
+
+def _look_at(pictures: Pictures, window: int) -> Pictures:
+    """The pixels from ``window`` on, as many as a kernel can number."""
+    if pictures.colors.shape[0] <= _WINDOW_PIXELS:
+        return pictures
+    seen = slice(window, window + _WINDOW_PIXELS)
+    return dataclasses.replace(pictures, colors=pictures.colors[seen], depths=pictures.depths[seen])
