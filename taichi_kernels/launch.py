@@ -125,7 +125,9 @@ class KernelLauncher:
                 packed += kind.members
                 labels += [f"{parameter.name}.{name}" for name in kind.members]
             elif isinstance(kind, StructType):
-                places = [((slot, member), number == ti.f32) for member, number in enumerate(kind.members.values())]
+                places: list[tuple[_Place, bool]] = [
+                    ((slot, member), bool(number == ti.f32)) for member, number in enumerate(kind.members.values())
+                ]
                 self._structs.append((index, _reader_of(list(kind.members)), places))
             elif isinstance(kind, NdarrayType):
                 self._tensors.append(index)

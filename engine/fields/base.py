@@ -100,9 +100,9 @@ class FieldConfig(abc.ABC):
         """Raises FieldError for numbers that don't go together, each of them being within its limits."""
 
     @abc.abstractmethod
-    def fit(self, growth: int, finest: float, shown: float = 1.0) -> Self:
-        """The size for a unit cube ``growth`` times as large as the bounds, in which views show no more than ``finest``
-        cells along the bounds' longest edge (0: not known), and of that edge only the part ``shown``."""
+    def fit(self, growth: float, finest: float) -> Self:
+        """The size for a unit cube ``growth`` times as large as what views show of the bounds' longest edge, where they
+        show no more than ``finest`` cells (0: not known)."""
 
     @abc.abstractmethod
     def needed_bytes(self, samples: int, device: str) -> int:

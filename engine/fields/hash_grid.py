@@ -81,13 +81,12 @@ class HashGridConfig(SampledFieldConfig):
                 f"{_MOST_ENTRIES}"
             )
 
-    def fit(self, growth: int, finest: float, shown: float = 1.0) -> Self:
-        """As FieldConfig.fit: the finest level has ``finest`` cells along the bounds, but at least twice as many as the
-        coarsest. ``max_resolution`` is that of the part that views show."""
-        cells = round(self.max_resolution / shown)
+    def fit(self, growth: float, finest: float) -> Self:
+        """As FieldConfig.fit: the finest level has ``finest`` cells there, but at least twice those of the coarsest."""
+        cells = self.max_resolution
         if finest:
             cells = min(cells, max(round(finest), 2 * self.base_resolution))
-        return dataclasses.replace(self, max_resolution=cells * growth)
+        return dataclasses.replace(self, max_resolution=round(cells * growth))
 
     def build(self, device: str, seed: int) -> HashGridField:
         """As SampledFieldConfig.build."""

@@ -43,9 +43,9 @@ class NetworkSize(FieldConfig):
     def check(self) -> None:
         """As FieldConfig.check: all go together."""
 
-    def fit(self, growth: int, finest: float, shown: float = 1.0) -> Self:
-        """As FieldConfig.fit: as many octaves more as the cube has doublings of what views show."""
-        return dataclasses.replace(self, position_octaves=self.position_octaves + round(math.log2(growth / shown)))
+    def fit(self, growth: float, finest: float) -> Self:
+        """As FieldConfig.fit: as many octaves more as the cube has doublings."""
+        return dataclasses.replace(self, position_octaves=self.position_octaves + round(math.log2(growth)))
 
     def needed_bytes(self, samples: int, device: str) -> int:
         """As FieldConfig.needed_bytes."""

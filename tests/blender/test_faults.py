@@ -143,12 +143,14 @@ def test_killed_soon_after_a_new_beginning_it_does_not_go_back_to_the_former_run
     former = session.snapshot
     assert bpy.ops.hashlight.restart_training() == {"FINISHED"}
     wait(lambda: session.snapshot is not None, "the new run's first snapshot")
-    assert session.snapshot.step < former.step
+    runs = [Path(snapshot.path).parent for snapshot in (former, session.snapshot)]
+    assert runs[0] != runs[1]
     kill(session, wait)
+    steps = [json.loads((run / "run.json").read_bytes())["step"] for run in runs]
+    assert steps[0] == former.step
     bpy.ops.hashlight.start_engine()
     wait(lambda: session.run is not None, "the run")
-    assert session.run.step < former.step
-    assert json.loads((Path(former.path).parent / "run.json").read_bytes())["step"] == former.step
+    assert session.run.step == steps[1]
 
 
 def test_a_frozen_engine_is_told_and_restarted(

@@ -81,12 +81,12 @@ class RadianceFieldConfig(TrainConfig, abc.ABC):
     @property
     def scaled_field(self) -> FieldConfig:
         """The field's size over the whole unit cube: as fine in the bounds as ``field`` says and the views show."""
-        return self.field.fit(self.growth, self.finest_cells, self.shown_share)
+        return self.field.fit(1.0 / self.unit, self.finest_cells)
 
     @property
     def finest_cells(self) -> float:
-        """How many cells along the bounds' longest edge the views show, 0 when not known."""
-        return self.cells_per_pixel * self.pixels_across
+        """How many cells along what they show of the bounds' longest edge the views show, 0 when not known."""
+        return self.cells_per_pixel * self.pixels_across * self.shown_share
 
     @property
     def shown_share(self) -> float:

@@ -17,7 +17,7 @@ class HierarchicalConfig(RadianceFieldConfig):
     @property
     def scaled_field(self) -> CoarseAndFineConfig:
         """As RadianceFieldConfig.scaled_field."""
-        return self.field.fit(self.growth, self.finest_cells, self.shown_share)
+        return self.field.fit(1.0 / self.unit, self.finest_cells)
 
     def needed_bytes(self, device: str) -> int:
         """As RadianceFieldConfig.needed_bytes."""

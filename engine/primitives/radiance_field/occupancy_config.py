@@ -77,7 +77,7 @@ class OccupancyConfig(RadianceFieldConfig):
     @property
     def scaled_field(self) -> SampledFieldConfig:
         """As RadianceFieldConfig.scaled_field."""
-        return self.field.fit(self.growth, self.finest_cells, self.shown_share)
+        return self.field.fit(1.0 / self.unit, self.finest_cells)
 
     @property
     def longest_ray(self) -> int:

@@ -44,14 +44,6 @@ def test_it_learns_views_that_it_has_not_seen_and_where_things_are(device: str) 
     assert torch.isinf(picture.depth[picture.color[..., 3] == 0.0]).all()
 
 
-def test_on_a_cpu_light_gets_through_a_new_field() -> None:
-    """The first steps clear a fog as a whole, and then no gradient is left."""
-    config = choose_preset("cpu", TEST_DEVICE, {}, KIND)
-    renderer = make_primitive(config, sphere_bounds(), "linear", TEST_DEVICE).viewer()
-    alpha = renderer.render(VIEWS[0].camera).color[..., 3]
-    assert 0.2 < float(alpha[alpha > 0.0].median()) < 0.9
-
-
 def test_a_masked_view_teaches_nothing(device: str) -> None:
     masked = dataclasses.replace(VIEWS[0], depth=np.full_like(VIEWS[0].depth, -np.inf))
     trainer = _trainer(device, [masked])
