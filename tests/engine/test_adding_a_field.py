@@ -36,8 +36,8 @@ class VoxelConfig(SampledFieldConfig):
 
     def check(self) -> None: ...
 
-    def fit(self, growth: int, finest: float) -> Self:
-        return dataclasses.replace(self, side=self.side * growth)
+    def fit(self, growth: float, finest: float) -> Self:
+        return dataclasses.replace(self, side=round(self.side * growth))
 
     def build(self, device: str, seed: int) -> AutogradField:
         return AutogradField(Voxels(self.side), device)
