@@ -14,7 +14,7 @@ from .installation import Installation
 
 class HASHLIGHT_PT_setup(SidebarPanel, bpy.types.Panel):
     bl_label = "Set Up"
-    bl_order = -2
+    bl_order = -1
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

@@ -28,15 +28,13 @@ class HASHLIGHT_PT_quality(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return session_of(context.scene) is not None
+        session = session_of(context.scene)
+        return session is not None and (bool(session.evaluations) or len(scores.loss_history.points) > 1)
 
     def draw(self, context: bpy.types.Context) -> None:
         evaluations = registry.current().evaluations
         row = self.layout.row()
         loss = scores.loss_history.points
-        if not evaluations and len(loss) < 2:
-            row.label(text="There is nothing to show yet")
-            return
         if len(evaluations) > 1:
             for name, points, color, form in (
                 ("PSNR", scores.psnr_points(evaluations), _PSNR_COLOR, "{:.1f}"),

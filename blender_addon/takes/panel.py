@@ -38,7 +38,7 @@ class HASHLIGHT_UL_takes(bpy.types.UIList):
 
 class HASHLIGHT_PT_takes(SidebarPanel, bpy.types.Panel):
     bl_label = "Takes"
-    bl_order = -1  # above what a click in the list folds or unfolds
+    bl_order = 0
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -38,16 +38,17 @@ class HASHLIGHT_PT_train(SidebarPanel, bpy.types.Panel):
 
 
 def _draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context, session: EngineSession) -> None:
-    """The rows are there also when there is nothing to say: no button below moves under the pointer by what happens."""
     assert session.status is not None
-    if (awaited := run.awaited_views()) and session.wants_training:
-        layout.progress(factor=0.0, text=f"The time counts from {awaited} views on")
-    elif session.status.progress is not None:
+    if session.status.progress is not None:
         layout.progress(factor=session.status.progress, text=status_text.describe_progress(session.status))
-    layout.label(text=status_text.describe_score(session) if session.evaluations else "")
-    message = session.status.message
-    words = "Fetching the run…" if run_files.is_fetching() else message[:1].upper() + message[1:]
-    draw_words(layout, context, words) if words else layout.label()
+    if (awaited := run.awaited_views()) and session.wants_training:
+        draw_words(layout, context, f"The training time counts from {awaited} training views on")
+    if message := session.status.message:
+        draw_words(layout, context, message[:1].upper() + message[1:])
+    if session.evaluations:
+        layout.label(text=status_text.describe_score(session))
+    if run_files.is_fetching():
+        layout.label(text="Fetching the run…", icon="IMPORT")
 
 
 class HASHLIGHT_PT_train_settings(SidebarPanel, bpy.types.Panel):

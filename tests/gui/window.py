@@ -118,7 +118,7 @@ class Window:
     def find_buttons(self, *operators: str) -> Steps:
         """Where the buttons of these operators, such as "hashlight.train", are; fails unless they are whole within the
         sidebar as it stands. Ctrl+C over a button, also a grey one, has Blender copy what the button does."""
-        sidebar = self.region("UI")
+        sidebar, manager = self.region("UI"), bpy.context.window_manager
         top = self.window.height - sidebar.y - sidebar.height
         places = [
             (sidebar.x + quarter * sidebar.width // 4 - _TABS, y)
@@ -127,26 +127,20 @@ class Window:
         ]
         found: dict[str, tuple[int, int]] = {}
         for place in places:
-            if operator := (yield from self.button_at(*place)):
-                found.setdefault(operator, place)
+            manager.clipboard = ""
+            self.point_at(*place)
+            yield 0.05
+            for kind, key in _CTRL_C:
+                x_input.send(kind, key)
+            yield 0.05
+            if manager.clipboard.startswith("bpy.ops."):
+                found.setdefault(manager.clipboard.removeprefix("bpy.ops.").partition("(")[0], place)
             if found.keys() >= set(operators):
                 break
         self.point_at_viewport()
         missing = set(operators) - found.keys()
         assert not missing, f"{', '.join(missing)}: not in sight, but {', '.join(found)}"
         return found
-
-    def button_at(self, x: int, y: int, seconds: float = 0.05) -> Steps:
-        """The operator of the button at a pixel of the screen, "" where there is none within so many seconds."""
-        manager = bpy.context.window_manager
-        manager.clipboard = ""
-        self.point_at(x, y)
-        yield 0.05
-        for kind, key in _CTRL_C:
-            x_input.send(kind, key)
-        yield seconds
-        copied = manager.clipboard
-        return copied.removeprefix("bpy.ops.").partition("(")[0] if copied.startswith("bpy.ops.") else ""
 
     def click(self, x: int, y: int) -> Steps:
         """Press and release the left button at a pixel of the screen."""
