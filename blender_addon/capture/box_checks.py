@@ -17,7 +17,8 @@ from .rigs import box_corners
 from .surroundings import Surroundings
 
 _TIMES = 10.0  # as large as the rest, from which on it is told
-_MOST = 6  # objects that are told of
+_AT_ONCE = 5.0  # the smallest of the giants, beside the rest: sizes that grow by and by have none
+_MOST = 60  # objects that are told of: a ground may be laid of many tiles
 _MOST_OF_IT = 0.5  # of the size of what is inside the bounds, or of its points, is what it is about
 
 
@@ -40,7 +41,7 @@ def check_size(surroundings: Surroundings, bounds: Bounds, width: int) -> Iterat
     steps = [former / later for former, later in itertools.pairwise(sizes)]
     count = 1 + max(range(len(steps)), key=lambda index: steps[index])  # where most is gained
     rest = sizes[count]
-    if sizes[0] <= _TIMES * rest:
+    if sizes[0] <= _TIMES * rest or steps[count - 1] <= _AT_ONCE:
         return
     giants = names[:count]
     times = sizes[0] / rest

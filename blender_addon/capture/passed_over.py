@@ -66,7 +66,7 @@ def unseen_objects(view_layer: bpy.types.ViewLayer) -> dict[str, list[str]]:
     """Names of objects that are rendered but not seen as themselves, by what is in the pictures instead: "shadows", a
     "hole", "light", "nothing". An instance of a collection is one, too, if all that it shows is."""
     sight, shown = Sight(view_layer), shown_names(view_layer)
-    materials = MaterialsSeen(view_layer.id_data.render.engine)
+    materials = MaterialsSeen(view_layer)
 
     def what_is_seen_instead(obj: bpy.types.Object) -> str:
         return sight.what_is_seen_instead(obj) or ("hole" if materials.is_hole(obj) else "")

@@ -56,6 +56,7 @@ class Sight:
         self._view_layer, self._for_renders = view_layer, for_renders
         engine = view_layer.id_data.render.engine
         self._is_cycles = engine == "CYCLES"
+        self._minds_ray_visibility = engine != "BLENDER_WORKBENCH"
         self._has_holdouts = self._is_cycles or "EEVEE" in engine
         self._known: dict[int, bool] = {}  # by the object's address
 
@@ -63,7 +64,8 @@ class Sight:
         """Whether cameras see ``obj``, or what it makes instances of: all that is hidden of it, is hidden of them."""
         key = obj.as_pointer()
         if key not in self._known:
-            is_shown = (self._for_renders or not obj.hide_render) and obj.visible_camera
+            is_rendered = self._for_renders or not obj.hide_render
+            is_shown = is_rendered and (obj.visible_camera or not self._minds_ray_visibility)
             self._known[key] = is_shown and roles.role_of(obj) is None and self.what_is_seen_instead(obj) == ""
         return self._known[key]
 

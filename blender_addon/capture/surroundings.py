@@ -113,7 +113,7 @@ def visible_objects(
     """
     shown = shown_names(view_layer)
     sight = Sight(view_layer, depsgraph.mode == "RENDER")
-    materials = MaterialsSeen(view_layer.id_data.render.engine)
+    materials = MaterialsSeen(view_layer)
     hidden_slots: dict[tuple[int, int], frozenset[int]] = {}  # by the addresses of an object and its data
     for number, instance in enumerate(itertools.islice(depsgraph.object_instances, first, None), first):
         owner = (instance.parent or instance.object).original

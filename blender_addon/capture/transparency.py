@@ -35,10 +35,12 @@ _BLACK = _Seen()  # of no shader: it is opaque all the same
 
 
 class MaterialsSeen:
-    """Tells which materials ``engine`` shows nothing of. Not to be kept while anything changes."""
+    """Tells which materials renders of a view layer show nothing of. Not to be kept while anything changes."""
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self, view_layer: bpy.types.ViewLayer) -> None:
+        engine = view_layer.id_data.render.engine
         self._target = "CYCLES" if engine == "CYCLES" else "EEVEE" if "EEVEE" in engine else None
+        self._override = view_layer.material_override  # in the place of each
         self._known: dict[int, SeenInstead] = {}  # by the material's address
 
     def hidden_slots(self, obj: bpy.types.Object) -> frozenset[int]:
@@ -54,6 +56,8 @@ class MaterialsSeen:
         materials = getattr(obj.data, "materials", ())
         if self._target is None or not len(materials):
             return []
+        if self._override is not None:
+            return [self._instead_of(self._override, self._target)] * len(materials)
         slots = obj.material_slots  # nodes may set other materials, and more of them
         chosen = [
             slots[index].material if index < len(slots) and slots[index].link == "OBJECT" else material

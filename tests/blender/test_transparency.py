@@ -268,3 +268,18 @@ def test_cameras_are_framed_without_it_and_holdouts_are_told(planned_scene: bpy.
     assert plan(planned_scene) == ""
     add_far(NOT_SEEN["holdout"]()).name = "Hole"
     assert plan(planned_scene).startswith("1 holdout (Hole): ")
+
+
+def test_a_view_layer_s_material_is_what_counts(addon: Import, cube: bpy.types.Object) -> None:
+    clear, solid = mixed(0.0, "BsdfTransparent", ""), new_material("Solid")
+    add_far(clear)
+    assert fitted(addon)[0] < 1.0
+    bpy.context.view_layer.material_override = solid
+    assert fitted(addon)[0] > FAR
+
+
+def test_workbench_shows_what_cameras_do_not_see_elsewhere(addon: Import, cube: bpy.types.Object) -> None:
+    add_far(new_material("Solid")).visible_camera = False
+    assert fitted(addon)[0] < 1.0
+    bpy.context.scene.render.engine = "BLENDER_WORKBENCH"
+    assert fitted(addon)[0] > FAR
