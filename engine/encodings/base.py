@@ -26,7 +26,8 @@ class Encoding(Protocol):
         """Write the ``features`` of ``points``: of the first ``count`` [1] int32 at least, where that is given."""
 
     def backward(self, points: torch.Tensor, active: ActiveSamples, grad_features: torch.Tensor) -> None:
-        """Add to the parameters' gradients, given d loss / d features of the points that ``active`` lists."""
+        """Add to the parameters' gradients, given d loss / d features of the points that ``active`` lists: row i of
+        ``grad_features`` is of point ``active.rows[i]``. Rows past ``active.count`` aren't read."""
 
     def position_gradient(
         self, points: torch.Tensor, active: ActiveSamples, grad_features: torch.Tensor, grad_points: torch.Tensor

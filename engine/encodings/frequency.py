@@ -42,7 +42,7 @@ class FrequencyEncoding:
         """As Encoding.position_gradient. Waits for the device."""
         rows, scales = active.rows[: int(active.count)].long(), self._scales(points.device)
         angles = points[rows][:, None, :] * scales
-        upstream = grad_features[rows, : self.out_dims].float().view(len(rows), -1, self.in_dims)
+        upstream = grad_features[: len(rows), : self.out_dims].float().view(len(rows), -1, self.in_dims)
         own, of_sines, of_cosines = upstream.split((1, self.octaves, self.octaves), dim=1)
         slopes = scales * (of_sines * angles.cos() - of_cosines * angles.sin())
         grad_points[rows] += own[:, 0] + slopes.sum(1)
