@@ -127,7 +127,7 @@ class AutogradField(ModuleField):
         return work.outputs
 
     def backward(self, batch: SampleBatch[Any], active: ActiveSamples, gradients: FieldOutputs) -> None:
-        """As RadianceField.backward; adds to gradients that the optimiser has zeroed. Waits for the device."""
+        """As RadianceField.backward. Waits for the device."""
         rows = active.rows[: int(active.count)]
         for part in self._chunks(len(rows)):
             samples = rows[part]

@@ -64,8 +64,9 @@ class RadianceField(Protocol):
         """
 
     def backward(self, batch: SampleBatch[Any], active: ActiveSamples, gradients: FieldOutputs) -> None:
-        """The gradients of all parameters, after ``forward`` of the same batch. ``gradients`` [n] are those of the loss
-        in its outputs; only the rows of ``active`` samples count."""
+        """Add to the gradients of all parameters, which the optimiser zeroes (see ParameterGroup), after ``forward`` of
+        the same batch. ``gradients`` [n] are those of the loss in its outputs; only the rows of ``active`` samples
+        count."""
 
     def parameters(self) -> list[ParameterGroup]:
         """What an optimiser is to move."""

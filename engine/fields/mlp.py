@@ -91,9 +91,9 @@ class FieldNetworks(Protocol):
     def backward(
         self, work: Any, sample_rays: torch.Tensor, active: ActiveSamples, gradients: FieldOutputs
     ) -> torch.Tensor:
-        """The weights' gradients (replacing the last ones) and d loss / d features, of the ``active`` samples, after
-        ``forward`` with the same ``work`` and ``sample_rays``. Returns [active samples or more, inputs], part of
-        ``work``."""
+        """Add to the weights' gradients, which the optimiser zeroes, and give d loss / d features of the ``active``
+        samples, after ``forward`` with the same ``work`` and ``sample_rays``. Returns [active samples or more, inputs],
+        part of ``work``: row i is of sample ``active.rows[i]``."""
 
 
 @dataclasses.dataclass
@@ -216,12 +216,12 @@ class MatrixNetworks:
         return torch.mm(grad.density_hidden, self._matrices[0].t(), out=grad.features)
 
     def _accumulate(self, index: int, value: torch.Tensor, upstream: torch.Tensor) -> None:
-        out = self._gradient_matrices[index]
         if value.dtype == torch.float32:
-            torch.mm(value.t(), upstream, out=out)
+            product = torch.mm(value.t(), upstream)
         else:
-            # Sums over a quarter million samples overflow float16: accumulate and store in float32.
-            out.copy_(torch.mm(value.t(), upstream, out_dtype=torch.float32))
+            # Sums over a quarter million samples overflow float16: accumulate in float32.
+            product = torch.mm(value.t(), upstream, out_dtype=torch.float32)
+        self._gradient_matrices[index].add_(product)
 
 
 def _gather(a: Activations, rows: torch.Tensor, into: Activations) -> Activations:

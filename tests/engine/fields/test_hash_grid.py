@@ -95,6 +95,29 @@ def test_gradients_of_all_parameters_equal_autograds(field: HashGridField, devic
         assert error < (4e-2 if field.dtype == torch.float16 else 1e-5)
 
 
+def test_backward_adds_to_the_gradients_until_the_optimiser_clears_them(field: HashGridField, device: str) -> None:
+    queries, batch = Queries.build(device), field.allocate(SAMPLES, for_training=True)
+    batch.points[:], batch.sample_rays[:] = queries.points, queries.sample_rays
+    generator = torch.Generator().manual_seed(1)
+    densities = torch.randn(SAMPLES, 1, generator=generator).to(device, field.dtype)
+    colors = torch.randn(SAMPLES, 4, generator=generator).to(device, field.dtype)
+    colors[:, 3] = 0.0
+    rows = torch.randperm(SAMPLES, generator=generator).int().to(device)
+    parts = [ActiveSamples(part, torch.tensor([len(part)], dtype=torch.int32, device=device)) for part in rows.chunk(2)]
+    optimizer, alone = RowAdam(field.parameters()), []
+    field.forward(batch, queries.rays_d)
+    for part in parts:
+        field.backward(batch, part, FieldOutputs(densities, colors))
+        alone.append([group.gradients.clone() for group in field.parameters()])
+        optimizer.step(0.0)  # moves nothing
+        assert not any(group.gradients.any() for group in field.parameters())
+    for part in parts:
+        field.backward(batch, part, FieldOutputs(densities, colors))
+    for group, first, second in zip(field.parameters(), *alone, strict=True):
+        scale = float(group.gradients.abs().max())
+        torch.testing.assert_close(group.gradients, first + second, rtol=1e-4, atol=1e-5 * scale)
+
+
 def test_a_step_goes_down_the_gradient_and_clears_it(field: HashGridField, device: str) -> None:
     queries, batch = Queries.build(device), field.allocate(SAMPLES, for_training=True)
     batch.points[:], batch.sample_rays[:] = queries.points, queries.sample_rays
