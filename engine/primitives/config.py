@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Self, get_args, get_type_hints
@@ -42,7 +43,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if not isinstance(self.preset, str) or self.preset not in PRESET_NAMES:
             raise ConfigError(f"preset: {shorten(self.preset)} is not one of {', '.join(PRESET_NAMES)}")
-        hold_to_limits(self)
+        _hold_to_limits(self)
 
     def learning_rate_at(self, step: int, progress: float | None) -> float:
         """Adam's rate at a training step; ``progress``: how much of the budget is used, None without one."""
@@ -90,9 +91,15 @@ class TrainConfig:
         return {name: value for name, value in own.items() if dataclasses.is_dataclass(value)}
 
 
-def _limits_of(cls: Any) -> dict[str, tuple[type, Limits]]:
+@functools.cache
+def _hints_of(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls, include_extras=True)
+
+
+@functools.cache
+def _limits_of(cls: type) -> dict[str, tuple[type, Limits]]:
     """The numbers among a dataclass's fields: their type, and the limits that stand behind it."""
-    hints = get_type_hints(cls, include_extras=True)
+    hints = _hints_of(cls)
     return {
         field.name: (kind, limits)
         for field in dataclasses.fields(cls)
@@ -102,11 +109,19 @@ def _limits_of(cls: Any) -> dict[str, tuple[type, Limits]]:
     }
 
 
-def hold_to_limits(config: Any, prefix: str = "") -> None:
-    """Raise ConfigError for a number of a dataclass that is none, or outside its limits."""
+def _hold_to_limits(config: Any, prefix: str = "") -> None:
+    """Raise ConfigError for a number of a dataclass, or of one of its parts, that is none or outside its limits, and
+    for a part that isn't one."""
     for name, (kind, limits) in _limits_of(type(config)).items():
         try:
             value = (whole if kind is int else finite)(getattr(config, name), limits)
         except ValueRefused as error:
             raise ConfigError(f"{prefix}{name}: {error}") from None
         object.__setattr__(config, name, value)
+    hints = _hints_of(type(config))
+    for name in (field.name for field in dataclasses.fields(config)):
+        hint, value = hints[name], getattr(config, name)
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint) and not isinstance(value, hint):
+            raise ConfigError(f"{prefix}{name}: expected its settings, got {shorten(value)}")
+        if dataclasses.is_dataclass(value):
+            _hold_to_limits(value, f"{prefix}{name}.")

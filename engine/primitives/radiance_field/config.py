@@ -9,8 +9,8 @@ from typing import Annotated
 
 from engine.fields.base import FieldConfig, FieldError
 from engine.link.geometry import MAX_CASCADES
-from engine.link.values import Limits, shorten
-from engine.primitives.config import ConfigError, Count, TrainConfig, Weight, hold_to_limits
+from engine.link.values import Limits
+from engine.primitives.config import ConfigError, Count, TrainConfig, Weight
 from taichi_kernels.compositing import RayLoss
 
 _MIN_DEPTH_FACTOR = 0.1
@@ -55,10 +55,7 @@ class RadianceFieldConfig(TrainConfig, abc.ABC):
     near_distance: Annotated[float, Limits(0.0, 1e6)] = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.field, FieldConfig):
-            raise ConfigError(f"field: expected its settings, got {shorten(self.field)}")
         super().__post_init__()
-        hold_to_limits(self.field, "field.")
         try:
             self.field.check()
         except FieldError as error:
