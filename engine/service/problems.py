@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from engine.data.dataset import DatasetError
 from engine.data.views import ViewError
 from engine.link.messages import Problem
 from engine.primitives.base import DataError
@@ -20,6 +21,7 @@ from engine.service.session import SessionError
 _CODES: dict[type[Exception], tuple[str, str]] = {
     ViewError: ("view", "Capture the view again."),
     DataError: ("data", ""),
+    DatasetError: ("data", ""),
     RunWriteError: ("run", ""),
     RunError: ("run", "Choose another run, or start a new one."),
     BakeError: ("bake", ""),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from engine.data.dataset import DatasetError
 from engine.data.views import ViewError
+from engine.primitives.base import DataError
 from engine.runs import RunError, RunWriteError
 from engine.service.problems import describe
 from engine.service.session import SessionError
@@ -29,6 +31,8 @@ def test_running_out_of_memory_comes_with_a_hint(error: Exception) -> None:
     ("error", "code"),
     [
         (ViewError("view a: bad"), "view"),
+        (DataError("a.npy: not numbers"), "data"),
+        (DatasetError("a.png: the image can't be read"), "data"),
         (RunError("run: cut off"), "run"),
         (OSError(28, "No space left on device"), "file"),
         (ZeroDivisionError("division by zero"), "internal"),
