@@ -2,6 +2,9 @@
 
 The same model, rays, samples, loss and optimiser as engine.training.trainer, in single precision, every operation over
 all rays, samples or rows at once, gradients by autograd. One cascade, pinhole cameras.
+
+It stays beside the twins of single kernels, which tests compare values with: how much faster the kernels are than what
+one would write without them is a question of whole steps, and only a step that comes to the same says so.
 """
 
 from __future__ import annotations
@@ -186,7 +189,7 @@ class TorchTrainer:
         losses = losses.sum(1) / HUBER_DELTA
         surface = targets[:, 4:]
         if (surface > 0.0).any():
-            offset = ((distances[samples] - surface) / config.depth_tolerance) ** 2
+            offset = ((distances[samples] - surface) / (config.depth_tolerance * config.unit)) ** 2
             line_loss = (weights * offset.clamp(max=1.0)).sum(1)
             losses = losses + config.depth_weight_at(self.step_count) * torch.where(surface[:, 0] > 0.0, line_loss, 0.0)
         losses = torch.where(counts > 0, losses, 0.0)

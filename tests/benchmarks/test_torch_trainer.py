@@ -21,7 +21,17 @@ def _only_on_the_cpu(device: str) -> None:
 @pytest.mark.parametrize("how", [interpolate, interpolate_by_level])
 @pytest.mark.parametrize("color_space", ["srgb", "linear"])
 def test_both_take_the_same_steps(color_space: ColorSpace, how: Interpolate) -> None:
-    trainer = make_trainer("cpu", color_space, training_views(color_space, count=6, size=32), gradient_threshold=0.0)
+    _compare_steps(color_space, how)
+
+
+def test_so_they_do_where_pictures_show_a_part_of_the_bounds() -> None:
+    """Lengths, depth's tolerance among them, are in units of that part."""
+    _compare_steps("linear", interpolate_by_level, pixels_across=400.0, picture_side=100.0)
+
+
+def _compare_steps(color_space: ColorSpace, how: Interpolate, **overrides: float) -> None:
+    views = training_views(color_space, count=6, size=32)
+    trainer = make_trainer("cpu", color_space, views, gradient_threshold=0.0, **overrides)
     for _ in range(14):
         trainer.step()
     twin = TorchTrainer(trainer, how)
