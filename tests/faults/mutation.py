@@ -14,6 +14,7 @@ from engine.link import codec
 from engine.link.compression import Compression, compress
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import (
+    PROTOCOL,
     AddView,
     BakeResult,
     BakeSpec,
@@ -70,7 +71,7 @@ FROM_CLIENT: tuple[Message, ...] = (
     SaveSnapshot(),
 )
 FROM_ENGINE: tuple[Message, ...] = (
-    Welcome(protocol=3, version="0", device="cpu", device_name="a processor", root="/tmp/root"),
+    Welcome(protocol=PROTOCOL, version="0", device="cpu", device_name="a processor", root="/tmp/root"),
     RunOpened(run="r", step=3, preset="cpu", primitive=PRIMITIVE, views=("v", "w")),
     RunClosed(),
     ViewAdded(name="v", train_views=1, test_views=0),
@@ -83,7 +84,7 @@ FROM_ENGINE: tuple[Message, ...] = (
     SnapshotSaved(path="/tmp/root/r/snapshot.safetensors", step=7),
     Problem(code="view", message="it is bad", hint="Capture it again.", regarding="v"),
 )
-HELLO = Hello(protocol=3, version="0", client="c")
+HELLO = Hello(protocol=PROTOCOL, version="0", client="c")
 
 _PREFIX = struct.Struct("<I")
 _TEXTS = (
