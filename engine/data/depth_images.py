@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import UnidentifiedImageError
 
 from engine.data.dataset import DatasetError
-from engine.data.images import exr_channels, opened_image, read_header
+from engine.data.images import exr_channels, read_header, stored_image
 from engine.data.numpy_files import map_array
 from engine.data.views import MASKED_DEPTH, UNKNOWN_DEPTH
 
@@ -37,7 +37,7 @@ def read_depth(
         raw = np.array(map_array(path))
     else:
         try:
-            with opened_image(path) as image:
+            with stored_image(path) as image:
                 raw = np.asarray(image)
         except UnidentifiedImageError as error:
             raise DatasetError(f"{path}: the depth image can't be read ({error})") from None

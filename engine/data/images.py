@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import IMAGELENGTH, IMAGEWIDTH, TiffImageFile
 
 from engine.data.dataset import DatasetError, first_line
 from engine.data.exr import ExrError, read_exr, read_exr_size
@@ -25,6 +26,16 @@ FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "TGA", "PPM", "GIF", "JPEG2000"
 MAX_PIXELS = 1 << 27  # half a gigabyte of 8-bit RGBA; the largest cameras have 151 million pixels
 HALF_MAX = 65504.0
 _ORIENTATION_TAG = 0x0112
+# What takes a picture that was turned as its orientation says back to how it is stored.
+_TURNED_BACK = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,10 +64,10 @@ def read_header(path: Path) -> PictureHeader:
         elif suffix == ".npy":
             height, width = map_array(path).shape
         else:
-            with opened_image(path) as image:
-                (width, height), orientation = image.size, _orientation_of(image)
+            with _opened_image(path) as image:
+                (width, height), orientation = _stored_size(image), _orientation_of(image)
     except UnidentifiedImageError:
-        height, width = _tiff_shape(path)[:2]
+        (height, width, *_), orientation = _deep_tiff_header(path)
     except (ExrError, HdrError) as error:
         raise DatasetError(str(error)) from None
     except OSError as error:
@@ -74,7 +85,7 @@ def read_color(path: Path) -> tuple[Pixels, ColorSpace]:
     if path.suffix.lower() in LINEAR_SUFFIXES:
         return _to_half_rgba(_read_linear(path), path), "linear"
     try:
-        with opened_image(path) as image:
+        with stored_image(path) as image:
             return _to_byte_rgba(image), "srgb"
     except UnidentifiedImageError:
         return _read_deep_tiff(path), "srgb"
@@ -101,12 +112,27 @@ def resize_nearest(pixels: npt.NDArray[Dtype], width: int, height: int) -> npt.N
 
 
 @contextlib.contextmanager
-def opened_image(path: Path) -> Iterator[Image.Image]:
+def stored_image(path: Path) -> Iterator[Image.Image]:
+    """The picture by Pillow, decoded and as it is stored. Raises DatasetError, UnidentifiedImageError for another
+    format."""
+    with _opened_image(path) as image:
+        if isinstance(image, TiffImageFile):  # of all formats, Pillow turns this one as it decodes it
+            orientation = _orientation_of(image)
+            image.load()
+            yield image.transpose(_TURNED_BACK[orientation]) if orientation != 1 else image
+        else:
+            yield image
+
+
+@contextlib.contextmanager
+def _opened_image(path: Path) -> Iterator[Image.Image]:
     """The picture by Pillow, not yet decoded. Raises DatasetError, UnidentifiedImageError for another format."""
     Image.MAX_IMAGE_PIXELS = MAX_IMAGE_SIDE**2  # beyond, it warns; `_require_bounded` refuses
     try:
         Image.init()  # which formats this build of it knows
-        with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as image:
+        formats = [name for name in FORMATS if name in Image.OPEN]
+        # Not by its path: Pillow would map the file into memory, and read a TIFF that is to be turned askew.
+        with path.open("rb") as file, Image.open(file, formats=formats) as image:
             yield image
     except FileNotFoundError:
         raise DatasetError(f"{path}: the image is missing") from None
@@ -120,12 +146,22 @@ def opened_image(path: Path) -> Iterator[Image.Image]:
         raise DatasetError(f"{path}: the image can't be read ({first_line(error)})") from None
 
 
+def _stored_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height; of a TIFF, Pillow's are already turned."""
+    if isinstance(image, TiffImageFile):
+        return int(image.tag_v2[IMAGEWIDTH]), int(image.tag_v2[IMAGELENGTH])
+    return image.size
+
+
 def _orientation_of(image: Image.Image) -> int:
     try:
-        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+        return _as_orientation(image.getexif().get(_ORIENTATION_TAG))
     except Exception:  # damaged metadata, each kind of which raises its own; the picture may be whole
         return 1
-    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+
+
+def _as_orientation(value: object) -> int:
+    return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _require_bounded(path: Path, width: int, height: int) -> None:
@@ -147,24 +183,26 @@ def _add_alpha(color: npt.NDArray[Dtype], opaque: float) -> npt.NDArray[Dtype]:
     return np.concatenate([color, np.full_like(color[..., :1], opaque)], axis=2)
 
 
-def _tiff_shape(path: Path) -> tuple[int, ...]:
-    """The shape of a TIFF picture that Pillow doesn't know, such as one of 16 bits a channel."""
+def _deep_tiff_header(path: Path) -> tuple[tuple[int, ...], int]:
+    """The shape and orientation of a TIFF picture that Pillow doesn't know, such as one of 16 bits a channel."""
     import tifffile
 
     try:
         with tifffile.TiffFile(path) as file:
-            shape = tuple(int(side) for side in file.pages[0].shape)
+            page = file.pages.first
+            shape = tuple(int(side) for side in page.shape)
+            orientation = _as_orientation(page.tags.valueof(_ORIENTATION_TAG))
     except Exception as error:  # damaged files make it raise of every kind
         raise DatasetError(f"{path}: the image can't be read ({first_line(error)})") from None
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
         raise DatasetError(f"{path}: expected a still with 1, 3 or 4 channels, got shape {list(shape)}")
-    return shape
+    return shape, orientation
 
 
 def _read_deep_tiff(path: Path) -> npt.NDArray[np.uint8]:
     import tifffile
 
-    _tiff_shape(path)
+    _deep_tiff_header(path)
     try:
         with tifffile.TiffFile(path) as file:
             pixels = np.asarray(file.pages[0].asarray())

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import UnidentifiedImageError
 
 from engine.data.dataset import DatasetError
-from engine.data.images import exr_channels, opened_image, read_header
+from engine.data.images import exr_channels, read_header, stored_image
 from engine.data.numpy_files import map_array
 from engine.data.picture_finder import IMAGE_SUFFIXES, PictureFinder, fold
 from engine.link.arrays import Numbers
@@ -106,7 +106,7 @@ def read_mask(path: Path) -> npt.NDArray[np.bool_]:
 def _read_grey(path: Path) -> tuple[Numbers, bool]:
     """The values of a mask picture [H, W], and whether its compression is lossy."""
     try:
-        with opened_image(path) as image:
+        with stored_image(path) as image:
             is_lossy = image.format in _LOSSY_FORMATS
             if image.mode in ("LA", "RGBA", "PA"):
                 rgba = np.asarray(image.convert("RGBA"))
