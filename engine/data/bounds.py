@@ -32,6 +32,8 @@ PHOTOGRAPHED_CASCADES = 5
 LOOKS_AT = 0.7
 # Cameras that don't look at one thing: the bounds hold them all, and what they see may be far away.
 OUTWARD_CASCADES = 7
+# Cameras no farther apart than that, in metres and as part of their distance from the origin, stand at one place.
+_ONE_PLACE = 1e-8
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -90,15 +92,27 @@ def is_nerf_synthetic(cameras: Sequence[Camera]) -> bool:
     return 0.5 < distance / NERF_SYNTHETIC_DISTANCE < 2.0
 
 
+def stand_at_one_place(cameras: Sequence[Camera]) -> bool:
+    """Whether cameras only differ in where they look, so that they don't tell how far away things are."""
+    positions = np.array([camera.position for camera in cameras])
+    apart = float(np.abs(positions - positions.mean(axis=0)).max())
+    return apart <= _ONE_PLACE * max(1.0, float(np.abs(positions).max()))
+
+
 def guess_bounds(cameras: Sequence[Camera]) -> Bounds:
-    """A cube around the point nearest to all optical axes that reaches as far as the farthest camera."""
+    """A cube around the point nearest to all optical axes that reaches as far as the farthest camera; a metre around
+    cameras that stand at one place."""
+    if stand_at_one_place(cameras):
+        return _cube_around(cameras)
     center = find_focus(cameras)
-    half = max(float(np.linalg.norm(camera.position - center)) for camera in cameras) or 1.0
+    half = max(float(np.linalg.norm(camera.position - center)) for camera in cameras)
     return Bounds(center - half, center + half)
 
 
 def guess_photographed_extent(cameras: Sequence[Camera]) -> Extent:
     """Where the subject of photographs lies, which show what is around it too: from the cameras alone."""
+    if stand_at_one_place(cameras):
+        return Extent(_cube_around(cameras), OUTWARD_CASCADES)
     center = find_focus(cameras)
     offsets = np.array([center - camera.position for camera in cameras])
     distances = np.linalg.norm(offsets, axis=1)
@@ -108,9 +122,16 @@ def guess_photographed_extent(cameras: Sequence[Camera]) -> Extent:
     if np.median(ahead) > LOOKS_AT:
         half = 0.5 * PHOTOGRAPHED_EDGE * float(np.median(distances))
         return Extent(Bounds(center - half, center + half), PHOTOGRAPHED_CASCADES)
+    return Extent(_cube_around(cameras), OUTWARD_CASCADES)
+
+
+def _cube_around(cameras: Sequence[Camera]) -> Bounds:
+    """A cube that holds all cameras; of a metre around them where they stand at one place."""
     center = np.mean([camera.position for camera in cameras], axis=0)
-    half = max(float(np.linalg.norm(camera.position - center)) for camera in cameras) or 1.0
-    return Extent(Bounds(center - half, center + half), OUTWARD_CASCADES)
+    half = max(float(np.linalg.norm(camera.position - center)) for camera in cameras)
+    if stand_at_one_place(cameras):
+        half = max(1.0, _ONE_PLACE * float(np.abs(center).max()))  # no box may be thinner, so far away
+    return Bounds(center - half, center + half)
 
 
 def check_coverage(bounds: Bounds, views: Sequence[View]) -> list[str]:

@@ -22,6 +22,7 @@ from engine.data.bounds import (
     guess_photographed_extent,
     is_nerf_synthetic,
     nerf_synthetic_bounds,
+    stand_at_one_place,
 )
 from engine.data.dataset import Dataset, DatasetError
 from engine.data.decoding import decode_views
@@ -189,7 +190,13 @@ def _guess_extent(files: Mapping[Split | None, Transforms], train: Sequence[View
         bounds = nerf_synthetic_bounds()
         if is_nerf_synthetic(cameras) and not check_coverage(bounds, train):
             return Extent(bounds)
-    remarks.add(f"{first.path} names no bounds (aabb or aabb_scale): guessed from where the cameras look")
+    if stand_at_one_place(cameras):
+        remarks.add(
+            f"{first.path} names no bounds (aabb or aabb_scale), and all cameras stand at one place, which doesn't "
+            "tell how far away things are: bounds of a metre around it are guessed; if they are wrong, name aabb"
+        )
+    else:
+        remarks.add(f"{first.path} names no bounds (aabb or aabb_scale): guessed from where the cameras look")
     return guess_photographed_extent(cameras) if is_photographed else Extent(guess_bounds(cameras))
 
 

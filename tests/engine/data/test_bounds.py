@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from engine.data.bounds import Extent, check_coverage, guess_bounds, guess_photographed_extent, meets_box
+from engine.data.formats import load_dataset
 from engine.link.geometry import Bounds
-from tests.engine.data.scenes import orbit_camera, sphere_view
+from tests.engine.data.scenes import orbit_camera, sphere_view, write_json, write_transforms
 
 
 def box(center: list[float], half: float) -> Bounds:
@@ -58,6 +61,25 @@ def test_guessed_bounds_are_centred_where_the_cameras_look() -> None:
 def test_one_camera_is_enough_for_a_guess() -> None:
     assert np.isfinite(guess_bounds([orbit_camera(0, 1)]).size).all()
     assert np.isfinite(guess_photographed_extent([orbit_camera(0, 1)]).bounds.size).all()
+
+
+@pytest.mark.parametrize("place", [[0.0, 0.0, 0.0], [3.0, -2.0, 1.0], [4e5, 5e6, 100.0]])
+@pytest.mark.parametrize("is_photographed", [False, True])
+def test_cameras_at_one_place_have_a_box_around_them(tmp_path: Path, place: list[float], is_photographed: bool) -> None:
+    """A panorama's, whose positions differ by rounding alone."""
+    values = write_transforms(tmp_path, count=4)
+    for index, frame in enumerate(values["frames"]):
+        pose = np.array(frame["transform_matrix"])
+        pose[:3, 3] = np.array(place) * (1 + index * 1e-15) + index * 1e-15
+        frame["transform_matrix"] = pose.tolist()
+        if is_photographed:
+            path = tmp_path / frame["file_path"]
+            Image.open(path).convert("RGB").save(path)
+    write_json(tmp_path / "transforms.json", values)
+    dataset = load_dataset(tmp_path)
+    assert (dataset.bounds.size >= 2.0).all() and (dataset.bounds.size < 20.0).all()
+    np.testing.assert_allclose(dataset.bounds.center, place, atol=1e-6)
+    assert any("stand at one place" in warning and "aabb" in warning for warning in dataset.warnings)
 
 
 def test_photographs_looking_outward_have_all_cameras_in_the_bounds() -> None:
