@@ -134,7 +134,16 @@ def _read_depth(fitted: FittedView, color: Pixels, sentences: list[str]) -> npt.
     if path is None:
         return None
     depth = read_depth(path, unit.of_integers, unit.of_floats)
-    if (depth == UNKNOWN_DEPTH).all():
+    if not fitted.source.transforms.is_capture:  # only there -inf masks a pixel
+        depth = np.where(np.isneginf(depth), np.float32(np.inf), depth)
+    is_behind = (depth < 0.0) & np.isfinite(depth)
+    if is_behind.any():
+        sentences.append(
+            "depth pictures with numbers below 0 ({count}, first {first}), which are taken for depth that isn't known: "
+            "if they are z along the camera's axis, store them with the other sign"
+        )
+        depth = np.where(is_behind, np.float32(UNKNOWN_DEPTH), depth)
+    elif (depth == UNKNOWN_DEPTH).all():
         sentences.append(
             "depth pictures that say nothing ({count}, first {first}) aren't used: they have no number above 0, or 8 "
             "bits a pixel, in millimetres unless integer_depth_scale says otherwise"

@@ -12,7 +12,7 @@ from PIL import UnidentifiedImageError
 from engine.data.dataset import DatasetError
 from engine.data.images import exr_channels, read_header, stored_image
 from engine.data.numpy_files import map_array
-from engine.data.views import MASKED_DEPTH, UNKNOWN_DEPTH
+from engine.data.views import UNKNOWN_DEPTH
 
 MILLIMETRE = 0.001  # what nerfstudio takes whole numbers for
 # Renderers write "nothing there" as a huge number (Blender: 1e10).
@@ -22,12 +22,12 @@ FARTHEST_DEPTH = 1e9
 def read_depth(
     path: Path, unit_of_integers: float | None = None, unit_of_floats: float = 1.0
 ) -> npt.NDArray[np.float32]:
-    """Read planar depth [H, W] float32 in metres, +inf where there is nothing, 0 where it isn't known, and -inf where a
-    capture of our own has a masked pixel.
+    """Read planar depth [H, W] float32 in metres, +inf where there is nothing, 0 where it isn't known. Numbers
+    below 0 stay: -inf is a masked pixel in a capture of our own, and no other one is depth.
 
     A step of an integer picture is ``unit_of_integers`` metres, and its 0 and its largest value mean unknown; without
     a unit millimetres are meant, but for 8 bits, which can't be depth then. A step of a float picture is
-    ``unit_of_floats`` metres, and NaN and what isn't positive mean unknown. Raises DatasetError that names the file.
+    ``unit_of_floats`` metres, and NaN and 0 mean unknown. Raises DatasetError that names the file.
     """
     read_header(path)
     suffix = path.suffix.lower()
@@ -53,8 +53,7 @@ def read_depth(
         raise DatasetError(f"{path}: expected numbers of metres, got {raw.dtype}")
     with np.errstate(over="ignore", invalid="ignore"):
         depth = raw.astype(np.float32) * np.float32(unit_of_floats)
-        is_said = (depth > 0.0) | (depth == MASKED_DEPTH)  # NaN is neither
-        depth = np.where(is_said, depth, np.float32(UNKNOWN_DEPTH))
+        depth = np.where(np.isnan(depth), np.float32(UNKNOWN_DEPTH), depth)
         return np.where(depth >= FARTHEST_DEPTH, np.float32(np.inf), depth)
 
 

@@ -67,6 +67,11 @@ class Transforms:
     states_axes: bool
     _objects: list[JsonObject]
 
+    @property
+    def is_capture(self) -> bool:
+        """Whether the file is that of a capture of our own, the only ones that name their colour space."""
+        return "color_space" in self.values
+
     def tell_unused(self, remarks: Remarks) -> None:
         """Name what the file says and no reader used; after everything else was read."""
         names = [name for name in self.values.unused() if name not in _HISTORY]

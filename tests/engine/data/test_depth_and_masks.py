@@ -67,9 +67,33 @@ class TestDepth:
         Image.fromarray(np.array([[0, 65535, 2500]], np.uint16)).save(path)
         np.testing.assert_allclose(read_depth(path, 0.001), [[0.0, 0.0, 2.5]])
 
+    @pytest.mark.parametrize("is_capture", [False, True])
+    def test_minus_infinity_is_a_mask_in_captures_of_our_own_alone(self, tmp_path: Path, is_capture: bool) -> None:
+        own = {"color_space": "srgb"} if is_capture else {}
+        write_transforms(tmp_path, count=2, aabb_scale=1, **own)
+        depth = np.full((24, 24), 2.0, np.float32)
+        depth[0] = -np.inf
+        write_exr(tmp_path / "d.exr", {"V": depth})
+        edit_first_frame(tmp_path / "transforms.json", depth_file_path="d.exr")
+        read = load_dataset(tmp_path).train[0].depth
+        assert read is not None and (read[0] == (MASKED_DEPTH if is_capture else np.inf)).all()
+
+    def test_numbers_below_0_are_not_known_and_told(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, count=3, aabb_scale=1)
+        make_opaque(tmp_path)
+        values = json.loads((tmp_path / "transforms.json").read_text())
+        np.save(tmp_path / "d.npy", np.full((24, 24), -2.0, np.float32))
+        for frame in values["frames"][:2]:
+            frame["depth_file_path"] = "d.npy"
+        write_json(tmp_path / "transforms.json", values)
+        dataset = load_dataset(tmp_path)
+        assert dataset.train[0].depth is not None and (dataset.train[0].depth == 0.0).all()
+        (warning,) = dataset.warnings
+        assert "below 0" in warning and "(2, first 0000.png)" in warning and "other sign" in warning
+
     def test_metres_as_floats(self, tmp_path: Path) -> None:
         metres = np.array([[1.5, 0.0, -1.0, np.nan, np.inf, 1e10]], np.float32)
-        wanted = [[1.5, 0, 0, 0, np.inf, np.inf]]
+        wanted = [[1.5, 0, -1, 0, np.inf, np.inf]]
         write_exr(tmp_path / "d.exr", {"Z": metres})
         np.save(tmp_path / "d.npy", metres)
         Image.fromarray(metres).save(tmp_path / "d.tiff")
@@ -126,13 +150,12 @@ class TestDepth:
         assert not is_along_rays or "distances along rays" in check_depth_unit(views)[0]
 
     def test_pictures_of_depth_that_say_nothing_are_told(self, tmp_path: Path) -> None:
-        """Grey values of 8 bits for people to look at, depth below 0, and none at all."""
+        """Grey values of 8 bits for people to look at, and no depth at all."""
         write_transforms(tmp_path, aabb_scale=1)
         make_opaque(tmp_path)
         Image.fromarray(np.full((24, 24), 100, np.uint8)).save(tmp_path / "grey.png")
-        np.save(tmp_path / "negative.npy", np.full((24, 24), -2.0, np.float32))
         np.save(tmp_path / "none.npy", np.zeros((24, 24), np.float32))
-        for name in ("grey.png", "negative.npy", "none.npy"):
+        for name in ("grey.png", "none.npy"):
             edit_first_frame(tmp_path / "transforms.json", depth_file_path=name)
             dataset = load_dataset(tmp_path)
             assert dataset.train[0].depth is not None and not dataset.train[0].depth.any()
