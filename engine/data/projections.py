@@ -55,6 +55,9 @@ _OTHER_PROJECTIONS_ALONE = {
     *_PANORAMAS,
     *("sphere", "ortho", "erp", "kb", "kb4", "equi", "ucm", "eucm", "mei", "ocam", "scaramuzza"),
 }
+# What is called like a lens and is none, unless it is a yes, a no or a name: the ball that holds a scene, and how far
+# from its middle a fisheye's picture is used.
+_NO_LENSES = {"sphere", "fisheyecropradius"}
 # Texts that say what the lens is are called something with one of these, or something that ends in "type", as much else
 # does.
 _LENS_WORDS = ("camera", "lens", "projection", "model", "distort", "mode", "intrinsic")
@@ -72,6 +75,8 @@ def read_projection(values: JsonObject) -> Projection | None:
         projection = "fisheye" if _key(model) == _FISHEYE_MODEL else "pinhole"
     for name in values:
         key = _key(name)
+        if key in _NO_LENSES and not isinstance(values.peek(name), bool | str):
+            continue
         if _is_other_projection(key):
             if is_on(values.get(name)):
                 if key not in _FISHEYE_SWITCHES:
@@ -97,7 +102,8 @@ def _lens_names(name: str, value: Any, is_lens: bool = False, depth: int = 0) ->
             yield text
     elif depth < _DEEPEST and isinstance(value, dict):
         for inner, item in itertools.islice(value.items(), _LONGEST):
-            if any(part in _key(inner) for part in OTHER_PROJECTIONS) and is_on(item):
+            is_switch = _key(inner) not in _NO_LENSES and any(part in _key(inner) for part in OTHER_PROJECTIONS)
+            if is_switch and is_on(item):
                 yield inner[:100]
             yield from _lens_names(inner, item, is_lens, depth + 1)
     elif depth < _DEEPEST and isinstance(value, list) and name != "frames":

@@ -27,6 +27,20 @@ def terms(camera: Camera) -> list[float]:
 
 class TestProjections:
     @pytest.mark.parametrize(
+        "values",
+        [
+            {"sphere": {"center": [0, 0, 0], "radius": 1.0}},
+            {"sphere": [0, 0, 0, 1]},
+            {"fisheye_crop_radius": 500.0},
+            {"camera": {"fisheye_crop_radius": 500.0}},
+        ],
+    )
+    def test_names_of_other_things_are_no_lenses(self, tmp_path: Path, values: dict[str, Any]) -> None:
+        write_transforms(tmp_path, aabb_scale=1, **values)
+        (warning,) = load_dataset(tmp_path).warnings
+        assert "aren't used" in warning and next(iter(values)) in warning
+
+    @pytest.mark.parametrize(
         "flag",
         [
             {"equirectangular": True},
