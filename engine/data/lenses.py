@@ -46,6 +46,17 @@ class Lens:
             return int(self.values["w"]), int(self.values["h"])
         return None
 
+    def size_for(self, picture: tuple[int, int]) -> tuple[int, int]:
+        """``size``; what of it the file doesn't say is as in a ``picture``, (width, height)."""
+        width, height = self.values.get("w"), self.values.get("h")
+        if width is None and height is None:
+            return picture
+        if width is None:
+            width = max(round((height or 0.0) * picture[0] / picture[1]), 1)
+        if height is None:
+            height = max(round(width * picture[1] / picture[0]), 1)
+        return int(width), int(height)
+
     @property
     def aspect(self) -> float | None:
         """Width by height of the pictures, as far as the values tell."""
@@ -61,7 +72,7 @@ class Lens:
 
         What looks wrong with it is told in ``remarks`` of the picture called ``name``. Raises DatasetError.
         """
-        width, height = self.size or size
+        width, height = self.size_for(size)
         if self.projection == "fisheye":
             fx, fy = self._fisheye_focal_lengths()
         else:

@@ -183,13 +183,13 @@ def fit_view(source: ViewSource, headers: ViewHeaders, remarks: Remarks) -> Fitt
     that which the camera is for, or than that of its depth or mask."""
     frame, header = source.frame, headers.picture
     stored = (header.width, header.height)
-    said = frame.lens.size or stored
+    said = frame.lens.size_for(stored)
     orientation, size = 1, stored
     if header.orientation != 1:
-        fits = [_fit(each, frame.lens.size or each, frame.lens.aspect) for each in (stored, header.turned_size)]
+        fits = [_fit(each, frame.lens.size_for(each), frame.lens.aspect) for each in (stored, header.turned_size)]
         if fits[1] > fits[0]:
             orientation, size = header.orientation, header.turned_size
-            said = frame.lens.size or size
+            said = frame.lens.size_for(size)
         elif fits[1] == fits[0]:
             remarks.add(
                 "pictures whose EXIF data say that they are to be turned or mirrored, where w and h don't tell whether "

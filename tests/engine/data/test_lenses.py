@@ -330,3 +330,18 @@ class TestUnits:
         values = write_transforms(tmp_path, aabb_scale=1, w=24.0, h=24.0)
         assert json.loads((tmp_path / PATH).read_text())["w"] == values["w"]
         assert first_camera(tmp_path).width == 24
+
+
+class TestSizes:
+    @pytest.mark.parametrize("side", ["w", "h"])
+    def test_one_side_alone_tells_the_scale(self, tmp_path: Path, side: str) -> None:
+        """Of pictures of 24x24 pixels that were 48 once."""
+        values = write_transforms(tmp_path, aabb_scale=1)
+        del values["w"], values["h"], values["cx"], values["cy"]
+        focal = values["fl_x"]
+        write_json(tmp_path / PATH, values | {side: 48, "fl_x": 2 * focal, "fl_y": 2 * focal})
+        dataset = load_dataset(tmp_path)
+        camera = dataset.train[0].camera
+        assert (camera.width, camera.height) == (24, 24)
+        np.testing.assert_allclose([camera.fx, camera.fy, camera.cx, camera.cy], [focal, focal, 12, 12])
+        assert any("24x24 instead of 48x48" in warning for warning in dataset.warnings)
