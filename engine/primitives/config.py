@@ -79,7 +79,8 @@ class TrainConfig:
         replaced: dict[str, dict[str, Any]] = {name: {} for name in parts}
         for key, value in overrides.items():
             part, _, name = key.rpartition(".")
-            if name not in _limits_of(type(parts.get(part, self))) or part not in ("", *parts):
+            cls: type = type(parts.get(part, self))
+            if name not in _limits_of(cls) or part not in ("", *parts):
                 raise ConfigError(f"{shorten(key)}: no such training setting")
             (replaced[part] if part else own)[name] = value
         changed = {name: dataclasses.replace(part, **replaced[name]) for name, part in parts.items()}
@@ -112,13 +113,14 @@ def _limits_of(cls: type) -> dict[str, tuple[type, Limits]]:
 def _hold_to_limits(config: Any, prefix: str = "") -> None:
     """Raise ConfigError for a number of a dataclass, or of one of its parts, that is none or outside its limits, and
     for a part that isn't one."""
-    for name, (kind, limits) in _limits_of(type(config)).items():
+    cls: type = type(config)
+    for name, (kind, limits) in _limits_of(cls).items():
         try:
             value = (whole if kind is int else finite)(getattr(config, name), limits)
         except ValueRefused as error:
             raise ConfigError(f"{prefix}{name}: {error}") from None
         object.__setattr__(config, name, value)
-    hints = _hints_of(type(config))
+    hints = _hints_of(cls)
     for name in (field.name for field in dataclasses.fields(config)):
         hint, value = hints[name], getattr(config, name)
         if isinstance(hint, type) and dataclasses.is_dataclass(hint) and not isinstance(value, hint):
