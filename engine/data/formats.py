@@ -33,7 +33,15 @@ from engine.data.other_formats import describe_file, describe_folder
 from engine.data.remarks import Remarks
 from engine.data.splits import split_by_lists
 from engine.data.transforms import FrameRecord, Transforms, read_transforms
-from engine.data.view_sources import ViewSource, drop_repeated, find_sources, fit_view, read_headers, require_memory
+from engine.data.view_sources import (
+    ViewSource,
+    drop_repeated,
+    find_sources,
+    fit_view,
+    read_headers,
+    require_memory,
+    tell_open_sizes,
+)
 from engine.data.views import View
 from engine.link.messages import Split
 
@@ -62,6 +70,7 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
     files = _find_files(Path(path), remarks)
     sources = _hold_out(_find_views(files, remarks), holdout, files, remarks)
     fitted = [fit_view(*view, remarks) for view in zip(sources, read_headers(sources), strict=True)]
+    tell_open_sizes(fitted, remarks)
     require_memory(fitted, Path(path))
     named = _extent_from_files(files)
     for transforms in files.values():

@@ -58,6 +58,12 @@ class Lens:
         return int(width), int(height)
 
     @property
+    def leaves_size_open(self) -> bool:
+        """Whether values are in pixels, and nothing says of pictures of which size."""
+        in_pixels = any(name in self.values for name in ("fl_x", "fl_y", "cx", "cy"))
+        return in_pixels and "w" not in self.values and "h" not in self.values
+
+    @property
     def aspect(self) -> float | None:
         """Width by height of the pictures, as far as the values tell."""
         if self.size is not None:

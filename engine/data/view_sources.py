@@ -221,6 +221,25 @@ def fit_view(source: ViewSource, headers: ViewHeaders, remarks: Remarks) -> Fitt
     return fitted
 
 
+def tell_open_sizes(fitted: Sequence[FittedView], remarks: Remarks) -> None:
+    """Note pictures of another size than the first with the same values in pixels, if nothing says for which size."""
+    sizes: dict[tuple[tuple[str, float], ...], tuple[int, int]] = {}
+    for view in fitted:
+        lens, size = view.source.frame.lens, (view.camera.width, view.camera.height)
+        if not lens.leaves_size_open:
+            continue
+        first = sizes.setdefault(tuple(sorted(lens.values.items())), size)
+        if size != first:
+            remarks.add(
+                "pictures of another size than others with the same focal length in pixels, where no w and h say what "
+                "size that is for ({count}, first {first}: {size}, before it {other}): it is taken for the size of "
+                "each, which some can't be; name w and h",
+                view.source.listed,
+                size=f"{size[0]}x{size[1]}",
+                other=f"{first[0]}x{first[1]}",
+            )
+
+
 def read_headers(sources: Sequence[ViewSource]) -> list[ViewHeaders]:
     """How large the pictures of each view are. Raises DatasetError that names one that can't be read."""
     with ThreadPoolExecutor(READING_THREADS, thread_name_prefix="headers") as pool:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from engine.data.formats import DatasetError, load_dataset
 from engine.link.geometry import Camera
@@ -345,3 +346,27 @@ class TestSizes:
         assert (camera.width, camera.height) == (24, 24)
         np.testing.assert_allclose([camera.fx, camera.fy, camera.cx, camera.cy], [focal, focal, 12, 12])
         assert any("24x24 instead of 48x48" in warning for warning in dataset.warnings)
+
+    @pytest.mark.parametrize("says_size", [False, True])
+    def test_pictures_of_several_sizes_that_share_a_focal_length_are_told(
+        self, tmp_path: Path, says_size: bool
+    ) -> None:
+        values = write_transforms(tmp_path, aabb_scale=1)
+        del values["cx"], values["cy"]
+        if not says_size:
+            del values["w"], values["h"]
+        write_json(tmp_path / PATH, values)
+        for index in (1, 3):
+            path = tmp_path / f"{index:04d}.png"
+            Image.open(path).resize((12, 12)).save(path)
+        told = [warning for warning in load_dataset(tmp_path).warnings if "no w and h" in warning]
+        assert len(told) == (not says_size)
+        assert says_size or "(2, first 0001.png: 12x12, before it 24x24)" in told[0]
+
+    def test_focal_lengths_of_frames_are_for_their_own_pictures(self, tmp_path: Path) -> None:
+        values = write_transforms(tmp_path, aabb_scale=1)
+        del values["w"], values["h"], values["cx"], values["cy"]
+        values["frames"][1] |= {"fl_x": values["fl_x"] / 2, "fl_y": values["fl_y"] / 2}
+        write_json(tmp_path / PATH, values)
+        Image.open(tmp_path / "0001.png").resize((12, 12)).save(tmp_path / "0001.png")
+        assert load_dataset(tmp_path).warnings == []
