@@ -113,3 +113,9 @@ def edit_first_frame(path: Path, **changes: Any) -> None:
     values = json.loads(path.read_text())
     values["frames"][0] |= changes
     write_json(path, values)
+
+
+def warning_about(dataset: Dataset, *words: str) -> str:
+    """The one warning that has all of ``words``."""
+    (found,) = [warning for warning in dataset.warnings if all(word in warning for word in words)]
+    return found
