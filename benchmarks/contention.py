@@ -94,7 +94,7 @@ def _capture(window: Window, operator: Callable[[str], set[str]]) -> Steps:
     def note(name: str, _split: str, _camera: object, _color: object, _depth: object, spent: float) -> None:
         seconds[name] = spent
 
-    listeners = window.addon("capture.under_way").view_listeners
+    listeners = window.addon("capture.current_capture").view_listeners
     listeners.append(note)
     with window.viewport():
         assert bpy.ops.hashlight.new_take() == {"FINISHED"}
