@@ -64,8 +64,8 @@ class JobQueue:
 
     @property
     def can_wait(self) -> bool:
-        """Whether there are none but scheduled evaluations."""
-        return all(job.name.startswith(_SCHEDULED) for job in self._jobs)
+        """Whether every job can: none waits behind the one at hand that can't."""
+        return all(job.can_wait for job in self._jobs)
 
     @property
     def holds_still(self) -> bool:
@@ -109,13 +109,14 @@ class JobQueue:
         if not any(isinstance(job, EvaluationJob) for job in awaited):
             names = itertools.chain([_SCHEDULED], (f"{_SCHEDULED} {number}" for number in itertools.count(2)))
             taken = {job.name for job in self._jobs}
-            self._jobs.append(self._make_evaluation(next(name for name in names if name not in taken)))
+            name = next(name for name in names if name not in taken)
+            self._jobs.append(self._make_evaluation(name, can_wait=True))
 
-    def _make_evaluation(self, name: str) -> EvaluationJob:
+    def _make_evaluation(self, name: str, *, can_wait: bool = False) -> EvaluationJob:
         primitive = self._trainer.primitive
         if "test" not in primitive.items.values():
             raise JobError(f"there are no test {kind_named(primitive.spec.kind).item}s to score", name)
-        return EvaluationJob(name, primitive, self._note_scores, self._post_update)
+        return EvaluationJob(name, primitive, self._note_scores, self._post_update, can_wait=can_wait)
 
     def _make_bake(self, name: str, bake: BakeSpec) -> BakeJob:
         for camera in bake.cameras:

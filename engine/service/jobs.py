@@ -23,6 +23,7 @@ class Job(Protocol):
     """Work that is done piece by piece."""
 
     name: str
+    can_wait: bool  # until training, which is more urgent, has had its share of time
 
     def begin(self, viewer: Viewer) -> None:
         """Show this one, which does not change meanwhile. Called once, before the first piece."""
@@ -40,8 +41,10 @@ class Job(Protocol):
 class EvaluationJob:
     """Scores what ``primitive`` holds out, and hands all scores to ``finish``. JobUpdates report each."""
 
-    def __init__(self, name: str, primitive: Primitive, finish: Callable[[Scores], None], post: Post) -> None:
-        self.name = name
+    def __init__(
+        self, name: str, primitive: Primitive, finish: Callable[[Scores], None], post: Post, *, can_wait: bool = False
+    ) -> None:
+        self.name, self.can_wait = name, can_wait
         self._primitive, self._finish, self._post = primitive, finish, post
         self._done, self._total = 0, sum(split == "test" for split in primitive.items.values())
         self._steps: Iterator[int | Scores] = iter(())
@@ -93,6 +96,8 @@ def _display_of(request: BakeSpec) -> Display:
 
 class BakeJob:
     """Renders a bake, a frame or a band of one a piece, and reports each frame with a JobUpdate."""
+
+    can_wait = False
 
     def __init__(
         self, name: str, request: BakeSpec, viewer: Viewer, output: Path, video: Path | None, post: Post
