@@ -4,7 +4,7 @@
     python scripts/pack_screenshots.py FOLDER docs/images
 
 Run by Blender itself: it walks from set-up to turntable on the demo's still life, and leaves whole screens in
-the folder with what to cut from them. On two cores that takes about a quarter of an hour.
+the folder with what to cut from them. On two cores that takes about half an hour.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ WHEEL_DOWN = 5
 COMPARE_SCROLL = 10  # turns of the wheel that bring the panel of comparisons into sight
 TO_THE_END = 60
 BAKED_FRAME = 9
-SIZE = 256  # pixels of a captured view
-NOISY_SAMPLES = 24  # of a view, where there is no denoiser: half more than those of the demo
-TRAINING = 90.0  # seconds
+SIZE = 384  # pixels of a captured view
+NOISY_SAMPLES = 48  # of a view, where there is no denoiser: three times those of the demo
+TRAINING = 180.0  # seconds
 
 
 class Tour:
@@ -224,7 +224,8 @@ class Tour:
         yield 1.5
         area = next(area for area in window.window.screen.areas if area.type == "PREFERENCES")
         top = window.window.height - area.y - area.height
-        self._take("remote", [area.x, top, area.x + area.width, top + 520])
+        # Without the list at the left, and without the lines that tell where this Blender keeps the extension.
+        self._take("remote", [area.x + 170, top + 232, area.x + area.width, top + 472])
         area.type = "VIEW_3D"
         preferences.use_running_engine = False
         yield 0.3
