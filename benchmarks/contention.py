@@ -29,7 +29,7 @@ from benchmarks.results import write_result  # noqa: E402
 from benchmarks.window_tables import contention_table  # noqa: E402
 
 VIEWS = 8
-SIZE, SAMPLES = 400, 256
+SIZE, SAMPLES = 400, 64
 SMALL_SIZE, SMALL_SAMPLES = 96, 16
 
 
