@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from pathlib import Path
@@ -10,13 +11,22 @@ import bpy
 
 from engine.link.capture_format import CAPTURE
 
+from .folder_lock import FolderLock
+
 TAKES = "takes"  # where the folders of all takes but the first are, inside the session folder
+SCENES = "scenes"  # where the session folders of a file's other scenes are, inside that of the first
 
 _unsaved_name = ""  # the file that is open and was never saved has a folder of its own
 
 
 def session_folder(scene: bpy.types.Scene) -> Path:
-    """The absolute folder that holds all of this scene's files; not created here.
+    """The absolute folder of all of this scene's files; not created here: ``file_folder``, or where that belongs to
+    another scene of the file, a folder in it with this scene's name."""
+    return file_folder(scene) / _part_of(scene)
+
+
+def file_folder(scene: bpy.types.Scene) -> Path:
+    """The absolute folder that the first scene of the file has, for ``scene``'s settings; not created here.
 
     The one named in the scene's settings; else ``NAME.hashlight`` beside the .blend; else, while the file has never
     been saved, one in Blender's folder for extensions' files. That one is used after the first save, too, until it
@@ -31,6 +41,21 @@ def session_folder(scene: bpy.types.Scene) -> Path:
     beside = folder_beside_blend()
     former = scene.hashlight.former_folder
     return Path(former) if former and not beside.exists() and Path(former).is_dir() else beside
+
+
+def lock_folder(scene: bpy.types.Scene) -> FolderLock:
+    """Hold the session folder, which stays this scene's from now on, whatever other scenes the file gets. Raises
+    FolderError."""
+    lock = FolderLock(session_folder(scene))
+    part = _part_of(scene)
+    scene.hashlight.folder_owner, scene.hashlight.folder_part = scene.name, part
+    return lock
+
+
+def is_copy(scene: bpy.types.Scene) -> bool:
+    """Whether ``scene`` is a copy of one with files of its own, and has none itself."""
+    owner = bpy.data.scenes.get(scene.hashlight.folder_owner)
+    return owner is not None and owner != scene and owner.hashlight.folder_owner == owner.name
 
 
 def take_path(scene: bpy.types.Scene) -> str:
@@ -78,6 +103,17 @@ def engine_folder() -> Path:
 def extension_folder() -> Path:
     """Where the extension itself is installed."""
     return Path(__file__).resolve().parent
+
+
+def _part_of(scene: bpy.types.Scene) -> str:
+    settings = scene.hashlight
+    if settings.folder_owner and not is_copy(scene):
+        return settings.folder_part
+    others = (each for each in bpy.data.scenes if each != scene and each.hashlight.folder_owner and not is_copy(each))
+    taken = {each.hashlight.folder_part for each in others}
+    name = bpy.path.clean_name(scene.name)
+    parts = itertools.chain(("", f"{SCENES}/{name}"), (f"{SCENES}/{name}-{number}" for number in itertools.count(2)))
+    return next(part for part in parts if part not in taken)
 
 
 def _name_unsaved() -> str:

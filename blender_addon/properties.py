@@ -27,6 +27,16 @@ class HASHLIGHT_PG_scene(bpy.types.PropertyGroup):
         description="Where everything was kept before the file was saved for the first time",
         options={"HIDDEN"},
     )
+    folder_owner: StringProperty(
+        name="Folder's Owner",
+        description="What this scene was called when it got its part of the folder; a copy of it is called otherwise",
+        options={"HIDDEN"},
+    )
+    folder_part: StringProperty(
+        name="Part of the Folder",
+        description="Where in the folder this scene's files are; empty for the folder itself",
+        options={"HIDDEN"},
+    )
     take: StringProperty(
         name="Take", description="The folder of the open take; empty for the first", options={"HIDDEN"}
     )

@@ -22,8 +22,7 @@ from engine.link.view_transform import FILE_NAME, save_view_transform
 
 from .. import roles
 from ..background import Task
-from ..folder_lock import FolderLock
-from ..folders import session_folder
+from ..folders import lock_folder
 from ..view_transform import tables
 from . import fast_capture
 from .as_rendered import gather_as_rendered
@@ -121,7 +120,7 @@ class CaptureJob:
             self.poses = [pose_of(record.name, record.split, record.camera, record.source) for record in records]
             if scene.hashlight.capture.rig not in GENERATED_RIGS:
                 records = spread_views(records)
-            stack.callback(FolderLock(session_folder(scene)).release)
+            stack.callback(lock_folder(scene).release)
             self.dataset = CaptureDataset(folder, settings, self.bounds, records, subject=subject, objects=contents)
             self._cleanup = stack.pop_all()
         self._queue = order_views(records, leave_for_last)

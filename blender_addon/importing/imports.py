@@ -14,7 +14,7 @@ from .. import app_handlers, undo_steps
 from ..capture.bounds import show_bounds
 from ..durations import describe_rest
 from ..folder_lock import FolderLock
-from ..folders import capture_folder, run_folder, session_folder
+from ..folders import capture_folder, lock_folder, run_folder
 from ..session import registry
 from ..session.source import engine_python
 from ..training import run
@@ -63,7 +63,7 @@ def start(scene: bpy.types.Scene, source: Path, holdout: int, sets_render_settin
     folder = capture_folder(scene)
     if not (folder / MANIFEST).is_file() and (run_folder(scene) / "run.json").is_file():
         raise ImportFailed(f"{folder.parent} holds a run of other views: import into a new take (Takes > New)")
-    lock = FolderLock(session_folder(scene))
+    lock = lock_folder(scene)
     _current = _Import(DatasetImport(python, source, folder, holdout), scene.name, sets_render_settings, lock)
     registry.poll_while(_watch)
 

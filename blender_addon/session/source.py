@@ -11,7 +11,7 @@ import bpy
 from engine.link.addresses import LOOPBACK
 
 from ..engine_setup.bundle import own_environment
-from ..folders import session_folder
+from ..folders import file_folder, session_folder
 from ..preferences import HASHLIGHT_preferences, get_preferences
 from . import registry
 from .connecting import EngineSource, LocalEngine, RunningEngine
@@ -64,7 +64,8 @@ def _running_engine(scene: bpy.types.Scene, preferences: HASHLIGHT_preferences) 
     host = preferences.host.strip()
     if host not in LOOPBACK and not bpy.app.online_access:
         raise ValueError(f"The engine at {host} needs online access: allow it in Blender's preferences, under System")
-    name = bpy.path.clean_name(session_folder(scene).stem)
+    session, file = session_folder(scene), file_folder(scene)
+    name = "/".join((bpy.path.clean_name(file.stem), *session.relative_to(file).parts))
     ca_file = bpy.path.abspath(preferences.ca_file.strip())
     return RunningEngine(host, preferences.port, token, f"{name}/", preferences.use_tls, ca_file)
 

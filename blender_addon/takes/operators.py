@@ -8,8 +8,7 @@ from collections.abc import Callable
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from ..folder_lock import FolderLock
-from ..folders import session_folder
+from ..folders import lock_folder, session_folder
 from ..session import registry
 from ..training import run
 from ..training.reasons import find_missing_run
@@ -67,8 +66,7 @@ class HASHLIGHT_OT_new_take(_ChangesTakes, bpy.types.Operator):
         return self.attempt(lambda: self._make(context.scene))
 
     def _make(self, scene: bpy.types.Scene) -> None:
-        session = session_folder(scene)
-        lock = FolderLock(session)
+        session, lock = session_folder(scene), lock_folder(scene)
         try:
             take = make_take(session, self.name, scene.hashlight.take)
         except OSError as error:

@@ -10,7 +10,7 @@ import bpy
 from .. import app_handlers
 from ..bake import jobs as bakes
 from ..capture.current_capture import is_capturing
-from ..folders import session_folder
+from ..folders import is_copy, session_folder
 from ..importing import imports
 from ..preview import live, neural_view
 from ..review.views import has_views
@@ -19,7 +19,8 @@ from ..training import run, saved_state
 from ..transfer import run_files
 from .take_folders import Take, find_take, read_takes
 
-_before_undo: dict[str, tuple[str, dict[str, Any]]] = {}  # by scene: its take, and how the run of that stood
+_WHERE = ("folder_owner", "folder_part", "take")  # which files are the scene's
+_before_undo: dict[str, tuple[dict[str, str], dict[str, Any]]] = {}  # by scene: these, and how its run stood
 
 
 def find_refusal() -> str:
@@ -138,16 +139,32 @@ def _recall_run(scene: bpy.types.Scene) -> None:
 
 def _before(*_: object) -> None:
     _before_undo.clear()
-    _before_undo.update({scene.name: (scene.hashlight.take, _figures(scene)) for scene in bpy.data.scenes})
+    for scene in bpy.data.scenes:
+        where = {name: getattr(scene.hashlight, name) for name in _WHERE}
+        _before_undo[scene.name] = (where, _figures(scene))
 
 
 def _after(*_: object) -> None:
     """Files on disk are as they were, so the open take is, too: an undo of something else must not change it."""
     for scene in bpy.data.scenes:
         if scene.name in _before_undo:
-            scene.hashlight.take, figures = _before_undo[scene.name]
-            for name, value in figures.items():
-                setattr(scene.hashlight.run, name, value)
+            where, figures = _before_undo[scene.name]
+            for settings, values in ((scene.hashlight, where), (scene.hashlight.run, figures)):
+                for name, value in values.items():
+                    setattr(settings, name, value)
+
+
+def _after_update(*_: object) -> None:
+    """What was captured and learnt in a scene isn't that of its copies."""
+    if is_capturing():  # on a copy that is thrown away
+        return
+    for scene in bpy.data.scenes:
+        if is_copy(scene):
+            settings = scene.hashlight
+            for name in (*_WHERE, "other_runs", "run"):
+                settings.property_unset(name)
+            settings.capture.capture_findings.clear()
+            settings.capture.show_settings = True
 
 
 _HANDLERS = (
@@ -155,11 +172,12 @@ _HANDLERS = (
     (bpy.app.handlers.undo_post, _after),
     (bpy.app.handlers.redo_pre, _before),
     (bpy.app.handlers.redo_post, _after),
+    (bpy.app.handlers.depsgraph_update_post, _after_update),
 )
 
 
 def register() -> None:
-    """Follow undo."""
+    """Follow undo, and the copying of scenes."""
     app_handlers.add(_HANDLERS)
 
 

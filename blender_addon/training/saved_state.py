@@ -12,7 +12,7 @@ import bpy
 
 from .. import app_handlers
 from ..folder_lock import is_held
-from ..folders import folder_beside_blend, forget_unsaved, run_folder, session_folder, unsaved_root
+from ..folders import file_folder, folder_beside_blend, forget_unsaved, run_folder, unsaved_root
 from ..session import registry
 from ..transfer import run_files
 from . import run
@@ -75,8 +75,8 @@ def remember(scene: bpy.types.Scene) -> None:
 def _remember_folder(scene: bpy.types.Scene) -> None:
     """Note where the files are if this is the first save."""
     with contextlib.suppress(ValueError):
-        if not bpy.data.filepath and session_folder(scene).is_dir():
-            scene.hashlight.former_folder = str(session_folder(scene))
+        if not bpy.data.filepath and file_folder(scene).is_dir():
+            scene.hashlight.former_folder = str(file_folder(scene))
 
 
 def _before_save(*_: object) -> None:
