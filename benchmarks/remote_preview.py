@@ -87,7 +87,7 @@ def measure_all(options: argparse.Namespace, pictures: Path, port: int) -> dict[
     client.connect(60)  # it loads the pictures
     loaded = np.load(pictures)
     result = {
-        "dataset": Path(read_info(options.run)["dataset"]).name,
+        "dataset": Path(read_info(options.run).get("dataset") or options.run.parent).name,
         "size": list(SIZE),
         "device_name": device_name("cpu"),
         "versions": versions(),
