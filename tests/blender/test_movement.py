@@ -113,3 +113,84 @@ def test_every_kind_of_movement_is_found(addon: Import, scene: bpy.types.Scene, 
         scene.collection.objects.link(cube)
     bpy.context.view_layer.update()
     assert addon("capture.movement").Movement(scene).moves(cube) == (kind != "still keys")
+
+
+def test_keys_between_looks_and_cycles_of_the_same_length_are_found(addon: Import, scene: bpy.types.Scene) -> None:
+    movement = addon("capture.movement")
+
+    def moves(keys: dict[int, float], last: int, is_cyclic: bool = False) -> bool:
+        clear(scene)
+        bpy.ops.mesh.primitive_cube_add()
+        cube = bpy.context.object
+        for frame, x in keys.items():
+            cube.location.x = x
+            cube.keyframe_insert("location", index=0, frame=frame)
+        if is_cyclic:
+            for curve in movement._curves(cube.animation_data):
+                curve.modifiers.new("CYCLES")
+        scene.frame_start, scene.frame_end = 1, last
+        return movement.Movement(scene).moves(cube)
+
+    assert moves({100: 0.0, 105: 1.0, 120: 0.0}, last=250), "a jump"
+    assert moves({-23: 0.0, -17: 1.0, -11: 0.0}, last=97, is_cyclic=True), "eight times around"
+    assert moves({240: 0.0, 260: 1.0}, last=250), "only at the end"
+    assert not moves({300: 0.0, 310: 1.0}, last=250), "after the end"
+    assert not moves({1: 0.0, 20: 0.0}, last=20)
+
+
+@pytest.mark.parametrize("kind", ["WAVE", "BUILD", "MESH_CACHE"])
+def test_modifiers_that_change_by_themselves_are_movement(addon: Import, scene: bpy.types.Scene, kind: str) -> None:
+    clear(scene)
+    bpy.ops.mesh.primitive_cube_add()
+    modifier = bpy.context.object.modifiers.new("Modifier", kind)
+    assert addon("capture.movement").Movement(scene).moves(bpy.context.object)
+    modifier.show_render = False
+    assert not addon("capture.movement").Movement(scene).moves(bpy.context.object)
+
+
+def test_a_sequence_of_volumes_is_movement(addon: Import, scene: bpy.types.Scene) -> None:
+    volume = bpy.data.volumes.new("Smoke")
+    smoke = bpy.data.objects.new("Smoke", volume)
+    assert not addon("capture.movement").Movement(scene).moves(smoke)
+    volume.is_sequence = True
+    assert addon("capture.movement").Movement(scene).moves(smoke)
+
+
+@pytest.mark.parametrize("kind", ["nested group", "object info", "driver", "shape keys of each other", "scene's frame"])
+def test_movement_that_comes_from_elsewhere_is_found(addon: Import, scene: bpy.types.Scene, kind: str) -> None:
+    clear(scene)
+    bpy.ops.object.empty_add()
+    mover = bpy.context.object
+    slide(mover)
+    bpy.ops.mesh.primitive_cube_add()
+    cube = bpy.context.object
+    scene.frame_start, scene.frame_end = 1, 20
+    group = bpy.data.node_groups.new("Outer", "GeometryNodeTree")
+    if kind == "nested group":
+        inner = bpy.data.node_groups.new("Inner", "GeometryNodeTree")
+        inner.nodes.new("GeometryNodeInputSceneTime")
+        group.nodes.new("GeometryNodeGroup").node_tree = inner
+        cube.modifiers.new("Nodes", "NODES").node_group = group
+    elif kind == "object info":
+        group.nodes.new("GeometryNodeObjectInfo").inputs["Object"].default_value = mover
+        cube.modifiers.new("Nodes", "NODES").node_group = group
+    elif kind == "shape keys of each other":
+        cube.shape_key_add(name="Basis")
+        for name in ("One", "Other"):
+            cube.shape_key_add(name=name)
+        keys = cube.data.shape_keys
+        for name, other in (("One", "Other"), ("Other", "One")):
+            variable = keys.key_blocks[name].driver_add("value").driver.variables.new()
+            variable.targets[0].id_type = "KEY"
+            variable.targets[0].id, variable.targets[0].data_path = keys, f'key_blocks["{other}"].value'
+    else:
+        driver = cube.driver_add("location", 0).driver
+        driver.expression = "var"
+        target = driver.variables.new().targets[0]
+        if kind == "driver":
+            target.id, target.data_path = mover, "location.x"
+        else:
+            target.id_type = "SCENE"
+            target.id, target.data_path = scene, "frame_current"
+    bpy.context.view_layer.update()
+    assert addon("capture.movement").Movement(scene).moves(cube) == (kind != "shape keys of each other")
