@@ -10,6 +10,7 @@ import bpy
 
 from engine.link.capture_format import ViewRecord
 
+from ..capture.fast_capture import rendered_samples
 from ..durations import describe_seconds
 from ..review.views import known_capture
 
@@ -49,17 +50,18 @@ def describe_render_time(scene: bpy.types.Scene, frames: int, width: int, height
     if samples is None:
         return f"{words}about {describe_seconds(seconds)}"
     as_captured = f"about {describe_seconds(seconds)} at {_count(samples)} as captured"
-    own = _own_samples(scene, engine)
+    own = _own_samples(scene, engine, str(settings.get("view layer", "")))
     if own is None or own == samples:
         return words + as_captured
     limit = "up to" if own > samples else "about"
     return f"{words}{limit} {describe_seconds(seconds * own / samples)} at the scene's {_count(own)}, {as_captured}"
 
 
-def _own_samples(scene: bpy.types.Scene, engine: str) -> int | None:
-    """How many samples renders of ``scene`` have, if they are made by ``engine``, as captures call it."""
+def _own_samples(scene: bpy.types.Scene, engine: str, view_layer: str) -> int | None:
+    """How many samples renders of the ``view_layer`` of this name have, if they are made by ``engine``, as captures
+    call it."""
     if scene.render.engine == engine == "CYCLES":
-        return scene.cycles.samples
+        return rendered_samples(scene, scene.view_layers.get(view_layer, scene.view_layers[0]))
     if "EEVEE" in scene.render.engine and engine == "EEVEE":
         return scene.eevee.taa_render_samples
     return None

@@ -13,25 +13,34 @@ MEASURED = "1/12 of the time of 256 samples, for 0.2 dB"  # a test holds it to b
 _DENOISER = "OPENIMAGEDENOISE"
 
 
-def is_at_work(scene: bpy.types.Scene) -> bool:
-    """Whether captures of ``scene`` take fewer samples than its renders: Fast Capture is on, and Cycles has more."""
-    is_cycles = scene.render.engine == "CYCLES"
-    return is_cycles and scene.hashlight.capture.use_fast_capture and scene.cycles.samples > SAMPLES
+def rendered_samples(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> int:
+    """How many Cycles samples renders of ``view_layer`` have: its own, where it overrides the scene's."""
+    own, scenes = view_layer.samples, scene.cycles.samples
+    if not own or scene.cycles.use_layer_samples == "IGNORE":
+        return scenes
+    return min(own, scenes) if scene.cycles.use_layer_samples == "BOUNDED" else own
 
 
-def samples_of(scene: bpy.types.Scene) -> int:
-    """How many samples a captured view of ``scene`` has."""
+def is_at_work(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> bool:
+    """Whether captures of ``view_layer`` take fewer samples than its renders: Fast Capture is on, and Cycles has
+    more."""
+    is_wanted = scene.render.engine == "CYCLES" and scene.hashlight.capture.use_fast_capture
+    return is_wanted and rendered_samples(scene, view_layer) > SAMPLES
+
+
+def samples_of(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> int:
+    """How many samples a captured view of ``view_layer`` has."""
     if scene.render.engine != "CYCLES":
         return scene.eevee.taa_render_samples
-    return SAMPLES if is_at_work(scene) else scene.cycles.samples
+    return SAMPLES if is_at_work(scene, view_layer) else rendered_samples(scene, view_layer)
 
 
-def describe(scene: bpy.types.Scene) -> str:
-    """How views are rendered, as text; empty where as renders are."""
-    if not is_at_work(scene):
+def describe(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> str:
+    """How views of ``view_layer`` are rendered, as text; empty where as renders are."""
+    if not is_at_work(scene, view_layer):
         return ""
     denoised = "denoised" if has_denoiser() else "not denoised: this Blender comes without a denoiser"
-    return f"{SAMPLES} samples instead of {scene.cycles.samples:,}, {denoised}"
+    return f"{SAMPLES} samples instead of {rendered_samples(scene, view_layer):,}, {denoised}"
 
 
 def has_denoiser() -> bool:
@@ -41,13 +50,14 @@ def has_denoiser() -> bool:
     return bool(_cycles.with_openimagedenoise)
 
 
-def set_up(copy: bpy.types.Scene) -> None:
-    """Have ``copy``, a scene that nothing else uses, render as captures do. A denoiser that its renders have stays as
-    it is set."""
-    if not is_at_work(copy):
+def set_up(copy: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
+    """Have ``view_layer`` of ``copy``, a scene that nothing else uses, be rendered as captures are. A denoiser that its
+    renders have stays as it is set."""
+    if not is_at_work(copy, view_layer):
         return
     cycles = copy.cycles
-    cycles.samples = SAMPLES
+    cycles.samples, view_layer.samples = SAMPLES, 0  # 0: as many as the scene
+    view_layer.cycles.use_denoising = True  # else the scene's denoiser leaves this layer out
     if not cycles.use_denoising and has_denoiser():
         cycles.use_denoising = True
         cycles.denoiser, cycles.denoising_input_passes = _DENOISER, "RGB_ALBEDO_NORMAL"

@@ -319,7 +319,7 @@ def _settings_of(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> Set
         "scene": scene.name,
         "view layer": view_layer.name,
         "engine": "EEVEE" if "EEVEE" in engine else engine,
-        "samples": fast_capture.samples_of(scene),
+        "samples": fast_capture.samples_of(scene, view_layer),
         "width": width,
         "height": height,
         "depth": scene.hashlight.capture.use_depth,

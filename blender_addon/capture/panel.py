@@ -124,7 +124,7 @@ class HASHLIGHT_PT_capture_output(SidebarPanel, bpy.types.Panel):
         row = layout.row()
         row.active = context.scene.render.engine == "CYCLES"
         row.prop(settings, "use_fast_capture")
-        if words := fast_capture.describe(context.scene):
+        if words := fast_capture.describe(context.scene, context.view_layer):
             draw_words(layout, context, words)
         layout.prop(context.scene.hashlight, "folder")
 

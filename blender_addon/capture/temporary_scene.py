@@ -104,7 +104,7 @@ def _set_up(scene: bpy.types.Scene, view_layer_name: str, width: int, height: in
     for layer in scene.view_layers:
         layer.use = layer.name == view_layer_name
     _choose_passes(scene.view_layers[view_layer_name], use_depth)
-    fast_capture.set_up(scene)
+    fast_capture.set_up(scene, scene.view_layers[view_layer_name])
     capture_collection.set_apart(scene, view_layer_name)
 
 

@@ -18,8 +18,9 @@ FEW = 16
 def samples_captured(addon: Import, scene: bpy.types.Scene) -> tuple[int, bool]:
     """Samples, and whether views are denoised, of a capture that begins now; the manifest has to agree."""
     with start_capture(addon, scene) as job:
-        copy = bpy.data.scenes["Hashlight Capture"].cycles
-        found = copy.samples, copy.use_denoising
+        copy = bpy.data.scenes["Hashlight Capture"]
+        layer = copy.view_layers[bpy.context.view_layer.name]
+        found = layer.samples or copy.cycles.samples, copy.cycles.use_denoising and layer.cycles.use_denoising
         manifest = json.loads((job.dataset.folder / "manifest.json").read_text("utf-8"))
     assert manifest["settings"]["samples"] == found[0]
     return found
@@ -70,10 +71,28 @@ def test_a_scene_that_has_few_samples_itself_is_left_as_it_is(
     assert samples_captured(addon, planned_scene) == (FEW, is_denoised)
 
 
+@pytest.mark.parametrize(("scenes", "policy", "own"), [(64, "USE", 512), (8, "USE", 512), (64, "BOUNDED", 512)])
+def test_a_view_layer_that_overrides_the_samples_is_captured_as_fast(
+    addon: Import, planned_scene: bpy.types.Scene, drawn: Callable[[str], str], scenes: int, policy: str, own: int
+) -> None:
+    layer, cycles = bpy.context.view_layer, planned_scene.cycles
+    cycles.samples, cycles.use_layer_samples, layer.samples, layer.cycles.use_denoising = scenes, policy, own, False
+    renders = min(own, scenes) if policy == "BOUNDED" else own
+    words = f"16 samples instead of {renders}, denoised"
+    assert words in " ".join(drawn("HASHLIGHT_PT_capture_output").split())
+    assert samples_captured(addon, planned_scene) == (FEW, True)
+    assert (layer.samples, layer.cycles.use_denoising) == (own, False)
+
+
+def test_a_view_layer_of_few_samples_is_left_as_it_is(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    planned_scene.cycles.samples, bpy.context.view_layer.samples = 512, 4
+    assert samples_captured(addon, planned_scene) == (4, False)
+
+
 def test_other_engines_have_their_own_samples(addon: Import, planned_scene: bpy.types.Scene) -> None:
     planned_scene.eevee.taa_render_samples = 64
     planned_scene.render.engine = "BLENDER_WORKBENCH"
-    assert addon("capture.fast_capture").samples_of(planned_scene) == 64
+    assert addon("capture.fast_capture").samples_of(planned_scene, bpy.context.view_layer) == 64
 
 
 def test_views_of_both_kinds_are_not_mixed(addon: Import, planned_scene: bpy.types.Scene) -> None:

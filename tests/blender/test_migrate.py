@@ -56,7 +56,9 @@ def test_a_plan_keeps_the_samples_of_its_captures(
     small_scene.cycles.samples = 64
     path = save_without_number(addon, small_scene, tmp_path / "old.blend")
     bpy.ops.wm.open_mainfile(filepath=str(path))
-    assert addon("capture.fast_capture").samples_of(bpy.context.scene) == (64 if has_plan else 16)
+    assert addon("capture.fast_capture").samples_of(bpy.context.scene, bpy.context.view_layer) == (
+        64 if has_plan else 16
+    )
 
 
 def test_each_step_is_taken_once_and_in_order(
