@@ -47,9 +47,10 @@ def troubles_of(material: bpy.types.Material) -> dict[Trouble, float]:
     for node in surface_nodes(output.inputs["Surface"]):
         node_type = node.bl_idname
         if node_type == "ShaderNodeBsdfPrincipled":
-            roughness = _value(node, "Roughness", 1.0)
-            if _value(node, "Transmission Weight") > 0.5 and roughness < _CLEAR:
-                found["glass"] = roughness
+            # What a picture decides may be clear, but is hardly a mirror all over.
+            clearness, roughness = _value(node, "Roughness"), _value(node, "Roughness", 1.0)
+            if _value(node, "Transmission Weight", 1.0) > 0.5 and clearness < _CLEAR:
+                found["glass"] = clearness
             elif _value(node, "Metallic") > 0.8 and roughness < _MIRRORING:
                 found["mirror"] = roughness
             _add_light(found, _value(node, "Emission Strength") * _brightness(node, "Emission Color"))
@@ -97,11 +98,18 @@ def _nodes_behind(socket: bpy.types.NodeSocket, seen: set[str]) -> Iterator[bpy.
 
 
 def _value(node: bpy.types.Node, name: str, linked: float = 0.0) -> float:
-    """An input of a node, ``linked`` where something is linked to it."""
+    """An input of a node, or of the Value node that is linked to it; ``linked`` where anything else is."""
     socket = node.inputs.get(name)
     if socket is None:
         return 0.0
-    return linked if socket.is_linked else float(socket.default_value)
+    while socket.is_linked:
+        source = socket.links[0].from_socket
+        if source.node.bl_idname == "ShaderNodeValue":
+            return float(source.default_value)
+        if source.node.bl_idname != "NodeReroute":
+            return linked
+        socket = source.node.inputs[0]
+    return float(socket.default_value)
 
 
 def _brightness(node: bpy.types.Node, name: str) -> float:

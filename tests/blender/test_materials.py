@@ -8,7 +8,7 @@ from types import ModuleType
 import bpy
 import pytest
 from cures import plan, press
-from small_scenes import add_material
+from small_scenes import add_material, new_material
 
 Import = Callable[[str], ModuleType]
 
@@ -57,3 +57,39 @@ def test_materials_within_groups_and_mixes_are_looked_at(addon: Import, scene: b
     links.new(inner.outputs[0], mix.inputs[1])
     nodes.new("ShaderNodeEmission").inputs["Strength"].default_value = 100.0  # linked to nothing
     assert addon("capture.materials").troubles_of(material) == {"glass": pytest.approx(0.05)}
+
+
+@pytest.mark.parametrize("is_by_reroute", [False, True])
+def test_inputs_that_come_from_a_value_node_count(addon: Import, scene: bpy.types.Scene, is_by_reroute: bool) -> None:
+    troubles_of = addon("capture.materials").troubles_of
+
+    def feed(material: bpy.types.Material, identifier: str, value: float) -> None:
+        nodes, links = material.node_tree.nodes, material.node_tree.links
+        source = nodes.new("ShaderNodeValue")
+        source.outputs[0].default_value = value
+        target = nodes["Principled BSDF"].inputs[identifier]
+        if is_by_reroute:
+            reroute = nodes.new("NodeReroute")
+            links.new(source.outputs[0], reroute.inputs[0])
+            links.new(reroute.outputs[0], target)
+        else:
+            links.new(source.outputs[0], target)
+
+    neon = new_material("Neon", Emission_Color=(1.0, 0.5, 0.2, 1.0))
+    feed(neon, "Emission Strength", 12.0)
+    assert troubles_of(neon) == {"light": pytest.approx(12.0)}
+    feed(neon, "Emission Strength", 0.5)
+    assert troubles_of(neon) == {}
+    bottle = new_material("Bottle", Roughness=0.0)
+    feed(bottle, "Transmission Weight", 1.0)
+    assert troubles_of(bottle) == {"glass": 0.0}
+    feed(bottle, "Roughness", 0.6)
+    assert troubles_of(bottle) == {}
+
+
+@pytest.mark.parametrize("identifier", ["Roughness", "Transmission Weight"])
+def test_glass_with_a_texture_is_glass(addon: Import, scene: bpy.types.Scene, identifier: str) -> None:
+    glass = new_material("Glass", Transmission_Weight=1.0, Roughness=0.0)
+    texture = glass.node_tree.nodes.new("ShaderNodeTexNoise")
+    glass.node_tree.links.new(texture.outputs[0], glass.node_tree.nodes["Principled BSDF"].inputs[identifier])
+    assert addon("capture.materials").troubles_of(glass) == {"glass": 0.0}
