@@ -18,6 +18,7 @@ from .surroundings import Surroundings
 
 _TIMES = 10.0  # as large as the rest, from which on it is told
 _AT_ONCE = 5.0  # the smallest of the giants, beside the rest: sizes that grow by and by have none
+_ALIKE = 2.0  # times as large as all the rest at most, an object is like that
 _MOST = 60  # objects that are told of: a ground may be laid of many tiles
 _MOST_OF_IT = 0.5  # of the size of what is inside the bounds, or of its points, is what it is about
 
@@ -44,6 +45,9 @@ def check_size(surroundings: Surroundings, bounds: Bounds, width: int) -> Iterat
     if sizes[0] <= _TIMES * rest or steps[count - 1] <= _AT_ONCE:
         return
     giants = names[:count]
+    alike = [name for name in giants if _size_around([boxes[name]]) <= _ALIKE * rest]
+    if len(alike) > len(names) - count:  # they are no strays: what is spread out is the scene
+        return
     times = sizes[0] / rest
     verb = "makes" if len(giants) == 1 else "make"
     words = (

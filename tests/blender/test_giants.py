@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from types import ModuleType
 
@@ -92,7 +93,9 @@ def test_every_kind_of_giant_is_told(addon: Import, planned_scene: bpy.types.Sce
     assert told == names or (len(names) > len(told) and told < names and f"and {len(names) - len(told)} more" in line)
 
 
-@pytest.mark.parametrize("kind", ["as it is", "bounds without it", "ten times", "many of all sizes", "inside"])
+@pytest.mark.parametrize(
+    "kind", ["as it is", "bounds without it", "ten times", "many of all sizes", "six alike", "inside"]
+)
 def test_what_is_no_giant_is_not_told(addon: Import, planned_scene: bpy.types.Scene, kind: str) -> None:
     if kind == "bounds without it":
         bpy.context.view_layer.update()
@@ -105,6 +108,13 @@ def test_what_is_no_giant_is_not_told(addon: Import, planned_scene: bpy.types.Sc
         for exponent in range(8):
             size = 0.1 * 2.0**exponent
             bpy.ops.mesh.primitive_cube_add(size=size, location=(3 * size, 0.0, size))
+        bpy.ops.hashlight.fit_bounds()
+    elif kind == "six alike":
+        for obj in [obj for obj in planned_scene.objects if obj.type == "MESH"]:
+            bpy.data.objects.remove(obj)
+        for number in range(6):
+            angle = number * math.pi / 3
+            bpy.ops.mesh.primitive_cube_add(size=1.0, location=(12.0 * math.cos(angle), 12.0 * math.sin(angle), 0.5))
         bpy.ops.hashlight.fit_bounds()
     elif kind == "inside":
         bpy.ops.mesh.primitive_cube_add(size=60.0)
