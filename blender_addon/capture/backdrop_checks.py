@@ -13,12 +13,11 @@ from .layouts.layout import AroundLayout, Layout
 from .layouts.table import LAYOUTS
 from .plan import Pose
 from .plan_warnings import FIT, PlanWarning, leave_out, use_layout
-from .room_views import survey
+from .room_views import room_around
 from .surfaces import triangles_of
 from .surroundings import Surroundings
 
 _CUT = 0.02  # of the box's size may stick out before that is told
-_WALLED = 0.9  # of the directions from the scene camera meet a surface if it is in a room
 _MOST_OUTSIDE = 0.5  # of an object that belongs to the subject
 _WIDE = 0.9  # of the bounds' size, along two axes, is what hides them from cameras behind it
 _MOST_HIDDEN = 0.6  # of the cameras: what hides the middle from more is the subject itself
@@ -50,13 +49,10 @@ def check_surroundings(
 def _check_room(surroundings: Surroundings, poses: list[Pose], bounds: Bounds, eye: np.ndarray) -> PlanWarning | None:
     if not poses or not ((eye > bounds.minimum) & (eye < bounds.maximum)).all():
         return None
-    found = survey(surroundings.triangles, bounds, eye)
+    found = room_around(surroundings.triangles, bounds, eye)
     if found is None:
         return None
     space, room = found
-    cell = space.cells_of(eye)
-    if not space.is_in_grid(cell) or space.share_walled()[tuple(cell)] < _WALLED:
-        return None
     low, high = space.box_around(room, surroundings.triangles())
     if not ((high - low) > bounds.size / 2).all():  # the subject is something else, which stands in the room
         return None
@@ -83,7 +79,8 @@ def _check_backdrops(
             if (size < _WIDE * bounds.size).sum() >= 2:
                 continue
             triangles = points[corners].astype(np.float64)
-            if _enclosed_volume(triangles) < _BULKY * bounds.size.prod():
+            share_inside = 1.0 - _share_outside(points, bounds)  # a wall may be large, and none of it in the bounds
+            if share_inside * _enclosed_volume(triangles) < _BULKY * bounds.size.prod():
                 is_hidden = _crossed(triangles, positions, bounds.center)
                 hidden[owner] = hidden.get(owner, False) | is_hidden
     for owner, is_hidden in hidden.items():

@@ -3,6 +3,7 @@ and is done in a thread."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,9 +11,9 @@ import numpy as np
 from engine.link.geometry import Bounds
 
 from .backdrop_checks import check_surroundings
+from .bounds import PADDING
 from .box_checks import check_distance, check_size
 from .checks import list_names
-from .layouts.layout import Layout
 from .plan import Pose
 from .plan_warnings import CAMERAS, MESHES, PlanWarning, select
 from .scene_checks import check_animation, check_scene
@@ -22,6 +23,7 @@ from .surfaces import Geometry, triangles_of
 from .surroundings import Surroundings
 
 _ROOM = 0.9  # of the bounds' size is that of a room
+_WITHIN = 0.9  # of it: what is nearer to their middle is in the room, rather than a part of its walls
 _SAMPLES = 4000  # points on a surface by which it is known whether a camera sees some of it
 _LOOKS = 7  # rays across and down a picture in which no such point is
 _PLACES = 500  # of a surface that is there many times, to look at
@@ -33,7 +35,10 @@ def find_plan_warnings(
 ) -> list[PlanWarning]:
     """What is wrong with cameras at ``poses`` and with ``bounds``, and what of the scene can't be captured well."""
     warnings = [PlanWarning(facts.fault)] if facts.fault else []
-    warnings += _check_cameras(surroundings, poses, bounds, facts.layout)
+    # Inside, cameras may stand in a mesh if that is the walls of a room.
+    is_inside = facts.layout.identifier == "INSIDE" and bounds is not None
+    is_room = is_inside and _hold_room(bounds, surroundings, facts.eye)
+    warnings += _check_cameras(surroundings, poses, bounds if is_room else None)
     if bounds is not None:
         warnings += check_distance(bounds)
         # A room may be far larger than what is in it.
@@ -43,19 +48,18 @@ def find_plan_warnings(
         warnings += check_surroundings(surroundings, poses, bounds, facts.layout, eye)
         warnings += giants
     of_scene = check_scene(facts, surroundings, bounds)
-    return [*warnings, *check_animation(poses, bounds, facts), *of_scene, *check_settings(facts)]
+    return [*warnings, *check_animation(surroundings, poses, bounds, facts), *of_scene, *check_settings(facts)]
 
 
-def _check_cameras(
-    surroundings: Surroundings, poses: list[Pose], bounds: Bounds | None, layout: Layout
-) -> Iterator[PlanWarning]:
-    """Warnings of cameras that stand inside a mesh or see nothing."""
+def _check_cameras(surroundings: Surroundings, poses: list[Pose], room: Bounds | None) -> Iterator[PlanWarning]:
+    """Warnings of cameras that stand inside a mesh or see nothing. ``room``: the bounds of one whose walls are none of
+    these meshes."""
     everything = [geometry for geometry in surroundings.geometry.values() if len(geometry.points)]
     inside, around = np.zeros(len(poses), bool), set[str]()
     seeing = np.zeros(len(poses), bool)
     positions = np.array([pose.camera_to_world[:3, 3] for pose in poses]).reshape(-1, 3)
     for geometry in everything:
-        if bounds is None or layout.identifier != "INSIDE" or not _holds(geometry, bounds):
+        if room is None or not _holds(geometry, room):
             stands_inside, owners = _stand_inside(geometry, positions)
             inside |= stands_inside
             around |= owners
@@ -72,7 +76,18 @@ def _check_cameras(
 
 def _holds(geometry: Geometry, bounds: Bounds) -> bool:
     """Whether a surface is as large as the bounds: the walls of a room, whichever way they face."""
-    return any(((np.ptp(points, axis=0)) > _ROOM * bounds.size).all() for points in geometry.world_points())
+    fitted = bounds.size - 2 * PADDING * np.linalg.norm(bounds.size)  # much less than the bounds of a low, wide room
+    return any((np.ptp(points, axis=0) > _ROOM * fitted).all() for points in geometry.world_points())
+
+
+def _hold_room(bounds: Bounds, surroundings: Surroundings, eye: np.ndarray | None) -> bool:
+    """Whether the scene camera, which stands at ``eye`` [3], or a surface besides the walls is well within ``bounds``:
+    what they hold is a room, and not just something hollow."""
+    reach = _WITHIN * bounds.size / 2
+    others = [each for each in surroundings.geometry.values() if len(each.points) and not _holds(each, bounds)]
+    places = (points for each in others for points in each.world_points())
+    eyes = () if eye is None else (eye[None],)
+    return any((np.abs(points - bounds.center) < reach).all(axis=1).any() for points in itertools.chain(eyes, places))
 
 
 def _samples(geometry: Geometry) -> np.ndarray:

@@ -14,6 +14,7 @@ from .rigs import fibonacci_directions, look_at, spread_order
 
 _CLEARANCE = 0.08  # of the box's shortest side between a camera and surfaces
 _OUTSIDE = 0.1  # of the bounds' size around them in which walls are looked for
+_WALLED = 0.9  # of the directions from a place meet a surface if it is in a room
 _SURVEYS = 4  # of smaller and smaller boxes
 _RAYS = 400  # from each viewpoint, by which it is known what a view shows
 _PATCH = 4  # cells along each side of what is counted as seen
@@ -69,6 +70,18 @@ def survey(
     clearance = max(round(_CLEARANCE * float(bounds.size.min()) / space.cell), 1)
     room = space.find_room(clearance, eye, (bounds.minimum, bounds.maximum))
     return None if room is None else (space, room)
+
+
+def room_around(
+    triangles: Callable[[], Iterable[np.ndarray]], bounds: Bounds, eye: np.ndarray
+) -> tuple[FreeSpace, Room] | None:
+    """As ``survey``, of the room that ``eye`` stands in; None where it stands in none."""
+    found = survey(triangles, bounds, eye)
+    if found is None:
+        return None
+    space, cell = found[0], found[0].cells_of(eye)
+    is_walled = space.is_in_grid(cell) and space.share_walled()[tuple(cell)] >= _WALLED
+    return found if is_walled else None
 
 
 def room_box(

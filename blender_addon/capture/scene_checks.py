@@ -11,6 +11,7 @@ from .checks import list_names
 from .layouts.table import LAYOUTS
 from .plan import Pose
 from .plan_warnings import WITH_CYCLES, WITHOUT_DEPTH, PlanWarning, leave_out, select, use_layout
+from .room_views import room_around
 from .scene_facts import Difficult, SceneFacts
 from .surroundings import Surroundings
 
@@ -53,7 +54,9 @@ def check_scene(facts: SceneFacts, surroundings: Surroundings, bounds: Bounds | 
     return warnings
 
 
-def check_animation(poses: list[Pose], bounds: Bounds | None, facts: SceneFacts) -> list[PlanWarning]:
+def check_animation(
+    surroundings: Surroundings, poses: list[Pose], bounds: Bounds | None, facts: SceneFacts
+) -> list[PlanWarning]:
     """A warning if all views of an animation are taken from one place."""
     if not facts.layout.is_animated or len(poses) < 2:
         return []
@@ -63,7 +66,7 @@ def check_animation(poses: list[Pose], bounds: Bounds | None, facts: SceneFacts)
     if moved > _STANDING * radius:
         return []
     words = f"All {len(poses)} views are taken from one place ({moved:.2f} m apart at most): nothing shows depth"
-    is_inside = bounds is not None and ((positions[0] > bounds.minimum) & (positions[0] < bounds.maximum)).all()
+    is_inside = bounds is not None and room_around(surroundings.triangles, bounds, positions[0]) is not None
     return [PlanWarning(words, (use_layout(LAYOUTS["INSIDE" if is_inside else "HEMISPHERE"]),))]
 
 

@@ -9,9 +9,9 @@ from types import ModuleType
 import bpy
 import numpy as np
 import pytest
-from cures import plan, press
+from cures import labels, plan, press
 from mathutils import Matrix
-from small_scenes import add_box, furnish_room
+from small_scenes import add_box, add_camera, add_sun, clear, furnish_room
 
 Import = Callable[[str], ModuleType]
 
@@ -83,6 +83,41 @@ def test_a_wall_hides_the_subject_and_a_large_body_is_part_of_it(addon: Import, 
     bpy.context.view_layer.update()
     bpy.ops.hashlight.fit_bounds()
     assert "Cube hides the subject from " in plan(product)
+
+
+def test_a_wall_that_is_thicker_than_the_subject_hides_it(addon: Import, product: bpy.types.Scene) -> None:
+    bpy.data.objects.remove(bpy.data.objects["Sweep"])
+    add_box("Wall", (-5.0, 1.5, 0.0), (5.0, 1.8, 5.0))  # of more volume than the bounds
+    words = plan(product)
+    assert "Wall hides the subject from " in words
+    press(addon, product, "Wall hides", "Use Front Arc")
+    assert "hides" not in product.hashlight.capture.plan_warnings
+
+
+def test_a_low_and_wide_room_is_captured_from_inside_without_a_warning(addon: Import, scene: bpy.types.Scene) -> None:
+    clear(scene)
+    add_box("Walls", (0.0, 0.0, 0.0), (20.0, 15.0, 2.7))
+    add_sun(scene)
+    add_camera(scene, (3.0, 3.0, 1.6))
+    scene.hashlight.capture.training_views, scene.hashlight.capture.held_out_views = 8, 2
+    bpy.ops.hashlight.fit_bounds()
+    assert "The scene camera is in a room of 20.0 x 15.0 x 2.7 m" in plan(scene)
+    press(addon, scene, "is in a room", "Use Inside")
+    assert scene.hashlight.capture.plan_warnings == ""
+
+
+def test_cameras_inside_a_hollow_subject_are_told(addon: Import, scene: bpy.types.Scene) -> None:
+    clear(scene)
+    bpy.ops.mesh.primitive_monkey_add(location=(0.0, 0.0, 1.0))
+    bpy.ops.mesh.primitive_grid_add(size=20.0, x_subdivisions=200, y_subdivisions=200, location=(0.0, 0.0, -0.1))
+    add_sun(scene)
+    add_camera(scene, (0.0, -6.0, 1.0))
+    settings = scene.hashlight.capture
+    settings.training_views, settings.held_out_views, settings.rig = 4, 1, "INSIDE"
+    bpy.context.view_layer.update()
+    bpy.ops.hashlight.fit_bounds()
+    assert "Inside a mesh: " in plan(scene)
+    assert labels(addon, scene, "Inside a mesh") == ["Select Cameras", "Select Meshes"]
 
 
 def test_cameras_outside_the_room_of_the_scene_camera_go_inside(addon: Import, scene: bpy.types.Scene) -> None:

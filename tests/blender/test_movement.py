@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from types import ModuleType
 
 import bpy
 import pytest
 from cures import labels, plan, press
-from small_scenes import clear
+from small_scenes import add_camera, add_sun, clear, furnish_room
 
 Import = Callable[[str], ModuleType]
 
@@ -36,6 +37,27 @@ def test_an_animation_from_one_place_is_told(addon: Import, small_scene: bpy.typ
     assert small_scene.hashlight.capture.plan_warnings == ""
     animate_camera(small_scene, "location", (-2.0, 2.0), 0)
     assert "one place" not in plan(small_scene)
+
+
+def test_a_camera_that_turns_on_the_spot_in_the_open_is_not_sent_inside(addon: Import, scene: bpy.types.Scene) -> None:
+    clear(scene)
+    bpy.ops.mesh.primitive_plane_add(size=20.0)
+    for angle in range(6):
+        bpy.ops.mesh.primitive_cube_add(size=1.0, location=(6.0 * math.cos(angle), 6.0 * math.sin(angle), 0.5))
+    add_sun(scene)
+    add_camera(scene, (0.0, 0.0, 1.0))
+    bpy.ops.hashlight.fit_bounds()
+    animate_camera(scene, "rotation_euler", (0.0, 3.0), 2)
+    assert "All 10 views are taken from one place" in plan(scene)
+    assert labels(addon, scene, "one place") == ["Use Hemisphere"]
+
+
+def test_one_that_turns_in_a_room_is(addon: Import, scene: bpy.types.Scene) -> None:
+    furnish_room(scene)
+    bpy.ops.hashlight.fit_bounds()
+    animate_camera(scene, "rotation_euler", (0.0, 3.0), 2)
+    plan(scene)
+    assert labels(addon, scene, "one place") == ["Use Inside"]
 
 
 def test_what_moves_is_told_by_name(addon: Import, product: bpy.types.Scene) -> None:
