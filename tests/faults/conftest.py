@@ -28,6 +28,7 @@ class Served:
     def __init__(self, folder: Path, patch: str = "", *arguments: str) -> None:
         self.root, self.log = folder / "root", folder / "engine.log"
         ready = folder / "ready.json"
+        ready.unlink(missing_ok=True)  # of one that served from here before
         code = f"{patch}\nimport sys; from engine.cli import main; sys.exit(main(sys.argv[1:]))"
         command = [
             sys.executable,

@@ -15,6 +15,7 @@ from engine.link.compression import Compression, compress
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import (
     PROTOCOL,
+    AddFile,
     AddView,
     BakeResult,
     BakeSpec,
@@ -30,12 +31,14 @@ from engine.link.messages import (
     JobUpdate,
     Message,
     OpenRun,
+    PluginSpec,
     Problem,
     RadianceFieldSpec,
     RequestFrame,
     RunClosed,
     RunOpened,
     SaveSnapshot,
+    Shutdown,
     SnapshotSaved,
     StartJob,
     Status,
@@ -51,9 +54,11 @@ _DEPTH = np.full((4, 6), 2.0, np.float32)
 
 FROM_CLIENT: tuple[Message, ...] = (
     OpenRun(run="r", primitive=PRIMITIVE, overrides={"march_steps": 64, "field.levels": 4}),
+    OpenRun(run="p", primitive=PluginSpec(name="plugin", settings={"sides": [4, 0.5], "words": "w"})),
     CloseRun(),
     AddView(name="v", split="train", camera=CAMERA, color=_COLOR, depth=_DEPTH),
     AddView(name="b", split="test", camera=CAMERA, color=np.full((4, 6, 4), 200, np.uint8)),
+    AddFile(name="f", split="train", path="files/f.npy"),
     Train(running=True, seconds=60.0, steps=10, evaluate_every=5.0),
     Capturing(under_way=True),
     RequestFrame(request=1, camera=CAMERA),
@@ -69,6 +74,7 @@ FROM_CLIENT: tuple[Message, ...] = (
     CancelJob(job="b"),
     FetchFile(path="bakes/b/frame_0001.png", offset=0, size=100),
     SaveSnapshot(),
+    Shutdown(),
 )
 FROM_ENGINE: tuple[Message, ...] = (
     Welcome(protocol=PROTOCOL, version="0", device="cpu", device_name="a processor", root="/tmp/root"),
