@@ -12,6 +12,7 @@ from engine.link.capture_format import ViewRecord
 from engine.link.geometry import Bounds, Camera
 
 from .layouts.table import layout_of
+from .lights import has_world_volume
 from .plan_warnings import CAMERAS, FIT, LIGHTS, WITH_CYCLES, PlanWarning, select
 from .sight import instanced_by
 
@@ -29,6 +30,7 @@ _CURES: dict[Blank, str] = {
     "white": "there is too much light, turn lights or the world down",
     "one colour": "their cameras look at a bare surface, or stand inside something, move them",
 }
+_WORLD_VOLUME = "the world's volume is before all that cameras see, unlink Volume from the World Output"
 _BLACK = 1e-3  # of white, below which 8 bits of a display show 0
 _WHITES = {"AgX": 16.0, "Filmic": 16.0, "Filmic Log": 16.0, "Khronos PBR Neutral": 16.0}  # light that is shown as white
 _EVEN = 1 / 255
@@ -52,6 +54,7 @@ class Findings:
         self._has_bare_shadows = scene.render.engine == "CYCLES" and has_catchers
         self._without_depth: list[str] = []
         self._bounds = bounds
+        self._has_world_volume = has_world_volume(scene)
         self._lights = sorted(obj.name for obj in scene.objects if obj.type == "LIGHT")
         self._is_inside = layout_of(scene).identifier == "INSIDE"  # and may look out of the room
         self._cameras: dict[str, str] = {}  # of the views, by their names
@@ -82,7 +85,8 @@ class Findings:
         """A warning of each kind of thing, of a capture of ``total`` views."""
         warnings = list(self.told)
         for blank, names in self._blank.items():
-            words = f"{len(names)} of {total} views {_BLANK_WORDS[blank]} ({list_names(names)}): {_CURES[blank]}"
+            cure = _WORLD_VOLUME if self._has_world_volume and blank != "nothing" else _CURES[blank]
+            words = f"{len(names)} of {total} views {_BLANK_WORDS[blank]} ({list_names(names)}): {cure}"
             cures = [select(sorted({self._cameras[name] for name in names}), CAMERAS)]
             if blank in ("black", "white") and self._lights:
                 cures.insert(0, select(self._lights, LIGHTS))

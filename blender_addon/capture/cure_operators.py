@@ -140,6 +140,20 @@ class HASHLIGHT_OT_include_collections(_Change, bpy.types.Operator):
         context.view_layer.update()
 
 
+class HASHLIGHT_OT_disable_in_renders(_Change, bpy.types.Operator):
+    bl_idname = "hashlight.disable_in_renders"
+    bl_label = "Disable in Renders"
+    bl_description = "Hide these objects from renders; modifiers go on working with them"
+
+    names: StringProperty(name="Names", description="The objects to hide, a line each", options={"SKIP_SAVE"})
+
+    def change(self, context: bpy.types.Context) -> None:
+        for name in self.names.splitlines():
+            if (obj := bpy.data.objects.get(name)) is not None:
+                obj.hide_render = True
+        context.view_layer.update()
+
+
 class HASHLIGHT_OT_capture_without_depth(_Change, bpy.types.Operator):
     bl_idname = "hashlight.capture_without_depth"
     bl_label = "Capture Without Depth"
@@ -227,6 +241,7 @@ CLASSES = (
     HASHLIGHT_OT_leave_out,
     HASHLIGHT_OT_include_collections,
     HASHLIGHT_OT_link_cameras,
+    HASHLIGHT_OT_disable_in_renders,
     HASHLIGHT_OT_capture_without_depth,
     HASHLIGHT_OT_use_cycles,
     HASHLIGHT_OT_use_dithered,

@@ -7,7 +7,8 @@ import dataclasses
 import bpy
 
 from .materials import gives_light, surface_nodes
-from .node_uses import items_of
+from .modifier_uses import items_of
+from .node_sockets import target_of
 from .sight import shown_names
 
 _LIT_ENGINES = ("CYCLES", "EEVEE")  # the others have light of their own, or can't be known
@@ -87,6 +88,15 @@ def _world_gives_light(world: bpy.types.World | None) -> bool:
             elif _may_be_bright(node.inputs["Strength"]) and _may_be_bright(node.inputs["Color"]):
                 return True
     return False
+
+
+def has_world_volume(scene: bpy.types.Scene) -> bool:
+    """Whether the scene's world fills all of space with a volume."""
+    world = scene.world
+    tree = None if world is None or not getattr(world, "use_nodes", True) else world.node_tree
+    target = target_of(scene.render.engine)
+    output = None if tree is None or target is None else tree.get_output_node(target)
+    return output is not None and output.inputs["Volume"].is_linked
 
 
 def _may_be_bright(socket: bpy.types.NodeSocket) -> bool:

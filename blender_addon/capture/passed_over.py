@@ -7,23 +7,30 @@ import dataclasses
 import bpy
 
 from ..baked import is_baked_composite, is_baked_strip
+from .modifier_uses import helpers_of
 from .sight import Sight, instanced_by, shown_names
 from .transparency import MaterialsSeen
 
 # Nodes of a compositor that leave pictures as they are.
 _PLAIN_NODES = {"CompositorNodeRLayers", "CompositorNodeComposite", "CompositorNodeViewer", "NodeGroupOutput"}
 _PLAIN_NODES |= {"NodeGroupInput", "NodeReroute", "NodeFrame", "CompositorNodeOutputFile", "CompositorNodeSplitViewer"}
+# By what a view layer shows otherwise what another shows, too.
+_LAYER_SETTINGS = {"material_override": "Material Override", "world_override": "World Override"}
+_LAYER_SETTINGS |= {"use_sky": "Sky", "use_solid": "Surfaces", "use_strand": "Curves", "use_volumes": "Volumes"}
+_COLLECTION_FLAGS = {"holdout": "Holdout", "indirect_only": "Indirect Only"}
 _PICTURES = {"ShaderNodeTexEnvironment", "ShaderNodeTexImage", "ShaderNodeTexSky"}
 
 
 @dataclasses.dataclass(frozen=True)
 class OtherLayers:
     """The view layers that render besides the one that is captured. ``objects``: what they alone show;
-    ``collections``: in which that is, of those that the captured one excludes."""
+    ``collections``: in which that is, of those that the captured one excludes; ``settings``: those by which they show
+    the same otherwise, in Blender's words."""
 
-    layers: tuple[str, ...]
-    objects: tuple[str, ...]
-    collections: tuple[str, ...]
+    layers: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+    collections: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
 
 
 def passed_over(scene: bpy.types.Scene) -> list[str]:
@@ -52,14 +59,35 @@ def other_layers(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> Oth
     """The view layers that are rendered with ``view_layer``, which alone is captured."""
     others = [layer for layer in scene.view_layers if layer.use and layer != view_layer]
     if not others:
-        return OtherLayers((), (), ())
+        return OtherLayers()
     captured = shown_names(view_layer)
     missing = {obj.name for layer in others for obj in layer.objects if not obj.hide_render}
     missing &= {name for layer in others for name in shown_names(layer)} - captured
     objects = sorted(missing)
     excluded = [layer.collection for layer in _excluded(view_layer.layer_collection)]
     holders = [each.name for each in excluded if missing & {obj.name for obj in each.all_objects}]
-    return OtherLayers(tuple(layer.name for layer in others), tuple(objects), tuple(holders))
+    settings = [f"{name} in {layer.name}" for layer in others for name in _settings_apart(layer, view_layer)]
+    return OtherLayers(tuple(layer.name for layer in others), tuple(objects), tuple(holders), tuple(settings))
+
+
+def _settings_apart(layer: bpy.types.ViewLayer, captured: bpy.types.ViewLayer) -> list[str]:
+    """By what ``layer`` shows otherwise what ``captured`` shows, too."""
+    found = [
+        words
+        for name, words in _LAYER_SETTINGS.items()
+        if hasattr(layer, name) and getattr(layer, name) != getattr(captured, name)
+    ]
+    ours = _flags_of(captured.layer_collection)
+    differing = {flag for name, flags in _flags_of(layer.layer_collection).items() for flag in flags ^ ours[name]}
+    return found + sorted(differing)
+
+
+def _flags_of(layer: bpy.types.LayerCollection) -> dict[str, set[str]]:
+    """What a view layer's collections are besides shown, by their names."""
+    found = {layer.collection.name: {words for name, words in _COLLECTION_FLAGS.items() if getattr(layer, name)}}
+    for child in layer.children:
+        found |= _flags_of(child)
+    return found
 
 
 def unseen_objects(view_layer: bpy.types.ViewLayer) -> dict[str, list[str]]:
@@ -84,6 +112,23 @@ def unseen_objects(view_layer: bpy.types.ViewLayer) -> dict[str, list[str]]:
         if instead:
             found.setdefault(instead, []).append(obj.name)
     return {instead: sorted(names) for instead, names in found.items()}
+
+
+def hidden_helpers(view_layer: bpy.types.ViewLayer) -> dict[str, list[str]]:
+    """Objects that modifiers work with, such as a Boolean's operands, which renders show although the viewport hides
+    them or draws their edges alone: names of those whose modifiers these are, by theirs."""
+    sight, shown = Sight(view_layer), shown_names(view_layer)
+    found: dict[str, set[str]] = {}
+    for obj in (each for each in view_layer.id_data.objects if each.name in shown and not each.hide_render):
+        helpers = [helper for modifier in obj.modifiers if modifier.show_render for helper in helpers_of(modifier)]
+        for helper in helpers:
+            for each in helper.all_objects if isinstance(helper, bpy.types.Collection) else (helper,):
+                if each.name not in shown or each.type != "MESH" or not each.data.polygons or each == obj:
+                    continue
+                is_solid = each.visible_get(view_layer=view_layer) and each.display_type not in {"WIRE", "BOUNDS"}
+                if not is_solid and sight.shows(each):
+                    found.setdefault(each.name, set()).add(obj.name)
+    return {name: sorted(users) for name, users in found.items()}
 
 
 def _has_surface(obj: bpy.types.Object) -> bool:

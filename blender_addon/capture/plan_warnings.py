@@ -75,6 +75,11 @@ def leave_out(names: Iterable[str], fit: bool = False) -> Cure:
     return Cure(label, "hashlight.leave_out", {"names": "\n".join(names), "fit": fit}, option)
 
 
+def disable_in_renders(names: Iterable[str]) -> Cure:
+    """Hide the objects called ``names`` from renders."""
+    return Cure("Disable in Renders", "hashlight.disable_in_renders", {"names": "\n".join(names)})
+
+
 def select(names: Iterable[str], what: str = "") -> Cure:
     """Select the objects called ``names``. ``what`` they are, for the button's label."""
     label = f"Select {what}" if what else "Select"

@@ -123,13 +123,15 @@ def planned_poses(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> lis
 
 
 def planned_cameras(scene: bpy.types.Scene) -> list[Camera]:
-    """The cameras of the plan, each object once, as the scene has them at this frame. Raises CaptureError when there is
+    """The cameras of the plan, each object once, as renders have them at this frame. Raises CaptureError when there is
     no plan."""
-    view_layer = scene.view_layers[0]
-    view_layer.update()
-    size, aspect = capture_size(scene), pixel_aspect(scene)
-    objects = [bpy.data.objects[name] for name in dict.fromkeys(view.camera for view in planned_views(scene))]
-    return [camera_from_object(each, view_layer.depsgraph, *size, aspect) for each in objects]
+    view_layer, size, active = scene.view_layers[0], capture_size(scene), scene.camera
+    views = {view.camera: dataclasses.replace(view, frame=None) for view in planned_views(scene)}
+    try:
+        return [camera_of_view(view, scene, view_layer, size)[1] for view in views.values()]
+    finally:
+        scene.camera = active
+        view_layer.update()
 
 
 def camera_of_view(

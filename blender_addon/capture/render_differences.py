@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import roles
-from .node_uses import groups_of, items_of
+from .modifier_uses import groups_of, helpers_of, items_of
 from .sight import shown_names
 
 # Pairs of properties, of a modifier, a particle system's settings or an object's data: in the viewport, in renders.
@@ -74,7 +74,17 @@ def _modifier_differs(modifier: bpy.types.Modifier, scene: bpy.types.Scene, know
         return levels == 0 != most
     if modifier.type == "NODES" and modifier.node_group is not None and _nodes_differ(modifier, scene, known):
         return True
-    return _is_uneven(modifier, _MODIFIER_PAIRS)
+    return _is_uneven(modifier, _MODIFIER_PAIRS) or _helpers_differ(modifier, scene, known)
+
+
+def _helpers_differ(modifier: bpy.types.Modifier, scene: bpy.types.Scene, known: dict[str, bool]) -> bool:
+    """Whether what a modifier works with, such as a Boolean's operand, has another shape in renders: whether it is
+    shown there itself is all the same."""
+    for helper in helpers_of(modifier):
+        members = helper.all_objects if isinstance(helper, bpy.types.Collection) else (helper,)
+        if any(_differs(each, scene, known) for each in members):
+            return True
+    return False
 
 
 def _nodes_differ(modifier: bpy.types.Modifier, scene: bpy.types.Scene, known: dict[str, bool]) -> bool:

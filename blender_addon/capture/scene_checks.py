@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from engine.link.geometry import Bounds
@@ -15,6 +17,7 @@ from .room_views import room_around
 from .scene_facts import Difficult, SceneFacts
 from .surroundings import Surroundings
 
+_LITTLE = 0.02  # of the bounds' radius
 _STANDING = 0.01  # of the bounds' radius between all views: they are at one place
 
 
@@ -43,6 +46,7 @@ def check_scene(facts: SceneFacts, surroundings: Surroundings, bounds: Bounds | 
         bright = ", ".join(f"{light.material} ({light.amount:.0f} x white)" for light in lights[:4])
         words = f"Materials that give light: {bright}. Their edges come out soft; left out, they still light the rest"
         warnings.append(PlanWarning(words, (leave_out(_objects(lights)), select(_objects(lights)))))
+    warnings += _check_displaced(facts, bounds)
     if facts.collection is not None and "EEVEE" in facts.engine:
         words = (
             f"EEVEE cuts out what is not in {facts.collection}, also where it stands before something; Cycles does not"
@@ -52,6 +56,22 @@ def check_scene(facts: SceneFacts, surroundings: Surroundings, bounds: Bounds | 
         words = f"This engine renders {facts.collection} alone, without light or shadows from the rest; Cycles has them"
         warnings.append(PlanWarning(words, (WITH_CYCLES,)))
     return warnings
+
+
+def _check_displaced(facts: SceneFacts, bounds: Bounds | None) -> Iterator[PlanWarning]:
+    """Of materials of which only renders tell how far they move surfaces, unless that is little against the bounds."""
+    little = 0.0 if bounds is None else _LITTLE * bounds.radius
+    displaced = [each for each in facts.displaced if each.amount == 0.0 or each.amount > little]
+    if not displaced:
+        return
+    objects, reach = _objects(displaced), max(each.amount for each in displaced)
+    words = f"{'1 object is' if len(objects) == 1 else f'{len(objects)} objects are'} displaced in renders"
+    words += f" by materials ({_list(displaced)}), "
+    if reach > 0.0:
+        words += f"by up to {reach:.3g} m if textures stay within 0 and 1, which the bounds hold"
+    else:
+        words += "as far as nodes compute, which the bounds don't know"
+    yield PlanWarning(f"{words}. Enlarge them where it goes farther, or use a Displace modifier", (select(objects),))
 
 
 def check_animation(

@@ -11,14 +11,16 @@ import bpy
 import numpy as np
 
 from .cameras import capture_size
+from .displacement import displacement_of
 from .drawn_engines import find_blended_materials
 from .errors import CaptureError
 from .layouts.layout import Layout, OwnLayout
 from .layouts.table import layout_of
-from .lights import Lighting, lighting_of
+from .lights import Lighting, has_world_volume, lighting_of
 from .materials import Trouble, troubles_of
 from .movement import Movement
-from .passed_over import OtherLayers, other_layers, passed_over, unseen_objects
+from .node_sockets import target_of
+from .passed_over import OtherLayers, hidden_helpers, other_layers, passed_over, unseen_objects
 from .plan import fault, planned_views
 from .surroundings import Surroundings
 
@@ -77,11 +79,14 @@ class SceneFacts:
         self.has_motion_blur: bool = scene.render.use_motion_blur
         self.out_of_focus = _cameras_with_focus(scene) if isinstance(self.layout, OwnLayout) else []
         self.lighting = Lighting(False, ())
-        self.other_layers = OtherLayers((), (), ())
+        self.other_layers = OtherLayers()
+        self.has_world_volume = has_world_volume(scene)
         self.instead: dict[str, list[str]] = {}
         self.blended: list[str] = []
         self.moving: list[str] = []
         self.difficult: dict[Trouble, list[Difficult]] = {}
+        self.displaced: list[Difficult] = []  # by how many metres at most, as far as numbers tell
+        self.hidden_helpers: dict[str, list[str]] = {}
         self._scene = scene.name
         self._looks = [self._look_at_light, self._look_at_layers, self._look_at_objects, self._look_at_materials]
         self._movement = Movement(scene)
@@ -102,11 +107,19 @@ class SceneFacts:
             else:
                 name, owners = self._materials.pop()
                 material = bpy.data.materials.get(name)
-                for trouble, amount in (troubles_of(material) if material is not None else {}).items():
-                    self.difficult.setdefault(trouble, []).insert(0, Difficult(name, amount, tuple(sorted(owners))))
+                if material is not None:
+                    self._look_at(material, tuple(sorted(owners)))
             if time.perf_counter() > deadline:
                 break
         return not (self._looks or self._objects or self._materials)
+
+    def _look_at(self, material: bpy.types.Material, owners: tuple[str, ...]) -> None:
+        for trouble, amount in troubles_of(material).items():
+            self.difficult.setdefault(trouble, []).insert(0, Difficult(material.name, amount, owners))
+        if (target := target_of(self.engine)) is not None:
+            displacement = displacement_of(material, target)
+            if displacement.is_guessed:
+                self.displaced.insert(0, Difficult(material.name, displacement.reach, owners))
 
     def _look_at_light(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
         self.lighting = lighting_of(scene, view_layer)
@@ -116,6 +129,7 @@ class SceneFacts:
 
     def _look_at_objects(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
         self.instead = unseen_objects(view_layer)
+        self.hidden_helpers = hidden_helpers(view_layer)
 
     def _look_at_materials(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
         self.blended = find_blended_materials(scene)

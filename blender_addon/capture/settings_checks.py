@@ -12,6 +12,7 @@ from .plan_warnings import (
     PLAN,
     WITHOUT_BLUR,
     PlanWarning,
+    disable_in_renders,
     include_collections,
     leave_out,
     link_cameras,
@@ -35,6 +36,11 @@ def _check_light(facts: SceneFacts) -> Iterator[PlanWarning]:
                 f". {_count(hidden, 'lamp')} {_is(hidden)} hidden from renders or without power: {list_names(hidden)}"
             )
         yield PlanWarning(words, (ADD_SUN, *([select(hidden)] if hidden else [])))
+    if facts.has_world_volume:
+        yield PlanWarning(
+            "1 volume fills the world: it is before all that cameras see, so views come out dim or black, and the "
+            "field learns fog. Unlink Volume from the World Output, or give the volume to a mesh"
+        )
     if facts.has_motion_blur:
         yield PlanWarning("Motion blur is on: the field learns the blur as if it were there", (WITHOUT_BLUR,))
     if blurred := facts.out_of_focus:
@@ -77,8 +83,11 @@ def _check_passed_over(facts: SceneFacts) -> Iterator[PlanWarning]:
         words = f"{layers} ({list_names(others.layers)}), but only {facts.view_layer} is captured"
         if others.objects:
             words += f", without {_count(others.objects, 'object')}: {list_names(others.objects)}. Show them in it"
-        else:
+        elif not others.settings:
             words += ". It shows all that the others do"
+        if others.settings:
+            words += f". {_count(others.settings, 'setting')} {_is(others.settings)} not in captures: "
+            words += f"{list_names(others.settings)}. Set what is wanted in {facts.view_layer}, too"
         cures = (include_collections(others.collections),) if others.collections else ()
         yield PlanWarning(words, cures)
     if passed := facts.passed_over:
@@ -101,6 +110,16 @@ def _check_unseen(facts: SceneFacts) -> Iterator[PlanWarning]:
     if lost := facts.instead.get("nothing"):
         words = f"{_count(lost, 'object')} ({list_names(lost)}) {_is(lost)} invalidly placed, and left out"
         yield PlanWarning(f"{words}: clear location, rotation and scale, or what drives them", (select(lost),))
+    if facts.hidden_helpers:
+        helpers = sorted(facts.hidden_helpers)
+        names = list_names([f"{name} for {list_names(facts.hidden_helpers[name])}" for name in helpers])
+        words = (
+            f"{_count(helpers, 'object')} of modifiers ({names}) {_is(helpers)} hidden or wire in the viewport, but "
+        )
+        yield PlanWarning(
+            f"{words}renders show {'it' if len(helpers) == 1 else 'them'}: disable in renders what is only to cut",
+            (disable_in_renders(helpers), select(helpers)),
+        )
     if unseen := facts.unseen:
         look = "looks" if len(unseen) == 1 else "look"
         words = f"{_count(unseen, 'object')} {look} otherwise in renders than in the viewport: {list_names(unseen)}"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import bpy
 import numpy as np
 
+from .displacement import Displacement, displaced_points
 from .rigs import box_corners
 
 _STRANDS = 3000  # of a particle system's hair, to look at
@@ -23,7 +24,8 @@ _BOX_FACES = np.array([(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (
 class VisibleObject(NamedTuple):
     """An evaluated object or an instance of one, with its place [4, 4] in the world, its number among all, and the name
     of the object in the scene that shows it. ``is_hair_alone``: its surface is hidden, its particle hair is not.
-    ``hidden_slots``: the numbers of its materials that show nothing."""
+    ``hidden_slots``: the numbers of its materials that show nothing. ``moved``: how far others move its surface, in its
+    own space."""
 
     obj: bpy.types.Object
     matrix: np.ndarray
@@ -32,11 +34,12 @@ class VisibleObject(NamedTuple):
     owner: str
     is_hair_alone: bool
     hidden_slots: frozenset[int]
+    moved: Displacement
 
     @property
     def key(self) -> Hashable:
         """The same for all places of what is shown there."""
-        return (self.obj if self.is_hair_alone else self.obj.data).as_pointer(), self.hidden_slots
+        return (self.obj if self.is_hair_alone else self.obj.data).as_pointer(), self.hidden_slots, self.moved
 
 
 @dataclasses.dataclass(eq=False)
@@ -67,12 +70,14 @@ class Geometry:
 
 
 def read_surface(visible: VisibleObject, for_renders: bool) -> Geometry:
-    """The surface that renders show, and where its hair reaches to, at no place yet: without what is transparent, nor
-    corners of no face. ``for_renders``: ``visible`` is of what Blender evaluated for them."""
+    """The surface that renders show, and where its hair and displacement reach to, at no place yet: without what is
+    transparent, nor corners of no face. ``for_renders``: ``visible`` is of what Blender evaluated for them."""
     obj = visible.obj
     if obj.type == "MESH":
         has_faces = len(obj.data.polygons) and not visible.is_hair_alone
         surface = _read_mesh(obj.data, visible.hidden_slots) if has_faces else _nothing()
+        if visible.moved.reach > 0.0 and len(surface.points):
+            _displace(surface, obj.data, visible.moved)
         if obj.particle_systems and len(hair := _read_particle_hair(visible, for_renders)):
             surface.points = np.concatenate((surface.points, hair))
         return surface
@@ -131,6 +136,15 @@ def _read_mesh(mesh: bpy.types.Mesh, hidden_slots: frozenset[int]) -> Geometry:
     is_of_face[corners] = True
     points[~is_of_face] = points[corners[0]]  # what is of no face, renders don't show: it moves to where they do
     return Geometry(points, None if starts is None else corners, 3 if starts is None else starts, is_box=False)
+
+
+def _displace(surface: Geometry, mesh: bpy.types.Mesh, moved: Displacement) -> None:
+    """Add to the points of ``surface``, those of ``mesh``, where renders move them to."""
+    flat = np.empty(len(mesh.vertices) * 3, np.float32)
+    mesh.vertex_normals.foreach_get("vector", flat)
+    used = slice(None) if surface.corners is None else np.unique(surface.corners)
+    ends = displaced_points(surface.points[used], flat.reshape(-1, 3)[used], moved)
+    surface.points = np.concatenate((surface.points, ends))
 
 
 def _read_starts(mesh: bpy.types.Mesh) -> np.ndarray | int | None:

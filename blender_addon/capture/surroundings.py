@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterator
 import bpy
 import numpy as np
 
+from .displacement import Displacement
 from .sight import Sight, shown_names
 from .surfaces import Geometry, VisibleObject, read_surface, triangles_of
 from .transparency import MaterialsSeen
@@ -114,7 +115,7 @@ def visible_objects(
     shown = shown_names(view_layer)
     sight = Sight(view_layer, depsgraph.mode == "RENDER")
     materials = MaterialsSeen(view_layer)
-    hidden_slots: dict[tuple[int, int], frozenset[int]] = {}  # by the addresses of an object and its data
+    looks: dict[tuple[int, int], tuple[frozenset[int], Displacement]] = {}  # by the addresses of an object and its data
     for number, instance in enumerate(itertools.islice(depsgraph.object_instances, first, None), first):
         owner = (instance.parent or instance.object).original
         if owner.name not in shown or (selected_only and not owner.select_get(view_layer=view_layer)):
@@ -128,7 +129,8 @@ def visible_objects(
                 continue  # it is nowhere, or scaled to nothing
             obj = instance.object
             address = obj.original.as_pointer(), 0 if obj.data is None else obj.data.as_pointer()
-            if address not in hidden_slots:
-                hidden_slots[address] = materials.hidden_slots(obj)
-            hidden = hidden_slots[address]
-            yield VisibleObject(obj, matrix, instance.is_instance, number, owner.name, is_hair_alone, hidden)
+            if address not in looks:
+                looks[address] = materials.hidden_slots(obj), materials.displacement(obj)
+            hidden, moved = looks[address]
+            moved = moved.scaled(matrix)
+            yield VisibleObject(obj, matrix, instance.is_instance, number, owner.name, is_hair_alone, hidden, moved)

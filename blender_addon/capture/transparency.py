@@ -7,13 +7,14 @@ from typing import Literal, NamedTuple
 
 import bpy
 
+from .displacement import NONE, Displacement, displacement_of, displacement_of_any
+from .node_sockets import Groups, source_of, target_of, value_of
+
 SeenInstead = Literal["", "nothing", "hole"]
 
 _LEAST = 0.002  # of light, less than half a step of 8 bits
-_MOST_STEPS = 200  # from a socket back to what feeds it
 
 _Place = tuple[int, ...]  # the addresses of a socket and of the groups that it is within
-_Groups = tuple[bpy.types.Node, ...]  # the node groups that a socket is within, the innermost last
 
 
 class _Seen(NamedTuple):
@@ -35,11 +36,11 @@ _BLACK = _Seen()  # of no shader: it is opaque all the same
 
 
 class MaterialsSeen:
-    """Tells which materials renders of a view layer show nothing of. Not to be kept while anything changes."""
+    """Tells which materials renders of a view layer show nothing of, and which move surfaces. Not to be kept while
+    anything changes."""
 
     def __init__(self, view_layer: bpy.types.ViewLayer) -> None:
-        engine = view_layer.id_data.render.engine
-        self._target = "CYCLES" if engine == "CYCLES" else "EEVEE" if "EEVEE" in engine else None
+        self._target = target_of(view_layer.id_data.render.engine)
         self._override = view_layer.material_override  # in the place of each
         self._known: dict[int, SeenInstead] = {}  # by the material's address
 
@@ -52,18 +53,29 @@ class MaterialsSeen:
         instead = self._instead_of_each(obj)
         return "hole" in instead and "" not in instead
 
+    def displacement(self, obj: bpy.types.Object) -> Displacement:
+        """How far renders move the surface of ``obj``."""
+        if self._target is None:
+            return NONE
+        materials = {each for each in self._materials_of(obj) if each is not None}
+        return displacement_of_any(displacement_of(each, self._target) for each in materials)
+
     def _instead_of_each(self, obj: bpy.types.Object) -> list[SeenInstead]:
-        materials = getattr(obj.data, "materials", ())
-        if self._target is None or not len(materials):
+        target = self._target
+        if target is None:
             return []
+        return ["" if each is None else self._instead_of(each, target) for each in self._materials_of(obj)]
+
+    def _materials_of(self, obj: bpy.types.Object) -> list[bpy.types.Material | None]:
+        """Those that renders show on ``obj``, by their numbers."""
+        materials = getattr(obj.data, "materials", ())
         if self._override is not None:
-            return [self._instead_of(self._override, self._target)] * len(materials)
+            return [self._override] * len(materials)
         slots = obj.material_slots  # nodes may set other materials, and more of them
-        chosen = [
+        return [
             slots[index].material if index < len(slots) and slots[index].link == "OBJECT" else material
             for index, material in enumerate(materials)
         ]
-        return ["" if material is None else self._instead_of(material, self._target) for material in chosen]
 
     def _instead_of(self, material: bpy.types.Material, target: str) -> SeenInstead:
         key = material.as_pointer()
@@ -85,9 +97,9 @@ def _seen_instead(material: bpy.types.Material, target: str) -> SeenInstead:
     return "hole" if seen.hole > _LEAST else "nothing"
 
 
-def _shader(socket: bpy.types.NodeSocket, groups: _Groups, known: dict[_Place, _Seen]) -> _Seen:
+def _shader(socket: bpy.types.NodeSocket, groups: Groups, known: dict[_Place, _Seen]) -> _Seen:
     """What a camera sees of the shader that comes in through ``socket``; ``known``: of places that were asked for."""
-    source, groups = _source_of(socket, groups)
+    source, groups = source_of(socket, groups)
     if source is None:
         return _OPAQUE
     if not source.is_output:
@@ -99,9 +111,9 @@ def _shader(socket: bpy.types.NodeSocket, groups: _Groups, known: dict[_Place, _
     return known[place]
 
 
-def _shader_of(node: bpy.types.Node, groups: _Groups, known: dict[_Place, _Seen]) -> _Seen:
+def _shader_of(node: bpy.types.Node, groups: Groups, known: dict[_Place, _Seen]) -> _Seen:
     if node.bl_idname == "ShaderNodeBsdfTransparent":
-        color = _value(node.inputs["Color"], groups)
+        color = value_of(node.inputs["Color"], groups)
         return _OPAQUE if color is None else _Seen(behind=min(*color, 1.0))
     if node.bl_idname == "ShaderNodeHoldout":
         return _Seen(hole=1.0)
@@ -119,58 +131,7 @@ def _shader_of(node: bpy.types.Node, groups: _Groups, known: dict[_Place, _Seen]
     return _OPAQUE
 
 
-def _share(socket: bpy.types.NodeSocket, groups: _Groups) -> float | None:
+def _share(socket: bpy.types.NodeSocket, groups: Groups) -> float | None:
     """The number, 0..1, that comes in through ``socket``; None where it isn't one number everywhere."""
-    value = _value(socket, groups)
+    value = value_of(socket, groups)
     return None if value is None or len(set(value)) > 1 else min(max(value[0], 0.0), 1.0)
-
-
-def _value(socket: bpy.types.NodeSocket, groups: _Groups) -> tuple[float, ...] | None:
-    """The number, or red, green and blue, that comes in through ``socket``; None where it isn't the same everywhere."""
-    source, _ = _source_of(socket, groups)
-    if source is None:
-        return None
-    node_type = source.node.bl_idname if source.is_output else ""
-    if node_type == "ShaderNodeLightPath":
-        # Which kind of ray it is: those from the camera count.
-        return (float(source.name == "Is Camera Ray"),) if source.name.startswith("Is ") else None
-    if node_type not in {"", "ShaderNodeValue", "ShaderNodeRGB"}:
-        return None
-    value = source.default_value
-    return (float(value),) if isinstance(value, int | float) else tuple(value[:3])
-
-
-def _source_of(socket: bpy.types.NodeSocket, groups: _Groups) -> tuple[bpy.types.NodeSocket | None, _Groups]:
-    """What feeds ``socket``: a node's output, or the unlinked input whose own value counts, and the groups that it is
-    in. None where that can't be told."""
-    for _ in range(_MOST_STEPS):
-        link = next((link for link in socket.links if not link.is_muted), None)
-        if link is None:
-            return socket, groups
-        node, output = link.from_node, link.from_socket
-        following: bpy.types.NodeSocket | None
-        if node.bl_idname == "NodeReroute":
-            following = node.inputs[0]
-        elif node.mute:
-            following = next((each.from_socket for each in node.internal_links if each.to_socket == output), None)
-        elif node.bl_idname == "NodeGroupInput" and groups:
-            following = _socket_called(groups[-1].inputs, output)
-            groups = groups[:-1]
-        elif node.bl_idname == "ShaderNodeGroup" and node.node_tree is not None:
-            inner = next((each for each in node.node_tree.nodes if _is_group_output(each)), None)
-            following = None if inner is None else _socket_called(inner.inputs, output)
-            groups = (*groups, node)
-        else:
-            return output, groups
-        if following is None:
-            return None, groups
-        socket = following
-    return None, groups
-
-
-def _is_group_output(node: bpy.types.Node) -> bool:
-    return node.bl_idname == "NodeGroupOutput" and node.is_active_output
-
-
-def _socket_called(sockets: bpy.types.bpy_prop_collection, other: bpy.types.NodeSocket) -> bpy.types.NodeSocket | None:
-    return next((each for each in sockets if each.identifier == other.identifier), None)

@@ -84,6 +84,15 @@ def test_a_hidden_camera_is_where_renders_have_it(addon: Import, shot: bpy.types
     assert shot.camera.name == "Camera"
 
 
+def test_a_run_that_is_opened_before_a_capture_knows_where_hidden_cameras_are(
+    addon: Import, shot: bpy.types.Scene
+) -> None:
+    new_collection(new_camera("Second"))[1].exclude = True
+    cameras = addon("capture.poses").planned_cameras(shot)
+    np.testing.assert_allclose([each.position for each in cameras], [(0.0, -6.0, 1.0), PLACE], atol=1e-4)
+    assert shot.camera.name == "Camera"
+
+
 @pytest.mark.parametrize("kind", ["parent", "constraint", "driver", "animated parent", "vertex parent"])
 def test_what_carries_a_hidden_camera_counts(addon: Import, shot: bpy.types.Scene, kind: str) -> None:
     second, carrier = new_camera("Second"), bpy.data.objects.new("Carrier", None)

@@ -110,6 +110,73 @@ def test_other_view_layers_are_told_and_what_they_show_is_shown_here(
     assert plan(planned_scene) == ""
 
 
+@pytest.mark.parametrize("kind", ["material", "holdout", "sky"])
+def test_a_view_layer_that_shows_the_same_otherwise_is_told_by_what(
+    addon: Import, planned_scene: bpy.types.Scene, kind: str
+) -> None:
+    second = planned_scene.view_layers.new("Second")
+    if kind == "material":
+        second.material_override = new_material("Clay")
+    elif kind == "sky":
+        second.use_sky = False
+    else:
+        planned_scene.collection.children.link(bpy.data.collections.new("Front"))
+        second.layer_collection.children["Front"].holdout = True
+    setting = {"material": "Material Override", "holdout": "Holdout", "sky": "Sky"}[kind]
+    words = plan(planned_scene)
+    assert "1 view layer renders, too (Second), but only" in words and "all that the others do" not in words
+    assert f"1 setting is not in captures: {setting} in Second. Set what is wanted in" in words
+
+
+@pytest.mark.parametrize("kind", ["eye", "monitor", "wire", "collection of operands"])
+def test_an_operand_that_is_hidden_in_the_viewport_alone_is_told(
+    addon: Import, planned_scene: bpy.types.Scene, kind: str
+) -> None:
+    cube, ball = planned_scene.objects["Cube"], planned_scene.objects["Ball"]
+    cut = cube.modifiers.new("Cut", "BOOLEAN")
+    cut.object = ball
+    if kind == "monitor":
+        ball.hide_viewport = True
+    elif kind == "wire":
+        ball.display_type = "WIRE"
+    else:
+        ball.hide_set(True)
+    if kind == "collection of operands":
+        collection = bpy.data.collections.new("Operands")
+        planned_scene.collection.children.link(collection)
+        collection.objects.link(ball)
+        cut.operand_type, cut.collection, cut.object = "COLLECTION", collection, None
+    bpy.ops.hashlight.fit_bounds()
+    words = "1 object of modifiers (Ball for Cube) is hidden or wire in the viewport, but renders show it"
+    assert words in plan(planned_scene)
+    press(addon, planned_scene, words, "Disable in Renders")
+    assert ball.hide_render
+    bpy.ops.hashlight.fit_bounds()
+    assert plan(planned_scene) == ""
+
+
+def test_an_operand_that_is_shown_solid_is_meant_to_be_seen(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    planned_scene.objects["Cube"].modifiers.new("Cut", "BOOLEAN").object = planned_scene.objects["Ball"]
+    assert "of modifiers" not in plan(planned_scene)
+
+
+def test_a_volume_in_the_world_is_told_and_not_taken_for_a_missing_light(
+    addon: Import, planned_scene: bpy.types.Scene
+) -> None:
+    planned_scene.world = new_world(0.5)
+    tree = planned_scene.world.node_tree
+    fog = tree.nodes.new("ShaderNodeVolumePrincipled")
+    fog.inputs["Density"].default_value = 50.0
+    tree.links.new(fog.outputs[0], tree.get_output_node("CYCLES").inputs["Volume"])
+    assert "1 volume fills the world: it is before all that cameras see" in plan(planned_scene)
+    with start_capture(addon, planned_scene) as job:
+        list(job)
+        told = " ".join(warning.words for warning in job.warnings)
+    assert "the world's volume is before all that cameras see" in told and "is there a light?" not in told
+    planned_scene.render.engine = "BLENDER_WORKBENCH"
+    assert "volume" not in plan(planned_scene)
+
+
 def add_compositing(scene: bpy.types.Scene) -> bpy.types.NodeTree:
     if hasattr(scene, "compositing_node_group"):
         tree = bpy.data.node_groups.new("Compositing", "CompositorNodeTree")

@@ -1,10 +1,13 @@
-"""What a Geometry Nodes modifier makes use of."""
+"""What modifiers make use of."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import bpy
+
+Helper = bpy.types.Object | bpy.types.Collection
 
 
 def groups_of(modifier: bpy.types.Modifier) -> Iterator[bpy.types.NodeTree]:
@@ -27,3 +30,21 @@ def items_of(modifier: bpy.types.Modifier) -> Iterator[bpy.types.ID]:
     for value in (*modifier.values(), *values, *nodes_own):
         if isinstance(value, bpy.types.Object | bpy.types.Collection | bpy.types.Material):
             yield value
+
+
+def helpers_of(modifier: bpy.types.Modifier) -> Iterator[Helper]:
+    """The objects and collections that a modifier works with: operands, targets, caps."""
+    for name in _pointers_of(modifier.bl_rna.identifier):
+        value = getattr(modifier, name)
+        if isinstance(value, Helper):
+            yield value
+    if modifier.type == "NODES":
+        yield from (item for item in items_of(modifier) if isinstance(item, Helper))
+
+
+@functools.cache
+def _pointers_of(kind: str) -> tuple[str, ...]:
+    """The names of the properties of a kind of modifier by which it may refer to an object or a collection."""
+    properties = getattr(bpy.types, kind).bl_rna.properties
+    pointers = (each for each in properties if each.type == "POINTER")
+    return tuple(each.identifier for each in pointers if each.fixed_type.identifier in {"Object", "Collection"})
