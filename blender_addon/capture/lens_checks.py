@@ -1,4 +1,5 @@
-"""A lens that shows the subject cropped or small, where cameras stand on a curve and can't come nearer. No Blender."""
+"""Pictures that crop the subject, or show it small: along a curve, where cameras can't come nearer, and where the scene
+has changed since cameras were framed. No Blender."""
 
 from __future__ import annotations
 
@@ -10,9 +11,10 @@ from engine.link.framing import DEFAULT_MARGIN
 
 from .checks import list_names
 from .plan import Pose
-from .plan_warnings import PlanWarning, fit_field_of_view
+from .plan_warnings import PLAN, PlanWarning, fit_field_of_view
 
 _SMALL = 0.5  # of a picture's width or height, in the view that it fills most
+_CROPPED = 1.05  # of the way to the picture's edge: what is framed is known by its extreme points
 _WIDEST = math.radians(150.0)  # that the field of view can be
 
 
@@ -31,6 +33,28 @@ def check_lens(points: np.ndarray, poses: list[Pose]) -> list[PlanWarning]:
         if wanted > _WIDEST:
             return [PlanWarning(f"{words}. Move the curve away from it")]
     return [PlanWarning(f"{words}. Set Field of View to {math.degrees(wanted):.1f}°", (fit_field_of_view(wanted),))]
+
+
+def check_framing(points: np.ndarray, poses: list[Pose], margin: float) -> list[PlanWarning]:
+    """A warning if ``points`` [n, 3] of what is visible inside the bounds are no longer what cameras at ``poses`` were
+    framed to, with this ``margin``."""
+    if not poses:
+        return []
+    cropped = [pose.name for pose in poses if _reach(points, pose) > _CROPPED]
+    if cropped:
+        words = f"What is visible is cropped in {len(cropped)} of {len(poses)} views: {list_names(cropped)}"
+    else:
+        filled = max(_filled(points, pose) for pose in poses)
+        if filled >= _SMALL / (1.0 + margin):
+            return []
+        words = f"What is visible fills {filled:.0%} of a picture at most"
+    return [PlanWarning(f"{words}. Plan the cameras again for what is there now", (PLAN,))]
+
+
+def _filled(points: np.ndarray, pose: Pose) -> float:
+    """Which share of the picture's width or height, whichever is more, ``points`` span, all of them before it."""
+    local = (points - pose.camera_to_world[:3, 3]) @ pose.camera_to_world[:3, :3]
+    return float((np.ptp(local[:, :2] / -local[:, 2:], axis=0) / pose.slopes).max() / 2.0)
 
 
 def _reach(points: np.ndarray, pose: Pose) -> float:

@@ -25,7 +25,7 @@ from .bounds import bounds_object, read_bounds
 from .errors import CaptureError
 from .layouts.layout import Layout
 from .layouts.table import layout_of
-from .lens_checks import check_lens
+from .lens_checks import check_framing, check_lens
 from .plan import Pose, follow_bounds, has_to_follow
 from .plan_checks import find_plan_warnings
 from .plan_warnings import PlanWarning
@@ -190,11 +190,14 @@ def _find(
 def _look(surroundings: Surroundings, facts: SceneFacts, planned: list[Pose], bounds: Bounds | None) -> Found:
     warnings = find_plan_warnings(surroundings, facts, planned, bounds)
     # Without a window they are looked for when cameras are planned.
-    if bounds is None or (bpy.app.background and not facts.is_aimed):
+    is_checked = facts.is_aimed or facts.margin is not None
+    if bounds is None or (bpy.app.background and not is_checked):
         return warnings, None
     points = find_visible_points(surroundings, bounds)
-    if facts.is_aimed and points is not None:
+    if points is not None and facts.is_aimed:
         warnings += check_lens(points, planned)
+    elif points is not None and facts.margin is not None:
+        warnings += check_framing(points, planned, facts.margin)
     return warnings, points
 
 

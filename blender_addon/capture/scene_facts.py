@@ -14,7 +14,7 @@ from .cameras import capture_size
 from .displacement import displacement_of
 from .drawn_engines import find_blended_materials
 from .errors import CaptureError
-from .layouts.layout import Layout, OwnLayout
+from .layouts.layout import AroundLayout, Layout, OwnLayout
 from .layouts.table import layout_of
 from .lights import Lighting, has_world_volume, lighting_of
 from .materials import Trouble, troubles_of
@@ -66,6 +66,9 @@ class SceneFacts:
         self.layout: Layout = layout_of(scene)
         # Cameras look at what is visible from places that are given.
         self.is_aimed = self.layout.identifier == "ALONG_CURVE" and settings.curve_look == "CENTER"
+        # The free room around what each camera was framed to, None where none was.
+        is_framed = isinstance(self.layout, AroundLayout) and settings.radius == 0.0
+        self.margin: float | None = settings.margin if is_framed else None
         self.fault = fault(scene)
         self.frame = scene.frame_current
         self.engine: str = scene.render.engine
