@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from engine.data.dataset import DatasetError
 from engine.data.json_object import JsonObject
+from engine.data.remarks import Remarks
 from engine.data.views import View
 from engine.link.arrays import Floats
 from engine.link.geometry import MAX_CASCADES, Bounds, Camera, GeometryError, find_focus
@@ -43,6 +44,10 @@ class Extent:
     bounds: Bounds
     cascades: int = 1
 
+    def is_close(self, other: Extent) -> bool:
+        """Whether both are the same, but for rounding."""
+        return self.cascades == other.cascades and self.bounds.is_close(other.bounds)
+
     @property
     def whole(self) -> Bounds:
         """The box that holds everything: the bounds themselves, or the cube of the outermost cascade."""
@@ -52,12 +57,12 @@ class Extent:
         return Bounds(self.bounds.center - half, self.bounds.center + half)
 
 
-def extent_from_file(values: JsonObject) -> Extent | None:
+def extent_from_file(values: JsonObject, remarks: Remarks) -> Extent | None:
     """What a transforms file says, in its own world space; None where it says nothing.
 
     The bounds are ``aabb`` [[min], [max]], or by instant-ngp's rule the unit cube of the space that
     ``position * scale + offset`` leads to. The scene around them is ``aabb_scale`` times as large (rounded up to a
-    power of two); one below 1 shrinks the bounds.
+    power of two, 128 at most); one below 1 shrinks the bounds.
     """
     growth = values.number("aabb_scale")
     if growth is not None and growth <= 0.0:
@@ -65,6 +70,8 @@ def extent_from_file(values: JsonObject) -> Extent | None:
     scale, offset = values.number("scale"), _offset(values)
     if "aabb" in values:
         bounds = _named_box(values)
+        if ignored := [name for name in ("scale", "offset") if name in values]:
+            remarks.add(f"{values.where}: {' and '.join(ignored)} aren't used, as aabb says where the subject lies")
     elif growth is None and scale is None and offset is None:
         return None
     else:
@@ -76,7 +83,13 @@ def extent_from_file(values: JsonObject) -> Extent | None:
     if growth is None or growth <= 1.0:
         half = 0.5 * (growth or 1.0) * bounds.size
         return Extent(_box(bounds.center - half, bounds.center + half, values, "aabb_scale"))
-    return Extent(bounds, min(1 + math.ceil(math.log2(growth)), MAX_CASCADES))
+    most = 2.0 ** (MAX_CASCADES - 1)
+    if growth > most:
+        remarks.add(
+            f"{values.where}: aabb_scale {growth:g} is taken for {most:g}, the most there is: what lies farther out "
+            "isn't learnt; make aabb larger, or scale the poses down"
+        )
+    return Extent(bounds, 1 + math.ceil(math.log2(min(growth, most))))
 
 
 def nerf_synthetic_bounds() -> Bounds:

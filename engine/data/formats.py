@@ -72,14 +72,14 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
     fitted = [fit_view(*view, remarks) for view in zip(sources, read_headers(sources), strict=True)]
     tell_open_sizes(fitted, remarks)
     require_memory(fitted, Path(path))
-    named = _extent_from_files(files)
+    named = _extent_from_files(files, remarks)
     for transforms in files.values():
         transforms.values.text("color_space")
         transforms.tell_unused(remarks)
     views = [view for view in decode_views(fitted, remarks, progress) if not view.is_masked]
     if not any(view.split == "train" for view in views):
         raise DatasetError(f"{path}: the masks leave nothing of any training view: what is not 0 in them is learnt")
-    if not any(transforms.states_axes for transforms in files.values()):
+    if all(transforms.is_opencv is None for transforms in files.values()):
         views = guess_axes(views, remarks)
     train = [view for view in views if view.split == "train"]
     test = [view for view in views if view.split == "test"]
@@ -112,7 +112,18 @@ def _find_files(path: Path, remarks: Remarks) -> dict[Split | None, Transforms]:
     files: dict[Split | None, Transforms] = {"train": read_transforms(path / lists[0], remarks)}
     if held_out:
         files["test"] = read_transforms(path / held_out[0], remarks)
-    return files
+    return _with_same_axes(files, remarks)
+
+
+def _with_same_axes(files: dict[Split | None, Transforms], remarks: Remarks) -> dict[Split | None, Transforms]:
+    """``files`` with the poses of all by the axes that some say theirs have, where others say nothing."""
+    stated = {transforms.is_opencv for transforms in files.values()} - {None}
+    silent = {split: transforms for split, transforms in files.items() if transforms.is_opencv is None}
+    if stated != {True}:
+        return files
+    for transforms in silent.values():
+        remarks.add(f"{transforms.path}: poses are taken for OpenCV's, as the other list says of its own")
+    return files | {split: transforms.turned() for split, transforms in silent.items()}
 
 
 def _find_views(files: Mapping[Split | None, Transforms], remarks: Remarks) -> list[ViewSource]:
@@ -185,10 +196,17 @@ def _require_subject(train: Sequence[View], remarks: Remarks, path: Path) -> Non
     )
 
 
-def _extent_from_files(files: Mapping[Split | None, Transforms]) -> Extent | None:
-    """What the first file says of where the subject lies; others say the same."""
-    extents = [extent_from_file(transforms.values) for transforms in files.values()]
-    return extents[0]
+def _extent_from_files(files: Mapping[Split | None, Transforms], remarks: Remarks) -> Extent | None:
+    """What the first file that says something of it says of where the subject lies."""
+    named = [(transforms.path, extent_from_file(transforms.values, remarks)) for transforms in files.values()]
+    said = [(path, extent) for path, extent in named if extent is not None]
+    for path, extent in said[1:]:
+        if not extent.is_close(said[0][1]):
+            remarks.add(
+                f"{path}: names other bounds (aabb, aabb_scale, scale, offset) than {said[0][0]}, whose are taken; "
+                "have both say the same"
+            )
+    return said[0][1] if said else None
 
 
 def _guess_extent(files: Mapping[Split | None, Transforms], train: Sequence[View], remarks: Remarks) -> Extent:

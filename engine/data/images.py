@@ -10,10 +10,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
-from PIL.TiffImagePlugin import IMAGELENGTH, IMAGEWIDTH, TiffImageFile
+from PIL.TiffImagePlugin import (
+    BITSPERSAMPLE,
+    IMAGELENGTH,
+    IMAGEWIDTH,
+    PHOTOMETRIC_INTERPRETATION,
+    PLANAR_CONFIGURATION,
+    SAMPLEFORMAT,
+    SAMPLESPERPIXEL,
+    TiffImageFile,
+)
 
 from engine.data.dataset import DatasetError, first_line
-from engine.data.exr import ExrError, read_exr, read_exr_size
+from engine.data.deep_tiff import deep_tiff_header, read_deep_tiff
+from engine.data.exr import ExrError, read_exr, read_exr_header
 from engine.data.numpy_files import map_array
 from engine.data.radiance import HdrError, read_radiance_hdr, read_radiance_size
 from engine.link.arrays import Dtype, Numbers, Pixels
@@ -25,6 +35,8 @@ LINEAR_SUFFIXES = {".exr", ".hdr"}
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "TGA", "PPM", "GIF", "JPEG2000", "AVIF")
 MAX_PIXELS = 1 << 27  # half a gigabyte of 8-bit RGBA; the largest cameras have 151 million pixels
 HALF_MAX = 65504.0
+_COLORED = {"RGB", "RGBA", "RGBX", "RGBa", "P", "PA"}  # of Pillow's modes, which a profile for colour may be for
+_SRGB = (b"sRGB", "sRGB".encode("utf-16-be"))  # as profiles name it
 _ORIENTATION_TAG = 0x0112
 # What takes a picture that was turned as its orientation says back to how it is stored.
 _TURNED_BACK = {
@@ -40,11 +52,13 @@ _TURNED_BACK = {
 
 @dataclasses.dataclass(frozen=True)
 class PictureHeader:
-    """What a picture's file says before it is decoded: its size as stored, and EXIF's ``orientation``, 1 to 8."""
+    """What a picture's file says before it is decoded: its size as stored, EXIF's ``orientation``, 1 to 8, and
+    ``unused``, in a few words each: what else it says, that changes the picture and isn't followed."""
 
     width: int
     height: int
     orientation: int = 1
+    unused: tuple[str, ...] = ()
 
     @property
     def turned_size(self) -> tuple[int, int]:
@@ -55,10 +69,10 @@ class PictureHeader:
 def read_header(path: Path) -> PictureHeader:
     """The size of a picture. Raises DatasetError that names the file, also where it is too large to be read."""
     suffix = path.suffix.lower()
-    orientation = 1
+    orientation, unused = 1, tuple[str, ...]()
     try:
         if suffix == ".exr":
-            width, height = read_exr_size(path)
+            width, height, unused = read_exr_header(path)
         elif suffix == ".hdr":
             width, height = read_radiance_size(path)
         elif suffix == ".npy":
@@ -66,14 +80,15 @@ def read_header(path: Path) -> PictureHeader:
         else:
             with _opened_image(path) as image:
                 (width, height), orientation = _stored_size(image), _orientation_of(image)
+                unused = _unused_in(image)
     except UnidentifiedImageError:
-        (height, width, *_), orientation = _deep_tiff_header(path)
+        (height, width, *_), orientation, unused = deep_tiff_header(path)
     except (ExrError, HdrError) as error:
         raise DatasetError(str(error)) from None
     except OSError as error:
         raise DatasetError(f"{path}: can't be read ({error.strerror or error})") from None
     _require_bounded(path, width, height)
-    return PictureHeader(width, height, orientation)
+    return PictureHeader(width, height, orientation, unused)
 
 
 def read_color(path: Path) -> tuple[Pixels, ColorSpace]:
@@ -84,11 +99,10 @@ def read_color(path: Path) -> tuple[Pixels, ColorSpace]:
     read_header(path)
     if path.suffix.lower() in LINEAR_SUFFIXES:
         return _to_half_rgba(_read_linear(path), path), "linear"
-    try:
-        with stored_image(path) as image:
-            return _to_byte_rgba(image), "srgb"
-    except UnidentifiedImageError:
-        return _read_deep_tiff(path), "srgb"
+    with contextlib.suppress(UnidentifiedImageError), stored_image(path) as image:
+        if not _is_misread(image):
+            return _to_byte_rgba(image, path), "srgb"
+    return read_deep_tiff(path), "srgb"
 
 
 def turn(pixels: npt.NDArray[Dtype], orientation: int) -> npt.NDArray[Dtype]:
@@ -134,6 +148,8 @@ def _opened_image(path: Path) -> Iterator[Image.Image]:
         # Not by its path: Pillow would map the file into memory, and read a TIFF that is to be turned askew.
         with path.open("rb") as file, Image.open(file, formats=formats) as image:
             yield image
+    except DatasetError:
+        raise
     except FileNotFoundError:
         raise DatasetError(f"{path}: the image is missing") from None
     except UnidentifiedImageError:
@@ -151,6 +167,18 @@ def _stored_size(image: Image.Image) -> tuple[int, int]:
     if isinstance(image, TiffImageFile):
         return int(image.tag_v2[IMAGEWIDTH]), int(image.tag_v2[IMAGELENGTH])
     return image.size
+
+
+def _is_misread(image: Image.Image) -> bool:
+    """Whether Pillow makes something else of a TIFF's colours: of more than 8 bits, it mixes up planes, and takes
+    numbers with a sign, and those of which 0 is white, for others."""
+    if not isinstance(image, TiffImageFile):
+        return False
+    tags = image.tag_v2
+    is_deep = max(tags.get(BITSPERSAMPLE, (1,))) > 8
+    has_planes = tags.get(PLANAR_CONFIGURATION) == 2 and tags.get(SAMPLESPERPIXEL, 1) > 1
+    is_signed, is_inverted = 2 in tags.get(SAMPLEFORMAT, ()), tags.get(PHOTOMETRIC_INTERPRETATION) == 0
+    return is_deep and (has_planes or is_signed or is_inverted)
 
 
 def _orientation_of(image: Image.Image) -> int:
@@ -172,49 +200,32 @@ def _require_bounded(path: Path, width: int, height: int) -> None:
         )
 
 
-def _to_byte_rgba(image: Image.Image) -> npt.NDArray[np.uint8]:
+def _unused_in(image: Image.Image) -> tuple[str, ...]:
+    """See PictureHeader."""
+    unused = []
+    if getattr(image, "is_animated", False) and image.format != "MPO":  # of which the others are for viewers
+        unused.append("pictures after the first")
+    profile = image.info.get("icc_profile")
+    if image.mode in _COLORED and isinstance(profile, bytes) and not any(name in profile for name in _SRGB):
+        unused.append("a colour profile other than sRGB")
+    return tuple(unused)
+
+
+def _to_byte_rgba(image: Image.Image, path: Path) -> npt.NDArray[np.uint8]:
     if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
-        grey = np.clip(np.asarray(image).astype(np.float32) / 257.0 + 0.5, 0, 255).astype(np.uint8)
-        return _add_alpha(np.repeat(grey[..., None], 3, axis=2), 255)
+        values = np.asarray(image)
+        if values.size and not 0 <= values.min() <= values.max() <= 65535:
+            raise DatasetError(f"{path}: expected an image of 8 or 16 bits a channel, got whole numbers of 32 bits")
+        grey = np.clip(values.astype(np.float32) / 257.0 + 0.5, 0, 255).astype(np.uint8)
+        return add_alpha(np.repeat(grey[..., None], 3, axis=2), 255)
+    if image.mode == "F":  # of which Pillow would make black or white
+        raise DatasetError(f"{path}: expected an image of 8 or 16 bits a channel, got float32: store light as EXR")
     return np.array(image.convert("RGBA"))
 
 
-def _add_alpha(color: npt.NDArray[Dtype], opaque: float) -> npt.NDArray[Dtype]:
+def add_alpha(color: npt.NDArray[Dtype], opaque: float) -> npt.NDArray[Dtype]:
+    """Colour [H, W, 3] that is ``opaque`` everywhere."""
     return np.concatenate([color, np.full_like(color[..., :1], opaque)], axis=2)
-
-
-def _deep_tiff_header(path: Path) -> tuple[tuple[int, ...], int]:
-    """The shape and orientation of a TIFF picture that Pillow doesn't know, such as one of 16 bits a channel."""
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(path) as file:
-            page = file.pages.first
-            shape = tuple(int(side) for side in page.shape)
-            orientation = _as_orientation(page.tags.valueof(_ORIENTATION_TAG))
-    except Exception as error:  # damaged files make it raise of every kind
-        raise DatasetError(f"{path}: the image can't be read ({first_line(error)})") from None
-    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
-        raise DatasetError(f"{path}: expected a still with 1, 3 or 4 channels, got shape {list(shape)}")
-    return shape, orientation
-
-
-def _read_deep_tiff(path: Path) -> npt.NDArray[np.uint8]:
-    import tifffile
-
-    _deep_tiff_header(path)
-    try:
-        with tifffile.TiffFile(path) as file:
-            pixels = np.asarray(file.pages[0].asarray())
-    except Exception as error:
-        raise DatasetError(f"{path}: the image can't be read ({first_line(error)})") from None
-    if pixels.dtype == np.uint16:
-        pixels = (pixels // 257).astype(np.uint8)
-    if pixels.dtype != np.uint8:
-        raise DatasetError(f"{path}: expected an image of 8 or 16 bits a channel, got {pixels.dtype}")
-    if pixels.ndim == 2 or pixels.shape[2] == 1:
-        pixels = np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
-    return pixels if pixels.shape[2] == 4 else _add_alpha(pixels, 255)
 
 
 def _read_linear(path: Path) -> Numbers:
@@ -238,7 +249,7 @@ def _to_half_rgba(pixels: Numbers, path: Path) -> npt.NDArray[np.float16]:
         raise DatasetError(f"{path}: the image contains NaN or infinity")
     clipped = pixels if pixels.dtype == np.float16 else np.clip(pixels, -HALF_MAX, HALF_MAX)
     half = clipped.astype(np.float16, copy=False)
-    return half if half.shape[2] == 4 else _add_alpha(half, 1.0)
+    return half if half.shape[2] == 4 else add_alpha(half, 1.0)
 
 
 def exr_channels(path: Path) -> dict[str, Numbers]:

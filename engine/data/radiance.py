@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -26,15 +27,33 @@ def read_radiance_size(path: Path) -> tuple[int, int]:
 
 
 def read_radiance_hdr(path: Path) -> npt.NDArray[np.float32]:
-    """Read a picture, run-length coded or flat: [H, W, 3] float32 scene-linear. Raises HdrError."""
+    """Read a picture, run-length coded or flat: [H, W, 3] float32 scene-linear, without the exposures that it was given
+    since. Raises HdrError."""
     data = path.read_bytes()
     width, height, begin = _read_header(path, data[:_MAX_HEADER])
+    exposure = _read_exposure(path, data[:begin])
     try:
         rgbe = _decode_rgbe(np.frombuffer(data, np.uint8)[begin:], height, width)
     except (IndexError, ValueError):
         raise HdrError(f"{path}: the picture is cut off or damaged") from None
     exponent = np.ldexp(np.float32(1.0), rgbe[..., 3].astype(np.int32) - 136)
-    return np.where(rgbe[..., 3:] > 0, rgbe[..., :3] * exponent[..., None], 0.0).astype(np.float32)
+    color = np.where(rgbe[..., 3:] > 0, rgbe[..., :3] * exponent[..., None], 0.0)
+    return (color / exposure).astype(np.float32)
+
+
+def _read_exposure(path: Path, head: bytes) -> float:
+    """By what all values have been multiplied: each program that did so has added a line."""
+    exposure = 1.0
+    for line in head.splitlines():
+        name, _, value = (part.strip() for part in line.partition(b"="))
+        if name == b"EXPOSURE":
+            with contextlib.suppress(ValueError):
+                exposure *= float(value)
+        elif name == b"FORMAT" and value != b"32-bit_rle_rgbe":
+            raise HdrError(f"{path}: its colours aren't RGB: store it as 32-bit_rle_rgbe")
+    if not 1e-6 <= exposure <= 1e6:
+        raise HdrError(f"{path}: EXPOSURE is no number that pictures may have been multiplied by")
+    return exposure
 
 
 def _read_header(path: Path, data: bytes) -> tuple[int, int, int]:

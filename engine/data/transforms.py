@@ -56,21 +56,26 @@ class DepthUnit:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Transforms:
-    """One read file. ``transparent`` names colours that stand for nothing: "white", "black". ``states_axes``: whose
-    axes its poses had is said in it."""
+    """One read file. ``transparent`` names colours that stand for nothing: "white", "black". ``is_opencv``: whether it
+    says that its poses had OpenCV's axes, None where it says nothing of it."""
 
     path: Path
     values: JsonObject
     frames: list[FrameRecord]
     depth_unit: DepthUnit
     transparent: tuple[str, ...]
-    states_axes: bool
+    is_opencv: bool | None
     _objects: list[JsonObject]
 
     @property
     def is_capture(self) -> bool:
         """Whether the file is that of a capture of our own, the only ones that name their colour space."""
         return "color_space" in self.values
+
+    def turned(self) -> Transforms:
+        """The same, its poses taken for OpenCV's."""
+        frames = [dataclasses.replace(frame, pose=turn_axes(frame.pose)) for frame in self.frames]
+        return dataclasses.replace(self, frames=frames, is_opencv=True)
 
     def tell_unused(self, remarks: Remarks) -> None:
         """Name what the file says and no reader used; after everything else was read."""
@@ -100,12 +105,18 @@ def read_transforms(path: Path, remarks: Remarks) -> Transforms:
     is_opencv = stated_axes(values)
     objects, records = [], []
     for index, frame in enumerate(frames):
+        if frame is None:
+            remarks.add(
+                f"{path}: entries of frames that are null ({{count}}, first number {{first}}) are left out", str(index)
+            )
+            continue
         entry = JsonObject(frame, f"{path}: frame {index}")
         objects.append(entry)
-        record = _read_frame(entry, outer, uses_depth, remarks)
-        records.append(dataclasses.replace(record, pose=turn_axes(record.pose)) if is_opencv else record)
-    states_axes = is_opencv is not None
-    return Transforms(path, values, records, _depth_unit(values), _transparent_colors(values), states_axes, objects)
+        records.append(_read_frame(entry, outer, uses_depth, remarks))
+    if not records:
+        raise DatasetError(f'{path}: no views: "frames" has nothing but null in it')
+    read = Transforms(path, values, records, _depth_unit(values), _transparent_colors(values), is_opencv, objects)
+    return read.turned() if is_opencv else read
 
 
 def _read_frame(entry: JsonObject, outer: Lens, uses_depth: bool, remarks: Remarks) -> FrameRecord:
@@ -173,6 +184,13 @@ def _without_scale(pose: npt.NDArray[np.float64], file_path: str, remarks: Remar
             "pictures will not fit; write poses as rotations",
             file_path,
             angle=f"{math.degrees(math.asin(min(skew, 1.0))):.2g}",
+        )
+    if np.linalg.det(axes) < 0.0:
+        remarks.add(
+            "poses that are mirrored ({count}, first {first}: their x, y and z are left-handed): they are used as they "
+            "are, which is right where the world or the pictures are mirrored, too; else one axis is the wrong way "
+            "round, turn it in the file",
+            file_path,
         )
     return pose
 

@@ -202,6 +202,12 @@ def fit_view(source: ViewSource, headers: ViewHeaders, remarks: Remarks) -> Fitt
         raise DatasetError(
             f"{frame.where}: {source.image} is {header.width}x{header.height}, but the camera says {said[0]}x{said[1]}"
         )
+    for unused in header.unused:
+        remarks.add(
+            f"pictures whose files hold {unused} ({{count}}, first {{first}}): that isn't used; if the colours or the "
+            "scores are bad, store the pictures without",
+            source.listed,
+        )
     camera = frame.lens.camera(frame.pose, size, source.listed, remarks)
     if fit == _SCALED:
         remarks.add(

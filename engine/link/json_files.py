@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
+
+from engine.link.values import shorten
 
 # A list of 50,000 views; what a file of this size unpacks to stays below 2 GB, whatever is in it.
 MOST_BYTES = 1 << 26
@@ -27,9 +30,11 @@ def read_json(path: Path, most_bytes: int = MOST_BYTES) -> Any:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The JSON value in a text. Raises JsonError."""
+    """The JSON value in a text. Raises JsonError, also where an object has a name twice: one would be lost."""
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_require_once)
+    except JsonError:
+        raise
     except UnicodeDecodeError:
         raise JsonError("not text in UTF-8") from None
     except json.JSONDecodeError as error:
@@ -38,6 +43,14 @@ def parse_json(text: str | bytes) -> Any:
         raise JsonError("nested too deeply") from None
     except ValueError:
         raise JsonError("a number of thousands of digits") from None
+
+
+def _require_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        name = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise JsonError(f"{shorten(name)} is there twice in one object")
+    return values
 
 
 def read_object(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, Any]:

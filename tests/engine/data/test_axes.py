@@ -140,6 +140,22 @@ class TestStated:
         np.testing.assert_allclose(dataset.train[0].camera.camera_to_world, wanted, atol=1e-9)
 
 
+class TestTwoLists:
+    @pytest.mark.parametrize("stated", ["train", "test"])
+    def test_one_lists_axes_are_those_of_both(self, tmp_path: Path, stated: str) -> None:
+        write_nerf_synthetic(tmp_path, train=3, test=2)
+        for split in ("train", "test"):
+            turn_frames(tmp_path / f"transforms_{split}.json")
+        path = tmp_path / f"transforms_{stated}.json"
+        write_json(path, json.loads(path.read_text()) | {"camera_axes": "opencv"})
+        dataset = load_dataset(tmp_path)
+        (warning,) = [each for each in dataset.warnings if "OpenCV" in each]
+        assert "as the other list says of its own" in warning and f"transforms_{stated}" not in warning
+        for views, count in ((dataset.train, 3), (dataset.test, 2)):
+            wanted = orbit_camera(0, count).camera_to_world
+            np.testing.assert_allclose(views[0].camera.camera_to_world, wanted, atol=1e-12)
+
+
 class TestPhotographs:
     @pytest.mark.parametrize("world", [np.eye(4), Y_UP], ids=["z up", "y up"])
     @pytest.mark.parametrize("kind", CAMERAS)
@@ -185,6 +201,32 @@ class TestWhatPicturesDoNotTell:
         dataset = load_dataset(tmp_path)
         assert len(about_axes(dataset.warnings)) == 1
         np.testing.assert_allclose(dataset.train[0].camera.camera_to_world, cameras[0].camera_to_world, atol=1e-12)
+
+    @pytest.mark.parametrize("is_opencv", [True, False], ids=["opencv", "opengl"])
+    def test_cameras_side_by_side_are_told_where_nothing_tells(self, tmp_path: Path, is_opencv: bool) -> None:
+        path = write_photographs(tmp_path, wall(3, 2))
+        for index in range(6):
+            Image.new("RGB", (SIZE, SIZE), (90, 90, 90)).save(tmp_path / f"{index:02d}.png")
+        turn_frames(path, Y_UP, is_opencv)
+        (warning,) = about_axes(load_dataset(tmp_path).warnings)
+        assert "6 pictures" in warning and '"camera_axes": "opengl"' in warning and '"opencv"' in warning
+
+    @pytest.mark.parametrize("is_opencv", [True, False], ids=["opencv", "opengl"])
+    @pytest.mark.parametrize("world", [np.eye(4), Y_UP], ids=["z up", "y up"])
+    @pytest.mark.parametrize("kind", CAMERAS)
+    def test_whatever_cameras_do_opencvs_poses_are_never_silent(
+        self, tmp_path: Path, kind: str, world: np.ndarray, is_opencv: bool
+    ) -> None:
+        """Four bare pictures, which tell nothing; without bounds."""
+        cameras = CAMERAS[kind]()[::4][:4]
+        path = write_photographs(tmp_path, cameras)
+        for index in range(len(cameras)):
+            Image.new("RGB", (SIZE, SIZE), (90, 90, 90)).save(tmp_path / f"{index:02d}.png")
+        values = json.loads(path.read_text())
+        del values["aabb_scale"]
+        write_json(path, values)
+        turn_frames(path, world, is_opencv)
+        assert len(about_axes(load_dataset(tmp_path).warnings)) == 1 or not is_opencv
 
     def test_cameras_that_look_away_from_each_other_are_told(self, tmp_path: Path) -> None:
         cameras = ring(6, 0.4, 2.0)

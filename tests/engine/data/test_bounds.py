@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from engine.data.bounds import Extent, check_coverage, guess_bounds, guess_photographed_extent, meets_box
 from engine.data.formats import load_dataset
 from engine.link.geometry import Bounds
-from tests.engine.data.scenes import orbit_camera, sphere_view, write_json, write_transforms
+from tests.engine.data.scenes import orbit_camera, sphere_view, write_json, write_nerf_synthetic, write_transforms
 
 
 def box(center: list[float], half: float) -> Bounds:
@@ -107,3 +108,34 @@ def test_rays_and_box() -> None:
     directions = np.array([[0.0, 0.0, -1.0], [0.0, 0.0, 1.0], [1.0, 0.0, -1.0], [0.05, 0.0, -1.0]])
     hits = meets_box(box([0, 0, 0], 1.0), np.array([0.0, 0.0, 10.0]), directions)
     assert hits.tolist() == [True, False, False, True]
+
+
+class TestNamed:
+    @pytest.mark.parametrize("growth", [129, 1e6])
+    def test_more_than_there_is_is_told_with_what_is_taken(self, tmp_path: Path, growth: float) -> None:
+        write_transforms(tmp_path, aabb_scale=growth)
+        dataset = load_dataset(tmp_path)
+        (warning,) = dataset.warnings
+        assert f"aabb_scale {growth:g} is taken for 128" in warning and dataset.cascades == 8
+
+    def test_the_most_there_is_is_taken_as_it_is(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=128)
+        dataset = load_dataset(tmp_path)
+        assert dataset.warnings == [] and dataset.cascades == 8
+
+    def test_what_a_box_makes_pointless_is_told(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb=[[-1, -1, -1], [1, 1, 1]], scale=0.5, offset=[0, 0, 0])
+        (warning,) = load_dataset(tmp_path).warnings
+        assert "scale and offset aren't used, as aabb says" in warning
+
+    @pytest.mark.parametrize("where", ["both", "test alone", "train alone", "differing"])
+    def test_two_lists_name_the_same_box(self, tmp_path: Path, where: str) -> None:
+        write_nerf_synthetic(tmp_path)
+        boxes = {"train": 1.25, "test": 1.25 if where != "differing" else 1.5}
+        for split, half in boxes.items():
+            path = tmp_path / f"transforms_{split}.json"
+            if where in ("both", "differing", f"{split} alone"):
+                write_json(path, json.loads(path.read_text()) | {"aabb": [[-half] * 3, [half] * 3]})
+        dataset = load_dataset(tmp_path)
+        np.testing.assert_allclose(dataset.bounds.maximum, 1.25)
+        assert ["names other bounds" in each for each in dataset.warnings] == ([True] if where == "differing" else [])

@@ -15,7 +15,14 @@ from PIL import Image
 from engine.data.bounds import guess_bounds, guess_photographed_extent
 from engine.data.formats import DatasetError, load_dataset
 from engine.link.geometry import Camera
-from tests.engine.data.scenes import edit_first_frame, orbit_camera, write_json, write_nerf_synthetic, write_transforms
+from tests.engine.data.scenes import (
+    edit_first_frame,
+    orbit_camera,
+    warning_about,
+    write_json,
+    write_nerf_synthetic,
+    write_transforms,
+)
 
 
 class TestFiles:
@@ -211,6 +218,23 @@ class TestLooseValues:
         edit_first_frame(tmp_path / "transforms.json", depth_file_path=None, mask_path=None, fl_x=None)
         assert load_dataset(tmp_path).warnings == []
 
+    def test_entries_that_are_null_are_left_out_with_their_number(self, tmp_path: Path) -> None:
+        values = write_transforms(tmp_path, count=4, aabb_scale=1)
+        write_json(tmp_path / "transforms.json", values | {"frames": [None, *values["frames"], None]})
+        dataset = load_dataset(tmp_path)
+        (warning,) = dataset.warnings
+        assert len(dataset.train) == 4 and "entries of frames that are null (2, first number 0) are left out" in warning
+        write_json(tmp_path / "transforms.json", values | {"frames": [None]})
+        with pytest.raises(DatasetError, match="no views"):
+            load_dataset(tmp_path)
+
+    def test_a_name_that_is_there_twice_is_refused(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        text = (tmp_path / "transforms.json").read_text()
+        (tmp_path / "transforms.json").write_text(text.replace("{", '{"aabb_scale": 2, ', 1))
+        with pytest.raises(DatasetError, match=r"transforms\.json.*aabb_scale is there twice in one object"):
+            load_dataset(tmp_path)
+
     def test_a_rolling_shutters_first_pose_is_used(self, tmp_path: Path) -> None:
         values = write_transforms(tmp_path, aabb_scale=1)
         for frame in values["frames"]:
@@ -236,6 +260,26 @@ class TestLooseValues:
         (warning,) = load_dataset(tmp_path).warnings
         assert "3 values" in warning and "ply_file_path" in warning and "time (in 1 of 4 frames)" in warning
         assert "\n" not in warning
+
+
+class TestMirrored:
+    @pytest.mark.parametrize("count", [1, 4])
+    def test_left_handed_poses_are_told_with_their_number(self, tmp_path: Path, count: int) -> None:
+        values = write_transforms(tmp_path, aabb_scale=1)
+        for frame in values["frames"][:count]:
+            frame["transform_matrix"] = (np.array(frame["transform_matrix"]) @ np.diag([1, -1, 1, 1])).tolist()
+        write_json(tmp_path / "transforms.json", values)
+        dataset = load_dataset(tmp_path)
+        warning = warning_about(dataset, "mirrored")
+        assert f"poses that are mirrored ({count}, first 0000.png" in warning and "turn it in the file" in warning
+        wanted = orbit_camera(0, 4).camera_to_world @ np.diag([1, -1, 1, 1])
+        np.testing.assert_allclose(dataset.train[0].camera.camera_to_world, wanted, atol=1e-12)
+
+    def test_a_mirrored_pose_that_is_scaled_is_told_once_for_each(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        pose = np.diag([-2.0, 2.0, 2.0, 1.0])
+        edit_first_frame(tmp_path / "transforms.json", transform_matrix=pose.tolist())
+        assert [word in " ".join(load_dataset(tmp_path).warnings) for word in ("mirrored", "scale")] == [True, True]
 
 
 class TestFarAway:
