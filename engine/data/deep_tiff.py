@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,17 @@ def deep_tiff_header(path: Path) -> tuple[tuple[int, ...], int, tuple[str, ...]]
     if colors not in _COLORS:
         raise DatasetError(f"{path}: expected grey or RGB, got {colors} colours: store it as RGB")
     return shape, orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1, unused
+
+
+def read_numbers(path: Path) -> npt.NDArray[Any]:
+    """What is in the first picture of a TIFF, as it is stored. Raises DatasetError."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            return np.asarray(file.pages.first.asarray())
+    except Exception as error:
+        raise DatasetError(f"{path}: the image can't be read ({first_line(error)})") from None
 
 
 def read_deep_tiff(path: Path) -> npt.NDArray[np.uint8]:

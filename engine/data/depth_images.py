@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import UnidentifiedImageError
 
 from engine.data.dataset import DatasetError
+from engine.data.deep_tiff import read_numbers
 from engine.data.images import exr_channels, read_header, stored_image
 from engine.data.numpy_files import map_array
 from engine.data.views import UNKNOWN_DEPTH
@@ -39,8 +40,8 @@ def read_depth(
         try:
             with stored_image(path) as image:
                 raw = np.asarray(image)
-        except UnidentifiedImageError as error:
-            raise DatasetError(f"{path}: the depth image can't be read ({error})") from None
+        except UnidentifiedImageError:  # such as a TIFF of float16 or float64
+            raw = read_numbers(path)
         if raw.ndim != 2:
             raise DatasetError(f"{path}: a depth image has one channel, this one has {raw.shape[2]}")
     if raw.dtype.kind in "iu":

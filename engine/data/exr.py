@@ -63,6 +63,10 @@ def _window(header: Mapping[str, Any], name: str) -> _Window:
 
 def _unused_in(headers: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     unused = ["parts after the first"] if len(headers) > 1 else []
+    if sum(channel.name.endswith("Combined.R") for channel in headers[0]["channels"]) > 1:
+        unused.append("view layers after the first")
+    if len(headers[0].get("multiView", ())) > 1:
+        unused.append("views after the first")
     if abs(headers[0].get("pixelAspectRatio", 1.0) - 1.0) > _TOLERANCE:
         unused.append("pixels that aren't square")
     colors = headers[0].get("chromaticities")

@@ -73,6 +73,7 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
     tell_open_sizes(fitted, remarks)
     require_memory(fitted, Path(path))
     named = _extent_from_files(files, remarks)
+    _tell_other_backgrounds(files, remarks)
     for transforms in files.values():
         transforms.values.text("color_space")
         transforms.tell_unused(remarks)
@@ -124,6 +125,18 @@ def _with_same_axes(files: dict[Split | None, Transforms], remarks: Remarks) -> 
     for transforms in silent.values():
         remarks.add(f"{transforms.path}: poses are taken for OpenCV's, as the other list says of its own")
     return files | {split: transforms.turned() for split, transforms in silent.items()}
+
+
+def _tell_other_backgrounds(files: Mapping[Split | None, Transforms], remarks: Remarks) -> None:
+    """Note where only one of two lists says that a colour stands for nothing: scores would be of another picture."""
+    first, *others = files.values()
+    for other in others:
+        for color in sorted(set(first.transparent) ^ set(other.transparent)):
+            said, silent = (first, other) if color in first.transparent else (other, first)
+            remarks.add(
+                f"{said.path} says {color}_transparent, and {silent.path.name} doesn't: each is followed; have both "
+                "say the same"
+            )
 
 
 def _find_views(files: Mapping[Split | None, Transforms], remarks: Remarks) -> list[ViewSource]:

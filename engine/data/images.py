@@ -36,6 +36,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "TGA", "PPM", "GIF", "JPEG2000"
 MAX_PIXELS = 1 << 27  # half a gigabyte of 8-bit RGBA; the largest cameras have 151 million pixels
 HALF_MAX = 65504.0
 _COLORED = {"RGB", "RGBA", "RGBX", "RGBa", "P", "PA"}  # of Pillow's modes, which a profile for colour may be for
+_SRGB_GAMMA, _GAMMA_TOLERANCE = 1 / 2.2, 0.05  # as PNG files say it
 _SRGB = (b"sRGB", "sRGB".encode("utf-16-be"))  # as profiles name it
 _ORIENTATION_TAG = 0x0112
 # What takes a picture that was turned as its orientation says back to how it is stored.
@@ -205,6 +206,9 @@ def _unused_in(image: Image.Image) -> tuple[str, ...]:
     unused = []
     if getattr(image, "is_animated", False) and image.format != "MPO":  # of which the others are for viewers
         unused.append("pictures after the first")
+    gamma = image.info.get("gamma")
+    if isinstance(gamma, float) and "srgb" not in image.info and abs(gamma - _SRGB_GAMMA) > _GAMMA_TOLERANCE:
+        unused.append("a gamma other than sRGB's")
     profile = image.info.get("icc_profile")
     if image.mode in _COLORED and isinstance(profile, bytes) and not any(name in profile for name in _SRGB):
         unused.append("a colour profile other than sRGB")
@@ -239,7 +243,7 @@ def _read_linear(path: Path) -> Numbers:
         if name.endswith(("RGBA", "RGB", "Combined")) and pixels.ndim == 3:
             return pixels
     grey = channels.get("Y", channels.get("V"))
-    if grey is not None:
+    if grey is not None and not channels.keys() & {"RY", "BY"}:
         return np.repeat(grey[..., None], 3, axis=2)
     raise DatasetError(f"{path}: no RGB channels in it, only {', '.join(sorted(channels)) or 'none'}")
 

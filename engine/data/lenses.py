@@ -218,7 +218,7 @@ def read_lens(values: JsonObject, outer: Lens | None, remarks: Remarks) -> Lens:
 
     Raises DatasetError for a projection that isn't read, and for values that are none.
     """
-    projection = read_projection(values) or ("pinhole" if outer is None else outer.projection)
+    projection = read_projection(values, remarks) or ("pinhole" if outer is None else outer.projection)
     own: dict[str, float] = {}
     for name in (*_FOCAL, *_PLACE):
         if (value := values.number(name)) is not None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.data.dataset import DatasetError
 from engine.data.json_object import JsonObject, is_on
+from engine.data.remarks import Remarks
 from engine.link.geometry import Projection
 from engine.link.values import shorten
 
@@ -64,9 +65,9 @@ _LENS_WORDS = ("camera", "lens", "projection", "model", "distort", "mode", "intr
 _DEEPEST, _LONGEST = 4, 1000  # objects and lists within each other that are looked into, and how far
 
 
-def read_projection(values: JsonObject) -> Projection | None:
-    """What ``values``, a file or one of its frames, says; None where it says nothing. Raises DatasetError for another
-    projection than these two."""
+def read_projection(values: JsonObject, remarks: Remarks) -> Projection | None:
+    """What ``values``, a file or one of its frames, says; None where it says nothing. A switch goes before a camera
+    model. Raises DatasetError for another projection than these two."""
     model = values.text("camera_model")
     projection: Projection | None = None
     if model:
@@ -81,6 +82,11 @@ def read_projection(values: JsonObject) -> Projection | None:
             if is_on(values.get(name)):
                 if key not in _FISHEYE_SWITCHES:
                     raise _refuse(values, shorten(name))
+                if projection == "pinhole":
+                    remarks.add(
+                        f"camera_model {shorten(model)!r} and {shorten(name)} disagree: the lens is taken for a "
+                        "fisheye; remove the wrong one from the file"
+                    )
                 projection = "fisheye"
         elif name != "camera_model":
             for text in _lens_names(name, values.peek(name)):

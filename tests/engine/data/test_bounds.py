@@ -128,6 +128,13 @@ class TestNamed:
         (warning,) = load_dataset(tmp_path).warnings
         assert "scale and offset aren't used, as aabb says" in warning
 
+    def test_a_background_that_one_of_two_lists_names_is_told(self, tmp_path: Path) -> None:
+        write_nerf_synthetic(tmp_path)
+        path = tmp_path / "transforms_test.json"
+        write_json(path, json.loads(path.read_text()) | {"white_transparent": True})
+        (warning,) = [each for each in load_dataset(tmp_path).warnings if "white" in each and "doesn't" in each]
+        assert "transforms_test.json says white_transparent, and transforms_train.json doesn't" in warning
+
     @pytest.mark.parametrize("where", ["both", "test alone", "train alone", "differing"])
     def test_two_lists_name_the_same_box(self, tmp_path: Path, where: str) -> None:
         write_nerf_synthetic(tmp_path)

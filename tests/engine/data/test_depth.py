@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from engine.data.depth_images import read_depth
@@ -47,6 +48,11 @@ class TestDepth:
         path = tmp_path / "d.png"
         Image.fromarray(np.array([[0, 65535, 2500]], np.uint16)).save(path)
         np.testing.assert_allclose(read_depth(path, 0.001), [[0.0, 0.0, 2.5]])
+
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+    def test_floats_of_any_precision_are_metres(self, tmp_path: Path, dtype: type) -> None:
+        tifffile.imwrite(tmp_path / "d.tif", np.array([[2.5, 0.0, np.nan, np.inf]], dtype))
+        np.testing.assert_array_equal(read_depth(tmp_path / "d.tif"), [[2.5, 0.0, 0.0, np.inf]])
 
     @pytest.mark.parametrize("is_capture", [False, True])
     def test_minus_infinity_is_a_mask_in_captures_of_our_own_alone(self, tmp_path: Path, is_capture: bool) -> None:

@@ -113,7 +113,6 @@ class TestFisheye:
             {"isFisheye": 1},
             {"fisheye": "true"},
             {"is_fish_eye": True},
-            {"camera_model": "OPENCV", "is_fisheye": True},
         ],
     )
     @pytest.mark.parametrize("in_frame", [False, True])
@@ -125,6 +124,13 @@ class TestFisheye:
         first, second = (view.camera for view in dataset.train[:2])
         assert first.projection == "fisheye" and first.lens_terms == self.TERMS and first.fx == 20.0
         assert second.is_fisheye != in_frame and dataset.warnings == []
+
+    def test_a_switch_goes_before_a_camera_model_with_a_word(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, camera_model="OPENCV", is_fisheye=True, **self.LENS)
+        dataset = load_dataset(tmp_path)
+        assert dataset.train[0].camera.is_fisheye
+        (warning,) = dataset.warnings
+        assert "camera_model 'OPENCV' and is_fisheye disagree: the lens is taken for a fisheye" in warning
 
     def test_four_terms_in_a_list_are_its_own(self, tmp_path: Path) -> None:
         said = {"camera_model": "OPENCV_FISHEYE", "fl_x": 20.0, "distortion_params": list(self.TERMS)}

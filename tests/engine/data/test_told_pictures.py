@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,18 @@ def test_a_colour_profile_other_than_srgb_is_told(tmp_path: Path) -> None:
     assert "a colour profile other than sRGB (1, first 0000.png)" in warning
 
 
+def test_a_gamma_other_than_srgbs_is_told(tmp_path: Path) -> None:
+    """As a PNG file says it: that of light, here."""
+    write_transforms(tmp_path, aabb_scale=1)
+    Image.fromarray(gradient(np.uint8, 3)).save(tmp_path / "0000.png")
+    data = (tmp_path / "0000.png").read_bytes()
+    for gamma, is_told in ((45455, False), (100_000, True)):
+        chunk = b"gAMA" + struct.pack(">I", gamma)
+        chunk = struct.pack(">I", 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        (tmp_path / "0000.png").write_bytes(data[:33] + chunk + data[33:])
+        assert ["a gamma other than sRGB's (1" in warning for warning in told(tmp_path)] == [True] * is_told
+
+
 def write_exr_with(path: Path, header: dict[str, Any], color: np.ndarray) -> None:
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage} | header
     OpenEXR.File(header, {"RGBA": color}).write(str(path))
@@ -127,6 +141,7 @@ _REC_709 = (0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329)
             "primaries other than Rec. 709",
         ),
         ({"chromaticities": _REC_709}, ""),
+        ({"multiView": ["left", "right"]}, "views after the first"),
     ],
 )
 def test_what_an_exr_says_of_its_pixels_is_told(tmp_path: Path, header: dict[str, Any], words: str) -> None:
@@ -151,6 +166,23 @@ def test_an_exr_is_framed_by_its_display_window(tmp_path: Path) -> None:
         wanted[5:11, 5:13] = color
         wanted = wanted[5 + top : 6 + bottom, 5 + left : 6 + right]
         np.testing.assert_array_equal(read, wanted.astype(np.float16))
+
+
+def test_the_view_layers_of_an_exr_are_told_and_half_of_its_colour_is_refused(tmp_path: Path) -> None:
+    one = np.ones((SIZE, SIZE), np.float32)
+    values = write_transforms(tmp_path, aabb_scale=1)
+    for index, frame in enumerate(values["frames"]):
+        frame["file_path"] = f"{index}.exr"
+        layers = {
+            f"{layer}.Combined.{name}": one for layer in ("First", "Second")[: 1 + (index == 0)] for name in "RGBA"
+        }
+        OpenEXR.File({}, layers | {"First.DiffCol.R": one}).write(str(tmp_path / f"{index}.exr"))
+    write_json(tmp_path / "transforms.json", values)
+    (warning,) = told(tmp_path)
+    assert "view layers after the first (1, first 0.exr)" in warning
+    OpenEXR.File({}, {"Y": one, "RY": one, "BY": one}).write(str(tmp_path / "chroma.exr"))
+    with pytest.raises(DatasetError, match="no RGB channels"):
+        read_color(tmp_path / "chroma.exr")
 
 
 def write_hdr(path: Path, *lines: str) -> None:
