@@ -47,6 +47,7 @@ def check_scene(facts: SceneFacts, surroundings: Surroundings, bounds: Bounds | 
         words = f"Materials that give light: {bright}. Their edges come out soft; left out, they still light the rest"
         warnings.append(PlanWarning(words, (leave_out(_objects(lights)), select(_objects(lights)))))
     warnings += _check_displaced(facts, bounds)
+    warnings += _check_following(facts)
     if facts.collection is not None and "EEVEE" in facts.engine:
         words = (
             f"EEVEE cuts out what is not in {facts.collection}, also where it stands before something; Cycles does not"
@@ -72,6 +73,17 @@ def _check_displaced(facts: SceneFacts, bounds: Bounds | None) -> Iterator[PlanW
     else:
         words += "as far as nodes compute, which the bounds don't know"
     yield PlanWarning(f"{words}. Enlarge them where it goes farther, or use a Displace modifier", (select(objects),))
+
+
+def _check_following(facts: SceneFacts) -> Iterator[PlanWarning]:
+    """Of what looks otherwise from each camera."""
+    things = [*sorted(facts.following), *facts.followers]
+    if not things:
+        return
+    words = f"{len(things)} {'looks' if len(things) == 1 else 'look'} otherwise from each camera ({list_names(things)})"
+    words += ", by Window or Camera coordinates, Camera Data, Active Camera or Line Art: views disagree. Leave them out"
+    owners = {name for names in facts.following.values() for name in names} | set(facts.followers)
+    yield PlanWarning(f"{words}, or use Generated, UV or Object coordinates", (select(sorted(owners)),))
 
 
 def check_animation(

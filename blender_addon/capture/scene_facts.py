@@ -23,6 +23,7 @@ from .node_sockets import target_of
 from .passed_over import OtherLayers, hidden_helpers, other_layers, passed_over, unseen_objects
 from .plan import fault, planned_views
 from .surroundings import Surroundings
+from .view_dependence import follows_camera, objects_that_follow_camera
 
 
 def settings_checked(scene: bpy.types.Scene) -> tuple[object, ...]:
@@ -89,6 +90,8 @@ class SceneFacts:
         self.moving: list[str] = []
         self.difficult: dict[Trouble, list[Difficult]] = {}
         self.displaced: list[Difficult] = []  # by how many metres at most, as far as numbers tell
+        self.following: dict[str, tuple[str, ...]] = {}  # objects by the material that follows the camera
+        self.followers: list[str] = []  # objects that do so by their modifiers
         self.hidden_helpers: dict[str, list[str]] = {}
         self._scene = scene.name
         self._looks = [self._look_at_light, self._look_at_layers, self._look_at_objects, self._look_at_materials]
@@ -119,6 +122,8 @@ class SceneFacts:
     def _look_at(self, material: bpy.types.Material, owners: tuple[str, ...]) -> None:
         for trouble, amount in troubles_of(material).items():
             self.difficult.setdefault(trouble, []).insert(0, Difficult(material.name, amount, owners))
+        if follows_camera(material):
+            self.following[material.name] = owners
         if (target := target_of(self.engine)) is not None:
             displacement = displacement_of(material, target)
             if displacement.is_guessed:
@@ -133,6 +138,7 @@ class SceneFacts:
     def _look_at_objects(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
         self.instead = unseen_objects(view_layer)
         self.hidden_helpers = hidden_helpers(view_layer)
+        self.followers = objects_that_follow_camera(view_layer)
 
     def _look_at_materials(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
         self.blended = find_blended_materials(scene)

@@ -93,3 +93,43 @@ def test_glass_with_a_texture_is_glass(addon: Import, scene: bpy.types.Scene, id
     texture = glass.node_tree.nodes.new("ShaderNodeTexNoise")
     glass.node_tree.links.new(texture.outputs[0], glass.node_tree.nodes["Principled BSDF"].inputs[identifier])
     assert addon("capture.materials").troubles_of(glass) == {"glass": 0.0}
+
+
+@pytest.mark.parametrize("kind", ["Window", "Camera", "distance", "in a group", "muted", "Object"])
+def test_materials_that_follow_the_camera_are_told(addon: Import, product: bpy.types.Scene, kind: str) -> None:
+    material = add_material("Ball", "Hatch")
+    tree = material.node_tree
+    color = tree.nodes["Principled BSDF"].inputs["Base Color"]
+    if kind == "in a group":
+        node = tree.nodes.new("ShaderNodeGroup")
+        node.node_tree = tree = bpy.data.node_groups.new("Inner", "ShaderNodeTree")
+        tree.interface.new_socket("Color", in_out="OUTPUT", socket_type="NodeSocketColor")
+        material.node_tree.links.new(node.outputs[0], color)
+        color = tree.nodes.new("NodeGroupOutput").inputs[0]
+    source = tree.nodes.new("ShaderNodeCameraData" if kind == "distance" else "ShaderNodeTexCoord")
+    output = {"distance": "View Distance", "in a group": "Window", "muted": "Window"}.get(kind, kind)
+    link = tree.links.new(source.outputs[output], color)
+    link.is_muted = kind == "muted"
+    words = plan(product)
+    assert ("1 looks otherwise from each camera (Hatch)" in words) == (kind not in ("muted", "Object"))
+
+
+@pytest.mark.parametrize("kind", ["line art", "active camera"])
+def test_modifiers_that_follow_the_camera_are_told(addon: Import, product: bpy.types.Scene, kind: str) -> None:
+    obj = bpy.data.objects["Ball"]
+    if kind == "line art":
+        bpy.ops.object.grease_pencil_add(type="LINEART_SCENE")
+        obj = bpy.context.object
+    else:
+        group = bpy.data.node_groups.new("Nodes", "GeometryNodeTree")
+        for in_out in ("INPUT", "OUTPUT"):
+            group.interface.new_socket("Geometry", in_out=in_out, socket_type="NodeSocketGeometry")
+        info, end = group.nodes.new("GeometryNodeObjectInfo"), group.nodes.new("NodeGroupOutput")
+        group.links.new(group.nodes.new("NodeGroupInput").outputs[0], end.inputs[0])
+        group.links.new(group.nodes.new("GeometryNodeInputActiveCamera").outputs[0], info.inputs["Object"])
+        obj.modifiers.new("Nodes", "NODES").node_group = group
+    assert f"1 looks otherwise from each camera ({obj.name})" in plan(product)
+    press(addon, product, "otherwise from each camera", "Select")
+    assert bpy.context.selected_objects == [obj]
+    obj.modifiers[-1].show_render = False
+    assert "otherwise from each camera" not in plan(product)
