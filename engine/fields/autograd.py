@@ -50,7 +50,7 @@ class AutogradWork:
 
 class ModuleField:
     """The parameters of a torch module, all of which are one group: rows of one number, so that each has a second
-    moment of its own."""
+    moment of its own. Its buffers, as a running mean, are saved with them, but for those that aren't persistent."""
 
     def __init__(self, module: torch.nn.Module, device: str, dtype: torch.dtype) -> None:
         """``dtype``: of what the module gives."""
@@ -67,13 +67,13 @@ class ModuleField:
         """As RadianceField.frozen."""
         other = copy.copy(self)
         other.weights = self.weights.frozen()
-        other.module = copy.deepcopy(self.module)
+        other.module = copy.deepcopy(self.module)  # the buffers with it
         _bind(other.module, other.weights.values, None)
         return other
 
     @property
     def frozen_bytes(self) -> int:
-        return self.weights.values.nbytes
+        return self.weights.values.nbytes + sum(buffer.nbytes for buffer in self.module.buffers())
 
     def parameters(self) -> list[ParameterGroup]:
         """The module's, as one group."""
@@ -81,7 +81,9 @@ class ModuleField:
 
     def state(self) -> dict[str, torch.Tensor]:
         """As RadianceField.state."""
-        return {self.weights.name: self.weights.values}
+        trained = {name for name, _ in self.module.named_parameters(remove_duplicate=False)}
+        kept = {name: tensor for name, tensor in self.module.state_dict().items() if name not in trained}
+        return {self.weights.name: self.weights.values, **{f"field.buffers.{name}": kept[name] for name in kept}}
 
     def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
         """As RadianceField.load_state."""

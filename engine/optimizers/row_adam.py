@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -15,6 +16,12 @@ class RowAdam:
     published, but for the bias correction (see row_adam_step)."""
 
     def __init__(self, groups: Sequence[ParameterGroup]) -> None:
+        """Raises ValueError for two groups of one name, by which their moments are saved."""
+        counts = Counter(group.name for group in groups)
+        if repeated := [name for name, count in counts.items() if count > 1]:
+            raise ValueError(
+                f"{counts[repeated[0]]} groups of parameters are called {repeated[0]}: give each a name of its own"
+            )
         # Each row has its first moments, then the second.
         self.moments = {
             group.name: torch.zeros(group.values.shape[0], group.values.shape[1] + 1, device=group.values.device)
