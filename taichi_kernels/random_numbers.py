@@ -10,11 +10,7 @@ from taichi_kernels.launch import func
 @enum.unique
 class RandomStream(enum.IntEnum):
     """What a ``dimension`` is for. One of several numbers takes as many values from its own on: a new one begins behind
-    all others, so that none is correlated with another.
-
-    One draw of training is none of these: which samples are backpropagated (the engine's ``gradient_sampling``), which
-    torch's generator draws, seeded anew by seed and step. By this hash a seed would train to something else.
-    """
+    all others, so that none is correlated with another."""
 
     VIEW = 0  # or the tile of one
     COLUMN = 1
@@ -27,6 +23,7 @@ class RandomStream(enum.IntEnum):
     CELL_POINT = 17  # three
     COARSE_SAMPLE = 20  # where in its stratum it lies
     FINE_SAMPLE = 21
+    KEPT_SAMPLE = 22  # whether it is backpropagated
 
 
 @func

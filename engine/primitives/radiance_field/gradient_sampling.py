@@ -10,12 +10,14 @@ from __future__ import annotations
 import torch
 
 from taichi_kernels.bundles import ActiveSamples, FieldOutputs
+from taichi_kernels.random_numbers import RandomStream
+from taichi_kernels.torch_functions.random_numbers import uniform
 
 # No sample is kept less often: what its gradient says grows with the inverse.
 _LEAST_PROBABILITY = 0.1
 
 
-def draw_gradients(active: ActiveSamples, gradients: FieldOutputs, threshold: float, seed: int) -> None:
+def draw_gradients(active: ActiveSamples, gradients: FieldOutputs, threshold: float, seed: int, step: int) -> None:
     """Keep some of the ``active`` samples, and divide their ``gradients`` by the probability of that.
 
     ``active`` is overwritten, in the same order; ``gradients`` are changed in the rows that are kept. A gradient, as
@@ -26,9 +28,7 @@ def draw_gradients(active: ActiveSamples, gradients: FieldOutputs, threshold: fl
     sizes = densities.abs() + colors.abs().sum(1)
     certain = (threshold * sizes.mean()).clamp(min=torch.finfo(sizes.dtype).tiny)
     probabilities = (sizes / certain).clamp(_LEAST_PROBABILITY, 1.0)
-    device = active.rows.device
-    generator = torch.Generator(device).manual_seed(seed)  # not a RandomStream: see there
-    is_kept = torch.rand(len(listed), generator=generator, device=device) < probabilities
+    is_kept = uniform(seed, step, listed, RandomStream.KEPT_SAMPLE) < probabilities
     kept = listed[is_kept]
     weights = 1.0 / probabilities[is_kept]
     gradients.densities[kept] = densities[is_kept] * weights

@@ -111,7 +111,7 @@ class OccupancyPrimitive(RadianceFieldPrimitive):
         )  # fmt: skip
         self._note_losses()
         if config.gradient_threshold:
-            draw_gradients(active, gradients, config.gradient_threshold, config.seed + step)
+            draw_gradients(active, gradients, config.gradient_threshold, config.seed, step)
         self.field.backward(batch, active, gradients)
 
 

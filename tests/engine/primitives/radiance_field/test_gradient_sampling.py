@@ -19,11 +19,14 @@ def _gradients() -> tuple[torch.Tensor, torch.Tensor]:
     )
 
 
-def _draw(threshold: float, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _draw(
+    threshold: float, seed: int, step: int = 0, device: str = "cpu"
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The rows kept, and the gradients as the backward pass sees them: 0 where a row is left out."""
-    densities, colors = _gradients()
-    rows, count = torch.arange(SAMPLES + 7, dtype=torch.int32), torch.tensor([SAMPLES], dtype=torch.int32)
-    draw_gradients(ActiveSamples(rows, count), FieldOutputs(densities[:, None], colors), threshold, seed)
+    densities, colors = (tensor.to(device) for tensor in _gradients())
+    rows = torch.arange(SAMPLES + 7, dtype=torch.int32, device=device)
+    count = torch.tensor([SAMPLES], dtype=torch.int32, device=device)
+    draw_gradients(ActiveSamples(rows, count), FieldOutputs(densities[:, None], colors), threshold, seed, step)
     kept = rows[: int(count)].long()
     seen_densities, seen_colors = torch.zeros_like(densities), torch.zeros_like(colors)
     seen_densities[kept], seen_colors[kept] = densities[kept], colors[kept]
@@ -51,17 +54,23 @@ def test_half_of_the_samples_are_left_out_and_the_large_gradients_never() -> Non
     assert (kept[1:] > kept[:-1]).all() and kept.max() < SAMPLES
 
 
-def test_the_same_seed_keeps_the_same_samples() -> None:
-    first, second, other = (_draw(1.0, seed)[0].tolist() for seed in (3, 3, 4))
-    assert first == second != other
+def test_the_same_seed_and_step_keep_the_same_samples_on_every_device(device: str) -> None:
+    first, second = (_draw(1.0, 3, 7, place)[0].tolist() for place in ("cpu", device))
+    assert first == second
+
+
+def test_neighbouring_seeds_draw_nothing_alike_in_any_step() -> None:
+    """Were seed and step added up, a seed's draws would be those of the next one, a step later."""
+    drawn = {tuple(_draw(1.0, seed, step)[0].tolist()) for seed in range(4) for step in range(8)}
+    assert len(drawn) == 4 * 8
 
 
 def test_no_gradient_is_no_error() -> None:
     rows, count = torch.arange(5, dtype=torch.int32), torch.tensor([5], dtype=torch.int32)
     densities, colors = torch.zeros(5), torch.zeros(5, 4)
     active, gradients = ActiveSamples(rows, count), FieldOutputs(densities[:, None], colors)
-    draw_gradients(active, gradients, 1.0, 0)
+    draw_gradients(active, gradients, 1.0, 0, 0)
     assert int(count) <= 5 and torch.isfinite(densities).all() and torch.isfinite(colors).all()
     count.zero_()
-    draw_gradients(active, gradients, 1.0, 0)
+    draw_gradients(active, gradients, 1.0, 0, 0)
     assert int(count) == 0
