@@ -204,7 +204,7 @@ class Worker:
         print(f"{job.name:36s} {words}", file=sys.stderr, flush=True)
         result = {
             "encoding": job.group,
-            "network": encoding.config.scaled_field.summary,
+            "network": encoding.config.fit(encoding.config.field).summary,
             "seed": seed,
             "head": describe(self.options.dataset, self.dataset, self.device),
             "figures": figures,
@@ -221,7 +221,7 @@ def encodings(device: str, settings: Mapping[str, Any], tried: Mapping[str, Any]
     field: Any = hash_grid.field
     log2_entries = field.log2_table_size + round(np.log2(field.levels))
     side = int((1 << log2_entries) ** (1 / 3)) - 1  # cells; their corners fit the table
-    finest: Any = hash_grid.scaled_field
+    finest: Any = hash_grid.fit(hash_grid.field)
 
     def one_level(resolution: int) -> Variant:
         table = {"levels": 1, "log2_table_size": log2_entries}

@@ -32,7 +32,7 @@ def _training(encoding: str, seconds: float, seed: int, psnr: float, subject: fl
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_the_grids_take_the_same_memory(device: str) -> None:
-    fields = {name: encoding.config.scaled_field for name, encoding in encodings(device, {}).items()}
+    fields = {name: encoding.config.fit(encoding.config.field) for name, encoding in encodings(device, {}).items()}
     entries = {name: fields[name].grid.entries for name in (BASE, "dense grid", "hash table of one level")}
     most = fields[BASE].levels << fields[BASE].log2_table_size
     assert entries["hash table of one level"] == most

@@ -50,7 +50,7 @@ def test_every_preset_is_within_its_limits_and_survives_json(kind: str, preset: 
     config = choose_preset(preset, "cpu", {"cascades": cascades, "pixels_across": 80.5}, kind)
     assert FIELD_KINDS[kind].decode(json.loads(json.dumps(config.to_json()))) == config and config.kind == kind
     assert needed_bytes(config, "cpu") < 8e9
-    assert config.scaled_field.summary
+    assert config.fit(config.field).summary
 
 
 def test_a_setting_of_another_kind_is_refused_by_name(kind: str) -> None:

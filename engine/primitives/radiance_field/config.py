@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from engine.fields.base import FieldConfig, FieldError
 from engine.link.geometry import MAX_CASCADES
@@ -21,6 +21,7 @@ _LEAST_SHOWN = 1 / 4
 # A ray with its target, its loss and its samples' span.
 RAY_BYTES = 80
 
+F = TypeVar("F", bound=FieldConfig)
 Share = Annotated[float, Limits(0.0, 1.0)]
 Length = Annotated[float, Limits(1e-9, 1e6)]
 Factor = Annotated[float, Limits(1e-6, 1e6)]
@@ -75,10 +76,10 @@ class RadianceFieldConfig(TrainConfig, abc.ABC):
         """How many times as large as the bounds' longest edge the unit cube is."""
         return int(2 ** (self.cascades - 1))
 
-    @property
-    def scaled_field(self) -> FieldConfig:
-        """The field's size over the whole unit cube: as fine in the bounds as ``field`` says and the views show."""
-        return self.field.fit(1.0 / self.unit, self.finest_cells)
+    def fit(self, field: F) -> F:
+        """The size of ``field``, its own, over the whole unit cube: as fine in the bounds as that says and the views
+        show."""
+        return field.fit(1.0 / self.unit, self.finest_cells)
 
     @property
     def finest_cells(self) -> float:

@@ -14,12 +14,7 @@ class HierarchicalConfig(RadianceFieldConfig):
 
     field: CoarseAndFineConfig
 
-    @property
-    def scaled_field(self) -> CoarseAndFineConfig:
-        """As RadianceFieldConfig.scaled_field."""
-        return self.field.fit(1.0 / self.unit, self.finest_cells)
-
     def needed_bytes(self, device: str) -> int:
         """As RadianceFieldConfig.needed_bytes."""
         samples = self.max_rays_per_step * self.field.ray_evaluations
-        return self.scaled_field.needed_bytes(samples, device) + self.max_rays_per_step * RAY_BYTES
+        return self.fit(self.field).needed_bytes(samples, device) + self.max_rays_per_step * RAY_BYTES

@@ -33,7 +33,7 @@ class HierarchicalPrimitive(RadianceFieldPrimitive):
 
     def __init__(self, config: HierarchicalConfig, bounds: Bounds, color_space: ColorSpace, device: str) -> None:
         runtime.start(device)
-        super().__init__(config, config.scaled_field.build(device, config.seed), bounds, color_space, device)
+        super().__init__(config, config.fit(config.field).build(device, config.seed), bounds, color_space, device)
         self._chunk = max(1, PROFILES[device].chunk_samples // config.field.ray_evaluations)
 
     def step(self, step: int, progress: float | None) -> bool:

@@ -58,7 +58,7 @@ class RadianceFieldKind(Kind[RadianceFieldSpec]):
     def facts(self, primitive: RadianceFieldPrimitive) -> dict[str, str]:
         """See Kind: which field, its size, and its colour space."""
         config = primitive.config
-        return {"Field": f"{config.kind} ({config.scaled_field.summary})", "Colour": primitive.color_space}
+        return {"Field": f"{config.kind} ({config.fit(config.field).summary})", "Colour": primitive.color_space}
 
     def build(self, spec: RadianceFieldSpec, config: RadianceFieldConfig, device: str) -> RadianceFieldPrimitive:
         """See Kind."""

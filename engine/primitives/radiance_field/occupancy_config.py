@@ -75,11 +75,6 @@ class OccupancyConfig(RadianceFieldConfig):
             )
 
     @property
-    def scaled_field(self) -> SampledFieldConfig:
-        """As RadianceFieldConfig.scaled_field."""
-        return self.field.fit(1.0 / self.unit, self.finest_cells)
-
-    @property
     def longest_ray(self) -> int:
         """The steps of the longest ray in training."""
         return self._count_longest(self.steps)
@@ -123,7 +118,7 @@ class OccupancyConfig(RadianceFieldConfig):
         if PROFILES[device].segments_rays:
             ray_bytes += 4 * -(-self.longest_ray // SEGMENT_STEPS)
         return (
-            self.scaled_field.needed_bytes(self.samples_per_step, device)
+            self.fit(self.field).needed_bytes(self.samples_per_step, device)
             + self.max_rays_per_step * ray_bytes
             + self.cascades * self.occupancy_resolution**3 * _CELL_BYTES
         )

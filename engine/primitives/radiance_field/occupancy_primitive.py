@@ -35,7 +35,7 @@ class OccupancyPrimitive(RadianceFieldPrimitive):
 
     def __init__(self, config: OccupancyConfig, bounds: Bounds, color_space: ColorSpace, device: str) -> None:
         runtime.start(device)
-        super().__init__(config, config.scaled_field.build(device, config.seed), bounds, color_space, device)
+        super().__init__(config, config.fit(config.field).build(device, config.seed), bounds, color_space, device)
         self.sampler = _make_sampler(config, self.cube, device)
         self._in_order = not PROFILES[device].is_asynchronous
         self._fine_steps, self._coarse_steps = config.steps, config.coarse_steps

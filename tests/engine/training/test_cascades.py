@@ -80,7 +80,7 @@ def test_settings_of_several_cascades_are_chosen_and_may_be_overridden() -> None
     bounded, room = choose_preset("gpu", "cuda"), choose_preset("gpu", "cuda", {"cascades": 4})
     assert not bounded.steps.grows and room.steps.grows and room.near_distance > 0
     assert room.steps.smallest == pytest.approx(bounded.steps.smallest / 8)
-    assert room.scaled_field.max_resolution == 8 * bounded.field.max_resolution
+    assert room.fit(room.field).max_resolution == 8 * bounded.field.max_resolution
     assert choose_preset("gpu", "cuda", {"cascades": 4, "near_distance": 0.5}).near_distance == 0.5
     assert choose_preset("gpu", "cuda", {"cascades": 1}) == bounded
 

@@ -49,8 +49,9 @@ def test_a_bad_setting_is_named(key: str, value: Any) -> None:
 
 def test_cells_are_no_finer_than_pixels_can_show() -> None:
     coarse = choose_preset("gpu", "cpu", {"pixels_across": 100.0, "cells_per_pixel": 2.5})
-    assert coarse.scaled_field.max_resolution == 250
-    assert choose_preset("gpu", "cpu", {"pixels_across": 1e6}).scaled_field == choose_preset("gpu", "cpu").field
+    assert coarse.fit(coarse.field).max_resolution == 250
+    widest = choose_preset("gpu", "cpu", {"pixels_across": 1e6})
+    assert widest.fit(widest.field) == choose_preset("gpu", "cpu").field
 
 
 def test_lengths_follow_what_pictures_show_of_the_bounds() -> None:
@@ -67,9 +68,9 @@ def test_lengths_follow_what_pictures_show_of_the_bounds() -> None:
 def test_what_pictures_show_may_have_all_cells_that_the_preset_allows() -> None:
     cells = choose_preset("cpu", "cpu").field.max_resolution
     close = choose_preset("cpu", "cpu", {"pixels_across": 1600.0, "picture_side": 300.0})
-    assert close.scaled_field.max_resolution == 2400 <= cells / close.shown_share
+    assert close.fit(close.field).max_resolution == 2400 <= cells / close.shown_share
     farther = choose_preset("cpu", "cpu", {"pixels_across": 1e6, "picture_side": 400.0})
-    assert farther.scaled_field.max_resolution == cells / farther.shown_share
+    assert farther.fit(farther.field).max_resolution == cells / farther.shown_share
 
 
 def test_the_names_that_others_offer_are_those_of_the_presets() -> None:
