@@ -25,7 +25,7 @@ from typing import Any
 from benchmarks.artist.checkout import CHECKOUT, build_extension, folder_name
 from benchmarks.artist.pictures import compose, compose_small, filled_shares, read_summary, show_scene
 from benchmarks.artist.session import asked
-from benchmarks.results import write_result
+from benchmarks.results import add_no_result, write_result
 from engine.link.argument_types import picture_size, positive_number, whole_number
 from engine.link.part_files import written_atomically
 from engine.machine import versions
@@ -129,7 +129,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seconds", type=positive_number, default=60.0, help="of training (60)")
     parser.add_argument("--frames", type=whole_number(3, 1000), default=24, help="of the film (24)")
     parser.add_argument("--again", action="store_true", help="do scenes that are done once more")
-    parser.add_argument("--no-result", action="store_true", help="leave benchmarks/results as it is")
+    add_no_result(parser)
     return parser.parse_args()
 
 

@@ -45,13 +45,15 @@ import numpy as np
 from benchmarks.encodings_result import BASE, BASELINE, collect, job_name, recorded_trainings, training_name
 from benchmarks.job_queue import Job, JobQueue
 from benchmarks.results import describe
+from engine.cli.arguments import add_device
 from engine.cli.datasets import shrink_all
 from engine.data.color import composite_for_display, premultiply
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
+from engine.data.selection import choose_evenly
 from engine.data.views import View
 from engine.device import PROFILES
-from engine.evaluation.evaluate import choose_evenly, truth_on
+from engine.evaluation.evaluate import truth_on
 from engine.link.part_files import written_atomically
 from engine.link.scoring import find_subject, psnr
 from engine.primitives.radiance_field.config import RadianceFieldConfig
@@ -96,7 +98,7 @@ def main() -> int:
     """Measure, and write what there is when all is done."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path, nargs="?")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_device(parser)
     parser.add_argument("--budgets", type=_numbers, metavar="S,...", help="instead of the device's")
     parser.add_argument("--seeds", type=int, metavar="N", help="for the short budgets")
     parser.add_argument("--repeated", type=float, metavar="S", help="the longest of the short budgets")
@@ -173,7 +175,7 @@ class Worker:
         protocol = PROTOCOLS[self.device]
         dataset = load_dataset(options.dataset)
         train, test = (
-            shrink_all(choose_evenly(views, count or len(views)), protocol.size)
+            shrink_all(choose_evenly(views, count), protocol.size)
             for views, count in (
                 (dataset.train, protocol.views),
                 (dataset.test, options.test_views or protocol.test_views),

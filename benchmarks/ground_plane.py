@@ -14,7 +14,8 @@ import argparse
 import sys
 from typing import Any
 
-from benchmarks.results import write_result
+from benchmarks.results import add_no_result, write_result
+from engine.cli.arguments import add_device
 from engine.machine import device_name, versions
 from taichi_kernels.runtime import choose_device
 from tests.engine.training.sphere_on_plane import train_on_plane
@@ -27,8 +28,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reaches", nargs="+", type=float, default=[0.0, 3.0, 6.0, 12.0], help="0: without a plane")
     parser.add_argument("--steps", nargs="+", type=int, default=[500, 1500])
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--no-result", action="store_true", help="leave benchmarks/results as it is")
+    add_device(parser)
+    add_no_result(parser)
     options = parser.parse_args()
     device = choose_device(options.device)
     rows: list[dict[str, Any]] = []

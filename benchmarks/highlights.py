@@ -22,6 +22,7 @@ import numpy as np
 
 from benchmarks.results import describe, write_result
 from benchmarks.trainings import begin_training, train_steps
+from engine.cli.arguments import add_device
 from engine.data.color import premultiply, to_uint8
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
@@ -45,7 +46,7 @@ def main() -> int:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_device(parser)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.results import result_path
+from engine.cli.arguments import add_device
 from engine.machine import device_name
 from taichi_kernels.runtime import choose_device
 
@@ -30,7 +31,7 @@ def main() -> int:
     """Run ``hashlight bench`` with the device's protocol."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_device(parser)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--budgets", help="seconds of training, instead of the protocol's")
     parser.add_argument("--holdout", help="without a test split: hold out every so many-th view")

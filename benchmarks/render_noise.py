@@ -24,8 +24,9 @@ from typing import Any
 
 from benchmarks.artist.checkout import CHECKOUT, build_extension, folder_name
 from benchmarks.artist.noise_captures import SUMMARY, TRUTH, capture_name
-from benchmarks.results import write_result
+from benchmarks.results import add_no_result, write_result
 from benchmarks.trainings import begin_training, train_steps
+from engine.cli.arguments import add_device
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.evaluation.evaluate import evaluate
@@ -153,8 +154,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--size", type=picture_size, default=(96, 96), metavar="WxH", help="of the views (96x96)")
     parser.add_argument("--truth-samples", type=whole_number(1, 4096), default=256)
     parser.add_argument("--steps", type=whole_number(1, 100_000), default=600)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--no-result", action="store_true", help="leave benchmarks/results as it is")
+    add_device(parser)
+    add_no_result(parser)
     return parser.parse_args()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 from pathlib import Path
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from engine.data.dataset import Dataset
 
 RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def add_no_result(parser: argparse.ArgumentParser) -> None:
+    """``--no-result``, for those that write their own result."""
+    parser.add_argument("--no-result", action="store_true", help="leave benchmarks/results as it is")
 
 
 def describe(path: Path, dataset: Dataset, device: str) -> dict[str, Any]:

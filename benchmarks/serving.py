@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import write_result
+from engine.cli.arguments import add_device
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.link.client import EngineClient, LinkError
@@ -29,13 +30,13 @@ from engine.link.launcher import EngineProcess
 from engine.link.messages import (
     AddView,
     Frame,
+    ViewAdded,
     OpenRun,
     RadianceFieldSpec,
     RequestFrame,
     RunOpened,
     Status,
     Train,
-    ViewAdded,
 )
 from engine.machine import device_name, versions
 from taichi_kernels.runtime import choose_device
@@ -49,7 +50,7 @@ def main() -> int:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_device(parser)
     parser.add_argument("--size", default="1920x1080", help="WIDTHxHEIGHT (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=30.0, help="frames a second to ask for while it trains")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of each measurement")

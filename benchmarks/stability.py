@@ -20,9 +20,11 @@ import torch
 from benchmarks.results import describe, write_result
 from benchmarks.step_stages import wait
 from benchmarks.trainings import begin_training
+from engine.cli.arguments import add_device
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
-from engine.evaluation.evaluate import choose_evenly, mean_psnr
+from engine.data.selection import choose_evenly
+from engine.evaluation.evaluate import mean_psnr
 from engine.training.loop import TrainingLoop
 from engine.training.trainer import Trainer
 from taichi_kernels.runtime import choose_device
@@ -35,7 +37,7 @@ def main() -> int:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_device(parser)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--test-views", type=int, default=50, help="score this many, chosen evenly")

@@ -25,6 +25,7 @@ from benchmarks.results import describe, write_result
 from benchmarks.step_budget import budget_stages, count_step
 from benchmarks.step_launches import Launches, count_launches
 from benchmarks.step_stages import STAGES, WHOLE_STEP, run_steps, stages_timed, wait
+from engine.cli.arguments import add_device
 from engine.data.formats import load_dataset
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.training.trainer import Trainer
@@ -39,7 +40,7 @@ def main() -> int:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_device(parser)
     parser.add_argument("--after", type=int, default=400, help="training steps before those that are measured (400)")
     options = parser.parse_args()
     device = choose_device(options.device)

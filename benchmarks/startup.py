@@ -27,6 +27,7 @@ from types import ModuleType
 from typing import Any
 
 from benchmarks.results import describe, write_result
+from engine.cli.arguments import add_device
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CACHES = {
@@ -51,7 +52,7 @@ def main() -> int:
         return train_until_first_step(sys.argv[1:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_device(parser)
     parser.add_argument("--repeats", type=int, default=3, help="starts on warm caches")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hashlight-startup-") as folder:

@@ -17,7 +17,8 @@ import argparse
 import sys
 from typing import Any
 
-from benchmarks.results import write_result
+from benchmarks.results import add_no_result, write_result
+from engine.cli.arguments import add_device
 from engine.machine import device_name, versions
 from taichi_kernels.runtime import choose_device
 from tests.engine.training.thin_things import grain, wire_coverage
@@ -30,8 +31,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--widths", nargs="+", type=float, default=WIDTHS, help="of wires, in pixels")
     parser.add_argument("--steps", nargs="+", type=int, default=[250, 1000])
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--no-result", action="store_true", help="leave benchmarks/results as it is")
+    add_device(parser)
+    add_no_result(parser)
     options = parser.parse_args()
     device = choose_device(options.device)
     rows: list[dict[str, Any]] = []

@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks.results import describe, write_result
 from benchmarks.step_stages import wait
 from benchmarks.trainings import begin_training
+from engine.cli.arguments import add_device
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.views import View
@@ -39,7 +40,7 @@ def main() -> int:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_device(parser)
     parser.add_argument("--seconds", type=float, default=60.0)
     options = parser.parse_args()
     device = choose_device(options.device)

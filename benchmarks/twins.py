@@ -23,7 +23,7 @@ from benchmarks.results import write_result
 from benchmarks.step_stages import STAGES, Stages, run_steps, stages_timed
 from benchmarks.torch_trainer import TorchTrainer, interpolate_by_level
 from engine.data.formats import load_dataset
-from engine.evaluation.evaluate import choose_evenly
+from engine.data.selection import choose_evenly
 from engine.machine import device_name, versions
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.training.trainer import Trainer

@@ -66,15 +66,15 @@ def _measure(options: argparse.Namespace) -> int:
     from engine.cli.output import write_json
 
     dataset = load_with_progress(options.dataset, options.holdout)
-    from engine.evaluation.evaluate import choose_evenly
+    from engine.data.selection import choose_evenly
     from engine.primitives.radiance_field.fields import choose_preset
     from taichi_kernels.runtime import choose_device
 
     device = choose_device(options.device)
     if not dataset.test:
         raise BenchError(f"{options.dataset}: no test views to score; --holdout 8 makes some")
-    train = shrink_all(choose_evenly(dataset.train, options.views or len(dataset.train)), options.size)
-    test = shrink_all(choose_evenly(dataset.test, options.test_views or len(dataset.test)), options.size)
+    train = shrink_all(choose_evenly(dataset.train, options.views), options.size)
+    test = shrink_all(choose_evenly(dataset.test, options.test_views), options.size)
     shown = dataclasses.replace(dataset, train=train)
     config = choose_preset(options.preset, device, shown.train_settings(), options.field)
     bench = TrainingBenchmark(config, dataset.bounds, train, test, device)

@@ -177,10 +177,3 @@ def evaluate(renderer: Renderer, views: Sequence[View], background: Background, 
     if not views:
         raise ValueError("there are no views to score")
     return ViewScores(background, [score_view(renderer, view, background, keep_images) for view in views])
-
-
-def choose_evenly(views: Sequence[View], count: int) -> list[View]:
-    """At most ``count`` of ``views``, spread evenly over them, in order."""
-    if count >= len(views):
-        return list(views)
-    return [views[index * len(views) // count] for index in range(count)]

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from engine.data.selection import choose_evenly
 from engine.evaluation.curve import draw_curve
 from engine.evaluation.evaluate import ViewScore, ViewScores
 from engine.link.part_files import written_atomically
@@ -100,8 +101,7 @@ def _fact_table(facts: Mapping[str, object]) -> str:
 
 def _contact_sheet(scores: ViewScores) -> str:
     pictured = [view for view in scores.views if view.prediction is not None]
-    count = min(MAX_VIEWS_SHOWN, len(pictured))
-    shown = [pictured[index * len(pictured) // count] for index in range(count)]
+    shown = choose_evenly(pictured, MAX_VIEWS_SHOWN)
     note = f"<p>{len(shown)} of {len(scores.views)} views.</p>" if len(shown) < len(scores.views) else ""
     legend = f"<p>Error: largest difference of a channel, from 0 (black) to {FULL_ERROR:.0%} of the range (pale).</p>"
     return note + legend + "".join(_sheet_row(view) for view in shown)

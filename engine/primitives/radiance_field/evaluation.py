@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.data.color import Background
+from engine.data.selection import choose_evenly
 from engine.data.views import View
-from engine.evaluation.evaluate import ViewScore, ViewScores, choose_evenly, score_picture
+from engine.evaluation.evaluate import ViewScore, ViewScores, score_picture
 from engine.link.geometry import Camera
 from engine.primitives.base import NoDataError, Scores
 from engine.rendering.bands import Bands
@@ -27,7 +28,7 @@ def score_views(renderer: Renderer, views: Sequence[View], most: int | None) -> 
     def render(band: Camera) -> npt.NDArray[np.float32]:
         return renderer.render(band).color.cpu().numpy()
 
-    for view in choose_evenly(views, len(views) if most is None else most):
+    for view in choose_evenly(views, most):
         parts: list[npt.NDArray[np.float32]] = []
         for part in bands.render(view.camera, render):
             if parts:

@@ -13,7 +13,7 @@ import pytest
 
 from engine.data.views import View
 from engine.evaluation.curve import draw_curve, nice_ticks
-from engine.evaluation.evaluate import choose_evenly, evaluate, mean_psnr, score_view, truth_on
+from engine.evaluation.evaluate import evaluate, mean_psnr, score_view, truth_on
 from engine.evaluation.report import HistoryPoint, error_picture, read_history, write_report
 from engine.link.color import encode_srgb
 from tests.engine.data.scenes import render_sphere, sphere_view
@@ -108,12 +108,6 @@ def test_flip_is_only_there_when_asked_for() -> None:
     view = sphere_view(0, 3)
     assert "subject_flip" not in score_view(SphereRenderer(brightness=0.7), view, "black").figures
     assert 0.0 < score_view(SphereRenderer(brightness=0.7), view, "black", with_flip=True).subject_flip < 1.0
-
-
-def test_views_are_chosen_evenly() -> None:
-    views = [sphere_view(index, 10) for index in range(10)]
-    assert [view.name for view in choose_evenly(views, 4)] == ["view_000", "view_002", "view_005", "view_007"]
-    assert choose_evenly(views, 99) == views
 
 
 class TestReport:
