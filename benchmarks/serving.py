@@ -30,7 +30,7 @@ from engine.link.launcher import EngineProcess
 from engine.link.messages import (
     AddView,
     Frame,
-    ViewAdded,
+    ItemAdded,
     OpenRun,
     RadianceFieldSpec,
     RequestFrame,
@@ -95,7 +95,7 @@ def measure(client: EngineClient, dataset: Dataset, options: argparse.Namespace)
     for view in dataset.train:
         client.send(AddView(name=view.name, split="train", camera=view.camera, color=view.color, depth=view.depth))
     wanted = len(dataset.train)
-    client.wait_for(ViewAdded, PATIENCE, lambda added: added.train_views == wanted)
+    client.wait_for(ItemAdded, PATIENCE, lambda added: added.train_items == wanted)
     client.send(Train(running=True))
     client.wait_for(Status, PATIENCE, lambda status: status.state == "training" and status.seconds > 3.0)
     width, height = (int(side) for side in options.size.split("x"))

@@ -7,8 +7,12 @@ settings change their name or meaning, add a step, which is given a scene in the
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import bpy
+
+from engine.link.metrics import describe_first
+from engine.link.scoring import RADIANCE_FIELD_METRICS
 
 from . import app_handlers
 from .capture.bounds import bounds_object
@@ -52,11 +56,26 @@ def _forget_findings(settings: bpy.types.PropertyGroup) -> None:
     settings.capture.plan_findings.clear()
 
 
+def _keep_score(settings: bpy.types.PropertyGroup) -> None:
+    """6: how a run was scored is kept as text, whatever it is of. Before there were two figures, 0 without one."""
+    for saved in (settings.run, *settings.other_runs):
+        figures = {name: _former_value(saved, name) or None for name in ("subject_psnr", "psnr")}
+        saved.score = describe_first(figures, RADIANCE_FIELD_METRICS)
+
+
+def _former_value(settings: bpy.types.PropertyGroup, name: str) -> Any:
+    """What a file has for a property that there is no more. From Blender 5.0 on it isn't among the custom ones."""
+    find = getattr(settings, "bl_system_properties_get", lambda: settings)
+    stored = find()
+    return None if stored is None else stored.get(name)
+
+
 _STEPS: tuple[tuple[int, Callable[[bpy.types.PropertyGroup], None]], ...] = (
     (2, _keep_chosen_size),
     (3, _hide_planes),
     (4, _keep_samples),
     (5, _forget_findings),
+    (6, _keep_score),
 )
 VERSION = _STEPS[-1][0]
 

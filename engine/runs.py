@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save_file
 
 import engine
 from engine.link.disk import sync_file, sync_folder
+from engine.link.metrics import write_descriptions
 from engine.link.part_files import remove_leftovers, written_atomically
 from engine.primitives.config import ConfigError
 from engine.primitives.kind import Kind
@@ -167,6 +168,7 @@ def _describe(trainer: Trainer[Any]) -> dict[str, Any]:
         "preset": primitive.config.preset,
         "config": primitive.config.to_json(),
         "data": primitive.describe_data(),
+        "metrics": write_descriptions("metrics", kind.metrics),
         "step": trainer.step_count,
         "seconds": trainer.training_seconds,
     }

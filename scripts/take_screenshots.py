@@ -147,7 +147,8 @@ class Tour:
         for name in ("show_extras", "show_floor", "show_axis_x", "show_axis_y", "show_cursor"):
             setattr(window.space.overlay, name, False)
         yield 0.5
-        worst = window.addon("review.scores").worst_views(self._registry.current().evaluations[-1], 1)[0][0]
+        session = self._registry.current()
+        worst = window.addon("review.scores").worst_items(session.evaluations[-1], 1, session.metrics)[0][0]
         with window.viewport():
             bpy.ops.hashlight.look_through_view(view=worst)
             bpy.ops.view3d.view_center_camera()

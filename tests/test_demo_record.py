@@ -41,4 +41,4 @@ def test_a_field_is_recognisable_when_its_subject_is(
 
 def evaluation(step: int, subject_psnr: float | None, psnr: float) -> Evaluation:
     scores = {"psnr": psnr, "ssim": 0.9, "subject_psnr": subject_psnr, "subject_ssim": None}
-    return Evaluation(step=step, seconds=10.0 * step, scores=scores, views={})
+    return Evaluation(step=step, seconds=10.0 * step, scores=scores, items={})

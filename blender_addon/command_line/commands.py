@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 
 from engine.link.messages import SnapshotSaved
+from engine.link.metrics import describe_first
 
 from ..bake import jobs as bakes
 from ..bake.status_text import describe_job
@@ -30,7 +31,7 @@ from ..session.engine_session import EngineSession
 from ..session.source import ensure_engine
 from ..takes import changing, restarting
 from ..training import run
-from ..training.status_text import describe_mean, describe_progress
+from ..training.status_text import describe_progress
 from ..transfer import run_files
 from .console import Console
 from .datasets import import_dataset, import_into
@@ -83,7 +84,7 @@ def train(options: argparse.Namespace, console: Console) -> None:
     if status is not None:
         console.result(f"{status.step} steps in {describe_seconds(status.seconds)}")
     if session.evaluations:
-        console.result(describe_scores(session.evaluations[-1]))
+        console.result(describe_scores(session))
     console.result(session.snapshot.path if session.snapshot is not None else str(run_folder(scene)))
 
 
@@ -265,7 +266,7 @@ def _is_saved(session: EngineSession, former: SnapshotSaved | None) -> bool:
 def _score_if_due(session: EngineSession, console: Console) -> None:
     """Have the test views scored as the field is now, unless there are none or the engine has done so by itself."""
     status = session.progress_made
-    if status is None or not status.test_views:
+    if status is None or not status.test_items:
         return
     if not session.evaluations or session.evaluations[-1].step < status.step:
         score(session, console)
@@ -278,7 +279,7 @@ def _describe_training(session: EngineSession) -> str:
     if session.status.step:
         words += f", step {session.status.step}"
     if session.evaluations:
-        words += f", {describe_mean(session.evaluations[-1])}"
+        words += f", {describe_first(session.evaluations[-1].scores, session.metrics)}"
     return words
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 
 import bpy
 
-from engine.link.messages import Evaluation
-from engine.link.metrics import METRICS, describe_metric
-from engine.link.scoring import describe_psnr
+from engine.link.metrics import Described, describe_metric, known_by_weight
 
-from ..review.scores import worst_views
+from ..review.scores import worst_items
 from ..review.views import captured_views
 from ..session.engine_session import EngineSession
 from .console import Console
@@ -29,10 +28,9 @@ def evaluate(options: argparse.Namespace, console: Console) -> None:
         wait(session, console, lambda: _is_complete(session), lambda: "Opening the run")
         score(session, console)
     last = session.evaluations[-1]
-    for name, psnr, ssim in worst_views(last, len(last.views)):
-        whole = METRICS["psnr"].write(last.views[name]["psnr"])
-        console.result(f"{name}: PSNR {psnr:.2f} dB, SSIM {ssim:.3f}; whole picture {whole}")
-    console.result(describe_scores(last))
+    for name, figures in worst_items(last, len(last.items), session.metrics):
+        console.result(f"{name}: {_describe(figures, session.metrics)}")
+    console.result(describe_scores(session))
 
 
 def score(session: EngineSession, console: Console) -> None:
@@ -42,16 +40,16 @@ def score(session: EngineSession, console: Console) -> None:
     wait(session, console, lambda: session.evaluations[-1:] != former, lambda: "Scoring the test views")
 
 
-def describe_scores(scores: Evaluation) -> str:
-    """The means, as text."""
-    means = scores.scores
-    psnr, subject = means.get("psnr"), means.get("subject_psnr")
-    if psnr is None:
-        return ", ".join(describe_metric(name, value) for name, value in means.items())
-    views = "one test view" if len(scores.views) == 1 else f"{len(scores.views)} test views"
-    ssim = METRICS["ssim"].write(means["ssim" if subject is None else "subject_ssim"])
-    words = f"PSNR {describe_psnr(subject, psnr)}, SSIM {ssim} on {views}"
-    return words if subject is None else f"{words}; whole pictures {METRICS['psnr'].write(psnr)}"
+def describe_scores(session: EngineSession) -> str:
+    """The last scores' means, as text. There must be some."""
+    last, item = session.evaluations[-1], session.run.item if session.run is not None else "item"
+    items = f"one test {item}" if len(last.items) == 1 else f"{len(last.items)} test {item}s"
+    return f"{_describe(last.scores, session.metrics)}, on {items}"
+
+
+def _describe(figures: Mapping[str, float | None], described: Described) -> str:
+    known = known_by_weight(figures, described).items()
+    return ", ".join(describe_metric(name, value, described) for name, value in known)
 
 
 def _is_complete(session: EngineSession) -> bool:

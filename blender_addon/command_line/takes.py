@@ -35,9 +35,5 @@ def manage(options: argparse.Namespace, console: Console) -> None:
     usage = measure(session_folder(scene), scene.hashlight.take)
     for entry in usage.takes:
         mark = "*" if entry.take.key == scene.hashlight.take else " "
-        score = _describe_score(entry.psnr)
+        score = "" if entry.score is None else f", {entry.score.metric.describe(entry.score.value)}"
         console.result(f"{mark} {entry.take.name}: {entry.views} views{score}, {describe_bytes(entry.bytes)}")
-
-
-def _describe_score(psnr: float | None) -> str:
-    return "" if psnr is None else f", PSNR {psnr:.2f} dB"

@@ -124,7 +124,7 @@ def _put_into_scene(scene: bpy.types.Scene, current: _Import) -> None:
     current.report = find_camera_warnings(scene, views) + work.warnings
     if not work.was_there:
         run.begin_with_import(work.folder)
-        for name in ("step", "seconds", "psnr", "subject_psnr"):
+        for name in ("step", "seconds", "score"):
             scene.hashlight.run.property_unset(name)
     undo_steps.push("Import Dataset")
 

@@ -151,7 +151,7 @@ def _on_frame(session: EngineSession, frame: Frame) -> None:
 
 def _on_status(session: EngineSession, status: Status) -> None:
     """Five times a second: the moment to ask for the next live picture, if there is anything new to see."""
-    if not _asking.live or time.monotonic() < _asking.next_at or not status.train_views:
+    if not _asking.live or time.monotonic() < _asking.next_at or not status.train_items:
         return
     if requests.is_pending(Channel.CAMERA):
         return

@@ -200,7 +200,7 @@ def _session_with_views() -> EngineSession | None:
     """The session, if there is anything to be seen yet."""
     session = registry.current()
     is_worth_asking = session is not None and session.run is not None and session.status is not None
-    return session if is_worth_asking and session.status.train_views else None
+    return session if is_worth_asking and session.status.train_items else None
 
 
 def _tick() -> float | None:

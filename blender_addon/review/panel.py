@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import bpy
 
-from engine.link.metrics import METRICS
+from engine.link.metrics import Described, metric_named
 
 from ..durations import describe_seconds
 from ..layout import SidebarPanel, draw_words, lay_out_settings
 from ..session import registry
 from ..training.run import session_of
-from ..training.status_text import describe_others
 from . import comparison, scores
 from .chart_icons import chart_icon
-from .views import has_views
+from .views import has_views, known_capture
 
 _WORST = 5
-_PSNR_COLOR = (0.35, 0.7, 1.0)
-_SSIM_COLOR = (0.45, 0.85, 0.5)
+_FIGURES = 2  # of each
+_MAX_AGE = 2.0  # seconds after which the capture's manifest is looked at again
+_SCORE_COLORS = ((0.35, 0.7, 1.0), (0.45, 0.85, 0.5))
 _LOSS_COLOR = (1.0, 0.6, 0.25)
 
 
@@ -32,27 +32,23 @@ class HASHLIGHT_PT_quality(SidebarPanel, bpy.types.Panel):
         return session is not None and (bool(session.evaluations) or len(scores.loss_history.points) > 1)
 
     def draw(self, context: bpy.types.Context) -> None:
-        evaluations = registry.current().evaluations
+        session = registry.current()
+        evaluations, metrics = session.evaluations, session.metrics
         row = self.layout.row()
         loss = scores.loss_history.points
         if len(evaluations) > 1:
-            for name, points, color, form in (
-                ("PSNR", scores.psnr_points(evaluations), _PSNR_COLOR, "{:.1f}"),
-                ("SSIM", scores.ssim_points(evaluations), _SSIM_COLOR, "{:.2f}"),
-            ):
-                if points:
-                    self._draw_chart(row, name, points, color, form)
+            for name, color in zip(scores.figures_to_chart(evaluations, metrics), _SCORE_COLORS, strict=False):
+                label = metric_named(name, metrics).label
+                self._draw_chart(row, label, scores.points_of(name, evaluations), color, "{:.3g}")
         if len(loss) > 1:
             self._draw_chart(row, "Loss", loss, _LOSS_COLOR, "{:.1g}")
         seconds = loss[-1][0] if loss else evaluations[-1].seconds
         self.layout.label(text=f"Over {describe_seconds(seconds)} of training")
         if not evaluations:
             return
-        for line in describe_others(evaluations[-1].scores):
-            self.layout.label(text=line)
-        if words := scores.describe_what_is_scored(evaluations):
+        if words := scores.describe_what_is_scored(evaluations, metrics):
             draw_words(self.layout, context, words)
-        self._draw_worst(evaluations[-1])
+        self._draw_worst(context.scene, evaluations[-1], metrics)
 
     def _draw_chart(
         self,
@@ -68,16 +64,20 @@ class HASHLIGHT_PT_quality(SidebarPanel, bpy.types.Panel):
         column.template_icon(icon_value=chart_icon(name, points, color), scale=4.5)
         column.label(text=f"{form.format(min(values))} to {form.format(max(values))}")
 
-    def _draw_worst(self, evaluation: scores.Evaluation) -> None:
-        worst = scores.worst_views(evaluation, _WORST)
+    def _draw_worst(self, scene: bpy.types.Scene, evaluation: scores.Evaluation, metrics: Described) -> None:
+        worst = scores.worst_items(evaluation, _WORST, metrics)
         if not worst:
             return
+        _, views = known_capture(scene, _MAX_AGE)
         column = self.layout.column(align=True)
-        column.label(text="Worst Views")
-        for name, psnr, ssim in worst:
-            figures = f"{METRICS['psnr'].write(psnr)}, {METRICS['ssim'].write(ssim)}"
-            operator = column.operator("hashlight.look_through_view", text=f"{name}: {figures}", icon="VIEW_CAMERA")
-            operator.view = name
+        column.label(text="Worst Views" if worst[0][0] in views else "Worst")
+        for name, figures in worst:
+            shown = list(figures.items())[:_FIGURES]
+            words = f"{name}: " + ", ".join(metric_named(key, metrics).write(value) for key, value in shown)
+            if name in views:
+                column.operator("hashlight.look_through_view", text=words, icon="VIEW_CAMERA").view = name
+            else:
+                column.label(text=words)
 
 
 class HASHLIGHT_PT_compare(SidebarPanel, bpy.types.Panel):

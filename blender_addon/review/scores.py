@@ -1,4 +1,4 @@
-"""What training has come to: the loss over time, the scores over time, the worst views. No ``bpy``.
+"""What training has come to: the loss over time, the scores over time, the worst items. No ``bpy``.
 
 The loss comes with every status and is kept here, thinned out so that a long training stays a short list. Scores are
 the session's own evaluations.
@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.link.messages import Evaluation, RunOpened, Status
+from engine.link.metrics import Described, known_by_weight, metric_named
 
 from ..session.engine_session import EngineSession
 
 MAX_POINTS = 512
+_CHARTS = 2  # of scores, beside that of the loss
 
 Point = tuple[float, float]  # seconds of training, value
 
@@ -65,41 +67,31 @@ def note_run(session: EngineSession, run: RunOpened) -> None:
     _run = run.run
 
 
-def psnr_points(evaluations: Sequence[Evaluation]) -> list[Point]:
-    """(seconds, dB) of each evaluation, over the subject."""
-    return _points(evaluations, "psnr")
+def figures_to_chart(evaluations: Sequence[Evaluation], described: Described) -> list[str]:
+    """The names of the one or two scores that matter most among those that any of ``evaluations`` has."""
+    known: dict[str, float | None] = {}
+    for evaluation in evaluations:
+        known |= known_by_weight(evaluation.scores, described)
+    return [*known_by_weight(known, described)][:_CHARTS]
 
 
-def ssim_points(evaluations: Sequence[Evaluation]) -> list[Point]:
-    """(seconds, 0..1) of each evaluation, over the subject."""
-    return _points(evaluations, "ssim")
+def points_of(name: str, evaluations: Sequence[Evaluation]) -> list[Point]:
+    """(seconds, value) of each evaluation that has the score ``name``."""
+    return [(scores.seconds, value) for scores in evaluations if (value := scores.scores.get(name)) is not None]
 
 
-def _points(evaluations: Sequence[Evaluation], figure: str) -> list[Point]:
-    """What was scored over the subject; of a run that an older version scored, which has none, over whole pictures."""
-    for name in (f"subject_{figure}", figure):
-        points = [(scores.seconds, value) for scores in evaluations if (value := scores.scores.get(name)) is not None]
-        if points:
-            return points
-    return []
+def describe_what_is_scored(evaluations: Sequence[Evaluation], described: Described) -> str:
+    """What the score that matters most is of, as a sentence; "" where there is nothing to say."""
+    return next((metric_named(name, described).about for name in figures_to_chart(evaluations, described)), "")
 
 
-def describe_what_is_scored(evaluations: Sequence[Evaluation]) -> str:
-    """Which part of the test views the scores that are shown go by, as text; "" where they are of no pictures."""
-    if all(scores.scores.get("psnr") is None for scores in evaluations):
-        return ""
-    if any(scores.scores.get("subject_psnr") is not None for scores in evaluations):
-        return "Scores are of the subject alone"
-    return "Scores are of whole pictures, as older versions gave them: Evaluate Now scores the subject"
-
-
-def worst_views(evaluation: Evaluation, count: int) -> list[tuple[str, float, float]]:
-    """The ``count`` held-out views of the lowest PSNR, worst first: name, PSNR in dB, SSIM; over the subject, or with
-    scores of an older version over whole pictures. A view that doesn't show the subject is not among them."""
-    prefix = "" if evaluation.scores.get("subject_psnr") is None else "subject_"
-    scored = [
-        (name, figures[f"{prefix}psnr"], figures[f"{prefix}ssim"])
-        for name, figures in evaluation.views.items()
-        if figures.get(f"{prefix}psnr") is not None and figures.get(f"{prefix}ssim") is not None
-    ]
-    return sorted(scored, key=lambda view: view[1])[:count]
+def worst_items(evaluation: Evaluation, count: int, described: Described) -> list[tuple[str, dict[str, float]]]:
+    """The ``count`` held-out items that have the worst of the score that matters most, the worst first: name, and all
+    scores by weight. An item without that score, as a view that doesn't show the subject, is not among them."""
+    first = next(iter(known_by_weight(evaluation.scores, described)), None)
+    if first is None:
+        return []
+    scored = [(name, known_by_weight(figures, described)) for name, figures in evaluation.items.items()]
+    scored = [(name, figures) for name, figures in scored if first in figures]
+    is_lower_better = metric_named(first, described).better == "lower"
+    return sorted(scored, key=lambda item: item[1][first], reverse=is_lower_better)[:count]

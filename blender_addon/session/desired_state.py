@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.link.geometry import Bounds
-from engine.link.messages import Capturing, OpenRun, Status, Train
+from engine.link.messages import Capturing, OpenRun, PrimitiveSpec, Status, Train
 
 
 class DesiredState:
@@ -53,9 +52,9 @@ class DesiredState:
         return None if self._run is None else replace(self._run, resume=self.is_resuming)
 
     @property
-    def bounds(self) -> Bounds | None:
-        """The bounds of the run."""
-        return None if self._run is None else self._run.primitive.bounds
+    def primitive(self) -> PrimitiveSpec | None:
+        """What the run is to learn; None when there is none."""
+        return None if self._run is None else self._run.primitive
 
     @property
     def run_name(self) -> str | None:

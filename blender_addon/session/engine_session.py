@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from engine.link.messages import (
-    AddView,
     CancelJob,
     Capturing,
     CloseRun,
     EvaluationSpec,
     FetchFile,
+    ItemAdded,
     JobSpec,
     JobUpdate,
     Message,
@@ -25,7 +25,6 @@ from engine.link.messages import (
     SaveSnapshot,
     StartJob,
     Train,
-    ViewAdded,
 )
 
 from .attachment import STOP_PATIENCE, Attachment
@@ -34,7 +33,7 @@ from .failure import Failure
 from .frame_requests import FrameRequests
 from .readings import EngineReadings
 from .send_queue import SendQueue
-from .view_uploads import ViewUploadQueue
+from .view_uploads import Item, ViewUploadQueue
 
 _EVALUATION = "evaluation of test views"  # with blanks, which no bake's name has
 
@@ -42,9 +41,9 @@ _EVALUATION = "evaluation of test views"  # with blanks, which no bake's name ha
 class EngineSession(EngineReadings):
     """An engine, what is wanted of it, and what it last said.
 
-    ``views``: the captured views and whether the engine has them. ``frame_requests``: the pictures asked of it.
-    ``failure``: the last problem, until something is started again; listeners that meet one set it, all else is
-    read-only for others.
+    ``views``: the captured views, or files that are learnt from, and whether the engine has them.
+    ``frame_requests``: the pictures asked of it. ``failure``: the last problem, until something is started again;
+    listeners that meet one set it, all else is read-only for others.
     """
 
     def __init__(self, source: EngineSource, former: EngineSession | None = None) -> None:
@@ -121,8 +120,9 @@ class EngineSession(EngineReadings):
         self.frame_requests.lose()
         self.failure = None
 
-    def add_view(self, name: str, reload: Callable[[], AddView], message: AddView | None = None) -> None:
-        """Offer a captured view. It is sent when the link has room, and again after a restart, read by ``reload``."""
+    def add_item(self, name: str, reload: Callable[[], Item], message: Item | None = None) -> None:
+        """Offer a captured view, or a file. It is sent when the link has room, and again after a restart, read by
+        ``reload``."""
         self.views.put(name, reload, message)
 
     def train(self, *, seconds: float | None = None, since: float = 0.0, evaluate_every: float = 0.0) -> None:
@@ -199,11 +199,11 @@ class EngineSession(EngineReadings):
         if not self._engine_state.note(message):
             return
         match message:
-            case ViewAdded():
+            case ItemAdded():
                 self.views.mark(message.name, "held")
             case RunOpened():
                 self._desired.note_opened()
-                self.views.start_over(message.views)
+                self.views.start_over(message.items)
                 self._engine_state.fail_jobs(
                     "It was lost with the connection", known={*message.jobs, *self._waiting_jobs()}
                 )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from engine.link.messages import (
     Evaluation,
     Frame,
+    ItemAdded,
     JobUpdate,
     Message,
     Problem,
@@ -15,33 +16,34 @@ from engine.link.messages import (
     RunOpened,
     SnapshotSaved,
     Status,
-    ViewAdded,
 )
+from engine.link.metrics import Described
 
 _BEFORE_TRAINING = ("idle", "warming up")
 
 
 class EngineState:
     """The engine's state: ``run`` (the one that is open), ``is_closed`` (the last one no longer is), ``status``,
-    ``evaluations`` (one a step), ``jobs`` by name, ``frame`` (the last picture) and ``snapshot`` (the last one that was
-    saved)."""
+    ``evaluations`` (one a step) and what their figures are called (``metrics``), ``jobs`` by name, ``frame`` (the last
+    picture) and ``snapshot`` (the last one that was saved)."""
 
     def __init__(self) -> None:
         self.run: RunOpened | None = None
         self.is_closed = False
         self.status: Status | None = None
         self.evaluations: list[Evaluation] = []
+        self.metrics: Described = {}
         self.jobs: dict[str, JobUpdate] = {}
         self.frame: Frame | None = None
         self.snapshot: SnapshotSaved | None = None
 
     def note(self, message: Message) -> bool:
         """Take in what the engine said; False when it is of no use any more: about the run that was open before."""
-        if self.run is None and isinstance(message, Frame | ViewAdded | Evaluation):
+        if self.run is None and isinstance(message, Frame | ItemAdded | Evaluation):
             return False
         match message:
             case RunOpened():
-                self.run, self.is_closed = message, False
+                self.run, self.is_closed, self.metrics = message, False, message.metrics
             case RunClosed():
                 self.run, self.is_closed = None, True
             case Status():
@@ -75,7 +77,7 @@ class EngineState:
         """Another run is to be opened, or none; with ``history`` it goes on with the scores that are known."""
         self.run, self.status, self.frame, self.is_closed = None, None, None, False
         if not history:
-            self.evaluations, self.snapshot = [], None
+            self.evaluations, self.metrics, self.snapshot = [], {}, None
 
     @property
     def progress_made(self) -> Status | None:

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from engine.link.geometry import Bounds
-from engine.link.messages import Evaluation, Frame, JobUpdate, RunOpened, SnapshotSaved, Status, Train, Welcome
+from engine.link.messages import (
+    Evaluation,
+    Frame,
+    JobUpdate,
+    PrimitiveSpec,
+    RunOpened,
+    SnapshotSaved,
+    Status,
+    Train,
+    Welcome,
+)
+from engine.link.metrics import Described
 
 from .attachment import Attachment, Phase
 from .desired_state import DesiredState
@@ -78,6 +89,11 @@ class EngineReadings:
         return self._engine_state.evaluations
 
     @property
+    def metrics(self) -> Described:
+        """What the figures of the run's kind are called, those that it is judged by first."""
+        return self._engine_state.metrics
+
+    @property
     def jobs(self) -> dict[str, JobUpdate]:
         """How jobs stand, by name."""
         return self._engine_state.jobs
@@ -123,6 +139,14 @@ class EngineReadings:
         return self._desired.is_resuming
 
     @property
+    def primitive(self) -> PrimitiveSpec | None:
+        """What the run that was asked for last is to learn."""
+        return self._desired.primitive
+
+    @property
     def bounds(self) -> Bounds | None:
-        """The bounds of the run that was asked for last."""
-        return self._desired.bounds
+        """The box that pictures of the run show: what the engine says, or what was asked for while it hasn't opened the
+        run yet; None while neither is known."""
+        if self.run is not None:
+            return self.run.bounds
+        return None if self.primitive is None else self.primitive.box

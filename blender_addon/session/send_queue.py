@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from engine.link.client import LinkBusy, LinkError, LinkLost
-from engine.link.messages import AddView, CloseRun, Message, OpenRun
+from engine.link.messages import CloseRun, Message, OpenRun
 
 from .attachment import Attachment
 from .failure import Failure
-from .view_uploads import ViewUploadQueue
+from .view_uploads import Item, ViewUploadQueue
 
 SEND_AHEAD = 64 * 1024 * 1024  # bytes of views handed to the network before the next one waits
 SEND_BUDGET = 0.002  # seconds of one call after which no further view is begun: Blender's window waits meanwhile
@@ -88,7 +88,7 @@ class SendQueue:
             return False
         return True
 
-    def _next_view(self) -> AddView | None:
+    def _next_view(self) -> Item | None:
         name = next(self._views.names("waiting"), None)
         if name is None:
             return None

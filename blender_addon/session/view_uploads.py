@@ -1,4 +1,4 @@
-"""Which captured views the engine holds, and which it still has to get."""
+"""Which captured views, or files to learn from, the engine holds, and which it still has to get."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.link.messages import AddView
+from engine.link.codec import size_of
+from engine.link.messages import AddFile, AddView
 
 from ..background import Task
 
+Item = AddView | AddFile
 ViewState = Literal["waiting", "sent", "held", "refused"]
 
 MEMORY_BOUND = 256 * 1024 * 1024
@@ -19,10 +21,10 @@ _READ_AHEAD = 4  # views that are read at a time
 
 @dataclass
 class _Entry:
-    reload: Callable[[], AddView]
-    message: AddView | None
+    reload: Callable[[], Item]
+    message: Item | None
     state: ViewState = "waiting"
-    reading: Task[AddView] | None = None
+    reading: Task[Item] | None = None
 
 
 class ViewUploadQueue:
@@ -36,9 +38,9 @@ class ViewUploadQueue:
         self._entries: dict[str, _Entry] = {}
         self._memory_bound = memory_bound
 
-    def put(self, name: str, reload: Callable[[], AddView], message: AddView | None = None) -> None:
+    def put(self, name: str, reload: Callable[[], Item], message: Item | None = None) -> None:
         """Add a view, or replace the one of the same name. ``message`` is what ``reload`` would read from disk."""
-        if message is not None and self._bytes_in_memory() + _size_of(message) > self._memory_bound:
+        if message is not None and self._bytes_in_memory() + size_of(message) > self._memory_bound:
             message = None
         self._entries[name] = _Entry(reload, message)
 
@@ -46,7 +48,7 @@ class ViewUploadQueue:
         """Forget every view."""
         self._entries.clear()
 
-    def next_waiting(self) -> AddView | None:
+    def next_waiting(self) -> Item | None:
         """The oldest view still to be sent; None when there is none, or while it is read from disk, which threads do.
         Raises what its ``reload`` raised."""
         waiting = (entry for entry in self._entries.values() if entry.state == "waiting")
@@ -93,8 +95,4 @@ class ViewUploadQueue:
         return len(self._entries)
 
     def _bytes_in_memory(self) -> int:
-        return sum(_size_of(entry.message) for entry in self._entries.values() if entry.message is not None)
-
-
-def _size_of(message: AddView) -> int:
-    return message.color.nbytes + (0 if message.depth is None else message.depth.nbytes)
+        return sum(size_of(entry.message) for entry in self._entries.values() if entry.message is not None)

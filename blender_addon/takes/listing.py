@@ -89,7 +89,7 @@ def _show(usage: SessionUsage) -> None:
     for entry in usage.takes:
         item = items.add()
         item.name, item.key, item.views = entry.take.name, entry.take.key, entry.views
-        item.score = "" if entry.psnr is None else f"{entry.psnr:.1f} dB"
+        item.score = "" if entry.score is None else entry.score.metric.write(entry.score.value)
         item.size = describe_bytes(entry.bytes)
     _is_filling = False
     if not bpy.app.background:

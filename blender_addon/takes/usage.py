@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.link.capture_format import MANIFEST
+from engine.link.errors import LinkError
 from engine.link.json_files import read_object
+from engine.link.metrics import Figure, find_first, read_descriptions
+from engine.link.scoring import RADIANCE_FIELD_METRICS
 from engine.link.values import ValueRefused, finite
 
 from .bin import BIN
@@ -20,12 +23,12 @@ _Shared = set[tuple[int, int]]  # files that were counted, by device and inode
 
 @dataclass(frozen=True)
 class TakeUsage:
-    """A take, how many views of it are captured, its run's last score in dB (None without one), and its bytes: files
-    that takes share count for the first of them."""
+    """A take, how many views of it are captured, its run's last score (None without one), and its bytes: files that
+    takes share count for the first of them."""
 
     take: Take
     views: int
-    psnr: float | None
+    score: Figure | None
     bytes: int
 
 
@@ -83,14 +86,19 @@ def _bytes_in(folder: Path, shared: _Shared) -> int:
     return total
 
 
-def _read_score(folder: Path) -> float | None:
-    """The last score of the run in ``folder``, in dB: that of the subject where there is one."""
-    history = _read_json(folder / "run.json").get("history")
+def _read_score(folder: Path) -> Figure | None:
+    """The last score of the run in ``folder`` that matters most. Runs of older versions, which don't say what their
+    scores are, are radiance fields."""
+    info = _read_json(folder / "run.json")
+    history, metrics = info.get("history"), RADIANCE_FIELD_METRICS
+    with contextlib.suppress(LinkError):
+        metrics = read_descriptions("metrics", info["metrics"]) if "metrics" in info else metrics
     last = history[-1] if isinstance(history, list) and history and isinstance(history[-1], dict) else {}
-    for name in ("subject_psnr", "psnr"):
+    known: dict[str, float | None] = {}
+    for name in metrics:
         with contextlib.suppress(ValueRefused):
-            return finite(last.get(name))
-    return None
+            known[name] = finite(last.get(name))
+    return find_first(known, metrics)
 
 
 def _count_views(folder: Path) -> int:

@@ -16,7 +16,7 @@ def offer_captured_views(session: EngineSession, folder: Path) -> int:
     dataset = CaptureDataset.open(folder)
     names = [name for name, view in dataset.views.items() if view.is_done]
     for name in names:
-        session.add_view(name, functools.partial(read_view, folder, name))
+        session.add_item(name, functools.partial(read_view, folder, name))
     return len(names)
 
 

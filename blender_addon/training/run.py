@@ -1,8 +1,9 @@
-"""From a scene's settings to a run: which bounds, which views, trained for how long."""
+"""From a scene's settings to the run of its open take: what it learns, from what, trained for how long."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from engine.link.capture_format import MANIFEST
 from engine.link.geometry import Bounds
-from engine.link.messages import AddView, ColorSpace, OpenRun, RadianceFieldSpec, Split
+from engine.link.messages import AddView, ColorSpace, OpenRun, PrimitiveSpec, RadianceFieldSpec, Split
 from engine.link.view_settings import view_settings
 
 from ..capture.bounds import read_bounds
@@ -42,7 +43,7 @@ _scene_name = ""  # of the scene that is captured
 def session_of(scene: bpy.types.Scene) -> EngineSession | None:
     """The session, if the run that is open in it is this scene's; running or not."""
     session = registry.current()
-    if session is None or session.bounds is None or _captures is None:
+    if session is None or not session.wants_run or _captures is None:
         return None
     try:
         return session if capture_folder(scene) == _captures else None
@@ -63,7 +64,8 @@ def ensure_run(scene: bpy.types.Scene, anew: bool = False) -> EngineSession:
         require_free(scene)
         session = ensure_engine(scene)
         resume = not anew and folder != _imported
-        _open(session, scene, folder, dataset.bounds, _settings_for(dataset), resume, dataset.color_space)
+        primitive = _radiance_field(scene, dataset.bounds, dataset.color_space)
+        open_run(session, scene, folder, primitive, _settings_for(dataset), resume)
         offer_captured_views(session, folder)
     session.start()
     return session
@@ -126,12 +128,13 @@ def open_run_for_capture(session: EngineSession, scene: bpy.types.Scene) -> None
     """
     folder = capture_folder(scene)
     bounds = read_bounds(scene, bpy.context.evaluated_depsgraph_get())
-    if session.bounds is not None and folder == _captures and session.bounds.is_close(bounds):
+    former = session.primitive
+    if isinstance(former, RadianceFieldSpec) and folder == _captures and former.bounds.is_close(bounds):
         return
     views = list(CaptureDataset.open(folder).views.values()) if (folder / MANIFEST).is_file() else []
     resume = any(view.is_done for view in views)
     cameras = [view.camera for view in views] or planned_cameras(scene)
-    _open(session, scene, folder, bounds, view_settings(cameras, bounds), resume)
+    open_run(session, scene, folder, _radiance_field(scene, bounds), view_settings(cameras, bounds), resume)
 
 
 def stop_waiting() -> None:
@@ -198,16 +201,19 @@ def _settings_for(dataset: CaptureDataset) -> dict[str, Any]:
     return view_settings([view.camera for view in dataset.views.values()], dataset.bounds)
 
 
-def _open(
+def _radiance_field(scene: bpy.types.Scene, bounds: Bounds, color_space: ColorSpace = "linear") -> RadianceFieldSpec:
+    return RadianceFieldSpec(bounds=bounds, color_space=color_space, field=scene.hashlight.training.field)
+
+
+def open_run(
     session: EngineSession,
     scene: bpy.types.Scene,
     folder: Path,
-    bounds: Bounds,
-    overrides: dict[str, Any],
+    primitive: PrimitiveSpec,
+    overrides: Mapping[str, Any],
     resume: bool,
-    color_space: ColorSpace = "linear",
 ) -> None:
-    """Open the run; ``overrides`` are what its views ask for."""
+    """Open the run; ``overrides`` are what its data ask for."""
     global _captures, _imported
     if not (resume and folder == _captures):
         _time.begin_run(scene.hashlight.run.since if resume else 0.0, is_capturing())
@@ -215,11 +221,11 @@ def _open(
     session.open_run(
         OpenRun(
             run=f"{session.source.subfolder}{take_path(scene)}run",
-            primitive=RadianceFieldSpec(bounds=bounds, color_space=color_space, field=settings.field),
+            primitive=primitive,
             preset=settings.preset,
             seed=settings.seed,
             resume=resume,
-            overrides=overrides,
+            overrides=dict(overrides),
         )
     )
     _captures, _imported = folder, None if folder == _imported else _imported
@@ -232,8 +238,10 @@ def _on_captured_view(
     session = registry.current()
     if session is None or _captures is None or capture_folder(bpy.context.scene) != _captures:
         return
+    if not isinstance(session.primitive, RadianceFieldSpec):
+        return
     message = AddView(name=name, split=split, camera=camera, color=color, depth=depth, render_seconds=seconds)
-    session.add_view(name, functools.partial(read_view, _captures, name), message)
+    session.add_item(name, functools.partial(read_view, _captures, name), message)
     if bpy.app.background:
         registry.pump()  # no timer runs there
     if split == "train":

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import bpy
 
+from engine.link.metrics import describe_first
+
 from .. import app_handlers
 from ..folder_lock import is_held
 from ..folders import file_folder, folder_beside_blend, forget_unsaved, run_folder, unsaved_root
@@ -64,8 +66,7 @@ def remember(scene: bpy.types.Scene) -> None:
         return
     settings.run.step, settings.run.seconds, settings.run.since = status.step, status.seconds, run.counted_since()
     last = session.evaluations[-1] if session.evaluations else None
-    settings.run.psnr = (last.scores.get("psnr") or 0.0) if last is not None else 0.0
-    settings.run.subject_psnr = (last.scores.get("subject_psnr") or 0.0) if last is not None else 0.0
+    settings.run.score = "" if last is None else describe_first(last.scores, session.metrics)
     saved = session.snapshot.step if session.snapshot is not None else session.run.step
     if status.step > saved:
         with contextlib.suppress(ValueError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import EnumProperty, FloatProperty, IntProperty
+from bpy.props import EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from engine.link.presets import AUTO, DEFAULT_FIELD, FIELDS, PRESETS
 
@@ -66,11 +66,6 @@ class HASHLIGHT_PG_run(bpy.types.PropertyGroup):
         min=0.0,
         subtype="TIME_ABSOLUTE",
     )
-    psnr: FloatProperty(
-        name="PSNR of Whole Pictures", description="The saved run's last score on test views, in dB", default=0.0
-    )
-    subject_psnr: FloatProperty(
-        name="PSNR",
-        description="The saved run's last score on test views, over the subject alone, in dB; 0 if there is none",
-        default=0.0,
+    score: StringProperty(
+        name="Score", description="The saved run's last score on test views, as text; empty if there is none"
     )

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import bpy
 
-from engine.link.messages import Evaluation, Status
-from engine.link.metrics import METRICS, describe_metric
-from engine.link.scoring import describe_psnr
+from engine.link.messages import Status
+from engine.link.metrics import COMMON, describe_first, describe_metric
 
 from ..durations import describe_rest, describe_seconds
 from ..session.engine_session import EngineSession
 from .settings import FIELD_LABELS
 
-_SCORES_IN_A_LINE = 2
+_SHORT = 26  # characters of a score, at most, with which its time is in the same line
 _TRAINING = {"idle": "Idle", "warming up": "Warming up", "training": "Training", "paused": "Paused", "finished": "Done"}
 
 
@@ -30,15 +27,12 @@ def describe_training(session: EngineSession) -> list[str]:
         return []
     rate = status.metrics.get("steps_per_second") or 0.0
     lines = [f"Step {status.step:,} in {describe_seconds(status.seconds)}, {rate:.0f}/s"]
-    lines.append(f"{status.train_views} training, {status.test_views} test views")
+    items = f"{session.run.item if session.run is not None else 'item'}s"
+    lines.append(f"{status.train_items} training, {status.test_items} test {items}")
     if waiting := session.views.count("waiting", "sent"):
-        lines.append(f"{waiting} views on the way")
-    return lines + describe_others(status.metrics)
-
-
-def describe_others(figures: Mapping[str, float | None]) -> list[str]:
-    """The figures that a kind of primitive has of its own, a line each."""
-    return [describe_metric(name, value) for name, value in figures.items() if name not in METRICS]
+        lines.append(f"{waiting} {items} on the way")
+    own = {name: value for name, value in status.metrics.items() if name not in COMMON}
+    return lines + [describe_metric(name, value, session.metrics) for name, value in own.items()]
 
 
 def describe_other_field(session: EngineSession, chosen: str) -> str:
@@ -53,17 +47,8 @@ def describe_other_field(session: EngineSession, chosen: str) -> str:
 def describe_score(session: EngineSession) -> str:
     """The last score, in a line as short. There must be one."""
     last = session.evaluations[-1]
-    words = describe_mean(last)
-    is_short = last.scores.get("subject_psnr") is not None
-    return f"{words} at {describe_seconds(last.seconds)}" if is_short else words
-
-
-def describe_mean(scores: Evaluation) -> str:
-    """The PSNR, or what a kind of primitive without one is scored by, in a few words."""
-    psnr = scores.scores.get("psnr")
-    if psnr is None:
-        return ", ".join(describe_others(scores.scores)[:_SCORES_IN_A_LINE])
-    return f"PSNR {describe_psnr(scores.scores.get('subject_psnr'), psnr)}"
+    words = describe_first(last.scores, session.metrics) or "No score is known"
+    return f"{words} at {describe_seconds(last.seconds)}" if len(words) <= _SHORT else words
 
 
 def describe_saved_run(saved: bpy.types.PropertyGroup) -> str:
@@ -71,6 +56,6 @@ def describe_saved_run(saved: bpy.types.PropertyGroup) -> str:
     words = "There is a saved run"
     if saved.step:
         words += f": {saved.step:,} steps in {describe_seconds(saved.seconds)}"
-    if saved.psnr:
-        words += f", PSNR {describe_psnr(saved.subject_psnr or None, saved.psnr)}"
+    if saved.score:
+        words += f", {saved.score}"
     return f"{words}. Train goes on with it, Preview and Render from Field use it as it is"

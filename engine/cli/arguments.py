@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from engine.link.argument_types import whole_number
-from engine.link.presets import AUTO, DEFAULT_FIELD, DEFAULT_PRIMITIVE, FIELDS, PRESETS, PRIMITIVES
+from engine.link.presets import AUTO, DEFAULT_FIELD, DEFAULT_PRIMITIVE, FIELDS, PRESETS
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -19,10 +19,11 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def add_primitive(parser: argparse.ArgumentParser) -> None:
-    """``--primitive``; None when it isn't given. Packages beside the engine may bring others than those it names."""
-    parser.add_argument(
-        "--primitive", metavar="KIND", help=f"what is learnt: {', '.join(PRIMITIVES)} ({DEFAULT_PRIMITIVE})"
-    )
+    """``--primitive``; None when it isn't given."""
+    from engine.primitives.registry import list_kinds
+
+    kinds = ", ".join(f"{name}: {summary}" if summary else name for name, summary in list_kinds().items())
+    parser.add_argument("--primitive", metavar="KIND", help=f"what is learnt ({DEFAULT_PRIMITIVE}). {kinds}")
 
 
 def add_field(parser: argparse.ArgumentParser) -> None:

@@ -105,9 +105,8 @@ def encode_parts(message: Message, packing: Packing = RAW, ring: RingWriter | No
             kind, chunk = _pack(array, packing)
             chunks.append(chunk)
         buffers.append(_Buffer(name, array.dtype.name, array.shape, len(chunk), kind, place))
-    header = _dump(
-        {"type": type(message).__name__, "fields": fields, "buffers": [dataclasses.asdict(b) for b in buffers]}
-    )
+    name = type(message).__name__
+    header = _dump({"type": name, "fields": fields, "buffers": [dataclasses.asdict(b) for b in buffers]}, name)
     header += b" " * (-(len(header) + _PREFIX.size) % _BUFFER_ALIGNMENT)
     if len(header) > MAX_HEADER_BYTES:
         raise LinkError(f"{type(message).__name__}: the header of {len(header)} bytes exceeds {MAX_HEADER_BYTES}")
@@ -182,11 +181,20 @@ def _to_plain(value: Any, depth: int = 0) -> Any:
     return value
 
 
-def _dump(value: Any) -> bytes:
+def describe(where: str, part: Any) -> dict[str, Any]:
+    """A dataclass without arrays as JSON has it, for ``fields.read_dataclass``; ``where`` names it in errors. Raises
+    LinkError when that would refuse it."""
+    values = {field.name: _to_plain(getattr(part, field.name)) for field in dataclasses.fields(part)}
+    plain: dict[str, Any] = json.loads(_dump(values, where))
+    read_dataclass(where, type(part), plain)
+    return plain
+
+
+def _dump(value: Any, where: str) -> bytes:
     try:
         return json.dumps(value, allow_nan=False, separators=(",", ":"), default=_to_json).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
-        raise LinkError(f"{value.get('type')}: not JSON: {shorten(str(error), 200)}") from error
+        raise LinkError(f"{where}: not JSON: {shorten(str(error), 200)}") from error
 
 
 def _to_json(value: Any) -> Any:

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Annotated, ClassVar, Literal
 
 from engine.link.compression import Compression
-from engine.link.geometry import Camera
+from engine.link.geometry import Bounds, Camera
 from engine.link.jobs import JobResult
 from engine.link.message_types import (
     MAX_PIECES,
@@ -20,6 +20,7 @@ from engine.link.message_types import (
     Name,
     Seconds,
 )
+from engine.link.metrics import Descriptions
 from engine.link.primitives import PrimitiveSpec
 from engine.link.values import Limits
 
@@ -40,14 +41,19 @@ class Welcome(Message):
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class RunOpened(Message):
-    """The run is ready. ``primitive``: what it learns. ``step`` > 0 when it was resumed; ``views`` names the views it
-    already holds, ``jobs`` the jobs that are running or have ended lately: how those ended has just been told."""
+    """The run is ready. ``primitive``: what it learns. ``bounds``: the box in the world that pictures of it show.
+    ``step`` > 0 when it was resumed; ``items`` names what it already holds to learn from or to be scored by, each of
+    which is called an ``item``, ``jobs`` the jobs that are running or have ended lately: how those ended has just been
+    told. ``metrics`` describes the figures that its kind has of its own."""
 
     run: str
     step: int
     preset: str
     primitive: PrimitiveSpec
-    views: tuple[str, ...] = ()
+    bounds: Bounds
+    item: Name = "item"
+    metrics: Descriptions = dataclasses.field(default_factory=dict)
+    items: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
 
 
@@ -57,19 +63,20 @@ class RunClosed(Message):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class ViewAdded(Message):
-    """A view arrived whole and is being trained on (or held out)."""
+class ItemAdded(Message):
+    """A view or a file arrived whole and is being trained on (or held out)."""
 
     name: str
-    train_views: int
-    test_views: int
+    train_items: int
+    test_items: int
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Status(Message):
     """How training stands, about five times a second: by these a client knows that the engine is there. ``seconds``
     counts training time only; ``busy_seconds`` is for how long the device has not answered. ``metrics``: figures by
-    name, as ``metrics`` lists them and the kind of primitive has more."""
+    name, those of every kind (``metrics.COMMON``) and what the kind of primitive has of its own. ``train_items``,
+    ``test_items``: how many views, or whatever it learns from, are trained on and held out."""
 
     replaces: ClassVar[tuple[str, ...] | None] = ()
 
@@ -77,8 +84,8 @@ class Status(Message):
     step: int = 0
     seconds: float = 0.0
     metrics: Metrics = dataclasses.field(default_factory=dict)
-    train_views: int = 0
-    test_views: int = 0
+    train_items: int = 0
+    test_items: int = 0
     progress: float | None = None
     eta_seconds: float | None = None
     message: str = ""
@@ -105,15 +112,15 @@ class Frame(Message):
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Evaluation(Message):
-    """Held-out scores by name, as ``metrics`` lists them and the kind of primitive has more: means, and those of single
-    ``views`` where it has any. A radiance field's ``psnr`` in dB on black, display-referred sRGB, and ``ssim`` in 0..1
+    """Held-out scores by name, as ``RunOpened.metrics`` describes them: means, and those of single ``items`` where it
+    has any. A radiance field's ``psnr`` in dB on black, display-referred sRGB, and ``ssim`` in 0..1
     are over whole pictures, ``subject_psnr`` and ``subject_ssim`` over the subject (see ``scoring``). Those are None or
     not there where a view doesn't show the subject, and in runs of older versions."""
 
     step: int
     seconds: float
     scores: Metrics
-    views: dict[str, Metrics] = dataclasses.field(default_factory=dict)
+    items: dict[str, Metrics] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -22,13 +22,13 @@ from engine.link.engine_messages import (
     Evaluation,
     FileChunk,
     Frame,
+    ItemAdded,
     JobUpdate,
     Problem,
     RunClosed,
     RunOpened,
     SnapshotSaved,
     Status,
-    ViewAdded,
     Welcome,
 )
 from engine.link.jobs import BakeResult, BakeSpec, EvaluationSpec, JobResult, JobSpec
@@ -77,6 +77,7 @@ __all__ = [
     "Frame",
     "Hello",
     "ImageFormat",
+    "ItemAdded",
     "JobResult",
     "JobSpec",
     "JobState",
@@ -104,11 +105,10 @@ __all__ = [
     "TableSpec",
     "Tagged",
     "Train",
-    "ViewAdded",
     "Welcome",
 ]
 
-PROTOCOL = 8
+PROTOCOL = 9
 
 CLIENT_MESSAGES: tuple[type[Message], ...] = (
     Hello,
@@ -129,7 +129,7 @@ ENGINE_MESSAGES: tuple[type[Message], ...] = (
     Welcome,
     RunOpened,
     RunClosed,
-    ViewAdded,
+    ItemAdded,
     Status,
     Frame,
     Evaluation,

@@ -12,7 +12,6 @@ PRESETS = {
 }
 
 DEFAULT_PRIMITIVE = "radiance-field"
-PRIMITIVES = {DEFAULT_PRIMITIVE: "A scene, learnt from pictures of it"}
 
 DEFAULT_FIELD = "hash-grid"
 FIELDS = {

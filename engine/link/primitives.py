@@ -26,11 +26,16 @@ class RadianceFieldSpec(Tagged):
         """The name of what learns."""
         return self.field
 
+    @property
+    def box(self) -> Bounds | None:
+        """The box in the world that it is asked for; None where the kind finds its own."""
+        return self.bounds
+
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class PluginSpec(Tagged):
-    """One that a package installed beside the engine brings: ``name`` is what that calls it, and ``settings``, whose
-    names and types it knows, say what it learns."""
+    """One that the link has no type for, as those that packages beside the engine bring: ``name`` is what the engine
+    calls its kind, and ``settings``, whose names and types that knows, say what it learns."""
 
     kind: ClassVar[str] = "plugin"
 
@@ -41,6 +46,11 @@ class PluginSpec(Tagged):
     def learner(self) -> str:
         """The name of what learns."""
         return self.name
+
+    @property
+    def box(self) -> Bounds | None:
+        """See RadianceFieldSpec: settings may hold any."""
+        return None
 
 
 PrimitiveSpec = RadianceFieldSpec | PluginSpec  # the union of all kinds: a further one is a member more

@@ -1,4 +1,4 @@
-"""What a score is about: which pixels of a view show the subject, and how good a PSNR is, in a word. numpy only.
+"""What a score is about: which pixels of a view show the subject, and how good a PSNR is, in a word.
 
 Over a whole picture, PSNR says first of all how much of it is empty: what shows nothing is right from the first step.
 So the scores that people are shown are those of the subject alone: of pixels where the captured picture or the field
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from engine.link.arrays import Floats
 from engine.link.geometry import Bounds, Camera
+from engine.link.metrics import Described, Grade, Metric
 from engine.link.projection import pixel_directions
 
 MAX_PSNR = 100.0  # dB; errors below 1e-5 are float32's own, and a mean over views stays finite
@@ -23,7 +24,28 @@ FIELD_COVERS = 0.01
 # A surface this share of the box's edges outside it counts as inside: a floor, say, that the box stands on.
 BOUNDS_SLACK = 0.01
 # Lowest PSNR of the subject (dB) for each word. See `describe_quality` for where they come from.
-_WORDS = ((32.0, "very good"), (29.0, "good"), (24.0, "soft"), (-math.inf, "blurred"))
+_WORDS = (("very good", 32.0), ("good", 29.0), ("soft", 24.0), ("blurred", -1e9))
+# What radiance fields are judged by. Runs that older versions scored have figures of whole pictures alone.
+RADIANCE_FIELD_METRICS: Described = {
+    "subject_psnr": Metric(
+        label="PSNR",
+        unit="dB",
+        digits=2,
+        better="higher",
+        grades=tuple(Grade(word=word, least=least) for word, least in _WORDS),
+        about="Scores are of the subject alone",
+    ),
+    "subject_ssim": Metric(label="SSIM", digits=3, better="higher"),
+    "subject_flip": Metric(label="FLIP", digits=3),
+    "psnr": Metric(
+        label="PSNR of whole pictures",
+        unit="dB",
+        digits=2,
+        better="higher",
+        about="Scores are of whole pictures, as older versions gave them: Evaluate Now scores the subject",
+    ),
+    "ssim": Metric(label="SSIM of whole pictures", digits=3, better="higher"),
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -123,7 +145,7 @@ def describe_quality(subject_psnr: float) -> str:
     grain and pattern are there and little mottling is left, and at 32 it takes flicking between the two to tell them
     apart.
     """
-    return next(word for lowest, word in _WORDS if subject_psnr >= lowest)
+    return RADIANCE_FIELD_METRICS["subject_psnr"].grade(subject_psnr)
 
 
 def describe_psnr(subject_psnr: float | None, whole_psnr: float) -> str:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
+from engine.link.codec import describe
 from engine.link.errors import LinkError
 from engine.link.fields import read_dataclass
-from engine.link.geometry import Bounds
 from engine.link.message_types import Message, Split, Tagged
 from engine.link.messages import AddFile
-from engine.link.metrics import describe_metric
+from engine.link.metrics import Described, describe_metric, known_by_weight
 from engine.primitives.base import DataError, DataItem, Primitive
 from engine.primitives.config import ConfigError, TrainConfig
 from engine.primitives.presets import Presets
@@ -43,15 +43,19 @@ class DataOptions:
 
 
 class Kind(abc.ABC, Generic[S]):
-    """A kind of primitive. ``spec_type``: of what says what is to be learnt. ``presets``: how it is trained,
-    unless ``configure`` and ``decode`` know better. ``item``: what it learns from, as users call it.
+    """A kind of primitive. ``summary``: what it is, for those who choose. ``spec_type``: of what says what is to be
+    learnt. ``presets``: how it is trained, unless ``configure`` and ``decode`` know better. ``metrics`` describes the
+    figures that it has of its own, those that it is judged by in the order of their weight. ``item``: what it learns
+    from, as users call it.
     ``items_are_views``: `hashlight eval` shows them beside what is rendered for their cameras.
 
     Our own kinds are imported whenever data is read: what needs torch they import in ``configure``, ``decode`` and
     ``build``."""
 
+    summary: ClassVar[str] = ""
     spec_type: ClassVar[type[Tagged]]
     presets: ClassVar[Presets[Any]]
+    metrics: ClassVar[Described] = {}
     item: ClassVar[str] = "file"
     items_are_views: ClassVar[bool] = False
 
@@ -85,8 +89,7 @@ class Kind(abc.ABC, Generic[S]):
 
     def describe_spec(self, spec: S) -> dict[str, Any]:
         """JSON-ready, for ``read_spec``."""
-        values = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
-        return {name: value.to_json() if isinstance(value, Bounds) else value for name, value in values.items()}
+        return describe("primitive", spec)
 
     def configure(self, spec: S, preset: str, device: str, overrides: Mapping[str, Any]) -> TrainConfig:
         """The named preset ("auto": by device) for ``spec``, with single settings replaced. Raises ConfigError that
@@ -128,4 +131,5 @@ class Kind(abc.ABC, Generic[S]):
 
     def describe_scores(self, means: Mapping[str, float | None]) -> str:
         """Scores as a line of text, for the terminal."""
-        return ", ".join(describe_metric(name, value) for name, value in means.items())
+        names = [*known_by_weight(means, self.metrics), *(name for name, value in means.items() if value is None)]
+        return ", ".join(describe_metric(name, means[name], self.metrics) for name in names)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, Self, TypeVar
 
 from engine.device import PROFILES
-from engine.primitives.config import ConfigError, TrainConfig
+from engine.primitives.config import PRESET_NAMES, ConfigError, TrainConfig
 
 C = TypeVar("C", bound=TrainConfig)
 
@@ -17,6 +17,11 @@ class Presets(Generic[C]):
     """A configuration for each kind of device, by the preset's name."""
 
     presets: Mapping[str, C]
+
+    @classmethod
+    def alike(cls, make: Callable[[str], C]) -> Self:
+        """Those of a kind that is trained alike on every device: ``make`` gives a preset of its name."""
+        return cls({name: make(name) for name in PRESET_NAMES})
 
     def configure(self, preset: str, device: str, overrides: Mapping[str, Any]) -> C:
         """The named preset ("auto": by device), with single settings replaced. Raises ConfigError that names an unknown

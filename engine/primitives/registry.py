@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from engine.link.message_types import Tagged
+from engine.link.metrics import write_descriptions
 from engine.link.primitives import PluginSpec, PrimitiveSpec
 from engine.link.values import shorten
 from engine.primitives.config import ConfigError
@@ -31,6 +32,8 @@ def _all_kinds() -> tuple[Mapping[str, Kind[Any]], tuple[str, ...]]:
             kind = _load(point)
             if kind.name in found:
                 raise ConfigError(f"there is another {kind.name}")
+            if kind.name != point.name:
+                raise ConfigError(f"its kind is called {kind.name}")
             found[kind.name] = kind
         except Exception as error:  # another package's module may raise anything when it is imported
             package = point.value if point.dist is None else point.dist.name
@@ -44,7 +47,16 @@ def _load(point: EntryPoint) -> Kind[Any]:
     kind = point.load()
     if not isinstance(kind, Kind):
         raise ConfigError(f"{point.value} is not a Kind")
+    write_descriptions("metrics", kind.metrics)  # a client is told of them
     return kind
+
+
+def list_kinds() -> dict[str, str]:
+    """The names of all kinds, each with what it is. Of those that packages bring that is not known, for nothing of
+    them is imported, and neither is whether they can be used."""
+    return {name: kind.summary for name, kind in _OWN.items()} | {
+        point.name: "" for point in entry_points(group=PLUGINS) if point.name not in _OWN
+    }
 
 
 def kind_named(name: Any) -> Kind[Any]:

@@ -14,6 +14,7 @@ from engine.link.messages import (
     CancelJob,
     Evaluation,
     Frame,
+    ItemAdded,
     OpenRun,
     RequestFrame,
     RunOpened,
@@ -22,7 +23,6 @@ from engine.link.messages import (
     StartJob,
     Status,
     Train,
-    ViewAdded,
 )
 from engine.primitives.base import Primitive, Scores, read_figures
 from engine.primitives.kind import Kind
@@ -110,14 +110,17 @@ class Session:
                 step=self._trainer.step_count,
                 preset=primitive.config.preset,
                 primitive=for_link(primitive.spec),
-                views=tuple(primitive.items),
+                bounds=self._viewer.bounds,
+                item=self._kind.item,
+                metrics=dict(self._kind.metrics),
+                items=tuple(primitive.items),
                 jobs=self._jobs.names,
             )
         )
         for entry in self._history.recent:
             if {"step", "seconds"} <= entry.keys():
-                step, seconds, views = entry.pop("step"), entry.pop("seconds"), entry.pop("views", {})
-                self._post(Evaluation(step=step, seconds=seconds, scores=entry, views=views))
+                step, seconds, items = entry.pop("step"), entry.pop("seconds"), entry.pop("views", {})
+                self._post(Evaluation(step=step, seconds=seconds, scores=entry, items=items))
 
     @property
     def is_replaced(self) -> bool:
@@ -133,8 +136,8 @@ class Session:
         """Train on what a message brings, or hold it out. Raises ViewError, DataError, PathError."""
         self._primitive.add(self._kind.read_item(message, self._locate))
         self._plan_evaluations()
-        counts = {"train_views": self._count("train"), "test_views": self._count("test")}
-        self._post(ViewAdded(name=message.name, **counts))
+        counts = {"train_items": self._count("train"), "test_items": self._count("test")}
+        self._post(ItemAdded(name=message.name, **counts))
 
     def _locate(self, path: str) -> Path:
         return confine(self._root, path, "path")
@@ -272,8 +275,8 @@ class Session:
             step=trainer.step_count,
             seconds=trainer.training_seconds,
             metrics=self._figures,
-            train_views=self._count("train"),
-            test_views=self._count("test"),
+            train_items=self._count("train"),
+            test_items=self._count("test"),
             progress=None if progress is None else min(progress, 1.0),
             eta_seconds=eta,
             message=words,
@@ -288,11 +291,11 @@ class Session:
     def _note_scores(self, scores: Scores) -> None:
         trainer = self._trainer
         step, seconds = self._jobs.begun_at
-        views = {name: read_figures(name, figures) for name, figures in scores.items.items()}
+        items = {name: read_figures(name, figures) for name, figures in scores.items.items()}
         means = read_figures("scores", scores.means)
-        evaluation = Evaluation(step=step, seconds=seconds, scores=means, views=views)
+        evaluation = Evaluation(step=step, seconds=seconds, scores=means, items=items)
         # A line of the history has the scores beside the step, as in run.json.
-        self._history.append({"step": step, "seconds": seconds, **evaluation.scores, "views": evaluation.views})
+        self._history.append({"step": step, "seconds": seconds, **evaluation.scores, "views": evaluation.items})
         self._has_changed = trainer.step_count > 0
         self._post(evaluation)
         if not self._is_running:

@@ -64,7 +64,7 @@ class Record:
     def wants_score(self, every: float) -> bool:
         """Whether it is time, ``every`` seconds of training after the last time, to see if 20 dB are reached; no more
         once they are. Notes that a score was asked for."""
-        has_held_out = self.status is not None and self.status.test_views > 0
+        has_held_out = self.status is not None and self.status.test_items > 0
         if self.seconds_to_recognisable is not None or not has_held_out:
             return False
         if self.training_seconds - self._score_asked_at < every:
@@ -89,7 +89,7 @@ class Record:
         assert status is not None
         summary = facts | {
             **_figures(last),
-            "views": last.views,
+            "views": last.items,
             "steps": status.step,
             "training_seconds": status.seconds,
             "seconds_to_20db": self.seconds_to_recognisable,
@@ -103,7 +103,7 @@ class Record:
     def _note_evaluation(self, _session: object, message: Evaluation) -> None:
         self.last_evaluation = message
         since = 0.0 if self._first_view_at is None else time.monotonic() - self._first_view_at
-        point = {"seconds": message.seconds, "wall_seconds": since, "views": len(message.views)}
+        point = {"seconds": message.seconds, "wall_seconds": since, "views": len(message.items)}
         self.history.append(point | _figures(message) | {"step": message.step})
 
     def _note_status(self, _session: object, message: Status) -> None:

@@ -12,7 +12,8 @@ def test_what_the_former_run_does_is_not_taken_for_the_next_one(addon: Import) -
     from engine.link.geometry import Bounds
     from engine.link.messages import RadianceFieldSpec, RunOpened, Status
 
-    opened = RunOpened(run="run", step=0, preset="cpu", primitive=RadianceFieldSpec(bounds=Bounds([0] * 3, [1] * 3)))
+    box = Bounds([0] * 3, [1] * 3)
+    opened = RunOpened(run="run", step=0, preset="cpu", primitive=RadianceFieldSpec(bounds=box), bounds=box)
     mirror = addon("session.engine_state").EngineState()
     mirror.note(opened)
     mirror.note(Status(state="training", step=90))

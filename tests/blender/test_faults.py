@@ -85,7 +85,7 @@ def test_killed_in_the_middle_of_a_capture(addon: Import, engine_scene: bpy.type
     bpy.ops.hashlight.start_engine()
     wait(lambda: session.views.count("held") == 6, "every view")
     wait(lambda: session.status is not None and session.status.step > 0, "training")
-    assert session.status.train_views == 5
+    assert session.status.train_items == 5
     assert session.failure is None
 
 

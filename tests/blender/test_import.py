@@ -190,14 +190,14 @@ def test_trains_on_it_previews_and_compares(
 
     assert bpy.ops.hashlight.evaluate() == {"FINISHED"}
     wait(lambda: bool(session.evaluations), "scores")
-    assert len(session.evaluations[-1].views) == 3 and session.evaluations[-1].scores["psnr"] > 20.0
+    assert len(session.evaluations[-1].items) == 3 and session.evaluations[-1].scores["psnr"] > 20.0
 
     review = session_scene.hashlight.review
     comparison = addon("review.comparison")
     review.view = "shot_4"
     assert bpy.ops.hashlight.compare_view() == {"FINISHED"}
     wait(lambda: "PSNR" in comparison.describe(session_scene), "the comparison")
-    assert comparison._current.psnr == pytest.approx(session.evaluations[-1].views["shot_4"]["subject_psnr"], abs=0.1)
+    assert comparison._current.psnr == pytest.approx(session.evaluations[-1].items["shot_4"]["subject_psnr"], abs=0.1)
 
     assert bpy.ops.hashlight.preview() == {"FINISHED"}
     wait(lambda: bpy.data.images.get("Hashlight Preview") is not None, "a preview")

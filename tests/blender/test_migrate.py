@@ -24,6 +24,13 @@ def save_without_number(addon: Import, scene: bpy.types.Scene, path: Path) -> Pa
     return path
 
 
+def _store(settings: bpy.types.PropertyGroup, name: str, value: float) -> None:
+    """As a version wrote it that had such a property."""
+    if hasattr(settings, "bl_system_properties_get"):
+        settings = settings.bl_system_properties_get(do_create=True)
+    settings[name] = value
+
+
 @pytest.fixture
 def old_file(addon: Import, small_scene: bpy.types.Scene, tmp_path: Path) -> Path:
     """A .blend with settings, saved as a version did that had no number for their form."""
@@ -31,7 +38,10 @@ def old_file(addon: Import, small_scene: bpy.types.Scene, tmp_path: Path) -> Pat
     settings.folder = "//elsewhere"
     settings.capture.rig, settings.capture.training_views, settings.capture.margin = "SPHERE", 17, 0.2
     settings.capture.plan_findings.add().words = "with a button that is there no more"
-    settings.training.seconds, settings.run.step, settings.run.psnr = 33.0, 120, 27.5
+    settings.training.seconds, settings.run.step = 33.0, 120
+    for saved, psnr in ((settings.run, 27.5), (settings.other_runs.add(), 0.0)):
+        _store(saved, "psnr", psnr)
+        _store(saved, "subject_psnr", psnr - 1.25 if psnr else 0.0)
     settings.bake.name, settings.bake.resolution_x = "spin", 640
     return save_without_number(addon, small_scene, tmp_path / "old.blend")
 
@@ -43,6 +53,7 @@ def test_an_old_file_keeps_its_settings(addon: Import, old_file: Path) -> None:
     assert (settings.folder, settings.capture.rig, settings.capture.training_views) == ("//elsewhere", "SPHERE", 17)
     assert settings.capture.margin == pytest.approx(0.2)
     assert (settings.training.seconds, settings.run.step, settings.bake.name) == (33.0, 120, "spin")
+    assert (settings.run.score, settings.other_runs[0].score) == ("PSNR 26.25 dB (soft)", "")
     assert settings.capture.plan_warnings == ""
     assert settings.take == "", "what was captured before there were takes is the first"
 

@@ -124,16 +124,31 @@ def test_the_viewer_is_no_camera_to_capture_with(addon: Import, small_scene: bpy
 
 def test_the_worst_views_come_first(addon: Import) -> None:
     from engine.link.messages import Evaluation
+    from engine.link.scoring import RADIANCE_FIELD_METRICS
 
     views = {f"test_{i}": {"psnr": psnr, "ssim": psnr / 40} for i, psnr in enumerate((30.0, 21.5, 35.0, 25.0))}
     means = {"psnr": 28.0, "ssim": 0.7}  # as older versions scored
-    evaluation = Evaluation(step=1, seconds=1.0, scores=means, views=views)
-    worst = addon("review.scores").worst_views(evaluation, 2)
-    assert [(name, psnr) for name, psnr, _ in worst] == [("test_1", 21.5), ("test_3", 25.0)]
+    evaluation = Evaluation(step=1, seconds=1.0, scores=means, items=views)
+    worst = addon("review.scores").worst_items(evaluation, 2, RADIANCE_FIELD_METRICS)
+    assert worst == [("test_1", views["test_1"]), ("test_3", views["test_3"])]
+
+
+def test_what_is_worst_is_the_metrics_matter(addon: Import) -> None:
+    from engine.link.messages import Evaluation
+    from engine.link.metrics import Metric
+
+    items = {"near": {"error": 0.1}, "far": {"error": 0.4}, "unknown": {"error": None}, "there": {"error": 0.2}}
+    evaluation = Evaluation(step=1, seconds=1.0, scores={"error": 0.2}, items=items)
+    worst = addon("review.scores").worst_items
+    for better, order in (("lower", ["far", "there", "near"]), ("higher", ["near", "there", "far"])):
+        described = {"error": Metric(label="Error", better=better)}
+        assert [name for name, _ in worst(evaluation, 5, described)] == order
+    assert worst(Evaluation(step=1, seconds=1.0, scores={}), 5, {}) == []
 
 
 def test_scores_shown_are_those_of_the_subject(addon: Import) -> None:
     from engine.link.messages import Evaluation
+    from engine.link.scoring import RADIANCE_FIELD_METRICS as METRICS
 
     scores = addon("review.scores")
     views = {
@@ -143,14 +158,18 @@ def test_scores_shown_are_those_of_the_subject(addon: Import) -> None:
     }
     former = Evaluation(step=1, seconds=1.0, scores={"psnr": 21.0, "ssim": 0.7})
     means = {"psnr": 21.0, "ssim": 0.73, "subject_psnr": 18.5, "subject_ssim": 0.65}
-    evaluation = Evaluation(step=9, seconds=2.0, scores=means, views=views)
-    assert [name for name, *_ in scores.worst_views(evaluation, 5)] == ["small", "whole"]
-    assert scores.psnr_points([former, evaluation]) == [(2.0, 18.5)], "the two are not to be compared"
-    assert scores.ssim_points([former, evaluation]) == [(2.0, 0.65)]
-    assert scores.psnr_points([former]) == [(1.0, 21.0)]
+    evaluation = Evaluation(step=9, seconds=2.0, scores=means, items=views)
+    both = [former, evaluation]
+    assert [name for name, _ in scores.worst_items(evaluation, 5, METRICS)] == ["small", "whole"]
+    assert scores.figures_to_chart(both, METRICS) == ["subject_psnr", "subject_ssim"]
+    assert scores.points_of("subject_psnr", both) == [(2.0, 18.5)], "the two are not to be compared"
+    assert scores.figures_to_chart([former], METRICS) == ["psnr", "ssim"]
+    assert scores.points_of("psnr", [former]) == [(1.0, 21.0)]
+    assert scores.describe_what_is_scored(both, METRICS) == "Scores are of the subject alone"
+    assert scores.describe_what_is_scored([former], METRICS).startswith("Scores are of whole pictures")
     own = Evaluation(step=1, seconds=1.0, scores={"distance": 0.5})
-    assert scores.psnr_points([own]) == [] and scores.worst_views(own, 5) == []
-    assert scores.describe_what_is_scored([own]) == ""
+    assert scores.figures_to_chart([own], {}) == ["distance"]
+    assert scores.describe_what_is_scored([own], {}) == ""
 
 
 def test_a_long_training_keeps_a_short_even_history(addon: Import) -> None:
@@ -230,12 +249,12 @@ def test_any_captured_view_is_compared_with_its_truth(addon: Import, engine_scen
 
     bpy.ops.hashlight.evaluate()
     wait_for(addon, lambda: session.evaluations, "scores")
-    worst = addon("review.scores").worst_views(session.evaluations[-1], 5)
-    assert [name for name, *_ in worst] == ["test_000"]
+    worst = addon("review.scores").worst_items(session.evaluations[-1], 5, session.metrics)
+    assert [name for name, _ in worst] == ["test_000"]
     views_of = addon("review.views")
     seen = views_of.read_depth(views_of.find_depth(scene, name)), views[name].camera, views_of.find_extent(scene, name)
     measured = pictures.subject_psnr(session.frame.color, truth.astype(np.float16), *seen)
-    assert measured == pytest.approx(worst[0][1], abs=0.05), "the panel's figure is the engine's"
+    assert measured == pytest.approx(worst[0][1]["subject_psnr"], abs=0.05), "the panel's figure is the engine's"
 
     first = bpy.ops.hashlight.step_view()
     assert first == {"FINISHED"}

@@ -45,8 +45,8 @@ def test_capture_train_preview_evaluate_and_bake(addon: Import, engine_scene: bp
     session = _capture_and_train(addon)
     assert session.phase == "ready"
     assert session.failure is None
-    assert session.status.train_views == 5
-    assert session.status.test_views == 1
+    assert session.status.train_items == 5
+    assert session.status.test_items == 1
 
     assert bpy.ops.hashlight.preview() == {"FINISHED"}
     wait_for(addon, lambda: session.frame is not None, "a picture")
@@ -106,7 +106,7 @@ def test_a_killed_engine_is_told_in_words_and_goes_on_from_its_snapshot(
     assert session.run.step >= saved
     wait_for(addon, lambda: session.views.count("held") == 6, "every view, sent again from disk")
     wait_for(addon, lambda: session.status is not None and session.status.step > session.run.step, "more training")
-    assert session.status.train_views == 5
+    assert session.status.train_items == 5
     assert session.failure is None
 
 

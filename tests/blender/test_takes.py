@@ -185,12 +185,12 @@ def test_what_cannot_be_moved_stays_whole(
 def test_the_runs_figures_go_with_their_take_and_undo_changes_neither(
     addon: Import, planned_scene: bpy.types.Scene, session: Path
 ) -> None:
-    planned_scene.hashlight.run.step, planned_scene.hashlight.run.psnr = 500, 30.5
+    planned_scene.hashlight.run.step, planned_scene.hashlight.run.score = 500, "PSNR 30.50 dB"
     bpy.ops.hashlight.new_take()
     assert planned_scene.hashlight.run.step == 0
     planned_scene.hashlight.run.step = 20
     bpy.ops.hashlight.open_take(take="Take 1")
-    assert (planned_scene.hashlight.run.step, planned_scene.hashlight.run.psnr) == (500, 30.5)
+    assert (planned_scene.hashlight.run.step, planned_scene.hashlight.run.score) == (500, "PSNR 30.50 dB")
     bpy.ops.hashlight.open_take(take="Take 2")
     assert planned_scene.hashlight.run.step == 20
 
@@ -242,7 +242,7 @@ def test_the_list_shows_views_score_and_disk_use_as_counted_in_a_thread(
     bpy.ops.hashlight.new_take(name="Empty")
     drawn("HASHLIGHT_PT_takes")
     rows = [(item.name, item.views, item.score, item.size) for item in bpy.context.window_manager.hashlight_takes]
-    assert rows == [("Take 1", 3, "27.9 dB", size), ("Empty", 0, "", "0 B")]
+    assert rows == [("Take 1", 3, "27.94 dB", size), ("Empty", 0, "", "0 B")]
     assert bpy.context.window_manager.hashlight_take_index == 1
     listing, background = addon("takes.listing"), addon("background")
     work = background.Task(lambda: addon("takes.usage").measure(session, ""), "test")  # needs no Blender

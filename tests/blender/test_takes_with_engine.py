@@ -63,7 +63,7 @@ def test_switching_pauses_saves_and_opens_the_other_run(
     wait(lambda: session.views.count("held") == 4, "its views alone")
     assert (root / "run" / "run.json").is_file(), "the first take's was saved"
     wait(lambda: session.progress_made is not None and session.progress_made.step > 0, "training")
-    assert session.progress_made.train_views == 3
+    assert session.progress_made.train_items == 3
 
     bpy.ops.hashlight.open_take(take="Take 1")
     wait(lambda: session.run is not None and session.run.run == "run", "the run of the first take")

@@ -20,25 +20,33 @@ BUTTONS, MORE = "Train Pause", "Restart Training… Evaluate Now Save Snapshot"
 
 def test_the_lines_on_training_fit_a_narrow_sidebar(addon: Import) -> None:
     from engine.link.messages import Status
+    from engine.link.metrics import Metric
+    from engine.link.scoring import RADIANCE_FIELD_METRICS
 
     metrics = {"steps_per_second": 1298.0, "loss": 0.01, "own_figure": 0.25}
     status = Status(state="training", step=1_234_567, seconds=3599.0, metrics=metrics)
     session = SimpleNamespace(
-        status=dataclasses.replace(status, train_views=999, test_views=100),
+        run=SimpleNamespace(item="view"),
+        metrics=RADIANCE_FIELD_METRICS,
+        status=dataclasses.replace(status, train_items=999, test_items=100),
         views=SimpleNamespace(count=lambda *_states: 1000),
         evaluations=[SimpleNamespace(scores={"psnr": 36.4, "subject_psnr": 35.4}, seconds=3599.0)],
     )
     lines = addon("training.status_text").describe_training(session)
     assert lines[0] == "Step 1,234,567 in 59 min 59 s, 1298/s"
-    assert lines[2:] == ["1000 views on the way", "Own figure 0.25"]
+    assert lines[1:] == ["999 training, 100 test views", "1000 views on the way", "Own figure 0.25"]
     lines.append(addon("training.status_text").describe_score(session))
     assert lines[-1] == "PSNR 35.40 dB (very good) at 59 min 59 s"
     session.evaluations[0].scores["subject_psnr"] = None  # scored by an older version
     lines.append(addon("training.status_text").describe_score(session))
-    assert lines[-1] == "PSNR 36.40 dB over whole pictures"
-    session.evaluations[0].scores = {"distance": 0.0123, "overlap": None}  # of another kind of primitive
+    assert lines[-1] == "PSNR of whole pictures 36.40 dB"
+    session.run.item, session.metrics = "mesh", {"overlap": Metric(label="Overlap", unit="%", digits=1)}
+    session.evaluations[0].scores = {"distance": 0.0123, "overlap": 87.25}
     lines.append(addon("training.status_text").describe_score(session))
-    assert lines[-1] == "Distance 0.0123, Overlap unknown"
+    assert lines[-1] == "Overlap 87.2 % at 59 min 59 s"
+    session.evaluations[0].scores = {"distance": 0.0123, "overlap": None}
+    lines.append(addon("training.status_text").describe_score(session))
+    assert lines[-1] == "Distance 0.0123 at 59 min 59 s"
     assert max(map(len, lines)) <= 41, lines  # what a sidebar holds that nobody has widened
 
 
@@ -75,7 +83,7 @@ def test_the_planned_time_begins_with_half_of_the_views_and_lasts_beyond_the_las
     assert "Rendering comes first on this CPU" in words[1]
     captured = session.status.seconds
     wait(lambda: session.is_trained, "the end of training")
-    assert session.status.train_views == 5
+    assert session.status.train_items == 5
     assert session.status.seconds - captured >= planned / 2
     assert "rendering comes first" not in session.status.message
 

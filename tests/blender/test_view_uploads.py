@@ -13,8 +13,6 @@ import pytest
 
 Import = Callable[[str], ModuleType]
 
-VIEW_BYTES = 4 * 4 * 4 * 2
-
 
 def _view(name: str) -> Any:
     from engine.link.geometry import Camera
@@ -81,7 +79,9 @@ def test_a_new_engine_gets_what_it_lacks_from_disk(addon: Import, put: Callable,
 
 
 def test_pixels_stay_in_memory_up_to_the_bound_only(addon: Import, put: Callable, read_again: list[str]) -> None:
-    uploads = addon("session.view_uploads").ViewUploadQueue(memory_bound=2 * VIEW_BYTES)
+    from engine.link.codec import size_of
+
+    uploads = addon("session.view_uploads").ViewUploadQueue(memory_bound=2 * size_of(_view("a")))
     for name in "abc":
         put(uploads, name)
     for name in "abc":

@@ -28,6 +28,7 @@ from engine.link.messages import (
     FileChunk,
     Frame,
     Hello,
+    ItemAdded,
     JobUpdate,
     Message,
     OpenRun,
@@ -43,7 +44,6 @@ from engine.link.messages import (
     StartJob,
     Status,
     Train,
-    ViewAdded,
     Welcome,
 )
 
@@ -78,12 +78,12 @@ FROM_CLIENT: tuple[Message, ...] = (
 )
 FROM_ENGINE: tuple[Message, ...] = (
     Welcome(protocol=PROTOCOL, version="0", device="cpu", device_name="a processor", root="/tmp/root"),
-    RunOpened(run="r", step=3, preset="cpu", primitive=PRIMITIVE, views=("v", "w")),
+    RunOpened(run="r", step=3, preset="cpu", primitive=PRIMITIVE, bounds=PRIMITIVE.bounds, items=("v", "w")),
     RunClosed(),
-    ViewAdded(name="v", train_views=1, test_views=0),
-    Status(state="training", step=7, seconds=1.5, metrics={"loss": 0.25, "rate": None}, train_views=1, progress=0.1),
+    ItemAdded(name="v", train_items=1, test_items=0),
+    Status(state="training", step=7, seconds=1.5, metrics={"loss": 0.25, "rate": None}, train_items=1, progress=0.1),
     Frame(request=1, step=7, camera=CAMERA, color=_COLOR, depth=_DEPTH, render_seconds=0.1),
-    Evaluation(step=7, seconds=1.5, scores={"psnr": 20.0, "own": None}, views={"v": {"psnr": 20.0}}),
+    Evaluation(step=7, seconds=1.5, scores={"psnr": 20.0, "own": None}, items={"v": {"psnr": 20.0}}),
     JobUpdate(job="b", state="running", done=1, total=2, eta_seconds=3.0, message="frame 1 of 2"),
     JobUpdate(job="b", state="done", done=2, total=2, result=BakeResult(folder="/tmp/root/b", video="/b.mp4")),
     FileChunk(path="bakes/b/frame_0001.png", offset=0, total=4, modified=5, data=np.arange(4, dtype=np.uint8)),

@@ -81,7 +81,7 @@ def test_run_json_does_not_grow_with_the_hours(tmp_path: Path) -> None:
     again = Session(OpenRun(run="run", primitive=sphere_field(), resume=True), tmp_path, TEST_DEVICE, posted.append)
     again.announce()
     told = [message for message in posted if isinstance(message, Evaluation)]
-    assert isinstance(posted[0], RunOpened) and len(told) == 200 and len(told[-1].views) == _VIEWS
+    assert isinstance(posted[0], RunOpened) and len(told) == 200 and len(told[-1].items) == _VIEWS
     again.close()
 
 

@@ -20,6 +20,7 @@ from engine.link.messages import (
     Evaluation,
     EvaluationSpec,
     Frame,
+    ItemAdded,
     JobUpdate,
     Message,
     OpenRun,
@@ -27,7 +28,6 @@ from engine.link.messages import (
     RequestFrame,
     StartJob,
     Train,
-    ViewAdded,
 )
 from engine.service import job_queue
 from engine.service.commands import CommandQueue
@@ -83,17 +83,17 @@ def test_a_moving_view_waits_for_one_command_whatever_is_queued(rounds: Rounds) 
     moving = RequestFrame(request=1, camera=CAMERA, quality="moving")
     views = [add(number, f"v{number}") for number in range(40)]
     first = rounds.do(*views, moving)
-    assert [type(message) for message in first] == [ViewAdded, Frame]
+    assert [type(message) for message in first] == [ItemAdded, Frame]
     second = rounds.do(dataclasses.replace(moving, request=2))
-    assert [type(message) for message in second] == [ViewAdded, Frame]
+    assert [type(message) for message in second] == [ItemAdded, Frame]
     rest = rounds.do()
-    assert [type(message) for message in rest] == [ViewAdded] * 38, "views come fast again once nothing moves"
+    assert [type(message) for message in rest] == [ItemAdded] * 38, "views come fast again once nothing moves"
 
 
 def test_other_commands_wait_for_a_moving_view_no_longer_than_for_one_picture(rounds: Rounds) -> None:
     moving = RequestFrame(request=1, camera=CAMERA, quality="moving")
     done = rounds.do(add(0, "a"), CancelJob(job="none"), moving) + rounds.do()
-    assert [type(message) for message in done] == [ViewAdded, Frame, Problem]
+    assert [type(message) for message in done] == [ItemAdded, Frame, Problem]
 
 
 def test_a_client_that_only_watched_and_goes_changes_nothing_for_one_that_renders(rounds: Rounds) -> None:

@@ -119,7 +119,8 @@ def _click_the_worst_view(window: Window) -> Steps:
     for color in ((0.35, 0.7, 1.0), (0.45, 0.85, 0.5), (1.0, 0.6, 0.25)):
         assert _is_like(pixels, color).sum() > 20, f"no curve of colour {color}"
 
-    worst = window.addon("review.scores").worst_views(registry.current().evaluations[-1], 1)[0][0]
+    session = registry.current()
+    worst = window.addon("review.scores").worst_items(session.evaluations[-1], 1, session.metrics)[0][0]
     rows = np.nonzero(_is_like(pixels, (1.0, 0.6, 0.25)).any(axis=1))[0]
     for y in range(top + rows.max() + 40, top + sidebar.height, 12):
         yield from window.click(sidebar.x + sidebar.width // 3, y)

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.link.messages import AddView, ColorSpace, Message, RadianceFieldSpec
 from engine.link.presets import DEFAULT_FIELD
-from engine.link.scoring import describe_psnr
+from engine.link.scoring import RADIANCE_FIELD_METRICS, describe_psnr
 from engine.primitives.config import ConfigError
 from engine.primitives.kind import DataOptions, Kind, Progress, TrainingData
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 class RadianceFieldKind(Kind[RadianceFieldSpec]):
     """Learnt from views. ``fields`` says what kinds of it there are."""
 
+    summary = "a scene, learnt from pictures of it"
     spec_type = RadianceFieldSpec
+    metrics = RADIANCE_FIELD_METRICS
     item = "view"
     items_are_views = True
 

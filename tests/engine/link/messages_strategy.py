@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from engine.link.geometry import Bounds, Camera
-from engine.link.messages import CLIENT_MESSAGES, ENGINE_MESSAGES, BytesSpec, Count, Pattern, TableSpec, Tagged
+from engine.link.messages import CLIENT_MESSAGES, ENGINE_MESSAGES, BytesSpec, Count, Pattern, TableSpec
 from engine.link.values import Limits
 
 ALL_MESSAGES = CLIENT_MESSAGES + ENGINE_MESSAGES
@@ -59,7 +59,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         if isinstance(spec, Pattern):
             return st.from_regex(spec.regex, fullmatch=True)
         if isinstance(spec, Count):
-            return values_of(arguments[0]).filter(lambda value: spec.least <= len(value))
+            return values_of(arguments[0]).filter(lambda value: spec.least <= len(value) <= spec.most)
         tail = (spec.channels,) if spec.channels else ()
         sizes = st.tuples(st.integers(1, 5), st.integers(1, 5)).map(lambda size: size + tail)
         return st.sampled_from(spec.dtypes).flatmap(lambda dtype: hnp.arrays(dtype, sizes))
@@ -71,7 +71,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         return st.lists(values_of(arguments[0]), max_size=2).map(tuple)
     if origin is dict:
         return st.dictionaries(values_of(arguments[0]), values_of(arguments[1]), max_size=3)
-    if dataclasses.is_dataclass(hint) and issubclass(hint, Tagged):
+    if dataclasses.is_dataclass(hint) and hint not in (Camera, Bounds):
         return parts_of(hint)
     simple = {bool: st.booleans(), int: st.integers(-(2**62), 2**62), float: numbers, str: texts, Any: json_values}
     return {**simple, Camera: cameras(), Bounds: boxes()}[hint]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import torch
 
 from engine.link import codec
 from engine.link.file_lock import beside, is_held
@@ -19,12 +19,14 @@ from engine.link.messages import (
     Message,
     OpenRun,
     PluginSpec,
+    Split,
     StartJob,
     Status,
     Train,
 )
 from engine.primitives import registry
 from engine.primitives.base import DataError, Scores
+from engine.primitives.item_primitive import Item
 from engine.service.session import Session
 from tests.device import TEST_DEVICE
 from tests.engine.plugin import signal
@@ -41,8 +43,7 @@ class MeasuredSignal(Signal):
     told: ClassVar[Mapping[str, float]] = {}
 
     def loss(self) -> float:
-        errors = [self.predict(len(truth))[1] - truth for truth in self.truth["train"].values()]
-        return float(np.mean([float(error.square().mean()) for error in errors])) if errors else 0.0
+        return float(np.mean([self.score(self.viewer(), item)["mean_error"] for item in self.held("train")] or [0.0]))
 
     def figures(self) -> dict[str, float]:
         return {**self.told}
@@ -80,8 +81,8 @@ def open_session(
     registry._all_kinds.cache_clear()
 
 
-def add(session: Session, split: str, *values: float) -> None:
-    session._primitive.add(SimpleNamespace(name=split, split=split, values=np.array([values], np.float32)))
+def add(session: Session, split: Split, *values: float) -> None:
+    session._primitive.add(Item(split, split, torch.tensor(values)[:, None]))
 
 
 def as_read(message: Message) -> Any:
@@ -107,9 +108,10 @@ def test_so_are_scores(open_session: Callable[[], Session], posted: list[Message
     session = open_session()
     add(session, "test", 0.5, np.nan)
     session.start_job(StartJob(job="scores", specification=EvaluationSpec()))
-    session.advance_job()
+    while session.has_job:
+        session.advance_job()
     (told,) = (as_read(message) for message in posted if isinstance(message, Evaluation))
-    assert told.scores == {"mean_error": None} and told.views == {"test": {"mean_error": None}}
+    assert told.scores == {"mean_error": None} and told.items == {"test": {"mean_error": None}}
     assert session._history.recent[0]["mean_error"] is None
 
 

@@ -21,6 +21,7 @@ from engine.link.messages import (
     Evaluation,
     EvaluationSpec,
     Frame,
+    ItemAdded,
     JobUpdate,
     OpenRun,
     PluginSpec,
@@ -32,7 +33,6 @@ from engine.link.messages import (
     StartJob,
     Status,
     Train,
-    ViewAdded,
 )
 from tests.engine.plugin.packages import install
 from tests.scenes import sphere_field, sphere_views
@@ -99,13 +99,13 @@ def test_a_client_trains_it_scores_it_looks_at_it_and_goes_on_with_it(client: En
     client.wait_for(Status, PATIENCE, lambda status: status.message == "waiting for the first recording")
     for split in ("train", "test"):
         client.send(AddFile(name=split, split=split, path=f"data/{split}.npy"))
-    client.wait_for(ViewAdded, PATIENCE, lambda added: (added.train_views, added.test_views) == (1, 1))
+    client.wait_for(ItemAdded, PATIENCE, lambda added: (added.train_items, added.test_items) == (1, 1))
     client.wait_for(Status, PATIENCE, lambda status: status.state == "finished")
     client.send(StartJob(job="scores", specification=EvaluationSpec()))
     client.wait_for(JobUpdate, PATIENCE, lambda update: (update.state, update.done) == ("done", 1))
     evaluation = client.wait_for(Evaluation, PATIENCE)
     assert evaluation.step == STEPS and evaluation.scores["mean_error"] < 0.02
-    assert evaluation.views == {"test": evaluation.scores}
+    assert evaluation.items == {"test": evaluation.scores}
     client.send(RequestFrame(request=7, camera=CAMERA))
     frame = client.wait_for(Frame, PATIENCE)
     assert frame.request == 7 and np.abs(frame.color[2, :, 0] - _signal(200)).mean() < 0.02

@@ -14,6 +14,7 @@ from engine.link.messages import (
     Evaluation,
     EvaluationSpec,
     Frame,
+    ItemAdded,
     JobUpdate,
     OpenRun,
     Problem,
@@ -24,7 +25,6 @@ from engine.link.messages import (
     StartJob,
     Status,
     Train,
-    ViewAdded,
 )
 from engine.link.presets import FIELDS
 from tests.engine.tiny_fields import TINY
@@ -47,7 +47,7 @@ def test_a_client_trains_it_looks_at_it_scores_it_and_renders_it(
     for index, view in enumerate(VIEWS):
         split = "train" if index < 7 else "test"
         client.send(AddView(name=view.name, split=split, camera=view.camera, color=view.color, depth=view.depth))
-    client.wait_for(ViewAdded, PATIENCE, lambda added: (added.train_views, added.test_views) == (7, 1))
+    client.wait_for(ItemAdded, PATIENCE, lambda added: (added.train_items, added.test_items) == (7, 1))
     client.send(Train(running=True, steps=150))
     client.wait_for(Status, PATIENCE, lambda status: status.state == "finished")
     camera = VIEWS[3].camera

@@ -12,12 +12,12 @@ from engine.link.messages import (
     AddView,
     Capturing,
     Frame,
+    ItemAdded,
     OpenRun,
     RequestFrame,
     RunOpened,
     Status,
     Train,
-    ViewAdded,
 )
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
@@ -37,7 +37,7 @@ def train(client: EngineClient, run: str) -> None:
     client.send(OpenRun(run=run, primitive=sphere_field(), overrides=TINY))
     client.wait_for(RunOpened, PATIENCE)
     client.send(AddView(name=VIEW.name, split="train", camera=VIEW.camera, color=VIEW.color, depth=VIEW.depth))
-    client.wait_for(ViewAdded, PATIENCE)
+    client.wait_for(ItemAdded, PATIENCE)
     client.send(Train(running=True, seconds=1e6))
     client.wait_for(Status, PATIENCE, lambda status: status.step > 3)
 

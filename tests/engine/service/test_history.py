@@ -38,5 +38,5 @@ def test_earlier_scores_come_with_the_run(connect: Callable[..., EngineClient]) 
         client.poll()
         open_run(client, "scored", resume=True)
         told = client.wait_for(Evaluation, PATIENCE, lambda scores: scores.step == 5)
-        assert told.views == first.views and told.scores == first.scores, way
+        assert told.items == first.items and told.scores == first.scores, way
         client.wait_for(Evaluation, PATIENCE, lambda scores: scores.step == 10)

@@ -9,7 +9,7 @@ import pytest
 
 from engine.link import connection
 from engine.link.client import EngineClient
-from engine.link.messages import AddView, OpenRun, RunOpened, ViewAdded
+from engine.link.messages import AddView, ItemAdded, OpenRun, RunOpened
 from tests.engine.service.conftest import TINY
 from tests.scenes import sphere_cameras, sphere_field
 
@@ -28,4 +28,4 @@ def test_a_view_of_many_fragments_arrives(
     depth = np.full((400, 400), np.inf, np.float32)
     assert color.nbytes > 4 * connection._FRAGMENT_BYTES
     client.send(AddView(name="large", split="test", camera=camera, color=color, depth=depth))
-    assert client.wait_for(ViewAdded, 60.0).test_views == 1
+    assert client.wait_for(ItemAdded, 60.0).test_items == 1

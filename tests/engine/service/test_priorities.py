@@ -12,6 +12,7 @@ from engine.link.messages import (
     BakeSpec,
     CancelJob,
     Frame,
+    ItemAdded,
     JobUpdate,
     OpenRun,
     RequestFrame,
@@ -19,7 +20,6 @@ from engine.link.messages import (
     StartJob,
     Status,
     Train,
-    ViewAdded,
 )
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
@@ -42,7 +42,7 @@ def client(connect: Callable[..., EngineClient]) -> EngineClient:
     client.wait_for(RunOpened, PATIENCE)
     for view in VIEWS:
         client.send(AddView(name=view.name, split="train", camera=view.camera, color=view.color, depth=view.depth))
-    client.wait_for(ViewAdded, PATIENCE, lambda added: added.train_views == len(VIEWS))
+    client.wait_for(ItemAdded, PATIENCE, lambda added: added.train_items == len(VIEWS))
     client.send(Train(running=True))
     client.wait_for(Status, PATIENCE, lambda status: status.state == "training" and status.step > 3)
     return client

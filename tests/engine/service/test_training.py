@@ -23,6 +23,7 @@ from engine.link.messages import (
     Evaluation,
     EvaluationSpec,
     Frame,
+    ItemAdded,
     JobUpdate,
     Message,
     OpenRun,
@@ -34,7 +35,6 @@ from engine.link.messages import (
     StartJob,
     Status,
     Train,
-    ViewAdded,
 )
 from engine.primitives.radiance_field.fields import choose_preset
 from tests.device import TEST_DEVICE
@@ -93,7 +93,7 @@ def client(connect: Connect, trained: None) -> EngineClient:
     assert opened.step == STEPS
     client.wait_for(Evaluation, PATIENCE, lambda evaluation: evaluation.step == STEPS)
     client.poll()  # the scores of former steps, which a run is opened with: no test's answer
-    if not opened.views:  # another test has opened another run since
+    if not opened.items:  # another test has opened another run since
         send_views(client)
     return client
 
@@ -103,7 +103,7 @@ def send_views(client: EngineClient) -> None:
     for index in range(7):
         client.send(add_view(index))
     client.send(add_view(7, split="test"))
-    client.wait_for(ViewAdded, PATIENCE, lambda added: (added.train_views, added.test_views) == (7, 1))
+    client.wait_for(ItemAdded, PATIENCE, lambda added: (added.train_items, added.test_items) == (7, 1))
 
 
 def test_a_trained_sphere_is_rendered_where_it_is(client: EngineClient) -> None:
@@ -136,7 +136,7 @@ def test_pixels_are_the_same_with_and_without_the_ring(client: EngineClient, con
 def test_held_out_views_are_scored(client: EngineClient) -> None:
     client.send(StartJob(job="scores", specification=EvaluationSpec()))
     evaluation = client.wait_for(Evaluation, PATIENCE)
-    assert evaluation.step == STEPS and list(evaluation.views) == ["v007"]
+    assert evaluation.step == STEPS and list(evaluation.items) == ["v007"]
     assert evaluation.scores["psnr"] > 5 and 0 < evaluation.scores["ssim"] <= 1
     end = client.wait_for(JobUpdate, PATIENCE, lambda update: (update.job, update.state) == ("scores", "done"))
     assert (end.done, end.total, end.result) == (1, 1, None)
@@ -232,7 +232,7 @@ def test_bad_settings_are_named_and_leave_the_open_run_alone(client: EngineClien
     wrong = OpenRun(run="x", primitive=sphere_field(), overrides={"learning_speed": 1})
     assert "learning_speed" in expect_problem(client, wrong, "config").message
     assert "fast" in expect_problem(client, OpenRun(run="x", primitive=sphere_field(), preset="fast"), "config").message
-    assert len(open_run(client, "sphere", resume=True).views) == 8
+    assert len(open_run(client, "sphere", resume=True).items) == 8
 
 
 def test_a_run_that_cannot_be_opened_leaves_the_former_one_saved_and_paused(client: EngineClient) -> None:
@@ -273,7 +273,7 @@ def test_a_client_killed_in_the_middle_of_a_view_does_no_harm(
         raw.socket.sendall(header + codec.encode(add_view(0)))
         raw.socket.close()
     client = connect()
-    assert len(open_run(client, "sphere", resume=True).views) == 8
+    assert len(open_run(client, "sphere", resume=True).items) == 8
 
 
 def test_training_goes_on_while_no_client_is_there(connect: Connect) -> None:
@@ -322,7 +322,7 @@ def test_a_run_is_saved_and_resumed_by_another_session(client: EngineClient, pro
     before = client.wait_for(Frame, PATIENCE)
     open_run(client, "other")
     opened = open_run(client, "sphere", resume=True)
-    assert (opened.step, opened.views) == (STEPS, ())
+    assert (opened.step, opened.items) == (STEPS, ())
     client.send(RequestFrame(request=2, camera=CAMERA))
     after = client.wait_for(Frame, PATIENCE)
     np.testing.assert_allclose(after.color.astype(float), before.color.astype(float), atol=2e-3)

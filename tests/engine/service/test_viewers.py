@@ -20,6 +20,7 @@ from engine.link.messages import (
     FetchFile,
     Frame,
     Hello,
+    ItemAdded,
     JobUpdate,
     Message,
     OpenRun,
@@ -32,7 +33,6 @@ from engine.link.messages import (
     StartJob,
     Status,
     Train,
-    ViewAdded,
 )
 from engine.service.peers import MAX_VIEWERS
 from tests.engine.service.conftest import TINY
@@ -54,7 +54,7 @@ def controller(connect: Connect) -> EngineClient:
     for index, view in enumerate(VIEWS):
         split = "train" if index < 6 else "test"
         client.send(AddView(name=view.name, split=split, camera=view.camera, color=view.color, depth=view.depth))
-    client.wait_for(ViewAdded, PATIENCE, lambda added: (added.train_views, added.test_views) == (6, 2))
+    client.wait_for(ItemAdded, PATIENCE, lambda added: (added.train_items, added.test_items) == (6, 2))
     return client
 
 
@@ -108,7 +108,7 @@ def test_two_viewers_watch_beside_a_controller(controller: EngineClient, watch: 
             frame = client.wait_for(Frame, PATIENCE, lambda frame, channel=channel: frame.channel == channel)
             assert (frame.request, frame.camera.width) == (request, width)
     received = [message for client in (early, late) for message in client.poll()]
-    assert not any(isinstance(message, JobUpdate | ViewAdded | SnapshotSaved | Problem) for message in received)
+    assert not any(isinstance(message, JobUpdate | ItemAdded | SnapshotSaved | Problem) for message in received)
 
 
 @pytest.mark.slow
