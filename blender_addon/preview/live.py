@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-import time
 from dataclasses import dataclass
 
 import bpy
@@ -29,8 +28,6 @@ from .plane import PlaneUse, choose_distance, ensure_plane, find_plane, frustum_
 from .preparation import Preparation, PreparedFrame
 from .requests import Channel
 
-RENDERING_SHARE = 1 / 3  # of the engine's time may go into live pictures; training needs the rest
-
 _CANVAS = "Hashlight Canvas"  # an image of another size than the one on the plane, until its picture is there
 
 
@@ -40,9 +37,7 @@ class _Asking:
 
     scene: str = ""
     request: int = 0  # 0: none
-    asked_at: float = 0.0
     shown: tuple[int, Camera] | None = None  # step and camera of the last picture
-    next_at: float = 0.0
     live: bool = False
 
 
@@ -58,7 +53,6 @@ def begin(scene: bpy.types.Scene) -> None:
     """Ask for a new picture of ``scene`` whenever the last one is there and training went on or the camera moved."""
     _asking.live = True
     _asking.scene = scene.name
-    _asking.next_at = 0.0
     with contextlib.suppress(CaptureError):  # no camera just now
         _ensure_canvas(scene, preview_camera(scene))
 
@@ -135,25 +129,20 @@ def _ask(session: EngineSession, scene: bpy.types.Scene, camera: Camera) -> None
         _asking.scene = scene.name
         _preparation.forget()
     _asking.request = requests.ask(session, Channel.CAMERA, camera)
-    _asking.asked_at = time.monotonic()
     registry.poll_while(functools.partial(_prepare_canvas, scene.name, camera))
 
 
 def _on_frame(session: EngineSession, frame: Frame) -> None:
     if frame.request != _asking.request:
         return  # of another channel
-    now = time.monotonic()
     _asking.request = 0
     _asking.shown = frame.step, frame.camera
-    _asking.next_at = now + (now - _asking.asked_at) * (1 / RENDERING_SHARE - 1)
     _preparation.give(session, frame)
 
 
 def _on_status(session: EngineSession, status: Status) -> None:
     """Five times a second: the moment to ask for the next live picture, if there is anything new to see."""
-    if not _asking.live or time.monotonic() < _asking.next_at or not status.train_items:
-        return
-    if requests.is_pending(Channel.CAMERA):
+    if not _asking.live or not status.train_items or not requests.is_next_due(Channel.CAMERA):
         return
     scene = bpy.data.scenes.get(_asking.scene)
     if scene is None:

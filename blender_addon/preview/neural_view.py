@@ -36,7 +36,6 @@ TICK = 0.015  # seconds; a view that moves is noticed, and its picture fetched, 
 REST = 0.15  # seconds without movement after which a view counts as resting
 UPLOAD = 0.003  # seconds that a tick may spend on handing a large picture to the graphics card, the pump included
 FIRST_UPLOAD = 0.001  # of these where a picture has just come: that took its time, too
-RENDERING_SHARE = 1 / 3  # of the engine's time may go into sharp pictures of a resting view; training needs the rest
 
 
 @dataclass
@@ -62,8 +61,6 @@ class _NeuralView:
     quality: Quality = "moving"
     request: int = 0
     sharp_since: int = 0  # the first request for a sharp picture since the view rests; 0 while it moves
-    asked_at: float = 0.0
-    next_at: float = 0.0
     requests: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     received: int = 0  # the newest request that was answered
     coming: _Picture | None = None
@@ -227,14 +224,13 @@ def _tick() -> float | None:
 def _follow(view: _NeuralView, session: EngineSession) -> None:
     """Ask for the picture that is wanted next, if any."""
     assert view.view is not None and session.status is not None
-    now = time.monotonic()
     if view.asked is None or not _is_unmoved(view.view, view.asked):
         _ask(view, session, "moving")
     elif requests.is_pending(Channel.VIEWPORT):
         return
     elif view.received != view.request:
         _ask(view, session, view.quality)  # it was lost
-    elif now - view.moved_at < REST or now < view.next_at:
+    elif time.monotonic() - view.moved_at < REST or not requests.is_next_due(Channel.VIEWPORT):
         return
     elif view.picture is not None and (view.quality == "moving" or session.status.step > view.picture.step):
         _ask(view, session, "final")
@@ -245,14 +241,13 @@ def _follow(view: _NeuralView, session: EngineSession) -> None:
 
 def _ask(view: _NeuralView, session: EngineSession, quality: Quality) -> None:
     assert view.view is not None
-    view.asked, view.quality, view.asked_at = view.view, quality, time.monotonic()
+    view.asked, view.quality = view.view, quality
     view.request = requests.ask(session, Channel.VIEWPORT, view.view, quality, depth=True)
     view.requests.append(view.request)
     if quality == "moving":
         view.sharp_since = 0
     elif view.sharp_since == 0:
         view.sharp_since = view.request
-    view.next_at = 0.0
 
 
 def _on_frame(session: EngineSession, frame: Frame) -> None:
@@ -260,9 +255,6 @@ def _on_frame(session: EngineSession, frame: Frame) -> None:
     if view is None or frame.request not in view.requests or frame.request <= view.received:
         return
     view.received = frame.request
-    if frame.request == view.request and view.quality == "final":
-        now = time.monotonic()
-        view.next_at = now + (now - view.asked_at) * (1 / RENDERING_SHARE - 1)
     _preparation.give(session, frame)
 
 

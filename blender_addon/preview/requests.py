@@ -1,10 +1,15 @@
-"""Pictures asked of the engine: each asker has a channel, on which its newest request wins."""
+"""Pictures asked of the engine: each asker has a channel, on which its newest request wins.
+
+Those that only follow training are asked for so seldom that it goes on: the engine sees to that for all of its clients
+together (``engine.service.processor``), and here it is seen to that no request waits there for long.
+"""
 
 from __future__ import annotations
 
 import enum
 import time
 from collections.abc import Callable, Container
+from dataclasses import dataclass
 
 from engine.link.geometry import Camera
 from engine.link.messages import Frame, Quality, RunOpened
@@ -13,6 +18,7 @@ from ..session import registry
 from ..session.engine_session import EngineSession
 
 PATIENCE = 30.0  # seconds after which a picture that was asked for is taken to be lost
+RENDERING_SHARE = 1 / 3  # of the engine's time may go into a channel's pictures that follow training
 
 
 class Channel(enum.IntEnum):
@@ -23,7 +29,17 @@ class Channel(enum.IntEnum):
     COMPARISON = 2
 
 
-_pending: dict[Channel, tuple[int, float]] = {}  # the request and when it was asked
+@dataclass(frozen=True)
+class _Asked:
+    """A picture that is still to come."""
+
+    request: int
+    quality: Quality
+    at: float
+
+
+_pending: dict[Channel, _Asked] = {}
+_next_at: dict[Channel, float] = {}  # from when on the next picture that follows training may be asked for
 
 
 def ask(
@@ -39,13 +55,20 @@ def ask(
     From an engine on another computer it comes by lossy compression that hardly shows, unless it is to be ``exact``.
     """
     request = session.frame_requests.ask(channel, camera, quality=quality, depth=depth, exact=exact)
-    _pending[channel] = request, time.monotonic()
+    _pending[channel] = _Asked(request, quality, time.monotonic())
+    _next_at.pop(channel, None)
     return request
 
 
 def is_pending(channel: Channel) -> bool:
     """Whether a picture was asked for on ``channel`` and is still to come."""
-    return channel in _pending and time.monotonic() - _pending[channel][1] < PATIENCE
+    return channel in _pending and time.monotonic() - _pending[channel].at < PATIENCE
+
+
+def is_next_due(channel: Channel) -> bool:
+    """Whether another picture may be asked for on ``channel`` because training has gone on: none is pending, and
+    training has had its share of the time since the last one."""
+    return not is_pending(channel) and time.monotonic() >= _next_at.get(channel, 0.0)
 
 
 def take_early(session: EngineSession, wanted: Container[int]) -> Frame | None:
@@ -57,6 +80,10 @@ def take_early(session: EngineSession, wanted: Container[int]) -> Frame | None:
 
 
 def _on_frame(session: EngineSession, frame: Frame) -> None:
+    now = time.monotonic()
+    for channel, asked in _pending.items():
+        if asked.request == frame.request and asked.quality == "final":
+            _next_at[channel] = now + (now - asked.at) * (1 / RENDERING_SHARE - 1)
     _forget(lambda request: request == frame.request)
 
 
@@ -65,7 +92,7 @@ def _on_run(session: EngineSession, run: RunOpened) -> None:
 
 
 def _forget(is_over: Callable[[int], bool]) -> None:
-    for channel in [channel for channel, (request, _) in _pending.items() if is_over(request)]:
+    for channel in [channel for channel, asked in _pending.items() if is_over(asked.request)]:
         del _pending[channel]
 
 
@@ -81,3 +108,4 @@ def unregister() -> None:
     """Undo ``register``."""
     registry.stop_listening(_LISTENERS)
     _pending.clear()
+    _next_at.clear()

@@ -7,7 +7,6 @@ undo and file loads invalidate anything else.
 from __future__ import annotations
 
 import functools
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +31,6 @@ from ..session.failure import Failure
 from .pictures import Mode, compose, subject_psnr
 from .views import find_depth, find_extent, find_truth, find_view, read_depth, read_truth
 
-RENDERING_SHARE = 1 / 3  # of the engine's time may go into a comparison that keeps up; training needs the rest
-
 
 @dataclass
 class _Comparison:
@@ -48,8 +45,6 @@ class _Comparison:
     bounds: Bounds
     extent: Bounds  # outside of which the field is empty
     request: int = 0  # 0: none pending
-    asked_at: float = 0.0
-    next_at: float = 0.0
     step: int = -1  # of the neural picture that is shown
     neural: np.ndarray | None = None
     truth: np.ndarray | None = None
@@ -86,10 +81,10 @@ def begin(session: EngineSession, scene: bpy.types.Scene, name: str) -> None:
     """Compare captured view ``name`` as the field is now. Raises CaptureError when there is no such view, or no run."""
     global _current
     view = find_view(scene, name)
-    assert session.bounds is not None  # it has a run
     path, color_space = find_truth(scene, name)
     depth_path, extent = find_depth(scene, name), find_extent(scene, name)
-    _current = _Comparison(scene.name, name, view.camera, path, depth_path, color_space, session.bounds, extent)
+    bounds = session.bounds or extent
+    _current = _Comparison(scene.name, name, view.camera, path, depth_path, color_space, bounds, extent)
     _ask(session, _current)
 
 
@@ -120,7 +115,6 @@ def compose_again(scene: bpy.types.Scene) -> None:
 
 def _ask(session: EngineSession, comparison: _Comparison) -> None:
     comparison.request = requests.ask(session, Channel.COMPARISON, comparison.camera, exact=True)
-    comparison.asked_at = time.monotonic()
 
 
 def _start_work(scene: bpy.types.Scene, comparison: _Comparison, neural: np.ndarray) -> None:
@@ -188,10 +182,8 @@ def _on_frame(session: EngineSession, frame: Frame) -> None:
     comparison = _current
     if comparison is None or frame.request != comparison.request:
         return  # of another channel
-    now = time.monotonic()
     comparison.request = 0
     comparison.step, comparison.neural = frame.step, frame.color
-    comparison.next_at = now + (now - comparison.asked_at) * (1 / RENDERING_SHARE - 1)
     if (scene := bpy.data.scenes.get(comparison.scene)) is not None:
         _start_work(scene, comparison, frame.color)
 
@@ -199,7 +191,7 @@ def _on_frame(session: EngineSession, frame: Frame) -> None:
 def _on_status(session: EngineSession, status: Status) -> None:
     """Five times a second: ask for the view again if it is to keep up with training."""
     comparison = _current
-    if comparison is None or requests.is_pending(Channel.COMPARISON) or time.monotonic() < comparison.next_at:
+    if comparison is None or not requests.is_next_due(Channel.COMPARISON):
         return
     scene = bpy.data.scenes.get(comparison.scene)
     if scene is None or not scene.hashlight.review.keep_up or scene.hashlight.preview.shown != "COMPARISON":
