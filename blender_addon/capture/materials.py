@@ -7,6 +7,8 @@ from typing import Literal
 
 import bpy
 
+from .node_sockets import value_of
+
 Trouble = Literal["glass", "mirror", "light"]
 
 _CLEAR = 0.2  # roughness below which one sees through glass
@@ -97,21 +99,15 @@ def _nodes_behind(socket: bpy.types.NodeSocket, seen: set[str]) -> Iterator[bpy.
                 yield from _nodes_behind(each, seen)
 
 
-def _value(node: bpy.types.Node, name: str, linked: float = 0.0) -> float:
-    """An input of a node, or of the Value node that is linked to it; ``linked`` where anything else is."""
+def _value(node: bpy.types.Node, name: str, unknown: float = 0.0) -> float:
+    """An input of a node; ``unknown`` where it isn't the same everywhere."""
     socket = node.inputs.get(name)
     if socket is None:
         return 0.0
-    while socket.is_linked:
-        source = socket.links[0].from_socket
-        if source.node.bl_idname == "ShaderNodeValue":
-            return float(source.default_value)
-        if source.node.bl_idname != "NodeReroute":
-            return linked
-        socket = source.node.inputs[0]
-    return float(socket.default_value)
+    value = value_of(socket, ())
+    return unknown if value is None else value[0]
 
 
 def _brightness(node: bpy.types.Node, name: str) -> float:
-    socket = node.inputs[name]
-    return 1.0 if socket.is_linked else max(socket.default_value[:3])
+    value = value_of(node.inputs[name], ())
+    return 1.0 if value is None else max(value[:3])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import bpy
 import numpy as np
 
-from .node_uses import groups_of, items_of
+from .modifier_uses import groups_of, items_of
 
 _SIMULATED = {"CLOTH", "SOFT_BODY", "FLUID", "DYNAMIC_PAINT", "EXPLODE"}
 _TIMED = {*_SIMULATED, "BUILD", "WAVE", "MESH_CACHE", "MESH_SEQUENCE_CACHE"}  # modifiers that change by themselves
