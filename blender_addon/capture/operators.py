@@ -63,8 +63,8 @@ class CapturesViews:
                     return {"PASS_THROUGH"}
                 raise CaptureCancelled
             is_view_done = self._job.advance() is not None
-            if is_view_done:
-                self._keep_warnings()
+            if is_view_done and not is_over_our_panels(context, event.mouse_x, event.mouse_y):
+                self._keep_warnings()  # no button moves under the pointer
             if is_view_done and current_capture.is_stop_wanted() and self._job.done < self._job.total:
                 self._end()
                 self.report({"WARNING"}, f"Capture stopped, {self._count()}: run it to go on")
@@ -72,7 +72,7 @@ class CapturesViews:
         except StopIteration:
             self._end()
             self._report_result()
-            if not is_over_our_panels(context, event.mouse_x, event.mouse_y):  # no button moves under the pointer
+            if not is_over_our_panels(context, event.mouse_x, event.mouse_y):  # likewise
                 self._fold_plan()
             return {"FINISHED"}
         except CaptureCancelled:

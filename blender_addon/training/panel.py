@@ -38,15 +38,17 @@ class HASHLIGHT_PT_train(SidebarPanel, bpy.types.Panel):
 
 
 def _draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context, session: EngineSession) -> None:
-    assert session.status is not None
-    if session.status.progress is not None:
-        layout.progress(factor=session.status.progress, text=status_text.describe_progress(session.status))
-    if (awaited := run.awaited_views()) and session.wants_training:
-        draw_words(layout, context, f"The training time counts from {awaited} training views on")
-    if message := session.status.message:
-        draw_words(layout, context, message[:1].upper() + message[1:])
-    if session.evaluations:
-        layout.label(text=status_text.describe_score(session))
+    """The same rows from the first view to the last step, so that no button below moves by itself."""
+    status = session.status
+    assert status is not None
+    words = status_text.describe_progress(status, run.awaited_views() if session.wants_training else 0)
+    if status.progress is None:
+        layout.label(text=words)
+    else:
+        layout.progress(factor=status.progress, text=words)
+    layout.label(text=status_text.describe_score(session) if session.evaluations else "Not scored yet")
+    if words := status_text.describe_long_message(status):
+        draw_words(layout, context, words)
     if run_files.is_fetching():
         layout.label(text="Fetching the run…", icon="IMPORT")
 

@@ -12,12 +12,23 @@ from ..session.engine_session import EngineSession
 from .settings import FIELD_LABELS
 
 _SHORT = 26  # characters of a score, at most, with which its time is in the same line
+_LONGEST_IN_BAR = 36  # characters, in a sidebar as wide as it is at first
 _TRAINING = {"idle": "Idle", "warming up": "Warming up", "training": "Training", "paused": "Paused", "finished": "Done"}
 
 
-def describe_progress(status: Status) -> str:
-    """What the training's progress bar says."""
+def describe_progress(status: Status, awaited: int = 0) -> str:
+    """What the training's progress bar says; what holds training up, if that is short. ``awaited``: from how many views
+    on the time counts, if there aren't so many yet."""
+    if awaited:
+        return f"The time counts from {awaited} views on"
+    if status.message and len(status.message) <= _LONGEST_IN_BAR:
+        return _as_sentence(status.message)
     return _TRAINING[status.state] + (describe_rest(status.eta_seconds) if status.state == "training" else "")
+
+
+def describe_long_message(status: Status) -> str:
+    """What the engine says of the training where the progress bar has no room for it, else ""."""
+    return _as_sentence(status.message) if len(status.message) > _LONGEST_IN_BAR else ""
 
 
 def describe_training(session: EngineSession) -> list[str]:
@@ -59,3 +70,7 @@ def describe_saved_run(saved: bpy.types.PropertyGroup) -> str:
     if saved.score:
         words += f", {saved.score}"
     return f"{words}. Train goes on with it, Preview and Render from Field use it as it is"
+
+
+def _as_sentence(message: str) -> str:
+    return message[:1].upper() + message[1:]

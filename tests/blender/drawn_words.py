@@ -14,11 +14,15 @@ _PARTS = {"row", "column", "column_flow", "box", "split", "grid_flow"}
 
 def words_drawn_by(panel: type[bpy.types.Panel], context: bpy.types.Context) -> str:
     """All that ``panel`` shows now, but for what its settings are called; empty when it is not shown at all."""
-    if hasattr(panel, "poll") and not panel.poll(context):
-        return ""
+    return " ".join(items_drawn_by(panel, context))
+
+
+def items_drawn_by(panel: type[bpy.types.Panel], context: bpy.types.Context) -> list[str]:
+    """The same, item by item."""
     words: list[str] = []
-    panel.draw(_Drawn(panel, _Layout(words)), context)
-    return " ".join(words)
+    if not hasattr(panel, "poll") or panel.poll(context):
+        panel.draw(_Drawn(panel, _Layout(words)), context)
+    return words
 
 
 class _Drawn:

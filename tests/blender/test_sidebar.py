@@ -13,8 +13,10 @@ from types import ModuleType, SimpleNamespace
 import bpy
 import pytest
 from ball_dataset import HEIGHT, WIDTH, write_dataset
+from drawn_words import items_drawn_by
 
 from engine.link.messages import JobUpdate, Status
+from engine.link.scoring import RADIANCE_FIELD_METRICS
 
 Import = Callable[[str], ModuleType]
 
@@ -120,6 +122,28 @@ def test_what_the_engine_says_of_a_training_begins_with_a_capital(
     session = SimpleNamespace(status=status, evaluations=[], wants_training=False)
     monkeypatch.setattr(addon("training.run"), "session_of", lambda _scene: session)
     assert "Opening run" in drawn("HASHLIGHT_PT_train")
+
+
+def test_training_fills_the_same_rows_from_the_first_view_to_the_last_step(
+    addon: Import, scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score = SimpleNamespace(scores={"psnr": 30.0, "subject_psnr": 27.0}, seconds=9.0)
+    session = SimpleNamespace(status=None, evaluations=[], wants_training=True, metrics=RADIANCE_FIELD_METRICS)
+    monkeypatch.setattr(addon("training.run"), "session_of", lambda _scene: session)
+    rows = []
+    for state, message, awaited, evaluations in (
+        ("warming up", "opening run", 16, []),
+        ("training", "rendering comes first on this CPU", 16, [score]),
+        ("training", "rendering comes first on this CPU", 0, [score]),
+        ("training", "", 0, [score]),
+        ("paused", "", 0, [score]),
+        ("finished", "", 0, [score]),
+    ):
+        session.status = Status(state=state, message=message, progress=0.5)
+        session.evaluations = evaluations
+        monkeypatch.setattr(addon("training.run"), "awaited_views", lambda awaited=awaited: awaited)
+        rows.append(len(items_drawn_by(bpy.types.HASHLIGHT_PT_train, bpy.context)))
+    assert len(set(rows)) == 1, rows
 
 
 def test_frames_of_another_scene_are_not_told_of(addon: Import, scene: bpy.types.Scene) -> None:
