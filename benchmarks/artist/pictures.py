@@ -20,7 +20,7 @@ from engine.rendering.display import DisplayEncoding, display_encoding_of
 from engine.rendering.renderer import RenderedImage
 from engine.runs import load_run
 
-LARGEST = 320  # pixels: of larger pictures the middle is shown
+LARGEST = 320  # pixels: of larger pictures the large sheet shows the middle
 GAP, LABEL = 6, 22
 SMALL = 160  # pixels of a picture on the small sheet
 PAPER, INK = (27, 28, 31), (205, 207, 212)
@@ -28,8 +28,8 @@ PAPER, INK = (27, 28, 31), (205, 207, 212)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Shown:
-    """A scene on the sheet, a row of pictures above another, all RGBA at 100 %: ``views`` by Cycles, by the field, and
-    the neural view."""
+    """A scene on the sheet, a row of pictures above another, all RGBA at 100 % and whole: ``views`` by Cycles, by the
+    field, and the neural view."""
 
     name: str
     label: str
@@ -67,24 +67,22 @@ def show_scene(folder: Path) -> Shown:
     frames = [folder / file for file in summary["frames"]]
     chosen = [frames[index * len(frames) // 3] for index in range(3)]
     words = f"{summary['name']}: held-out view by Cycles, by the field; the scene camera's preview; frames below"
-    film = [_crop(Image.open(file)) for file in chosen]
-    return Shown(summary["name"], words, [_crop(image) for image in views], film)
+    return Shown(summary["name"], words, views, [Image.open(file).convert("RGBA") for file in chosen])
 
 
 def compose(scenes: list[Shown]) -> Image.Image:
-    """All scenes, one below the other."""
+    """All scenes, one below the other. Of large pictures the middle."""
+    rows = [[[_crop(image) for image in row] for row in (scene.views, scene.frames)] for scene in scenes]
     widths, height = [1], GAP
-    for scene in scenes:
-        for row in (scene.views, scene.frames):
-            widths.append(sum(image.width + GAP for image in row) + GAP)
-            height += max(image.height for image in row) + GAP
-        height += LABEL
-    sheet = Image.new("RGB", (max(widths), height), PAPER)
+    for row in (row for both in rows for row in both):
+        widths.append(sum(image.width + GAP for image in row) + GAP)
+        height += max(image.height for image in row) + GAP
+    sheet = Image.new("RGB", (max(widths), height + LABEL * len(scenes)), PAPER)
     draw, font, y = ImageDraw.Draw(sheet), ImageFont.load_default(13), GAP
-    for scene in scenes:
+    for scene, both in zip(scenes, rows, strict=True):
         draw.text((GAP, y), scene.label, INK, font)
         y += LABEL
-        for row in (scene.views, scene.frames):
+        for row in both:
             x = GAP
             for image in row:
                 sheet.paste(image, (x, y), image)
@@ -122,4 +120,4 @@ def _to_image(picture: RenderedImage, encode: DisplayEncoding) -> Image.Image:
 def _crop(image: Image.Image) -> Image.Image:
     width, height = min(image.width, LARGEST), min(image.height, LARGEST)
     x, y = (image.width - width) // 2, (image.height - height) // 2
-    return image.convert("RGBA").crop((x, y, x + width, y + height))
+    return image.crop((x, y, x + width, y + height))

@@ -148,3 +148,11 @@ def test_the_small_sheet_shows_each_scene_by_cycles_and_by_the_field() -> None:
     assert counts[(200, 0, 0)] == 6 * 160 * 80 and counts[(0, 200, 0)] == counts[(200, 200, 0)] == 3 * 160 * 80
     assert (0, 0, 200) not in counts, "neither the neural view nor frames"
     assert max(sheet.size) < 800
+
+
+def test_the_small_sheet_shows_large_pictures_whole() -> None:
+    framed = Image.new("RGBA", (640, 640), (200, 0, 0, 255))
+    framed.paste((0, 200, 0, 255), (40, 40, 600, 600))
+    counts = {color: count for count, color in compose_small([Shown("one", "", [framed] * 2, [])]).getcolors(1 << 16)}
+    assert counts[(200, 0, 0)] > 160**2 - 140**2, "the red edge of both, but for what is mixed with the green"
+    assert compose([Shown("one", "", [framed], [framed])]).getpixel((320, 300)) == (0, 200, 0)
