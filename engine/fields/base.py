@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
 import torch
 
@@ -24,21 +24,22 @@ class Workspace(Protocol):
         """Views of the first ``n`` samples'."""
 
 
+W_co = TypeVar("W_co", bound=Workspace, covariant=True)
 W = TypeVar("W", bound=Workspace)
 
 
 @dataclasses.dataclass(eq=False)
-class SampleBatch(Samples, Generic[W]):
+class SampleBatch(Samples, Generic[W_co]):
     """Packed samples and all that evaluating them needs, for a fixed capacity. ``work`` belongs to the field that
     allocated the batch."""
 
-    work: W
+    work: W_co
 
-    @classmethod
-    def allocate(cls, capacity: int, device: str, work: W) -> Self:
+    @staticmethod
+    def allocate(capacity: int, device: str, work: W) -> SampleBatch[W]:
         """Buffers for ``capacity`` samples."""
         samples = allocate_samples(capacity, device)
-        return cls(samples.points, samples.distances, samples.sample_rays, work)
+        return SampleBatch(samples.points, samples.distances, samples.sample_rays, work)
 
     def first(self, n: int) -> Self:
         """Views of the first ``n`` samples."""
@@ -51,19 +52,21 @@ class RadianceField(Protocol):
     device: str
     dtype: torch.dtype
 
-    def allocate(self, capacity: int, for_training: bool = False) -> SampleBatch[Any]:
+    def allocate(self, capacity: int, for_training: bool = False) -> SampleBatch[Workspace]:
         """Buffers to march into and evaluate from; with what ``backward`` needs only ``for_training``."""
 
-    def density(self, batch: SampleBatch[Any]) -> torch.Tensor:
+    def density(self, batch: SampleBatch[Workspace]) -> torch.Tensor:
         """Raw densities at ``batch.points``, as FieldOutputs.density_rows."""
 
-    def forward(self, batch: SampleBatch[Any], rays_d: torch.Tensor, count: torch.Tensor | None = None) -> FieldOutputs:
+    def forward(
+        self, batch: SampleBatch[Workspace], rays_d: torch.Tensor, count: torch.Tensor | None = None
+    ) -> FieldOutputs:
         """What the samples of ``batch`` look like along the unit directions ``rays_d`` [rays, 3] f32.
 
         ``count`` [1] int32, if given, tells on the device how many of the samples matter.
         """
 
-    def backward(self, batch: SampleBatch[Any], active: ActiveSamples, gradients: FieldOutputs) -> None:
+    def backward(self, batch: SampleBatch[Workspace], active: ActiveSamples, gradients: FieldOutputs) -> None:
         """Add to the gradients of all parameters, which the optimiser zeroes (see ParameterGroup), after ``forward`` of
         the same batch. ``gradients`` [n] are those of the loss in its outputs; only the rows of ``active`` samples
         count."""

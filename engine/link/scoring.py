@@ -25,7 +25,7 @@ FIELD_COVERS = 0.01
 BOUNDS_SLACK = 0.01
 # Lowest PSNR of the subject (dB) for each word. See `describe_quality` for where they come from.
 _WORDS = (("very good", 32.0), ("good", 29.0), ("soft", 24.0), ("blurred", -1e9))
-# What radiance fields are judged by. Runs that older versions scored have figures of whole pictures alone.
+# What radiance fields are judged and followed by. Runs that older versions scored have figures of whole pictures alone.
 RADIANCE_FIELD_METRICS: Described = {
     "subject_psnr": Metric(
         label="PSNR",
@@ -45,6 +45,9 @@ RADIANCE_FIELD_METRICS: Described = {
         about="Scores are of whole pictures, as older versions gave them: Evaluate Now scores the subject",
     ),
     "ssim": Metric(label="SSIM of whole pictures", digits=3, better="higher"),
+    "rays_per_step": Metric(label="Rays per step", digits=0, better="higher"),
+    "samples_per_step": Metric(label="Samples per step", digits=0, better="higher"),
+    "active_samples": Metric(label="Samples backpropagated", digits=0),
 }
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import itertools
-from typing import Any, Self
+from typing import Self
 
 import torch
 
-from engine.fields.base import RadianceField, SampleBatch
+from engine.fields.base import RadianceField, SampleBatch, Workspace
 from engine.fields.unit_cube import UnitCube
 from engine.link.messages import ColorSpace
 from engine.rendering.renderer import MIN_DEPTH_ALPHA, Renderer
@@ -32,7 +32,7 @@ class OccupancyRenderer(Renderer):
     ) -> None:
         super().__init__(cube, color_space, field.device, near_distance, occupied.cascades)
         self._field, self._occupied, self._steps = field, occupied, steps
-        self._batch: SampleBatch[Any] | None = None
+        self._batch: SampleBatch[Workspace] | None = None
 
     def frozen(self, *, with_field: bool = True) -> Self:
         """As Renderer.frozen."""
@@ -79,7 +79,7 @@ class OccupancyRenderer(Renderer):
         mean = -distances / color[:, 3].clamp(min=MIN_DEPTH_ALPHA)
         distances.copy_(torch.where(distances > 0.0, distances, mean))
 
-    def _reserve(self) -> SampleBatch[Any]:
+    def _reserve(self) -> SampleBatch[Workspace]:
         if self._batch is None:
             self._batch = self._field.allocate(self._profile.round_samples)
         return self._batch

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
-from engine.fields.base import SampleBatch
+from engine.fields.base import SampleBatch, Workspace
 from engine.link.geometry import Camera
 from taichi_kernels.bundles import Rays
 from taichi_kernels.stepping import StepRule
 
 # Raw densities at the points of a batch, as FieldOutputs.density_rows.
-DensityFunction = Callable[[SampleBatch[Any]], torch.Tensor]
+DensityFunction = Callable[[SampleBatch[Workspace]], torch.Tensor]
 
 
 @dataclasses.dataclass(eq=False)
@@ -23,7 +23,7 @@ class RaySamples:
     and how many it has, ``count`` [1] int32 tells on the device how many there are; those behind it in ``batch`` belong
     to no ray."""
 
-    batch: SampleBatch[Any]
+    batch: SampleBatch[Workspace]
     spans: torch.Tensor
     count: torch.Tensor
 
@@ -43,13 +43,13 @@ class Sampler(Protocol):
     def sample_count(self) -> int:
         """Samples that the rays needed when that was last looked at."""
 
-    def sample(self, rays: Rays, rule: StepRule, out: SampleBatch[Any], step: int) -> RaySamples | None:
+    def sample(self, rays: Rays, rule: StepRule, out: SampleBatch[Workspace], step: int) -> RaySamples | None:
         """Samples of ``rays``, written into ``out``, as many as it has room for; None if there are none."""
 
     def observe(self, samples: RaySamples, densities: torch.Tensor, rule: StepRule, step: int) -> None:
         """Take note of the raw ``densities`` [n, any] (column 0 counts) that the field has at ``samples``."""
 
-    def update(self, density: DensityFunction, scratch: SampleBatch[Any], step: int) -> None:
+    def update(self, density: DensityFunction, scratch: SampleBatch[Workspace], step: int) -> None:
         """After ``step`` steps: look at the field itself where that is due, with ``scratch`` for the points."""
 
     def look(self, camera: Camera, alpha: torch.Tensor, depth: torch.Tensor | None) -> torch.Tensor:

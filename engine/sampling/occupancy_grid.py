@@ -9,12 +9,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
 
-from engine.fields.base import SampleBatch
+from engine.fields.base import SampleBatch, Workspace
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Camera
 from engine.sampling.base import DensityFunction
@@ -150,7 +149,7 @@ class OccupancyGrid:
         self.candidates = open_cells.nonzero().view(-1).int()
         self._pack()
 
-    def refresh(self, density: DensityFunction, batch: SampleBatch[Any], step: int) -> None:
+    def refresh(self, density: DensityFunction, batch: SampleBatch[Workspace], step: int) -> None:
         """Evaluate the field's ``density`` in some open cells (as many as ``batch`` holds at most); set the bits."""
         n = min(batch.capacity, self.candidate_count)
         if n == 0:
@@ -172,7 +171,7 @@ class OccupancyGrid:
         self._pack()
 
     def observe(
-        self, ray_samples: torch.Tensor, batch: SampleBatch[Any], raw_densities: torch.Tensor, steps: StepRule
+        self, ray_samples: torch.Tensor, batch: SampleBatch[Workspace], raw_densities: torch.Tensor, steps: StepRule
     ) -> None:
         """Take note of what the field is at a training step's samples, for the next refresh.
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
 
 from engine.device import PROFILES
-from engine.fields.base import SampleBatch
+from engine.fields.base import SampleBatch, Workspace
 from engine.link.geometry import Camera
 from engine.sampling.base import DensityFunction, RaySamples
 from engine.sampling.occupancy_grid import OccupancyGrid
@@ -47,7 +46,7 @@ class OccupancySampler:
             segments = math.ceil((longest_ray + 1) / SEGMENT_STEPS)
             self._marks = torch.zeros(max_rays, segments, dtype=torch.int32, device=device)
 
-    def sample(self, rays: Rays, rule: StepRule, out: SampleBatch[Any], step: int) -> RaySamples | None:
+    def sample(self, rays: Rays, rule: StepRule, out: SampleBatch[Workspace], step: int) -> RaySamples | None:
         """See Sampler. Adjusts ``ray_count``."""
         self._count.zero_()
         drawn, occupied, results = len(rays), self.grid.occupied, (self._count, self._spans, out)
@@ -74,7 +73,7 @@ class OccupancySampler:
         if step % _OBSERVE_EVERY == 0:
             self.grid.observe(samples.spans, samples.batch, densities, rule)
 
-    def update(self, density: DensityFunction, scratch: SampleBatch[Any], step: int) -> None:
+    def update(self, density: DensityFunction, scratch: SampleBatch[Workspace], step: int) -> None:
         """See Sampler."""
         if step % self._update_every == 0:
             self.grid.refresh(density, scratch, step)

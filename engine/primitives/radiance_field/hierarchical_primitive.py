@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Self
 
 import torch
@@ -50,8 +51,9 @@ class HierarchicalPrimitive(RadianceFieldPrimitive):
         samples = self._last_rays * self.config.field.ray_evaluations
         return {"rays_per_step": self._last_rays, "samples_per_step": samples, "active_samples": samples}
 
-    def begin_anew(self, config: HierarchicalConfig) -> Self:
+    def begin_anew(self, rays: int) -> Self:
         """See RadianceFieldPrimitive."""
+        config = dataclasses.replace(self.config, max_rays_per_step=rays)
         return type(self)(config, self.bounds, self.color_space, self.device)
 
     def viewer(self) -> HierarchicalRenderer:

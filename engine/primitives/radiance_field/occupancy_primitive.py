@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Self
 
@@ -71,8 +72,9 @@ class OccupancyPrimitive(RadianceFieldPrimitive):
             "active_samples": int(self._active.count),
         }
 
-    def begin_anew(self, config: OccupancyConfig) -> Self:
+    def begin_anew(self, rays: int) -> Self:
         """See RadianceFieldPrimitive."""
+        config = dataclasses.replace(self.config, max_rays_per_step=rays)
         return type(self)(config, self.bounds, self.color_space, self.device)
 
     def viewer(self) -> OccupancyRenderer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, Self
 
@@ -125,13 +124,12 @@ class RadianceFieldPrimitive(Primitive):
         ``samples_per_step``, ``active_samples``."""
 
     @abc.abstractmethod
-    def begin_anew(self, config: Any) -> Self:
-        """One of the same bounds and colour space that has learnt nothing yet."""
+    def begin_anew(self, rays: int) -> Self:
+        """One like it that has learnt nothing yet, with at most so many rays a step."""
 
     def scratch(self) -> Self:
         """See Primitive."""
-        rays = min(self.config.max_rays_per_step, _SCRATCH_RAYS)
-        other = self.begin_anew(dataclasses.replace(self.config, max_rays_per_step=rays))
+        other = self.begin_anew(min(self.config.max_rays_per_step, _SCRATCH_RAYS))
         other.add(_blank_view(self.bounds, self.color_space))
         return other
 
