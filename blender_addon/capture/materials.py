@@ -46,8 +46,10 @@ def troubles_of(material: bpy.types.Material) -> dict[Trouble, float]:
     output = _output_of(tree)
     if output is None:
         return found
+    is_seen_through = False
     for node in surface_nodes(output.inputs["Surface"]):
         node_type = node.bl_idname
+        is_seen_through |= node_type == "ShaderNodeBsdfTransparent"
         if node_type == "ShaderNodeBsdfPrincipled":
             # What a picture decides may be clear, but is hardly a mirror all over.
             clearness, roughness = _value(node, "Roughness"), _value(node, "Roughness", 1.0)
@@ -65,6 +67,8 @@ def troubles_of(material: bpy.types.Material) -> dict[Trouble, float]:
             found["mirror"] = _value(node, "Roughness")
         elif node_type == "ShaderNodeEmission":
             _add_light(found, _value(node, "Strength") * _brightness(node, "Color"))
+    if is_seen_through and "mirror" in found:  # panes are often made of the two
+        found["glass"] = found.pop("mirror")
     return found
 
 

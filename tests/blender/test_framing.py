@@ -219,7 +219,23 @@ def test_what_lies_outside_the_bounds_does_not_count_and_what_crosses_them_is_cu
     check_framed(planned(addon, scene), np.concatenate((ball, square)))
 
 
-def test_a_volume_and_an_empty_box_are_framed_by_their_boxes(addon: Import, scene: bpy.types.Scene) -> None:
+def test_a_volume_is_framed_by_its_box(addon: Import, scene: bpy.types.Scene) -> None:
+    bpy.ops.mesh.primitive_cube_add(size=1.0)
+    source = bpy.context.object
+    source.scale, source.hide_render = (3.0, 1.0, 1.0), True
+    volume = link(bpy.data.objects.new("Smoke", bpy.data.volumes.new("Smoke")))
+    volume.modifiers.new("Fill", "MESH_TO_VOLUME").object = source
+    bpy.context.view_layer.update()
+    bpy.ops.hashlight.fit_bounds()
+    bounds = bpy.data.objects["Hashlight Bounds"]
+    bounds.scale = bounds.scale * 2.0  # what is framed isn't that
+    bpy.ops.hashlight.plan_cameras()
+    box = np.array(volume.evaluated_get(bpy.context.evaluated_depsgraph_get()).bound_box)
+    assert np.ptp(box, axis=0)[0] > 2.5
+    check_framed(planned(addon, scene), box)
+
+
+def test_an_empty_box_is_framed_by_its_corners(addon: Import, scene: bpy.types.Scene) -> None:
     from engine.link.geometry import Bounds
 
     bounds = Bounds([-1.0, -2.0, 0.0], [1.0, 2.0, 1.0])

@@ -133,3 +133,15 @@ def test_modifiers_that_follow_the_camera_are_told(addon: Import, product: bpy.t
     assert bpy.context.selected_objects == [obj]
     obj.modifiers[-1].show_render = False
     assert "otherwise from each camera" not in plan(product)
+
+
+@pytest.mark.parametrize("is_pane", [False, True])
+def test_a_pane_of_transparent_and_glossy_is_glass(addon: Import, scene: bpy.types.Scene, is_pane: bool) -> None:
+    material = new_material("Pane")
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    mix, glossy = nodes.new("ShaderNodeMixShader"), nodes.new("ShaderNodeBsdfAnisotropic")
+    glossy.inputs["Roughness"].default_value = 0.0
+    links.new(glossy.outputs[0], mix.inputs[1])
+    links.new(nodes.new("ShaderNodeBsdfTransparent" if is_pane else "ShaderNodeBsdfDiffuse").outputs[0], mix.inputs[2])
+    links.new(mix.outputs[0], material.node_tree.get_output_node("ALL").inputs["Surface"])
+    assert addon("capture.materials").troubles_of(material) == {"glass" if is_pane else "mirror": 0.0}
