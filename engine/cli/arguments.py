@@ -22,7 +22,7 @@ def add_primitive(parser: argparse.ArgumentParser) -> None:
     """``--primitive``; None when it isn't given."""
     from engine.primitives.registry import list_kinds
 
-    kinds = ", ".join(f"{name}: {summary}" if summary else name for name, summary in list_kinds().items())
+    kinds = "; ".join(f"{name}: {summary}" if summary else name for name, summary in list_kinds().items())
     parser.add_argument("--primitive", metavar="KIND", help=f"what is learnt ({DEFAULT_PRIMITIVE}). {kinds}")
 
 

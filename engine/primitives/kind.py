@@ -88,8 +88,11 @@ class Kind(abc.ABC, Generic[S]):
         return spec
 
     def describe_spec(self, spec: S) -> dict[str, Any]:
-        """JSON-ready, for ``read_spec``."""
-        return describe("primitive", spec)
+        """JSON-ready, for ``read_spec``. Raises ConfigError that names what that would refuse."""
+        try:
+            return describe("primitive", spec)
+        except LinkError as error:
+            raise ConfigError(str(error)) from None
 
     def configure(self, spec: S, preset: str, device: str, overrides: Mapping[str, Any]) -> TrainConfig:
         """The named preset ("auto": by device) for ``spec``, with single settings replaced. Raises ConfigError that

@@ -47,7 +47,7 @@ def test_the_command_lines_help_names_those_of_packages_and_imports_none(
     install(site, "hashlight-octree", "octree = hashlight_octree:OCTREE")  # which is not there
     assert main(["train", "--help"]) == 0
     words = " ".join(capsys.readouterr().out.split())
-    assert "what is learnt (radiance-field). radiance-field: a scene, learnt from pictures of it, octree" in words
+    assert "what is learnt (radiance-field). radiance-field: a scene, learnt from pictures of it; octree" in words
 
 
 def test_the_entry_point_is_called_as_its_kind(site: Path) -> None:
