@@ -6,8 +6,8 @@ from typing import Any
 
 import bpy
 
+from ..capture.captured_views import known_capture
 from ..capture.errors import CaptureError
-from ..review.views import known_capture
 from ..view_transform import tables
 
 _MAX_AGE = 10.0  # seconds: of what a panel knows

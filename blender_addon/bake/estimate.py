@@ -10,9 +10,9 @@ import bpy
 
 from engine.link.capture_format import ViewRecord
 
+from ..capture.captured_views import known_capture
 from ..capture.fast_capture import rendered_samples
 from ..durations import describe_seconds
-from ..review.views import known_capture
 
 _ENGINES = {"CYCLES": "Cycles"}
 _MAX_AGE = 10.0  # seconds: a capture that goes on changes little

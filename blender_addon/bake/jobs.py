@@ -10,9 +10,9 @@ import bpy
 from engine.link.messages import BakeSpec, ImageFormat, JobUpdate
 
 from .. import app_handlers
+from ..capture.captured_views import captured_views
 from ..capture.errors import CaptureError
 from ..folders import bakes_folder, take_path
-from ..review.views import captured_views
 from ..session import registry
 from ..session.engine_session import EngineSession
 from ..session.failure import Failure

@@ -14,11 +14,11 @@ from engine.link.framing import captured_detail, enlargements, pixels_spanned
 from engine.link.geometry import MAX_IMAGE_SIDE, Bounds, Camera, GeometryError
 
 from ..capture.cameras import camera_from_object, capture_size, pixel_aspect, render_size
+from ..capture.captured_views import known_dataset
 from ..capture.dataset import CaptureDataset
 from ..capture.errors import CaptureError
 from ..capture.plan_drawing import plan_to_draw
 from ..capture.subject import guess_subject
-from ..review.views import known_dataset
 from .paths import has_render_size, turntable_cameras
 
 SHARP, SOFT = 1.2, 1.6  # enlargements up to which a bake is as sharp as the captures, and from which it is soft

@@ -17,12 +17,12 @@ from engine.link.geometry import Bounds, extent_of
 from engine.link.messages import ColorSpace
 
 from ..background import Task
-from ..capture.checks import list_names
-from ..capture.dataset import CaptureDataset, read_png
-from ..capture.errors import CaptureError
-from ..capture.passes import read_exr
 from ..folders import capture_folder
 from ..picture_files.exr import read_exr as read_channels
+from .checks import list_names
+from .dataset import CaptureDataset, read_png
+from .errors import CaptureError
+from .passes import read_exr
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 
 from ..layout import SidebarPanel, draw_words, lay_out_settings
-from ..review.views import has_views, known_capture
 from . import fast_capture
+from .captured_views import has_views, known_capture
 from .compat import CROSS_STOPS_ANY_SCENE
 from .current_capture import describe_capture, is_capturing
 from .drawn_engines import describe_pace

@@ -11,12 +11,12 @@ import numpy as np
 
 from engine.link.disk import replace_file
 
+from ..capture.captured_views import neighbour
 from ..folders import session_folder
 from ..preview import live
 from ..preview.material import picture_node
 from ..preview.plane import PlaneUse, find_plane
 from ..review import comparison
-from ..review.views import neighbour
 from ..session.engine_session import EngineSession
 from .console import Console
 from .engine_options import chosen_engine

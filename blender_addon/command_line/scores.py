@@ -9,8 +9,8 @@ import bpy
 
 from engine.link.metrics import Described, describe_metric, known_by_weight
 
+from ..capture.captured_views import captured_views
 from ..review.scores import worst_items
-from ..review.views import captured_views
 from ..session.engine_session import EngineSession
 from .console import Console
 from .engine_options import chosen_engine

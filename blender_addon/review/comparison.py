@@ -20,6 +20,7 @@ from engine.link.scoring import describe_quality
 
 from .. import app_handlers, undo_steps
 from ..background import Task, describe_failure
+from ..capture.captured_views import find_depth, find_extent, find_truth, find_view, read_depth, read_truth
 from ..preview import requests
 from ..preview.material import ensure_material, picture_node
 from ..preview.picture import to_blender_pixels, update_image
@@ -29,7 +30,6 @@ from ..session import registry
 from ..session.engine_session import EngineSession
 from ..session.failure import Failure
 from .pictures import Mode, compose, subject_psnr
-from .views import find_depth, find_extent, find_truth, find_view, read_depth, read_truth
 
 
 @dataclass

@@ -7,11 +7,11 @@ from bpy.props import IntProperty, StringProperty
 
 from engine.link.messages import RunOpened, Status
 
+from ..capture.captured_views import find_view, neighbour
 from ..session import registry
 from ..training import run
 from ..training.reasons import find_missing_run, find_missing_views
 from . import chart_icons, comparison, scores, viewpoint
-from .views import find_view, neighbour
 
 
 class _NeedsViews:

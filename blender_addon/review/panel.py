@@ -6,13 +6,13 @@ import bpy
 
 from engine.link.metrics import Described, metric_named
 
+from ..capture.captured_views import has_views, known_capture
 from ..durations import describe_seconds
 from ..layout import SidebarPanel, draw_words, lay_out_settings
 from ..session import registry
 from ..training.run import session_of
 from . import comparison, scores
 from .chart_icons import chart_icon
-from .views import has_views, known_capture
 
 _WORST = 5
 _FIGURES = 2  # of each

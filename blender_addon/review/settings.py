@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
+from ..capture.captured_views import captured_views
 from . import comparison
-from .views import captured_views
 
 
 def _find_views(settings: HASHLIGHT_PG_review, context: bpy.types.Context, text: str) -> list[str]:

@@ -9,11 +9,11 @@ import bpy
 
 from .. import app_handlers
 from ..bake import jobs as bakes
+from ..capture.captured_views import has_views
 from ..capture.current_capture import is_capturing
 from ..folders import is_copy, session_folder
 from ..importing import imports
 from ..preview import live, neural_view
-from ..review.views import has_views
 from ..session.engine_session import EngineSession
 from ..training import run, saved_state
 from ..transfer import run_files

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..review.views import has_views
+from ..capture.captured_views import has_views
 from ..session import source
 from . import run, saved_state
 from .in_use import find_user

@@ -235,7 +235,7 @@ def test_the_render_time_is_scaled_by_pixels_and_names_its_samples(
     bpy.ops.hashlight.fit_bounds()
     bpy.ops.hashlight.plan_cameras()
     bpy.ops.hashlight.capture()
-    views = addon("review.views").captured_views(scene)
+    views = addon("capture.captured_views").captured_views(scene)
     assert all(view.cpu_seconds > 0.0 for view in views.values())
     for view, seconds in zip(views.values(), (9.0, 2.0, 1.0), strict=True):  # the first one always takes longer
         view.render_seconds, view.cpu_seconds = seconds, None

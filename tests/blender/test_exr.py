@@ -85,4 +85,4 @@ def test_a_damaged_exr_file_is_one_clear_error(addon: Import, tmp_path: Path, da
     content = path.read_bytes()
     path.write_bytes({"cut": content[: len(content) // 2], "text": b"no picture at all", "empty": b""}[damage])
     with pytest.raises(addon("capture.errors").CaptureError, match=r"broken\.exr: .*OpenEXR"):
-        addon("review.views").read_truth(path)
+        addon("capture.captured_views").read_truth(path)

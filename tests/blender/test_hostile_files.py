@@ -106,8 +106,8 @@ def png(width: int, height: int, kind: int, rows: int | None = None) -> bytes:
 
 def attack_pictures(addon: Import, pictures: dict[str, bytes], folder: Path, count: int, tally: Tally) -> None:
     """``count`` damaged pictures, each given to all readers of its kind."""
-    reading = addon("review.views"), addon("capture.dataset"), addon("preview.sequence_frames"), addon("capture.passes")
-    views, dataset, frames, passes = reading
+    views, dataset, passes = (addon(f"capture.{name}") for name in ("captured_views", "dataset", "passes"))
+    frames = addon("preview.sequence_frames")
     readers: dict[str, list[Read]] = {
         ".exr": [views.read_truth, views.read_depth, passes.read_exr, frames.read_frame],
         ".png": [views.read_truth, dataset.read_png, frames.read_frame],
@@ -174,7 +174,7 @@ def test_pictures_that_are_none_or_too_large_are_refused_before_they_are_decoded
     path.write_bytes(content)
     before = _peak()
     with pytest.raises(ValueError, match=name):
-        addon("review.views").read_truth(path)
+        addon("capture.captured_views").read_truth(path)
     assert _peak() - before < 1 << 28
 
 

@@ -225,12 +225,12 @@ def test_any_captured_view_is_compared_with_its_truth(addon: Import, engine_scen
     wait_for(addon, lambda: session.views.count("held") == 6 and session.status.step > 0, "training")
     bpy.ops.hashlight.pause_training()
     wait_for(addon, lambda: session.status.state == "paused", "the pause")
-    views = addon("review.views").captured_views(scene)
+    views = addon("capture.captured_views").captured_views(scene)
     assert [view.split for view in views.values()] == ["train"] * 5 + ["test"]
     for name in ("train_002", "test_000"):
         assert bpy.ops.hashlight.look_through_view(view=name) == {"FINISHED"}
         wait_for(addon, lambda name=name: "PSNR" in addon("review.comparison").describe(scene), "the comparison")
-        truth = addon("capture.passes").read_exr(addon("review.views").find_truth(scene, name)[0])
+        truth = addon("capture.passes").read_exr(addon("capture.captured_views").find_truth(scene, name)[0])
         shown = _shown(addon, scene)
         assert shown.shape == (48, 96, 4)
         np.testing.assert_array_equal(shown[:, 48:], truth)
@@ -251,7 +251,7 @@ def test_any_captured_view_is_compared_with_its_truth(addon: Import, engine_scen
     wait_for(addon, lambda: session.evaluations, "scores")
     worst = addon("review.scores").worst_items(session.evaluations[-1], 5, session.metrics)
     assert [name for name, _ in worst] == ["test_000"]
-    views_of = addon("review.views")
+    views_of = addon("capture.captured_views")
     seen = views_of.read_depth(views_of.find_depth(scene, name)), views[name].camera, views_of.find_extent(scene, name)
     measured = pictures.subject_psnr(session.frame.color, truth.astype(np.float16), *seen)
     assert measured == pytest.approx(worst[0][1]["subject_psnr"], abs=0.05), "the panel's figure is the engine's"
@@ -271,7 +271,8 @@ def test_a_comparison_keeps_up_with_training(addon: Import, engine_scene: bpy.ty
     wait_for(addon, lambda: "PSNR" in comparison.describe(scene), "the comparison")
     first = session.frame.step
     wait_for(addon, lambda: session.frame.step > first, "a later picture")
-    assert session.frame.camera.to_json() == addon("review.views").find_view(scene, "train_000").camera.to_json()
+    view = addon("capture.captured_views").find_view(scene, "train_000")
+    assert session.frame.camera.to_json() == view.camera.to_json()
     assert len(addon("review.scores").loss_history.points) > 1
 
 
@@ -282,7 +283,7 @@ def test_a_view_whose_picture_is_gone_is_told_and_not_waited_for(
     bpy.ops.hashlight.capture_and_train()
     session = addon("session.registry").current()
     wait_for(addon, lambda: session.status is not None and session.status.step > 0, "training")
-    addon("review.views").find_truth(engine_scene, "train_001")[0].unlink()
+    addon("capture.captured_views").find_truth(engine_scene, "train_001")[0].unlink()
     bpy.ops.hashlight.compare_view(view="train_001")
     wait_for(addon, lambda: session.failure is not None, "the trouble")
     assert "View train_001 can't be compared" in drawn("HASHLIGHT_PT_problem")
@@ -292,4 +293,4 @@ def test_a_view_whose_picture_is_gone_is_told_and_not_waited_for(
 
 def test_a_view_that_is_not_there_is_one_clear_error(addon: Import, small_scene: bpy.types.Scene) -> None:
     with pytest.raises(addon("capture.errors").CaptureError, match="no captured view 'nowhere'"):
-        addon("review.views").find_view(small_scene, "nowhere")
+        addon("capture.captured_views").find_view(small_scene, "nowhere")

@@ -34,13 +34,13 @@ def test_a_session_folder_from_before_takes_opens_as_the_first(
     capture()
     assert (session / "capture" / "manifest.json").is_file(), "where it always was"
     assert _names(addon, planned_scene) == ["Take 1"]
-    assert len(addon("review.views").captured_views(planned_scene)) == 3
+    assert len(addon("capture.captured_views").captured_views(planned_scene)) == 3
     assert bpy.ops.hashlight.new_take() == {"FINISHED"}
     assert _names(addon, planned_scene) == ["Take 1", "Take 2"]
-    assert not addon("review.views").captured_views(planned_scene)
+    assert not addon("capture.captured_views").captured_views(planned_scene)
     assert bpy.ops.hashlight.open_take(take="Take 1") == {"FINISHED"}
     assert planned_scene.hashlight.take == ""
-    assert len(addon("review.views").captured_views(planned_scene)) == 3
+    assert len(addon("capture.captured_views").captured_views(planned_scene)) == 3
     assert "Take 1 Take 2" in drawn("HASHLIGHT_PT_takes")
 
 
