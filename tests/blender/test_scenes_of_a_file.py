@@ -54,10 +54,10 @@ def test_another_scene_begins_with_nothing(
     addon: Import, planned_scene: bpy.types.Scene, session: Path, second: bpy.types.Scene
 ) -> None:
     assert addon("folders").session_folder(second) == session / "scenes" / "Second__one"
-    assert not addon("review.views").captured_views(second)
+    assert not addon("capture.captured_views").captured_views(second)
     assert [take.name for take in addon("takes.switching").takes_of(second)] == ["Take 1"]
     assert not addon("training.saved_state").has_saved_run(second)
-    assert len(addon("review.views").captured_views(planned_scene)) == 3, "the first one's stay"
+    assert len(addon("capture.captured_views").captured_views(planned_scene)) == 3, "the first one's stay"
     assert addon("training.saved_state").has_saved_run(planned_scene)
 
 
