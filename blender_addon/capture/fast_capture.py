@@ -9,7 +9,7 @@ from __future__ import annotations
 import bpy
 
 SAMPLES = 16
-MEASURED = "1/12 of the time of 256 samples, for 0.2 dB"  # a test holds it to benchmarks/results
+MEASURED = "1/13 of the time of 256 samples, for 0.2 dB"  # a test holds it to benchmarks/results
 _DENOISER = "OPENIMAGEDENOISE"
 
 
