@@ -184,6 +184,8 @@ def _find(
 ) -> functools.partial[Found]:
     """What finds out all that can be told, and needs no Blender. Raises CaptureError when the plan can't be read."""
     bounds = read_bounds(scene, depsgraph) if bounds_object(scene) is not None else None
+    if bounds is not None and has_to_follow(scene, bounds):
+        facts.margin = None  # the cameras have yet to be framed
     return functools.partial(_look, surroundings, facts, poses.planned_poses(scene, depsgraph), bounds)
 
 

@@ -9,23 +9,16 @@ from types import ModuleType
 import bpy
 import numpy as np
 import pytest
+from framed import SLOPE, check_framed, planned, seen_from, vertices
 
 Import = Callable[[str], ModuleType]
 
 LEAST_FILLED = 0.7  # of a picture, however near its neighbours are
-SLOPE = math.tan(math.radians(20))  # of the default field of view
 
 
 def link(obj: bpy.types.Object) -> bpy.types.Object:
     bpy.context.scene.collection.objects.link(obj)
     return obj
-
-
-def vertices(obj: bpy.types.Object) -> np.ndarray:
-    """Of a mesh object as evaluated, in world space."""
-    evaluated = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    local = np.array([vertex.co for vertex in evaluated.data.vertices])
-    return local @ np.array(obj.matrix_world)[:3, :3].T + np.array(obj.matrix_world)[:3, 3]
 
 
 def wide() -> np.ndarray:
@@ -90,29 +83,6 @@ def particle_hair() -> np.ndarray:
     evaluated = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
     tip = 2**settings.display_step
     return np.array([evaluated.particle_systems[0].co_hair(evaluated, particle_no=k, step=tip) for k in range(300)])
-
-
-def planned(addon: Import, scene: bpy.types.Scene) -> list[np.ndarray]:
-    """The poses of the planned cameras, training views first."""
-    bpy.context.view_layer.update()
-    return [
-        pose.camera_to_world for pose in addon("capture.poses").planned_poses(scene, bpy.context.view_layer.depsgraph)
-    ]
-
-
-def seen_from(pose: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Where in the square picture, -1..1, a camera with the default lens sees ``points``: [n, 2]."""
-    local = (points - pose[:3, 3]) @ pose[:3, :3]
-    assert (local[:, 2] < 0).all()
-    return local[:, :2] / -local[:, 2:] / SLOPE
-
-
-def check_framed(poses: list[np.ndarray], points: np.ndarray) -> None:
-    """The picture is filled, and nothing is cropped."""
-    seen = [seen_from(pose, points) for pose in poses]
-    assert max(np.abs(one).max() for one in seen) <= 1.0, "cropped"
-    filled = [np.ptp(one, axis=0).max() / 2 for one in seen]
-    assert min(filled) >= 0.65 and np.median(filled) >= 0.8, (min(filled), np.median(filled))
 
 
 @pytest.mark.parametrize("rig", ["SPHERE", "HEMISPHERE", "RINGS", "FRONT_ARC"])
@@ -254,40 +224,6 @@ def test_where_not_everything_can_be_read_the_box_is_framed(
     bpy.ops.hashlight.plan_cameras()
     bounds = addon("capture.bounds").read_bounds(scene, bpy.context.evaluated_depsgraph_get())
     check_framed(planned(addon, scene), bounds.corners)
-
-
-@pytest.mark.parametrize(
-    ("scale", "x", "words"), [(0.2, 0.0, " fills "), (0.2, 0.4, " fills "), (0.9, 2.5, " is cropped ")]
-)
-def test_a_subject_that_has_changed_since_is_told_and_framed_again(
-    addon: Import, scene: bpy.types.Scene, scale: float, x: float, words: str
-) -> None:
-    from engine.link.geometry import Bounds
-
-    bpy.ops.mesh.primitive_uv_sphere_add(radius=0.5)
-    addon("capture.bounds").show_bounds(scene, Bounds([-3.0, -3.0, -3.0], [3.0, 3.0, 3.0]))
-    bpy.ops.hashlight.plan_cameras()
-    told = scene.hashlight.capture
-    assert "What is visible" not in told.plan_warnings
-    ball = bpy.context.object
-    ball.scale, ball.location.x = (scale, scale, scale), x
-    bpy.context.view_layer.update()
-    addon("capture.preparation").prepare_plan(bpy.context)
-    (finding,) = [each for each in told.plan_findings if "What is visible" in each.words]
-    assert words in finding.words
-    (cure,) = addon("capture.plan_warnings").unpack(finding.cures)
-    assert (cure.label, cure.operator) == ("Plan Cameras", "hashlight.plan_cameras")
-    bpy.ops.hashlight.plan_cameras()
-    assert "What is visible" not in told.plan_warnings
-    check_framed(planned(addon, scene), vertices(ball))
-
-
-def test_cameras_at_a_chosen_distance_are_not_told_to_come_nearer(addon: Import, scene: bpy.types.Scene) -> None:
-    bpy.ops.mesh.primitive_uv_sphere_add(radius=0.5)
-    scene.hashlight.capture.radius = 20.0
-    bpy.ops.hashlight.fit_bounds()
-    bpy.ops.hashlight.plan_cameras()
-    assert "What is visible" not in scene.hashlight.capture.plan_warnings
 
 
 def test_a_hidden_object_is_not_framed(addon: Import, scene: bpy.types.Scene) -> None:
