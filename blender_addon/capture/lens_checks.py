@@ -15,6 +15,7 @@ from .plan_warnings import PLAN, PlanWarning, fit_field_of_view
 
 _SMALL = 0.5  # of a picture's width or height, in the view that it fills most
 _CROPPED = 1.05  # of the way to the picture's edge: what is framed is known by its extreme points
+_OWN = 0.1  # of the cameras may have been moved by hand, for a close-up
 _WIDEST = math.radians(150.0)  # that the field of view can be
 
 
@@ -41,10 +42,10 @@ def check_framing(points: np.ndarray, poses: list[Pose], margin: float) -> list[
     if not poses:
         return []
     cropped = [pose.name for pose in poses if _reach(points, pose) > _CROPPED]
-    if cropped:
+    if len(cropped) > _OWN * len(poses):
         words = f"What is visible is cropped in {len(cropped)} of {len(poses)} views: {list_names(cropped)}"
     else:
-        filled = max(_filled(points, pose) for pose in poses)
+        filled = max(_filled(points, pose) for pose in poses if pose.name not in cropped)
         if filled >= _SMALL / (1.0 + margin):
             return []
         words = f"What is visible fills {filled:.0%} of a picture at most"

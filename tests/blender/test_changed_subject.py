@@ -38,6 +38,18 @@ def test_a_subject_that_has_changed_since_is_told_and_framed_again(
     check_framed(planned(addon, scene), vertices(ball))
 
 
+def test_a_close_up_of_the_users_own_is_not_told(addon: Import, scene: bpy.types.Scene) -> None:
+    bpy.ops.mesh.primitive_uv_sphere_add(radius=0.5)
+    bpy.ops.hashlight.fit_bounds()
+    bpy.ops.hashlight.plan_cameras()
+    for name in ("train_000", "train_001"):
+        camera = bpy.data.objects[name]
+        camera.location = camera.location * 0.6
+    bpy.context.view_layer.update()
+    addon("capture.plan_watch").check(bpy.context)
+    assert "What is visible" not in scene.hashlight.capture.plan_warnings
+
+
 def test_cameras_that_have_yet_to_follow_the_bounds_are_not_told(addon: Import, scene: bpy.types.Scene) -> None:
     for x in (0.0, 3.0):
         bpy.ops.mesh.primitive_uv_sphere_add(radius=0.1, location=(x, 0.0, 0.0))
