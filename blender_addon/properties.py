@@ -14,7 +14,12 @@ from .training.settings import HASHLIGHT_PG_run, HASHLIGHT_PG_training
 
 class HASHLIGHT_PG_scene(bpy.types.PropertyGroup):
     version: IntProperty(
-        name="Version", description="Which form these settings have: see migrate.py", default=0, options={"HIDDEN"}
+        name="Version",
+        description="Which form these settings have: see migrate.py",
+        default=0,
+        min=0,
+        max=1000,
+        options={"HIDDEN"},
     )
     folder: StringProperty(
         name="Folder",

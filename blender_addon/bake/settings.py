@@ -9,6 +9,8 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 
 from engine.link.geometry import MAX_IMAGE_SIDE
 
+from ..capture.cameras import FARTHEST
+
 
 def _choose_size(settings: HASHLIGHT_PG_bake, _context: bpy.types.Context) -> None:
     """Who sets a size wants that one."""
@@ -63,8 +65,16 @@ class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
         description="Where the turn begins, counter-clockwise from the X axis",
         subtype="ANGLE",
         default=-math.pi / 2,
+        min=-100 * math.tau,
+        max=100 * math.tau,
     )
-    turns: FloatProperty(name="Turns", description="Number of times around. Negative turns the other way", default=1.0)
+    turns: FloatProperty(
+        name="Turns",
+        description="Number of times around. Negative turns the other way",
+        default=1.0,
+        min=-1000.0,
+        max=1000.0,
+    )
     ease: FloatProperty(
         name="Ease",
         description="Start and end the turn gently. 0 turns evenly",
@@ -79,9 +89,15 @@ class HASHLIGHT_PG_bake(bpy.types.PropertyGroup):
         subtype="DISTANCE",
         default=0.0,
         min=0.0,
+        max=FARTHEST,
     )
     lift: FloatProperty(
-        name="Height", description="Raise the camera and the point it looks at", subtype="DISTANCE", default=0.0
+        name="Height",
+        description="Raise the camera and the point it looks at",
+        subtype="DISTANCE",
+        default=0.0,
+        min=-FARTHEST,
+        max=FARTHEST,
     )
     field_of_view: FloatProperty(
         name="Field of View",

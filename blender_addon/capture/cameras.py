@@ -5,12 +5,13 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from engine.link.geometry import MAX_IMAGE_SIDE, Camera
+from engine.link.geometry import MAX_COORDINATE, MAX_IMAGE_SIDE, Camera
 
 from .errors import CaptureError
 from .sight import is_finite
 
 NOWHERE = "invalidly placed"  # scaled to nothing, or without numbers for where it is
+FARTHEST = 0.1 * MAX_COORDINATE  # metres from what a camera looks at
 _SENSOR = 36.0  # millimetres
 
 

@@ -95,6 +95,7 @@ class SceneFacts:
         self.hidden_helpers: dict[str, list[str]] = {}
         self._scene = scene.name
         self._looks = [self._look_at_light, self._look_at_layers, self._look_at_objects, self._look_at_materials]
+        self._looks += [self._look_at_helpers, self._look_at_followers]
         self._movement = Movement(scene)
         self._objects = sorted(surroundings.owners)
         self._materials = sorted(surroundings.materials.items())
@@ -137,7 +138,11 @@ class SceneFacts:
 
     def _look_at_objects(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
         self.instead = unseen_objects(view_layer)
+
+    def _look_at_helpers(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
         self.hidden_helpers = hidden_helpers(view_layer)
+
+    def _look_at_followers(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
         self.followers = objects_that_follow_camera(view_layer)
 
     def _look_at_materials(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:

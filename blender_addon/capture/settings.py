@@ -19,6 +19,7 @@ from engine.link.geometry import MAX_IMAGE_SIDE
 
 from . import fast_capture, plan, plan_watch
 from .bounds import read_bounds
+from .cameras import FARTHEST
 from .errors import CaptureError
 from .layouts.table import enum_items
 from .subject import read_subject
@@ -77,6 +78,8 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         name="Rows",
         description="How many rows the settings of the layout have beside a pressed button; -1: as many as there are",
         default=-1,
+        min=-1,
+        max=100,
         options={"HIDDEN"},
     )
     plan_findings: CollectionProperty(
@@ -249,6 +252,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         subtype="DISTANCE",
         default=0.0,
         min=0.0,
+        max=FARTHEST,
         update=_plan_again,
     )
     margin: FloatProperty(

@@ -101,7 +101,9 @@ class HASHLIGHT_OT_step_view(_NeedsViews, bpy.types.Operator):
     bl_label = "Next View"
     bl_options = {"REGISTER"}
 
-    step: IntProperty(name="Step", description="How many views to go on", default=1, options={"SKIP_SAVE"})
+    step: IntProperty(
+        name="Step", description="How many views to go on", default=1, min=-1, max=1, options={"SKIP_SAVE"}
+    )
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:

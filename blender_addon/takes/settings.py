@@ -43,7 +43,7 @@ class HASHLIGHT_PG_take(bpy.types.PropertyGroup):
 
     name: StringProperty(name="Name", description="What the take is called. Double-click to rename", update=_rename)
     key: StringProperty(options={"HIDDEN"})
-    views: IntProperty(name="Views", description="How many views are captured")
+    views: IntProperty(name="Views", description="How many views are captured", min=0)
     score: StringProperty(name="Score", description="The run's last score on test views")
     size: StringProperty(name="Size", description="Disk use of its views, run and rendered frames")
 

@@ -7,6 +7,7 @@ from bpy.props import EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from engine.link.presets import AUTO, DEFAULT_FIELD, FIELDS, PRESETS
 
+_LONGEST = 1e9  # seconds, as in messages
 _PRESET_LABELS = {AUTO: "Automatic", "cpu": "CPU", "gpu": "GPU"}
 _PRESETS = tuple((name, _PRESET_LABELS.get(name, name.title()), words) for name, words in PRESETS.items())
 
@@ -57,6 +58,7 @@ class HASHLIGHT_PG_run(bpy.types.PropertyGroup):
         description="Training time that the saved run has behind it",
         default=0.0,
         min=0.0,
+        max=_LONGEST,
         subtype="TIME_ABSOLUTE",
     )
     since: FloatProperty(
@@ -64,6 +66,7 @@ class HASHLIGHT_PG_run(bpy.types.PropertyGroup):
         description="What was trained before that many seconds has used up none of the training time",
         default=0.0,
         min=0.0,
+        max=_LONGEST,
         subtype="TIME_ABSOLUTE",
     )
     score: StringProperty(

@@ -10,13 +10,16 @@ from engine.link.geometry import Camera
 from engine.link.jobs import JobSpec
 from engine.link.message_types import (
     MAX_CHUNK_BYTES,
+    Bytes,
     Channel,
     ColorImage,
     DepthImage,
     Message,
     Name,
+    Protocol,
     Quality,
     RelativePath,
+    Request,
     Role,
     Seconds,
     Split,
@@ -34,7 +37,7 @@ class Hello(Message):
     pictures. ``take_over``: an engine that is busy with another client in control hangs up on that one.
     ``compression``: the best that the client has."""
 
-    protocol: int
+    protocol: Protocol
     version: Name
     client: Name
     same_host: bool = True
@@ -120,7 +123,7 @@ class RequestFrame(Message):
     replaces: ClassVar[tuple[str, ...] | None] = ("channel",)
     overtakes: ClassVar[tuple[type[Message], ...]] = (AddView, AddFile)
 
-    request: int
+    request: Request
     channel: Channel = 0
     camera: Camera
     quality: Quality = "final"
@@ -150,7 +153,7 @@ class FetchFile(Message):
     is relative to its root, with forward slashes. The answer is a FileChunk, or a Problem that regards ``path``."""
 
     path: RelativePath
-    offset: Annotated[int, Limits(0, 2**63 - 1)] = 0
+    offset: Bytes = 0
     size: Annotated[int, Limits(1, MAX_CHUNK_BYTES)] = MAX_CHUNK_BYTES
 
 

@@ -10,15 +10,21 @@ from engine.link.geometry import Bounds, Camera
 from engine.link.jobs import JobResult
 from engine.link.message_types import (
     MAX_PIECES,
+    Bytes,
     Channel,
     ColorImage,
     DepthImage,
+    Figure,
     FileBytes,
+    Items,
     JobState,
     Message,
     Metrics,
     Name,
+    Protocol,
+    Request,
     Seconds,
+    Steps,
 )
 from engine.link.metrics import Descriptions
 from engine.link.primitives import PrimitiveSpec
@@ -30,7 +36,7 @@ class Welcome(Message):
     """The handshake's good end. ``ring``: the private folder of the pixel ring, None when pixels come inside the
     messages. ``compression``: what both sides have, for what either compresses."""
 
-    protocol: int
+    protocol: Protocol
     version: str
     device: str
     device_name: str
@@ -47,7 +53,7 @@ class RunOpened(Message):
     told. ``metrics`` describes the figures that its kind has of its own."""
 
     run: str
-    step: int
+    step: Steps
     preset: str
     primitive: PrimitiveSpec
     bounds: Bounds
@@ -67,8 +73,8 @@ class ItemAdded(Message):
     """A view or a file arrived whole and is being trained on (or held out)."""
 
     name: str
-    train_items: int
-    test_items: int
+    train_items: Items
+    test_items: Items
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -81,13 +87,13 @@ class Status(Message):
     replaces: ClassVar[tuple[str, ...] | None] = ()
 
     state: Literal["idle", "warming up", "training", "paused", "finished"]
-    step: int = 0
-    seconds: float = 0.0
+    step: Steps = 0
+    seconds: Seconds = 0.0
     metrics: Metrics = dataclasses.field(default_factory=dict)
-    train_items: int = 0
-    test_items: int = 0
-    progress: float | None = None
-    eta_seconds: float | None = None
+    train_items: Items = 0
+    test_items: Items = 0
+    progress: Annotated[float, Limits(0.0, 1.0)] | None = None
+    eta_seconds: Figure | None = None
     message: str = ""
     busy_seconds: Seconds = 0.0
 
@@ -100,13 +106,13 @@ class Frame(Message):
 
     replaces: ClassVar[tuple[str, ...] | None] = ("channel",)
 
-    request: int
+    request: Request
     channel: Channel = 0
-    step: int
+    step: Steps
     camera: Camera
     color: ColorImage
     depth: DepthImage | None = None
-    render_seconds: float = 0.0
+    render_seconds: Seconds = 0.0
     exact: bool = True
 
 
@@ -117,8 +123,8 @@ class Evaluation(Message):
     are over whole pictures, ``subject_psnr`` and ``subject_ssim`` over the subject (see ``scoring``). Those are None or
     not there where a view doesn't show the subject, and in runs of older versions."""
 
-    step: int
-    seconds: float
+    step: Steps
+    seconds: Seconds
     scores: Metrics
     items: dict[str, Metrics] = dataclasses.field(default_factory=dict)
 
@@ -150,9 +156,9 @@ class FileChunk(Message):
     1970; if either differs from piece to piece, it was written anew meanwhile. ``data`` is None at and past the end."""
 
     path: str
-    offset: int
-    total: int
-    modified: int
+    offset: Bytes
+    total: Bytes
+    modified: Annotated[int, Limits(-(2**63), 2**63 - 1)]
     data: FileBytes | None = None
 
 
@@ -161,7 +167,7 @@ class SnapshotSaved(Message):
     """The run is on disk up to ``step``."""
 
     path: str
-    step: int
+    step: Steps
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from engine.link.arrays import Pixels
 from engine.link.geometry import Camera
-from engine.link.values import Limits
+from engine.link.values import ANY, Limits
 from engine.link.view_transform import MAX_SIZE
 
 
@@ -80,12 +80,17 @@ class Pattern:
 Name = Annotated[str, Count(0, 500)]  # of views, jobs, clients, versions
 RelativePath = Annotated[str, Count(1, 4096)]  # relative to the engine's root, with forward slashes
 Seconds = Annotated[float, Limits(0.0, 1e9)]
+Figure = Annotated[float, ANY]  # of which only who measured it knows what it may be
 Channel = Annotated[int, Limits(0, MAX_CHANNELS - 1)]
 Steps = Annotated[int, Limits(0, 2**31 - 1)]
+Items = Annotated[int, Limits(0, 2**31 - 1)]
+Protocol = Annotated[int, Limits(0, 2**31 - 1)]
+Request = Annotated[int, Limits(0, 2**63 - 1)]
+Bytes = Annotated[int, Limits(0, 2**63 - 1)]
 # A figure's name; ``metrics`` has labels for some.
 MetricName = Annotated[str, Pattern("[a-z][a-z0-9_]{0,63}", "up to 64 of a-z, 0-9 and _, a letter first")]
 # A figure is None where it doesn't apply or isn't known yet.
-Metrics = Annotated[dict[MetricName, float | None], Count(0, 64)]
+Metrics = Annotated[dict[MetricName, Figure | None], Count(0, 64)]
 Cameras = Annotated[tuple[Camera, ...], Count(0, MAX_PIECES)]
 
 ColorSpace = Literal["linear", "srgb"]

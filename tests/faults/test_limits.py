@@ -7,7 +7,7 @@ import functools
 import types
 import typing
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pytest
@@ -22,8 +22,11 @@ from engine.link.messages import (
     BakeResult,
     BakeSpec,
     CancelJob,
+    EvaluationSpec,
     JobUpdate,
     Message,
+    PluginSpec,
+    RadianceFieldSpec,
     StartJob,
     Tagged,
     Train,
@@ -110,6 +113,34 @@ def test_every_number_of_a_message_has_a_limit() -> None:
     assert {name.partition(".")[2] for name in refused} >= {"seconds", "overrides.march_steps", *parts}
 
 
+def test_every_number_of_a_message_states_its_limits() -> None:
+    """In its type, so that who reads that knows them."""
+    for kind in (
+        *CLIENT_MESSAGES,
+        *ENGINE_MESSAGES,
+        BakeSpec,
+        EvaluationSpec,
+        BakeResult,
+        RadianceFieldSpec,
+        PluginSpec,
+    ):
+        for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+            assert not {int, float} & set(_bare_parts(hint)), f"{kind.__name__}.{name}"
+
+
+def _bare_parts(hint: Any) -> Iterator[Any]:
+    """The types that ``hint`` is made of, without those whose limits it states."""
+    if typing.get_origin(hint) is ClassVar or _is_limited(hint):
+        return
+    yield hint
+    for part in typing.get_args(hint):
+        yield from _bare_parts(part)
+
+
+def _is_limited(hint: Any) -> bool:
+    return typing.get_origin(hint) is Annotated and isinstance(hint.__metadata__[0], Limits)
+
+
 Replace = Callable[[Any], Any]
 
 
@@ -141,9 +172,7 @@ def _numbers(where: str, hint: Any, value: Any) -> Iterator[tuple[str, Replace]]
 
 
 def _is_number(hint: Any) -> bool:
-    if typing.get_origin(hint) is Annotated:
-        return isinstance(hint.__metadata__[0], Limits)
-    return hint in (int, float)
+    return _is_limited(hint) or hint in (int, float)
 
 
 def _replace_field(value: Any, name: str, inner: Replace, number: Any) -> Any:
