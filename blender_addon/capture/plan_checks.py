@@ -14,6 +14,7 @@ from .backdrop_checks import check_surroundings
 from .bounds import PADDING
 from .box_checks import check_distance, check_size
 from .checks import list_names
+from .clipping_checks import check_clipping
 from .plan import Pose
 from .plan_warnings import CAMERAS, MESHES, PlanWarning, select
 from .scene_checks import check_animation, check_scene
@@ -41,6 +42,7 @@ def find_plan_warnings(
     warnings += _check_cameras(surroundings, poses, bounds if is_room else None)
     if bounds is not None:
         warnings += check_distance(bounds)
+        warnings += check_clipping(poses, facts.clips, bounds)
         # A room may be far larger than what is in it.
         giants = [] if facts.layout.identifier == "INSIDE" else list(check_size(surroundings, bounds, facts.width))
         # What dwarfs the rest is a sky around the scene camera rather than a room that it is in.

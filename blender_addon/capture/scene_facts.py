@@ -81,7 +81,10 @@ class SceneFacts:
         self.left_out = self.layout.left_out(scene) if isinstance(self.layout, OwnLayout) else []
         self.passed_over = passed_over(scene)
         self.has_motion_blur: bool = scene.render.use_motion_blur
-        self.out_of_focus = _cameras_with_focus(scene) if isinstance(self.layout, OwnLayout) else []
+        own = _own_cameras(scene) if isinstance(self.layout, OwnLayout) else []
+        self.out_of_focus = [camera.name for camera in own if camera.data.dof.use_dof]
+        # From and to which distance cameras of the scene's own show anything, metres.
+        self.clips = {camera.name: (camera.data.clip_start, camera.data.clip_end) for camera in own}
         self.lighting = Lighting(False, ())
         self.other_layers = OtherLayers()
         self.has_world_volume = has_world_volume(scene)
@@ -149,9 +152,8 @@ class SceneFacts:
         self.blended = find_blended_materials(scene)
 
 
-def _cameras_with_focus(scene: bpy.types.Scene) -> list[str]:
-    """The cameras of the plan that have depth of field."""
+def _own_cameras(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """The cameras of the plan, each once."""
     with contextlib.suppress(CaptureError):
-        cameras = sorted({view.camera for view in planned_views(scene)})
-        return [name for name in cameras if bpy.data.objects[name].data.dof.use_dof]
+        return [bpy.data.objects[name] for name in sorted({view.camera for view in planned_views(scene)})]
     return []

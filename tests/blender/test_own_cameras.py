@@ -241,6 +241,19 @@ def test_both_cameras_of_a_stereo_pair_are_captured_and_stereoscopy_is_told(
         assert sorted(view.name for view in job if view.color.shape == (48, 48, 4)) == ["Camera", "Pair_L", "Pair_R"]
 
 
+@pytest.mark.parametrize(("start", "end", "is_cut"), [(0.1, 5.0, True), (6.0, 100.0, True), (0.1, 100.0, False)])
+def test_a_camera_that_cuts_off_the_subject_is_told(
+    addon: Import, shot: bpy.types.Scene, start: float, end: float, is_cut: bool
+) -> None:
+    """It stands 5 to 7 m from the subject."""
+    data = bpy.data.objects["Camera"].data
+    data.clip_start, data.clip_end = start, end
+    bpy.ops.hashlight.plan_cameras()
+    words = shot.hashlight.capture.plan_warnings
+    assert ("1 camera doesn't show all of the bounds (Camera): in Camera they are" in words) == is_cut
+    assert (f"it shows {start:.3g} to {end:.3g} m" in words) == is_cut
+
+
 @pytest.fixture
 def switched(shot: bpy.types.Scene) -> bpy.types.Scene:
     """20 frames, each 5th to be captured: through Camera, from 11 on through Second, which is in no view layer."""
