@@ -30,8 +30,7 @@ def deep_tiff_header(path: Path) -> tuple[tuple[int, ...], int, tuple[str, ...]]
         raise DatasetError(f"{path}: the image can't be read ({first_line(error)})") from None
     if has_planes and len(shape) == 3:
         shape = (*shape[1:], shape[0])
-    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
-        raise DatasetError(f"{path}: expected a still with 1, 3 or 4 channels, got shape {list(shape)}")
+    _require_picture(path, shape)
     if colors not in _COLORS:
         raise DatasetError(f"{path}: expected grey or RGB, got {colors} colours: store it as RGB")
     return shape, orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1, unused
@@ -62,6 +61,7 @@ def read_deep_tiff(path: Path) -> npt.NDArray[np.uint8]:
             is_inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
     except Exception as error:
         raise DatasetError(f"{path}: the image can't be read ({first_line(error)})") from None
+    _require_picture(path, pixels.shape)
     if pixels.dtype not in (np.uint8, np.uint16):
         raise DatasetError(f"{path}: expected an image of 8 or 16 bits a channel, got {pixels.dtype}")
     full = np.iinfo(pixels.dtype).max
@@ -72,3 +72,8 @@ def read_deep_tiff(path: Path) -> npt.NDArray[np.uint8]:
     if pixels.shape[2] == 3:
         pixels = np.concatenate([pixels, np.full_like(pixels[..., :1], full)], axis=2)
     return (pixels // (full // 255)).astype(np.uint8)
+
+
+def _require_picture(path: Path, shape: tuple[int, ...]) -> None:
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
+        raise DatasetError(f"{path}: expected a still with 1, 3 or 4 channels, got shape {list(shape)}")

@@ -106,7 +106,7 @@ def test_what_is_no_text(tmp_path: Path, field: str, value: Any) -> None:
         (b'{"frames": ' + b"[" * 100_000, "nested"),
         (b'{"a": ' * 100_000, "nested"),
         (b'{"frames": {"0": 1}}', "list"),
-        (b'{"frames": [null]}', "frame 0"),
+        (b'{"frames": [null]}', "no views"),
         (b'{"frames": [[1]]}', "frame 0"),
         (b'{"frames": [' + b"1," * 70_000 + b"1]}", "70001 items"),
         (b"\x00" * 100, "JSON"),
