@@ -4,6 +4,7 @@ fine one that is looked at."""
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Annotated, ClassVar
 
 import torch
@@ -11,17 +12,21 @@ import torch
 from engine.fields.autograd import ModuleField
 from engine.fields.nerf import NerfNetwork, NetworkSize, choose_dtype
 from engine.link.values import Limits
+from taichi_kernels.activations import DENSITY_SCALE
 
 
 @dataclasses.dataclass(frozen=True)
 class CoarseAndFineConfig(NetworkSize):
     """Size of both networks, and how many samples a ray has: ``coarse_samples`` for the first, and ``fine_samples``
-    more for the second, which sees them all. The defaults are the paper's."""
+    more for the second, which sees them all. ``initial_density``: about that of both before they have learnt anything,
+    in units of one over the unit cube's side; the default is what networks without biases begin with (see
+    taichi_kernels.activations). The others' defaults are the paper's."""
 
     kind: ClassVar[str] = "nerf-hierarchical"
 
     coarse_samples: Annotated[int, Limits(2, 1024)] = 64
     fine_samples: Annotated[int, Limits(1, 1024)] = 128
+    initial_density: Annotated[float, Limits(1e-3, 1e3)] = DENSITY_SCALE
 
     @property
     def summary(self) -> str:
@@ -65,3 +70,5 @@ class _Networks(torch.nn.Module):
         super().__init__()
         self.coarse = NerfNetwork(config, generator, dtype)
         self.fine = NerfNetwork(config, generator, dtype)
+        for network in (self.coarse, self.fine):
+            torch.nn.init.constant_(network.density_layer.bias, math.log(config.initial_density / DENSITY_SCALE))

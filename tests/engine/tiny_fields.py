@@ -18,7 +18,7 @@ TINY: dict[str, dict[str, Any]] = {
         "max_rays_per_step": 64,
         "error_share": 0.0,
         "learning_rate": 5e-3,
-        "warm_up_steps": 0,
+        "warm_up_steps": 100,
         "field.position_octaves": 4,
         "field.layers": 3,
         "field.width": 32,

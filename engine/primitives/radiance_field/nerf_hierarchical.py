@@ -3,7 +3,9 @@
 Networks, samples and rays a step on a GPU are the paper's. Most rays meet nothing: at the full rate from the start,
 also at the paper's, the first steps empty the whole field, and then no gradient is left. So the rate rises slowly, to
 twice the paper's. A processor has time for few of them: networks and samples are a fraction of that, and the rate may
-rise to four times the paper's (eight times, in half as many steps, empties the field there, too).
+rise to four times the paper's (eight times, in half as many steps, empties the field there, too). It begins with a
+fog of optical depth 1, a sixteenth of the other fields': through a thicker one most of what the first steps learn is
+that rays should meet nothing, and small networks need hundreds of steps to find surfaces in what that leaves.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from engine.primitives.radiance_field.hierarchical_primitive import Hierarchical
 _PRESETS = {
     "cpu": HierarchicalConfig(
         preset="cpu",
-        field=CoarseAndFineConfig(layers=4, width=64, coarse_samples=32, fine_samples=32),
+        field=CoarseAndFineConfig(layers=4, width=64, coarse_samples=32, fine_samples=32, initial_density=1.0),
         max_rays_per_step=128,
         error_share=0.5,
         learning_rate=2e-3,

@@ -10,8 +10,10 @@ import torch
 
 from engine.data.views import View
 from engine.evaluation.evaluate import mean_psnr
+from engine.fields.coarse_and_fine import CoarseAndFineConfig
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.training.trainer import Trainer
+from taichi_kernels.activations import DENSITY_SCALE
 from tests.device import TEST_DEVICE
 from tests.engine.tiny_fields import TINY
 from tests.scenes import sphere_bounds, sphere_views
@@ -76,3 +78,12 @@ def test_a_step_does_not_wait_for_the_device(device: str) -> None:
         trainer.step()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("density", [1.0, DENSITY_SCALE])
+def test_both_networks_begin_about_as_dense_as_they_are_told(density: float, device: str) -> None:
+    field = CoarseAndFineConfig(layers=4, width=64, initial_density=density).build(device, seed=3)
+    points = torch.rand(500, 3, generator=torch.Generator().manual_seed(1)).to(device)
+    for network in (field.coarse, field.fine):
+        found = DENSITY_SCALE * network.density(points).detach().float().exp()
+        assert 0.5 * density < float(found.median()) < 2.0 * density
