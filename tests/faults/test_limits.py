@@ -109,7 +109,7 @@ def test_every_number_of_a_message_has_a_limit() -> None:
                 words = f"{name}:" if caught.type is LinkError else f"{name.rpartition('.')[2]}:"
                 assert words in str(caught.value) and len(str(caught.value)) < 300
             refused.add(name)
-    parts = {"specification.fps", "specification.cameras[0].fx", "camera.width", "metrics.rate", "views.v.psnr"}
+    parts = {"specification.fps", "specification.cameras[0].fx", "camera.width", "metrics.rate", "items.v.psnr"}
     assert {name.partition(".")[2] for name in refused} >= {"seconds", "overrides.march_steps", *parts}
 
 
