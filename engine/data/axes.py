@@ -78,7 +78,7 @@ def guess_axes(views: Sequence[View], remarks: Remarks) -> list[View]:
     if lead is not None:
         why = f"by OpenGL's axes pictures agree less with each other (correlations of {lead:.2f} less)"
     elif not (looks_away or is_upside_down):
-        if len(views) > 1 and not (ahead > _AHEAD and _are_framed(views)):
+        if len(views) > 1 and upright <= _UPRIGHT and not (ahead > _AHEAD and _are_framed(views)):
             remarks.add(
                 f"whose axes the poses have, {len(views)} pictures don't tell: OpenGL's are taken (y up, the camera "
                 f'looks along -z); if that is right, say "{FIELD}": "opengl" in the file, else "opencv"'

@@ -204,7 +204,7 @@ def _require_bounded(path: Path, width: int, height: int) -> None:
 def _unused_in(image: Image.Image) -> tuple[str, ...]:
     """See PictureHeader."""
     unused = []
-    if getattr(image, "is_animated", False) and image.format != "MPO":  # of which the others are for viewers
+    if image.format != "MPO" and _has_several(image):  # of an MPO the others are for viewers
         unused.append("pictures after the first")
     gamma = image.info.get("gamma")
     if isinstance(gamma, float) and "srgb" not in image.info and abs(gamma - _SRGB_GAMMA) > _GAMMA_TOLERANCE:
@@ -213,6 +213,13 @@ def _unused_in(image: Image.Image) -> tuple[str, ...]:
     if image.mode in _COLORED and isinstance(profile, bytes) and not any(name in profile for name in _SRGB):
         unused.append("a colour profile other than sRGB")
     return tuple(unused)
+
+
+def _has_several(image: Image.Image) -> bool:
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # what comes after the first is damaged, and each format raises its own
+        return True
 
 
 def _to_byte_rgba(image: Image.Image, path: Path) -> npt.NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from engine.cli import main
@@ -191,15 +192,22 @@ def test_pictures_that_are_something_else(tmp_path: Path, name: str) -> None:
 
 
 def test_damaged_files_of_every_kind_end_in_words(tmp_path: Path) -> None:
-    """2,000 files with bytes changed, cut or put in: read, or refused by a DatasetError."""
+    """3,000 files with bytes changed, cut or put in: read, or refused by a DatasetError."""
     rng, pixels = random.Random(5), np.random.default_rng(5).integers(0, 255, (12, 16, 3), np.uint8)
     exif = Image.Exif()
     exif[0x0112] = 6
     for suffix in ("png", "jpg", "webp", "tif", "bmp"):
         Image.fromarray(pixels).save(tmp_path / f"whole.{suffix}", **({"exif": exif} if suffix != "bmp" else {}))
+    several = [Image.fromarray(pixels // part) for part in (1, 2, 3)]
+    several[0].save(tmp_path / "whole.gif", save_all=True, append_images=several[1:])
+    deep = pixels.astype(np.uint16) * 257
+    planes = {"planarconfig": "separate", "photometric": "rgb"}
+    tifffile.imwrite(tmp_path / "whole.planes.tif", np.moveaxis(deep, 2, 0), **planes)
+    tifffile.imwrite(tmp_path / "whole.double.tif", deep[..., 0].astype(np.float64))
+    tifffile.imwrite(tmp_path / "whole.white.tif", deep[..., 0], photometric="miniswhite")
     write_exr(tmp_path / "whole.exr", {"RGBA": np.ones((12, 16, 4), np.float16)})
     np.save(tmp_path / "whole.npy", np.ones((12, 16), np.float32))
-    hdr = b"#?RADIANCE\n\n-Y 12 +X 16\n" + (bytes([2, 2, 0, 16]) + bytes([128 + 16, 9]) * 4) * 12
+    hdr = b"#?RADIANCE\nEXPOSURE=2.0\n\n-Y 12 +X 16\n" + (bytes([2, 2, 0, 16]) + bytes([128 + 16, 9]) * 4) * 12
     (tmp_path / "whole.hdr").write_bytes(hdr)
     for whole in sorted(tmp_path.glob("whole.*")):
         data = whole.read_bytes()

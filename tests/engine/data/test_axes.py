@@ -211,6 +211,12 @@ class TestWhatPicturesDoNotTell:
         (warning,) = about_axes(load_dataset(tmp_path).warnings)
         assert "6 pictures" in warning and '"camera_axes": "opengl"' in warning and '"opencv"' in warning
 
+    def test_cameras_side_by_side_that_stand_upright_are_no_question(self, tmp_path: Path) -> None:
+        write_photographs(tmp_path, wall(3, 2))
+        for index in range(6):
+            Image.new("RGB", (SIZE, SIZE), (90, 90, 90)).save(tmp_path / f"{index:02d}.png")
+        assert about_axes(load_dataset(tmp_path).warnings) == []
+
     @pytest.mark.parametrize("is_opencv", [True, False], ids=["opencv", "opengl"])
     @pytest.mark.parametrize("world", [np.eye(4), Y_UP], ids=["z up", "y up"])
     @pytest.mark.parametrize("kind", CAMERAS)
