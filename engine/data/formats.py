@@ -205,7 +205,9 @@ def _require_subject(train: Sequence[View], remarks: Remarks, path: Path) -> Non
     if len(empty) == len(train):
         raise DatasetError(f"{path}: all views are empty: alpha is 0 everywhere")
     remarks.add_all(
-        f"views that show nothing, as alpha is 0 everywhere ({{count}} of {len(train)}, first {{first}})", empty
+        f"views that show nothing, as alpha is 0 everywhere ({{count}} of {len(train)}, first {{first}}): if they should "
+        "show something, store them without alpha",
+        empty,
     )
 
 
@@ -230,14 +232,20 @@ def _guess_extent(files: Mapping[Split | None, Transforms], train: Sequence[View
         bounds = nerf_synthetic_bounds()
         if is_nerf_synthetic(cameras) and not check_coverage(bounds, train):
             return Extent(bounds)
+    extent = guess_photographed_extent(cameras) if is_photographed else Extent(guess_bounds(cameras))
+    x, y, z = extent.bounds.center.tolist()
+    box = f"{extent.bounds.size.max():.3g} m a side around {x:.3g} {y:.3g} {z:.3g}"
     if stand_at_one_place(cameras):
         remarks.add(
             f"{first.path} names no bounds (aabb or aabb_scale), and all cameras stand at one place, which doesn't "
-            "tell how far away things are: bounds of a metre around it are guessed; if they are wrong, name aabb"
+            f"tell how far away things are: bounds of {box} are guessed; if they are wrong, name aabb"
         )
     else:
-        remarks.add(f"{first.path} names no bounds (aabb or aabb_scale): guessed from where the cameras look")
-    return guess_photographed_extent(cameras) if is_photographed else Extent(guess_bounds(cameras))
+        remarks.add(
+            f"{first.path} names no bounds (aabb or aabb_scale): guessed from where the cameras look, {box}; if they "
+            "are wrong, name aabb"
+        )
+    return extent
 
 
 def _has_frames(path: Path) -> bool:
