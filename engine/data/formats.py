@@ -205,8 +205,8 @@ def _require_subject(train: Sequence[View], remarks: Remarks, path: Path) -> Non
     if len(empty) == len(train):
         raise DatasetError(f"{path}: all views are empty: alpha is 0 everywhere")
     remarks.add_all(
-        f"views that show nothing, as alpha is 0 everywhere ({{count}} of {len(train)}, first {{first}}): if they should "
-        "show something, store them without alpha",
+        f"views that show nothing, as alpha is 0 everywhere ({{count}} of {len(train)}, first {{first}}): if they "
+        "should show something, store them without alpha",
         empty,
     )
 
