@@ -45,7 +45,9 @@ class _Comparison:
     bounds: Bounds
     extent: Bounds  # outside of which the field is empty
     request: int = 0  # 0: none pending
+    take: str = ""  # whose field was asked for last
     step: int = -1  # of the neural picture that is shown
+    is_outdated: bool = False  # a run was opened since, which may have fewer steps
     neural: np.ndarray | None = None
     truth: np.ndarray | None = None
     depth: np.ndarray | None = None
@@ -90,7 +92,7 @@ def begin(session: EngineSession, scene: bpy.types.Scene, name: str) -> None:
 
 def describe(scene: bpy.types.Scene) -> str:
     """What is compared, as text; empty when nothing is."""
-    if _current is None or _current.scene != scene.name:
+    if _current is None or (_current.scene, _current.take) != (scene.name, scene.hashlight.take):
         return ""
     if _current.has_failed:
         return f"{_current.view}: failed, see Engine Problem"
@@ -115,6 +117,7 @@ def compose_again(scene: bpy.types.Scene) -> None:
 
 def _ask(session: EngineSession, comparison: _Comparison) -> None:
     comparison.request = requests.ask(session, Channel.COMPARISON, comparison.camera, exact=True)
+    comparison.take = bpy.data.scenes[comparison.scene].hashlight.take
 
 
 def _start_work(scene: bpy.types.Scene, comparison: _Comparison, neural: np.ndarray) -> None:
@@ -183,7 +186,7 @@ def _on_frame(session: EngineSession, frame: Frame) -> None:
     if comparison is None or frame.request != comparison.request:
         return  # of another channel
     comparison.request = 0
-    comparison.step, comparison.neural = frame.step, frame.color
+    comparison.step, comparison.neural, comparison.is_outdated = frame.step, frame.color, False
     if (scene := bpy.data.scenes.get(comparison.scene)) is not None:
         _start_work(scene, comparison, frame.color)
 
@@ -196,7 +199,7 @@ def _on_status(session: EngineSession, status: Status) -> None:
     scene = bpy.data.scenes.get(comparison.scene)
     if scene is None or not scene.hashlight.review.keep_up or scene.hashlight.preview.shown != "COMPARISON":
         return
-    if status.step > comparison.step:
+    if comparison.is_outdated or status.step > comparison.step:
         _ask(session, comparison)
 
 
@@ -204,7 +207,7 @@ def _on_run(session: EngineSession, run: RunOpened) -> None:
     if _current is not None:
         if session.frame_requests.has_lost(_current.request):
             _current.request = 0
-        _current.step = -1
+        _current.is_outdated = True
 
 
 def _before_load(*_: object) -> None:

@@ -29,13 +29,13 @@ class HASHLIGHT_PT_quality(SidebarPanel, bpy.types.Panel):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         session = session_of(context.scene)
-        return session is not None and (bool(session.evaluations) or len(scores.loss_history.points) > 1)
+        return session is not None and (bool(session.evaluations) or len(scores.losses_of(session)) > 1)
 
     def draw(self, context: bpy.types.Context) -> None:
         session = registry.current()
         evaluations, metrics = session.evaluations, session.metrics
         row = self.layout.row()
-        loss = scores.loss_history.points
+        loss = scores.losses_of(session)
         if len(evaluations) > 1:
             for name, color in zip(scores.figures_to_chart(evaluations, metrics), _SCORE_COLORS, strict=False):
                 label = metric_named(name, metrics).label

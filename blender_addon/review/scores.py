@@ -67,6 +67,11 @@ def note_run(session: EngineSession, run: RunOpened) -> None:
     _run = run.run
 
 
+def losses_of(session: EngineSession) -> Sequence[Point]:
+    """(seconds, loss) of the run that ``session`` has open or opens; none while only a former run's are known."""
+    return loss_history.points if session.run_name == _run else ()
+
+
 def figures_to_chart(evaluations: Sequence[Evaluation], described: Described) -> list[str]:
     """The names of the one or two scores that matter most among those that any of ``evaluations`` has."""
     known: dict[str, float | None] = {}

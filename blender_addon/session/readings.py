@@ -74,9 +74,14 @@ class EngineReadings:
         return self._engine_state.is_closed
 
     @property
+    def run_name(self) -> str | None:
+        """The run that is wanted: it is open, is being opened, or will be as soon as there is an engine."""
+        return self._desired.run_name
+
+    @property
     def wants_run(self) -> bool:
-        """Whether a run is wanted: it is open, is being opened, or will be as soon as there is an engine."""
-        return self._desired.run_name is not None
+        """Whether any run is wanted."""
+        return self.run_name is not None
 
     @property
     def status(self) -> Status | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import bpy
 import numpy as np
@@ -186,6 +186,20 @@ def test_a_long_training_keeps_a_short_even_history(addon: Import) -> None:
     assert list(history.points) == [(0.2, 5.0)]
 
 
+def test_the_loss_of_a_former_run_is_not_that_of_the_next(addon: Import, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = addon("review.scores")
+    monkeypatch.setattr(scores, "loss_history", scores.LossHistory())
+    monkeypatch.setattr(scores, "_run", "")
+    session = SimpleNamespace(run_name="run")
+    scores.note_run(session, SimpleNamespace(run="run", step=0))
+    scores.loss_history.add(1.0, 0.5)
+    assert list(scores.losses_of(session)) == [(1.0, 0.5)]
+    session.run_name = "takes/take-2/run"  # is wanted, and not opened yet
+    assert not scores.losses_of(session)
+    scores.note_run(session, SimpleNamespace(run="takes/take-2/run", step=0))
+    assert not scores.losses_of(session)
+
+
 def test_a_chart_follows_its_points(addon: Import) -> None:
     draw_chart = addon("review.chart").draw_chart
     color = (1.0, 0.0, 0.0)
@@ -274,6 +288,15 @@ def test_a_comparison_keeps_up_with_training(addon: Import, engine_scene: bpy.ty
     view = addon("capture.captured_views").find_view(scene, "train_000")
     assert session.frame.camera.to_json() == view.camera.to_json()
     assert len(addon("review.scores").loss_history.points) > 1
+
+    scene.hashlight.review.keep_up = False
+    bpy.ops.hashlight.pause_training()
+    wait_for(addon, lambda: session.status.state == "paused" and not comparison._current.request, "the pause")
+    told, run = comparison.describe(scene), session.run
+    comparison._on_run(session, run)
+    assert comparison.describe(scene) == told, "the picture on the plane is still of that step"
+    assert bpy.ops.hashlight.new_take() == {"FINISHED"}
+    assert comparison.describe(scene) == "", "of the other take's view and field"
 
 
 @pytest.mark.slow
