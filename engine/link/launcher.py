@@ -181,7 +181,7 @@ class EngineProcess:
         except OSError:
             return ""
         lines = [line for line in lines if line.strip()][-_LOG_TAIL_LINES:]
-        return "; the end of its log:\n" + "\n".join(lines) if lines else ""
+        return "\nThe end of its log:\n" + "\n".join(lines) if lines else ""
 
 
 def _describe_exit(code: int) -> str:

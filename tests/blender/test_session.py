@@ -97,7 +97,7 @@ def test_a_killed_engine_is_told_in_words_and_goes_on_from_its_snapshot(
 
     os.kill(session.engine_pid, signal.SIGKILL)
     wait_for(addon, lambda: session.phase == "lost", "the loss", 10.0)
-    assert "killed" in session.failure.message
+    assert session.failure.message == "The engine was killed by signal 9", "in a sentence, and its log elsewhere"
     assert "Start the engine again" in session.failure.hint
     assert session.frame is not None  # the last picture stays
 

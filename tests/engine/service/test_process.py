@@ -209,6 +209,6 @@ def test_a_python_without_the_engine_is_told_in_words(tmp_path: Path) -> None:
 def test_an_engine_that_dies_at_the_start_shows_its_last_words(tmp_path: Path) -> None:
     engine = EngineProcess(sys.executable, tmp_path / "root", device="tpu")
     engine.start()
-    with pytest.raises(LaunchError, match=r"exit code 2; the end of its log:\n(?s:.*)invalid choice: 'tpu'"):
+    with pytest.raises(LaunchError, match=r"exit code 2\nThe end of its log:\n(?s:.*)invalid choice: 'tpu'"):
         engine.wait_ready(60)
     engine.stop()
