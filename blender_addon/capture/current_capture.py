@@ -45,7 +45,8 @@ def is_cpu_needed() -> bool:
 def describe_capture() -> tuple[float, str]:
     """The share (0..1) of the current capture that is done, and how it stands, as text."""
     assert _job is not None
-    return _job.done / _job.total, f"{_job.done} of {_job.total} views{describe_rest(_job.eta_seconds)}"
+    rest = ", read from disk" if _job.is_reading else describe_rest(_job.eta_seconds)
+    return _job.done / _job.total, f"{_job.done} of {_job.total} views{rest}"
 
 
 def begin(job: CaptureJob, window: bpy.types.Window | None) -> None:

@@ -124,6 +124,7 @@ class CaptureJob:
             self.dataset = CaptureDataset(folder, settings, self.bounds, records, subject=subject, objects=contents)
             self._cleanup = stack.pop_all()
         self._queue = order_views(records, leave_for_last)
+        self.kept = sum(record.is_done for record in self._queue)  # views that were captured before
         self.current_name = ""  # the view at hand
         self._views = self._capture()
 
@@ -157,6 +158,11 @@ class CaptureJob:
         if self._rendered == 0:
             return None
         return (time.monotonic() - self._began) / self._rendered * (self.total - self.done - len(self._failures))
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether the view at hand is one that was captured before."""
+        return self.done < self.kept
 
     @property
     def is_busy(self) -> bool:

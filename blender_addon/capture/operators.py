@@ -46,7 +46,7 @@ class CapturesViews:
             return {"CANCELLED"}
         context.window_manager.modal_handler_add(self)
         self._show_progress(context)
-        self.report({"INFO"}, f"{_BEGINNING} {self._job.total} views")
+        self.report({"INFO"}, _describe_beginning(self._job))
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -191,6 +191,12 @@ class CapturesViews:
         for warning in self._job.warnings:
             self.report({"WARNING"}, warning.words)
         self.report({"INFO"}, f"Captured {self._job.total} views into {self._job.dataset.folder}")
+
+
+def _describe_beginning(job: CaptureJob) -> str:
+    if job.kept == 0:
+        return f"{_BEGINNING} {job.total} views"
+    return f"{_BEGINNING} {job.total - job.kept or 'none'} of {job.total} views: the others are there already"
 
 
 class HASHLIGHT_OT_capture(CapturesViews, bpy.types.Operator):

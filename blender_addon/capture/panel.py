@@ -6,9 +6,9 @@ import bpy
 
 from ..layout import SidebarPanel, draw_words, lay_out_settings
 from . import fast_capture
-from .captured_views import has_views, known_capture
+from .captured_views import has_views, known_dataset
 from .compat import CROSS_STOPS_ANY_SCENE
-from .current_capture import describe_capture, is_capturing
+from .current_capture import current, describe_capture, is_capturing
 from .drawn_engines import describe_pace
 from .layouts.table import layout_of
 from .plan_warnings import unpack
@@ -133,12 +133,13 @@ def _describe_views(scene: bpy.types.Scene) -> str:
     """What is captured or imported, in a line."""
     if is_capturing() or not has_views(scene):
         return "Plan"
-    settings, views = known_capture(scene, _MAX_AGE)
-    if not views:  # they are still counted
+    dataset = known_dataset(scene, _MAX_AGE)
+    done = [view for view in dataset.views.values() if view.is_done] if dataset is not None else []
+    if dataset is None or not done:  # they are still counted
         return "Views are there"
-    camera = next(iter(views.values())).camera
-    verb = "imported" if settings.get("imported_from") else "captured"
-    return f"{len(views)} views {verb}, {camera.width} x {camera.height}"
+    count = f"{len(done)}" if len(done) == len(dataset.views) else f"{len(done)} of {len(dataset.views)}"
+    verb = "imported" if dataset.imported_from else "captured"
+    return f"{count} views {verb}, {done[0].camera.width} x {done[0].camera.height}"
 
 
 def _settings_in_place(scene: bpy.types.Scene) -> tuple[tuple[str, ...], int]:
@@ -159,7 +160,8 @@ def _draw_progress(layout: bpy.types.UILayout) -> None:
         else:
             row.label(text="Rendering a view: Esc stops it", icon="SCENE")
     else:
-        row.label(text="Storing the view", icon="SCENE")
+        is_reading = (job := current()) is not None and job.is_reading
+        row.label(text="Reading the view" if is_reading else "Storing the view", icon="SCENE")
 
 
 def _draw_findings(

@@ -20,8 +20,14 @@ def test_an_interrupted_capture_goes_on_with_the_missing_views(addon: Import, pl
         folder = job.dataset.folder
     stamp = job.dataset.image_path(first.name).stat().st_mtime_ns
     (folder / "of the user's.txt").write_text("stays")
+    assert job.kept == 0 and not job.is_reading
     with start_capture(addon, planned_scene) as job:
-        views = list(job)
+        assert job.kept == 1 and job.is_reading
+        beginning = addon("capture.operators")._describe_beginning(job)
+        assert beginning == "Capturing 3 of 4 views: the others are there already"
+        views = [next(job)]
+        assert not job.is_reading
+        views += job
     assert [view.is_new for view in views] == [False, True, True, True]
     np.testing.assert_array_equal(views[0].color, first.color)
     np.testing.assert_array_equal(views[0].depth, first.depth)

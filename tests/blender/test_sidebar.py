@@ -13,6 +13,7 @@ from types import ModuleType, SimpleNamespace
 import bpy
 import pytest
 from ball_dataset import HEIGHT, WIDTH, write_dataset
+from capture_jobs import start_capture
 from drawn_words import items_drawn_by
 
 from engine.link.messages import JobUpdate, Status
@@ -88,6 +89,14 @@ def test_the_plan_is_folded_to_a_line_once_views_are_captured(
     settings.show_settings = False
     assert bpy.ops.hashlight.new_take() == {"FINISHED"}
     assert settings.show_settings and "Plan Cameras" in drawn(panel), "a new take has no views yet"
+
+
+def test_an_interrupted_capture_says_how_much_is_missing(
+    addon: Import, planned_scene: bpy.types.Scene, drawn: Callable[[str], str]
+) -> None:
+    with start_capture(addon, planned_scene) as job:
+        next(job)
+    assert "1 of 4 views captured" in drawn("HASHLIGHT_PT_capture")
 
 
 def test_imported_views_are_not_called_captured(
