@@ -12,7 +12,7 @@ from .usage import describe_bytes
 
 
 class HASHLIGHT_UL_takes(bpy.types.UIList):
-    """A take a row: its name, how many views it has, their score and what they take on disk."""
+    """A take a row: its name, how many views it has and their score, as much as a sidebar as wide as at first shows."""
 
     def draw_item(
         self,
@@ -30,10 +30,7 @@ class HASHLIGHT_UL_takes(bpy.types.UIList):
         split.prop(item, "name", text="", emboss=False)
         row = split.row()
         row.alignment = "RIGHT"
-        row.label(text=f"{item.views} views" if item.views else "empty")
-        if item.score:
-            row.label(text=item.score)
-        row.label(text=item.size)
+        row.label(text=", ".join(filter(None, (f"{item.views} views" if item.views else "empty", item.score))))
 
 
 class HASHLIGHT_PT_takes(SidebarPanel, bpy.types.Panel):
@@ -57,6 +54,9 @@ class HASHLIGHT_PT_takes(SidebarPanel, bpy.types.Panel):
         column.operator("hashlight.delete_take", text="", icon="TRASH")
         column.separator()
         column.operator("hashlight.rename_take", text="", icon="GREASEPENCIL")
+        if 0 <= manager.hashlight_take_index < len(manager.hashlight_takes):
+            take = manager.hashlight_takes[manager.hashlight_take_index]
+            layout.label(text=f"{take.name}: {take.size} on disk")
         if words := refusal or changing.describe():
             draw_words(layout, context, words, icon="INFO")
         if usage.bin_bytes:

@@ -33,7 +33,7 @@ class HASHLIGHT_PT_train(SidebarPanel, bpy.types.Panel):
             draw_words(layout, context, status_text.describe_saved_run(scene.hashlight.run), icon="FILE_TICK")
         other = registry.current()
         if session is None and other is not None and run.is_training(other):
-            words = "The engine trains the run of another file, or of another take: Pause stops it"
+            words = "The engine trains the run of another file, scene or take: Pause stops it"
             draw_words(layout, context, words, icon="INFO")
 
 

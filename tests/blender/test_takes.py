@@ -240,7 +240,7 @@ def test_the_list_shows_views_score_and_disk_use_as_counted_in_a_thread(
     )
     assert size.endswith("MB")
     bpy.ops.hashlight.new_take(name="Empty")
-    drawn("HASHLIGHT_PT_takes")
+    assert "Empty: 0 B on disk" in drawn("HASHLIGHT_PT_takes")
     rows = [(item.name, item.views, item.score, item.size) for item in bpy.context.window_manager.hashlight_takes]
     assert rows == [("Take 1", 3, "27.94 dB", size), ("Empty", 0, "", "0 B")]
     assert bpy.context.window_manager.hashlight_take_index == 1
