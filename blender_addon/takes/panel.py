@@ -26,7 +26,7 @@ class HASHLIGHT_UL_takes(bpy.types.UIList):
         index: int = 0,
         flt_flag: int = 0,
     ) -> None:
-        split = layout.split(factor=0.4)
+        split = layout.split(factor=0.33)
         split.prop(item, "name", text="", emboss=False)
         row = split.row()
         row.alignment = "RIGHT"
