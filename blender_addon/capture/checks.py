@@ -107,7 +107,8 @@ class Findings:
         if self._is_inside:
             words = f"The bounds end before what is seen in {views}: behind a window it is not learnt. Fit them"
             return f"{words} if they cut the room"
-        return f"The bounds cut off part of the subject in {views}: enlarge them"
+        words = f"The bounds cut off part of what is seen in {views}: it is not learnt"
+        return f"{words}. Fit them, or leave it out of the capture if it isn't the subject"
 
 
 def engine_name(scene: bpy.types.Scene) -> str:

@@ -38,8 +38,9 @@ class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
         if shows_plan(context.scene):
             self._draw_plan(body or layout.column(), context)
         layout.operator("hashlight.capture_and_train", icon="RENDER_ANIMATION")
-        layout.operator("hashlight.capture", icon="RENDER_STILL")
-        layout.operator("hashlight.stop_capture", icon="PAUSE")
+        row = layout.split(factor=0.4, align=True)
+        row.operator("hashlight.capture", icon="RENDER_STILL")
+        row.operator("hashlight.stop_capture", icon="PAUSE")
         # What holds still comes first: captures find nothing more once they have ended, plans are checked all the time.
         _draw_findings(layout, context, settings.capture_findings)
         if shows_plan(context.scene):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from engine.link.metrics import Described, metric_named
+from engine.link.metrics import metric_named
 
 from ..capture.captured_views import has_views, known_capture
 from ..durations import describe_seconds
@@ -44,11 +44,12 @@ class HASHLIGHT_PT_quality(SidebarPanel, bpy.types.Panel):
             self._draw_chart(row, "Loss", loss, _LOSS_COLOR, "{:.1g}")
         seconds = loss[-1][0] if loss else evaluations[-1].seconds
         self.layout.label(text=f"Over {describe_seconds(seconds)} of training")
-        if not evaluations:
-            return
-        if words := scores.describe_what_is_scored(evaluations, metrics):
+        words = scores.describe_what_is_scored(evaluations, metrics) if evaluations else "Not scored yet"
+        if words:
             draw_words(self.layout, context, words)
-        self._draw_worst(context.scene, evaluations[-1], metrics)
+        # As many rows as there will be, so that no button below moves when scores come.
+        rows = min(session.status.test_items, _WORST) if session.status is not None else 0
+        self._draw_worst(context.scene, evaluations[-1] if evaluations else None, rows)
 
     def _draw_chart(
         self,
@@ -64,13 +65,14 @@ class HASHLIGHT_PT_quality(SidebarPanel, bpy.types.Panel):
         column.template_icon(icon_value=chart_icon(name, points, color), scale=4.5)
         column.label(text=f"{form.format(min(values))} to {form.format(max(values))}")
 
-    def _draw_worst(self, scene: bpy.types.Scene, evaluation: scores.Evaluation, metrics: Described) -> None:
-        worst = scores.worst_items(evaluation, _WORST, metrics)
-        if not worst:
+    def _draw_worst(self, scene: bpy.types.Scene, evaluation: scores.Evaluation | None, rows: int) -> None:
+        metrics = registry.current().metrics
+        worst = scores.worst_items(evaluation, _WORST, metrics) if evaluation is not None else []
+        if not worst and not rows:
             return
         _, views = known_capture(scene, _MAX_AGE)
         column = self.layout.column(align=True)
-        column.label(text="Worst Views" if worst[0][0] in views else "Worst")
+        column.label(text="Worst Views" if views else "Worst")
         for name, figures in worst:
             shown = list(figures.items())[:_FIGURES]
             words = f"{name}: " + ", ".join(metric_named(key, metrics).write(value) for key, value in shown)
@@ -78,6 +80,8 @@ class HASHLIGHT_PT_quality(SidebarPanel, bpy.types.Panel):
                 column.operator("hashlight.look_through_view", text=words, icon="VIEW_CAMERA").view = name
             else:
                 column.label(text=words)
+        for _ in range(rows - len(worst)):
+            column.label(text="")
 
 
 class HASHLIGHT_PT_compare(SidebarPanel, bpy.types.Panel):

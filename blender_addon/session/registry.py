@@ -30,6 +30,8 @@ PUMP_BUDGET = 0.003
 Listener = Callable[[EngineSession, Any], None]
 Poller = Callable[[], bool]
 
+leaving_listeners: list[Callable[[], None]] = []  # called before the session gives way to that of other files
+
 _session: EngineSession | None = None
 _listeners: dict[type[Message], list[Listener]] = {}
 _pollers: deque[Poller] = deque()
@@ -47,6 +49,8 @@ def obtain(source: EngineSource) -> EngineSession:
     if _session is None or _session.source != source:
         former = _session
         if former is not None:
+            for listener in leaving_listeners:
+                listener()
             former.stop()
         _session = EngineSession(source, former)
     _keep_ticking()

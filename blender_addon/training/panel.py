@@ -41,7 +41,8 @@ def _draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context, sessi
     """The same rows from the first view to the last step, so that no button below moves by itself."""
     status = session.status
     assert status is not None
-    words = status_text.describe_progress(status, run.awaited_views() if session.wants_training else 0)
+    awaits_views = session.wants_training and status.state != "finished"
+    words = status_text.describe_progress(status, run.awaited_views() if awaits_views else 0)
     if status.progress is None:
         layout.label(text=words)
     else:

@@ -16,6 +16,7 @@ from .. import app_handlers
 from ..folder_lock import is_held
 from ..folders import file_folder, folder_beside_blend, forget_unsaved, run_folder, unsaved_root
 from ..session import registry
+from ..session.engine_session import EngineSession
 from ..transfer import run_files
 from . import run
 
@@ -59,18 +60,31 @@ def redirect_images(former: Path, present: Path) -> None:
 
 def remember(scene: bpy.types.Scene) -> None:
     """Note how the run stands, and have what it has learnt since it was saved last written to disk."""
+    session = _note_progress(scene)
+    if session is None:
+        return
+    saved = session.snapshot.step if session.snapshot is not None else session.run.step
+    if session.progress_made.step > saved:
+        with contextlib.suppress(ValueError):
+            run_files.save_snapshot(session, run_folder(scene))
+
+
+def _note_progress(scene: bpy.types.Scene) -> EngineSession | None:
+    """Note how the run of ``scene`` stands; the session that it is open in, if it is."""
     settings = scene.hashlight
     session = run.session_of(scene)
     status = session.progress_made if session is not None else None
     if session is None or session.run is None or status is None:
-        return
+        return None
     settings.run.step, settings.run.seconds, settings.run.since = status.step, status.seconds, run.counted_since()
     last = session.evaluations[-1] if session.evaluations else None
     settings.run.score = "" if last is None else describe_first(last.scores, session.metrics)
-    saved = session.snapshot.step if session.snapshot is not None else session.run.step
-    if status.step > saved:
-        with contextlib.suppress(ValueError):
-            run_files.save_snapshot(session, run_folder(scene))
+    return session
+
+
+def _before_another_engine() -> None:
+    for scene in bpy.data.scenes:
+        _note_progress(scene)
 
 
 def _remember_folder(scene: bpy.types.Scene) -> None:
@@ -112,8 +126,10 @@ _HANDLERS = (
 def register() -> None:
     """Follow saving and loading."""
     app_handlers.add(_HANDLERS)
+    registry.leaving_listeners.append(_before_another_engine)
 
 
 def unregister() -> None:
     """Undo ``register``."""
     app_handlers.remove(_HANDLERS)
+    registry.leaving_listeners.remove(_before_another_engine)

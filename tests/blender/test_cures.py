@@ -199,7 +199,7 @@ def test_what_a_capture_finds_comes_with_buttons(
     press(addon, product, "views are black", "Select Lights", "capture_findings")
     assert selected() == ["Lamp"]
     before = box.scale.copy()
-    press(addon, product, "cut off part of the subject", "Fit Bounds", "capture_findings")
+    press(addon, product, "cut off part of what is seen", "Fit Bounds", "capture_findings")
     assert min(after / former for after, former in zip(box.scale, before, strict=True)) > 1.2
 
 

@@ -244,4 +244,4 @@ def test_warnings_come_with_a_capture_too(planned_scene: bpy.types.Scene, tmp_pa
     assert "Inside a mesh: train_001" in settings.plan_warnings
     assert "1 of 6 views are black (train_001)" in settings.capture_warnings
     assert settings.capture_warnings.count("\n") == 1
-    assert "The bounds cut off part of the subject in " in settings.capture_warnings
+    assert "The bounds cut off part of what is seen in " in settings.capture_warnings

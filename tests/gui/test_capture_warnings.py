@@ -25,15 +25,16 @@ def test_warnings_of_the_plan_and_of_a_stopped_capture_stay_in_the_panel(window:
         bpy.data.objects["Hashlight Bounds"].scale *= 0.7
         bpy.context.view_layer.update()
         bpy.ops.hashlight.capture("INVOKE_DEFAULT")
+    window.point_at_viewport()
     yield lambda: "outside the bounds" in settings.plan_warnings
     assert capture.is_capturing(), "the plan's warnings are there before the capture is over"
     window.screenshot("capture plan warnings")
     yield lambda: capture.describe_capture()[0] > 0.05
-    assert "The bounds cut off part of the subject" in settings.capture_warnings, "it is told as soon as it is seen"
+    assert "The bounds cut off part of what is seen" in settings.capture_warnings, "it is told as soon as it is seen"
     window.screenshot("capture warnings under way")
     bpy.ops.hashlight.stop_capture()
     yield lambda: not capture.is_capturing()
-    assert settings.capture_warnings.startswith("The bounds cut off part of the subject in ")
+    assert settings.capture_warnings.startswith("The bounds cut off part of what is seen in ")
     assert "\n" not in settings.capture_warnings
     assert "outside the bounds" in settings.plan_warnings
     yield 0.5
