@@ -14,6 +14,7 @@ from .. import roles
 from .as_rendered import look_as_rendered
 from .errors import CaptureError
 from .layouts.table import layout_of
+from .placement import world_matrix
 from .rigs import box_corners
 from .surfaces import read_surface
 from .surroundings import visible_objects
@@ -115,7 +116,7 @@ def read_bounds(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> Bound
     obj = bounds_object(scene)
     if obj is None:
         raise CaptureError("There are no bounds yet: use Fit Bounds first")
-    matrix = np.array(obj.evaluated_get(depsgraph).matrix_world)
+    matrix = np.array(world_matrix(obj, depsgraph))
     reach = np.abs(matrix[:3, :3]).sum(axis=1) * obj.empty_display_size
     try:
         return Bounds(matrix[:3, 3] - reach, matrix[:3, 3] + reach)

@@ -8,6 +8,7 @@ import numpy as np
 from engine.link.geometry import Bounds
 
 from .. import curve_views, rigs
+from ..placement import is_evaluated, not_evaluated, world_matrix
 from .layout import FreeLayout
 
 
@@ -46,12 +47,16 @@ class AlongCurve(FreeLayout):
             return rigs.look_at_middle(positions, subject)
         if settings.curve_target is None:
             raise ValueError("choose the Target that cameras look at")
-        return rigs.look_at(positions, np.array(settings.curve_target.matrix_world.translation))
+        depsgraph = bpy.context.evaluated_depsgraph_get()
+        return rigs.look_at(positions, np.array(world_matrix(settings.curve_target, depsgraph).translation))
 
 
 def _lines(curve: bpy.types.Object) -> list[np.ndarray]:
     """The lines [n, 3] of a curve object in world space, as evaluated. Raises ValueError."""
-    evaluated = curve.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    if not is_evaluated(curve, depsgraph.view_layer):
+        raise ValueError(not_evaluated(curve))
+    evaluated = curve.evaluated_get(depsgraph)
     mesh = evaluated.to_mesh()
     try:
         if mesh is None or len(mesh.polygons):
