@@ -271,6 +271,19 @@ def test_a_curve_with_a_surface_is_refused_by_name(addon: Import, path: bpy.type
         bpy.ops.hashlight.plan_cameras()
 
 
+def test_a_curve_through_what_its_cameras_look_at_is_told_by_name(addon: Import, path: bpy.types.Scene) -> None:
+    target = bpy.data.objects.new("Target", None)
+    target.location = (0.0, -4.0, 1.0)  # where the camera in the middle stands
+    path.collection.objects.link(target)
+    bpy.context.view_layer.update()
+    path.hashlight.capture.curve_look, path.hashlight.capture.curve_target = "TARGET", target
+    with pytest.raises(RuntimeError, match="Path leads a camera through the point that it looks at: move the curve"):
+        bpy.ops.hashlight.plan_cameras()
+    target.location.y = 0.0
+    bpy.context.view_layer.update()
+    assert bpy.ops.hashlight.plan_cameras() == {"FINISHED"}
+
+
 def test_a_new_layout_does_not_change_what_old_files_mean(addon: Import) -> None:
     numbers = {layout.identifier: layout.number for layout in addon("capture.layouts.table").LAYOUTS.values()}
     assert len(set(numbers.values())) == len(numbers)

@@ -6,12 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import bpy
 import numpy as np
 import pytest
 from pumping import wait_for
+
+from engine.link.messages import Status
 
 Import = Callable[[str], ModuleType]
 
@@ -130,3 +132,22 @@ def test_a_file_saved_while_training_and_opened_again_goes_on_and_bakes(
     bpy.ops.hashlight.train()
     wait_for(addon, lambda: session.status.step > trained, "more training, though the planned time was used up")
     wait_for(addon, lambda: session.views.count("held") == 3, "the views, sent again")
+
+
+def test_a_scene_whose_engine_makes_way_for_anothers_remembers_its_run(
+    addon: Import, unsaved_scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    registry, run = addon("session.registry"), addon("training.run")
+    present = SimpleNamespace(
+        source=None,
+        run=SimpleNamespace(step=0),
+        progress_made=Status(state="paused", step=1179, seconds=140.0),
+        evaluations=[],
+        stop=lambda: None,
+    )
+    monkeypatch.setattr(registry, "_session", present)
+    monkeypatch.setattr(run, "session_of", lambda scene: present if scene == unsaved_scene else None)
+    monkeypatch.setattr(registry, "EngineSession", lambda source, former: SimpleNamespace(source=source))
+    registry.obtain("another engine")
+    assert (unsaved_scene.hashlight.run.step, unsaved_scene.hashlight.run.seconds) == (1179, 140.0)
+    monkeypatch.setattr(registry, "_session", None)

@@ -44,11 +44,17 @@ class AlongCurve(FreeLayout):
             poses[:, :3, 3] = positions
             return poses
         if settings.curve_look == "CENTER":
-            return rigs.look_at_middle(positions, subject)
-        if settings.curve_target is None:
+            look, target = rigs.look_at_middle, subject
+        elif settings.curve_target is None:
             raise ValueError("choose the Target that cameras look at")
-        depsgraph = bpy.context.evaluated_depsgraph_get()
-        return rigs.look_at(positions, np.array(world_matrix(settings.curve_target, depsgraph).translation))
+        else:
+            depsgraph = bpy.context.evaluated_depsgraph_get()
+            look, target = rigs.look_at, np.array(world_matrix(settings.curve_target, depsgraph).translation)
+        try:
+            return look(positions, target)
+        except ValueError:
+            words = f"{settings.curve.name} leads a camera through the point that it looks at"
+            raise ValueError(f"{words}: move the curve, or choose another Look") from None
 
 
 def _lines(curve: bpy.types.Object) -> list[np.ndarray]:
