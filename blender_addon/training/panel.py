@@ -43,11 +43,12 @@ def _draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context, sessi
     assert status is not None
     awaits_views = session.wants_training and status.state != "finished"
     words = status_text.describe_progress(status, run.awaited_views() if awaits_views else 0)
+    score = status_text.describe_score(session) if session.evaluations else ""
     if status.progress is None:
-        layout.label(text=words)
+        layout.label(text=score or words)
     else:
         layout.progress(factor=status.progress, text=words)
-    layout.label(text=status_text.describe_score(session) if session.evaluations else "Not scored yet")
+        layout.label(text=score or "Not scored yet")
     if words := status_text.describe_long_message(status):
         draw_words(layout, context, words)
     if run_files.is_fetching():
