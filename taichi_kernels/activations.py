@@ -13,6 +13,8 @@ MAX_RAW = 12.0
 # less than half of a step of eight bits from black (and, in sRGB, from white).
 MIN_RAW_LINEAR = -5.0
 MAX_RAW_SRGB = 8.0
+# Past this no gradient takes a limited raw colour still further out, where half precision would overflow in the end.
+FARTHEST_RAW = 32.0
 
 
 @func
@@ -46,12 +48,22 @@ def activate_color(unlimited: ti.math.vec3, linear: ti.template()) -> ti.math.ve
 
 
 @func
-def activation_slope(raw: ti.math.vec3, color: ti.math.vec3, linear: ti.template()) -> ti.math.vec3:
-    """d color / d raw, where ``color`` is what ``raw`` activates to."""
+def raw_color_gradient(
+    raw: ti.math.vec3, color: ti.math.vec3, grad_color: ti.math.vec3, linear: ti.template()
+) -> ti.math.vec3:
+    """d loss / d raw, where ``color`` is what ``raw`` activates to and ``grad_color`` is d loss / d color."""
     slope = color * (1.0 - color)
     if ti.static(linear):
         slope = 2.0 * ti.sqrt(color) / (1.0 + ti.exp(-_limit_color(raw, linear)))
-    return slope
+    gradient = grad_color * slope
+    if ti.abs(raw).max() > FARTHEST_RAW:  # seldom
+        for k in ti.static(range(3)):
+            if raw[k] < -FARTHEST_RAW:
+                gradient[k] = ti.min(gradient[k], 0.0)
+            if ti.static(not linear):
+                if raw[k] > FARTHEST_RAW:
+                    gradient[k] = ti.max(gradient[k], 0.0)
+    return gradient
 
 
 @func

@@ -9,7 +9,7 @@ import math
 import taichi as ti
 import torch
 
-from taichi_kernels.activations import activate_color, activate_density, activation_slope, read_color
+from taichi_kernels.activations import activate_color, activate_density, raw_color_gradient, read_color
 from taichi_kernels.bundles import (
     ActiveRays,
     ActiveRayTensors,
@@ -188,7 +188,8 @@ def _composite_training(
             alpha = 1.0 - ti.exp(-sigma * dt)
             weight = alpha * transmittance
             transmittance *= 1.0 - alpha
-            c = activate_color(read_color(outputs.color_rows, i), linear)
+            raw_color = read_color(outputs.color_rows, i)
+            c = activate_color(raw_color, linear)
             v = g.dot(c - background)
             if surface > 0.0:
                 offset = (distances[i] - surface) / margin
@@ -200,9 +201,9 @@ def _composite_training(
                 share = ti.min(distances[i] / full_distance, 1.0)
                 scale *= share * share
             grad_densities[i] = scale * grad_sigma * sigma
-            grad_color = scale * weight * g * activation_slope(read_color(outputs.color_rows, i), c, linear)
+            grad_raw_color = raw_color_gradient(raw_color, c, scale * weight * g, linear)
             for channel in ti.static(range(3)):
-                grad_colors[i, channel] = grad_color[channel]
+                grad_colors[i, channel] = grad_raw_color[channel]
 
 
 def composite_training(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from taichi_kernels.activations import DENSITY_SCALE, MAX_RAW, MAX_RAW_SRGB, MIN_RAW_LINEAR
+from taichi_kernels.activations import DENSITY_SCALE, FARTHEST_RAW, MAX_RAW, MAX_RAW_SRGB, MIN_RAW_LINEAR
 
 
 def activate_density(raw: torch.Tensor) -> torch.Tensor:
@@ -18,8 +18,16 @@ def activate_density(raw: torch.Tensor) -> torch.Tensor:
 def activate_color(raw: torch.Tensor, linear: bool) -> torch.Tensor:
     """Colour in the field's own colour space."""
     limits = (MIN_RAW_LINEAR, None) if linear else (-MAX_RAW_SRGB, MAX_RAW_SRGB)
-    raw = raw + (raw.clamp(*limits) - raw).detach()
-    return torch.nn.functional.softplus(raw) ** 2 if linear else torch.sigmoid(raw)
+    limited = raw + (raw.clamp(*limits) - raw).detach()
+    if limited.requires_grad:
+        limited.register_hook(lambda gradient: gradient.masked_fill(_is_outward(raw, gradient, linear), 0.0))
+    return torch.nn.functional.softplus(limited) ** 2 if linear else torch.sigmoid(limited)
+
+
+def _is_outward(raw: torch.Tensor, gradient: torch.Tensor, linear: bool) -> torch.Tensor:
+    """Where ``gradient`` takes a limited raw colour that is past FARTHEST_RAW still further out."""
+    down, up = (raw < -FARTHEST_RAW) & (gradient > 0.0), (raw > FARTHEST_RAW) & (gradient < 0.0)
+    return down if linear else down | up
 
 
 def _exp(raw: torch.Tensor) -> torch.Tensor:

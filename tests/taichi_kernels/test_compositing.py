@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from taichi_kernels import compositing
-from taichi_kernels.activations import DENSITY_SCALE, MAX_RAW
+from taichi_kernels.activations import DENSITY_SCALE, FARTHEST_RAW, MAX_RAW
 from taichi_kernels.bundles import ActiveRays, ActiveSamples, FieldOutputs, RayPixels
 from taichi_kernels.compositing import TRAINING_MIN_TRANSMITTANCE, RayLoss
 from taichi_kernels.rays import UNKNOWN_DEPTH
@@ -96,6 +96,27 @@ def test_losses_and_gradients_equal_autograds(device: str, linear: bool, with_de
     owned = expected["grad_raw_densities"] != 7.0
     assert expected["grad_raw_densities"][owned].abs().max() > 0.05
     assert (found["losses"][::9] == 0.0).all()
+
+
+@pytest.mark.parametrize("side", [-1.0, 1.0], ids=["black", "white"])
+def test_no_gradient_takes_a_colour_far_past_its_limit_further_out(device: str, linear: bool, side: float) -> None:
+    """Or half precision would overflow in the end. One that takes it back passes; so do all, short of that, and where
+    light has no upper limit."""
+    samples = Samples.build(device, linear, False)
+    samples.targets[::2, :3] = 1e4 * side  # further out than any colour is
+    samples.targets[::2, 3] = 1.0
+    gradients = {}
+    for share in (0.99, 1.01):
+        samples.raw_colors[:] = side * share * FARTHEST_RAW
+        found, expected = (samples.train(m.composite_training, linear) for m in (compositing, twin))
+        torch.testing.assert_close(found["losses"], expected["losses"], rtol=1e-4, atol=1e-5)
+        owned = expected["grad_raw_densities"] != 7.0
+        gradients[share] = found["grad_raw_colors"][owned, :3]
+        torch.testing.assert_close(gradients[share], expected["grad_raw_colors"][owned, :3], rtol=2e-3, atol=1e-7)
+    outward, back = ((sign * side * gradients[0.99] < 0.0) for sign in (1.0, -1.0))
+    assert outward.sum() > 50 and back.sum() > 50
+    assert (gradients[1.01][back] != 0.0).all()
+    assert ((gradients[1.01][outward] != 0.0) == (linear and side > 0.0)).all()
 
 
 def test_half_precision_gradients_equal_autograds(device: str, linear: bool) -> None:
