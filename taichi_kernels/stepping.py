@@ -88,8 +88,9 @@ def step_at(distance: ti.f32, steps: ti.template(), grows: ti.template()) -> ti.
 
 @func
 def weighted_step_at(distance: ti.f32, steps: ti.template(), grows: ti.template()) -> ti.f32:
-    """The step times the rule's density: what an activated density makes an optical depth with."""
-    step = step_at(distance, steps, grows)
+    """The step by the rule times its density: what an activated density makes an optical depth with. Where steps are
+    constant it depends on no distance, so that compositing has none to read."""
+    step = steps.smallest
     if ti.static(grows):
-        step *= steps.density
+        step = step_at(distance, steps, grows) * steps.density
     return step
