@@ -45,7 +45,9 @@ def test_depth_of_the_sphere_is_right_to_a_fraction_of_a_cell(renderer: Renderer
     picture, truth = renderer.render(camera), picture_of_sphere(camera)[1]
     inside = _erode(np.isfinite(truth))
     errors = picture.depth.cpu().numpy()[inside] - truth[inside]
-    assert np.abs(errors).mean() < CELL / 6 and abs(errors.mean()) < CELL / 20
+    # Half a step would be 0.11 of a cell. A GPU adds up in any order, so that no two trainings are the same: 48 of
+    # them, of four seeds, ended 0.013 to 0.063 of a cell behind the surface.
+    assert np.abs(errors).mean() < CELL / 6 and abs(errors.mean()) < CELL / 10
     assert np.percentile(np.abs(errors), 99) < 0.75 * CELL
     assert (picture.color[..., 3].cpu().numpy()[inside] > 0.99).all()
 
