@@ -9,10 +9,9 @@ A kernel takes what travels together as one argument: a dataclass, of whose fiel
 numbers (``numbers_of``: a struct) or the tensors (``tensors_of``: an argument pack). Taichi's own ways would cost time:
 
 * A pack is memory on the device, and to make one takes three times as long as a launch. But tensors don't lie in it:
-  they follow the other arguments. So each kernel keeps an empty pack for each of its bundles, and a launch takes as
-  long as with a parameter for each tensor: 46 and 43 microseconds on a CPU, by Taichi's own calls 1060 and 190 (the
-  least of three runs of ``benchmarks/launches.py``). Taichi knows what is in packs by its name alone: no two bundles of
-  a kernel may have a tensor of the same name, and no variable in it that of one.
+  they follow the other arguments. So each kernel keeps an empty pack for each of its bundles, and a launch takes about
+  as long as with a parameter for each tensor (``benchmarks/launches.py``). Taichi knows what is in packs by its name
+  alone: no two bundles of a kernel may have a tensor of the same name, and no variable in it that of one.
 * A struct's numbers are copied to memory before a kernel's loop begins, and read from there in each round of inner
   loops, which slows the march of rays whose steps grow. So they are read where the kernel uses them.
 
