@@ -146,7 +146,7 @@ class CaptureJob:
     @property
     def warnings(self) -> list[PlanWarning]:
         """What is wrong as far as is known by now, one of each kind of thing."""
-        return self._findings.warnings(self.done)
+        return self._findings.warnings(self.total)
 
     def warn(self, words: str) -> None:
         """Have ``words`` among the warnings."""

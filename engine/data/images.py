@@ -97,12 +97,13 @@ def read_color(path: Path) -> tuple[Pixels, ColorSpace]:
 
     A picture without alpha is opaque. Raises DatasetError that names the file.
     """
-    read_header(path)
     if path.suffix.lower() in LINEAR_SUFFIXES:
+        read_header(path)
         return _to_half_rgba(_read_linear(path), path), "linear"
     with contextlib.suppress(UnidentifiedImageError), stored_image(path) as image:
         if not _is_misread(image):
             return _to_byte_rgba(image, path), "srgb"
+    read_header(path)
     return read_deep_tiff(path), "srgb"
 
 
@@ -141,13 +142,15 @@ def stored_image(path: Path) -> Iterator[Image.Image]:
 
 @contextlib.contextmanager
 def _opened_image(path: Path) -> Iterator[Image.Image]:
-    """The picture by Pillow, not yet decoded. Raises DatasetError, UnidentifiedImageError for another format."""
+    """The picture by Pillow, not yet decoded and not too large for that. Raises DatasetError, UnidentifiedImageError for
+    another format."""
     Image.MAX_IMAGE_PIXELS = MAX_IMAGE_SIDE**2  # beyond, it warns; `_require_bounded` refuses
     try:
         Image.init()  # which formats this build of it knows
         formats = [name for name in FORMATS if name in Image.OPEN]
         # Not by its path: Pillow would map the file into memory, and read a TIFF that is to be turned askew.
         with path.open("rb") as file, Image.open(file, formats=formats) as image:
+            _require_bounded(path, *_stored_size(image))
             yield image
     except DatasetError:
         raise

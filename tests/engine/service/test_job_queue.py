@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
+import torch
 
 from engine.link.messages import EvaluationSpec, JobUpdate, Message, StartJob
 from engine.primitives.base import Scores
+from engine.primitives.item_primitive import Item
 from engine.service.job_queue import JobQueue
 from engine.training.trainer import Trainer
 from tests.engine.plugin.signal import Signal, SignalKind, SignalSpec
@@ -37,7 +37,7 @@ def make_queue(cls: type[Signal], root: Path, posted: list[Message], scored: lis
     config = SignalKind.presets.configure("auto", "cpu", {})
     trainer: Trainer[Any] = Trainer(cls(SignalSpec(), config, "cpu"))
     for split in ("train", "test"):
-        trainer.primitive.add(SimpleNamespace(name=split, split=split, values=np.ones((1, 8), np.float32)))
+        trainer.primitive.add(Item(split, split, torch.ones(8, 1)))
     return JobQueue(trainer, trainer.primitive.viewer(), root, posted.append, scored.append), trainer
 
 
