@@ -13,9 +13,9 @@ from taichi_kernels.random_numbers import RandomStream
 from taichi_kernels.rays import WIDEST_ANGLE
 from taichi_kernels.stepping import StepRule
 from taichi_kernels.torch_functions.activations import activate_density
+from taichi_kernels.torch_functions.lenses import distort, distort_fisheye
 from taichi_kernels.torch_functions.random_numbers import uniform
 from taichi_kernels.twins.marching import find_cascade
-from taichi_kernels.twins.rays import distort, distort_fisheye
 from taichi_kernels.twins.stepping import weighted_step_at
 
 

@@ -14,21 +14,12 @@ from taichi_kernels.rays import (
     WIDEST_ANGLE,
 )
 from taichi_kernels.stepping import StepRule
+from taichi_kernels.torch_functions.lenses import distort, distort_fisheye
 from taichi_kernels.torch_functions.random_numbers import uniform
 from taichi_kernels.twins.stepping import step_at
 
 _NEWTON_STEPS = 20
 _BISECTIONS = 60
-
-
-def distort(u: torch.Tensor, v: torch.Tensor, coefficients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """OpenCV's radial-tangential model on normalised image coordinates; ``coefficients`` [..., 4] k1 k2 p1 p2."""
-    k1, k2, p1, p2 = coefficients.unbind(-1)
-    r2 = u * u + v * v
-    radial = 1.0 + r2 * (k1 + r2 * k2)
-    x = u * radial + 2.0 * p1 * u * v + p2 * (r2 + 2.0 * u * u)
-    y = v * radial + p1 * (r2 + 2.0 * v * v) + 2.0 * p2 * u * v
-    return x, y
 
 
 def undistort(x: torch.Tensor, y: torch.Tensor, coefficients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -43,16 +34,6 @@ def undistort(x: torch.Tensor, y: torch.Tensor, coefficients: torch.Tensor) -> t
         ex, ey = fx - x, fy - y
         u, v = u - (d * ex - b * ey) / determinant, v - (a * ey - c * ex) / determinant
     return u, v
-
-
-def distort_fisheye(u: torch.Tensor, v: torch.Tensor, coefficients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Slopes to a fisheye's picture; ``coefficients`` [..., 4] k1 k2 k3 k4."""
-    k1, k2, k3, k4 = coefficients.unbind(-1)
-    radius = (u * u + v * v).sqrt().clamp(min=1e-12)
-    theta = radius.atan()
-    t2 = theta * theta
-    scale = theta * (1.0 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4)))) / radius
-    return u * scale, v * scale
 
 
 def undistort_fisheye(
