@@ -6,6 +6,7 @@ but only the samples that it goes through: far fewer, as most lie behind a surfa
 
 from __future__ import annotations
 
+import abc
 import copy
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -90,12 +91,16 @@ class ModuleField:
         load_tensors(self.state(), state)
 
 
-class AutogradField(ModuleField):
-    """RadianceField of a module."""
+class EvaluatedField(ModuleField, abc.ABC):
+    """RadianceField whose densities and colours torch computes from parameters; how, is its subclasses' matter."""
 
-    def __init__(self, module: RadianceModule, device: str) -> None:
-        super().__init__(module, device, module.dtype)
-        self.module: RadianceModule
+    @abc.abstractmethod
+    def _density(self, points: torch.Tensor) -> torch.Tensor:
+        """As RadianceModule.density."""
+
+    @abc.abstractmethod
+    def _evaluate(self, points: torch.Tensor, directions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As RadianceModule.forward."""
 
     @staticmethod
     def needed_bytes(samples: int, activations: int, device: str) -> int:
@@ -114,7 +119,7 @@ class AutogradField(ModuleField):
         """As RadianceField.density."""
         outputs: FieldOutputs = batch.work.outputs
         for part in self._chunks(batch.capacity):
-            outputs.densities[part] = self.module.density(batch.points[part])
+            outputs.densities[part] = self._density(batch.points[part])
         return outputs.density_rows
 
     @torch.no_grad()
@@ -125,7 +130,7 @@ class AutogradField(ModuleField):
         work: AutogradWork = batch.work
         for part in self._chunks(samples):
             directions = torch.index_select(rays_d, 0, batch.sample_rays[part], out=work.directions[part])
-            work.outputs.densities[part], work.outputs.colors[part] = self.module(batch.points[part], directions)
+            work.outputs.densities[part], work.outputs.colors[part] = self._evaluate(batch.points[part], directions)
         return work.outputs
 
     def backward(self, batch: SampleBatch[Any], active: ActiveSamples, gradients: FieldOutputs) -> None:
@@ -134,12 +139,27 @@ class AutogradField(ModuleField):
         for part in self._chunks(len(rows)):
             samples = rows[part]
             with torch.enable_grad():
-                outputs = self.module(batch.points[samples], batch.work.directions[samples])
+                outputs = self._evaluate(batch.points[samples], batch.work.directions[samples])
                 torch.autograd.backward(outputs, (gradients.densities[samples], gradients.colors[samples]))
 
     def _chunks(self, samples: int) -> Iterator[slice]:
         size = self._profile.chunk_samples
         return (slice(first, min(first + size, samples)) for first in range(0, samples, size))
+
+
+class AutogradField(EvaluatedField):
+    """RadianceField of a module."""
+
+    def __init__(self, module: RadianceModule, device: str) -> None:
+        super().__init__(module, device, module.dtype)
+        self.module: RadianceModule
+
+    def _density(self, points: torch.Tensor) -> torch.Tensor:
+        return self.module.density(points)
+
+    def _evaluate(self, points: torch.Tensor, directions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        outputs: tuple[torch.Tensor, torch.Tensor] = self.module(points, directions)
+        return outputs
 
 
 def _bind(module: torch.nn.Module, values: torch.Tensor, gradients: torch.Tensor | None) -> None:

@@ -36,6 +36,14 @@ class MixedLinear(torch.nn.Linear):
         return result[:, : self.out_features] if more[3] else result
 
 
+def begin_linear(inputs: int, outputs: int, generator: torch.Generator) -> MixedLinear:
+    """A layer as the original NeRF's own code begins: weights after Glorot and Bengio 2010, no bias yet."""
+    layer = MixedLinear(inputs, outputs)
+    torch.nn.init.xavier_uniform_(layer.weight, generator=generator)
+    torch.nn.init.zeros_(layer.bias)
+    return layer
+
+
 class _MixedProduct(torch.autograd.Function):
     """``value`` [n, in] times the transposed ``weight`` [out, in] f32, plus ``bias`` [out] f32. On a GPU the product's
     own kernel rectifies: half as many bytes as two kernels would read and write."""

@@ -18,7 +18,7 @@ from engine.encodings.base import Encoding
 from engine.encodings.frequency import FrequencyEncoding
 from engine.fields.autograd import AutogradField, RadianceModule
 from engine.fields.base import FieldConfig, SampledFieldConfig
-from engine.fields.mixed_precision import MixedLinear, aligned
+from engine.fields.mixed_precision import aligned, begin_linear
 from engine.link.values import Limits
 
 # Parameters, their gradients and two moments, float32.
@@ -78,11 +78,11 @@ class NerfNetwork(RadianceModule):
         width = size.width
         self._skip = size.layers // 2 + 1  # the layer that sees the position again: of eight, the sixth
         inputs = [positions] + [width + positions * (layer == self._skip) for layer in range(1, size.layers)]
-        self.layers = torch.nn.ModuleList(_linear(count, width, generator) for count in inputs)
-        self.density_layer = _linear(width, 1, generator)
-        self.feature_layer = _linear(width, width, generator)
-        self.color_hidden = _linear(width + directions, width // 2, generator)
-        self.color_layer = _linear(width // 2, 3, generator)
+        self.layers = torch.nn.ModuleList(begin_linear(count, width, generator) for count in inputs)
+        self.density_layer = begin_linear(width, 1, generator)
+        self.feature_layer = begin_linear(width, width, generator)
+        self.color_hidden = begin_linear(width + directions, width // 2, generator)
+        self.color_layer = begin_linear(width // 2, 3, generator)
 
     def density(self, points: torch.Tensor) -> torch.Tensor:
         """As RadianceModule.density."""
@@ -112,11 +112,3 @@ class NerfNetwork(RadianceModule):
 def choose_dtype(device: str) -> torch.dtype:
     """Of a network's products."""
     return torch.float16 if PROFILES[device].half_precision else torch.float32
-
-
-def _linear(inputs: int, outputs: int, generator: torch.Generator) -> MixedLinear:
-    """A layer as the paper's own code begins: weights after Glorot and Bengio 2010, no bias yet."""
-    layer = MixedLinear(inputs, outputs)
-    torch.nn.init.xavier_uniform_(layer.weight, generator=generator)
-    torch.nn.init.zeros_(layer.bias)
-    return layer
