@@ -24,6 +24,7 @@ class RandomStream(enum.IntEnum):
     COARSE_SAMPLE = 20  # where in its stratum it lies
     FINE_SAMPLE = 21
     KEPT_SAMPLE = 22  # whether it is backpropagated
+    SOURCE_VIEW = 23  # which view a step learns from which others
 
 
 @func

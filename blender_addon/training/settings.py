@@ -11,7 +11,12 @@ _LONGEST = 1e9  # seconds, as in messages
 _PRESET_LABELS = {AUTO: "Automatic", "cpu": "CPU", "gpu": "GPU"}
 _PRESETS = tuple((name, _PRESET_LABELS.get(name, name.title()), words) for name, words in PRESETS.items())
 
-FIELD_LABELS = {DEFAULT_FIELD: "Hash Grid", "nerf": "NeRF", "nerf-hierarchical": "Hierarchical NeRF"}
+FIELD_LABELS = {
+    DEFAULT_FIELD: "Hash Grid",
+    "nerf": "NeRF",
+    "nerf-hierarchical": "Hierarchical NeRF",
+    "pixelnerf": "PixelNeRF",
+}
 _FIELDS = tuple((name, FIELD_LABELS.get(name, name.title()), words) for name, words in FIELDS.items())
 
 

@@ -20,4 +20,6 @@ FIELDS = {
     "train and to render",
     "nerf-hierarchical": "The original NeRF with its own sampling: a coarse network tells where to sample a fine one. "
     "The slowest, for comparison",
+    "pixelnerf": "A network that reads the scene from pictures of it, of whichever views there are (PixelNeRF): learns "
+    "from two views on how each looks from the others",
 }

@@ -78,7 +78,7 @@ class ImageEncoder(torch.nn.Module):
         """[n, size.channels, ceil(H / 2), ceil(W / 2)]: the stages' outputs, brought to the first one's resolution and
         put one behind the other. The features in row i and column j are those of the pixel in row 2 i, column 2 j."""
         value = relu(self.bn1(self.conv1(pictures)))
-        pyramid = []
+        pyramid: list[torch.Tensor] = []
         for level, stage in enumerate((self.layer1, self.layer2, self.layer3, self.layer4)):
             value = stage(value)
             pyramid.append(_enlarge(value, 2**level, pyramid[0].shape[2:] if pyramid else value.shape[2:]))

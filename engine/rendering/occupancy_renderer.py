@@ -38,8 +38,8 @@ class OccupancyRenderer(Renderer):
         """As Renderer.frozen."""
         self._reserve()  # both need the same buffers, and never at the same time
         other = copy.copy(self)
-        if with_field:
-            other._field = self._field.frozen()
+        # Without its parameters a field's copy is small; views that it is conditioned on don't come to that later.
+        other._field = self._field.frozen() if with_field else copy.copy(self._field)
         other._occupied = self._occupied.clone()
         return other
 

@@ -267,7 +267,9 @@ class Session:
         eta = None
         if progress is not None and self._is_running and 0 < progress < 1:
             eta = trainer.planned_seconds / progress * (1 - progress)
-        words = f"waiting for the first {self._kind.item}" if self._is_running and not self._primitive.is_ready else ""
+        words = ""
+        if self._is_running and not self._primitive.is_ready:
+            words = f"waiting for {'another' if self._count('train') else 'the first'} {self._kind.item}"
         if self._is_running and self._jobs.holds_still:
             words = "training rests until the pictures are done: there is no memory for a copy of the field"
         return Status(

@@ -5,6 +5,8 @@ Past its limits an activation stays where it is while its gradient passes, so th
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from taichi_kernels.activations import DENSITY_SCALE, FARTHEST_RAW, MAX_RAW, MAX_RAW_SRGB, MIN_RAW_LINEAR
@@ -32,3 +34,12 @@ def _is_outward(raw: torch.Tensor, gradient: torch.Tensor, linear: bool) -> torc
 
 def _exp(raw: torch.Tensor) -> torch.Tensor:
     return torch.exp(raw + (raw.clamp(max=MAX_RAW) - raw).detach())
+
+
+def invert_color(color: torch.Tensor, linear: bool) -> torch.Tensor:
+    """The raw values that ``activate_color`` takes to ``color``, within their limits."""
+    if linear:
+        root = color.clamp(min=math.log1p(math.exp(MIN_RAW_LINEAR)) ** 2).sqrt()
+        return root + torch.log(-torch.expm1(-root))
+    least = 1.0 / (1.0 + math.exp(MAX_RAW_SRGB))
+    return torch.logit(color, eps=least)

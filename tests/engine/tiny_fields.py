@@ -27,4 +27,16 @@ TINY: dict[str, dict[str, Any]] = {
         "field.initial_density": 16.0,  # the sphere fills the pictures: in a fog as thick it is found in fewer steps
     },
     "nerf": _SAMPLING | {"learning_rate": 5e-3, "field.position_octaves": 4, "field.layers": 3, "field.width": 32},
+    "pixelnerf": _SAMPLING
+    | {
+        "learning_rate": 5e-3,
+        "field.encoder_width": 8,
+        "field.encoder_most_width": 16,
+        "field.picture_side": 16,
+        "field.features": 8,
+        "field.position_octaves": 2,
+        "field.width": 32,
+        "field.view_blocks": 1,
+        "field.most_views": 2,
+    },
 }

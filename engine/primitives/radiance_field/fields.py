@@ -16,9 +16,10 @@ from engine.primitives.radiance_field.field_kind import FieldKind
 from engine.primitives.radiance_field.hash_grid import HASH_GRID
 from engine.primitives.radiance_field.nerf import NERF
 from engine.primitives.radiance_field.nerf_hierarchical import NERF_HIERARCHICAL
+from engine.primitives.radiance_field.pixel_nerf import PIXEL_NERF
 from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 
-FIELD_KINDS: dict[str, FieldKind] = {kind.name: kind for kind in (HASH_GRID, NERF, NERF_HIERARCHICAL)}
+FIELD_KINDS: dict[str, FieldKind] = {kind.name: kind for kind in (HASH_GRID, NERF, NERF_HIERARCHICAL, PIXEL_NERF)}
 
 
 def field_named(name: Any) -> FieldKind:

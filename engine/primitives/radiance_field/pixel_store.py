@@ -82,6 +82,11 @@ class PixelStore:
         """What rays are drawn from."""
         return Pictures(len(self), self.cameras, self.images, self.colors, self.depths)
 
+    def pictures_of(self, name: str) -> Pictures:
+        """The view of this name alone, as ``pictures``. Tiles of ``errors`` mean nothing there."""
+        row = slice(self._rows[name], self._rows[name] + 1)
+        return Pictures(1, self.cameras[row], self.images[row], self.colors, self.depths)
+
     @property
     def names(self) -> list[str]:
         """Names of the views held, in the order they came."""

@@ -23,7 +23,7 @@ from engine.primitives.radiance_field.views import KnownViews
 from engine.rendering.renderer import Renderer
 from engine.rendering.viewer import looking_at
 from taichi_kernels import runtime
-from taichi_kernels.bundles import Rays
+from taichi_kernels.bundles import Pictures, Rays
 from taichi_kernels.compositing import RayLoss
 from taichi_kernels.rays import sample_training_rays
 from taichi_kernels.stepping import StepRule
@@ -130,7 +130,7 @@ class RadianceFieldPrimitive(Primitive):
     def scratch(self) -> Self:
         """See Primitive."""
         other = self.begin_anew(min(self.config.max_rays_per_step, _SCRATCH_RAYS))
-        other.add(_blank_view(self.bounds, self.color_space))
+        other.add(blank_view(self.bounds, self.color_space))
         return other
 
     @abc.abstractmethod
@@ -149,14 +149,18 @@ class RadianceFieldPrimitive(Primitive):
         """See Primitive."""
         self.field.load_state(state)
 
+    @property
+    def _pictures(self) -> Pictures:
+        """What the rays of a step are drawn from."""
+        return self.pixels.pictures
+
     def _draw_rays(self, count: int, rule: StepRule, step: int) -> Rays:
         """Draw ``count`` pixels of the views, their rays beginning within a step of ``rule``. Raises NoDataError."""
-        pixels = self.pixels
-        if not len(pixels):
+        if not len(self.pixels):
             raise NoDataError("no views: add at least one before training")
-        rays = self._rays.first(count)
-        tiles = None if pixels.errors is None else pixels.errors.tiles(step)
-        sample_training_rays(self.config.seed, step, rule, pixels.pictures, tiles, self.limits, rays, self._targets)
+        rays, errors = self._rays.first(count), self.pixels.errors
+        tiles = None if errors is None else errors.tiles(step)
+        sample_training_rays(self.config.seed, step, rule, self._pictures, tiles, self.limits, rays, self._targets)
         self._last_rays = len(rays)
         return rays
 
@@ -169,7 +173,8 @@ class RadianceFieldPrimitive(Primitive):
         return self.config.ray_loss(step, self.color_space == "linear", self.gradient_scale)
 
 
-def _blank_view(bounds: Bounds, color_space: ColorSpace) -> View:
+def blank_view(bounds: Bounds, color_space: ColorSpace, name: str = "warm-up") -> View:
+    """A small white picture that has all of ``bounds`` in it."""
     camera = looking_at(bounds, 8)
     color = np.ones((8, 8, 4), np.float16) if color_space == "linear" else np.full((8, 8, 4), 255, np.uint8)
-    return View("warm-up", camera, color, color_space, np.full((8, 8), 3 * bounds.radius, np.float32))
+    return View(name, camera, color, color_space, np.full((8, 8), 3 * bounds.radius, np.float32))

@@ -1,0 +1,101 @@
+"""A radiance field that is conditioned on views: it learns how each of them looks from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
+
+import numpy as np
+import torch
+
+from engine.fields.pixel_nerf import PixelNerfField
+from engine.fields.source_views import SourcePicture, SourceViews
+from engine.link.arrays import Floats
+from engine.link.geometry import Bounds
+from engine.link.messages import ColorSpace
+from engine.primitives.base import NoDataError
+from engine.primitives.memory import require_for_views
+from engine.primitives.radiance_field.conditioned_config import ConditionedConfig
+from engine.primitives.radiance_field.occupancy_primitive import OccupancyPrimitive
+from engine.primitives.radiance_field.pixel_store import StoredPicture
+from engine.primitives.radiance_field.primitive import blank_view
+from taichi_kernels.bundles import Pictures
+from taichi_kernels.random_numbers import RandomStream
+from taichi_kernels.torch_functions.random_numbers import uniform
+
+# A step's views are drawn from so many times as many nearest ones as may be asked about a point: pictures are rendered
+# from the nearest, but not from the same ones each time.
+_AMONG_NEAREST = 2
+
+
+class ConditionedPrimitive(OccupancyPrimitive):
+    """The rays of a step are those of one view, and what is known are some of the others: a view that could be looked
+    up would teach nothing. Pictures are rendered from all."""
+
+    config: ConditionedConfig
+    field: PixelNerfField
+
+    def __init__(self, config: ConditionedConfig, bounds: Bounds, color_space: ColorSpace, device: str) -> None:
+        super().__init__(config, bounds, color_space, device)
+        self.field.condition_on(SourceViews((), color_space == "linear"))
+        self._source_rows: dict[str, int] = {}  # by the views' names
+        self._positions: dict[str, Floats] = {}
+        self._shown = ""  # the view that the step learns to show
+
+    @property
+    def is_ready(self) -> bool:
+        """See Primitive."""
+        return len(self.pixels) > 1
+
+    def step(self, step: int, progress: float | None) -> bool:
+        """See Primitive."""
+        if not self.is_ready:
+            raise NoDataError("each view is learnt from others: add at least two before training")
+        self._shown, others = self._draw_views(step)
+        with self.field.learning_from([self._source_rows[name] for name in others]):
+            return super().step(step, progress)
+
+    def scratch(self) -> Self:
+        """See Primitive."""
+        other = super().scratch()
+        other.add(blank_view(self.bounds, self.color_space, "warm-up from another view"))
+        return other
+
+    def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
+        """See Primitive. The views of the snapshot are known until others come in their places."""
+        super().load_state(state)
+        self._source_rows.clear()
+
+    @property
+    def _pictures(self) -> Pictures:
+        return self.pixels.pictures_of(self._shown)
+
+    def _draw_views(self, step: int) -> tuple[str, list[str]]:
+        """The view to learn, and from which others."""
+        names, most = self.pixels.names, self.config.field.most_views
+        draws = uniform(self.config.seed, step, torch.arange(2 + len(names)), RandomStream.SOURCE_VIEW).tolist()
+        shown = names.pop(int(draws[0] * len(names)))
+        names.sort(key=lambda name: float(np.linalg.norm(self._positions[name] - self._positions[shown])))
+        near = sorted(zip(draws[2:], names[: _AMONG_NEAREST * most], strict=False))
+        return shown, [name for _, name in near[: 1 + int(draws[1] * min(most, len(near)))]]
+
+    def _take_in(self, name: str, picture: StoredPicture) -> None:
+        source = SourcePicture.reduce(
+            picture.camera, picture.colors, picture.depths, self.cube, self.config.field.picture_side
+        )
+        if name not in self.pixels:
+            require_for_views(self.config.field.view_bytes(source.depths.numel()), name, self.device)
+        super()._take_in(name, picture)
+        sources = self.field.sources
+        row = self._find_row(name, source)
+        if row == len(sources) or not sources.pictures[row].equals(source):
+            self.field.condition_on(sources.put(row, source))
+        self._source_rows[name], self._positions[name] = row, picture.camera.position
+
+    def _find_row(self, name: str, source: SourcePicture) -> int:
+        """Where the view's picture is among the sources or is to be: in a snapshot they have no names, but cameras."""
+        if name in self._source_rows:
+            return self._source_rows[name]
+        taken, pictures = set(self._source_rows.values()), self.field.sources.pictures
+        free = (row for row in range(len(pictures)) if row not in taken)
+        return next((row for row in free if torch.equal(pictures[row].camera, source.camera)), len(pictures))
