@@ -142,8 +142,8 @@ def stored_image(path: Path) -> Iterator[Image.Image]:
 
 @contextlib.contextmanager
 def _opened_image(path: Path) -> Iterator[Image.Image]:
-    """The picture by Pillow, not yet decoded and not too large for that. Raises DatasetError, UnidentifiedImageError for
-    another format."""
+    """The picture by Pillow, not yet decoded, and not too large for that. Raises DatasetError, UnidentifiedImageError
+    for another format."""
     Image.MAX_IMAGE_PIXELS = MAX_IMAGE_SIDE**2  # beyond, it warns; `_require_bounded` refuses
     try:
         Image.init()  # which formats this build of it knows
