@@ -100,6 +100,8 @@ def _set_up(scene: bpy.types.Scene, view_layer_name: str, width: int, height: in
     render.film_transparent = True
     render.use_persistent_data = True  # only the camera moves from view to view
     render.compositor_device = "CPU"  # a headless Blender can't reach the graphics card
+    if hasattr(scene, "cycles"):  # what Simplify culls differs from view to view
+        scene.cycles.use_camera_cull = scene.cycles.use_distance_cull = False
     scene.timeline_markers.clear()  # those that switch cameras would win over the camera of the view
     for layer in scene.view_layers:
         layer.use = layer.name == view_layer_name

@@ -141,11 +141,9 @@ def _tell_other_backgrounds(files: Mapping[Split | None, Transforms], remarks: R
 
 def _find_views(files: Mapping[Split | None, Transforms], remarks: Remarks) -> list[ViewSource]:
     """The views whose pictures are there, each once and with its split."""
-    frames = [frame for transforms in files.values() for frame in transforms.frames]
-    lists_masks = any(frame.mask_path is not None for frame in frames)
     sources: list[ViewSource] = []
     for split, transforms in files.items():
-        masks = None if lists_masks else MaskFolder(transforms.path.parent)
+        masks = MaskFolder(transforms.path.parent)
         try:
             sources += find_sources(transforms, _split_frames(transforms, split, remarks), masks, remarks)
         except DatasetError:

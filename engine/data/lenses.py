@@ -26,7 +26,7 @@ _GRID = 64  # pixels, of a picture that is looked at instead of the real one
 _SIZES = Limits(1, 1_000_000)  # of pictures that may have been scaled down since
 # Two ways to say a focal length agree to this share; a lens of a wider or narrower angle (radians) is hardly meant.
 _TOLERANCE = 0.01
-_MOST_OBLONG = 1.5  # pixels, as video has them
+_MOST_OBLONG = 1.1  # pixels: a lens that was calibrated has nearly square ones, video may have others
 _PLAUSIBLE_ANGLES = (math.radians(1.0), math.radians(140.0))
 
 

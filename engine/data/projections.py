@@ -92,9 +92,19 @@ def read_projection(values: JsonObject, remarks: Remarks) -> Projection | None:
             for text in _lens_names(name, values.peek(name)):
                 if _is_other_projection(_key(text)):
                     raise _refuse(values, f"{shorten(name)} {shorten(text)!r}")
-                if _key(text) in PINHOLE_MODELS:
+                if _key(text) in PINHOLE_MODELS and _says_no_more(values.peek(name)):
                     values.get(name)  # as was taken for granted
     return projection
+
+
+def _says_no_more(value: Any, depth: int = 0) -> bool:
+    """Whether ``value``, in which a pinhole is named, says nothing else: no number, and no switch that is on."""
+    if isinstance(value, str):
+        return _key(value) in PINHOLE_MODELS
+    if isinstance(value, dict | list):
+        items = value.values() if isinstance(value, dict) else value
+        return depth < _DEEPEST and all(_says_no_more(item, depth + 1) for item in items)
+    return not value
 
 
 def _lens_names(name: str, value: Any, is_lens: bool = False, depth: int = 0) -> Iterator[str]:

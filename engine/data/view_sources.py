@@ -98,7 +98,7 @@ class FittedView:
 def find_sources(
     transforms: Transforms,
     frames: Sequence[tuple[FrameRecord, Split]],
-    masks: MaskFolder | None,
+    masks: MaskFolder,
     remarks: Remarks,
 ) -> list[ViewSource]:
     """The files of all ``frames``, in the same order, but for those whose picture isn't there: they are left out.
@@ -135,7 +135,7 @@ def find_sources(
         depth = _find_beside(frame.depth_path, _DEPTH, finder, pictures, remarks)
         mask = _find_beside(frame.mask_path, _MASK, finder, pictures, remarks)
         masks_out = False
-        if masks is not None and (unlisted := masks.find(match.path)) is not None:
+        if frame.mask_path is None and (unlisted := masks.find(match.path)) is not None:
             mask, masks_out = unlisted.path, unlisted.masks_out
             remarks.add(
                 f"pictures with a mask in {unlisted.place} that the list doesn't name ({{count}}, first {{first}}): "

@@ -40,6 +40,19 @@ def test_nothing_but_color_and_depth_is_rendered(addon: Import, planned_scene: b
     assert not layer.use_pass_combined and [aov.name for aov in layer.aovs] == ["roughness"]
 
 
+def test_views_agree_on_what_simplify_would_cull(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    cycles = planned_scene.cycles
+    planned_scene.render.use_simplify = True
+    for obj in planned_scene.objects:
+        obj.cycles.use_distance_cull = True
+    cycles.use_camera_cull = cycles.use_distance_cull = True
+    cycles.distance_cull_margin = 0.01
+    with start_capture(addon, planned_scene) as job:
+        view = next(job)
+    assert (view.color[..., 3] == 1).any()
+    assert cycles.use_camera_cull and cycles.use_distance_cull
+
+
 # No settings; the last two say which files are the scene's once it has any.
 NOT_COMPARED = {"rna_type", "depsgraph", "session_uid", "original", "library_weak_reference"}
 NOT_COMPARED |= {"folder_owner", "folder_part"}

@@ -163,7 +163,7 @@ def test_the_panels_can_be_used_during_a_capture_and_stop_it_while_the_scene_is_
     for y in range(progress + 2 * JOB, window.window.height - 30, 10):  # what is above the one that stops it is grey
         if current_capture.is_stop_wanted():
             break
-        yield from window.click((2 * left + right) // 3, y)
+        yield from window.click((left + 2 * right) // 3, y)
     assert current_capture.is_stop_wanted(), "no button of the panel stops it"
     assert is_capturing(window) and bpy.app.is_job_running("RENDER"), "the view at hand is not kept"
     window.screenshot("capture panel stopping")

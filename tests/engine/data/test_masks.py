@@ -108,6 +108,21 @@ class TestMasks:
         (warning,) = dataset.warnings
         assert "(4, first" in warning and f"{names[0].split('/')[0]}/" in warning
 
+    @pytest.mark.parametrize("others", [None, ""])
+    def test_in_a_folder_of_which_the_list_names_one(self, tmp_path: Path, others: str | None) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        write_masks(tmp_path, [f"masks/{index:04d}.png" for index in range(4)])
+        values = json.loads((tmp_path / "transforms.json").read_text())
+        for frame in values["frames"]:
+            frame["mask_path"] = others
+        values["frames"][0]["mask_path"] = "masks/0000.png"
+        write_json(tmp_path / "transforms.json", values)
+        dataset = load_dataset(tmp_path)
+        for view in dataset.train:
+            require_masked(view)
+        (warning,) = dataset.warnings
+        assert "in masks/ that the list doesn't name (3, first" in warning
+
     def test_beside_a_folder_of_images_with_repeated_names(self, tmp_path: Path) -> None:
         values = write_transforms(tmp_path / "images/left", count=2, aabb_scale=1)
         write_transforms(tmp_path / "images/right", count=2)

@@ -97,6 +97,21 @@ class TestProjections:
         write_transforms(tmp_path, aabb_scale=1, **flag)
         assert load_dataset(tmp_path).warnings == []
 
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"camera": {"model": "OPENCV", "k1": -0.25, "k2": 0.06}},
+            {"intrinsics": {"model": "pinhole", "fl_x": 999.0}},
+            {"cameras": [{"type": "perspective", "focal": 30.0}]},
+        ],
+    )
+    def test_what_stands_beside_a_pinholes_name_is_told_to_be_unused(
+        self, tmp_path: Path, values: dict[str, Any]
+    ) -> None:
+        write_transforms(tmp_path, aabb_scale=1, **values)
+        (warning,) = load_dataset(tmp_path).warnings
+        assert next(iter(values)) in warning and "aren't used" in warning
+
 
 class TestFisheye:
     TERMS = (-0.03, 0.008, -0.003, 0.0004)
