@@ -27,9 +27,19 @@ def items_of(modifier: bpy.types.Modifier) -> Iterator[bpy.types.ID]:
     sockets = [socket for group in groups_of(modifier) for node in group.nodes for socket in node.inputs]
     values = [getattr(socket, "default_value", None) for socket in sockets]
     nodes_own = [getattr(node, "material", None) for group in groups_of(modifier) for node in group.nodes]
-    for value in (*modifier.values(), *values, *nodes_own):
+    for value in (*_inputs_of(modifier), *values, *nodes_own):
         if isinstance(value, bpy.types.Object | bpy.types.Collection | bpy.types.Material):
             yield value
+
+
+def _inputs_of(modifier: bpy.types.Modifier) -> list[object]:
+    """What is set in a Geometry Nodes modifier itself."""
+    properties = getattr(modifier, "properties", None)
+    if properties is None:  # Blender before 5.2 keeps them as properties of the user's own
+        return list(modifier.values())
+    inputs = properties.inputs
+    names = [each.identifier for each in inputs.bl_rna.properties if each.type == "POINTER"]
+    return [getattr(getattr(inputs, name), "value", None) for name in names]
 
 
 def helpers_of(modifier: bpy.types.Modifier) -> Iterator[Helper]:
