@@ -43,15 +43,17 @@ def signal_scene(
 def _python_with_package(folder: Path) -> Path:
     python = os.environ.get("HASHLIGHT_ENGINE_PYTHON") or sys.executable
     subprocess.run([python, "-m", "venv", "--without-pip", folder], check=True)
-    places = sysconfig.get_paths(vars={"base": str(folder), "platbase": str(folder)})
+    made = Path(sysconfig.get_path("scripts", vars={"base": str(folder)})) / "python"
     paths = subprocess.check_output([python, "-c", "import sys; print(*sys.path, sep='\\n')"], text=True, cwd=ROOT)
-    site = Path(places["purelib"])
+    # Of the engine's Python, which may be of another version than Blender's.
+    asked = subprocess.check_output([made, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True)
+    site = Path(asked.strip())
     (site / "engine.pth").write_text("\n".join([str(ROOT), *filter(None, paths.splitlines())]))
     described = site / "hashlight_signal-1.0.dist-info"
     described.mkdir()
     (described / "METADATA").write_text("Metadata-Version: 2.1\nName: hashlight-signal\nVersion: 1.0\n")
     (described / "entry_points.txt").write_text("[hashlight.primitives]\nsignal = tests.engine.plugin.signal:SIGNAL\n")
-    return Path(places["scripts"]) / "python"
+    return made
 
 
 def test_one_panel_has_it_trained_and_all_else_tells_of_it_in_the_engines_words(
