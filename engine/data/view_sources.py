@@ -209,7 +209,7 @@ def fit_view(source: ViewSource, headers: ViewHeaders, remarks: Remarks) -> Fitt
             source.listed,
         )
     camera = frame.lens.camera(frame.pose, size, source.listed, remarks)
-    if fit == _SCALED:
+    if fit == _SCALED and frame.lens.size_of_values(size) != size:
         remarks.add(
             "pictures of another size than their cameras are for ({count}, first {first}: {size} instead of {said}): "
             "the cameras are scaled to the pictures",

@@ -29,11 +29,11 @@ class TestOrientation:
         exif[0x0112] = orientation
         Image.fromarray(pixels).save(folder / f"0000{suffix}", exif=exif)
         values["frames"][0]["file_path"] = f"0000{suffix}"
-        for side, name in enumerate(("w", "h")):
+        for side, (name, middle) in enumerate((("w", "cx"), ("h", "cy"))):
             if said is None:
                 del values[name]
             else:
-                values[name] = said[side]
+                values |= {name: said[side], middle: said[side] / 2}
         write_json(folder / "transforms.json", values)
         return pixels
 
