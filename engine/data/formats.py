@@ -24,6 +24,7 @@ from engine.data.bounds import (
     nerf_synthetic_bounds,
     stand_at_one_place,
 )
+from engine.data.copies import leave_out_copies
 from engine.data.dataset import Dataset, DatasetError
 from engine.data.decoding import decode_views
 from engine.data.depth_unit import check_depth_unit
@@ -80,6 +81,7 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
     views = [view for view in decode_views(fitted, remarks, progress) if not view.is_masked]
     if not any(view.split == "train" for view in views):
         raise DatasetError(f"{path}: the masks leave nothing of any training view: what is not 0 in them is learnt")
+    views = leave_out_copies(views, remarks)
     if all(transforms.is_opencv is None for transforms in files.values()):
         views = guess_axes(views, remarks)
     train = [view for view in views if view.split == "train"]

@@ -125,8 +125,8 @@ class Lens:
         if size == said:
             return
         remarks.add(
-            "views whose cx and cy are the middle of another size ({count}, first {first}: cx {cx}, cy {cy} of {said}): "
-            "they and fl_x are taken for pictures of {size}; if that is right, say so by w and h, else name "
+            "views whose cx and cy are the middle of another size ({count}, first {first}: cx {cx}, cy {cy} of "
+            "{said}): they and fl_x are taken for pictures of {size}; if that is right, say so by w and h, else name "
             "camera_angle_x beside fl_x",
             name,
             cx=f"{self.values['cx']:.6g}",

@@ -42,8 +42,8 @@ def tell_principal_point(cx: float, cy: float, size: tuple[float, float], name: 
     elif any(abs(share - 0.5) > _OFF for share in shares):
         remarks.add(
             "views whose middle of the lens is far off their picture's ({count}, first {first}: cx {cx}, cy {cy} of "
-            "{size}): that is right for shifted lenses and cropped pictures; else correct cx and cy, or name as w and h "
-            "the size that they and fl_x are for",
+            "{size}): that is right for shifted lenses and cropped pictures; else correct cx and cy, or name as w and "
+            "h the size that they and fl_x are for",
             name,
             **details,
         )

@@ -17,7 +17,7 @@ from engine.data.formats import DatasetError, load_dataset
 from engine.data.importing import import_dataset
 from engine.link.geometry import Camera
 from engine.link.projection import pixel_directions
-from tests.engine.data.scenes import orbit_camera, write_json, write_nerf_synthetic, write_transforms
+from tests.engine.data.scenes import TEST_OFFSET, orbit_camera, write_json, write_nerf_synthetic, write_transforms
 
 TURN = np.diag([1.0, -1.0, -1.0, 1.0])
 SIZE = 48
@@ -151,8 +151,8 @@ class TestTwoLists:
         dataset = load_dataset(tmp_path)
         (warning,) = [each for each in dataset.warnings if "OpenCV" in each]
         assert "as the other list says of its own" in warning and f"transforms_{stated}" not in warning
-        for views, count in ((dataset.train, 3), (dataset.test, 2)):
-            wanted = orbit_camera(0, count).camera_to_world
+        for views, index, count in ((dataset.train, 0.0, 3), (dataset.test, TEST_OFFSET, 2)):
+            wanted = orbit_camera(index, count).camera_to_world
             np.testing.assert_allclose(views[0].camera.camera_to_world, wanted, atol=1e-12)
 
 
