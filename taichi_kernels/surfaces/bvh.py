@@ -9,12 +9,10 @@ traverse, but far slower to build.
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 
-# Triangles of a leaf.
-LEAF_TRIANGLES = 4
+from taichi_kernels.bundles import LEAF_TRIANGLES, TriangleTree
+
 # Bits of a Morton code for each axis.
 _AXIS_BITS = 21
 # Spreads the bits of an int64 so that two zeros follow each: shift, then keep these.
@@ -27,23 +25,6 @@ _SPREADING = (
 )
 # A box around nothing is a point that no ray comes near; a minimum above the maximum would be one that all go through.
 _NOWHERE = 1e30
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class TriangleTree:
-    """``boxes`` [2 * leaves, 6] f32, minimum then maximum: row 1 is the root, the children of row i are the rows 2 i
-    and 2 i + 1, and the second half are the leaves, a power of two of them. ``corners`` [leaves * LEAF_TRIANGLES, 9]
-    f32, those of a leaf one after the other, ``triangles`` [leaves * LEAF_TRIANGLES] int32, which triangle that is of
-    those the tree was built from, -1 for none."""
-
-    boxes: torch.Tensor
-    corners: torch.Tensor
-    triangles: torch.Tensor
-
-    @property
-    def leaves(self) -> int:
-        """How many there are."""
-        return self.boxes.shape[0] // 2
 
 
 def build_tree(corners: torch.Tensor) -> TriangleTree:
@@ -74,7 +55,8 @@ def _join_boxes(corners: torch.Tensor, triangles: torch.Tensor, leaves: int) -> 
         levels.append(torch.cat([low, high], dim=1))
     # Row 0 is no node.
     boxes = torch.cat([levels[-1], *reversed(levels)])
-    return torch.where(boxes.isfinite(), boxes, _NOWHERE)
+    boxes[~boxes.isfinite()] = _NOWHERE
+    return boxes
 
 
 def _morton_codes(corners: torch.Tensor) -> torch.Tensor:
@@ -87,4 +69,5 @@ def _morton_codes(corners: torch.Tensor) -> torch.Tensor:
     bits = ((middles - low) / size * (2**_AXIS_BITS - 1)).long()
     for shift, kept in _SPREADING:
         bits = (bits | bits << shift) & kept
-    return bits[:, 0] | bits[:, 1] << 1 | bits[:, 2] << 2
+    codes: torch.Tensor = bits[:, 0] | bits[:, 1] << 1 | bits[:, 2] << 2
+    return codes

@@ -4,42 +4,24 @@ A ray goes down the tree to the nearer child first. Which levels it has still to
 on its way back it goes up to the nearest of these and over to the other side, so that it needs no stack.
 """
 
-import dataclasses
-from typing import Self
-
 import taichi as ti
 import torch
 
-from taichi_kernels.bundles import Rays, RayTensors
-from taichi_kernels.launch import func, kernel, tensors_of
-from taichi_kernels.surfaces.bvh import LEAF_TRIANGLES, TriangleTree
+from taichi_kernels.bundles import (
+    LEAF_TRIANGLES,
+    HitTensors,
+    Rays,
+    RayTensors,
+    SurfaceHits,
+    TreeTensors,
+    TriangleTree,
+)
+from taichi_kernels.launch import func, kernel
 
 # Instead of dividing by less than this, a ray is taken for one that leaves an axis's plane in the far distance.
 _LEAST_SLOPE = 1e-12
 # A limit beyond all that float32 can square.
 _FARTHEST = 1e18
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class SurfaceHits:
-    """Of n rays: ``distances`` [n] f32, +inf where there is nothing; ``hit_triangles`` [n] int32, -1 where there is
-    nothing; ``barycentrics`` [n, 2] f32, the weights of the triangle's second and third corner."""
-
-    distances: torch.Tensor
-    hit_triangles: torch.Tensor
-    barycentrics: torch.Tensor
-
-    @classmethod
-    def allocate(cls, count: int, device: str | torch.device) -> Self:
-        """For ``count`` rays, with undefined values."""
-        return cls(
-            torch.empty(count, device=device),
-            torch.empty(count, dtype=torch.int32, device=device),
-            torch.empty(count, 2, device=device),
-        )
-
-
-TreeTensors, HitTensors = tensors_of(TriangleTree), tensors_of(SurfaceHits)
 
 
 @func

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from taichi_kernels.bundles import Rays
-from taichi_kernels.surfaces.bvh import TriangleTree
-from taichi_kernels.surfaces.intersection import SurfaceHits
+from taichi_kernels.bundles import Rays, SurfaceHits, TriangleTree
 
 
 def find_closest(tree: TriangleTree, rays: Rays, hits: SurfaceHits) -> None:

@@ -8,10 +8,9 @@ import pytest
 import torch
 
 from taichi_kernels import runtime
-from taichi_kernels.bundles import Rays
+from taichi_kernels.bundles import LEAF_TRIANGLES, Rays, SurfaceHits, TriangleTree
 from taichi_kernels.surfaces import intersection
-from taichi_kernels.surfaces.bvh import LEAF_TRIANGLES, TriangleTree, build_tree
-from taichi_kernels.surfaces.intersection import SurfaceHits
+from taichi_kernels.surfaces.bvh import build_tree
 from taichi_kernels.twins.surfaces import intersection as twin
 
 COUNTS = (1, 3, LEAF_TRIANGLES, LEAF_TRIANGLES + 1, 8 * LEAF_TRIANGLES, 777)
