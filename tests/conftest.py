@@ -12,7 +12,7 @@ from tests.faults.tally import Tally
 # As the command line does: read when torch is imported. Beside other tests, threads that spin while they wait make a
 # training step take several times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 _TALLY = pytest.StashKey[Tally]()
 
