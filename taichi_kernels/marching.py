@@ -131,7 +131,7 @@ def _find_sample(
 
 
 @func
-def _count_samples(  # noqa: ANN201
+def _count_samples(
     ray: ti.i32, max_samples: ti.i32, rays: ti.template(), occupied: ti.template(), resolution: ti.i32,
     steps: ti.template(), grows: ti.template(), cascades: ti.template(),
 ):  # fmt: skip
