@@ -36,6 +36,7 @@ def check_scene(facts: SceneFacts, surroundings: Surroundings, bounds: Bounds | 
         if bounds is not None and not are_most(facts.moving, surroundings, bounds):
             cures.append(leave_out(facts.moving))
         warnings.append(PlanWarning(moving, tuple(cures)))
+    warnings += _check_looks(facts)
     if facts.use_depth and (glass := facts.difficult.get("glass")):
         words = f"Clear glass: {_list(glass)}. Depth ends at it, which spoils what is behind; without, all takes longer"
         warnings.append(PlanWarning(words, (WITHOUT_DEPTH, select(_objects(glass)))))
@@ -57,6 +58,22 @@ def check_scene(facts: SceneFacts, surroundings: Surroundings, bounds: Bounds | 
         words = f"This engine renders {facts.collection} alone, without light or shadows from the rest; Cycles has them"
         warnings.append(PlanWarning(words, (WITH_CYCLES,)))
     return warnings
+
+
+def _check_looks(facts: SceneFacts) -> Iterator[PlanWarning]:
+    """Of what looks otherwise at other frames."""
+    if not facts.look_changes:
+        return
+    names = sorted({name for change in facts.look_changes for name in change.objects})
+    cures = (select(names),) if names else ()
+    count = len(facts.look_changes)
+    words = f"{count} {'thing looks' if count == 1 else 'things look'} otherwise at other frames "
+    words += f"({'; '.join(change.words for change in facts.look_changes[:4])}{'; ...' if count > 4 else ''}): "
+    if facts.layout.is_animated:
+        words += "the field learns their mean. Mute what animates them; other layouts capture frame "
+        yield PlanWarning(f"{words}{facts.frame} alone", (use_layout(LAYOUTS["HEMISPHERE"]), *cures))
+    else:
+        yield PlanWarning(f"{words}only frame {facts.frame} is captured. Go to another frame to capture that", cures)
 
 
 def _check_displaced(facts: SceneFacts, bounds: Bounds | None) -> Iterator[PlanWarning]:

@@ -17,6 +17,7 @@ from .errors import CaptureError
 from .layouts.layout import AroundLayout, Layout, OwnLayout
 from .layouts.table import layout_of
 from .lights import Lighting, has_world_volume, lighting_of
+from .look_changes import LookChange, change_of_material, changes_of_scene
 from .materials import Trouble, troubles_of
 from .movement import Movement
 from .node_sockets import target_of
@@ -91,6 +92,7 @@ class SceneFacts:
         self.instead: dict[str, list[str]] = {}
         self.blended: list[str] = []
         self.moving: list[str] = []
+        self.look_changes: list[LookChange] = []  # of what looks otherwise at other frames
         self.difficult: dict[Trouble, list[Difficult]] = {}
         self.displaced: list[Difficult] = []  # by how many metres at most, as far as numbers tell
         self.following: dict[str, tuple[str, ...]] = {}  # objects by the material that follows the camera
@@ -98,8 +100,9 @@ class SceneFacts:
         self.hidden_helpers: dict[str, list[str]] = {}
         self._scene = scene.name
         self._looks = [self._look_at_light, self._look_at_layers, self._look_at_objects, self._look_at_materials]
-        self._looks += [self._look_at_helpers, self._look_at_followers]
+        self._looks += [self._look_at_helpers, self._look_at_followers, self._look_at_changes]
         self._movement = Movement(scene)
+        self._visible = set(surroundings.owners)
         self._objects = sorted(surroundings.owners)
         self._materials = sorted(surroundings.materials.items())
 
@@ -128,6 +131,8 @@ class SceneFacts:
             self.difficult.setdefault(trouble, []).insert(0, Difficult(material.name, amount, owners))
         if follows_camera(material):
             self.following[material.name] = owners
+        if (change := change_of_material(material, owners, self.engine, self._movement)) is not None:
+            self.look_changes.append(change)
         if (target := target_of(self.engine)) is not None:
             displacement = displacement_of(material, target)
             if displacement.is_guessed:
@@ -147,6 +152,9 @@ class SceneFacts:
 
     def _look_at_followers(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
         self.followers = objects_that_follow_camera(view_layer)
+
+    def _look_at_changes(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
+        self.look_changes = changes_of_scene(scene, view_layer, self._visible, self._movement)
 
     def _look_at_materials(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
         self.blended = find_blended_materials(scene)

@@ -118,7 +118,9 @@ def test_what_carries_a_hidden_camera_counts(addon: Import, shot: bpy.types.Scen
         for frame, z in ((1, 0.0), (11, 2.0)):
             carrier.location.z = z
             carrier.keyframe_insert("location", index=2, frame=frame)
-        for curve in addon("capture.movement")._curves(carrier.animation_data):
+        for curve in addon("capture.movement")._curves(
+            carrier.animation_data.action, carrier.animation_data.action_slot
+        ):
             curve.keyframe_points[0].interpolation = "LINEAR"
         shot.frame_set(6)
     np.testing.assert_allclose(positions(addon, shot)["Second"], np.add(PLACE, (0, 0, 1.0)), atol=1e-4)
