@@ -17,6 +17,7 @@ from PIL import Image
 from engine.data.color import premultiply
 from engine.data.json_object import JsonObject
 from engine.data.remarks import Remarks
+from engine.data.view_pairs import choose_pairs
 from engine.data.views import View
 from engine.link.arrays import Dtype, Floats
 from engine.link.color import encode_srgb
@@ -35,7 +36,6 @@ _FRAMED = 0.5  # of the edge of a picture that shows a subject, at most, is cove
 _VIEWS = 24  # that are compared with another one each
 _SIDE = 48  # pixels of the pictures that are compared
 _BLOCK = 8  # of the blocks that they are compared by
-_ANGLE = np.radians(25.0)  # between two views, best: far enough to tell, and they still show the same
 _SHIFTS = np.linspace(0.0, 2.5, 32)  # how far apart two views are, as a share of how far away is what they show
 _TEXTURE = 0.02  # of white: the least standard deviation of a block
 _FEWEST_VIEWS, _FEWEST = 6, 24  # and blocks, by which anything is told
@@ -105,30 +105,18 @@ def _are_framed(views: Sequence[View]) -> bool:
 def _lead_of_turned(views: Sequence[View]) -> float | None:
     """By how much more pictures agree with turned poses than with those as they stand: the difference of the mean
     correlations of what two views both show. None where that can't be told from chance."""
-    chosen = np.unique(np.linspace(0, len(views) - 1, _VIEWS).astype(int)).tolist()
+    pairs = choose_pairs(views, _VIEWS)
     found: tuple[list[Floats], list[Floats]] = ([], [])
-    for one, other in zip(chosen, _partners(views, chosen), strict=True):
-        pair = _Picture.of(views[one]), _Picture.of(views[other])
+    for one, other in pairs:
+        pair = _Picture.of(one), _Picture.of(other)
         for is_turned in (False, True):
             found[is_turned].append(_correlations(*pair, is_turned))
     as_is, turned = (np.concatenate(each) for each in found)
-    if len(chosen) < _FEWEST_VIEWS or min(len(as_is), len(turned)) < _FEWEST:
+    if len(pairs) < _FEWEST_VIEWS or min(len(as_is), len(turned)) < _FEWEST:
         return None
     lead = float(turned.mean() - as_is.mean())
     error = math.sqrt(as_is.var() / len(as_is) + turned.var() / len(turned))
     return lead if abs(lead) > max(_CLEAR, _ERRORS * error) else None
-
-
-def _partners(views: Sequence[View], chosen: Sequence[int]) -> list[int]:
-    """For each of the ``chosen`` views another that shows much of the same, from elsewhere or another way."""
-    poses = np.array([view.camera.camera_to_world for view in views])
-    apart = np.linalg.norm(poses[chosen, None, :3, 3] - poses[:, :3, 3], axis=2)
-    angles = np.arccos(np.clip(poses[chosen, :3, 2] @ poses[:, :3, 2].T, -1.0, 1.0))
-    typical = float(np.median(apart))
-    misfit = np.abs(angles / _ANGLE - 1.0) + (0.0 if typical <= 0.0 else 0.5 * np.abs(apart / typical - 1.0))
-    misfit[np.arange(len(chosen)), chosen] = np.inf
-    partners: list[int] = misfit.argmin(axis=1).tolist()
-    return partners
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

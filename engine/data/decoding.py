@@ -21,7 +21,7 @@ from engine.data.masks import read_mask
 from engine.data.picture_finder import IMAGE_SUFFIXES, fold, path_parts
 from engine.data.remarks import Remarks
 from engine.data.view_sources import FittedView
-from engine.data.views import MASKED_DEPTH, UNKNOWN_DEPTH, View, ViewError
+from engine.data.views import MASKED_DEPTH, UNKNOWN_DEPTH, View, ViewError, depth_without_any
 from engine.link.arrays import Dtype, Pixels
 from engine.link.messages import ColorSpace
 
@@ -149,12 +149,7 @@ def _read_depth(fitted: FittedView, color: Pixels, sentences: list[str]) -> npt.
             "bits a pixel, in millimetres unless integer_depth_scale says otherwise"
         )
     depth = _to_size_of(fitted, depth)
-    return np.where(depth == UNKNOWN_DEPTH, _without_known_depth(color), depth)
-
-
-def _without_known_depth(color: Pixels) -> npt.NDArray[np.float32]:
-    """Depth [H, W] of a picture without any: where it shows nothing, nothing is there."""
-    return np.where(color[..., 3] == 0, np.float32(np.inf), np.float32(UNKNOWN_DEPTH))
+    return np.where(depth == UNKNOWN_DEPTH, depth_without_any(color), depth)
 
 
 def _mask_out(fitted: FittedView, depth: npt.NDArray[np.float32] | None, color: Pixels) -> npt.NDArray[np.float32]:
@@ -169,7 +164,7 @@ def _leave_out(
 ) -> npt.NDArray[np.float32]:
     """``depth`` that has these pixels taught nothing."""
     if depth is None:
-        depth = _without_known_depth(color)
+        depth = depth_without_any(color)
     return np.where(pixels, np.float32(MASKED_DEPTH), depth)
 
 

@@ -27,7 +27,7 @@ from engine.data.bounds import (
 from engine.data.copies import leave_out_copies
 from engine.data.dataset import Dataset, DatasetError
 from engine.data.decoding import decode_views
-from engine.data.depth_unit import check_depth_unit
+from engine.data.depth_unit import check_depth
 from engine.data.json_object import read_json_object
 from engine.data.masks import MaskFolder
 from engine.data.other_formats import describe_file, describe_folder
@@ -84,12 +84,13 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
     views = leave_out_copies(views, remarks)
     if all(transforms.is_opencv is None for transforms in files.values()):
         views = guess_axes(views, remarks)
+    views = check_depth(views, remarks)
     train = [view for view in views if view.split == "train"]
     test = [view for view in views if view.split == "test"]
     _require_subject(train, remarks, Path(path))
     _require_declared_color_space(files, views[0])
     extent = named or _guess_extent(files, train, remarks)
-    for sentence in check_coverage(extent.whole, train) + check_depth_unit(train):
+    for sentence in check_coverage(extent.whole, train):
         remarks.add(sentence)
     color_space = views[0].color_space
     return Dataset(train, test, extent.bounds, color_space, remarks.sentences(), Path(path), extent.cascades)

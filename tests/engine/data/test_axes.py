@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from engine.data.color import to_uint8
 from engine.data.formats import DatasetError, load_dataset
 from engine.data.importing import import_dataset
-from engine.link.geometry import Camera
-from engine.link.projection import pixel_directions
+from tests.engine.data.rooms import CAMERAS, SIZE, ring, wall, write_photographs
 from tests.engine.data.scenes import TEST_OFFSET, orbit_camera, write_json, write_nerf_synthetic, write_transforms
 
 TURN = np.diag([1.0, -1.0, -1.0, 1.0])
-SIZE = 48
 Y_UP = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
 
 
@@ -32,60 +26,6 @@ def turn_frames(path: Path, world: np.ndarray | None = None, is_opencv: bool = T
         pose = pose @ np.array(frame["transform_matrix"]) @ (TURN if is_opencv else np.eye(4))
         frame["transform_matrix"] = pose.tolist()
     write_json(path, values)
-
-
-def look(position: tuple[float, float, float], at: tuple[float, float, float]) -> Camera:
-    """A camera of 60 degrees, upright."""
-    back = np.array(position) - at
-    back /= np.linalg.norm(back)
-    right = np.cross((0.0, 0.0, 1.0), back)
-    right /= np.linalg.norm(right)
-    pose = np.eye(4)
-    pose[:3] = np.stack([right, np.cross(back, right), back, position], axis=1)
-    focal = 0.5 * SIZE / math.tan(math.radians(30.0))
-    return Camera(pose, SIZE, SIZE, focal, focal, SIZE / 2, SIZE / 2)
-
-
-def in_room(camera: Camera) -> np.ndarray:
-    """A photograph [H, W, 3] in a painted cube of 6 m."""
-    y, x = np.mgrid[:SIZE, :SIZE] + 0.5
-    rays = pixel_directions(camera, x, y) @ camera.camera_to_world[:3, :3].T
-    with np.errstate(divide="ignore"):
-        distance = ((3.0 * np.sign(rays) - camera.position) / rays).min(axis=-1)
-    points = camera.position + rays * distance[..., None]
-    random = np.random.default_rng(1)
-    paint = [np.sin(points @ random.normal(0.0, 4.0, 3) + random.uniform(0.0, 6.0)) for _ in range(12)]
-    return np.stack([0.5 + 0.1 * np.sum(paint[channel::3], axis=0) for channel in range(3)], axis=-1)
-
-
-def ring(count: int, radius: float, reach: float) -> list[Camera]:
-    """Cameras on a circle that look at one of radius ``reach`` around the same middle."""
-    angles = np.linspace(0.0, 2 * math.pi, count, endpoint=False)
-    return [
-        look((radius * math.cos(a), radius * math.sin(a), 0.6), (reach * math.cos(a), reach * math.sin(a), 0.0))
-        for a in angles
-    ]
-
-
-def wall(columns: int, rows: int) -> list[Camera]:
-    """Cameras side by side and above each other that look the same way."""
-    places = [(0.5 * column - 1.0, 0.5 * row - 0.5) for column in range(columns) for row in range(rows)]
-    return [look((x, -1.0, z), (x, 3.0, z)) for x, z in places]
-
-
-CAMERAS: dict[str, Callable[[], list[Camera]]] = {
-    "around": lambda: ring(12, 2.0, 0.0),
-    "outwards": lambda: ring(16, 0.4, 2.0),
-    "side by side": lambda: wall(5, 3),
-}
-
-
-def write_photographs(folder: Path, cameras: list[Camera], **extra: Any) -> Path:
-    frames = []
-    for index, camera in enumerate(cameras):
-        Image.fromarray(to_uint8(in_room(camera))).save(folder / f"{index:02d}.png")
-        frames.append({"file_path": f"{index:02d}.png", "transform_matrix": camera.camera_to_world.tolist()})
-    return write_json(folder / "transforms.json", {"fl_x": cameras[0].fx, "aabb_scale": 4, "frames": frames} | extra)
 
 
 def about_axes(warnings: list[str]) -> list[str]:
