@@ -153,9 +153,9 @@ class Session:
         was_running, self._is_running = self._is_running, message.running and not self._trainer.is_finished
         return was_running and not self._is_running
 
-    def render(self, request: RequestFrame, is_outdated: Callable[[], bool]) -> Frame | None:
+    def render(self, request: RequestFrame, is_outdated: Callable[[], bool], waited: float) -> Frame | None:
         """The frame for ``request``; see FrameRenderer."""
-        return self._frames.render(request, self._trainer.step_count, is_outdated)
+        return self._frames.render(request, self._trainer.step_count, is_outdated, waited)
 
     def start_job(self, request: StartJob) -> None:
         """Queue a job. Raises JobError, BakeError, PathError, FrameError."""
