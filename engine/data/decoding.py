@@ -16,8 +16,9 @@ import numpy.typing as npt
 from engine.data.dataset import DatasetError
 from engine.data.depth_images import read_depth
 from engine.data.distortion import beyond_fisheye
-from engine.data.images import read_color, resize_nearest, turn
+from engine.data.images import read_color, resize_nearest
 from engine.data.masks import read_mask
+from engine.data.orientation import turn
 from engine.data.picture_finder import IMAGE_SUFFIXES, fold, path_parts
 from engine.data.remarks import Remarks
 from engine.data.view_sources import FittedView

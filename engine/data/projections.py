@@ -3,6 +3,7 @@ another one, which is refused."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Iterator
@@ -136,6 +137,7 @@ def _refuse(values: JsonObject, what: str) -> DatasetError:
     )
 
 
+@functools.lru_cache(maxsize=1024)  # the frames of a list say the same names
 def _key(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
