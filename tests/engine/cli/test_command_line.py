@@ -14,6 +14,7 @@ import pytest
 from engine.cli import COMMANDS, main
 from engine.cli.doctor import check_port
 from engine.cli.output import to_plain_json
+from engine.primitives import registry
 from tests.device import TEST_DEVICE
 
 
@@ -35,6 +36,12 @@ def test_help_answers_without_loading_anything_heavy() -> None:
     assert done.returncode == 0, done.stderr
     for command in COMMANDS:
         assert f"usage: hashlight {command}" in done.stdout
+
+
+def test_options_are_read_without_looking_through_installed_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many packages that takes longer than reading the options."""
+    monkeypatch.setattr(registry, "entry_points", lambda **_: pytest.fail("packages were looked through"))
+    assert main(["train", "data", "--out", "run", "--steps", "-5"]) == 2
 
 
 def test_without_a_command_it_shows_help_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
