@@ -159,7 +159,7 @@ def _opened_image(path: Path) -> Iterator[Image.Image]:
 
 @functools.cache
 def _known_formats() -> tuple[str, ...]:
-    """Those of FORMATS that this build of Pillow knows. Their modules are imported, and not all that it has, which takes
+    """Those of FORMATS that this build of Pillow knows. Their modules alone are imported: all that it has would take
     a while."""
     for module in FORMATS.values():
         with contextlib.suppress(ImportError):  # an older Pillow

