@@ -108,7 +108,7 @@ def _pixels_of(view: View) -> bytes | None:
     color = view.color
     if (color == color[:1, :1]).all():
         return None
-    return str(color.shape).encode() + hashlib.blake2b(np.ascontiguousarray(color)).digest()
+    return str(color.shape).encode() + hashlib.blake2b(np.ascontiguousarray(color).data).digest()
 
 
 def _poses_of(views: Sequence[View]) -> list[bytes]:
@@ -137,7 +137,9 @@ def _look_of(view: View) -> npt.NDArray[np.float32]:
     """The picture as it looks from afar: display values with alpha [4, 16, 16], of whatever size it is."""
     color = premultiply(view.color, view.color_space)
     planes = [Image.fromarray(np.ascontiguousarray(color[..., channel])) for channel in range(4)]
-    small = np.stack([np.asarray(plane.resize((_SIDE, _SIDE), Image.Resampling.BOX)) for plane in planes])
+    small: npt.NDArray[np.float32] = np.stack(
+        [np.asarray(plane.resize((_SIDE, _SIDE), Image.Resampling.BOX)) for plane in planes]
+    )
     if view.color_space == "linear":
         small[:3] = encode_srgb(np.clip(small[:3], 0.0, 1.0))
     return small

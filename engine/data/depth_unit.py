@@ -25,13 +25,13 @@ _SCALES = tuple(10.0 ** (step / 16) for step in range(-48, 49))  # so near to ea
 _LEAST_SHARE, _BETTER, _INVERSE_BETTER = 0.25, 2.5, 1.3
 # Depth fits nothing if so few points agree, though views show so much of the same at some scale.
 _FITS_NOTHING, _COMPARABLE = 0.15, 0.3
-# Depth is told to be along rays if that fits so many times as well, and planar depth misses by more than this.
+# Depth is taken for distances along rays if that fits so many times as well, and planar depth misses by more than this.
 _FITS_BETTER, _MISSES = 2.0, 0.005
 
 
 def check_depth(views: Sequence[View], remarks: Remarks) -> list[View]:
     """``views``, without their depth where it doesn't fit the poses: in no unit, in another one, or as inverse depth
-    alone. What is wrong with it is told."""
+    alone. What holds distances along rays instead is made planar. What is wrong with it is told."""
     known = [view for view in views if view.depth is not None and _is_known(view.depth).any()]
     if len(known) < 2:
         return list(views)
@@ -43,18 +43,20 @@ def check_depth(views: Sequence[View], remarks: Remarks) -> list[View]:
     if planar > max(_MISSES, _FITS_BETTER * along_rays):
         remarks.add(
             f"the depth of {len(known)} pictures fits the poses to {planar:.1%} of a depth, and to {along_rays:.1%} if "
-            "it holds distances along rays: it is taken for planar depth, along the camera's axis; store that instead"
+            "it holds distances along rays: it is taken for these; if that is wrong, correct the poses, else store "
+            "planar depth, along the camera's axis"
         )
+        return [_made_planar(view) for view in views]
     return list(views)
 
 
 def _misfit(pairs: _Pairs) -> str | None:
     """Why depth can't be used, and what to do; None where it can."""
     as_is, _ = _share(pairs, 1.0)
-    if _BETTER * as_is > 1.0:
+    needed = max(_LEAST_SHARE, _BETTER * as_is)
+    if needed > 1.0 or _share(pairs, 1.0, is_along_rays=True)[0] >= needed:
         return None
     there = f"{as_is:.0%} of what they show is where other views see it"
-    needed = max(_LEAST_SHARE, _BETTER * as_is)
     inverse = [(_inverted(one), _inverted(other)) for one, other in pairs]
     typical = _typical_depth(pairs)
     scale, (share, overlap) = _best(pairs, _POWERS_OF_TEN)
@@ -100,13 +102,22 @@ def _inverted(view: View) -> View:
     return dataclasses.replace(view, depth=inverse.astype(np.float32))
 
 
+def _made_planar(view: View) -> View:
+    """The view, whose depth holds distances along rays, with planar depth."""
+    if view.depth is None:
+        return view
+    y, x = np.mgrid[: view.camera.height, : view.camera.width] + 0.5
+    lengths = np.linalg.norm(pixel_directions(view.camera, x, y), axis=-1)
+    return dataclasses.replace(view, depth=(view.depth / lengths).astype(np.float32))
+
+
 _Pairs = Sequence[tuple[View, View]]
 
 
-def _share(pairs: _Pairs, scale: float) -> tuple[float, float]:
+def _share(pairs: _Pairs, scale: float, is_along_rays: bool = False) -> tuple[float, float]:
     """The share of the points of the first view of each pair that the other view has the same depth for, and the share
     that it has any depth for."""
-    found = [_misses(one, other, scale) for one, other in pairs]
+    found = [_misses(one, other, scale, is_along_rays) for one, other in pairs]
     agreeing = [float((misses < _AGREEMENT).sum()) / points if points else 0.0 for misses, points in found]
     comparable = [len(misses) / points if points else 0.0 for misses, points in found]
     return float(np.mean(agreeing)), float(np.mean(comparable))

@@ -162,9 +162,9 @@ class TestDepth:
             assert view.depth is not None and (view.depth[4:] == UNKNOWN_DEPTH).all()
 
     @pytest.mark.parametrize("is_along_rays", [False, True])
-    def test_distances_along_rays_are_told(self, is_along_rays: bool) -> None:
+    def test_distances_along_rays_are_made_planar(self, is_along_rays: bool) -> None:
         """A room that is a sphere of 4 m, seen from near its middle."""
-        views = []
+        views, planar = [], []
         for index in range(6):
             camera = dataclasses.replace(orbit_camera(index, 6, 48, distance=0.5), fx=24.0, fy=24.0)
             y, x = np.mgrid[:48, :48] + 0.5
@@ -173,10 +173,12 @@ class TestDepth:
             rays /= length[..., None]
             ahead = rays @ camera.position
             distance = np.sqrt(ahead**2 - camera.position @ camera.position + 16.0) - ahead
-            depth = (distance if is_along_rays else distance / length).astype(np.float32)
+            planar.append(distance / length)
+            depth = (distance if is_along_rays else planar[-1]).astype(np.float32)
             views.append(View(f"{index}", camera, np.full((48, 48, 4), 255, np.uint8), "srgb", depth))
         remarks = Remarks()
-        assert all(view.depth is not None for view in check_depth(views, remarks))
+        for view, wanted in zip(check_depth(views, remarks), planar, strict=True):
+            np.testing.assert_allclose(view.depth, wanted, rtol=1e-5)
         assert ["distances along rays" in sentence for sentence in remarks.sentences()] == [True] * is_along_rays
 
     def test_pictures_of_depth_that_say_nothing_are_told(self, tmp_path: Path) -> None:
