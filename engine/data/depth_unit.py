@@ -35,7 +35,7 @@ def check_depth(views: Sequence[View], remarks: Remarks) -> list[View]:
     known = [view for view in views if view.depth is not None and _is_known(view.depth).any()]
     if len(known) < 2:
         return list(views)
-    pairs = choose_pairs(known, _PAIRS)
+    pairs = [(known[one], known[other]) for one, other in choose_pairs([view.camera for view in known], _PAIRS)]
     if (trouble := _misfit(pairs)) is not None:
         remarks.add(f"the depth of {len(known)} pictures isn't used, as it doesn't fit the poses: {trouble}")
         return [view.without_depth() for view in views]

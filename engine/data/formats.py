@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from engine.data.axes import guess_axes
+from engine.data.axes import Convention, guess_convention
 from engine.data.bounds import (
     Extent,
     check_coverage,
@@ -68,7 +68,7 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
     if holdout is not None and holdout < 2:
         raise DatasetError(f"holdout: every k-th view needs k of 2 or more, got {holdout}")
     remarks = Remarks()
-    files = _find_files(Path(path), remarks)
+    files = _read_by_conventions(_find_files(Path(path), remarks), remarks)
     sources = _hold_out(_find_views(files, remarks), holdout, files, remarks)
     fitted = [fit_view(*view, remarks) for view in zip(sources, read_headers(sources), strict=True)]
     tell_open_sizes(fitted, remarks)
@@ -82,8 +82,7 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
     if not any(view.split == "train" for view in views):
         raise DatasetError(f"{path}: the masks leave nothing of any training view: what is not 0 in them is learnt")
     views = leave_out_copies(views, remarks)
-    if all(transforms.is_opencv is None for transforms in files.values()):
-        views = guess_axes(views, remarks)
+    views = guess_convention(views, _stated_by_any(files), remarks)
     views = check_depth(views, remarks)
     train = [view for view in views if view.split == "train"]
     test = [view for view in views if view.split == "test"]
@@ -116,18 +115,34 @@ def _find_files(path: Path, remarks: Remarks) -> dict[Split | None, Transforms]:
     files: dict[Split | None, Transforms] = {"train": read_transforms(path / lists[0], remarks)}
     if held_out:
         files["test"] = read_transforms(path / held_out[0], remarks)
-    return _with_same_axes(files, remarks)
+    return files
 
 
-def _with_same_axes(files: dict[Split | None, Transforms], remarks: Remarks) -> dict[Split | None, Transforms]:
-    """``files`` with the poses of all by the axes that some say theirs have, where others say nothing."""
-    stated = {transforms.is_opencv for transforms in files.values()} - {None}
-    silent = {split: transforms for split, transforms in files.items() if transforms.is_opencv is None}
-    if stated != {True}:
-        return files
-    for transforms in silent.values():
-        remarks.add(f"{transforms.path}: poses are taken for OpenCV's, as the other list says of its own")
-    return files | {split: transforms.turned() for split, transforms in silent.items()}
+def _read_by_conventions(files: dict[Split | None, Transforms], remarks: Remarks) -> dict[Split | None, Transforms]:
+    """``files`` with poses by our convention; what one list says of its matrices goes for one that says nothing."""
+    stated = _stated_by_any(files)
+    read = {}
+    for split, transforms in files.items():
+        axes, inverted = transforms.convention.has_opencv_axes, transforms.convention.is_inverted
+        own = Convention(
+            stated.has_opencv_axes if axes is None else axes, stated.is_inverted if inverted is None else inverted
+        )
+        if bool(own.has_opencv_axes) != bool(axes):
+            remarks.add(f"{transforms.path}: poses are taken for OpenCV's, as the other list says of its own")
+        if bool(own.is_inverted) != bool(inverted):
+            remarks.add(
+                f"{transforms.path}: matrices are taken for world-to-camera ones, as the other list says of its own"
+            )
+        read[split] = transforms.read_by(own)
+    return read
+
+
+def _stated_by_any(files: Mapping[Split | None, Transforms]) -> Convention:
+    """What the first list that says something of it says of its matrices."""
+    conventions = [transforms.convention for transforms in files.values()]
+    axes = (each.has_opencv_axes for each in conventions if each.has_opencv_axes is not None)
+    inverted = (each.is_inverted for each in conventions if each.is_inverted is not None)
+    return Convention(next(axes, None), next(inverted, None))
 
 
 def _tell_other_backgrounds(files: Mapping[Split | None, Transforms], remarks: Remarks) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -183,3 +184,65 @@ class TestWhatPicturesDoNotTell:
         (warning,) = about_axes(dataset.warnings)
         assert warning.startswith("6 cameras look away from each other")
         np.testing.assert_allclose(dataset.train[0].camera.camera_to_world, cameras[0].camera_to_world, atol=1e-12)
+
+
+def invert_frames(path: Path, is_opencv: bool) -> None:
+    """Rewrite the poses of a list as world-to-camera matrices."""
+    turn_frames(path, is_opencv=is_opencv)
+    values = json.loads(path.read_text())
+    for frame in values["frames"]:
+        frame["transform_matrix"] = np.linalg.inv(frame["transform_matrix"]).tolist()
+    write_json(path, values)
+
+
+@pytest.mark.parametrize("is_opencv", [True, False], ids=["opencv", "opengl"])
+class TestWorldToCamera:
+    @pytest.mark.parametrize("kind", CAMERAS)
+    def test_pictures_tell(self, tmp_path: Path, kind: str, is_opencv: bool) -> None:
+        cameras = CAMERAS[kind]()
+        invert_frames(write_photographs(tmp_path, cameras), is_opencv)
+        dataset = load_dataset(tmp_path)
+        for view, camera in zip(dataset.train, cameras, strict=True):
+            np.testing.assert_allclose(view.camera.camera_to_world, camera.camera_to_world, atol=1e-9)
+        (warning,) = about_axes(dataset.warnings)
+        axes = "opencv" if is_opencv else "opengl"
+        assert f'"world_to_camera": true and "camera_axes": "{axes}" in the file' in warning
+        assert 'else "world_to_camera": false' in warning and "pictures agree more" in warning
+
+    def test_few_cameras_that_look_at_one_thing_tell(self, tmp_path: Path, is_opencv: bool) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        invert_frames(tmp_path / "transforms.json", is_opencv)
+        dataset = load_dataset(tmp_path)
+        for index, view in enumerate(dataset.train):
+            np.testing.assert_allclose(view.camera.camera_to_world, orbit_camera(index, 4).camera_to_world, atol=1e-9)
+        (warning,) = dataset.warnings
+        assert "4 cameras look at one thing by that alone" in warning
+
+    @pytest.mark.parametrize("stated", [{"world_to_camera": True}, {"w2c": 1}, {"pose_type": "world-to-camera"}])
+    def test_a_file_may_say_it(self, tmp_path: Path, stated: dict[str, Any], is_opencv: bool) -> None:
+        axes = {"camera_axes": "opencv" if is_opencv else "opengl"}
+        path = write_photographs(tmp_path, CAMERAS["around"](), **stated, **axes)
+        invert_frames(path, is_opencv)
+        dataset = load_dataset(tmp_path)
+        assert dataset.warnings == []
+        for view, camera in zip(dataset.train, CAMERAS["around"](), strict=True):
+            np.testing.assert_allclose(view.camera.camera_to_world, camera.camera_to_world, atol=1e-9)
+
+    def test_also_with_axes_alone(self, tmp_path: Path, is_opencv: bool) -> None:
+        path = write_photographs(tmp_path, CAMERAS["around"](), camera_axes="opencv" if is_opencv else "opengl")
+        invert_frames(path, is_opencv)
+        dataset = load_dataset(tmp_path)
+        wanted = CAMERAS["around"]()[0].camera_to_world
+        np.testing.assert_allclose(dataset.train[0].camera.camera_to_world, wanted, atol=1e-9)
+        (warning,) = dataset.warnings
+        assert "world_to_camera" in warning and "camera_axes" not in warning
+
+    @pytest.mark.parametrize("stated", [{"world_to_camera": False}, {"pose_type": "c2w"}, {"color_space": "srgb"}])
+    def test_and_that_it_is_not_so(self, tmp_path: Path, stated: dict[str, Any], is_opencv: bool) -> None:
+        path = write_photographs(tmp_path, CAMERAS["around"](), camera_axes="opengl", **stated)
+        invert_frames(path, is_opencv)
+        values = json.loads(path.read_text())
+        dataset = load_dataset(tmp_path)
+        assert dataset.warnings == []
+        pose = np.array(values["frames"][0]["transform_matrix"])
+        np.testing.assert_allclose(dataset.train[0].camera.camera_to_world, pose, atol=1e-9)
