@@ -28,10 +28,11 @@ from engine.data.copies import leave_out_copies
 from engine.data.dataset import Dataset, DatasetError
 from engine.data.decoding import decode_views
 from engine.data.depth_unit import check_depth
-from engine.data.json_object import read_json_object
+from engine.data.list_files import find_lists
 from engine.data.masks import MaskFolder
-from engine.data.other_formats import describe_file, describe_folder
+from engine.data.other_formats import describe_file
 from engine.data.remarks import Remarks
+from engine.data.split_files import split_by_files, split_files, tell_unused
 from engine.data.splits import split_by_lists
 from engine.data.transforms import FrameRecord, Transforms, read_transforms
 from engine.data.view_sources import (
@@ -50,8 +51,6 @@ __all__ = ["Dataset", "DatasetError", "load_dataset"]
 
 Progress = Callable[[int, int], None]
 HAS_OWN_SPLIT = "the dataset has a test split of its own, so no other views were kept apart"
-_TRAIN, _SINGLE = "transforms_train.json", "transforms.json"
-_HELD_OUT = ("transforms_test.json", "transforms_val.json")  # the first that there is
 
 
 def load_dataset(path: Path, holdout: int | None = None, progress: Progress | None = None) -> Dataset:
@@ -103,19 +102,7 @@ def _find_files(path: Path, remarks: Remarks) -> dict[Split | None, Transforms]:
         return {None: read_transforms(path, remarks)}
     if not path.is_dir():
         raise DatasetError(f"{path}: no such folder or file")
-    lists = [name for name in (_TRAIN, _SINGLE) if (path / name).is_file()]
-    if not lists:
-        raise DatasetError(f"{path}: {describe_folder(path)}")
-    held_out = [name for name in _HELD_OUT if (path / name).is_file() and _has_frames(path / name)]
-    for name in (*lists[1:], *held_out[1:]):
-        used = lists[0] if name in lists else held_out[0]
-        remarks.add(f"{path / name} isn't read, as there is {used}; to read it, give the file itself")
-    if lists[0] == _SINGLE and not held_out:
-        return {None: read_transforms(path / _SINGLE, remarks)}
-    files: dict[Split | None, Transforms] = {"train": read_transforms(path / lists[0], remarks)}
-    if held_out:
-        files["test"] = read_transforms(path / held_out[0], remarks)
-    return files
+    return {split: read_transforms(listed, remarks) for split, listed in find_lists(path, remarks).items()}
 
 
 def _read_by_conventions(files: dict[Split | None, Transforms], remarks: Remarks) -> dict[Split | None, Transforms]:
@@ -176,7 +163,11 @@ def _find_views(files: Mapping[Split | None, Transforms], remarks: Remarks) -> l
 
 def _split_frames(transforms: Transforms, split: Split | None, remarks: Remarks) -> list[tuple[FrameRecord, Split]]:
     """The frames of one file that are used, and whether they are trained on."""
-    splits = split_by_lists(transforms, remarks) if split is None else None
+    splits = None
+    if split is None and (splits := split_by_lists(transforms, remarks)) is None:
+        splits = split_by_files(transforms, remarks)
+    elif split != "test":
+        tell_unused(split_files(transforms.path.parent), remarks)
     if splits is None:
         return [(frame, split or "train") for frame in transforms.frames]
     pairs = list(zip(transforms.frames, splits, strict=True))
@@ -262,8 +253,3 @@ def _guess_extent(files: Mapping[Split | None, Transforms], train: Sequence[View
             "are wrong, name aabb"
         )
     return extent
-
-
-def _has_frames(path: Path) -> bool:
-    """A capture without held-out views still writes the test file, with no frames in it."""
-    return bool(read_json_object(path).get("frames") != [])

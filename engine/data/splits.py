@@ -26,7 +26,7 @@ def split_by_lists(transforms: Transforms, remarks: Remarks) -> list[Split | Non
     fields = [name for name in (TRAIN_LIST, *HELD_OUT_LISTS) if name in values]
     if not fields:
         return None
-    index = _Index([frame.file_path for frame in transforms.frames])
+    index = FrameIndex([frame.file_path for frame in transforms.frames])
     named = {field: _frames_in(field, transforms, index, remarks) for field in fields}
     held_out = set().union(*(named.get(field, set()) for field in HELD_OUT_LISTS))
     train = named.get(TRAIN_LIST, set())
@@ -43,7 +43,7 @@ def split_by_lists(transforms: Transforms, remarks: Remarks) -> list[Split | Non
     ]
 
 
-def _frames_in(field: str, transforms: Transforms, index: _Index, remarks: Remarks) -> set[int]:
+def _frames_in(field: str, transforms: Transforms, index: FrameIndex, remarks: Remarks) -> set[int]:
     """The frames that one list names, of a name that may mean several pictures all: none is trained on that is held
     out."""
     names = transforms.values.texts(field) or []
@@ -73,7 +73,7 @@ def _frames_in(field: str, transforms: Transforms, index: _Index, remarks: Remar
     return set().union(*found)
 
 
-class _Index:
+class FrameIndex:
     """Finds the frames that a listed name may mean, whatever folder the name begins at: mostly one, or none."""
 
     def __init__(self, file_paths: Sequence[str]) -> None:
