@@ -32,9 +32,9 @@ def find_lists(folder: Path, remarks: Remarks) -> dict[Split | None, Path]:
         remarks.add(f"{folder / meant[0]} is taken for {_TRAIN}; call it so")
     if not lists:
         raise DatasetError(f"{folder}: {describe_folder(folder)}")
-    for kind in ("test", "validation"):
-        if not held_out and len(meant := others.get(kind, [])) == 1:
-            held_out = others.pop(kind)
+    for part in ("test", "validation"):
+        if not held_out and len(meant := others.get(part, [])) == 1:
+            held_out = others.pop(part)
             remarks.add(f"{folder / meant[0]} is taken for {_HELD_OUT[0]}; call it so, or move it elsewhere")
     for name in (*lists[1:], *held_out[1:], *(name for names in others.values() for name in names)):
         used = lists[0] if name in lists or not held_out else held_out[0]
@@ -45,22 +45,22 @@ def find_lists(folder: Path, remarks: Remarks) -> dict[Split | None, Path]:
     return found | {"test": folder / held_out[0]} if held_out else found
 
 
-def kind_of(name: str) -> str | None:
+def part_of(name: str) -> str | None:
     """Which split a file's name speaks of: "train", "test" or "validation"."""
-    kinds = {_WORDS[word] for word in re.split(r"[^a-z0-9]+", fold(name)) if word in _WORDS}
-    return next(iter(kinds)) if len(kinds) == 1 else None
+    parts = {_WORDS[word] for word in re.split(r"[^a-z0-9]+", fold(name)) if word in _WORDS}
+    return next(iter(parts)) if len(parts) == 1 else None
 
 
 def _other_lists(folder: Path) -> dict[str, list[str]]:
     """Names of lists that are called otherwise, by what they seem to hold."""
     others: dict[str, list[str]] = {}
     for path in sorted(folder.glob("*.[jJ][sS][oO][nN]")):
-        name, kind = path.name, kind_of(path.name)
-        if name in (_TRAIN, _SINGLE, *_HELD_OUT) or not (kind or "transform" in fold(name)):
+        name, part = path.name, part_of(path.name)
+        if name in (_TRAIN, _SINGLE, *_HELD_OUT) or not (part or "transform" in fold(name)):
             continue
         try:
             if path.is_file() and isinstance(frames := read_json_object(path).get("frames"), list) and frames:
-                others.setdefault(kind or "", []).append(name)
+                others.setdefault(part or "", []).append(name)
         except DatasetError:
             continue  # no list, then
     return others

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.data.dataset import DatasetError
 from engine.data.json_object import read_json_object
-from engine.data.list_files import kind_of
+from engine.data.list_files import part_of
 from engine.data.picture_finder import fold
 from engine.data.remarks import Remarks
 from engine.data.splits import FrameIndex
@@ -64,7 +64,7 @@ def tell_unused(paths: list[Path], remarks: Remarks) -> None:
 
 
 def _speaks_of_splits(stem: str) -> bool:
-    return kind_of(stem) is not None or "split" in fold(stem)
+    return part_of(stem) is not None or "split" in fold(stem)
 
 
 def _read_names(path: Path) -> dict[Split, list[str]]:
@@ -85,8 +85,8 @@ def _read_names(path: Path) -> dict[Split, list[str]]:
 
 
 def _split_of(name: str) -> Split | None:
-    kind = kind_of(name)
-    return None if kind is None else "train" if kind == "train" else "test"
+    part = part_of(name)
+    return None if part is None else "train" if part == "train" else "test"
 
 
 def _lists_views(path: Path) -> bool:
