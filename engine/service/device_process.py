@@ -16,6 +16,7 @@ from typing import IO
 from engine.link import codec
 from engine.link.messages import Shutdown, Status
 from engine.service import pipe
+from engine.service.cpu_time import cpu_seconds_of
 
 log = logging.getLogger("hashlight.server")
 
@@ -80,6 +81,11 @@ class DeviceProcess:
     def silent_seconds(self) -> float:
         """For how long the process has said nothing: a kernel holds the GIL, or it is stopped."""
         return time.monotonic() - self._heard_at if self._is_ready else 0.0
+
+    @property
+    def cpu_seconds(self) -> float | None:
+        """The CPU time that the process has used so far, None where that isn't known."""
+        return None if self._process is None else cpu_seconds_of(self._process.pid)
 
     @property
     def busy_seconds(self) -> float:
