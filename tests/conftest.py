@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 _TALLY = pytest.StashKey[Tally]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--tally", type=Path, metavar="FILE", help="keep the counts of attacks in FILE, as JSON")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,6 +37,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say how often the engine was attacked, and what was lost."""
+    if (path := config.getoption("--tally")) is not None:
+        config.stash[_TALLY].write(path)
     if lines := config.stash[_TALLY].lines():
         terminalreporter.section("attacks")
         for line in lines:
