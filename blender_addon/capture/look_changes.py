@@ -12,6 +12,7 @@ from .. import roles
 from .materials import gives_light
 from .movement import Movement
 from .node_sockets import target_of
+from .shader_nodes import trees_within, used_nodes
 from .sight import instanced_by, shown_names
 
 # Of an object: whether and how renders show it.
@@ -20,7 +21,6 @@ _SEEN = ("hide_render", "visible_", "is_holdout", "is_shadow_catcher", "show_ins
 _SCENE = ("view_settings.", "cycles.film_exposure", "cycles_curves.", "eevee.", "render.use_simplify")
 _SCENE += ("render.simplify_", "render.hair_", "cycles.ao_bounces", "cycles.max_bounces")
 _NOISE = ("samples", "seed")
-_OUTPUTS = {"ShaderNodeOutputMaterial", "ShaderNodeOutputWorld", "ShaderNodeOutputLight", "NodeGroupOutput"}
 _PICTURES = {"ShaderNodeTexImage", "ShaderNodeTexEnvironment"}
 _NO_LIGHT = ("show_", '["', "pass_index")  # of a light's or a world's own values
 _WITHOUT_SURFACE = {"CAMERA", "LIGHT", "SPEAKER", "LIGHT_PROBE", "ARMATURE", "LATTICE", "EMPTY"}
@@ -124,45 +124,26 @@ def _changes_of_settings(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer
 
 def _changes_of_tree(tree: bpy.types.NodeTree, movement: Movement) -> list[str]:
     """What changes in those nodes of ``tree``, and of the groups within, that come to something."""
-    found, seen, waiting = [], set[str](), [tree]
-    while waiting:
-        tree = waiting.pop()
-        changing = movement.changing(tree)
-        for node in _used_nodes(tree):
-            if node.mute:
-                continue
+    found = []
+    for each in trees_within(tree):
+        changing = movement.changing(each)
+        for node in (node for node in used_nodes(each) if not node.mute):
             start = f'nodes["{bpy.utils.escape_identifier(node.name)}"].'
-            linked = [f"{start}inputs[{index}]." for index, each in enumerate(node.inputs) if each.is_linked]
-            own = [path for path in changing if path.startswith(start) and not path.startswith(tuple(linked))]
-            found += [label(tree, path) for path in own]
+            linked = tuple(f"{start}inputs[{index}]." for index, socket in enumerate(node.inputs) if socket.is_linked)
+            own = [path for path in changing if path.startswith(start) and not path.startswith(linked)]
+            found += [label(each, path) for path in own]
             if node.bl_idname in _PICTURES and node.image is not None and movement.plays(node.image, node.image_user):
                 found.append(node.image.name)
             source = node.object if node.bl_idname == "ShaderNodeTexCoord" else None
             if source is not None and movement.moves(source):
                 found.append(f"coordinates of {source.name}")
-            inner = node.node_tree if node.bl_idname == "ShaderNodeGroup" else None
-            if inner is not None and inner.name not in seen:
-                seen.add(inner.name)
-                waiting.append(inner)
     return found
-
-
-def _used_nodes(tree: bpy.types.NodeTree) -> list[bpy.types.Node]:
-    """The nodes from which links lead to an output."""
-    waiting = [node for node in tree.nodes if node.bl_idname in _OUTPUTS and node.is_active_output]
-    found: dict[str, bpy.types.Node] = {}
-    while waiting:
-        node = waiting.pop()
-        if node.name not in found:
-            found[node.name] = node
-            waiting += [link.from_node for socket in node.inputs for link in socket.links if not link.is_muted]
-    return list(found.values())
 
 
 def _names_asked_for(tree: bpy.types.NodeTree) -> set[str]:
     """The values of the objects that have it which a material goes by, as the beginnings of their paths."""
     found = set()
-    for node in _used_nodes(tree):
+    for node in used_nodes(tree):
         kind = node.bl_idname
         if kind == "ShaderNodeObjectInfo" and (node.outputs["Color"].is_linked or node.outputs["Alpha"].is_linked):
             found.add("color")

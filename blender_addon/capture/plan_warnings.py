@@ -49,6 +49,8 @@ WITH_CYCLES = Cure("Use Cycles", "hashlight.use_cycles")
 PLAN = Cure("Plan Cameras", "hashlight.plan_cameras", option="--plan")
 ADD_SUN = Cure("Add Sun", "object.light_add", {"type": "SUN"})
 WITHOUT_BLUR = Cure("Turn Off Motion Blur", "hashlight.turn_off_motion_blur")
+FIND_FILES = Cure("Find Missing Files", "file.find_missing_files")
+BAKE_DYNAMICS = Cure("Bake All Dynamics", "ptcache.bake_all", {"bake": True})
 CAMERAS, MESHES, LIGHTS = "Cameras", "Meshes", "Lights"  # what there is to select
 
 

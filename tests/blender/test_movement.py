@@ -68,20 +68,23 @@ def test_what_moves_is_told_by_name(addon: Import, product: bpy.types.Scene) -> 
     slide(cube)
     product.frame_start, product.frame_end = 1, 20
     product.frame_set(7)
-    assert "Cube moves: only frame 7 is captured. Go to another frame to capture that" in plan(product)
-    assert labels(addon, product, "Cube moves") == ["Select", "Leave Out of Capture"]
+    assert "1 object moves (Cube): only frame 7 is captured. Go to another frame to capture that" in plan(product)
+    assert labels(addon, product, "moves (Cube)") == ["Select", "Leave Out of Capture"]
     bpy.ops.object.select_all(action="DESELECT")
-    press(addon, product, "Cube moves", "Select")
+    press(addon, product, "moves (Cube)", "Select")
     assert cube.select_get()
-    press(addon, product, "Cube moves", "Leave Out of Capture")
+    press(addon, product, "moves (Cube)", "Leave Out of Capture")
     assert [obj.name for obj in product.hashlight.capture.collection.objects] == ["Ball"]
     assert product.hashlight.capture.plan_warnings == ""
     product.hashlight.capture.collection = None
     animate_camera(product, "location", (-2.0, 2.0), 0)
     product.frame_set(7)
-    assert "Cube moves while the camera does: a field shows one moment. Other layouts capture frame 7" in plan(product)
-    assert labels(addon, product, "Cube moves while") == ["Use Hemisphere", "Select", "Leave Out of Capture"]
-    press(addon, product, "Cube moves while", "Use Hemisphere")
+    assert (
+        "1 object moves (Cube) while the camera does: a field shows one moment. Other layouts capture frame 7"
+        in plan(product)
+    )
+    assert labels(addon, product, "moves (Cube) while") == ["Use Hemisphere", "Select", "Leave Out of Capture"]
+    press(addon, product, "moves (Cube) while", "Use Hemisphere")
     assert "while the camera" not in product.hashlight.capture.plan_warnings
 
 
@@ -93,8 +96,8 @@ def test_a_subject_that_moves_is_not_to_be_left_out(addon: Import, product: bpy.
         bpy.ops.mesh.primitive_plane_add(size=ground, location=(0.0, 0.0, -0.01))
         bpy.ops.hashlight.fit_bounds()
     product.frame_set(1)
-    assert "Ball moves: only frame 1 is captured" in plan(product)
-    assert labels(addon, product, "Ball moves") == ["Select"]
+    assert "1 object moves (Ball): only frame 1 is captured" in plan(product)
+    assert labels(addon, product, "moves (Ball)") == ["Select"]
 
 
 @pytest.mark.parametrize("kind", ["still keys", "parent", "armature", "shape key", "driver", "nodes", "instance"])

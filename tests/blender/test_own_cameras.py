@@ -12,6 +12,7 @@ import bpy
 import numpy as np
 import pytest
 from capture_jobs import start_capture
+from cures import plan
 from mathutils import Vector
 
 Import = Callable[[str], ModuleType]
@@ -344,3 +345,36 @@ def test_a_bake_along_the_animation_takes_the_same_cameras(addon: Import, switch
     assert captured.keys() == {1, 6, 11, 16}
     for frame, camera in captured.items():
         np.testing.assert_allclose(camera.position, cameras[frame - 1].position, atol=1e-5)
+
+
+def test_a_linked_camera_of_the_same_name_is_another_camera(
+    addon: Import, shot: bpy.types.Scene, tmp_path: Path
+) -> None:
+    library = str(tmp_path / "library.blend")
+    bpy.data.libraries.write(library, {shot.camera})
+    first = tuple(shot.camera.location)
+    shot.camera.location = PLACE
+    with bpy.data.libraries.load(library, link=True) as (_, wanted):
+        wanted.objects = ["Camera"]
+    shot.collection.objects.link(wanted.objects[0])
+    bpy.context.view_layer.update()
+    found = positions(addon, shot)
+    assert len(found) == 2
+    np.testing.assert_allclose(found["Camera"], PLACE, atol=1e-5)
+    np.testing.assert_allclose(found["Camera__library.blend_"], first, atol=1e-5)
+    with start_capture(addon, shot) as job:
+        pictures = {view.name: view.color for view in job}
+    assert not np.array_equal(pictures["Camera"], pictures["Camera__library.blend_"])
+
+
+def test_depth_of_field_that_an_animation_turns_on_is_told(addon: Import, shot: bpy.types.Scene) -> None:
+    for frame, is_on in ((1, False), (10, True)):
+        shot.camera.data.dof.use_dof = is_on
+        shot.camera.data.keyframe_insert("dof.use_dof", frame=frame)
+        shot.camera.location.x = frame / 5
+        shot.camera.keyframe_insert("location", index=0, frame=frame)
+    shot.frame_set(1)
+    shot.frame_end = 20
+    assert "Depth of field" not in plan(shot), "one frame is captured, at which it is off"
+    shot.hashlight.capture.rig = "ANIMATION"
+    assert "Depth of field is on in 1 camera (Camera)" in plan(shot)
