@@ -29,6 +29,7 @@ from engine.link.messages import ColorSpace
 DECODING_THREADS = 8
 _FULL: Mapping[ColorSpace, float] = {"srgb": 255, "linear": 1.0}
 _NEARLY = 0.06  # of the full range: what JPEG may make of a colour
+_FEW, _LITTLE = 0.25, 0.35  # of a picture's middle, and of all of it, that masks leave
 _LONGEST_NAME = 120
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -108,6 +109,26 @@ def _check_masks(masked: Sequence[tuple[FittedView, View]], remarks: Remarks) ->
             "isn't learnt",
             (fitted.source.listed for fitted, _ in masked),
         )
+    _tell_inverted_masks(masked, remarks)
+
+
+def _tell_inverted_masks(masked: Sequence[tuple[FittedView, View]], remarks: Remarks) -> None:
+    """Note masks that leave out what pictures are taken of, as if they were the other way round."""
+    kept = [(fitted.source.listed, view.valid) for fitted, view in masked if view.valid is not None]
+    shares = [(float(valid.mean()), float(_middle(valid).mean())) for _, valid in kept]
+    whole, middle = np.median(shares, axis=0) if shares else (1.0, 1.0)
+    if middle < _FEW or (whole < _LITTLE and middle < 0.5):
+        remarks.add_all(
+            "pictures whose masks leave out most of their middle ({count}, first {first}: typically "
+            f"{1 - middle:.0%} of it, and {1 - whole:.0%} of all): if they are the other way round, invert them, as "
+            "what is 0 in a mask isn't learnt",
+            (listed for listed, _ in kept),
+        )
+
+
+def _middle(pixels: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    height, width = pixels.shape
+    return pixels[height // 4 : height - height // 4, width // 4 : width - width // 4]
 
 
 def _make_transparent(color: Pixels, color_space: ColorSpace, background: str) -> str:

@@ -29,7 +29,7 @@ from engine.data.dataset import Dataset, DatasetError
 from engine.data.decoding import decode_views
 from engine.data.depth_unit import check_depth
 from engine.data.list_files import find_lists
-from engine.data.masks import MaskFolder
+from engine.data.masks import MaskFinder
 from engine.data.other_formats import describe_file
 from engine.data.remarks import Remarks
 from engine.data.split_files import split_by_files, split_files, tell_unused
@@ -148,7 +148,7 @@ def _find_views(files: Mapping[Split | None, Transforms], remarks: Remarks) -> l
     """The views whose pictures are there, each once and with its split."""
     sources: list[ViewSource] = []
     for split, transforms in files.items():
-        masks = MaskFolder(transforms.path.parent)
+        masks = MaskFinder(transforms.path.parent)
         try:
             sources += find_sources(transforms, _split_frames(transforms, split, remarks), masks, remarks)
         except DatasetError:
@@ -158,6 +158,9 @@ def _find_views(files: Mapping[Split | None, Transforms], remarks: Remarks) -> l
                 f"{transforms.path}: none of its {len(transforms.frames)} pictures is there (first "
                 f"{transforms.frames[0].file_path}), so there is no test split: hold out every n-th view instead"
             )
+    masks = MaskFinder(next(iter(files.values())).path.parent)
+    used = [source.mask for source in sources if source.mask is not None]
+    masks.tell_unused([source.image for source in sources], used, remarks)
     return drop_repeated(sources, remarks)
 
 

@@ -66,6 +66,11 @@ class PictureFinder:
         found = self._walk(path_parts(listed), suffixes)
         return None if found is None else found.path
 
+    def find_exactly(self, name: str) -> Path | None:
+        """The file called ``name`` in the folder itself, whatever its case."""
+        there = self._match(self.folder, name)
+        return self.folder / there if there is not None and _is_file(self.folder / there) else None
+
     def contents(self) -> str:
         """What is in the folder, in a few words, for those who look for what isn't."""
         try:

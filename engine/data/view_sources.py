@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.data.dataset import DatasetError
 from engine.data.images import LINEAR_SUFFIXES, PictureHeader, read_header
-from engine.data.masks import MaskFolder
+from engine.data.masks import MaskFinder
 from engine.data.picture_finder import IMAGE_SUFFIXES, IN_ANOTHER_FOLDER, Found, PictureFinder
 from engine.data.remarks import Remarks
 from engine.data.transforms import FrameRecord, Transforms
@@ -98,7 +98,7 @@ class FittedView:
 def find_sources(
     transforms: Transforms,
     frames: Sequence[tuple[FrameRecord, Split]],
-    masks: MaskFolder,
+    masks: MaskFinder,
     remarks: Remarks,
 ) -> list[ViewSource]:
     """The files of all ``frames``, in the same order, but for those whose picture isn't there: they are left out.
