@@ -256,7 +256,9 @@ def read_lens(values: JsonObject, outer: Lens | None, remarks: Remarks) -> Lens:
     inherited = {} if outer is None else dict(outer.values)
     if any(name in own for name in _FOCAL):  # said anew, in whatever way
         inherited = {name: value for name, value in inherited.items() if name not in _FOCAL}
-    distortion = read_distortion(values, {} if outer is None else outer.distortion, remarks, projection)
+    # Terms of one projection mean another thing in the other.
+    terms = outer.distortion if outer is not None and outer.projection == projection else {}
+    distortion = read_distortion(values, terms, remarks, projection)
     is_captured = "color_space" in values if outer is None else outer.is_captured
     return Lens(values.where, inherited | own, distortion, projection, is_captured)
 

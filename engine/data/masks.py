@@ -100,8 +100,9 @@ class MaskFinder:
             stem = path.removesuffix(image.suffix)
             # Last, COLMAP's of pictures that have been stored again since, in another format.
             names += [f"{path}.png", path, stem, *(f"{stem}{suffix}.png" for suffix in IMAGE_SUFFIXES)]
-        for pattern in _NAMES_OF_MASKS:
-            names += [pattern.replace("*", name) for name in (image.stem, image.name)]
+            inner = path.removesuffix(image.name)
+            for pattern in _NAMES_OF_MASKS:
+                names += [inner + pattern.replace("*", name) for name in (image.stem, image.name)]
         return names
 
     def _finders_beside(self, folder: Path) -> list[PictureFinder]:
