@@ -89,7 +89,10 @@ def _decode(fitted: FittedView, name: str) -> tuple[View, list[str]]:
         if source.mask is not None:
             depth = _mask_out(fitted, depth, color)
             if (depth == MASKED_DEPTH).all():
-                sentences.append("views of which their masks leave nothing ({count}, first {first}) are left out")
+                sentences.append(
+                    "views of which their masks leave nothing ({count}, first {first}) are left out: to use them, "
+                    "store what is to be learnt as another value than 0 in their masks"
+                )
         if fitted.camera.is_fisheye and (beyond := beyond_fisheye(fitted.camera)).any():
             depth = _leave_out(beyond, depth, color)
         return View(name, fitted.camera, color, color_space, depth, source.split), sentences
@@ -106,7 +109,7 @@ def _check_masks(masked: Sequence[tuple[FittedView, View]], remarks: Remarks) ->
     if all(view.valid is None and not view.is_masked for _, view in masked):
         remarks.add_all(
             "pictures with masks, none of which leaves anything out ({count}, first {first}): what is exactly 0 in one "
-            "isn't learnt",
+            "isn't learnt; store what is to be left out so",
             (fitted.source.listed for fitted, _ in masked),
         )
     _tell_inverted_masks(masked, remarks)
@@ -168,7 +171,7 @@ def _read_depth(fitted: FittedView, color: Pixels, sentences: list[str]) -> npt.
     elif (depth == UNKNOWN_DEPTH).all():
         sentences.append(
             "depth pictures that say nothing ({count}, first {first}) aren't used: they have no number above 0, or 8 "
-            "bits a pixel, in millimetres unless integer_depth_scale says otherwise"
+            "bits a pixel without a unit; name that as integer_depth_scale, or store more bits"
         )
     depth = _to_size_of(fitted, depth)
     return np.where(depth == UNKNOWN_DEPTH, depth_without_any(color), depth)

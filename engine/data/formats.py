@@ -115,10 +115,14 @@ def _read_by_conventions(files: dict[Split | None, Transforms], remarks: Remarks
             stated.has_opencv_axes if axes is None else axes, stated.is_inverted if inverted is None else inverted
         )
         if bool(own.has_opencv_axes) != bool(axes):
-            remarks.add(f"{transforms.path}: poses are taken for OpenCV's, as the other list says of its own")
+            remarks.add(
+                f"{transforms.path}: {len(transforms.frames)} poses are taken for OpenCV's, as the other list says of "
+                "its own; have both say camera_axes"
+            )
         if bool(own.is_inverted) != bool(inverted):
             remarks.add(
-                f"{transforms.path}: matrices are taken for world-to-camera ones, as the other list says of its own"
+                f"{transforms.path}: {len(transforms.frames)} matrices are taken for world-to-camera ones, as the "
+                "other list says of its own; have both say world_to_camera"
             )
         read[split] = transforms.read_by(own)
     return read
@@ -139,8 +143,8 @@ def _tell_other_backgrounds(files: Mapping[Split | None, Transforms], remarks: R
         for color in sorted(set(first.transparent) ^ set(other.transparent)):
             said, silent = (first, other) if color in first.transparent else (other, first)
             remarks.add(
-                f"{said.path} says {color}_transparent, and {silent.path.name} doesn't: each is followed; have both "
-                "say the same"
+                f"{said.path} says {color}_transparent, and {silent.path.name} doesn't: each is followed, for "
+                f"{len(said.frames)} and {len(silent.frames)} pictures; have both say the same"
             )
 
 
@@ -188,7 +192,8 @@ def _hold_out(
     """Hold out every ``holdout``-th view where there is no test split."""
     if any(source.split == "test" for source in sources):
         if holdout is not None:
-            remarks.add(HAS_OWN_SPLIT)
+            count = sum(source.split == "test" for source in sources)
+            remarks.add(f"{HAS_OWN_SPLIT} ({count} test views): to choose others, take its list of test views away")
     elif holdout is not None:
         sources = [
             source.with_split("test" if index % holdout == 0 else "train") for index, source in enumerate(sources)
@@ -228,8 +233,9 @@ def _extent_from_files(files: Mapping[Split | None, Transforms], remarks: Remark
     for path, extent in said[1:]:
         if not extent.is_close(said[0][1]):
             remarks.add(
-                f"{path}: names other bounds (aabb, aabb_scale, scale, offset) than {said[0][0]}, whose are taken; "
-                "have both say the same"
+                f"{path}: names other bounds (aabb, aabb_scale, scale, offset) than {said[0][0]}, whose are taken "
+                f"({said[0][1].whole.size.max():.3g} m a side instead of {extent.whole.size.max():.3g} m); have both "
+                "say the same"
             )
     return said[0][1] if said else None
 

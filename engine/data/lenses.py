@@ -153,14 +153,15 @@ class Lens:
         if unused := [term for term in ("p1", "p2") if self.distortion.get(term)]:
             remarks.add(
                 "views with a fisheye lens and terms that it doesn't have ({count}, first {first}: {terms}): these are "
-                "left out",
+                "left out; if it is a pinhole, correct camera_model",
                 name,
                 terms=" ".join(unused),
             )
         if (share := float(beyond_fisheye(camera.resized(_GRID, _GRID)).mean())) > 0.0:
             remarks.add(
                 "views of which pixels too far off the axis of their fisheye lens are left out ({count}, first "
-                "{first}: {share} of it beyond {angle} degrees, or where its terms turn back)",
+                "{first}: {share} of it beyond {angle} degrees, or where its terms turn back); if the lens shows less, "
+                "correct fl_x and k1 to k4",
                 name,
                 share=f"{share:.0%}",
                 angle=f"{math.degrees(fisheye.WIDEST_ANGLE):.0f}",

@@ -29,16 +29,22 @@ def find_lists(folder: Path, remarks: Remarks) -> dict[Split | None, Path]:
     others = _other_lists(folder)
     if not lists and len(meant := others.pop("train", [])) == 1:
         lists = meant
-        remarks.add(f"{folder / meant[0]} is taken for {_TRAIN}; call it so")
+        remarks.add(f"{folder / meant[0]} ({_count(folder / meant[0])} views) is taken for {_TRAIN}; call it so")
     if not lists:
         raise DatasetError(f"{folder}: {describe_folder(folder)}")
     for part in ("test", "validation"):
         if not held_out and len(meant := others.get(part, [])) == 1:
             held_out = others.pop(part)
-            remarks.add(f"{folder / meant[0]} is taken for {_HELD_OUT[0]}; call it so, or move it elsewhere")
+            remarks.add(
+                f"{folder / meant[0]} ({_count(folder / meant[0])} views) is taken for {_HELD_OUT[0]}; call it so, or "
+                "move it elsewhere"
+            )
     for name in (*lists[1:], *held_out[1:], *(name for names in others.values() for name in names)):
         used = lists[0] if name in lists or not held_out else held_out[0]
-        remarks.add(f"{folder / name} isn't read, as there is {used}; to read it, give the file itself")
+        remarks.add(
+            f"{folder / name} ({_count(folder / name)} views) isn't read, as there is {used}; to read it, give the "
+            "file itself"
+        )
     if lists[0] == _SINGLE and not held_out:
         return {None: folder / _SINGLE}
     found: dict[Split | None, Path] = {"train": folder / lists[0]}
@@ -69,3 +75,8 @@ def _other_lists(folder: Path) -> dict[str, list[str]]:
 def _has_frames(path: Path) -> bool:
     """A capture without held-out views still writes the test file, with no frames in it."""
     return bool(read_json_object(path).get("frames") != [])
+
+
+def _count(path: Path) -> int:
+    """Entries of a list."""
+    return len(read_json_object(path).objects("frames") or [])

@@ -33,7 +33,7 @@ def split_by_lists(transforms: Transforms, remarks: Remarks) -> list[Split | Non
     if both := sorted(train & held_out):
         remarks.add_all(
             f"{transforms.path}: views that are listed both for training and as test views ({{count}}, first "
-            "{first}) are test views",
+            "{first}) are test views: remove them from one of the lists",
             (transforms.frames[frame].file_path for frame in both),
         )
     # A list for training that names nothing says nothing of which views are left out.
@@ -52,7 +52,7 @@ def _frames_in(field: str, transforms: Transforms, index: FrameIndex, remarks: R
         found = [index.find_by_end(name) for name in names]
         remarks.add_all(
             f"{transforms.path}: names in {field} that lie in another folder than those of frames ({{count}}, first "
-            "{first}) are told by the rest of their path",
+            "{first}) are told by the rest of their path: list pictures as frames do",
             (name for name, frames in zip(names, found, strict=True) if frames),
         )
     for name, frames in zip(names, found, strict=True):

@@ -86,7 +86,10 @@ class Transforms:
             return
         shown = ", ".join(_plain(name) for name in names[:12])
         rest = f" and {len(names) - 12} more" if len(names) > 12 else ""
-        remarks.add(f"{self.path}: {len(names)} values aren't used, as Hashlight doesn't know them: {shown}{rest}")
+        remarks.add(
+            f"{self.path}: {len(names)} values aren't used, as Hashlight doesn't know them: {shown}{rest}; if one "
+            "matters, the user guide has the names that are read"
+        )
 
 
 def read_transforms(path: Path, remarks: Remarks) -> Transforms:
@@ -107,7 +110,9 @@ def read_transforms(path: Path, remarks: Remarks) -> Transforms:
     for index, frame in enumerate(frames):
         if frame is None:
             remarks.add(
-                f"{path}: entries of frames that are null ({{count}}, first number {{first}}) are left out", str(index)
+                f"{path}: entries of frames that are null ({{count}}, first number {{first}}) are left out: remove or "
+                "fill them",
+                str(index),
             )
             continue
         entry = JsonObject(frame, f"{path}: frame {index}")
@@ -145,7 +150,7 @@ def _pose(entry: JsonObject, file_path: str, remarks: Remarks) -> npt.NDArray[np
         entry.get("transform_matrix_end")
         remarks.add(
             "frames that say where the camera was when its shutter opened and when it closed ({count}, first {first}): "
-            "the first is used for the whole picture",
+            "the first is used for the whole picture; name one transform_matrix if another one fits better",
             file_path,
         )
     pose = entry.matrix(field)
@@ -170,7 +175,8 @@ def _without_scale(pose: npt.NDArray[np.float64], file_path: str, remarks: Remar
         return pose  # no camera has that, which refuses it
     if np.abs(lengths - 1.0).max() > _TOLERANCE:
         remarks.add(
-            "poses with a scale ({count}, first {first}: axes {lengths} long): it is left out, as in renders",
+            "poses with a scale ({count}, first {first}: axes {lengths} long): it is left out, as in renders; write "
+            "poses without",
             file_path,
             lengths=" ".join(f"{length:.4g}" for length in lengths),
         )

@@ -116,7 +116,7 @@ def find_sources(
         )
     remarks.add_all(
         f"{transforms.path}: {{count}} of {len(frames)} listed pictures are missing (first {{first}}): these views are "
-        "left out",
+        "left out; add them, or remove them from the list",
         missing,
     )
     pictures = {match.path for match in found.values() if match is not None}
@@ -128,7 +128,7 @@ def find_sources(
         if match.difference:
             remarks.add(
                 f"{transforms.path}: pictures that {match.difference} ({{count}}, first {{first}}, found as {{found}}) "
-                "are used",
+                "are used: correct the paths, above all if they are others",
                 frame.file_path,
                 found=_shown(match.path, folder),
             )
@@ -169,12 +169,14 @@ def drop_repeated(sources: Sequence[ViewSource], remarks: Remarks) -> list[ViewS
                 )
             if other.split == first.split:
                 remarks.add(
-                    "pictures that are listed more than once ({count}, first {first}) are read once", other.listed
+                    "pictures that are listed more than once ({count}, first {first}) are read once: remove the "
+                    "repetition",
+                    other.listed,
                 )
             else:
                 use = "test views, and not trained on" if preferred == "test" else "trained on: there is nothing else"
                 sentence = "pictures that are listed both for training and as test views ({count}, first {first}) are"
-                remarks.add(f"{sentence} {use}", other.listed)
+                remarks.add(f"{sentence} {use}; remove them from one of the lists", other.listed)
     return [source for source in sources if id(source) in kept]
 
 
@@ -212,7 +214,7 @@ def fit_view(source: ViewSource, headers: ViewHeaders, remarks: Remarks) -> Fitt
     if fit == _SCALED and frame.lens.size_of_values(size) != size:
         remarks.add(
             "pictures of another size than their cameras are for ({count}, first {first}: {size} instead of {said}): "
-            "the cameras are scaled to the pictures",
+            "the cameras are scaled to the pictures; if that is wrong, correct w and h",
             source.listed,
             size=f"{size[0]}x{size[1]}",
             said=f"{said[0]}x{said[1]}",
@@ -302,12 +304,15 @@ def _find_beside(
     found = finder.find(listed, kind.suffixes)
     if found is None or (found.difference and found.path in pictures):
         remarks.add(
-            f"listed {kind.name} that are missing ({{count}}, first {{first}}): the views are used {kind.without}",
+            f"listed {kind.name} that are missing ({{count}}, first {{first}}): the views are used {kind.without}; add "
+            "them, or remove their names",
             listed,
         )
         return None
     if found.difference == IN_ANOTHER_FOLDER:
-        remarks.add(f"{kind.name} that {found.difference} ({{count}}, first {{first}}) are used", listed)
+        remarks.add(
+            f"{kind.name} that {found.difference} ({{count}}, first {{first}}) are used: correct their paths", listed
+        )
     return found.path
 
 

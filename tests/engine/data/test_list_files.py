@@ -30,7 +30,7 @@ class TestListsOfViews:
         dataset = load_dataset(tmp_path)
         assert (len(dataset.train), len(dataset.test)) == (4, 2)
         (warning,) = dataset.warnings
-        assert f"{name} is taken for transforms_test.json; call it so" in warning
+        assert f"{name} (2 views) is taken for transforms_test.json; call it so" in warning
 
     @pytest.mark.parametrize("name", ["transforms_training.json", "train_transforms.json", "train.json"])
     def test_a_training_list_by_another_name(self, tmp_path: Path, name: str) -> None:
@@ -38,7 +38,7 @@ class TestListsOfViews:
         (tmp_path / "transforms_train.json").rename(tmp_path / name)
         dataset = load_dataset(tmp_path)
         assert (len(dataset.train), len(dataset.test)) == (4, 2)
-        assert f"{name} is taken for transforms_train.json" in dataset.warnings[0]
+        assert f"{name} (4 views) is taken for transforms_train.json" in dataset.warnings[0]
 
     def test_what_may_be_meant_twice_is_named(self, tmp_path: Path) -> None:
         write_nerf_synthetic(tmp_path)
@@ -61,7 +61,7 @@ class TestListsOfViews:
         dataset = load_dataset(tmp_path)
         assert (len(dataset.train), len(dataset.test)) == (4, 2)
         (warning,) = dataset.warnings
-        assert "transforms_eval.json isn't read, as there is transforms_test.json" in warning
+        assert "transforms_eval.json (4 views) isn't read, as there is transforms_test.json" in warning
 
     @pytest.mark.parametrize("text", ["{", "[]", '{"frames": 3}', '{"frames": []}', '{"a": 1}'])
     def test_what_is_no_list_does_no_harm(self, tmp_path: Path, text: str) -> None:
