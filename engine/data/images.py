@@ -28,6 +28,7 @@ from engine.data.deep_tiff import deep_tiff_header, read_deep_tiff
 from engine.data.exr import ExrError, read_exr, read_exr_header
 from engine.data.numpy_files import map_array
 from engine.data.orientation import orientation_of, turn_back
+from engine.data.picture_notes import unused_in
 from engine.data.radiance import HdrError, read_radiance_hdr, read_radiance_size
 from engine.link.arrays import Dtype, Numbers, Pixels
 from engine.link.geometry import MAX_IMAGE_SIDE
@@ -50,9 +51,15 @@ FORMATS = {
 }
 MAX_PIXELS = 1 << 27  # half a gigabyte of 8-bit RGBA; the largest cameras have 151 million pixels
 HALF_MAX = 65504.0
-_COLORED = {"RGB", "RGBA", "RGBX", "RGBa", "P", "PA"}  # of Pillow's modes, which a profile for colour may be for
-_SRGB_GAMMA, _GAMMA_TOLERANCE = 1 / 2.2, 0.05  # as PNG files say it
-_SRGB = (b"sRGB", "sRGB".encode("utf-16-be"))  # as profiles name it
+# What isn't read: how such files begin, and what they are called where many formats begin so.
+_OTHER_FORMATS = {
+    "HEIC": (b"ftypheic", b"ftypheix", b"ftypmif1"),
+    "JPEG XL": (b"\xff\x0a", b"\0\0\0\x0cJXL "),
+    "a Photoshop file": (b"8BPS",),
+    "a drawing (SVG)": (b"<svg", b"<?xml"),
+    "a camera's raw picture": (b"FUJIFILMCCD-RAW", b"ftypcrx "),
+}
+_OTHER_SUFFIXES = {"a camera's raw picture": (".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +92,7 @@ def read_header(path: Path) -> PictureHeader:
         else:
             with _opened_image(path) as image:
                 (width, height), orientation = _stored_size(image), orientation_of(image)
-                unused = _unused_in(image)
+                unused = unused_in(image)
     except UnidentifiedImageError:
         (height, width, *_), orientation, unused = deep_tiff_header(path)
     except (ExrError, HdrError) as error:
@@ -187,32 +194,13 @@ def _is_misread(image: Image.Image) -> bool:
 
 
 def _require_bounded(path: Path, width: int, height: int) -> None:
-    if not (1 <= width <= MAX_IMAGE_SIDE and 1 <= height <= MAX_IMAGE_SIDE and width * height <= MAX_PIXELS):
+    if width < 1 or height < 1:
+        raise DatasetError(f"{path}: it has no pixels ({width}x{height})")
+    if not (width <= MAX_IMAGE_SIDE and height <= MAX_IMAGE_SIDE and width * height <= MAX_PIXELS):
         raise DatasetError(
             f"{path}: {width}x{height} pixels are too large: at most {MAX_IMAGE_SIDE} a side and "
             f"{MAX_PIXELS >> 20} million in all; scale the pictures down"
         )
-
-
-def _unused_in(image: Image.Image) -> tuple[str, ...]:
-    """See PictureHeader."""
-    unused = []
-    if image.format != "MPO" and _has_several(image):  # of an MPO the others are for viewers
-        unused.append("pictures after the first")
-    gamma = image.info.get("gamma")
-    if isinstance(gamma, float) and "srgb" not in image.info and abs(gamma - _SRGB_GAMMA) > _GAMMA_TOLERANCE:
-        unused.append("a gamma other than sRGB's")
-    profile = image.info.get("icc_profile")
-    if image.mode in _COLORED and isinstance(profile, bytes) and not any(name in profile for name in _SRGB):
-        unused.append("a colour profile other than sRGB")
-    return tuple(unused)
-
-
-def _has_several(image: Image.Image) -> bool:
-    try:
-        return bool(getattr(image, "is_animated", False))
-    except Exception:  # what comes after the first is damaged, and each format raises its own
-        return True
 
 
 def _to_byte_rgba(image: Image.Image, path: Path) -> npt.NDArray[np.uint8]:
@@ -275,6 +263,7 @@ def _describe_content(path: Path) -> str:
         return "it is empty"
     if start.startswith(b"version https://git-lfs"):
         return "it is a pointer of Git LFS: fetch the pictures by `git lfs pull`"
-    if start[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
-        return "it is HEIC: convert the pictures to JPEG or PNG"
+    for name, magics in _OTHER_FORMATS.items():
+        if start.startswith(magics) or start[4:12] in magics or path.suffix.lower() in _OTHER_SUFFIXES.get(name, ()):
+            return f"it is {name}: convert the pictures to JPEG or PNG"
     return "not in any format that is known"

@@ -206,8 +206,8 @@ def fit_view(source: ViewSource, headers: ViewHeaders, remarks: Remarks) -> Fitt
         )
     for unused in header.unused:
         remarks.add(
-            f"pictures whose files hold {unused} ({{count}}, first {{first}}): that isn't used; if the colours or the "
-            "scores are bad, store the pictures without",
+            f"pictures whose files hold {unused} ({{count}}, first {{first}}): that isn't used, or only roughly; if "
+            "the colours or the scores are bad, store the pictures without",
             source.listed,
         )
     camera = frame.lens.camera(frame.pose, size, source.listed, remarks)
