@@ -115,8 +115,10 @@ class DeviceProcess:
         self.submit(codec.encode(pipe.ViewerCame()), client)
 
     def shut_down(self) -> None:
-        """Have it save the run and end."""
+        """Have it save the run and end; at once while it still starts, for then there is no run."""
         self.submit(codec.encode(Shutdown()), pipe.NO_CLIENT)
+        if not self._is_ready:
+            self.kill()
 
     def kill(self) -> None:
         """End it at once; what was learnt since the last save is lost."""
@@ -141,6 +143,9 @@ class DeviceProcess:
                 pipe.write(outgoing, (data,), client)
         except OSError:
             return  # the process has ended, which the other thread notices
+        except Exception:
+            log.exception("nothing can be sent to the device process any more: ending it")
+            self.kill()
 
     def _next_command(self) -> tuple[bytes, int]:
         with self._changed:

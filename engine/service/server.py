@@ -227,10 +227,17 @@ class Server:
         self._device.submit(data, client.number, channel)
 
     async def _tick(self) -> None:
+        has_failed = False
         while True:
             await asyncio.sleep(STATUS_SECONDS)
-            self._files.give_up_stuck()
-            self._peers.post(self._watchdog.look())
+            try:
+                self._files.give_up_stuck()
+                status = self._watchdog.look()
+            except Exception:  # clients are to hear that the engine is there all the same
+                if not has_failed:
+                    log.exception("the device can't be watched")
+                has_failed, status = True, self._device.status
+            self._peers.post(status)
 
     async def _drain(self) -> None:
         """Let everybody have the last messages."""

@@ -244,12 +244,14 @@ class Session:
         self._loop.do_what_is_due(is_last=self._trainer.is_finished)
 
     def close(self) -> None:
-        """Cancel all jobs and save. Raises RunError."""
-        self._jobs.cancel_all()
+        """Cancel all jobs and save. Raises RunError, and what kept a job from being cancelled."""
         try:
-            self.save_if_changed()
+            self._jobs.cancel_all()
         finally:
-            self._lock.release()
+            try:
+                self.save_if_changed()
+            finally:
+                self._lock.release()
 
     def pause(self) -> None:
         """Stop training without saving: something went wrong."""

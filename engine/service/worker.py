@@ -122,6 +122,8 @@ class Worker:
         except Exception:
             self.is_saved = False
             log.exception("the device thread failed")
+            if self._session is not None:
+                self._attempt(self._session.close)  # what was learnt need not be lost with it
         finally:
             self._on_end()
 
