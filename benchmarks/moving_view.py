@@ -87,7 +87,7 @@ def measure(client: EngineClient, requests: int, queued: int, size: int) -> list
                 outstanding.append(view.name)
                 client.send(view)
             frames.append(_ask(client, next(asked), outstanding))
-        rows.append({"views queued": waiting, "requests": requests, **_describe(frames)})
+        rows.append({"views_queued": waiting, "requests": requests, **_describe(frames)})
     return rows
 
 
