@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-# Tests run two parts at a time, each part's output in one piece, unless the command line says otherwise.
-ifeq ($(filter -j% --jobs%,$(MAKEFLAGS)),)
+# Tests run two parts at a time, each part's output in one piece, unless the command line says otherwise. The long
+# attacks say for an hour how they go on.
+ifeq ($(filter -j% --jobs%,$(MAKEFLAGS))$(filter test-faults,$(MAKECMDGOALS)),)
 MAKEFLAGS += --jobs=2 --output-sync=target
 endif
 
