@@ -24,7 +24,7 @@ COMMANDS = {
     "train": "train a radiance field from a dataset",
     "eval": "score a run on views it wasn't trained on",
     "render": "render a turntable or a camera path from a run",
-    "prior": "look at what PixelNeRF can learn from before it sees a scene",
+    "prior": "train what PixelNeRF knows before it sees a scene, and look at it",
     "bench": "measure quality over training time, steps and frames a second",
     "doctor": "say what runs here, and what to do about what doesn't",
 }

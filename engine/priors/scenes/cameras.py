@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from engine.link.arrays import Floats
 from engine.link.geometry import Camera
 from engine.priors.scenes.scene import BOUNDS, Setting
 
@@ -53,7 +54,7 @@ def _draw_lens(random: np.random.Generator) -> tuple[float, float]:
     return math.radians(random.uniform(*_FIELDS_OF_VIEW)), random.uniform(*_FRAMINGS)
 
 
-def _look(position: np.ndarray, target: np.ndarray, lens: float, side: int) -> Camera:
+def _look(position: Floats, target: Floats, lens: float, side: int) -> Camera:
     backward = (position - target) / np.linalg.norm(position - target)
     right = np.cross([0.0, 0.0, 1.0], backward)
     right /= max(float(np.linalg.norm(right)), 1e-9)

@@ -157,7 +157,7 @@ def tree(random: Random) -> Parts:
     else:
         ball = displace(shapes.superquadric(1.0, 1.0), random, 0.25, 3.0)
         crown = [
-            ball.scale(random.uniform(0.4, 0.7)).move(*random.uniform(-0.5, 0.5, 2), 1.5 + random.uniform(-0.3, 0.5))
+            ball.scale(random.uniform(0.4, 0.7)).move(*random.uniform([-0.5, -0.5, 1.2], [0.5, 0.5, 2.0]))
             for _ in range(int(random.integers(2, 7)))
         ]
     return [(trunk, 0), (join(crown), 1)]
@@ -276,7 +276,8 @@ def pile(random: Random) -> Parts:
         mesh = SOLID[int(random.integers(len(SOLID)))](random)[0][0]
         size = float((mesh.high - mesh.low).amax())
         mesh = mesh.scale(random.uniform(0.8, 1.6) / size).turn(2, random.uniform(0, 6))
-        parts.append((mesh.move(*random.uniform(-0.5, 0.5, 2), 0.4 * k), k % 3))
+        x, y = random.uniform(-0.5, 0.5, 2)
+        parts.append((mesh.move(x, y, 0.4 * k), k % 3))
     return parts
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import colorsys
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 
+from engine.link.arrays import Floats
 from engine.priors.scenes.noise import cells, octaves, value_noise
 
 # How much of each further colour there is at points [n, 3], of which a pattern's period is 1: [n, 2] in 0..1.
@@ -32,7 +34,9 @@ class Materials:
 
     def to(self, device: str) -> Materials:
         """On another device."""
-        tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, torch.Tensor)}
+        tensors: dict[str, Any] = {
+            name: value.to(device) for name, value in vars(self).items() if isinstance(value, torch.Tensor)
+        }
         return dataclasses.replace(self, **tensors)
 
     def colors_at(self, materials: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
@@ -69,7 +73,7 @@ def draw_materials(random: np.random.Generator, count: int) -> Materials:
     )
 
 
-def _draw_colors(random: np.random.Generator, hues: np.ndarray) -> list[tuple[float, float, float]]:
+def _draw_colors(random: np.random.Generator, hues: Floats) -> list[tuple[float, float, float]]:
     """Three that go together or contrast; linear."""
     # Most things are of muted colours, and rather bright than dark.
     saturation = 0.92 * random.random() ** 1.5

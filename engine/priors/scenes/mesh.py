@@ -75,7 +75,8 @@ class Mesh:
         """[v, 3] f32 unit: of the faces around each, by their areas."""
         sums = torch.zeros_like(self.vertices)
         areas = self._face_areas.repeat_interleave(3, dim=0)
-        return normalize(sums.index_add(0, self.faces.view(-1), areas), dim=-1)
+        normals: torch.Tensor = normalize(sums.index_add(0, self.faces.view(-1), areas), dim=-1)
+        return normals
 
     @property
     def corner_normals(self) -> torch.Tensor:
@@ -88,7 +89,8 @@ class Mesh:
     @property
     def _face_areas(self) -> torch.Tensor:
         first, second, third = self.corners.unbind(1)
-        return torch.linalg.cross(second - first, third - first)
+        areas: torch.Tensor = torch.linalg.cross(second - first, third - first)
+        return areas
 
 
 def join(meshes: Sequence[Mesh]) -> Mesh:

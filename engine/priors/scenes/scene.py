@@ -110,7 +110,8 @@ def _in_a_room(random: Random) -> Parts:
     if random.random() < 0.8:
         parts.append((side, 1))
     if random.random() < 0.5:
-        parts.append((shapes.box(*random.uniform(0.3, 0.6, 2), 0.01).move(*random.uniform(-0.1, 0.1, 2), 0.005), 2))
+        (x, y), (across, along) = random.uniform(-0.1, 0.1, 2), random.uniform(0.3, 0.6, 2)
+        parts.append((shapes.box(across, along, 0.01).move(x, y, 0.005), 2))
     for _ in range(int(random.integers(0, 3))):
         picture = shapes.box(random.uniform(0.12, 0.3), 0.02, random.uniform(0.12, 0.3))
         x, z = random.uniform(-0.3, 0.35), random.uniform(0.5, 0.75) * height

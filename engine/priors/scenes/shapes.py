@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from engine.priors.scenes.mesh import Mesh, from_grid
@@ -148,19 +149,19 @@ def _signed_power(value: torch.Tensor, exponent: float) -> torch.Tensor:
     return value.sign() * value.abs().clamp(min=1e-7) ** exponent
 
 
-def _carry_frames(tangents: np.ndarray, is_closed: bool) -> torch.Tensor:
+def _carry_frames(tangents: npt.NDArray[np.float32], is_closed: bool) -> torch.Tensor:
     """Two axes across each tangent, [n, 2, 3], that turn as little as they can from one to the next; closed curves
     share the rest of a turn out."""
-    tangents = tangents.astype(np.float64)
-    axis = np.eye(3)[int(np.abs(tangents[0]).argmin())]
-    axes = np.empty_like(tangents)
-    for row, tangent in enumerate(tangents):
+    ahead = tangents.astype(np.float64)
+    axis = np.eye(3)[int(np.abs(ahead[0]).argmin())]
+    axes = np.empty_like(ahead)
+    for row, tangent in enumerate(ahead):
         axis = axis - tangent * (axis @ tangent)
         axis = axis / max(float(np.linalg.norm(axis)), 1e-9)
         axes[row] = axis
-    others = np.cross(tangents, axes)
+    others = np.cross(ahead, axes)
     if is_closed:
-        back = axes[-1] - tangents[0] * (axes[-1] @ tangents[0])
+        back = axes[-1] - ahead[0] * (axes[-1] @ ahead[0])
         angles = np.arctan2(back @ others[0], back @ axes[0]) * -np.arange(len(axes)) / len(axes)
         cosine, sine = np.cos(angles)[:, None], np.sin(angles)[:, None]
         axes, others = cosine * axes + sine * others, cosine * others - sine * axes

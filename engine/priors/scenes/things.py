@@ -64,8 +64,10 @@ def gem(random: Random) -> Parts:
 
 def carved(random: Random) -> Parts:
     """What two solids have in common, or both together, with a round piece taken out."""
+    exponents, scales = random.choice([0.2, 0.5, 1.0, 2.0], (2, 2)), random.uniform(0.6, 1.3, (2, 3))
     radii = [
-        shapes.superquadric_radius(*random.choice([0.2, 0.5, 1.0, 2.0], 2), random.uniform(0.6, 1.3, 3)) for _ in "ab"
+        shapes.superquadric_radius(first, second, size)
+        for (first, second), size in zip(exponents.tolist(), scales.tolist(), strict=True)
     ]
     joins = torch.minimum if random.random() < 0.5 else torch.maximum
     bites = torch.from_numpy(random.normal(size=(int(random.integers(0, 4)), 3))).float()
@@ -210,7 +212,8 @@ def cage(random: Random) -> Parts:
 
 def shell(random: Random) -> Parts:
     """A thin hull with holes in it."""
-    mesh = shapes.superquadric(*random.choice([0.3, 1.0, 1.0], 2), 49, 96)
+    first, second = random.choice([0.3, 1.0, 1.0], 2)
+    mesh = shapes.superquadric(first, second, 49, 96)
     seed, frequency = int(random.integers(1 << 30)), random.uniform(1.5, 4.0)
     middles = mesh.corners.mean(dim=1)
     if random.random() < 0.5:

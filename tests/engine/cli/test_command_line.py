@@ -68,6 +68,10 @@ def test_without_a_command_it_shows_help_and_fails(capsys: pytest.CaptureFixture
         ["render", "run", "--turntable", "--out", "x.mp4", "--size", "100000x100000"],
         ["render", "run", "--turntable", "--out", "x.mp4", "--frames", "0"],
         ["bench", "data", "--budgets", "1,,5"],
+        ["prior"],
+        ["prior", "train", "--minutes", "1"],
+        ["prior", "scenes", "--out", "x.png", "--count", "0"],
+        ["train", "data", "--out", "run", "--prior", "a", "--encoder-weights", "b"],
         ["serve", "--port", "99999"],
     ],
 )
