@@ -49,10 +49,10 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         type=positive_number,
         default=120.0,
         metavar="S",
-        help="score scenes that are held out every S seconds of training (120)",
+        help="score test scenes every S seconds of training (120)",
     )
     parser.add_argument(
-        "--evaluate-scenes", type=whole_number(1, 1000), default=8, metavar="N", help="how many scenes to score (8)"
+        "--evaluate-scenes", type=whole_number(1, 1000), default=8, metavar="N", help="how many test scenes (8)"
     )
 
 
