@@ -159,12 +159,12 @@ def _world_picture(world: bpy.types.World | None) -> str:
     """What the world shows besides a colour, in a word."""
     tree = None if world is None else world.node_tree
     trees = () if tree is None else trees_within(tree)
-    kinds = {node.bl_idname for each in trees for node in used_nodes(each)}
-    if "ShaderNodeTexSky" in kinds:
+    nodes = {node.bl_idname for each in trees for node in used_nodes(each)}
+    if "ShaderNodeTexSky" in nodes:
         return "its sky"
-    if kinds & _PICTURES:
+    if nodes & _PICTURES:
         return "its picture"
-    is_textured = any(kind.startswith("ShaderNodeTex") and kind != "ShaderNodeTexCoord" for kind in kinds)
+    is_textured = any(node.startswith("ShaderNodeTex") for node in nodes - {"ShaderNodeTexCoord"})
     return "its pattern" if is_textured else ""
 
 
