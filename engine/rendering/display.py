@@ -14,16 +14,19 @@ import torch
 
 from engine.device import PROFILES
 from engine.link.color import encode_srgb
-from engine.link.view_transform import BRIGHTEST, TOE, ViewTransform
+from engine.link.view_transform import BRIGHTEST, TOE, ViewTransform, lattice_colors
 
 DisplayEncoding = Callable[[torch.Tensor], torch.Tensor]
 Display = ViewTransform | Literal["standard", "raw"]
+
+# A table that is nowhere farther off is the sRGB curve's: a twentieth of a step of 8 bits, which Blender's own keeps.
+_SAME_CURVE = 2e-4
 
 
 def display_encoding_of(display: Display) -> DisplayEncoding:
     """What applies a view transform: Blender's Standard, its Raw, or that of a table."""
     if isinstance(display, ViewTransform):
-        return TableDisplayEncoding(display)
+        return _CurveDisplayEncoding(display) if _is_srgb(display) else TableDisplayEncoding(display)
     return clip_light if display == "raw" else encode_srgb
 
 
@@ -37,6 +40,24 @@ def fingerprint_of(display: Display) -> str:
 def clip_light(light: torch.Tensor) -> torch.Tensor:
     """Light as it is, but for what no display can show."""
     return light.clamp(0.0, 1.0)
+
+
+def _is_srgb(transform: ViewTransform) -> bool:
+    size = transform.table.shape[0]
+    return bool((abs(transform.table - encode_srgb(lattice_colors(size))) <= _SAME_CURVE).all())
+
+
+class _CurveDisplayEncoding:
+    """The view transform of a table with the values of the sRGB curve, which is up to a fifth of a step of 8 bits
+    above what is interpolated between these."""
+
+    def __init__(self, transform: ViewTransform) -> None:
+        self._transform = transform
+
+    def __call__(self, light: torch.Tensor) -> torch.Tensor:
+        """Display values of ``light``."""
+        result = encode_srgb(light * self._transform.exposure)
+        return result if self._transform.exponent == 1.0 else result**self._transform.exponent
 
 
 class TableDisplayEncoding:

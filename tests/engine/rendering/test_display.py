@@ -64,6 +64,14 @@ def test_lattice_colours_and_greys_between_them_are_exact() -> None:
     assert between[0].tolist() == [0.0] * 3 and between[-1].tolist() == pytest.approx([1.0] * 3)
 
 
+@pytest.mark.parametrize(("exposure", "exponent"), [(1.0, 1.0), (1.7, 0.8)])
+def test_a_table_of_the_srgb_curve_shows_that_between_its_entries_too(exposure: float, exponent: float) -> None:
+    table = np.round(encode_srgb(lattice_colors()) * 65535.0) / np.float32(65535.0)
+    encode = display_encoding_of(ViewTransform(table.astype(np.float32), exposure, exponent))
+    light = torch.rand(5000, 3, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(encode(light), encode_srgb(light * exposure) ** exponent)
+
+
 def test_raw_is_light_as_it_is() -> None:
     light = torch.tensor([[-0.5, 0.2, 0.7], [1.0, 2.0, 0.0]])
     assert display_encoding_of("raw")(light).tolist() == [pytest.approx([0.0, 0.2, 0.7]), [1.0, 1.0, 0.0]]
