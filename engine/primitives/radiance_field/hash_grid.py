@@ -12,7 +12,7 @@ _PRESETS = {
     "cpu": OccupancyConfig(
         preset="cpu",
         field=HashGridConfig(
-            levels=8, log2_table_size=16, base_resolution=16, max_resolution=1024, hidden_width=64, color_layers=1
+            levels=8, log2_table_size=17, base_resolution=16, max_resolution=1024, hidden_width=64, color_layers=2
         ),
         samples_per_step=24_576,
         max_rays_per_step=16_384,
@@ -39,7 +39,9 @@ _SEVERAL_CASCADES = {
         **SEVERAL_CASCADES["cpu"],
         "render_refinement": 1,
         "gradient_threshold": 0.0,
+        "field.log2_table_size": 16,
         "field.hidden_width": 32,
+        "field.color_layers": 1,
         "field.max_resolution": 512,
         "cells_per_pixel": 2.0,
     },
