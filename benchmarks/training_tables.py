@@ -129,6 +129,23 @@ def plane_table(results: Sequence[Result]) -> str:
     return markdown_table(head, rows)
 
 
+def ray_sampling_table(results: Sequence[Result]) -> str:
+    """Through which point of its pixel a training ray goes, and where its samples begin."""
+    rows = [
+        [
+            data_words(result),
+            device_words(result),
+            str(result["steps"]),
+            row["way"],
+            *(f"{figure:.1f}" for figure in row["subject_psnr"].values()),
+        ]
+        for result in results
+        for row in result["rows"]
+    ]
+    head = ["data", "device", "steps", "training's rays", "PSNR of the sphere, dB", "rendered with 4 rays a pixel"]
+    return markdown_table(head, rows)
+
+
 def encodings_table(results: Sequence[Result]) -> str:
     """The hash grid beside other encodings, and the curves (see benchmarks.encodings)."""
     rows = [

@@ -48,8 +48,8 @@ def _is_srgb(transform: ViewTransform) -> bool:
 
 
 class _CurveDisplayEncoding:
-    """The view transform of a table with the values of the sRGB curve, which is up to a fifth of a step of 8 bits
-    above what is interpolated between these."""
+    """The view transform of a table with the values of the sRGB curve: what is interpolated between these is up to a
+    fifth of a step of 8 bits above it."""
 
     def __init__(self, transform: ViewTransform) -> None:
         self._transform = transform
