@@ -82,9 +82,13 @@ def _padded(low: np.ndarray, high: np.ndarray) -> Bounds:
 
 
 def show_bounds(scene: bpy.types.Scene, bounds: Bounds) -> bpy.types.Object:
-    """Put ``bounds`` into ``scene`` as a wire box that may be moved and scaled; the one that is there is reused."""
+    """Put ``bounds`` into ``scene`` as a wire box that may be moved and scaled; the one that is there is reused. Raises
+    CaptureError for a scene that can't have one."""
     obj = bounds_object(scene)
     if obj is None:
+        if scene.library is not None:
+            name = f"Scene {scene.name} is linked from {bpy.path.basename(scene.library.filepath)}"
+            raise CaptureError(f"{name}, and nothing can be put into it: open that file, or make the scene local")
         obj = bpy.data.objects.new(BOUNDS_NAME, None)
         scene.collection.objects.link(obj)
         roles.mark(obj, "bounds")

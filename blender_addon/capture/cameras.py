@@ -31,7 +31,7 @@ def camera_from_object(
     check_size(width, height)
     evaluated = obj.evaluated_get(depsgraph)
     if kind := why_unfit(evaluated):
-        raise CaptureError(f"Camera {obj.name} can't be captured, as it is {kind}: only perspective ones can be")
+        raise CaptureError(f"Camera {obj.name}: {kind}, and only valid perspective cameras can be captured")
     projection = np.array(
         obj.calc_matrix_camera(depsgraph, x=width, y=height, scale_x=pixel_aspect[0], scale_y=pixel_aspect[1])
     )

@@ -54,7 +54,7 @@ def change_of_material(
         for name in sorted(_names_asked_for(material.node_tree)):
             objects = [obj for obj in map(bpy.data.objects.get, owners) if obj is not None]
             if any(path.startswith(name) for obj in objects for path in movement.changing(obj)):
-                found.append(name.strip('[]"'))
+                found.append("Object Color" if name == "color" else name.strip('[]"'))
     return _change(material.name, found, owners)
 
 

@@ -22,10 +22,10 @@ class _FitsBounds:
         depsgraph = context.evaluated_depsgraph_get()
         try:
             bounds = capture_bounds.fit_bounds(scene, context.view_layer, depsgraph, self._selected_only)
+            capture_bounds.show_bounds(scene, bounds)
         except CaptureError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        capture_bounds.show_bounds(scene, bounds)
         return {"FINISHED"}
 
 

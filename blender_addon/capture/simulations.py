@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import bpy
 
 from .modifier_uses import groups_of
@@ -19,25 +21,34 @@ def unbaked_rigid_bodies(scene: bpy.types.Scene, is_animated: bool) -> list[str]
     return sorted(obj.name for obj in bodies if obj.rigid_body.type == "ACTIVE" and not obj.rigid_body.kinematic)
 
 
-def unbaked_simulations(obj: bpy.types.Object) -> list[str]:
-    """What is simulated of ``obj`` without a bake, by the names of its modifiers: of its frames, only those are known
-    that come one after the other."""
-    return [modifier.name for modifier in obj.modifiers if modifier.show_render and _is_unbaked(modifier)]
+def unbaked_simulations(obj: bpy.types.Object, last: int) -> list[str]:
+    """What is simulated of ``obj``, by the names of its modifiers, without that its frames up to ``last`` are baked or
+    were played: then only those are known that come one after the other."""
+    return [modifier.name for modifier in obj.modifiers if modifier.show_render and _is_unbaked(modifier, last)]
 
 
-def _is_unbaked(modifier: bpy.types.Modifier) -> bool:
+def _is_unbaked(modifier: bpy.types.Modifier, last: int) -> bool:
     if modifier.type in {"CLOTH", "SOFT_BODY"}:
-        return not modifier.point_cache.is_baked
+        return not _is_whole(modifier.point_cache, last)
     if modifier.type == "PARTICLE_SYSTEM":
         system = modifier.particle_system
         is_simulated = system.settings.type == "EMITTER" or system.use_hair_dynamics
-        return is_simulated and not system.point_cache.is_baked
+        return is_simulated and not system.point_cache.is_baked  # played ones begin anew
     if modifier.type == "DYNAMIC_PAINT" and modifier.canvas_settings is not None:
         surfaces = modifier.canvas_settings.canvas_surfaces
-        return any(surface.is_active and not surface.point_cache.is_baked for surface in surfaces)
+        return any(surface.is_active and not _is_whole(surface.point_cache, last) for surface in surfaces)
     if modifier.type == "FLUID" and modifier.fluid_type == "DOMAIN":
         return not modifier.domain_settings.has_cache_baked_data
     if modifier.type == "NODES":
         nodes = (node for group in groups_of(modifier) for node in group.nodes)
         return any(node.bl_idname == "GeometryNodeSimulationOutput" for node in nodes)  # Blender doesn't tell of a bake
     return False
+
+
+def _is_whole(cache: bpy.types.PointCache, last: int) -> bool:
+    """Whether a cache holds all frames up to ``last``."""
+    if cache.is_baked:
+        return True
+    count = re.search(r"[0-9]+", cache.info)  # nothing else tells how many it holds
+    needed = min(last, cache.frame_end) - cache.frame_start + 1
+    return count is not None and not cache.is_outdated and int(count[0]) >= needed

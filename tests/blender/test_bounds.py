@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import bpy
@@ -141,3 +142,16 @@ def test_the_box_in_the_scene_can_be_edited(addon: Import, small_scene: bpy.type
         bounds_module.read_bounds(small_scene, bpy.context.evaluated_depsgraph_get())
     bpy.ops.hashlight.fit_bounds()
     assert len([o for o in small_scene.objects if o.type == "EMPTY"]) == 1
+
+
+def test_a_linked_scene_is_refused_by_name(small_scene: bpy.types.Scene, tmp_path: Path) -> None:
+    path = str(tmp_path / "library.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    with bpy.data.libraries.load(path, link=True) as (_, wanted):
+        wanted.scenes = ["Scene"]
+    bpy.context.window.scene = wanted.scenes[0]
+    with pytest.raises(RuntimeError, match=r"^Error: Scene Scene is linked from library.blend, and nothing can be put"):
+        bpy.ops.hashlight.fit_bounds()
+    with pytest.raises(RuntimeError, match=r"^Error: Scene Scene is linked from library.blend"):
+        bpy.ops.hashlight.capture()

@@ -161,6 +161,14 @@ def test_simulations_that_are_not_baked_are_told_where_several_frames_are_captur
     assert "baked" not in plan(scene)
     modifier.show_render = True
     if kind == "CLOTH":
+        for frame in range(1, 21):
+            scene.frame_set(frame)
+        scene.frame_set(1)
+        assert "baked" not in plan(scene), "all frames were played"
         modifier.point_cache.frame_end = 5
+        scene.frame_end = 40
+        assert "baked" not in plan(scene), "it ends before"
+        modifier.point_cache.frame_end = 30
+        assert words in plan(scene), "it goes on after what was played"
         bake(modifier.point_cache)
         assert "baked" not in plan(scene)
