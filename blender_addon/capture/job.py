@@ -307,7 +307,7 @@ class CaptureJob:
             words = (
                 f"The view transform is not beside the {self.total} views ({error}): hashlight render would show other "
             )
-            self.warn(f"{words}colours than Blender. Capture again, which renders none anew")
+            self.warn(f"{words}colours than Blender. Capture again, which renders no view again")
 
     def _store(self, record: ViewRecord, color: np.ndarray, depth: np.ndarray | None, cost: RenderCost) -> None:
         self.dataset.write(record.name, color, depth, cost)

@@ -25,7 +25,7 @@ from .node_sockets import target_of
 from .passed_over import OtherLayers, hidden_helpers, other_layers, passed_over, unseen_objects
 from .plan import fault, planned_views
 from .sight import shown_names
-from .simulations import unbaked_rigid_bodies, unbaked_simulations
+from .simulations import uncached_rigid_bodies, uncached_simulations
 from .surroundings import Surroundings
 from .view_dependence import follows_camera, objects_that_follow_camera
 
@@ -99,8 +99,8 @@ class SceneFacts:
         self.blended: list[str] = []
         self.moving: list[str] = []
         self._last_frame = scene.frame_end
-        self.rigid_bodies = unbaked_rigid_bodies(scene, self.layout.is_animated)
-        self.unbaked: list[str] = []  # simulations, where views of several frames are captured
+        self.rigid_bodies = uncached_rigid_bodies(scene, self.layout.is_animated)
+        self.uncached: list[str] = []  # simulations, where views of several frames are captured
         self.missing: set[str] = set()  # names of files
         self.look_changes: list[LookChange] = []  # of what looks otherwise at other frames
         self.difficult: dict[Trouble, list[Difficult]] = {}
@@ -144,7 +144,7 @@ class SceneFacts:
         if self._movement.moves(obj):
             self.moving.insert(0, obj.name)
         if self.layout.is_animated:
-            self.unbaked += [f"{obj.name}: {name}" for name in unbaked_simulations(obj, self._last_frame)]
+            self.uncached += [f"{obj.name}: {name}" for name in uncached_simulations(obj, self._last_frame)]
 
     def _look_at_files(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
         shown = shown_names(view_layer, is_captured_alone=False)

@@ -119,17 +119,20 @@ def _check_files(facts: SceneFacts) -> Iterator[PlanWarning]:
 
 def _check_simulations(facts: SceneFacts) -> Iterator[PlanWarning]:
     if bodies := facts.rigid_bodies:
-        words = (
-            f"{len(bodies)} rigid {'body isn' if len(bodies) == 1 else 'bodies aren'}'t baked ({list_names(bodies)}): "
+        words = f"{len(bodies)} rigid {'body has' if len(bodies) == 1 else 'bodies have'} no permanent cache "
+        words += (
+            f"({list_names(bodies)}): captures begin the simulation again, and show them elsewhere than renders do. "
         )
-        words += "captures begin the simulation anew, and have them elsewhere than renders. Bake the Rigid Body World"
+        words += "Use Bake All Dynamics"
         yield PlanWarning(words, (BAKE_DYNAMICS, select(bodies)))
-    if unbaked := sorted(facts.unbaked):
-        words = (
-            f"{_count(unbaked, 'simulation')} {_is(unbaked)} not baked, as far as Blender tells ({list_names(unbaked)}"
+    if uncached := sorted(facts.uncached):
+        verb = "has" if len(uncached) == 1 else "have"
+        words = f"{_count(uncached, 'simulation')} {verb} no cache of all frames, as far as Blender tells "
+        words += (
+            f"({list_names(uncached)}): frames that are captured out of order show something else than renders do. "
         )
-        words += "): frames that are captured out of order show something else than renders do. Bake them"
-        yield PlanWarning(words, (BAKE_DYNAMICS, select(sorted({name.split(": ")[0] for name in unbaked}))))
+        words += "Use Bake All Dynamics"
+        yield PlanWarning(words, (BAKE_DYNAMICS, select(sorted({name.split(": ")[0] for name in uncached}))))
 
 
 def _check_unseen(facts: SceneFacts) -> Iterator[PlanWarning]:

@@ -1,4 +1,4 @@
-"""Simulations whose frames captures can't have: those that aren't baked."""
+"""Simulations whose frames captures can't have as renders do: those without a cache of all frames."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import bpy
 from .modifier_uses import groups_of
 
 
-def unbaked_rigid_bodies(scene: bpy.types.Scene, is_animated: bool) -> list[str]:
+def uncached_rigid_bodies(scene: bpy.types.Scene, is_animated: bool) -> list[str]:
     """The names of objects that the scene's rigid body world moves without a bake, by the frame at hand or at others
     (``is_animated``): a capture's copy of the scene begins that anew."""
     world = scene.rigidbody_world
@@ -21,19 +21,19 @@ def unbaked_rigid_bodies(scene: bpy.types.Scene, is_animated: bool) -> list[str]
     return sorted(obj.name for obj in bodies if obj.rigid_body.type == "ACTIVE" and not obj.rigid_body.kinematic)
 
 
-def unbaked_simulations(obj: bpy.types.Object, last: int) -> list[str]:
+def uncached_simulations(obj: bpy.types.Object, last: int) -> list[str]:
     """What is simulated of ``obj``, by the names of its modifiers, without that its frames up to ``last`` are baked or
     were played: then only those are known that come one after the other."""
-    return [modifier.name for modifier in obj.modifiers if modifier.show_render and _is_unbaked(modifier, last)]
+    return [modifier.name for modifier in obj.modifiers if modifier.show_render and _is_uncached(modifier, last)]
 
 
-def _is_unbaked(modifier: bpy.types.Modifier, last: int) -> bool:
+def _is_uncached(modifier: bpy.types.Modifier, last: int) -> bool:
     if modifier.type in {"CLOTH", "SOFT_BODY"}:
         return not _is_whole(modifier.point_cache, last)
     if modifier.type == "PARTICLE_SYSTEM":
         system = modifier.particle_system
         is_simulated = system.settings.type == "EMITTER" or system.use_hair_dynamics
-        return is_simulated and not system.point_cache.is_baked  # played ones begin anew
+        return is_simulated and not system.point_cache.is_baked  # what was played is lost
     if modifier.type == "DYNAMIC_PAINT" and modifier.canvas_settings is not None:
         surfaces = modifier.canvas_settings.canvas_surfaces
         return any(surface.is_active and not _is_whole(surface.point_cache, last) for surface in surfaces)

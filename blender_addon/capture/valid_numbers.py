@@ -23,7 +23,7 @@ def check_settings(settings: bpy.types.PropertyGroup) -> None:
     """Raise CaptureError for a number among ``settings`` that is none."""
     for identifier, name in _numbers_of(type(settings)):
         if not math.isfinite(value := getattr(settings, identifier)):
-            raise CaptureError(f"{name} is {value}, which is no number: set it anew")
+            raise CaptureError(f"{name} is {value}, which is no number: set it again")
 
 
 def check_scene(scene: bpy.types.Scene) -> None:
@@ -33,7 +33,7 @@ def check_scene(scene: bpy.types.Scene) -> None:
         owner, _, identifier = path.partition(".")
         value = getattr(getattr(scene, owner, None), identifier, 1.0)
         if not math.isfinite(value) or (owner == "render" and value <= 0.0):
-            raise CaptureError(f"{name} of scene {scene.name} is {value}: set it anew")
+            raise CaptureError(f"{name} of scene {scene.name} is {value}: set it again")
 
 
 @functools.cache

@@ -106,14 +106,14 @@ def test_rigid_bodies_that_are_not_baked_are_told_and_baked_ones_are_captured(
     scene = planned_scene
     scene.frame_end = 20
     add_rigid_body(scene)
-    assert "baked" not in plan(scene), "the simulation begins at this frame"
+    assert "All Dynamics" not in plan(scene), "the simulation begins at this frame"
     scene.frame_set(10)
-    words = "1 rigid body isn't baked (Ball): captures begin the simulation anew"
+    words = "1 rigid body has no permanent cache (Ball): captures begin the simulation again"
     assert words in plan(scene)
     assert labels(addon, scene, words) == ["Bake All Dynamics", "Select"]
     bake(scene.rigidbody_world.point_cache)
     scene.frame_set(10)
-    assert "baked" not in plan(scene)
+    assert "All Dynamics" not in plan(scene)
     height = scene.objects["Ball"].evaluated_get(bpy.context.evaluated_depsgraph_get()).matrix_world.translation.z
     assert height < 2.9
     bpy.ops.hashlight.fit_bounds()
@@ -152,23 +152,23 @@ def test_simulations_that_are_not_baked_are_told_where_several_frames_are_captur
         scene.camera.location.x = x
         scene.camera.keyframe_insert("location", index=0, frame=frame)
     scene.frame_start, scene.frame_end = 1, 20
-    assert "baked" not in plan(scene), "what is captured of one frame is as renders have it"
+    assert "All Dynamics" not in plan(scene), "what is captured of one frame is as renders have it"
     scene.hashlight.capture.rig = "ANIMATION"
-    words = f"1 simulation is not baked, as far as Blender tells (Ball: {modifier.name})"
+    words = f"1 simulation has no cache of all frames, as far as Blender tells (Ball: {modifier.name})"
     assert words in plan(scene)
     assert labels(addon, scene, words) == ["Bake All Dynamics", "Select"]
     modifier.show_render = False
-    assert "baked" not in plan(scene)
+    assert "All Dynamics" not in plan(scene)
     modifier.show_render = True
     if kind == "CLOTH":
         for frame in range(1, 21):
             scene.frame_set(frame)
         scene.frame_set(1)
-        assert "baked" not in plan(scene), "all frames were played"
+        assert "All Dynamics" not in plan(scene), "all frames were played"
         modifier.point_cache.frame_end = 5
         scene.frame_end = 40
-        assert "baked" not in plan(scene), "it ends before"
+        assert "All Dynamics" not in plan(scene), "it ends before"
         modifier.point_cache.frame_end = 30
         assert words in plan(scene), "it goes on after what was played"
         bake(modifier.point_cache)
-        assert "baked" not in plan(scene)
+        assert "All Dynamics" not in plan(scene)

@@ -25,7 +25,7 @@ def test_settings_of_the_plan_are_refused_by_name(addon: Import, planned_scene: 
     label = capture.bl_rna.properties[name].name
     setattr(capture, name, NAN)
     for operator in (bpy.ops.hashlight.plan_cameras, bpy.ops.hashlight.capture):
-        with pytest.raises(RuntimeError, match=f"^Error: {label} is nan, which is no number: set it anew"):
+        with pytest.raises(RuntimeError, match=f"^Error: {label} is nan, which is no number: set it again"):
             operator()
     assert [tuple(obj.matrix_world.translation) for obj in planned_scene.objects] == before
     assert not Path(planned_scene.hashlight.folder, "capture").exists()
@@ -49,7 +49,7 @@ def test_settings_of_renders_are_refused_by_name(
     for rig in ("HEMISPHERE", "SCENE_CAMERAS"):
         planned_scene.hashlight.capture.rig = rig
         for operator in (bpy.ops.hashlight.plan_cameras, bpy.ops.hashlight.capture):
-            with pytest.raises(RuntimeError, match=f"^Error: {label} of scene Scene is nan: set it anew"):
+            with pytest.raises(RuntimeError, match=f"^Error: {label} of scene Scene is nan: set it again"):
                 operator()
 
 
