@@ -17,6 +17,7 @@ from engine.data.views import View
 from engine.link.color import encode_srgb
 
 _ROUNDING = 1e-6  # of the largest coordinate: poses that were written with fewer digits are still the same
+_NEAR = 2e-3  # of how far apart cameras are, and of an axis: what else may be the same pose, with still fewer digits
 _SIDE = 16  # pixels of the pictures that are compared where cameras are the same
 _SAME = 0.1  # of a picture's standard deviation: what storing it anew may change
 
@@ -24,18 +25,11 @@ _SAME = 0.1  # of a picture's standard deviation: what storing it anew may chang
 def leave_out_copies(views: Sequence[View], remarks: Remarks) -> list[View]:
     """``views`` without training views that show what a test view does, unless no other would be left.
 
-    Copies are the same pixels, or nearly the same from the same camera. Of others that share pixels or a camera, one of
-    the two is wrong, which is told.
+    Copies are the same pixels, or nearly the same from nearly the same camera. Of others that share pixels or a camera,
+    one of the two is wrong, which is told.
     """
-    by_pixels = _groups(_pixels_of(view) for view in views)
-    by_pose = _groups(_poses_of(views))
-    looks = {at: _look_of(views[at]) for group in by_pose for at in group}
-    copied: dict[int, int] = {}  # of training views, and the test views that they are copies of
-    for group in by_pixels:
-        copied |= _copies_in(group, views)
-    for group in by_pose:
-        for alike in _alike(group, looks):
-            copied |= _copies_in(alike, views)
+    pixels, looks = [_pixels_of(view) for view in views], _Looks()
+    copied = _copies(views, pixels, looks)
     if len(copied) == sum(view.split == "train" for view in views):
         remarks.add_all(
             "training views that are copies of test views ({count}, first {first}): there are no others, so they are "
@@ -50,48 +44,87 @@ def leave_out_copies(views: Sequence[View], remarks: Remarks) -> list[View]:
             views[at].name,
             other=views[copied[at]].name,
         )
-    _tell_shared(
-        by_pixels, by_pose, looks, [view if at not in copied else None for at, view in enumerate(views)], remarks
-    )
-    return [view for at, view in enumerate(views) if at not in copied]
+    left = [at for at in range(len(views)) if at not in copied]
+    kept = [views[at] for at in left]
+    _tell_shared_pictures(kept, [pixels[at] for at in left], remarks)
+    _tell_shared_poses(kept, looks, remarks)
+    return kept
 
 
-def _tell_shared(
-    by_pixels: Sequence[Sequence[int]],
-    by_pose: Sequence[Sequence[int]],
-    looks: dict[int, npt.NDArray[np.float32]],
-    views: Sequence[View | None],
-    remarks: Remarks,
-) -> None:
-    same_pose = {at: group[0] for group in by_pose for at in group}
-    for group in by_pixels:
-        for at in group[1:]:
-            view, first = views[at], views[group[0]]
-            if view is not None and first is not None and same_pose.get(at, at) != same_pose.get(group[0], group[0]):
+class _Looks:
+    """Compares views as they look from afar, each of which is only looked at once."""
+
+    def __init__(self) -> None:
+        self._looks: dict[str, npt.NDArray[np.float32]] = {}
+
+    def are_alike(self, one: View, other: View) -> bool:
+        """Whether two views show the same, but for how they were stored."""
+        first, second = self._of(one), self._of(other)
+        return float(np.sqrt(np.square(first - second).mean())) <= _SAME * float(first.std())
+
+    def _of(self, view: View) -> npt.NDArray[np.float32]:
+        """Display values with alpha [4, 16, 16], of a picture of whatever size."""
+        if view.name not in self._looks:
+            color = premultiply(view.color, view.color_space)
+            planes = [Image.fromarray(np.ascontiguousarray(color[..., channel])) for channel in range(4)]
+            small = np.stack([np.asarray(plane.resize((_SIDE, _SIDE), Image.Resampling.BOX)) for plane in planes])
+            if view.color_space == "linear":
+                small[:3] = encode_srgb(np.clip(small[:3], 0.0, 1.0))
+            self._looks[view.name] = small
+        return self._looks[view.name]
+
+
+def _copies(views: Sequence[View], pixels: Sequence[bytes | None], looks: _Looks) -> dict[int, int]:
+    """The training views that are copies, by their places, and the test views that they are copies of."""
+    copied: dict[int, int] = {}
+    for group in _groups(pixels):
+        tested = next((at for at in group if views[at].split == "test"), None)
+        if tested is not None:
+            copied |= {at: tested for at in group if views[at].split == "train"}
+    for trained, tested in _near_pairs(views):
+        if trained not in copied and looks.are_alike(views[tested], views[trained]):
+            copied[trained] = tested
+    return copied
+
+
+def _tell_shared_pictures(views: Sequence[View], pixels: Sequence[bytes | None], remarks: Remarks) -> None:
+    poses = _poses_of(views)
+    for first, *others in _groups(pixels):
+        for at in others:
+            if poses[at] != poses[first]:
                 remarks.add(
                     "views with exactly the picture of another one, and another camera ({count}, first {first}, as "
                     "{other}): one of the two is wrong; remove it from the list",
-                    view.name,
-                    other=first.name,
+                    views[at].name,
+                    other=views[first].name,
                 )
-    for group in by_pose:
-        (first_at, *_), *others = _alike(group, looks)
-        for at in sorted(at for alike in others for at in alike):
-            view, first = views[at], views[first_at]
-            if view is not None and first is not None:
+
+
+def _tell_shared_poses(views: Sequence[View], looks: _Looks, remarks: Remarks) -> None:
+    for first, *others in _groups(_poses_of(views)):
+        for at in others:
+            if not looks.are_alike(views[first], views[at]):
                 remarks.add(
                     "views with exactly the pose of another one, and another picture ({count}, first {first}, as "
                     "{other}), as of a tracker that was stuck: if the camera or the scene has moved, correct "
                     "transform_matrix or remove them from the list",
-                    view.name,
-                    other=first.name,
+                    views[at].name,
+                    other=views[first].name,
                 )
 
 
-def _copies_in(group: Sequence[int], views: Sequence[View]) -> dict[int, int]:
-    """The training views of those that are alike, with a test view among them; none where there is no test view."""
-    tested = next((at for at in group if views[at].split == "test"), None)
-    return {} if tested is None else {at: tested for at in group if views[at].split == "train"}
+def _near_pairs(views: Sequence[View]) -> list[tuple[int, int]]:
+    """Training and test views whose poses are the same, nearly."""
+    poses = np.array([view.camera.camera_to_world[:3] for view in views])
+    places = poses[:, :, 3]
+    reach = max(float(np.abs(places - places.mean(axis=0)).max(initial=0.0)), 1e-12)
+    is_trained = np.array([view.split == "train" for view in views])
+    pairs = []
+    for tested in np.flatnonzero(~is_trained).tolist():
+        is_near = np.abs(poses[:, :, :3] - poses[tested, :, :3]).max(axis=(1, 2)) < _NEAR
+        is_near &= np.abs(places - places[tested]).max(axis=1) < _NEAR * reach
+        pairs += [(at, tested) for at in np.flatnonzero(is_near & is_trained).tolist()]
+    return pairs
 
 
 def _groups(keys: Iterable[bytes | None]) -> list[list[int]]:
@@ -115,31 +148,3 @@ def _poses_of(views: Sequence[View]) -> list[bytes]:
     poses = np.array([view.camera.camera_to_world[:3] for view in views])
     step = _ROUNDING * max(1.0, float(np.abs(poses).max(initial=0.0)))
     return [pose.tobytes() for pose in np.round(poses / step) + 0.0]  # -0 becomes 0
-
-
-def _alike(group: Sequence[int], looks: dict[int, npt.NDArray[np.float32]]) -> list[list[int]]:
-    """Those of ``group`` that look the same together."""
-    found: list[list[int]] = []
-    for at in group:
-        same = next((alike for alike in found if _looks_as(looks[alike[0]], looks[at])), None)
-        if same is None:
-            found.append([at])
-        else:
-            same.append(at)
-    return found
-
-
-def _looks_as(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> bool:
-    return float(np.sqrt(np.square(one - other).mean())) <= _SAME * float(one.std())
-
-
-def _look_of(view: View) -> npt.NDArray[np.float32]:
-    """The picture as it looks from afar: display values with alpha [4, 16, 16], of whatever size it is."""
-    color = premultiply(view.color, view.color_space)
-    planes = [Image.fromarray(np.ascontiguousarray(color[..., channel])) for channel in range(4)]
-    small: npt.NDArray[np.float32] = np.stack(
-        [np.asarray(plane.resize((_SIDE, _SIDE), Image.Resampling.BOX)) for plane in planes]
-    )
-    if view.color_space == "linear":
-        small[:3] = encode_srgb(np.clip(small[:3], 0.0, 1.0))
-    return small

@@ -45,6 +45,12 @@ def find_lists(folder: Path, remarks: Remarks) -> dict[Split | None, Path]:
             f"{folder / name} ({_count(folder / name)} views) isn't read, as there is {used}; to read it, give the "
             "file itself"
         )
+    for path in () if held_out else sorted(folder.glob(f"*/{_SINGLE[:-5]}*.json")):
+        if part_of(path.parent.name) in ("test", "validation"):
+            remarks.add(
+                f"{path} ({_count(path)} views) isn't read, as it is in a folder of its own: for test views, list them "
+                f"in {_HELD_OUT[0]}"
+            )
     if lists[0] == _SINGLE and not held_out:
         return {None: folder / _SINGLE}
     found: dict[Split | None, Path] = {"train": folder / lists[0]}
@@ -78,5 +84,8 @@ def _has_frames(path: Path) -> bool:
 
 
 def _count(path: Path) -> int:
-    """Entries of a list."""
-    return len(read_json_object(path).objects("frames") or [])
+    """Entries of a list; 0 where it can't be read."""
+    try:
+        return len(read_json_object(path).objects("frames") or [])
+    except DatasetError:
+        return 0

@@ -25,6 +25,7 @@ from engine.data.remarks import Remarks
 _DEPTH_PATHS = ("depth_file_path", "depth_path")
 _MASK_PATHS = ("mask_path", "mask_file_path", "mask")
 _TOLERANCE = 1e-3  # of what is 0 or 1 in a pose
+_MOST_TIME = 1e12  # seconds, frames or the like: beyond, it is none
 _MOST_SKEW = 0.02  # the cosine between two axes
 # Said of how a file came about, not of what its pictures show: nothing is lost where it isn't used.
 _HISTORY = {"applied_transform", "applied_scale", "colmap_im_id", "sharpness", "rotation"}
@@ -79,6 +80,15 @@ class Transforms:
 
     def tell_unused(self, remarks: Remarks) -> None:
         """Name what the file says and no reader used; after everything else was read."""
+        listed = (frame.peek("time") for frame in self._objects)
+        times = {float(time) for time in listed if isinstance(time, int | float) and abs(time) < _MOST_TIME}
+        if len(times) > 1:
+            remarks.add(
+                f"{self.path}: frames are of {len(times)} times, {min(times):g} to {max(times):g}, and the scene is "
+                "learnt as if nothing moved: if it does, list those of one time"
+            )
+            for frame in self._objects:
+                frame.get("time")
         names = [name for name in self.values.unused() if name not in _HISTORY]
         counts = Counter(name for frame in self._objects for name in frame.unused() if name not in _HISTORY)
         names += [f"{name} (in {count} of {len(self._objects)} frames)" for name, count in counts.items()]

@@ -15,7 +15,7 @@ from tests.engine.data.scenes import warning_about, write_json, write_nerf_synth
 
 
 def add_test_views_to_training(
-    folder: Path, name: str = "train/copy_{}", moved: bool = False, shrunk: bool = False
+    folder: Path, name: str = "train/copy_{}", moved: bool = False, shrunk: bool = False, rounded: bool = False
 ) -> None:
     """Copy all test pictures of a NeRF-synthetic folder into its training list."""
     train, test = (json.loads((folder / f"transforms_{split}.json").read_text()) for split in ("train", "test"))
@@ -28,6 +28,7 @@ def add_test_views_to_training(
         picture.save(path, quality=80)
         pose = np.array(frame["transform_matrix"])
         pose[0, 3] += moved
+        pose = pose.round(3) if rounded else pose
         train["frames"].append({"file_path": listed, "transform_matrix": pose.tolist()})
     write_json(folder / "transforms_train.json", train)
 
@@ -41,6 +42,7 @@ class TestCopiesOfTestViews:
             ("train/copy_{}.webp", {}),
             ("train/copy_{}", {"shrunk": True}),
             ("train/copy_{}", {"moved": True}),
+            ("train/copy_{}.webp", {"rounded": True}),
         ],
     )
     def test_they_are_not_trained_on(self, tmp_path: Path, name: str, options: dict[str, bool]) -> None:

@@ -71,6 +71,12 @@ class TestListsOfViews:
         assert (len(dataset.train), len(dataset.test)) == (4, 2)
         assert all("transforms_eval.json) aren't used" in warning for warning in dataset.warnings)
 
+    def test_a_list_in_a_folder_of_its_own_is_named(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        write_transforms(tmp_path / "test", count=3, aabb_scale=1)
+        (warning,) = load_dataset(tmp_path).warnings
+        assert "transforms.json (3 views) isn't read" in warning and "list them in transforms_test.json" in warning
+
 
 class TestSplitFiles:
     @pytest.mark.parametrize(

@@ -174,6 +174,22 @@ class TestBackgrounds:
         assert flag in warning and "1 values" in warning
 
 
+class TestTimes:
+    """Of a scene that moves, as D-NeRF's do."""
+
+    @pytest.mark.parametrize("times", [[0.0, 0.5, 0.5, 1.0], [0.0] * 4])
+    def test_frames_of_several_times_are_told(self, tmp_path: Path, times: list[float]) -> None:
+        values = write_transforms(tmp_path, aabb_scale=1)
+        for frame, time in zip(values["frames"], times, strict=True):
+            frame["time"] = time
+        write_json(tmp_path / "transforms.json", values)
+        (warning,) = load_dataset(tmp_path).warnings
+        if len(set(times)) > 1:
+            assert "frames are of 3 times, 0 to 1" in warning and "list those of one time" in warning
+        else:
+            assert "time (in 4 of 4 frames)" in warning
+
+
 class TestPoses:
     @pytest.mark.parametrize("scale", [(2.0, 2.0, 2.0), (0.01, 0.02, 3.0)])
     def test_a_scale_is_left_out(self, tmp_path: Path, scale: tuple[float, float, float]) -> None:
