@@ -4,7 +4,8 @@
 
 A real engine in a process of its own, a real client in this one, on one machine. A field of a sphere trains; there are
 always so many views that the client has sent and the engine has not added yet, and one picture after another is asked
-for, each as soon as the last one is there. Measured from the request to the picture in the client's memory.
+for, each as soon as the last one is there. Measured from the request to the picture in the client's memory; and how
+much CPU time the engine's two processes use for each, which other work on the machine doesn't change (Linux).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from engine.link.client import EngineClient
 from engine.link.launcher import EngineProcess
 from engine.link.messages import AddView, Frame, ItemAdded, Message, OpenRun, Problem, RequestFrame, Status, Train
 from engine.machine import device_name, versions
+from engine.service.cpu_time import cpu_seconds_of
 from taichi_kernels.runtime import choose_device
 from tests.scenes import sphere_cameras, sphere_field, sphere_views
 
@@ -52,7 +54,7 @@ def main() -> int:
             address = engine.wait_ready(PATIENCE)
             client = EngineClient(address.host, address.port, address.token, "benchmark")
             client.connect(PATIENCE)
-            rows = measure(client, options.requests, options.queued, options.size)
+            rows = measure(client, _engine_pids(engine), options.requests, options.queued, options.size)
             client.close()
         finally:
             engine.stop(30)
@@ -65,8 +67,8 @@ def main() -> int:
     return 0
 
 
-def measure(client: EngineClient, requests: int, queued: int, size: int) -> list[dict[str, Any]]:
-    """With no views waiting, and with ``queued``."""
+def measure(client: EngineClient, pids: Sequence[int], requests: int, queued: int, size: int) -> list[dict[str, Any]]:
+    """With no views waiting, and with ``queued``. ``pids``: the engine's processes."""
     views = _views(size)
     client.send(OpenRun(run="moving", primitive=sphere_field()))
     for view in itertools.islice(views, FIRST_VIEWS):
@@ -81,14 +83,26 @@ def measure(client: EngineClient, requests: int, queued: int, size: int) -> list
     for waiting in (0, queued):
         outstanding: list[str] = []
         frames: list[tuple[float, Frame]] = []
+        before = _cpu_seconds(pids)
         while len(frames) < requests:
             while len(outstanding) < waiting:
                 view = next(views)
                 outstanding.append(view.name)
                 client.send(view)
             frames.append(_ask(client, next(asked), outstanding))
-        rows.append({"views_queued": waiting, "requests": requests, **_describe(frames)})
+        worked = (_cpu_seconds(pids) - before) / requests
+        rows.append({"views_queued": waiting, "requests": requests, **_describe(frames), "cpu_ms": 1e3 * worked})
     return rows
+
+
+def _engine_pids(engine: EngineProcess) -> list[int]:
+    """Those of the server and the device process."""
+    children = Path(f"/proc/{engine.pid}/task/{engine.pid}/children").read_text(encoding="ascii")
+    return [int(pid) for pid in (str(engine.pid), *children.split())]
+
+
+def _cpu_seconds(pids: Sequence[int]) -> float:
+    return sum(cpu_seconds_of(pid) or 0.0 for pid in pids)
 
 
 def _ask(client: EngineClient, request: RequestFrame, outstanding: list[str]) -> tuple[float, Frame]:

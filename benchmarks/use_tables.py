@@ -63,11 +63,21 @@ def moving_table(results: Sequence[Result]) -> str:
             f"{row['ninety_percent_ms']:.0f}",
             f"{row['longest_ms']:.0f}",
             f"{row['rendering_ms']:.0f}",
+            f"{row['cpu_ms']:.0f}",
         ]
         for result in results
         for row in result["rows"]
     ]
-    head = ["device", "views queued", "pictures", "median, ms", "90 %, ms", "longest, ms", "of these rendering, ms"]
+    head = [
+        "device",
+        "views queued",
+        "pictures",
+        "median, ms",
+        "90 %, ms",
+        "longest, ms",
+        "of these rendering, ms",
+        "CPU, ms",
+    ]
     return markdown_table(head, rows)
 
 
