@@ -16,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,8 @@ def main() -> int:
     add_device(parser)
     parser.add_argument("--size", default="1920x1080", help="WIDTHxHEIGHT (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=30.0, help="frames a second to ask for while it trains")
-    parser.add_argument("--seconds", type=float, default=5.0, help="length of each measurement")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of each measurement")
+    parser.add_argument("--turns", type=int, default=8, help="measurements of training alone, and beside frames")
     options = parser.parse_args()
     device = choose_device(options.device)
     dataset = load_dataset(options.dataset)
@@ -89,7 +90,8 @@ def main() -> int:
 
 
 def measure(client: EngineClient, dataset: Dataset, options: argparse.Namespace, after: int) -> list[dict[str, Any]]:
-    """Training undisturbed, training with frames at a rate, frames alone as fast as they come."""
+    """Training undisturbed and with frames at a rate, in turns, as how fast a machine launches differs from second to
+    second; frames alone as fast as they come."""
     overrides = dataset.train_settings()
     primitive = RadianceFieldSpec(bounds=dataset.bounds, color_space=dataset.color_space)
     client.send(OpenRun(run="serving", primitive=primitive, overrides=overrides))
@@ -102,20 +104,41 @@ def measure(client: EngineClient, dataset: Dataset, options: argparse.Namespace,
     client.wait_for(Status, PATIENCE, lambda status: status.state == "training" and status.step > after)
     width, height = (int(side) for side in options.size.split("x"))
     requests = ask_for(dataset, width, height)
-    rows = []
-    frames = (f"training, {options.rate:g} frames/s asked for", options.rate)
-    for name, rate in (("training alone", 0.0), frames, ("training alone, again", 0.0)):
-        run_frames(client, requests, rate, 1.0)  # sizes of moving pictures settle
-        rows.append({"work": name} | run_frames(client, requests, rate, options.seconds))
-    undisturbed = statistics.fmean(row["steps_per_second"] for row in (rows[0], rows[-1]))
+    run_frames(client, requests, options.rate, 1.0)  # sizes of moving pictures settle
+    alone, beside = [], []
+    for _ in range(options.turns):
+        alone.append(run_frames(client, requests, 0.0, options.seconds))
+        beside.append(run_frames(client, requests, options.rate, options.seconds))
     client.send(Train(running=False))
     client.wait_for(Status, PATIENCE, lambda status: status.state == "paused")
     run_frames(client, requests, float("inf"), 1.0)
-    rows.append({"work": "frames alone"} | run_frames(client, requests, float("inf"), options.seconds))
+    frames_alone = [run_frames(client, requests, float("inf"), options.seconds) for _ in range(2)]
+    shares = [
+        with_frames["steps_per_second"] / without["steps_per_second"]
+        for without, with_frames in zip(alone, beside, strict=True)
+    ]
+    rows = [
+        {"work": "training alone"} | summarise(alone) | {"share_of_steps": 1.0},
+        {"work": f"training, {options.rate:g} frames/s asked for"}
+        | summarise(beside)
+        | {"share_of_steps": statistics.median(shares), "share_of_steps_spread": [min(shares), max(shares)]},
+        {"work": "frames alone"} | summarise(frames_alone),
+    ]
     for row in rows:
-        row["share_of_steps"] = row["steps_per_second"] / undisturbed
-        print(", ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{value}" for key, value in row.items()))
+        print(
+            ", ".join(
+                f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in row.items()
+            )
+        )
     return rows
+
+
+def summarise(turns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The median of each figure."""
+    return {
+        name: value if value is None or isinstance(value, list) else statistics.median(turn[name] for turn in turns)
+        for name, value in turns[-1].items()
+    }
 
 
 def ask_for(dataset: Dataset, width: int, height: int) -> Iterator[RequestFrame]:
@@ -161,6 +184,7 @@ def run_frames(client: EngineClient, requests: Iterator[RequestFrame], rate: flo
         "steps_per_second": (last.step - first.step) / steps_elapsed,
         "size": [frames[-1].camera.width, frames[-1].camera.height] if frames else None,
         "milliseconds_to_frame": statistics.median(latencies) * 1e3 if latencies else None,
+        "milliseconds_rendering": statistics.median(frame.render_seconds for frame in frames) * 1e3 if frames else None,
     }
 
 
