@@ -31,6 +31,7 @@ examples:
   hashlight train photos/transforms.json --out runs/photos --holdout 8 --steps 20000
   hashlight train data/lego --out runs/lego-nerf --field nerf --seconds 600
   hashlight train data/lego --out runs/lego --seconds 300 --resume     train on, up to 300 s in all
+  hashlight train data/few --out runs/few --field pixelnerf --prior FILE --steps 0     a view or two, at once
 
 DATASET is a folder (NeRF-synthetic, instant-ngp, nerfstudio, or a Hashlight capture) or its JSON file.
 Ctrl-C, SIGTERM and a closed terminal save the run; --resume goes on from there."""
@@ -48,7 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     budget.add_argument(
         "--seconds", type=positive_number, metavar="S", help=f"training time in all ({DEFAULT_SECONDS:g})"
     )
-    budget.add_argument("--steps", type=whole_number(1, 100_000_000), metavar="N", help="training steps in all")
+    budget.add_argument(
+        "--steps",
+        type=whole_number(0, 100_000_000),
+        metavar="N",
+        help="training steps in all; 0 with --prior: what that knows is what is shown",
+    )
     add_device(parser)
     add_primitive(parser)
     add_field(parser)
@@ -88,6 +94,8 @@ def _train(options: argparse.Namespace) -> int:
     from engine.cli.datasets import load_data
 
     kind = _choose_kind(options)
+    if options.steps == 0 and options.prior is None:
+        raise TrainError("--steps 0: without training only a prior shows anything: add --prior, or more steps")
     if options.resume:
         _keep_held_out(options)
     data = load_data(kind, options.dataset, options.field, options.holdout)
@@ -111,7 +119,8 @@ def _train(options: argparse.Namespace) -> int:
         return 0
     training.prepare()
     with DeferredInterrupt() as interrupt:
-        training.train(interrupt)
+        if options.steps != 0:
+            training.train(interrupt)
         training.save()
     if interrupt.requested:
         print(f"Stopped at step {trainer.step_count}, saved to {options.out}; --resume goes on", file=sys.stderr)
@@ -164,7 +173,7 @@ class Training:
         self.trainer, self.history = self._open_run(device)
         if options.seconds is None and options.steps is None:
             options.seconds = DEFAULT_SECONDS
-        self.trainer.set_budget(options.seconds, options.steps)
+        self.trainer.set_budget(options.seconds, options.steps or None)
 
     def prepare(self) -> None:
         """Take the data in and compile the kernels."""

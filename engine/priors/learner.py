@@ -62,15 +62,14 @@ class PriorLearner(Learner):
         self._pool = ScenePool(config, device)
         self._whole, self._near = (CUBE.ray_limits(device, 0.0, each) for each in (_WHOLE_MARGIN, config.depth_margin))
         self._loss: torch.Tensor | None = None
-        evaluations = (config.strata + config.fine_samples) * config.field.most_views
-        self._chunk = max(1, PROFILES[device].chunk_samples * 2 // evaluations)
 
     def parameters(self) -> list[ParameterGroup]:
         """Those of the field."""
         return self.field.parameters()
 
     def step(self, step: int, progress: float | None) -> bool:
-        """See Learner. Waits for the device where scenes are made."""
+        """See Learner. There are no gradients where half precision couldn't hold them: one must not end hours of
+        training. Waits for the device."""
         random = np.random.default_rng((self.config.seed, step))
         batch, channels = self._draw(self._pool.at(step), random, step)
         network = self.field.module
@@ -78,14 +77,20 @@ class PriorLearner(Learner):
         # Gathers the gradients of all rays before they go through the encoder.
         table = features.detach().requires_grad_()
         losses = []
-        for first in range(0, len(batch.rays), self._chunk):
-            rays = torch.arange(first, min(first + self._chunk, len(batch.rays)), device=self.device)
+        evaluations = (self.config.strata + self.config.fine_samples) * batch.views.shape[1]
+        for rays in torch.arange(len(batch.rays), device=self.device).split(
+            max(1, PROFILES[self.device].chunk_samples // evaluations)
+        ):
             loss = self._compare(batch, table, rays, step)
             (self.gradient_scale * loss.sum()).backward()
             losses.append(loss.detach())
         assert table.grad is not None
         torch.autograd.backward(features, table.grad)
         self._loss = torch.cat(losses).mean()
+        gradients = self.field.weights.gradients
+        if not bool(gradients.isfinite().all()):
+            gradients.zero_()
+            return False
         return True
 
     def loss(self) -> float | None:

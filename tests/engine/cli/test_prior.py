@@ -124,9 +124,22 @@ def test_a_run_begins_with_a_prior(prior: Path, dataset: Path, tmp_path: Path) -
         assert (weights[name].cpu() - tensor.float()).abs().max() < 0.01
 
 
+def test_one_view_and_a_prior_are_a_run_without_training(prior: Path, tmp_path: Path) -> None:
+    data, run = write_nerf_synthetic(tmp_path / "data", train=1, test=1, size=16), tmp_path / "run"
+    command = ["train", str(data), "--out", str(run), "--field", "pixelnerf", "--prior", str(prior), "--steps", "0"]
+    assert main([*command, *ON_DEVICE]) == 0
+    trainer = load_run(run, TEST_DEVICE).trainer
+    assert trainer.step_count == 0 and len(trainer.primitive.field.sources) == 1
+    weights = dict(trainer.primitive.field.module.named_parameters())
+    for name, tensor in load_prior(prior).weights.items():
+        assert torch.equal(weights[name].cpu(), tensor.float())
+    assert main(["eval", str(run), *ON_DEVICE]) == 0
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (["--steps", "0"], "--steps 0: without training only a prior shows anything"),
         (["--prior", "{prior}"], "--prior: only for a pixelnerf field: add --field pixelnerf"),
         (["--encoder-weights", "{prior}"], "--encoder-weights: only for a pixelnerf field"),
         (["--field", "pixelnerf", "--prior", "{run}/nothing"], "nothing: can't be read"),
@@ -137,7 +150,7 @@ def test_weights_that_a_run_cant_begin_with_are_refused(
     options: list[str], words: str, prior: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     filled = [option.format(prior=prior, run=tmp_path) for option in options]
-    assert main(["train", str(dataset), "--out", str(tmp_path / "run"), "--steps", "1", *filled, *ON_DEVICE]) == 1
+    assert main(["train", str(dataset), "--out", str(tmp_path / "run"), *filled, *ON_DEVICE]) == 1
     assert words in capsys.readouterr().err
     assert not list((tmp_path / "run").glob("*"))
 

@@ -40,6 +40,12 @@ def test_a_step_leaves_gradients_with_every_part_of_the_network(learner: PriorLe
     assert without == ["blend_layer.bias"]  # an offset that the views share, which a softmax doesn't know
 
 
+def test_gradients_that_are_no_numbers_are_left_out(learner: PriorLearner) -> None:
+    learner.gradient_scale = math.inf
+    assert not learner.step(0, None)
+    assert not learner.field.weights.gradients.any()
+
+
 def test_scenes_of_one_step_are_what_the_field_makes_of_each_alone(learner: PriorLearner, device: str) -> None:
     """One table for all of them, and points that are looked at in their own scene's views."""
     scenes = learner._pool.at(0)[:2]
