@@ -19,6 +19,9 @@ from taichi_kernels.rays import CAMERA_FLOATS
 # In the place of a captured depth: it is not known, nothing is there, or the pixel may show anything. Finite, as a
 # snapshot has no infinities.
 UNKNOWN, NOTHING, MASKED = 0.0, 1e6, -1.0
+# Pixels whose depths differ by more than this many times their width there aren't of one surface.
+_STEEPEST = 4.0
+_LEAST_DEPTH = 1e-6
 _NAMES = ("sources.cameras", "sources.sizes", "sources.colors", "sources.depths")
 
 
@@ -114,10 +117,20 @@ class SourceViews:
         return is_inside
 
     def depths_at(self, views: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        """What SourcePicture.depths have in the pixel around a place, the nearest one for places outside: [n, m]."""
-        sizes = self.sizes[views]
+        """What SourcePicture.depths have at a place: [n, m]. Between pixels of one surface they are interpolated, so
+        that a plane is one, however it is seen; elsewhere it is that of the pixel around, the nearest one for places
+        outside."""
+        sizes, firsts = self.sizes[views], self._first_pixels[views]
         column, row = torch.minimum(places.floor().long().clamp(min=0), sizes - 1).unbind(-1)
-        return self._depths[self._first_pixels[views] + row * sizes[..., 0] + column]
+        own = self._depths[firsts + row * sizes[..., 0] + column]
+        rows, weights = _find_neighbors(firsts, sizes, places - 0.5)
+        around = self._depths[rows].flatten(-2)
+        nearest, farthest = around.amin(dim=-1), around.amax(dim=-1)
+        # The inverse of depth is what is linear over a plane's picture.
+        between = 1.0 / (weights.flatten(-2) / around.clamp(min=_LEAST_DEPTH)).sum(dim=-1)
+        is_surface = (nearest > UNKNOWN) & (farthest < NOTHING)
+        is_surface &= farthest - nearest <= _STEEPEST * nearest / self.cameras[:, 12][views]
+        return torch.where(is_surface, between, own)
 
     def colors_at(self, views: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
         """Premultiplied colour and alpha, bilinear between the pixels' middles: [n, m, 4] f32."""
@@ -209,15 +222,23 @@ def _interpolate(
 ) -> torch.Tensor:
     """Bilinear values [n, m, columns] of grids whose points are rows of ``table``, from row ``firsts`` [n, m] on, row
     by row, and of ``sizes`` [n, m, 2] columns and rows; ``coordinates`` [n, m, 2] in their numbers, held within."""
+    rows, weights = _find_neighbors(firsts, sizes, coordinates)
+    # One kernel, which doesn't write the four neighbours of each place out first.
+    mixed = embedding_bag(rows.view(-1, 4), table, per_sample_weights=weights.view(-1, 4), mode="sum")
+    return mixed.view(*firsts.shape, table.shape[1])
+
+
+def _find_neighbors(
+    firsts: torch.Tensor, sizes: torch.Tensor, coordinates: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The rows of a table (see _interpolate) that hold the four points around ``coordinates``, and their weights: [n,
+    m, 2, 2]."""
     last = sizes - 1
     at = torch.minimum(coordinates.clamp(min=0.0), last.float())
     low = at.floor().long()
     high = torch.minimum(low + 1, last)
     share = at - low
     x, y = torch.stack([low[..., 0], high[..., 0]], dim=-1), torch.stack([low[..., 1], high[..., 1]], dim=-1)
-    index = firsts[..., None, None] + y[..., :, None] * sizes[..., :1, None] + x[..., None, :]
+    rows = firsts[..., None, None] + y[..., :, None] * sizes[..., :1, None] + x[..., None, :]
     of_x, of_y = (torch.stack([1.0 - each, each], dim=-1) for each in share.unbind(-1))
-    weights = of_y[..., :, None] * of_x[..., None, :]
-    # One kernel, which doesn't write the four neighbours of each place out first.
-    mixed = embedding_bag(index.view(-1, 4), table, per_sample_weights=weights.view(-1, 4), mode="sum")
-    return mixed.view(*firsts.shape, table.shape[1])
+    return rows, of_y[..., :, None] * of_x[..., None, :]

@@ -153,3 +153,37 @@ def test_a_damaged_state_is_refused_by_name(name: str, value: torch.Tensor | Non
     changed = {key: tensor for key, tensor in state.items() if key != name} | ({} if value is None else {name: value})
     with pytest.raises(ValueError, match=words):
         SourceViews((), linear=True).read(changed, device)
+
+
+def _places(*places: tuple[float, float]) -> torch.Tensor:
+    return torch.tensor(places)[:, None]
+
+
+def _with_depth(depth: np.ndarray, device: str) -> SourceViews:
+    """One view that has this depth."""
+    height, width = depth.shape
+    camera = dataclasses.replace(sphere_cameras(1, 32)[0], width=width, height=height)
+    color = np.ones((height, width, 4), np.float16)
+    view = View("view", camera, color, "linear", depth.astype(np.float32))
+    return as_sources([view], device)
+
+
+def test_the_depth_of_a_slanted_plane_is_that_of_the_plane_between_pixels(device: str) -> None:
+    columns, rows = np.meshgrid(np.arange(20) + 0.5, np.arange(16) + 0.5)
+    plane = 1.0 / (0.4 + 0.008 * columns - 0.005 * rows)
+    sources = _with_depth(plane / CUBE.scale, device)
+    places = _places((3.1, 4.9), (10.0, 8.0), (12.5, 3.5), (18.9, 14.7)).to(device)
+    wanted = 1.0 / (0.4 + 0.008 * places[:, 0, 0] - 0.005 * places[:, 0, 1])
+    found = sources.depths_at(torch.zeros(4, 1, dtype=torch.int64, device=device), places)
+    torch.testing.assert_close(found[:, 0], wanted, rtol=1e-5, atol=0.0)
+
+
+def test_depth_is_never_mixed_from_two_surfaces_nor_from_what_is_not_known(device: str) -> None:
+    depth = np.full((12, 12), 2.0)
+    depth[:, 4:] = 2.6  # behind, far more than a pixel is wide there
+    depth[:, 8:] = np.inf
+    depth[6:] = 0.0  # not known
+    sources = _with_depth(depth / CUBE.scale, device)
+    places = _places((3.9, 2.5), (4.1, 2.5), (7.9, 2.5), (8.1, 2.5), (2.0, 5.9), (2.0, 6.1)).to(device)
+    found = sources.depths_at(torch.zeros(6, 1, dtype=torch.int64, device=device), places)[:, 0]
+    assert found.tolist() == pytest.approx([2.0, 2.6, 2.6, NOTHING, 2.0, UNKNOWN])
