@@ -39,5 +39,5 @@ class FolderLock:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether anything in this Blender works in ``folder`` now."""
-    return file_lock.is_held(folder / IN_USE)
+    """Whether anything in this Blender works in ``folder`` now, or in a folder below."""
+    return file_lock.is_any_held(folder)

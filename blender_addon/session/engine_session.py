@@ -87,6 +87,13 @@ class EngineSession(EngineReadings):
         self._engine.close(timeout)
         self._forget_engine()
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether the engine is there with nothing to do: no run to open, no training, no job, no view to take in."""
+        is_opening = self.wants_run and self.progress_made is None
+        is_working = self.is_training or any(job.state == "running" for job in self.jobs.values())
+        return self.phase == "ready" and not (is_opening or is_working or self.views.count("waiting", "sent"))
+
     # --- what is asked of it -------------------------------------------------------------------------------------
 
     def open_run(self, run: OpenRun) -> None:

@@ -12,7 +12,7 @@ from ..folders import lock_folder, session_folder
 from ..session import registry
 from ..training import run
 from ..training.reasons import find_missing_run
-from . import changing, listing, moving, restarting, settings, switching
+from . import changing, first_save, listing, moving, restarting, settings, switching
 from .take_folders import TakeError, make_take
 
 _THEN = (
@@ -247,10 +247,12 @@ def register() -> None:
     switching.register()
     changing.register()
     listing.register()
+    first_save.register()
 
 
 def unregister() -> None:
     """Undo ``register``."""
+    first_save.unregister()
     listing.unregister()
     changing.unregister()
     switching.unregister()

@@ -1,12 +1,12 @@
-"""The list of takes."""
+"""The list of takes, and where the files are while they aren't beside the .blend."""
 
 from __future__ import annotations
 
 import bpy
 
-from ..folders import session_folder
+from ..folders import file_folder, session_folder
 from ..layout import SidebarPanel, draw_words
-from . import changing, listing, switching
+from . import changing, first_save, listing, switching
 from .bin import BIN
 from .usage import describe_bytes
 
@@ -66,4 +66,19 @@ class HASHLIGHT_PT_takes(SidebarPanel, bpy.types.Panel):
             row.operator("wm.path_open", text="Show", icon="FILE_FOLDER").filepath = folder
 
 
-CLASSES = (HASHLIGHT_UL_takes, HASHLIGHT_PT_takes)
+class HASHLIGHT_PT_files(SidebarPanel, bpy.types.Panel):
+    # The last one: it comes and goes by itself, and moves no button by that.
+    bl_label = "Files"
+    bl_order = 20
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bool(first_save.describe(context.scene))
+
+    def draw(self, context: bpy.types.Context) -> None:
+        draw_words(self.layout, context, first_save.describe(context.scene), icon="INFO")
+        folder = str(file_folder(context.scene))
+        self.layout.operator("wm.path_open", text="Show", icon="FILE_FOLDER").filepath = folder
+
+
+CLASSES = (HASHLIGHT_UL_takes, HASHLIGHT_PT_takes, HASHLIGHT_PT_files)

@@ -20,6 +20,7 @@ from ..transfer import run_files
 from .take_folders import Take, find_take, read_takes
 
 _WHERE = ("folder_owner", "folder_part", "take")  # which files are the scene's
+_AS_ON_DISK = (*_WHERE, "former_folder")  # what no undo changes
 _before_undo: dict[str, tuple[dict[str, str], dict[str, Any]]] = {}  # by scene: these, and how its run stood
 
 
@@ -140,7 +141,7 @@ def _recall_run(scene: bpy.types.Scene) -> None:
 def _before(*_: object) -> None:
     _before_undo.clear()
     for scene in bpy.data.scenes:
-        where = {name: getattr(scene.hashlight, name) for name in _WHERE}
+        where = {name: getattr(scene.hashlight, name) for name in _AS_ON_DISK}
         _before_undo[scene.name] = (where, _figures(scene))
 
 

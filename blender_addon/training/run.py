@@ -110,6 +110,13 @@ def begin_with_import(folder: Path) -> None:
     leave(folder)
 
 
+def note_moved(former: Path, present: Path) -> None:
+    """All that was in folder ``former``, in which no engine works any more, is in ``present`` now."""
+    global _imported
+    if _imported is not None and _imported.is_relative_to(former):
+        _imported = present / _imported.relative_to(former)
+
+
 def _captured_dataset(folder: Path) -> CaptureDataset:
     if not (folder / MANIFEST).is_file():
         raise CaptureError(f"{folder}: nothing is captured there yet, so capture first")

@@ -1,4 +1,4 @@
-"""What a .blend remembers of its run, and where its files are after it was saved or moved.
+"""What a .blend remembers of its run, and where its files were before it was first saved.
 
 The run itself is in the session folder; the .blend only keeps how it stood, for the panel.
 """
@@ -13,8 +13,7 @@ import bpy
 from engine.link.metrics import describe_first
 
 from .. import app_handlers
-from ..folder_lock import is_held
-from ..folders import file_folder, folder_beside_blend, forget_unsaved, run_folder, unsaved_root
+from ..folders import file_folder, forget_unsaved, run_folder
 from ..session import registry
 from ..session.engine_session import EngineSession
 from ..transfer import run_files
@@ -28,25 +27,6 @@ def has_saved_run(scene: bpy.types.Scene) -> bool:
     except ValueError:
         return False
     return (folder / "run.json").is_file() or scene.hashlight.run.step > 0
-
-
-def settle_folder(scene: bpy.types.Scene) -> None:
-    """Move what was made before the first save beside the .blend, if no process uses it and it is on the same drive.
-
-    Otherwise it stays where it is, and is used there.
-    """
-    former = Path(scene.hashlight.former_folder)
-    if not scene.hashlight.former_folder or scene.hashlight.folder.strip() or not bpy.data.filepath:
-        return
-    if former.parent != unsaved_root() or is_held(former):
-        return
-    beside = folder_beside_blend()
-    if former.is_dir() and not beside.exists():
-        with contextlib.suppress(OSError):
-            former.rename(beside)
-    if beside.is_dir() and not former.exists():
-        redirect_images(former, beside)
-        scene.hashlight.former_folder = ""
 
 
 def redirect_images(former: Path, present: Path) -> None:
@@ -103,8 +83,6 @@ def _before_save(*_: object) -> None:
 def _after_save(*_: object) -> None:
     if bpy.data.filepath:  # else only a copy was saved
         forget_unsaved()
-    for scene in bpy.data.scenes:
-        settle_folder(scene)
 
 
 def _after_load(*_: object) -> None:
@@ -112,8 +90,6 @@ def _after_load(*_: object) -> None:
     session = registry.current()
     if session is not None and session.failure is not None and session.failure.regarding:
         session.failure = None  # it is about a view or frames of the other file
-    for scene in bpy.data.scenes:
-        settle_folder(scene)
 
 
 _HANDLERS = (

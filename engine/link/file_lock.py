@@ -78,6 +78,13 @@ def is_held(path: Path) -> bool:
     return path.absolute() in _held
 
 
+def is_any_held(folder: Path) -> bool:
+    """Whether a part of this process holds any file in ``folder`` or below."""
+    folder = folder.absolute()
+    with _guard:
+        return any(path.is_relative_to(folder) for path in _held)
+
+
 def is_taken(path: Path) -> bool:
     """Whether another process holds the file. It is left as it is."""
     if is_held(path):

@@ -87,6 +87,97 @@ def test_another_files_captures_are_left_alone(addon: Import, unsaved_scene: bpy
 
 
 @pytest.mark.slow
+def test_the_engine_lets_go_after_the_first_save_once_it_has_nothing_to_do(
+    addon: Import, unsaved_scene: bpy.types.Scene, tmp_path: Path, drawn: Callable[[str], str]
+) -> None:
+    registry, run = addon("session.registry"), addon("training.run")
+    unsaved_scene.hashlight.training.seconds = 0.0
+    assert bpy.ops.hashlight.capture_and_train() == {"FINISHED"}
+    first, before, present = registry.current(), _folder(addon), tmp_path / "scene.hashlight"
+    wait_for(addon, lambda: first.status is not None and first.status.step > 20, "training")
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    step = first.status.step
+    wait_for(addon, lambda: first.status.step > step, "more training after the save")
+    assert _folder(addon) == before and before.is_dir(), "it is trained there"
+    words = drawn("HASHLIGHT_PT_files")
+    assert str(before) in words.replace(" ", "")  # which is broken to lines
+    assert "moves to scene.hashlight" in words and "once the engine has nothing to do" in words
+
+    bpy.ops.hashlight.pause_training()
+    wait_for(addon, lambda: _folder(addon) == present, "the move")
+    assert not before.exists() and (present / "capture" / "manifest.json").is_file()
+    second = registry.current()
+    wait_for(addon, lambda: second.progress_made is not None and second.views.count("held") == 3, "the run, open again")
+    assert second is not first and run.session_of(bpy.context.scene) is second
+    assert second.progress_made.step >= step and second.progress_made.state == "paused"
+    assert not bpy.types.HASHLIGHT_PT_files.poll(bpy.context) and not bpy.context.scene.hashlight.former_folder
+
+
+def test_what_an_engine_without_a_run_has_open_moves_and_the_engine_comes_back(
+    addon: Import, unsaved_scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    registry = addon("session.registry")
+    bpy.ops.hashlight.capture()
+    bpy.ops.hashlight.start_engine()
+    first, before = registry.current(), _folder(addon)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    assert _folder(addon) == before
+    wait_for(addon, lambda: not before.exists(), "the move")
+    wait_for(addon, lambda: registry.current() is not first and registry.current().phase == "ready", "the engine")
+    assert registry.current().source.root == _folder(addon) == tmp_path / "scene.hashlight"
+
+
+def test_an_undo_does_not_forget_where_the_files_are(
+    addon: Import, unsaved_scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    bpy.ops.hashlight.capture()
+    before = _folder(addon)
+    bpy.ops.ed.undo_push(message="Before the save")
+    lock = addon("folder_lock").FolderLock(before)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.ed.undo_push(message="After the save")
+    bpy.ops.ed.undo()
+    assert _folder(addon) == before
+    lock.release()
+    wait_for(addon, lambda: _folder(addon) == tmp_path / "scene.hashlight", "the move, with nothing there any more")
+
+
+def test_quitting_moves_what_an_engine_had_open(addon: Import, unsaved_scene: bpy.types.Scene, tmp_path: Path) -> None:
+    bpy.ops.hashlight.capture()
+    before = _folder(addon)
+    bpy.ops.hashlight.start_engine()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    assert before.exists()
+    addon("takes.first_save")._at_exit()
+    assert not before.exists() and (tmp_path / "scene.hashlight" / "capture" / "manifest.json").is_file()
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
+    assert _folder(addon) == tmp_path / "scene.hashlight" and not bpy.context.scene.hashlight.former_folder
+
+
+def test_another_drive_is_named_with_a_way_out(
+    addon: Import,
+    unsaved_scene: bpy.types.Scene,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    drawn: Callable[[str], str],
+) -> None:
+    bpy.ops.hashlight.capture()
+    before = _folder(addon)
+    stat = Path.stat
+
+    def stat_elsewhere(self: Path, **options: bool) -> object:
+        there = stat(self, **options)
+        return SimpleNamespace(st_dev=-1, st_mode=there.st_mode) if self == before else there
+
+    monkeypatch.setattr(Path, "stat", stat_elsewhere)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    assert _folder(addon) == before
+    words = drawn("HASHLIGHT_PT_files")
+    assert "another drive" in words and f"movethatfolderto{tmp_path / 'scene.hashlight'}" in words.replace(" ", "")
+
+
+@pytest.mark.slow
 def test_a_file_saved_while_training_and_opened_again_goes_on_and_bakes(
     addon: Import, unsaved_scene: bpy.types.Scene, tmp_path: Path
 ) -> None:
