@@ -17,6 +17,14 @@ class SidebarPanel:
     bl_category = CATEGORY
 
 
+class PopoverPanel:
+    """What all of Hashlight's popovers share: a button shows them (``UILayout.popover``), and nothing makes way."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "HEADER"  # where none is drawn by itself
+    bl_ui_units_x = 16
+
+
 def lay_out_settings(panel: bpy.types.Panel | bpy.types.Operator) -> bpy.types.UILayout:
     """The layout of ``panel`` for settings: their names stand to the left, and none can be animated."""
     panel.layout.use_property_split = True
@@ -43,10 +51,16 @@ def is_tab_shown(area: bpy.types.Area | None) -> bool:
     return any(region.type == "UI" and region.active_panel_category == CATEGORY for region in area.regions)
 
 
-def draw_words(layout: bpy.types.UILayout, context: bpy.types.Context, words: str, icon: str = "NONE") -> None:
-    """Labels that hold ``words``, broken to the width of the region."""
+def draw_words(
+    layout: bpy.types.UILayout, context: bpy.types.Context, words: str, icon: str = "NONE", rows: int = 0
+) -> None:
+    """Labels that hold ``words``, broken to the width of the region; ``rows`` of them at least, where what is below is
+    to stay in its place."""
     column = layout.column(align=True)
     width = int(context.region.width / (7 * context.preferences.system.ui_scale)) if context.region is not None else 40
-    for line in textwrap.wrap(words, max(width - 6, 20)):
+    lines = textwrap.wrap(words, max(width - 6, 20))
+    for line in lines:
         column.label(text=line, icon=icon)
         icon = "BLANK1" if icon != "NONE" else "NONE"
+    for _ in range(rows - len(lines)):
+        column.label(text="")

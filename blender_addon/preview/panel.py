@@ -25,8 +25,8 @@ class HASHLIGHT_PT_preview(SidebarPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("hashlight.preview", icon="IMAGE_PLANE")
         row.operator("hashlight.preview_live", icon="FILE_REFRESH", depress=live.is_live())
-        if is_shown_here:
-            draw_words(layout, context, neural_view.describe(context.space_data), icon="SHADING_RENDERED")
+        words = neural_view.describe(context.space_data) if is_shown_here else ""
+        draw_words(layout, context, words, icon="SHADING_RENDERED", rows=1)  # it comes, changes and goes by itself
         if settings.show_in_renders and settings.shown != "NONE":
             draw_words(layout, context, "Renders of this scene show the plane", icon="INFO")
 

@@ -21,6 +21,7 @@ from engine.link.scoring import describe_quality
 from .. import app_handlers, undo_steps
 from ..background import Task, describe_failure
 from ..capture.captured_views import find_depth, find_extent, find_truth, find_view, read_depth, read_truth
+from ..durations import describe_seconds
 from ..preview import requests
 from ..preview.material import ensure_material, picture_node
 from ..preview.picture import to_blender_pixels, update_image
@@ -47,6 +48,7 @@ class _Comparison:
     request: int = 0  # 0: none pending
     take: str = ""  # whose field was asked for last
     step: int = -1  # of the neural picture that is shown
+    seconds: float = 0.0  # of training behind it
     is_outdated: bool = False  # a run was opened since, which may have fewer steps
     neural: np.ndarray | None = None
     truth: np.ndarray | None = None
@@ -101,7 +103,7 @@ def describe(scene: bpy.types.Scene) -> str:
     if _current.psnr is None:
         return f"{_current.view}: nothing of the subject is to be seen"
     words = describe_quality(_current.psnr)
-    return f"{_current.view}: PSNR {_current.psnr:.2f} dB ({words}) at step {_current.step:,}"
+    return f"{_current.view}: PSNR {_current.psnr:.2f} dB ({words}) at {describe_seconds(_current.seconds)}"
 
 
 def is_shown(view: str) -> bool:
@@ -187,6 +189,9 @@ def _on_frame(session: EngineSession, frame: Frame) -> None:
         return  # of another channel
     comparison.request = 0
     comparison.step, comparison.neural, comparison.is_outdated = frame.step, frame.color, False
+    if session.status is not None and session.status.step:
+        # Frames know their step alone; the status may be of some steps before or after.
+        comparison.seconds = session.status.seconds * frame.step / session.status.step
     if (scene := bpy.data.scenes.get(comparison.scene)) is not None:
         _start_work(scene, comparison, frame.color)
 

@@ -31,11 +31,9 @@ from .attachment import STOP_PATIENCE, Attachment
 from .connecting import EngineSource
 from .failure import Failure
 from .frame_requests import FrameRequests
-from .readings import EngineReadings
+from .readings import EVALUATION, EngineReadings
 from .send_queue import SendQueue
 from .view_uploads import Item, ViewUploadQueue
-
-_EVALUATION = "evaluation of test views"  # with blanks, which no bake's name has
 
 
 class EngineSession(EngineReadings):
@@ -150,9 +148,9 @@ class EngineSession(EngineReadings):
 
     def evaluate(self) -> None:
         """Have the held-out views scored now, unless they just are; the result is appended to ``evaluations``."""
-        evaluation = self.jobs.get(_EVALUATION)
+        evaluation = self.jobs.get(EVALUATION)
         if evaluation is None or evaluation.state != "running":
-            self.start_job(_EVALUATION, EvaluationSpec())
+            self.start_job(EVALUATION, EvaluationSpec())
 
     def start_job(self, job: str, specification: JobSpec, total: int = 0) -> None:
         """Have the engine do a job of ``total`` pieces; follow it in ``jobs`` under its name."""

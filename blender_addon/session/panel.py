@@ -5,24 +5,25 @@ from __future__ import annotations
 import bpy
 
 from ..engine_setup import check_drawing
-from ..layout import SidebarPanel, draw_words
+from ..layout import PopoverPanel, SidebarPanel, draw_words
 from . import registry, status_text
 from .failure import BUSY, OUT_OF_MEMORY
 
+PROBLEM = "HASHLIGHT_PT_problem"  # for the button that shows it
 
-class HASHLIGHT_PT_problem(SidebarPanel, bpy.types.Panel):
+
+class HASHLIGHT_PT_problem(PopoverPanel, bpy.types.Panel):
     bl_label = "Engine Problem"
-    bl_order = 2
+    bl_description = "What is wrong with the engine, and what can be done"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        session = registry.current()
-        return session is not None and (session.failure is not None or bool(status_text.describe_silence(session)))
+        return bool(status_text.describe_problem(registry.current()))
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         session = registry.current()
-        layout.label(text=status_text.describe_engine(session))
+        layout.label(text=f"Engine Problem: {status_text.describe_engine(session)}")
         row = layout.row(align=True)
         row.operator("hashlight.start_engine", text="Start", icon="PLAY")
         if session is not None and session.failure is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.link.geometry import Bounds
+from engine.link.jobs import SCHEDULED
 from engine.link.messages import (
     Evaluation,
     Frame,
@@ -19,6 +20,8 @@ from engine.link.metrics import Described
 from .attachment import Attachment, Phase
 from .desired_state import DesiredState
 from .engine_state import EngineState
+
+EVALUATION = "evaluation of test views"  # with blanks, which no bake's name has
 
 
 class EngineReadings:
@@ -97,6 +100,12 @@ class EngineReadings:
     def metrics(self) -> Described:
         """What the figures of the run's kind are called, those that it is judged by first."""
         return self._engine_state.metrics
+
+    @property
+    def is_scoring(self) -> bool:
+        """Whether the engine scores what is held out, by itself or because it was asked to."""
+        running = (job.job for job in self.jobs.values() if job.state == "running")
+        return any(name == EVALUATION or name.startswith(SCHEDULED) for name in running)
 
     @property
     def jobs(self) -> dict[str, JobUpdate]:

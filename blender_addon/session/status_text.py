@@ -28,6 +28,13 @@ def describe_engine(session: EngineSession | None) -> str:
     return _PHASES[session.phase]
 
 
+def describe_problem(session: EngineSession | None) -> str:
+    """What is wrong with the engine, or with what was asked of it; "" while nothing is."""
+    if session is None:
+        return ""
+    return session.failure.message if session.failure is not None else describe_silence(session)
+
+
 def describe_silence(session: EngineSession) -> str:
     """What to say of an engine that is there but does not answer; "" while it does."""
     cure = "Restart ends it; training then goes on from the last snapshot"

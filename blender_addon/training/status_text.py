@@ -16,11 +16,13 @@ _LONGEST_IN_BAR = 36  # characters, in a sidebar as wide as it is at first
 _TRAINING = {"idle": "Idle", "warming up": "Warming up", "training": "Training", "paused": "Paused", "finished": "Done"}
 
 
-def describe_progress(status: Status, awaited: int = 0) -> str:
+def describe_progress(status: Status, awaited: int = 0, is_scoring: bool = False) -> str:
     """What the training's progress bar says; what holds training up, if that is short. ``awaited``: from how many views
-    on the time counts, if there aren't so many yet."""
+    on the time counts, if there aren't so many yet. ``is_scoring``: whether the last score is still to come."""
     if awaited:
-        return f"The time counts from {awaited} views on"
+        return f"Training time starts with {awaited} views"
+    if is_scoring and status.state == "finished":
+        return "Scoring"
     if status.message and len(status.message) <= _LONGEST_IN_BAR:
         return _as_sentence(status.message)
     return _TRAINING[status.state] + (describe_rest(status.eta_seconds) if status.state == "training" else "")
@@ -39,9 +41,9 @@ def describe_training(session: EngineSession) -> list[str]:
     rate = status.metrics.get("steps_per_second") or 0.0
     lines = [f"Step {status.step:,} in {describe_seconds(status.seconds)}, {rate:.0f}/s"]
     items = f"{session.run.item if session.run is not None else 'item'}s"
-    lines.append(f"{status.train_items} training, {status.test_items} test {items}")
-    if waiting := session.views.count("waiting", "sent"):
-        lines.append(f"{waiting} {items} on the way")
+    waiting = session.views.count("waiting", "sent")
+    on_the_way = f", {waiting} more" if waiting else ""
+    lines.append(f"{status.train_items} training, {status.test_items} test {items}{on_the_way}")
     own = {name: value for name, value in status.metrics.items() if name not in COMMON}
     return lines + [describe_metric(name, value, session.metrics) for name, value in own.items()]
 
@@ -63,13 +65,8 @@ def describe_score(session: EngineSession) -> str:
 
 
 def describe_saved_run(saved: bpy.types.PropertyGroup) -> str:
-    """How the run stood that a .blend remembers (``scene.hashlight.run``)."""
-    words = "There is a saved run"
-    if saved.step:
-        words += f": {saved.step:,} steps in {describe_seconds(saved.seconds)}"
-    if saved.score:
-        words += f", {saved.score}"
-    return f"{words}. Train goes on with it, Preview and Render from Field use it as it is"
+    """How the run stood that a .blend remembers (``scene.hashlight.run``), in a line as short."""
+    return f"Saved: {saved.step:,} steps in {describe_seconds(saved.seconds)}" if saved.step else "There is a saved run"
 
 
 def _as_sentence(message: str) -> str:

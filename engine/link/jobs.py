@@ -10,6 +10,8 @@ from engine.link.bake_files import depth_name, frame_name
 from engine.link.message_types import Cameras, ColorTable, Count, Display, ImageFormat, RelativePath, Tagged
 from engine.link.values import Limits
 
+SCHEDULED = "scheduled evaluation"  # what the engine calls one that it begins by itself; a number tells others apart
+
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class BakeSpec(Tagged):

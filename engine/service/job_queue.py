@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import assert_never
 
-from engine.link.jobs import JobSpec
+from engine.link.jobs import SCHEDULED, JobSpec
 from engine.link.messages import BakeSpec, EvaluationSpec, JobUpdate, Message, StartJob
 from engine.machine import free_memory
 from engine.primitives.base import Primitive, Scores
@@ -20,7 +20,6 @@ from engine.service.paths import confine
 from engine.training.trainer import Trainer
 
 MAX_JOBS = 16
-_SCHEDULED = "scheduled evaluation"  # what the engine calls one that it begins by itself; a number tells others apart
 _COPY_ROOM = 2.0  # times the memory that a copy of the field takes must be free, else training rests instead
 
 
@@ -107,7 +106,7 @@ class JobQueue:
         is_old = self.begun_at[0] != self._trainer.step_count
         awaited = [job for job in self._jobs if not (job is self._begun and is_old)]
         if not any(isinstance(job, EvaluationJob) for job in awaited):
-            names = itertools.chain([_SCHEDULED], (f"{_SCHEDULED} {number}" for number in itertools.count(2)))
+            names = itertools.chain([SCHEDULED], (f"{SCHEDULED} {number}" for number in itertools.count(2)))
             taken = {job.name for job in self._jobs}
             name = next(name for name in names if name not in taken)
             self._jobs.append(self._make_evaluation(name, can_wait=True))

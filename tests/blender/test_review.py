@@ -215,6 +215,12 @@ def test_a_chart_follows_its_points(addon: Import) -> None:
     assert not ((draw_chart(points[:1], color, 100)[..., 0]) > 0.9).any()
 
 
+def test_a_chart_of_hardly_any_change_is_level(addon: Import) -> None:
+    chart = addon("review.chart").draw_chart([(0.0, 0.831), (1.0, 0.830)], (1.0, 0.0, 0.0), 100)
+    rows = np.nonzero(((chart[..., 0] > 0.9) & (chart[..., 1] < 0.2)).any(axis=1))[0]
+    assert rows.min() > 40 and rows.max() < 60
+
+
 # --- with an engine ---------------------------------------------------------------------------------------------------
 
 

@@ -31,7 +31,7 @@ def test_it_is_told_in_the_panel_and_by_each_button(
     addon: Import, other: subprocess.Popen[str], drawn: Callable[[str], str]
 ) -> None:
     words = f"The run is in use by hashlight train (process {other.pid} on "
-    assert words in drawn("HASHLIGHT_PT_train")
+    assert words in drawn("HASHLIGHT_PT_training_notice") and "Another program" in drawn("HASHLIGHT_PT_train")
     with pytest.raises(RuntimeError, match="The run is in use by hashlight train"):
         bpy.ops.hashlight.train()
     with pytest.raises(RuntimeError, match="The run is in use by hashlight train"):
@@ -42,5 +42,5 @@ def test_it_is_told_in_the_panel_and_by_each_button(
 
     other.kill()
     other.wait()
-    assert "in use" not in drawn("HASHLIGHT_PT_train")
+    assert "Another program" not in drawn("HASHLIGHT_PT_train")
     assert bpy.ops.hashlight.train.poll()

@@ -240,12 +240,13 @@ def test_the_engine_outlives_undo_and_another_file(
     wait_for(addon, lambda: session.frame.request > number, "a picture after the undo")
     assert session.failure is None
     assert bpy.ops.hashlight.save_snapshot.poll()
-    assert "another file" not in drawn("HASHLIGHT_PT_train")
+    assert "another" not in drawn("HASHLIGHT_PT_train")
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     assert not live.is_live()
     assert not bpy.ops.hashlight.save_snapshot.poll(), "it would go into this file's folder"
-    assert "the run of another file" in drawn("HASHLIGHT_PT_train")
+    assert "The engine trains another run" in drawn("HASHLIGHT_PT_train")
+    assert "the run of another file" in drawn("HASHLIGHT_PT_training_notice")
     step = session.status.step
     wait_for(addon, lambda: session.status.step > step, "training while another file is open")
     assert session.failure is None

@@ -11,12 +11,13 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import bpy
+import numpy as np
 import pytest
 from ball_dataset import HEIGHT, WIDTH, write_dataset
 from capture_jobs import start_capture
-from drawn_words import items_drawn_by
+from drawn_words import rows_drawn_by
 
-from engine.link.messages import JobUpdate, Status
+from engine.link.messages import Evaluation, JobUpdate, Status
 from engine.link.scoring import RADIANCE_FIELD_METRICS
 
 Import = Callable[[str], ModuleType]
@@ -128,7 +129,7 @@ def test_what_the_engine_says_of_a_training_begins_with_a_capital(
     addon: Import, scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch, drawn: Callable[[str], str]
 ) -> None:
     status = Status(state="warming up", message="opening run")
-    session = SimpleNamespace(status=status, evaluations=[], wants_training=False)
+    session = SimpleNamespace(status=status, evaluations=[], wants_training=False, is_scoring=False)
     monkeypatch.setattr(addon("training.run"), "session_of", lambda _scene: session)
     assert "Opening run" in drawn("HASHLIGHT_PT_train")
 
@@ -137,7 +138,9 @@ def test_training_fills_the_same_rows_from_the_first_view_to_the_last_step(
     addon: Import, scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     score = SimpleNamespace(scores={"psnr": 30.0, "subject_psnr": 27.0}, seconds=9.0)
-    session = SimpleNamespace(status=None, evaluations=[], wants_training=True, metrics=RADIANCE_FIELD_METRICS)
+    session = SimpleNamespace(
+        status=None, evaluations=[], wants_training=True, metrics=RADIANCE_FIELD_METRICS, is_scoring=False
+    )
     monkeypatch.setattr(addon("training.run"), "session_of", lambda _scene: session)
     rows = []
     for state, message, awaited, evaluations in (
@@ -151,8 +154,87 @@ def test_training_fills_the_same_rows_from_the_first_view_to_the_last_step(
         session.status = Status(state=state, message=message, progress=0.5)
         session.evaluations = evaluations
         monkeypatch.setattr(addon("training.run"), "awaited_views", lambda awaited=awaited: awaited)
-        rows.append(len(items_drawn_by(bpy.types.HASHLIGHT_PT_train, bpy.context)))
+        rows.append(rows_drawn_by(bpy.types.HASHLIGHT_PT_train, bpy.context))
     assert len(set(rows)) == 1, rows
+
+
+@pytest.fixture
+def problem(addon: Import, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Has the engine be lost, for the reason that is given, with words that fill many lines."""
+
+    def lose(words: str) -> None:
+        failure = addon("session.failure").Failure(
+            f"{words}: " + "the end of its log says much " * 9, "Start it again."
+        )
+        session = addon("session.engine_session").EngineSession(None)
+        session.failure = failure
+        monkeypatch.setattr(addon("session.registry"), "_session", session)
+
+    return lose
+
+
+def test_a_problem_moves_nothing_and_is_told_whole_by_a_button(
+    addon: Import, scene: bpy.types.Scene, tmp_path: Path, drawn: Callable[[str], str], problem: Callable[[str], None]
+) -> None:
+    scene.hashlight.folder = str(tmp_path / "job")
+    _pretend_captured(addon, scene)
+    panels = {panel: rows_drawn_by(panel, bpy.context) for panel in _panels_of_the_sidebar(addon)}
+    scene.hashlight.run.step, scene.hashlight.run.score = 911, "PSNR 27.25 dB (soft)"
+    assert "911 steps" in drawn("HASHLIGHT_PT_train") and "27.25" in drawn("HASHLIGHT_PT_train")
+    problem("The engine was killed")
+    assert "The engine was killed" in drawn("HASHLIGHT_PT_train")
+    words = drawn("HASHLIGHT_PT_problem")
+    assert "the end of its log" in words and "Start it again." in words and "Start" in words
+    assert {panel: rows_drawn_by(panel, bpy.context) for panel in _panels_of_the_sidebar(addon)} == panels
+
+
+def _panels_of_the_sidebar(addon: Import) -> list[type[bpy.types.Panel]]:
+    """Those that are there just now."""
+    modules = importlib.import_module(addon("properties").__package__).MODULES
+    classes = [cls for module in modules for cls in module.CLASSES if issubclass(cls, bpy.types.Panel)]
+    in_sidebar = [cls for cls in classes if cls.bl_region_type == "UI"]
+    return [cls for cls in in_sidebar if not hasattr(cls, "poll") or cls.poll(bpy.context)]
+
+
+def test_quality_has_its_rows_before_there_is_any_figure(
+    addon: Import, scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    scene.hashlight.folder = str(tmp_path / "job")
+    _pretend_captured(addon, scene)
+    scene.hashlight.capture.held_out_views = 4
+    panel, scores = bpy.types.HASHLIGHT_PT_quality, addon("review.scores")
+    rows = [rows_drawn_by(panel, bpy.context)]
+    from engine.link.geometry import Bounds
+    from engine.link.messages import RadianceFieldSpec  # the extension's, not that of this module
+
+    status, spec = Status(state="training"), RadianceFieldSpec(bounds=Bounds(np.zeros(3), np.ones(3)))
+    session = SimpleNamespace(status=status, evaluations=[], metrics={}, run_name="run", primitive=spec)
+    monkeypatch.setattr(addon("review.panel"), "session_of", lambda _scene: session)
+    scores.note_run(session, SimpleNamespace(run="run", step=0))
+    rows.append(rows_drawn_by(panel, bpy.context))
+    for count in (1, 2, 4):
+        scores.loss_history.add(float(count), 1.0 / count)
+        items = {f"test_{number:03}": {"subject_psnr": 20.0 + number} for number in range(count)}
+        session.evaluations.append(Evaluation(step=count, seconds=count, scores={"subject_psnr": 20.0}, items=items))
+        session.metrics = RADIANCE_FIELD_METRICS
+        rows.append(rows_drawn_by(panel, bpy.context))
+    scores.loss_history.clear()
+    assert len(set(rows)) == 1, rows
+
+
+def test_done_is_said_when_the_last_score_is_there(
+    addon: Import, scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch, drawn: Callable[[str], str]
+) -> None:
+    from engine.link.messages import JobUpdate, Status  # the extension's, not those of this module
+
+    session = addon("session.engine_session").EngineSession(None)
+    monkeypatch.setattr(addon("training.run"), "session_of", lambda _scene: session)
+    session._note(Status(state="idle"))
+    session._engine_state.run = SimpleNamespace(item="view")
+    session._note(Status(state="finished", progress=1.0))
+    for state, words in (("running", "Scoring"), ("done", "Done")):
+        session._note(JobUpdate(job="scheduled evaluation 2", state=state, done=0, total=3))
+        assert words in drawn("HASHLIGHT_PT_train")
 
 
 def test_frames_of_another_scene_are_not_told_of(addon: Import, scene: bpy.types.Scene) -> None:

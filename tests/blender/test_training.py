@@ -34,7 +34,7 @@ def test_the_lines_on_training_fit_a_narrow_sidebar(addon: Import) -> None:
     )
     lines = addon("training.status_text").describe_training(session)
     assert lines[0] == "Step 1,234,567 in 59 min 59 s, 1298/s"
-    assert lines[1:] == ["999 training, 100 test views", "1000 views on the way", "Own figure 0.25"]
+    assert lines[1:] == ["999 training, 100 test views, 1000 more", "Own figure 0.25"]
     lines.append(addon("training.status_text").describe_score(session))
     assert lines[-1] == "PSNR 35.40 dB (very good) at 59 min 59 s"
     session.evaluations[0].scores["subject_psnr"] = None  # scored by an older version
