@@ -43,6 +43,22 @@ def test_other_numbers_and_names_do_not_make_another_warning(tell: Tell) -> None
     ]
 
 
+def test_what_a_capture_found_is_told_once_the_pointer_has_left_the_panel(
+    addon: Import, scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, findings = addon("capture.told_findings"), scene.hashlight.capture.capture_findings
+    is_pointed_at = True
+    monkeypatch.setattr(addon("pointer"), "rests_on_our_panels", lambda: is_pointed_at)
+    told.tell_later([addon("capture.plan_warnings").PlanWarning("All views are black")], scene)
+    assert told._tidy() is not None and not findings
+    is_pointed_at = False
+    assert told._tidy() is None and [finding.words for finding in findings] == ["All views are black"]
+    told.tell_later([addon("capture.plan_warnings").PlanWarning("Another")], scene)
+    told.forget_waiting(scene)  # the next capture has begun
+    told._tidy()
+    assert [finding.words for finding in findings] == ["All views are black"]
+
+
 def test_a_file_that_was_saved_meanwhile_opens_without_what_is_settled(
     tell: Tell, scene: bpy.types.Scene, tmp_path: Path
 ) -> None:
