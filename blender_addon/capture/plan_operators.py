@@ -26,6 +26,7 @@ class _FitsBounds:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         capture_bounds.show_bounds(scene, bounds)
+        plan_watch.follow_exactly(context)
         return {"FINISHED"}
 
 

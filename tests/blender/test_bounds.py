@@ -141,3 +141,26 @@ def test_the_box_in_the_scene_can_be_edited(addon: Import, small_scene: bpy.type
         bounds_module.read_bounds(small_scene, bpy.context.evaluated_depsgraph_get())
     bpy.ops.hashlight.fit_bounds()
     assert len([o for o in small_scene.objects if o.type == "EMPTY"]) == 1
+
+
+@pytest.mark.parametrize("is_finer_in_renders", [False, True])
+def test_cameras_stand_where_they_capture_as_soon_as_the_bounds_are_fitted(
+    planned_scene: bpy.types.Scene, is_finer_in_renders: bool
+) -> None:
+    ball = bpy.data.objects["Ball"]
+    if is_finer_in_renders:
+        modifier = ball.modifiers.new("Thicker", "SOLIDIFY")
+        modifier.thickness, modifier.offset, modifier.show_viewport = 0.2, 1.0, False
+    bpy.ops.object.select_all(action="DESELECT")
+    ball.select_set(True)
+    before = [obj.matrix_world.copy() for obj in _cameras()]
+    assert bpy.ops.hashlight.fit_to_selected() == {"FINISHED"}
+    drawn = [obj.matrix_world.copy() for obj in _cameras()]
+    assert drawn != before
+    assert bpy.ops.hashlight.capture() == {"FINISHED"}
+    assert [obj.matrix_world for obj in _cameras()] == drawn
+
+
+def _cameras() -> list[bpy.types.Object]:
+    bpy.context.view_layer.update()
+    return [obj for obj in bpy.context.scene.objects if obj.get("hashlight_role") == "camera"]
