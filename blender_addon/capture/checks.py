@@ -13,7 +13,7 @@ from engine.link.geometry import Bounds, Camera
 
 from .layouts.table import layout_of
 from .lights import has_world_volume
-from .plan_warnings import CAMERAS, FIT, LIGHTS, WITH_CYCLES, PlanWarning, select
+from .plan_warnings import CAMERAS, FIT, LIGHTS, OUTSIDE, WITH_CYCLES, PlanWarning, select, unpack
 from .sight import instanced_by
 
 Blank = Literal["nothing", "black", "white", "one colour"]
@@ -56,6 +56,9 @@ class Findings:
         self._bounds = bounds
         self._has_world_volume = has_world_volume(scene)
         self._lights = sorted(obj.name for obj in scene.objects if obj.type == "LIGHT")
+        # What the plan said, and its buttons: the bounds may end there on purpose.
+        told = (finding for finding in scene.hashlight.capture.plan_findings if finding.words.startswith(OUTSIDE))
+        self._plan_cures = tuple(unpack(next((finding.cures for finding in told), "")))
         self._is_inside = layout_of(scene).identifier == "INSIDE"  # and may look out of the room
         self._cameras: dict[str, str] = {}  # of the views, by their names
         self._blank: dict[Blank, list[str]] = {}  # views from which nothing is learnt, by what they show
@@ -92,7 +95,7 @@ class Findings:
                 cures.insert(0, select(self._lights, LIGHTS))
             warnings.append(PlanWarning(words, tuple(cures)))
         if self._cut:
-            warnings.append(PlanWarning(self._describe_cut(total), (FIT,)))
+            warnings.append(PlanWarning(self._describe_cut(), self._plan_cures or (FIT,)))
         if self._without_depth:
             words = (
                 f"{self._engine} gave no depth in {len(self._without_depth)} of {total} views: the field learns "
@@ -101,13 +104,17 @@ class Findings:
             warnings.append(PlanWarning(words, (WITH_CYCLES,)))
         return warnings
 
-    def _describe_cut(self, total: int) -> str:
+    def _describe_cut(self) -> str:
         worst = max(self._cut, key=lambda name: self._cut[name])
-        views = f"{len(self._cut)} of {total} views, most in {worst} ({self._cut[worst]:.0%} of what it shows)"
+        views = (
+            f"{len(self._cut)} of {len(self._cameras)} views, most in {worst} ({self._cut[worst]:.0%} of what it shows)"
+        )
         if self._is_inside:
             words = f"The bounds end before what is seen in {views}: behind a window it is not learnt. Fit them"
             return f"{words} if they cut the room"
         words = f"The bounds cut off part of what is seen in {views}: it is not learnt"
+        if self._plan_cures:
+            return f"{words}, as the plan said"
         return f"{words}. Fit them, or leave it out of the capture if it isn't the subject"
 
 
