@@ -46,11 +46,8 @@ class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
         _draw_findings(layout, context, settings.capture_findings)
         if shows_plan(context.scene):
             _draw_findings(layout, context, settings.plan_findings)
-        if is_capturing() or not has_views(context.scene):
-            is_first_view = is_capturing() and describe_capture()[0] == 0.0
-            if words := describe_pace(context.scene, is_first_view=is_first_view):
+            if words := describe_pace(context.scene):  # no less while they are captured, so that nothing below moves
                 draw_words(layout, context, words, icon="ERROR")
-        if shows_plan(context.scene):
             names, rows = _settings_in_place(context.scene)
             for name in names[rows:]:
                 layout.prop(settings, name)
