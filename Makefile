@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-# Tests run two parts at a time, each part's output in one piece, unless the command line says otherwise.
-ifeq ($(filter -j% --jobs%,$(MAKEFLAGS)),)
+# Tests run two parts at a time, each part's output in one piece, unless the command line says otherwise. The long
+# attacks say for an hour how they go on.
+ifeq ($(filter -j% --jobs%,$(MAKEFLAGS))$(filter test-faults,$(MAKECMDGOALS)),)
 MAKEFLAGS += --jobs=2 --output-sync=target
 endif
 
@@ -33,10 +34,9 @@ test-service: $(STAMP)
 test-addon: $(STAMP)
 	$(BIN)/python -m pytest tests/blender
 
-# Long attacks: kills, mutated messages, simulated nights. Each part ends with what it did and what was lost.
+# Long attacks: kills, mutated messages, simulated nights. It ends with what all of them did and what was lost.
 test-faults: $(STAMP)
-	$(BIN)/python -m pytest tests --ignore=tests/blender -m faults --timeout 3600
-	$(BIN)/python -m pytest tests/blender -m faults --timeout 3600
+	$(BIN)/python -m tests.faults
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -52,6 +52,25 @@ def serving_table(results: Sequence[Result]) -> str:
     return markdown_table(head, rows)
 
 
+def moving_table(results: Sequence[Result]) -> str:
+    """How long a picture of a moving view takes while views wait to be added."""
+    rows = [
+        [
+            device_words(result),
+            str(row["views_queued"]),
+            str(row["requests"]),
+            f"{row['median_ms']:.0f}",
+            f"{row['ninety_percent_ms']:.0f}",
+            f"{row['longest_ms']:.0f}",
+            f"{row['rendering_ms']:.0f}",
+        ]
+        for result in results
+        for row in result["rows"]
+    ]
+    head = ["device", "views queued", "pictures", "median, ms", "90 %, ms", "longest, ms", "of these rendering, ms"]
+    return markdown_table(head, rows)
+
+
 def remote_table(results: Sequence[Result]) -> str:
     """Previews through a slow network."""
     rows = [

@@ -1,4 +1,4 @@
-"""What travels together through kernels: rays, their samples, what a field says of these, and the occupied cells.
+"""What travels together through kernels: rays, their samples, what a field says of these, occupied cells, triangles.
 
 Taichi's kernels and their twins take these as they are (see ``launch``). Triton's take tensors one by one, by position,
 which is how a compiled kernel of its is launched without being looked up; the functions that launch them take bundles.
@@ -15,6 +15,8 @@ from taichi_kernels.launch import numbers_of, tensors_of
 COARSE_FACTOR = 4
 # Raw colours are padded to four columns, so that a sample's row is one aligned read.
 COLOR_COLUMNS = 4
+# Triangles of a leaf.
+LEAF_TRIANGLES = 4
 
 
 @dataclasses.dataclass(eq=False)
@@ -205,8 +207,45 @@ class PixelTiles:
     drawn: torch.Tensor
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class TriangleTree:
+    """``boxes`` [2 * leaves, 6] f32, minimum then maximum: row 1 is the root, the children of row i are the rows 2 i
+    and 2 i + 1, and the second half are the leaves, a power of two of them. ``corners`` [leaves * LEAF_TRIANGLES, 9]
+    f32, those of a leaf one after the other, ``triangles`` [leaves * LEAF_TRIANGLES] int32, which triangle that is of
+    those the tree was built from, -1 for none."""
+
+    boxes: torch.Tensor
+    corners: torch.Tensor
+    triangles: torch.Tensor
+
+    @property
+    def leaves(self) -> int:
+        """How many there are."""
+        return self.boxes.shape[0] // 2
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SurfaceHits:
+    """Of n rays: ``distances`` [n] f32, +inf where there is nothing; ``hit_triangles`` [n] int32, -1 where there is
+    nothing; ``barycentrics`` [n, 2] f32, the weights of the triangle's second and third corner."""
+
+    distances: torch.Tensor
+    hit_triangles: torch.Tensor
+    barycentrics: torch.Tensor
+
+    @classmethod
+    def allocate(cls, count: int, device: str | torch.device) -> Self:
+        """For ``count`` rays, with undefined values."""
+        return cls(
+            torch.empty(count, device=device),
+            torch.empty(count, dtype=torch.int32, device=device),
+            torch.empty(count, 2, device=device),
+        )
+
+
 # Types of the parameters by which kernels take these.
 RayTensors, SampleTensors, OutputTensors = tensors_of(Rays), tensors_of(Samples), tensors_of(FieldOutputs)
 ActiveSampleTensors, ActiveRayTensors = tensors_of(ActiveSamples), tensors_of(ActiveRays)
 PixelTensors, OccupancyTensors = tensors_of(RayPixels), tensors_of(OccupancyBits)
 PictureTensors, TileTensors, LimitNumbers = tensors_of(Pictures), tensors_of(PixelTiles), numbers_of(RayLimits)
+TreeTensors, HitTensors = tensors_of(TriangleTree), tensors_of(SurfaceHits)

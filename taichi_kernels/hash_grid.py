@@ -7,6 +7,7 @@ level make a table's row one vector, which CPUs and GPUs read at once.
 
 import dataclasses
 import math
+import os
 from typing import Self
 
 import torch
@@ -21,6 +22,9 @@ FEATURES = (2, 4)
 _TRITON_SHAPE = (3, 4)
 # Offsets of rows and numbers of values are 32 bits; a position in float32 has no more digits than this many cells.
 _MOST_ENTRIES, _MOST_CELLS = 2**29, 2**24
+
+# Points that a CPU thread takes at a time at least.
+_SHORTEST_RUN = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +115,7 @@ def encode(
         kernels.encode_by_point(dimensions, columns, points, layout, table, features)
     else:
         encoded = features.view(n, levels, columns)
-        kernels.encode_by_chunk(columns)(dimensions, points, layout, table, encoded)
+        kernels.encode_by_run(columns)(dimensions, points, layout, table, encoded, _run_length(n, levels))
 
 
 def encode_backward(
@@ -139,7 +143,7 @@ def encode_backward(
     else:
         upstream = grad_features.view(m, levels, columns)
         add_levels = kernels.encode_backward_by_level(columns)
-        add_levels(dimensions, points, active, layout, upstream, grad_table)
+        add_levels(dimensions, points, active, layout, upstream, grad_table, torch.empty(levels))
 
 
 def encode_position_gradient(
@@ -172,6 +176,13 @@ def encode_position_gradient(
         upstream = grad_features.view(m, levels, columns)
         add_chunks = kernels.encode_position_gradient_by_chunk(columns)
         add_chunks(dimensions, points, active, layout, table, upstream, grad_points)
+
+
+def _run_length(n: int, levels: int) -> int:
+    """How many points a CPU thread takes at a time: so many that the level that it reads for them is worth bringing
+    into its cache, and so few that all threads have work."""
+    runs = math.ceil(2 * (os.cpu_count() or 1) / levels)
+    return max(math.ceil(n / runs), _SHORTEST_RUN)
 
 
 def _takes_triton(points: torch.Tensor, dimensions: int, columns: int) -> bool:

@@ -17,8 +17,10 @@ from taichi_kernels.launch import CPU_BLOCK, KernelLauncher, func, kernel
 PRIMES = (1, 2654435761, 805459861, 2581050371)
 # More corners than any table has entries: counts stop here, for the finest levels' would overflow 64 bits.
 _MANY = 1 << 31
-# Points a CPU thread takes at a time.
+# Points a CPU thread takes at a time where it takes all levels of each.
 _CHUNK = 512
+# Floats in a line of a CPU's cache, and how many lines of a level a point's corners lie in, or so.
+_LINE_FLOATS, _LINES_A_POINT = 16, 4
 
 
 def _vectors(features: int, dimensions: int) -> ti.types.ndarray:
@@ -89,6 +91,19 @@ def _weight_gradient(corner: ti.template(), inside: ti.template(), dimensions: t
                 slope *= inside[other] if ti.static(corner >> other & 1) else 1.0 - inside[other]
         gradient[axis] = slope
     return gradient
+
+
+@func
+def _read_ahead(table: ti.template(), first: ti.i32, rows: ti.i32, points: ti.i32, features: ti.template()) -> ti.f32:
+    """Read a level's rows in order, for a CPU, where so many points are about to read most of its cache lines at
+    random: between two steps a table leaves the cache, and memory gives lines in order many times as fast. Returns
+    their sum, to be stored somewhere lest the compiler leave them out."""
+    total = 0.0
+    line_rows = ti.static(_LINE_FLOATS // features)
+    if points * _LINES_A_POINT * line_rows >= rows:
+        for line in range(rows // line_rows):
+            total += table[first + line * line_rows][0]
+    return total
 
 
 @kernel
@@ -175,27 +190,31 @@ def encode_position_gradient_by_point(  # noqa: ANN201
 
 
 @functools.cache
-def encode_by_chunk(features: int) -> KernelLauncher:
+def encode_by_run(features: int) -> KernelLauncher:
     """The CPU's ``encode`` for tables of ``features`` columns, which are its vectors' size."""
 
     @kernel
-    def encode_chunks(
+    def encode_runs(
         dimensions: ti.template(),
         points: ti.types.ndarray(),
         layout: ti.types.ndarray(),
         table: _vectors(features, 1),
         encoded: _vectors(features, 2),
+        run: ti.i32,
     ):
         n, levels = points.shape[0], layout.shape[0]
         # A thread takes whole runs of points: what a level needs is worked out once a run instead of once a point.
-        chunks = (n + _CHUNK - 1) // _CHUNK
-        for iteration in range(levels * chunks * CPU_BLOCK):
+        runs = (n + run - 1) // run
+        for iteration in range(levels * runs * CPU_BLOCK):
             if iteration % CPU_BLOCK == 0:
                 job = iteration // CPU_BLOCK
-                level = job // chunks
-                first = (job - level * chunks) * _CHUNK
+                level = job // runs
+                first = (job - level * runs) * run
+                last = ti.min(first + run, n)
                 resolution, offset, strides, mask = _read_level(layout, level, dimensions)
-                for i in range(first, ti.min(first + _CHUNK, n)):
+                # Overwritten at once.
+                encoded[first, level][0] = _read_ahead(table, offset, layout[level, 2], last - first, features)
+                for i in range(first, last):
                     cell, inside = _locate(points, i, resolution, dimensions)
                     total = ti.Vector([0.0 for _ in ti.static(range(features))])
                     for corner in ti.static(range(2**dimensions)):
@@ -204,7 +223,7 @@ def encode_by_chunk(features: int) -> KernelLauncher:
                         total += weight * table[offset + row]
                     encoded[i, level] = total
 
-    return encode_chunks
+    return encode_runs
 
 
 @functools.cache
@@ -219,12 +238,14 @@ def encode_backward_by_level(features: int) -> KernelLauncher:
         layout: ti.types.ndarray(),
         grad_features: _vectors(features, 2),
         grad_table: _vectors(features, 1),
+        sums: ti.types.ndarray(),
     ):
         # One thread owns a level: plain adds instead of compare-and-swap loops, and the same sum in every run.
         for iteration in range(layout.shape[0] * CPU_BLOCK):
             if iteration % CPU_BLOCK == 0:
                 level = iteration // CPU_BLOCK
                 resolution, offset, strides, mask = _read_level(layout, level, dimensions)
+                sums[level] = _read_ahead(grad_table, offset, layout[level, 2], active.count[0], features)
                 for i in range(active.count[0]):
                     g = grad_features[i, level]
                     cell, inside = _locate(points, active.rows[i], resolution, dimensions)

@@ -130,6 +130,50 @@ def _find_sample(
     return t
 
 
+@func
+def _count_samples(
+    ray: ti.i32, max_samples: ti.i32, rays: ti.template(), occupied: ti.template(), resolution: ti.i32,
+    steps: ti.template(), grows: ti.template(), cascades: ti.template(),
+):  # fmt: skip
+    """The distance of a ray's first sample, and how many it takes."""
+    o, d = read_vector(rays.origins, ray), read_vector(rays.directions, ray)
+    inverse_d, t_end = invert_direction(d), rays.t_range[ray, 1]
+    first = _find_sample(rays.t_range[ray, 0], t_end, o, d, inverse_d, occupied, resolution, steps, grows, cascades)
+    t, count = first, 0
+    while t < t_end and count < max_samples:
+        count += 1
+        t = _find_sample(
+            t + step_at(t, steps, grows), t_end, o, d, inverse_d, occupied, resolution, steps, grows, cascades
+        )
+    return first, count
+
+
+@func
+def _write_samples(
+    ray: ti.i32, first: ti.f32, start: ti.i32, count: ti.i32,
+    rays: ti.template(), occupied: ti.template(), resolution: ti.i32, steps: ti.template(), grows: ti.template(),
+    cascades: ti.template(), samples: ti.template(),
+) -> ti.i32:  # fmt: skip
+    """March again from a ray's first sample, which is cheaper than keeping every distance somewhere, and write the
+    samples to where they have place, if there is room for all. Returns how many were written."""
+    o, d = read_vector(rays.origins, ray), read_vector(rays.directions, ray)
+    inverse_d, t_end = invert_direction(d), rays.t_range[ray, 1]
+    fits = start + count <= samples.distances.shape[0]
+    t = first
+    for k in range(count):
+        if fits:
+            for axis in ti.static(range(3)):
+                samples.points[start + k, axis] = o[axis] + t * d[axis]
+            samples.distances[start + k] = t
+            samples.sample_rays[start + k] = ray
+        t = _find_sample(
+            t + step_at(t, steps, grows), t_end, o, d, inverse_d, occupied, resolution, steps, grows, cascades
+        )
+    # Where a later march of the same ray goes on.
+    rays.t_range[ray, 0] = t
+    return count if fits else 0
+
+
 @kernel
 def _march_rays(
     max_samples: ti.i32,
@@ -137,7 +181,6 @@ def _march_rays(
     steps: StepNumbers,
     grows: ti.template(),
     cascades: ti.template(),
-    in_order: ti.template(),
     ray_ids: ti.types.ndarray(),
     rays: RayTensors,
     occupied: OccupancyTensors,
@@ -145,41 +188,46 @@ def _march_rays(
     ray_samples: ti.types.ndarray(),
     samples: SampleTensors,
 ):
-    ti.loop_config(serialize=in_order)
     for item in range(ray_ids.shape[0]):
         ray = ray_ids[item]
-        o, d = read_vector(rays.origins, ray), read_vector(rays.directions, ray)
-        inverse_d = invert_direction(d)
-        t_end = rays.t_range[ray, 1]
-        first = _find_sample(rays.t_range[ray, 0], t_end, o, d, inverse_d, occupied, resolution, steps, grows, cascades)
-        # Count, reserve, then march again from the first sample: cheaper than keeping every distance somewhere.
-        t = first
-        count = 0
-        while t < t_end and count < max_samples:
-            count += 1
-            t = _find_sample(
-                t + step_at(t, steps, grows), t_end, o, d, inverse_d,
-                occupied, resolution, steps, grows, cascades,
-            )  # fmt: skip
+        first, count = _count_samples(ray, max_samples, rays, occupied, resolution, steps, grows, cascades)
         start = 0
         if count > 0:
             start = ti.atomic_add(counter[0], count)
-            if start + count > samples.distances.shape[0]:
-                count = 0
         ray_samples[item, 0] = start
+        ray_samples[item, 1] = _write_samples(
+            ray, first, start, count, rays, occupied, resolution, steps, grows, cascades, samples
+        )
+
+
+@kernel
+def _march_rays_in_order(
+    max_samples: ti.i32,
+    resolution: ti.i32,
+    steps: StepNumbers,
+    grows: ti.template(),
+    cascades: ti.template(),
+    ray_ids: ti.types.ndarray(),
+    rays: RayTensors,
+    occupied: OccupancyTensors,
+    counter: ti.types.ndarray(),
+    ray_samples: ti.types.ndarray(),
+    samples: SampleTensors,
+):
+    for item in range(ray_ids.shape[0]):
+        ray = ray_ids[item]
+        first, count = _count_samples(ray, max_samples, rays, occupied, resolution, steps, grows, cascades)
+        rays.t_range[ray, 0] = first
         ray_samples[item, 1] = count
-        # Where a later march of the same ray goes on.
-        rays.t_range[ray, 0] = t
-        t = first
-        for k in range(count):
-            for axis in ti.static(range(3)):
-                samples.points[start + k, axis] = o[axis] + t * d[axis]
-            samples.distances[start + k] = t
-            samples.sample_rays[start + k] = ray
-            t = _find_sample(
-                t + step_at(t, steps, grows), t_end, o, d, inverse_d,
-                occupied, resolution, steps, grows, cascades,
-            )  # fmt: skip
+    ti.loop_config(serialize=True)
+    for item in range(ray_ids.shape[0]):
+        ray_samples[item, 0] = counter[0]
+        counter[0] = counter[0] + ray_samples[item, 1]
+    for item in range(ray_ids.shape[0]):
+        ray, start, count = ray_ids[item], ray_samples[item, 0], ray_samples[item, 1]
+        ray_samples[item, 1] = _write_samples(
+            ray, rays.t_range[ray, 0], start, count, rays, occupied, resolution, steps, grows, cascades, samples
+        )
 
 
 def march_rays(
@@ -197,11 +245,12 @@ def march_rays(
 
     ``rays.t_range`` is advanced past the samples taken, to the next one if there is any. ``counter`` [1] int32 must be
     0; afterwards it holds the samples *wanted*, which may exceed the capacity of ``samples``: a ray that did not fit
-    gets none. Writes ``ray_samples`` [n, 2] int32 (first sample, count) and ``samples``. ``in_order``: one ray after
-    the other on one CPU thread, so that the same rays give the same arrays in every run; otherwise rays come in the
-    order in which they are done.
+    gets none. Writes ``ray_samples`` [n, 2] int32 (first sample, count) and ``samples``. ``in_order``: rays come in the
+    order of their ids, so that the same rays give the same arrays in every run; otherwise in the order in which they
+    are done.
     """
-    _march_rays(
-        max_samples, occupied.resolution, steps, steps.grows, occupied.cascades, in_order,
+    march = _march_rays_in_order if in_order else _march_rays
+    march(
+        max_samples, occupied.resolution, steps, steps.grows, occupied.cascades,
         ray_ids, rays, occupied, counter, ray_samples, samples,
     )  # fmt: skip

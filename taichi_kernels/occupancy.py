@@ -24,6 +24,8 @@ SEEN = 1  # inside some training camera's picture
 CARVED = 2  # some training camera saw through all of it
 SURFACE = 4  # some training camera saw a surface in it
 FLAG_COUNT = 3
+# A view is looked at in runs of so many cells: dividing an index into x, y and z takes a third of the time otherwise.
+_RUN = 16
 # Samples behind this optical depth are hidden: training ends rays there too. What they count as: news, but no density.
 _HIDDEN_DEPTH = -math.log(TRAINING_MIN_TRANSMITTANCE)
 _HIDDEN_VALUE = 1e-9
@@ -60,44 +62,49 @@ def _carve_view(
     flags: ti.types.ndarray(),
 ):
     cell_radius = 0.8660254 / resolution
-    for index in range(resolution * resolution * resolution):
-        x = index % resolution
-        y = (index // resolution) % resolution
-        z = index // (resolution * resolution)
-        center = (ti.math.vec3(x, y, z) + 0.5) / resolution
-        p = ti.math.vec3(0.0)
+    runs = (resolution + _RUN - 1) // _RUN
+    for run in range(runs * resolution * resolution):
+        x = run % runs * _RUN
+        y = run // runs % resolution
+        z = run // (runs * resolution)
+        corner = (ti.math.vec3(x, y, z) + 0.5) / resolution
+        first, step = ti.math.vec3(0.0), ti.math.vec3(0.0)
         for row in ti.static(range(3)):
             axis = ti.math.vec3(camera[0, row * 4], camera[0, row * 4 + 1], camera[0, row * 4 + 2])
-            p[row] = axis.dot(center) + camera[0, row * 4 + 3]
-        depth = -p.z
-        # A cell that one camera saw through is settled.
-        if depth > near_distance and (flags[index] & CARVED) == 0:
-            u, v = p.x / depth, -p.y / depth
-            r2 = u * u + v * v
-            k1, k2, p1, p2 = camera[0, 16], camera[0, 17], camera[0, 18], camera[0, 19]
-            radial = 1.0 + r2 * (k1 + r2 * k2)
-            # How much the lens stretches the picture here. Where it isn't positive the polynomial has turned back: it
-            # would put points far off the axis into the picture.
-            stretch = 1.0 + r2 * (3.0 * k1 + 5.0 * r2 * k2)
-            seen_x = u * radial + 2.0 * p1 * u * v + p2 * (r2 + 2.0 * u * u)
-            seen_y = v * radial + p1 * (r2 + 2.0 * v * v) + 2.0 * p2 * u * v
-            if camera[0, 20] != 0.0:
-                scale, stretch = _fisheye_scale(ti.sqrt(r2), k1, k2, p1, p2)
-                seen_x, seen_y = u * scale, v * scale
-            px = camera[0, 12] * seen_x + camera[0, 14]
-            py = camera[0, 13] * seen_y + camera[0, 15]
-            if stretch > 0.0 and px >= 0.0 and py >= 0.0 and px < width and py < height:
-                flags[index] = flags[index] | SEEN
-                whole = px >= margin_px and py >= margin_px and px < width - margin_px and py < height - margin_px
-                pixel = ti.cast(py, ti.i32) * width + ti.cast(px, ti.i32)
-                focal = ti.max(camera[0, 12], camera[0, 13])
-                footprint = cell_radius / ti.max(depth - cell_radius, 1e-6) * ti.sqrt(1.0 + r2) * focal
-                # One pixel more: what lies at the footprint's rim was sampled at the centre of its pixel.
-                if camera[0, 20] == 0.0:
-                    stretch = ti.max(stretch, 1.0)
-                whole = whole and footprint * stretch + 1.0 <= margin_px
-                if whole and depth + cell_radius < nearest[pixel]:
-                    flags[index] = flags[index] | CARVED
+            first[row] = axis.dot(corner) + camera[0, row * 4 + 3]
+            step[row] = axis.x / resolution
+        fx, fy, cx, cy = camera[0, 12], camera[0, 13], camera[0, 14], camera[0, 15]
+        k1, k2, p1, p2 = camera[0, 16], camera[0, 17], camera[0, 18], camera[0, 19]
+        is_fisheye = camera[0, 20] != 0.0
+        for cell in range(ti.min(_RUN, resolution - x)):
+            index = (z * resolution + y) * resolution + x + cell
+            p = first + step * cell
+            depth = -p.z
+            # A cell that one camera saw through is settled.
+            if depth > near_distance and (flags[index] & CARVED) == 0:
+                u, v = p.x / depth, -p.y / depth
+                r2 = u * u + v * v
+                radial = 1.0 + r2 * (k1 + r2 * k2)
+                # How much the lens stretches the picture here. Where it isn't positive the polynomial has turned back:
+                # it would put points far off the axis into the picture.
+                stretch = 1.0 + r2 * (3.0 * k1 + 5.0 * r2 * k2)
+                seen_x = u * radial + 2.0 * p1 * u * v + p2 * (r2 + 2.0 * u * u)
+                seen_y = v * radial + p1 * (r2 + 2.0 * v * v) + 2.0 * p2 * u * v
+                if is_fisheye:
+                    scale, stretch = _fisheye_scale(ti.sqrt(r2), k1, k2, p1, p2)
+                    seen_x, seen_y = u * scale, v * scale
+                px, py = fx * seen_x + cx, fy * seen_y + cy
+                if stretch > 0.0 and px >= 0.0 and py >= 0.0 and px < width and py < height:
+                    flags[index] = flags[index] | SEEN
+                    whole = px >= margin_px and py >= margin_px and px < width - margin_px and py < height - margin_px
+                    pixel = ti.cast(py, ti.i32) * width + ti.cast(px, ti.i32)
+                    footprint = cell_radius / ti.max(depth - cell_radius, 1e-6) * ti.sqrt(1.0 + r2) * ti.max(fx, fy)
+                    # One pixel more: what lies at the footprint's rim was sampled at the centre of its pixel.
+                    if not is_fisheye:
+                        stretch = ti.max(stretch, 1.0)
+                    whole = whole and footprint * stretch + 1.0 <= margin_px
+                    if whole and depth + cell_radius < nearest[pixel]:
+                        flags[index] = flags[index] | CARVED
 
 
 def carve_view(

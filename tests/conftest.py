@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +13,13 @@ from tests.faults.tally import Tally
 # As the command line does: read when torch is imported. Beside other tests, threads that spin while they wait make a
 # training step take several times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 _TALLY = pytest.StashKey[Tally]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--tally", type=Path, metavar="FILE", help="keep the counts of attacks in FILE, as JSON")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,6 +37,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say how often the engine was attacked, and what was lost."""
+    if (path := config.getoption("--tally")) is not None:
+        config.stash[_TALLY].write(path)
     if lines := config.stash[_TALLY].lines():
         terminalreporter.section("attacks")
         for line in lines:

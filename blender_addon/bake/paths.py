@@ -10,6 +10,7 @@ from engine.link.geometry import Bounds, Camera
 
 from ..capture.cameras import camera_from_object, check_size, pixel_aspect, render_size
 from ..capture.errors import CaptureError
+from ..capture.valid_numbers import check_settings
 
 
 def turntable_cameras(
@@ -25,6 +26,7 @@ def turntable_cameras(
     show how far away the cameras are. Raises CaptureError, GeometryError.
     """
     settings = scene.hashlight.bake
+    check_settings(settings)
     return turntable(
         bounds,
         settings.frames if most_frames is None else min(settings.frames, most_frames),

@@ -62,7 +62,8 @@ def _check_room(surroundings: Surroundings, poses: list[Pose], bounds: Bounds, e
     if outside <= len(poses) / 2:
         return None
     size = " x ".join(f"{length:.1f}" for length in high - low)
-    words = f"The scene camera is in a room of {size} m, but {outside} of {len(poses)} cameras stand outside it"
+    words = f"The scene camera is in a room of {size} m, but {outside} of {len(poses)} cameras stand outside it. "
+    words += f"Use {LAYOUTS['INSIDE'].label} to capture it from within"
     return PlanWarning(words, (use_layout(LAYOUTS["INSIDE"]),))
 
 
@@ -91,7 +92,8 @@ def _check_backdrops(
         if not 0.0 < is_hidden.mean() <= _MOST_HIDDEN or not _is_one_sided(positions[is_hidden] - bounds.center):
             continue
         names = [pose.name for pose, wanted in zip(poses, is_hidden, strict=True) if wanted]
-        words = f"{owner} hides the subject from {len(names)} of {len(poses)} cameras: {list_names(names)}"
+        words = f"{owner} hides the subject from {len(names)} of {len(poses)} cameras: {list_names(names)}. "
+        words += "Choose cameras before it, or leave it out"
         is_below = (positions[is_hidden][:, 2] < bounds.center[2]).all()
         better = LAYOUTS["HEMISPHERE" if layout.identifier == "SPHERE" and is_below else "FRONT_ARC"]
         cures = [use_layout(better)] if layout.is_generated and better is not layout else []
@@ -152,12 +154,18 @@ def _check_outside(surroundings: Surroundings, bounds: Bounds) -> Iterator[PlanW
     if not cut:
         return
     worst = sorted(cut, key=lambda owner: (-cut[owner], owner))
+<<<<<<< HEAD
     words = f"{OUTSIDE}: " + list_names([f"{name} ({cut[name]:.0%})" for name in worst])
+=======
+    words = f"Parts of {len(cut)} object{'' if len(cut) == 1 else 's'} lie outside the bounds: "
+    words += list_names([f"{name} ({cut[name]:.0%})" for name in worst])
+    words += ". They are in the pictures, but not learnt: "
+>>>>>>> main
     far = [owner for owner in worst if cut[owner] > _MOST_OUTSIDE]
     if far and len(far) < len(outside):
-        yield PlanWarning(f"{words}. They are in the pictures, but not learnt", (leave_out(far), FIT))
+        yield PlanWarning(f"{words}leave them out, or fit the bounds", (leave_out(far), FIT))
     else:
-        yield PlanWarning(words, (FIT,))
+        yield PlanWarning(f"{words}fit the bounds", (FIT,))
 
 
 def _share_outside(points: np.ndarray, bounds: Bounds) -> float:

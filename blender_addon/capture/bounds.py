@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from engine.link.geometry import Bounds, GeometryError
+from engine.link.geometry import MAX_COORDINATE, Bounds, GeometryError
 
 from .. import roles
 from .as_rendered import look_as_rendered
@@ -37,12 +37,14 @@ def fit_bounds(
     the room's walls alone. ``selected_only``: only selected objects and their instances. Raises CaptureError when
     nothing is left.
     """
-    low, high = look_as_rendered(view_layer, depsgraph, functools.partial(_box_of, view_layer, selected_only))
+    low, high, farthest = look_as_rendered(view_layer, depsgraph, functools.partial(_box_of, view_layer, selected_only))
     if not np.isfinite(low).all() or not np.isfinite(high).all():
         collection = scene.hashlight.capture.collection
         whose = f"Scene {scene.name}" if collection is None else f"Capture Collection {collection.name}"
         what = "No selected object has" if selected_only else f"{whose}: nothing visible has"
         raise CaptureError(f"{what} a surface to fit the bounds to")
+    if (reach := max(np.abs(low).max(), np.abs(high).max())) > MAX_COORDINATE:
+        raise CaptureError(f"{farthest} reaches {reach:.3g} m from the world's origin: move, scale or hide it")
     bounds = _padded(low, high)
     if selected_only:
         return bounds
@@ -52,9 +54,10 @@ def fit_bounds(
 
 def _box_of(
     view_layer: bpy.types.ViewLayer, selected_only: bool, depsgraph: bpy.types.Depsgraph
-) -> tuple[np.ndarray, np.ndarray]:
-    """The corners [3] and [3] of the box around what is visible, infinite where nothing is."""
-    low, high = np.full(3, np.inf), np.full(3, -np.inf)
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """The corners [3] and [3] of the box around what is visible, infinite where nothing is, and the name of the object
+    that reaches farthest from the world's origin."""
+    low, high, farthest, reach = np.full(3, np.inf), np.full(3, -np.inf), "", 0.0
     cache: dict[int, np.ndarray] = {}
     for visible in visible_objects(view_layer, depsgraph, selected_only):
         obj, matrix = visible.obj, visible.matrix
@@ -68,7 +71,9 @@ def _box_of(
         if len(points):
             world = points @ matrix[:3, :3].T + matrix[:3, 3]
             low, high = np.minimum(low, world.min(axis=0)), np.maximum(high, world.max(axis=0))
-    return low, high
+            if (far := float(np.abs(world).max())) > reach:
+                farthest, reach = visible.owner, far
+    return low, high, farthest
 
 
 def _padded(low: np.ndarray, high: np.ndarray) -> Bounds:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import bpy
 import numpy as np
 
@@ -11,6 +13,7 @@ from .errors import CaptureError
 from .sight import is_finite
 
 NOWHERE = "invalidly placed"  # scaled to nothing, or without numbers for where it is
+LENSLESS = "without a valid lens"  # or clipping
 FARTHEST = 0.1 * MAX_COORDINATE  # metres from what a camera looks at
 _SENSOR = 36.0  # millimetres
 
@@ -28,7 +31,7 @@ def camera_from_object(
     check_size(width, height)
     evaluated = obj.evaluated_get(depsgraph)
     if kind := why_unfit(evaluated):
-        raise CaptureError(f"Camera {obj.name}: {kind} cameras can't be captured, only perspective ones")
+        raise CaptureError(f"Camera {obj.name} can't be captured, as it is {kind}: only perspective ones can be")
     projection = np.array(
         obj.calc_matrix_camera(depsgraph, x=width, y=height, scale_x=pixel_aspect[0], scale_y=pixel_aspect[1])
     )
@@ -45,8 +48,20 @@ def why_unfit(camera: bpy.types.Object) -> str:
     words = {"PERSP": "", "ORTHO": "orthographic", "PANO": "panoramic"}
     if kind := words.get(camera_type, camera_type.lower()):
         return kind
-    is_valid = is_finite(camera.matrix_world) and camera.matrix_world.normalized().to_3x3().determinant() != 0.0
-    return "" if is_valid else NOWHERE
+    if not is_finite(camera.matrix_world) or camera.matrix_world.normalized().to_3x3().determinant() == 0.0:
+        return NOWHERE
+    data = camera.data
+    lens = (data.lens, data.sensor_width, data.sensor_height, data.shift_x, data.shift_y, data.clip_start)
+    is_valid = all(map(math.isfinite, lens)) and min(lens[:3]) > 0.0 and 0.0 < data.clip_start < data.clip_end
+    return "" if is_valid else LENSLESS
+
+
+def find_camera(full_name: str) -> bpy.types.Object | None:
+    """The object of this full name, in which a linked one has its library: there may be two of one name."""
+    found = bpy.data.objects.get(full_name)
+    if found is not None and found.name_full == full_name:
+        return found
+    return next((obj for obj in bpy.data.objects if obj.name_full == full_name), None)
 
 
 def camera_from_projection(pose: np.ndarray, projection: np.ndarray, width: int, height: int) -> Camera:

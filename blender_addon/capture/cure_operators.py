@@ -8,6 +8,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 from . import plan_watch, told_findings
 from .as_rendered import gather_as_rendered
 from .bounds import bounds_object, fit_bounds, read_bounds, show_bounds
+from .cameras import find_camera
 from .current_capture import is_capturing
 from .errors import CaptureError
 from .layouts.table import LAYOUTS, enum_items, layout_of
@@ -172,7 +173,8 @@ class HASHLIGHT_OT_link_cameras(_Change, bpy.types.Operator):
 
     def change(self, context: bpy.types.Context) -> None:
         for name in self.names.splitlines():
-            if (camera := bpy.data.objects.get(name)) is not None and name not in context.scene.objects:
+            camera = find_camera(name)
+            if camera is not None and camera not in context.scene.objects.values():
                 context.scene.collection.objects.link(camera)
         context.view_layer.update()
 
@@ -230,8 +232,9 @@ class HASHLIGHT_OT_select_objects(_Cure, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         wanted = set(self.names.splitlines())
         for obj in context.view_layer.objects:
-            obj.select_set(obj.name in wanted)
-            if obj.name in wanted:
+            is_wanted = obj.name in wanted or obj.name_full in wanted  # cameras are known by the latter
+            obj.select_set(is_wanted)
+            if is_wanted:
                 context.view_layer.objects.active = obj
         return {"FINISHED"}
 

@@ -304,7 +304,10 @@ class CaptureJob:
             path, transform = self.dataset.folder / FILE_NAME, tables.view_transform(scene)
             yield from self._beside_window(functools.partial(save_view_transform, path, transform))
         except (OSError, RuntimeError) as error:
-            self.warn(f"The scene's view transform is not beside the views: {error}")
+            words = (
+                f"The view transform is not beside the {self.total} views ({error}): hashlight render would show other "
+            )
+            self.warn(f"{words}colours than Blender. Capture again, which renders none anew")
 
     def _store(self, record: ViewRecord, color: np.ndarray, depth: np.ndarray | None, cost: RenderCost) -> None:
         self.dataset.write(record.name, color, depth, cost)

@@ -8,6 +8,7 @@ import bpy
 
 from ..baked import is_baked_composite, is_baked_strip
 from .modifier_uses import helpers_of
+from .shader_nodes import trees_within, used_nodes
 from .sight import Sight, instanced_by, shown_names
 from .transparency import MaterialsSeen
 
@@ -157,10 +158,14 @@ def _count_compositing(scene: bpy.types.Scene) -> int:
 def _world_picture(world: bpy.types.World | None) -> str:
     """What the world shows besides a colour, in a word."""
     tree = None if world is None else world.node_tree
-    kinds = set() if tree is None else {link.from_node.bl_idname for link in tree.links}
-    if "ShaderNodeTexSky" in kinds:
+    trees = () if tree is None else trees_within(tree)
+    nodes = {node.bl_idname for each in trees for node in used_nodes(each)}
+    if "ShaderNodeTexSky" in nodes:
         return "its sky"
-    return "its picture" if kinds & _PICTURES else ""
+    if nodes & _PICTURES:
+        return "its picture"
+    is_textured = any(node.startswith("ShaderNodeTex") for node in nodes - {"ShaderNodeTexCoord"})
+    return "its pattern" if is_textured else ""
 
 
 def _count(number: int, what: str) -> str:

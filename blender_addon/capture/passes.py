@@ -17,6 +17,7 @@ import numpy as np
 from .. import write_lock
 from ..picture_files.exr import read_exr as read_channels
 from . import compat, escape_watch
+from .cameras import find_camera
 from .errors import CaptureCancelled, CaptureError, ViewError
 
 # Engines fill the depth of empty pixels with 1e10 or more.
@@ -132,7 +133,7 @@ class PassRenderer:
 
     def _aim(self, camera_name: str) -> None:
         scene, self._camera_name = self.scene, camera_name
-        camera = bpy.data.objects.get(camera_name)
+        camera = find_camera(camera_name)
         if camera is None:
             raise ViewError(f"Camera {camera_name} was removed during the capture")
         scene.camera = camera

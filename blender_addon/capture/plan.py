@@ -22,6 +22,7 @@ from .cameras import capture_size, pixel_aspect
 from .errors import CaptureError
 from .layouts.layout import AroundLayout, FreeLayout, OwnLayout
 from .layouts.table import LAYOUTS, layout_of
+from .valid_numbers import check_scene
 
 COLLECTION_NAME = "Hashlight Cameras"
 GENERATED_RIGS = {layout.identifier for layout in LAYOUTS.values() if layout.is_generated}
@@ -65,6 +66,7 @@ def rig_poses(scene: bpy.types.Scene, bounds: Bounds, subject: np.ndarray) -> li
     Training cameras are named ``train_000`` on, held-out ones ``test_000`` on. Makes nothing. Raises CaptureError for
     settings that make no rig.
     """
+    check_scene(scene)
     settings, layout = scene.hashlight.capture, layout_of(scene)
     slopes = picture_slopes(scene)
     try:
@@ -129,7 +131,7 @@ def has_to_follow(scene: bpy.types.Scene, bounds: Bounds) -> bool:
     if scene.hashlight.capture.rig not in GENERATED_RIGS:
         return False
     collection = _find_camera_collection(scene)
-    former = None if collection is None else collection.get(_BOUNDS_KEY)
+    former = None if collection is None else _known_numbers(collection)
     if former is None or not has_planned_cameras(scene):
         return False
     numbers = _numbers(scene, bounds)
@@ -145,7 +147,7 @@ def follow_bounds(scene: bpy.types.Scene, bounds: Bounds, subject: np.ndarray, i
     collection = _find_camera_collection(scene)
     assert collection is not None
     numbers = _numbers(scene, bounds)
-    if len(collection[_BOUNDS_KEY]) == len(numbers):
+    if len(_known_numbers(collection) or ()) == len(numbers):
         _move_cameras(scene, bounds, rig_poses(scene, bounds, subject))
     else:
         plan_cameras(scene, bounds, subject)
@@ -156,7 +158,7 @@ def _move_cameras(scene: bpy.types.Scene, bounds: Bounds, poses: list[Pose]) -> 
     matrices = {pose.name: pose.camera_to_world.tolist() for pose in poses}
     lenses = set()
     for camera in roles.objects_of(scene, "camera"):
-        if (matrix := matrices.get(camera.get(_POSE_KEY, ""))) is not None:
+        if (matrix := matrices.get(str(camera.get(_POSE_KEY, "")))) is not None:
             camera.matrix_world = Matrix(matrix)
             lenses.add(camera.data)
     for data in lenses:
@@ -173,7 +175,7 @@ def note_fault(scene: bpy.types.Scene, error: CaptureError) -> None:
 def fault(scene: bpy.types.Scene) -> str:
     """Why the planned cameras are not what the settings say; empty if they are."""
     collection = _find_camera_collection(scene)
-    return "" if collection is None or not has_planned_cameras(scene) else collection.get(_FAULT_KEY, "")
+    return "" if collection is None or not has_planned_cameras(scene) else str(collection.get(_FAULT_KEY, ""))
 
 
 def has_planned_cameras(scene: bpy.types.Scene) -> bool:
@@ -192,9 +194,10 @@ def remove_planned_cameras(scene: bpy.types.Scene) -> None:
 
 def planned_views(scene: bpy.types.Scene) -> list[PlannedView]:
     """The views to capture as the settings of ``scene`` say, training views first. Raises CaptureError if none."""
+    check_scene(scene)
     settings = scene.hashlight.capture
     if settings.rig in GENERATED_RIGS:
-        cameras = {camera.name: camera.get(_SPLIT_KEY, "train") for camera in roles.objects_of(scene, "camera")}
+        cameras = {camera.name: _split_of(camera) for camera in roles.objects_of(scene, "camera")}
         views = [PlannedView(name, cameras[camera], camera) for camera, name in _file_names(cameras).items()]
         if not views:
             raise CaptureError("There are no planned cameras yet: use Plan Cameras first")
@@ -232,6 +235,14 @@ def _file_names(names: Iterable[str]) -> dict[str, str]:
     return result
 
 
+def _split_of(camera: bpy.types.Object) -> Split:
+    """Whether a planned camera is trained on or held out. Raises CaptureError."""
+    split = camera.get(_SPLIT_KEY, "train")
+    if split not in ("train", "test"):
+        raise CaptureError(f"Camera {camera.name}: {_SPLIT_KEY} is {split}, not train or test: use Plan Cameras again")
+    return split
+
+
 def _split(is_held_out: bool) -> Split:
     return "test" if is_held_out else "train"
 
@@ -248,6 +259,15 @@ def _camera_collection(scene: bpy.types.Scene) -> bpy.types.Collection:
 
 def _find_camera_collection(scene: bpy.types.Scene) -> bpy.types.Collection | None:
     return next((child for child in scene.collection.children if roles.role_of(child) == "cameras"), None)
+
+
+def _known_numbers(collection: bpy.types.Collection) -> list[float] | None:
+    """Those of ``_numbers`` that the cameras were planned for; none of them where a script has set something else."""
+    former = collection.get(_BOUNDS_KEY)
+    try:
+        return None if former is None else [float(value) for value in former]
+    except (TypeError, ValueError):
+        return []
 
 
 def _numbers(scene: bpy.types.Scene, bounds: Bounds) -> list[float]:

@@ -49,7 +49,12 @@ WITH_CYCLES = Cure("Use Cycles", "hashlight.use_cycles")
 PLAN = Cure("Plan Cameras", "hashlight.plan_cameras", option="--plan")
 ADD_SUN = Cure("Add Sun", "object.light_add", {"type": "SUN"})
 WITHOUT_BLUR = Cure("Turn Off Motion Blur", "hashlight.turn_off_motion_blur")
+<<<<<<< HEAD
 OUTSIDE = "Parts of the scene lie outside the bounds"  # how the warning of that begins
+=======
+FIND_FILES = Cure("Find Missing Files", "file.find_missing_files")
+BAKE_DYNAMICS = Cure("Bake All Dynamics", "ptcache.bake_all", {"bake": True})
+>>>>>>> main
 CAMERAS, MESHES, LIGHTS = "Cameras", "Meshes", "Lights"  # what there is to select
 
 

@@ -249,7 +249,7 @@ def _after_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> Non
                 subject.distrust_all()
             if role == "bounds" or item.name in {obj.name for obj in layout_of(scene).objects(scene)}:
                 _follow_soon(layout_of(scene))
-        elif isinstance(item, bpy.types.World | bpy.types.Light):
+        elif isinstance(item, bpy.types.World | bpy.types.Light | bpy.types.Image):
             is_changed = True
         elif isinstance(item, bpy.types.Camera):  # those that are planned are ours
             is_changed |= not layout_of(scene).is_generated

@@ -13,7 +13,7 @@ import numpy as np
 from engine.link.geometry import Camera
 from engine.link.messages import Split
 
-from .cameras import camera_from_object, capture_size, pixel_aspect
+from .cameras import camera_from_object, capture_size, find_camera, pixel_aspect
 from .errors import CaptureError
 from .layouts.table import layout_of
 from .plan import PlannedView, Pose, has_planned_cameras, planned_views
@@ -111,12 +111,12 @@ def planned_poses(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> lis
     slopes: dict[str, tuple[float, float]] = {}  # of a lens: all planned cameras share one
     for view in planned_views(scene):
         if _is_evaluated(view, scene, view_layer):
-            camera = bpy.data.objects[view.camera]
-            if camera.data.name not in slopes:
+            camera = _object_of(view)
+            if camera.data.name_full not in slopes:
                 lens = camera_from_object(camera, depsgraph, *capture_size(scene), pixel_aspect(scene))
-                slopes[camera.data.name] = lens.width / 2 / lens.fx, lens.height / 2 / lens.fy
+                slopes[camera.data.name_full] = lens.width / 2 / lens.fx, lens.height / 2 / lens.fy
             matrix = np.array(camera.matrix_world.normalized())
-            poses.append(Pose(view.name, view.split, matrix, slopes[camera.data.name], camera.name))
+            poses.append(Pose(view.name, view.split, matrix, slopes[camera.data.name_full], view.camera))
         elif view.name in known:
             poses.append(known[view.name])
     return poses
@@ -142,16 +142,23 @@ def camera_of_view(
     Raises CaptureError when it can't be captured with."""
     if view.frame is not None:
         scene.frame_set(view.frame)
-    camera = bpy.data.objects[view.camera]
+    camera = _object_of(view)
     if scene.camera != camera and not camera.visible_get(view_layer=view_layer):
         scene.camera = camera
     view_layer.update()
-    return camera.name, camera_from_object(camera, view_layer.depsgraph, *size, pixel_aspect(scene))
+    return camera.name_full, camera_from_object(camera, view_layer.depsgraph, *size, pixel_aspect(scene))
+
+
+def _object_of(view: PlannedView) -> bpy.types.Object:
+    camera = find_camera(view.camera)
+    if camera is None:
+        raise CaptureError(f"Camera {view.camera} is gone: plan the cameras again")
+    return camera
 
 
 def _is_evaluated(view: PlannedView, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> bool:
     """Whether the camera of ``view`` is where the scene, as it is evaluated, has it."""
-    camera = bpy.data.objects[view.camera]
+    camera = _object_of(view)
     return view.frame is None and (camera == scene.camera or camera.visible_get(view_layer=view_layer))
 
 

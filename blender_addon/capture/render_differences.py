@@ -71,7 +71,7 @@ def _modifier_differs(modifier: bpy.types.Modifier, scene: bpy.types.Scene, know
         render, levels, most = scene.render, modifier.levels, modifier.render_levels
         if render.use_simplify:
             levels, most = min(levels, render.simplify_subdivision), min(most, render.simplify_subdivision_render)
-        return levels == 0 != most
+        return (levels == 0) != (most == 0)
     if modifier.type == "NODES" and modifier.node_group is not None and _nodes_differ(modifier, scene, known):
         return True
     return _is_uneven(modifier, _MODIFIER_PAIRS) or _helpers_differ(modifier, scene, known)

@@ -25,7 +25,8 @@ def check_scene(facts: SceneFacts, surroundings: Surroundings, bounds: Bounds | 
     """Warnings of movement, of materials, and of what the render engine can't do."""
     warnings = []
     if facts.moving:
-        moving = f"{list_names(facts.moving)} {'moves' if len(facts.moving) == 1 else 'move'}"
+        count = len(facts.moving)
+        moving = f"{count} object{' moves' if count == 1 else 's move'} ({list_names(facts.moving)})"
         cures = [select(facts.moving)]
         if facts.layout.is_animated:
             moving += f" while the camera does: a field shows one moment. Other layouts capture frame {facts.frame}"
@@ -36,27 +37,53 @@ def check_scene(facts: SceneFacts, surroundings: Surroundings, bounds: Bounds | 
         if bounds is not None and not are_most(facts.moving, surroundings, bounds):
             cures.append(leave_out(facts.moving))
         warnings.append(PlanWarning(moving, tuple(cures)))
+    warnings += _check_looks(facts)
     if facts.use_depth and (glass := facts.difficult.get("glass")):
-        words = f"Clear glass: {_list(glass)}. Depth ends at it, which spoils what is behind; without, all takes longer"
+        words = f"Clear glass in {_count(glass)}: depth ends at it, which spoils what is behind. Capture without depth"
+        words += ", which takes longer to learn"
         warnings.append(PlanWarning(words, (WITHOUT_DEPTH, select(_objects(glass)))))
     if facts.use_depth and (mirrors := facts.difficult.get("mirror")):
-        words = f"Mirrors: {_list(mirrors)}. Depth ends at them, which spoils what they show; without, all takes longer"
+        words = f"Mirrors in {_count(mirrors)}: depth ends at them, which spoils what they show. Capture without depth"
+        words += ", which takes longer to learn"
         warnings.append(PlanWarning(words, (WITHOUT_DEPTH, select(_objects(mirrors)))))
     if lights := facts.difficult.get("light"):
-        bright = ", ".join(f"{light.material} ({light.amount:.0f} x white)" for light in lights[:4])
-        words = f"Materials that give light: {bright}. Their edges come out soft; left out, they still light the rest"
+        bright = list_names([f"{light.material}: {light.amount:.0f} x white" for light in lights])
+        words = (
+            f"{len(lights)} material{' gives' if len(lights) == 1 else 's give'} light ({bright}): edges come out soft"
+        )
+        words += ". Leave out what has such a material, it still lights the rest"
         warnings.append(PlanWarning(words, (leave_out(_objects(lights)), select(_objects(lights)))))
     warnings += _check_displaced(facts, bounds)
     warnings += _check_following(facts)
     if facts.collection is not None and "EEVEE" in facts.engine:
         words = (
-            f"EEVEE cuts out what is not in {facts.collection}, also where it stands before something; Cycles does not"
+            f"EEVEE cuts out all but the {facts.captured} objects of {facts.collection}, also where it stands before "
         )
+        words += "them. Cycles does not"
         warnings.append(PlanWarning(words, (WITH_CYCLES,)))
     elif facts.collection is not None and facts.engine != "CYCLES":
-        words = f"This engine renders {facts.collection} alone, without light or shadows from the rest; Cycles has them"
+        words = (
+            f"This engine renders the {facts.captured} objects of {facts.collection} alone, without light or shadows "
+        )
+        words += "from the rest. Cycles has them"
         warnings.append(PlanWarning(words, (WITH_CYCLES,)))
     return warnings
+
+
+def _check_looks(facts: SceneFacts) -> Iterator[PlanWarning]:
+    """Of what looks otherwise at other frames."""
+    if not facts.look_changes:
+        return
+    names = sorted({name for change in facts.look_changes for name in change.objects})
+    cures = (select(names),) if names else ()
+    count = len(facts.look_changes)
+    words = f"{count} {'thing looks' if count == 1 else 'things look'} otherwise at other frames "
+    words += f"({'; '.join(change.words for change in facts.look_changes[:4])}{'; ...' if count > 4 else ''}): "
+    if facts.layout.is_animated:
+        words += "the field learns their mean. Mute what animates them; other layouts capture frame "
+        yield PlanWarning(f"{words}{facts.frame} alone", (use_layout(LAYOUTS["HEMISPHERE"]), *cures))
+    else:
+        yield PlanWarning(f"{words}only frame {facts.frame} is captured. Go to another frame to capture that", cures)
 
 
 def _check_displaced(facts: SceneFacts, bounds: Bounds | None) -> Iterator[PlanWarning]:
@@ -100,6 +127,10 @@ def check_animation(
     words = f"All {len(poses)} views are taken from one place ({moved:.2f} m apart at most): nothing shows depth"
     is_inside = bounds is not None and room_around(surroundings.triangles, bounds, positions[0]) is not None
     return [PlanWarning(words, (use_layout(LAYOUTS["INSIDE" if is_inside else "HEMISPHERE"]),))]
+
+
+def _count(difficult: list[Difficult]) -> str:
+    return f"{len(difficult)} material{'' if len(difficult) == 1 else 's'} ({_list(difficult)})"
 
 
 def _list(difficult: list[Difficult]) -> str:

@@ -10,18 +10,22 @@ from collections.abc import Sequence
 import bpy
 import numpy as np
 
-from .cameras import capture_size
+from .cameras import capture_size, find_camera
 from .displacement import displacement_of
 from .drawn_engines import find_blended_materials
 from .errors import CaptureError
 from .layouts.layout import AroundLayout, Layout, OwnLayout
 from .layouts.table import layout_of
 from .lights import Lighting, has_world_volume, lighting_of
+from .look_changes import LookChange, change_of_material, changes_of_scene
 from .materials import Trouble, troubles_of
+from .missing_files import missing_of_object, missing_of_tree
 from .movement import Movement
 from .node_sockets import target_of
 from .passed_over import OtherLayers, hidden_helpers, other_layers, passed_over, unseen_objects
 from .plan import fault, planned_views
+from .sight import shown_names
+from .simulations import unbaked_rigid_bodies, unbaked_simulations
 from .surroundings import Surroundings
 from .view_dependence import follows_camera, objects_that_follow_camera
 
@@ -63,6 +67,7 @@ class SceneFacts:
     ) -> None:
         settings = scene.hashlight.capture
         self.unseen = unseen
+        self.invalid = sorted(surroundings.invalid)  # objects with points that have no numbers for where they are
         self.view_layer: str = view_layer.name
         self.layout: Layout = layout_of(scene)
         # Cameras look at what is visible from places that are given.
@@ -80,17 +85,23 @@ class SceneFacts:
         self.width = capture_size(scene)[0]
         self.left_out = self.layout.left_out(scene) if isinstance(self.layout, OwnLayout) else []
         self.passed_over = passed_over(scene)
-        self.has_motion_blur: bool = scene.render.use_motion_blur
+        # Over how many frames, 0 without motion blur.
+        self.shutter: float = scene.render.motion_blur_shutter if scene.render.use_motion_blur else 0.0
         own = _own_cameras(scene) if isinstance(self.layout, OwnLayout) else []
-        self.out_of_focus = [camera.name for camera in own if camera.data.dof.use_dof]
+        self._movement = Movement(scene)
+        self.out_of_focus = [camera.name_full for camera in own if self._is_out_of_focus(camera)]
         # From and to which distance cameras of the scene's own show anything, metres.
-        self.clips = {camera.name: (camera.data.clip_start, camera.data.clip_end) for camera in own}
+        self.clips = {camera.name_full: (camera.data.clip_start, camera.data.clip_end) for camera in own}
         self.lighting = Lighting(False, ())
         self.other_layers = OtherLayers()
         self.has_world_volume = has_world_volume(scene)
         self.instead: dict[str, list[str]] = {}
         self.blended: list[str] = []
         self.moving: list[str] = []
+        self.rigid_bodies = unbaked_rigid_bodies(scene, self.layout.is_animated)
+        self.unbaked: list[str] = []  # simulations, where views of several frames are captured
+        self.missing: set[str] = set()  # names of files
+        self.look_changes: list[LookChange] = []  # of what looks otherwise at other frames
         self.difficult: dict[Trouble, list[Difficult]] = {}
         self.displaced: list[Difficult] = []  # by how many metres at most, as far as numbers tell
         self.following: dict[str, tuple[str, ...]] = {}  # objects by the material that follows the camera
@@ -98,8 +109,9 @@ class SceneFacts:
         self.hidden_helpers: dict[str, list[str]] = {}
         self._scene = scene.name
         self._looks = [self._look_at_light, self._look_at_layers, self._look_at_objects, self._look_at_materials]
-        self._looks += [self._look_at_helpers, self._look_at_followers]
-        self._movement = Movement(scene)
+        self._looks += [self._look_at_helpers, self._look_at_followers, self._look_at_changes, self._look_at_files]
+        self.captured = len(surroundings.owners)  # objects
+        self._visible = set(surroundings.owners)
         self._objects = sorted(surroundings.owners)
         self._materials = sorted(surroundings.materials.items())
 
@@ -112,8 +124,8 @@ class SceneFacts:
                 self._looks.pop()(scene, scene.view_layers[self.view_layer])
             elif self._objects:
                 obj = bpy.data.objects.get(self._objects.pop())
-                if obj is not None and self._movement.moves(obj):
-                    self.moving.insert(0, obj.name)
+                if obj is not None:
+                    self._look_at_object(obj)
             else:
                 name, owners = self._materials.pop()
                 material = bpy.data.materials.get(name)
@@ -123,11 +135,33 @@ class SceneFacts:
                 break
         return not (self._looks or self._objects or self._materials)
 
+    def _is_out_of_focus(self, camera: bpy.types.Object) -> bool:
+        is_switched = self.layout.is_animated and "dof.use_dof" in self._movement.changing(camera.data)
+        return camera.data.dof.use_dof or is_switched
+
+    def _look_at_object(self, obj: bpy.types.Object) -> None:
+        if self._movement.moves(obj):
+            self.moving.insert(0, obj.name)
+        if self.layout.is_animated:
+            self.unbaked += [f"{obj.name}: {name}" for name in unbaked_simulations(obj)]
+
+    def _look_at_files(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
+        shown = shown_names(view_layer, is_captured_alone=False)
+        for obj in scene.objects:
+            if obj.name in shown and not obj.hide_render:
+                self.missing.update(missing_of_object(obj))
+                if obj.type == "LIGHT":
+                    self.missing.update(missing_of_tree(obj.data.node_tree))
+        self.missing.update(missing_of_tree(None if scene.world is None else scene.world.node_tree))
+
     def _look_at(self, material: bpy.types.Material, owners: tuple[str, ...]) -> None:
+        self.missing.update(missing_of_tree(material.node_tree))
         for trouble, amount in troubles_of(material).items():
             self.difficult.setdefault(trouble, []).insert(0, Difficult(material.name, amount, owners))
         if follows_camera(material):
             self.following[material.name] = owners
+        if (change := change_of_material(material, owners, self.engine, self._movement)) is not None:
+            self.look_changes.append(change)
         if (target := target_of(self.engine)) is not None:
             displacement = displacement_of(material, target)
             if displacement.is_guessed:
@@ -148,6 +182,9 @@ class SceneFacts:
     def _look_at_followers(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
         self.followers = objects_that_follow_camera(view_layer)
 
+    def _look_at_changes(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
+        self.look_changes = changes_of_scene(scene, view_layer, self._visible, self._movement)
+
     def _look_at_materials(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
         self.blended = find_blended_materials(scene)
 
@@ -155,5 +192,6 @@ class SceneFacts:
 def _own_cameras(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """The cameras of the plan, each once."""
     with contextlib.suppress(CaptureError):
-        return [bpy.data.objects[name] for name in sorted({view.camera for view in planned_views(scene)})]
+        found = map(find_camera, sorted({view.camera for view in planned_views(scene)}))
+        return [camera for camera in found if camera is not None]
     return []

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .cameras import NOWHERE
+from .cameras import LENSLESS, NOWHERE
 from .checks import list_names
 from .plan_warnings import (
     ADD_SUN,
+    BAKE_DYNAMICS,
+    FIND_FILES,
     PLAN,
     WITHOUT_BLUR,
     PlanWarning,
@@ -24,13 +26,22 @@ from .scene_facts import SceneFacts
 
 def check_settings(facts: SceneFacts) -> list[PlanWarning]:
     """Warnings of settings, lights, view layers and cameras."""
-    return [*_check_light(facts), *_check_cameras(facts), *_check_passed_over(facts), *_check_unseen(facts)]
+    return [
+        *_check_light(facts),
+        *_check_cameras(facts),
+        *_check_passed_over(facts),
+        *_check_files(facts),
+        *_check_simulations(facts),
+        *_check_unseen(facts),
+    ]
 
 
 def _check_light(facts: SceneFacts) -> Iterator[PlanWarning]:
     if facts.lighting.is_dark:
         hidden = facts.lighting.hidden
-        words = "Nothing gives light in renders, no lamp, no world and no material: all views will be black"
+        words = (
+            "Nothing gives light in renders, no lamp, no world and no material: all views will be black. Add a light"
+        )
         if hidden:
             words += (
                 f". {_count(hidden, 'lamp')} {_is(hidden)} hidden from renders or without power: {list_names(hidden)}"
@@ -41,8 +52,9 @@ def _check_light(facts: SceneFacts) -> Iterator[PlanWarning]:
             "1 volume fills the world: it is before all that cameras see, so views come out dim or black, and the "
             "field learns fog. Unlink Volume from the World Output, or give the volume to a mesh"
         )
-    if facts.has_motion_blur:
-        yield PlanWarning("Motion blur is on: the field learns the blur as if it were there", (WITHOUT_BLUR,))
+    if facts.shutter > 0.0:
+        words = f"Motion blur is on, over {facts.shutter:.2g} frames: the field learns the blur as if it were there"
+        yield PlanWarning(f"{words}. Turn it off", (WITHOUT_BLUR,))
     if blurred := facts.out_of_focus:
         words = (
             f"Depth of field is on in {_count(blurred, 'camera')} ({list_names(blurred)}): views that disagree in focus"
@@ -63,10 +75,12 @@ def _check_cameras(facts: SceneFacts) -> Iterator[PlanWarning]:
             words = f"{_number(sum(each.views for each in unfit), 'frame')} left out, seen through {names}"
         else:
             words = f"{_number(len(unfit), 'camera')} left out: {names}"
-        if any(each.why != NOWHERE for each in unfit):
+        if any(each.why not in {NOWHERE, LENSLESS} for each in unfit):
             words += ". Only perspective cameras can be captured: set Type to Perspective to have them captured, too"
         if any(each.why == NOWHERE for each in unfit):
             words += ". Clear the location, rotation and scale of invalidly placed ones, or what drives them"
+        if any(each.why == LENSLESS for each in unfit):
+            words += ". Set the Focal Length, Sensor, Shift and Clip Start and End of those without a valid lens"
         yield PlanWarning(words, (select([each.camera for each in unfit]),))
     if elsewhere := [each for each in facts.left_out if not each.why]:
         names = list_names([f"{each.camera} ({each.scene})" for each in elsewhere])
@@ -95,6 +109,29 @@ def _check_passed_over(facts: SceneFacts) -> Iterator[PlanWarning]:
         yield PlanWarning(f"{words}. Have them on what is rendered from the field")
 
 
+def _check_files(facts: SceneFacts) -> Iterator[PlanWarning]:
+    if missing := sorted(facts.missing):
+        words = (
+            f"{_count(missing, 'file')} {_is(missing)} missing ({list_names(missing)}): renders show pink, or nothing, "
+        )
+        yield PlanWarning(f"{words}instead. Find {'it' if len(missing) == 1 else 'them'}", (FIND_FILES,))
+
+
+def _check_simulations(facts: SceneFacts) -> Iterator[PlanWarning]:
+    if bodies := facts.rigid_bodies:
+        words = (
+            f"{len(bodies)} rigid {'body isn' if len(bodies) == 1 else 'bodies aren'}'t baked ({list_names(bodies)}): "
+        )
+        words += "captures begin the simulation anew, and have them elsewhere than renders. Bake the Rigid Body World"
+        yield PlanWarning(words, (BAKE_DYNAMICS, select(bodies)))
+    if unbaked := sorted(facts.unbaked):
+        words = (
+            f"{_count(unbaked, 'simulation')} {_is(unbaked)} not baked, as far as Blender tells ({list_names(unbaked)}"
+        )
+        words += "): frames that are captured out of order show something else than renders do. Bake them"
+        yield PlanWarning(words, (BAKE_DYNAMICS, select(sorted({name.split(": ")[0] for name in unbaked}))))
+
+
 def _check_unseen(facts: SceneFacts) -> Iterator[PlanWarning]:
     if catchers := facts.instead.get("shadows"):
         words = (
@@ -110,6 +147,12 @@ def _check_unseen(facts: SceneFacts) -> Iterator[PlanWarning]:
     if lost := facts.instead.get("nothing"):
         words = f"{_count(lost, 'object')} ({list_names(lost)}) {_is(lost)} invalidly placed, and left out"
         yield PlanWarning(f"{words}: clear location, rotation and scale, or what drives them", (select(lost),))
+    if invalid := facts.invalid:
+        words = (
+            f"{_count(invalid, 'object')} ({list_names(invalid)}) {'has' if len(invalid) == 1 else 'have'} vertices "
+        )
+        words += "without numbers for where they are, which no bounds can hold: delete them, or mend what makes them"
+        yield PlanWarning(words, (select(invalid),))
     if facts.hidden_helpers:
         helpers = sorted(facts.hidden_helpers)
         names = list_names([f"{name} for {list_names(facts.hidden_helpers[name])}" for name in helpers])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Hashable, Iterator
 from typing import NamedTuple
 
@@ -49,6 +50,7 @@ class Geometry:
     have as many corners, and ``matrices``, [4, 4] each, to world space.
 
     ``is_box``: only a box around it is known. ``corners`` is None where the faces are too many to be asked for.
+    ``has_invalid_points``: there were some without numbers for where they are, which are at another point now.
     """
 
     points: np.ndarray
@@ -57,6 +59,7 @@ class Geometry:
     is_box: bool
     matrices: list[np.ndarray] = dataclasses.field(default_factory=list)
     owners: list[str] = dataclasses.field(default_factory=list)  # the object that shows it at each of ``matrices``
+    has_invalid_points: bool = False
 
     def world_points(self) -> Iterator[np.ndarray]:
         """Its points [n, 3] in world space, place after place."""
@@ -72,12 +75,29 @@ class Geometry:
 def read_surface(visible: VisibleObject, for_renders: bool) -> Geometry:
     """The surface that renders show, and where its hair and displacement reach to, at no place yet: without what is
     transparent, nor corners of no face. ``for_renders``: ``visible`` is of what Blender evaluated for them."""
+    surface = _read_as_it_is(visible, for_renders)
+    if math.isfinite(surface.points.sum()):  # far quicker than to look at each
+        return surface
+    is_valid = np.isfinite(surface.points).all(axis=1)
+    if not is_valid.any():
+        surface = _nothing()
+    else:
+        surface.points[~is_valid] = surface.points[is_valid.argmax()]
+    surface.has_invalid_points = not is_valid.all()
+    return surface
+
+
+def _read_as_it_is(visible: VisibleObject, for_renders: bool) -> Geometry:
     obj = visible.obj
     if obj.type == "MESH":
-        has_faces = len(obj.data.polygons) and not visible.is_hair_alone
-        surface = _read_mesh(obj.data, visible.hidden_slots) if has_faces else _nothing()
+        is_edited = obj.data.is_editmode  # then Blender keeps its faces elsewhere
+        mesh = obj.to_mesh() if is_edited else obj.data
+        has_faces = len(mesh.polygons) and not visible.is_hair_alone
+        surface = _read_mesh(mesh, visible.hidden_slots) if has_faces else _nothing()
         if visible.moved.reach > 0.0 and len(surface.points):
-            _displace(surface, obj.data, visible.moved)
+            _displace(surface, mesh, visible.moved)
+        if is_edited:
+            obj.to_mesh_clear()
         if obj.particle_systems and len(hair := _read_particle_hair(visible, for_renders)):
             surface.points = np.concatenate((surface.points, hair))
         return surface
@@ -87,7 +107,7 @@ def read_surface(visible: VisibleObject, for_renders: bool) -> Geometry:
     if obj.type in {"CURVES", "POINTCLOUD"} and "position" in obj.data.attributes:
         return Geometry(_read_strands(obj), None, 3, is_box=False)
     box = np.array(obj.bound_box, dtype=np.float32)
-    if (box.min(axis=0) > box.max(axis=0)).any():
+    if (box.min(axis=0) > box.max(axis=0)).any() or (box == box[0]).all():  # nothing is in it
         return _nothing()
     return Geometry(box_corners(box.min(axis=0), box.max(axis=0)), _BOX_FACES.reshape(-1), 4, is_box=True)
 

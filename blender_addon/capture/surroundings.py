@@ -30,6 +30,7 @@ class Surroundings:
         self.geometry: dict[Hashable, Geometry] = {}  # by the key of what is visible
         self.is_whole = True
         self.owners: set[str] = set()  # the objects in the scene that show it
+        self.invalid: set[str] = set()  # and those with points that have no numbers for where they are
         self.materials: dict[str, set[str]] = {}  # and those that show each material
         self._asked: set[tuple[str, str]] = set()  # objects, and who shows them, whose materials are known
         self._next = 0
@@ -80,6 +81,7 @@ class Surroundings:
             self.geometry[number] = part
         self.geometry = {key: geometry for key, geometry in self.geometry.items() if geometry.owners}
         self.owners = (self.owners - owners) | (other.owners & owners)
+        self.invalid = (self.invalid - owners) | (other.invalid & owners)
         for name, users in other.materials.items():
             if users & owners:
                 self.materials.setdefault(name, set()).update(users & owners)
@@ -91,6 +93,8 @@ class Surroundings:
         key = visible.key
         if key not in self.geometry:
             self.geometry[key] = read_surface(visible, for_renders)
+        if self.geometry[key].has_invalid_points:
+            self.invalid.add(owner)
         if len(self.geometry[key].points) and (obj.name, owner) not in self._asked:
             self._asked.add((obj.name, owner))
             self.owners.add(owner)

@@ -82,7 +82,9 @@ def _merge(rows: list[_Row], told: list[_Row]) -> list[_Row]:
 
 def _kind(row: _Row) -> tuple[str, list[str]]:
     """What warnings have in common that differ in numbers and names alone: how they begin, and their buttons."""
-    return re.split(r"[0-9:(]", row[0], maxsplit=1)[0], [cure.label for cure in unpack(row[1])]
+    beginning = re.sub(r"\([^)]*\)|[0-9.]+", "", row[0].partition(": ")[0])
+    singular = re.sub(r"\b(is|are|isn't|aren't|has|have)\b|s\b", "", beginning)
+    return singular, [cure.label for cure in unpack(row[1])]
 
 
 def _tidy() -> float | None:

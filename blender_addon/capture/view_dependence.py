@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import bpy
 
 from .modifier_uses import groups_of
+from .shader_nodes import trees_within, used_nodes
 from .sight import shown_names
 
 _COORDINATES = {"Window", "Camera"}  # of the Texture Coordinate node
@@ -14,8 +15,8 @@ _COORDINATES = {"Window", "Camera"}  # of the Texture Coordinate node
 
 def follows_camera(material: bpy.types.Material) -> bool:
     """Whether what ``material`` looks like depends on where in the picture, or how far away, it is."""
-    trees = [] if material.node_tree is None else list(_trees_of(material.node_tree, set()))
-    links = (link for tree in trees for link in tree.links if not link.is_muted)
+    trees = () if material.node_tree is None else trees_within(material.node_tree)
+    links = (link for tree in trees for node in used_nodes(tree) for link in _links_into(node))
     return any(
         link.from_node.bl_idname == "ShaderNodeCameraData"
         or (link.from_node.bl_idname == "ShaderNodeTexCoord" and link.from_socket.name in _COORDINATES)
@@ -39,11 +40,5 @@ def _modifier_follows_camera(modifier: bpy.types.Modifier) -> bool:
     return modifier.type == "LINEART"
 
 
-def _trees_of(tree: bpy.types.NodeTree, seen: set[str]) -> Iterator[bpy.types.NodeTree]:
-    """``tree`` and the groups within, each once."""
-    yield tree
-    for node in tree.nodes:
-        inner = getattr(node, "node_tree", None)
-        if inner is not None and inner.name not in seen:
-            seen.add(inner.name)
-            yield from _trees_of(inner, seen)
+def _links_into(node: bpy.types.Node) -> Iterator[bpy.types.NodeLink]:
+    return (link for socket in node.inputs for link in socket.links if not link.is_muted)

@@ -13,7 +13,7 @@ _PHASES = {
     "starting": "Starting…",
     "ready": "Ready",
     "stopping": "Saving and stopping…",
-    "lost": "Lost",
+    "lost": "Not connected",
 }
 
 

@@ -21,6 +21,7 @@ from ..capture.dataset import CaptureDataset
 from ..capture.errors import CaptureError
 from ..capture.job import CaptureJob
 from ..capture.poses import planned_cameras
+from ..capture.valid_numbers import check_settings
 from ..folders import capture_folder, take_path
 from ..session import registry
 from ..session.engine_session import EngineSession
@@ -133,6 +134,7 @@ def open_run_for_capture(session: EngineSession, scene: bpy.types.Scene) -> None
     else a new one. It goes by the views of the capture that was begun in the folder, if one was. Raises CaptureError
     when there are no bounds, ValueError when there is no folder.
     """
+    check_settings(scene.hashlight.training)
     folder = capture_folder(scene)
     bounds = read_bounds(scene, bpy.context.evaluated_depsgraph_get())
     former = session.primitive
@@ -155,6 +157,7 @@ def stop_waiting() -> None:
 
 def train(session: EngineSession, scene: bpy.types.Scene) -> None:
     """Start or go on training with the scene's settings; a run whose time is used up goes on for as long once more."""
+    check_settings(scene.hashlight.training)
     status = session.progress_made
     is_finished = status is not None and status.state == "finished"
     seconds = _time.budget(scene.hashlight.training.seconds, _seconds_trained(session, scene), is_finished)

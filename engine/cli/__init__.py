@@ -24,6 +24,7 @@ COMMANDS = {
     "train": "train a radiance field from a dataset",
     "eval": "score a run on views it wasn't trained on",
     "render": "render a turntable or a camera path from a run",
+    "prior": "train what PixelNeRF knows before it sees a scene, and look at it",
     "bench": "measure quality over training time, steps and frames a second",
     "doctor": "say what runs here, and what to do about what doesn't",
 }
@@ -63,10 +64,11 @@ def _share_cores() -> None:
     """Have torch's threads sleep when they wait for each other, instead of spinning for milliseconds.
 
     Beside a renderer that keeps every core busy, a training step took up to ten times as long with the default. OpenMP
-    reads this when torch is imported; what the user has set stays.
+    reads this when torch is imported; what the user has set stays. GNU's spins for a tenth of a millisecond first: the
+    next of a network's products comes sooner, and to be woken takes longer.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # GNU's: a spin of some microseconds is worth it on idle cores
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
 def _module_of(command: str) -> ModuleType:

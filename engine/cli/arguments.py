@@ -3,9 +3,35 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from engine.link.argument_types import whole_number
 from engine.link.presets import AUTO, DEFAULT_FIELD, DEFAULT_PRIMITIVE, FIELDS, PRESETS
+
+
+class _PrimitiveOption(argparse.Action):
+    """Its help is only put together when it's shown: all packages that are installed are looked through for it."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, values)
+
+    @property
+    def help(self) -> str:
+        """All kinds by name."""
+        from engine.primitives.registry import list_kinds
+
+        kinds = "; ".join(f"{name}: {summary}" if summary else name for name, summary in list_kinds().items())
+        return f"what is learnt ({DEFAULT_PRIMITIVE}). {kinds}"
+
+    @help.setter
+    def help(self, _: str | None) -> None:
+        """``argparse`` sets what ``add_argument`` is given: nothing."""
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -20,10 +46,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 def add_primitive(parser: argparse.ArgumentParser) -> None:
     """``--primitive``; None when it isn't given."""
-    from engine.primitives.registry import list_kinds
-
-    kinds = "; ".join(f"{name}: {summary}" if summary else name for name, summary in list_kinds().items())
-    parser.add_argument("--primitive", metavar="KIND", help=f"what is learnt ({DEFAULT_PRIMITIVE}). {kinds}")
+    parser.add_argument("--primitive", metavar="KIND", action=_PrimitiveOption)
 
 
 def add_field(parser: argparse.ArgumentParser) -> None:

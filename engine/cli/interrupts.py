@@ -80,7 +80,8 @@ def requests_heard(handler: Callable[[int], None]) -> Iterator[None]:
     """Have ``handler`` called with the signal's number for each request, in the main thread between any two
     instructions. Those that this process was started to ignore (nohup) it ignores.
 
-    After a request, further ones don't cut short the end of the process, whose exit code is to tell of the first.
+    After a request, further ones don't cut short the end of the process, whose exit code is to tell of the first: not
+    in the contexts around this one either, though Ctrl-C does.
     """
     global _depth
     if threading.current_thread() is not threading.main_thread():
@@ -106,11 +107,10 @@ def requests_heard(handler: Callable[[int], None]) -> Iterator[None]:
         yield
     finally:
         _depth -= 1
-        is_ending = _depth == 0 and bool(_heard)
         for number in heard:
             after = former[number] or signal.SIG_DFL
-            signal.signal(number, _pass_over if is_ending and number != signal.SIGINT else after)
-        if is_ending:
+            signal.signal(number, _pass_over if _heard and number != signal.SIGINT else after)
+        if _depth == 0 and _heard:
             atexit.register(_ignore_requests)
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hashlight")
 
-_GRACE_SECONDS = 30.0  # to save the run after the parent has gone
+_GRACE_SECONDS = 30.0  # for the server's own end, beyond the device's, after the parent has gone
 _SHORTEST_TOKEN = 16  # characters
 _MOST_DESCRIPTORS = 16_384
 _MAKE_TOKEN = "it must hold a secret in one line, such as `openssl rand -hex 24` prints"
@@ -40,8 +40,8 @@ EXAMPLES = f"""\
 Serves capture, training, frames and films to one client in control, while a few others may watch, over a WebSocket.
 Clients must know the token: from --token-file, from the environment variable {TOKEN_VARIABLE}, or else a random one
 that is printed at the start. Ctrl-C, SIGTERM and a closed terminal save the run and end it, with exit code 130, 143 or
-129; 1 when the run could not be saved. The same signal once more ends it at once. When a client ends it, the exit code
-is 0."""
+129; 1 when the run could not be saved. What the device is at is waited for, three minutes at most, unless it does
+nothing at all; the same signal once more ends it at once, unsaved. When a client ends it, the exit code is 0."""
 
 
 class ServeError(Exception):
@@ -100,11 +100,12 @@ def run(options: argparse.Namespace) -> int:
 
 async def _serve(options: argparse.Namespace, server: Server, root: Path, tls: ssl.SSLContext | None) -> None:
     from engine.service.parent import watch_parent
+    from engine.service.watchdog import LONGEST_END_SECONDS
 
     def end_with_parent() -> None:
         log.warning("process %d has ended, and so does the engine", options.parent_pid)
         server.shut_down()
-        deadline = threading.Timer(_GRACE_SECONDS, os._exit, (1,))
+        deadline = threading.Timer(LONGEST_END_SECONDS + _GRACE_SECONDS, os._exit, (1,))
         deadline.daemon = True
         deadline.start()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.arguments import add_device, add_field, add_holdout, add_preset, add_primitive
+from engine.cli.first_weights import add_first_weights, begin_with, read_first_weights
 from engine.link.argument_types import positive_number, whole_number
 from engine.link.presets import DEFAULT_PRIMITIVE
 
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
     add_primitive(parser)
     add_field(parser)
+    add_first_weights(parser)
     add_preset(parser)
     add_holdout(parser, "without a test split: hold out every K-th view, so that there is a score")
     parser.add_argument("--seed", type=whole_number(0, 2**31 - 1), default=0, metavar="N", help="random seed (0)")
@@ -262,10 +264,14 @@ class Training:
         from engine.training.trainer import Trainer
 
         options, kind, spec = self.options, self.kind, self.data.spec
+        first = read_first_weights(options, kind.variant(spec))
         if not options.resume:
-            settings = {**self.data.settings, "seed": options.seed}
+            settings = {**self.data.settings, "seed": options.seed, **({} if first is None else first.settings)}
             config = kind.configure(spec, options.preset, device, settings)
-            return Trainer(kind.build(spec, config, device)), RunHistory()
+            primitive = kind.build(spec, config, device)
+            if first is not None:
+                begin_with(first, primitive)
+            return Trainer(primitive), RunHistory()
         run = load_run(options.out, device)
         if (words := kind.mismatch(run.trainer.primitive.spec, spec)) is not None:
             raise TrainError(f"{options.out} {words} in {options.dataset}: resume with the dataset it was started with")

@@ -1,76 +1,173 @@
-"""Whose axes poses have: OpenGL's (y up, the camera looks down -z), as ours, or OpenCV's (y down, it looks along z).
+"""What the matrices of a file are: whose axes they have, OpenGL's (y up, the camera looks down -z), as ours, or those
+of OpenCV (y down, it looks along z), and whether they lead from the camera to the world, as ours, or the other way.
 
-A file may say so. Else it is told by the pictures: with the wrong axes they don't agree with each other. Poses alone
-can't tell, as both have the same lines of sight: what looks at a subject by one looks around from it by the other.
+A file may say so. Else it is told by the pictures: by the wrong poses they don't agree with each other. Poses alone
+can't tell whose axes they have, as both have the same lines of sight: what looks at a subject by one looks around from
+it by the other. They do tell matrices from inverted ones where cameras look at one thing: by the others they don't.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from engine.data.color import premultiply
-from engine.data.json_object import JsonObject
+from engine.data.bounds import stand_at_one_place
+from engine.data.json_object import JsonObject, is_on
+from engine.data.picture_agreement import Agreement, Change, agreement_by, changed
 from engine.data.remarks import Remarks
 from engine.data.views import View
-from engine.link.arrays import Dtype, Floats
-from engine.link.color import encode_srgb
+from engine.link.arrays import Floats
 from engine.link.geometry import Camera, find_focus
-from engine.link.projection import pixel_directions, project
 
-FIELD = "camera_axes"
-_OTHER_FIELDS = ("camera_convention", "pose_convention", "coordinate_convention", "convention", "coordinate_system")
-_NAMES = {"opencv": True, "colmap": True, "rdf": True, "opengl": False, "blender": False, "nerf": False, "rub": False}
+AXES, DIRECTION = "camera_axes", "world_to_camera"
+_OTHER_AXES = ("camera_convention", "pose_convention", "coordinate_convention", "convention", "coordinate_system")
+_AXES_NAMES = {
+    **dict.fromkeys(("opencv", "colmap", "rdf"), True),
+    **dict.fromkeys(("opengl", "blender", "nerf", "rub"), False),
+}
+# Switches, and texts, by which other programs say that matrices are inverted, or that they aren't.
+_SWITCHES = {DIRECTION: True, "w2c": True, "is_w2c": True, "camera_to_world": False, "c2w": False, "is_c2w": False}
+_OTHER_DIRECTIONS = ("pose_type", "pose_format", "matrix_type", "transform_type", "extrinsics_type", "pose_convention")
+_DIRECTION_NAMES = {
+    **dict.fromkeys(("w2c", "worldtocamera", "world2camera", "worldtocam", "world2cam", "view", "extrinsics"), True),
+    **dict.fromkeys(("c2w", "cameratoworld", "camera2world", "camtoworld", "cam2world"), False),
+}
 _TURN = np.diag([1.0, -1.0, -1.0, 1.0])  # from the axes of one to those of the other
 
 _AHEAD = 0.7  # the cosine between where cameras look and what they look at: half of them within 45 degrees
+_CONVERGING = 0.95  # the same of cameras that look at one thing
 _UPRIGHT = 0.3  # the cosine between their y and the world's z
 _FRAMED = 0.5  # of the edge of a picture that shows a subject, at most, is covered
-
-_VIEWS = 24  # that are compared with another one each
-_SIDE = 48  # pixels of the pictures that are compared
-_BLOCK = 8  # of the blocks that they are compared by
-_ANGLE = np.radians(25.0)  # between two views, best: far enough to tell, and they still show the same
-_SHIFTS = np.linspace(0.0, 2.5, 32)  # how far apart two views are, as a share of how far away is what they show
-_TEXTURE = 0.02  # of white: the least standard deviation of a block
-_FEWEST_VIEWS, _FEWEST = 6, 24  # and blocks, by which anything is told
-_CLEAR, _ERRORS = 0.08, 3.0  # what tells is a difference of correlations of so much, and of so many standard errors
+_AGREEING, _FAR_BETTER = 0.35, 0.2  # correlations by which matrices are taken for inverted, and by how much more
 
 
-def stated_axes(values: JsonObject) -> bool | None:
-    """Whether a file says that its poses have OpenCV's axes, None where it says nothing of it. Raises DatasetError."""
-    for name in (FIELD, *_OTHER_FIELDS):
+@dataclasses.dataclass(frozen=True)
+class Convention:
+    """What a file says of its matrices; None: nothing."""
+
+    has_opencv_axes: bool | None = None
+    is_inverted: bool | None = None
+
+    def to_ours(self, pose: Floats) -> npt.NDArray[np.float64]:
+        """A matrix [4, 4] by this convention as a pose by ours."""
+        return _to_ours(pose, bool(self.is_inverted), bool(self.has_opencv_axes))
+
+
+def stated_convention(values: JsonObject) -> Convention:
+    """What a file says. Raises DatasetError."""
+    return Convention(_stated_axes(values), _stated_direction(values))
+
+
+def _stated_axes(values: JsonObject) -> bool | None:
+    for name in (AXES, *_OTHER_AXES):
         text = values.peek(name)
-        is_opencv = _NAMES.get("".join(filter(str.isalnum, text)).lower()) if isinstance(text, str) else None
-        if is_opencv is not None:
+        has_opencv_axes = _AXES_NAMES.get(_key(text))
+        if has_opencv_axes is not None:
             values.get(name)
-            return is_opencv
-        if name == FIELD and text is not None:
-            raise values.refuse(FIELD, "expected opengl or opencv", text)
+            return has_opencv_axes
+        if name == AXES and text is not None:
+            raise values.refuse(AXES, "expected opengl or opencv", text)
     return None
 
 
-def turn_axes(pose: Floats) -> npt.NDArray[np.float64]:
-    """``pose`` [4, 4], of OpenCV's axes, by OpenGL's."""
-    turned: npt.NDArray[np.float64] = pose @ _TURN
+def _stated_direction(values: JsonObject) -> bool | None:
+    if "color_space" in values:  # a capture of our own
+        return False
+    for name, is_inverted in _SWITCHES.items():
+        if isinstance(values.peek(name), bool | int | str):
+            return is_on(values.get(name)) == is_inverted
+    for name in _OTHER_DIRECTIONS:
+        if (stated := _DIRECTION_NAMES.get(_key(values.peek(name)))) is not None:
+            values.get(name)
+            return stated
+    return None
+
+
+def _key(text: object) -> str:
+    return "".join(filter(str.isalnum, text)).lower() if isinstance(text, str) else ""
+
+
+def _to_ours(pose: Floats, is_inverted: bool, has_opencv_axes: bool) -> npt.NDArray[np.float64]:
+    if is_inverted and abs(np.linalg.det(pose)) > 0.0:  # no camera has that, which refuses it
+        pose = np.linalg.inv(pose)
+    turned: npt.NDArray[np.float64] = pose @ _TURN if has_opencv_axes else pose
     return turned
 
 
-def guess_axes(views: Sequence[View], remarks: Remarks) -> list[View]:
-    """``views`` by OpenGL's axes, where no file says whose their poses have. What is guessed is told."""
-    poses = np.array([view.camera.camera_to_world for view in views])
-    to_focus = find_focus([view.camera for view in views]) - poses[:, :3, 3]
-    to_focus /= np.maximum(np.linalg.norm(to_focus, axis=1, keepdims=True), 1e-12)
-    ahead = float(np.median((to_focus * -poses[:, :3, 2]).sum(axis=1)))
-    upright = float(np.median(poses[:, 2, 1]))
-    if ahead > _AHEAD and upright > _UPRIGHT:  # they look at one thing, the right way up
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Layout:
+    """How cameras stand: medians of the cosines between where they look and what they look at, and between their y and
+    the world's z."""
+
+    ahead: float
+    upright: float
+
+    @classmethod
+    def of(cls, cameras: Sequence[Camera]) -> _Layout:
+        poses = np.array([camera.camera_to_world for camera in cameras])
+        to_focus = find_focus(cameras) - poses[:, :3, 3]
+        distances = np.linalg.norm(to_focus, axis=1)
+        to_focus /= np.maximum(distances[:, None], 1e-12)
+        ahead = 0.0 if stand_at_one_place(cameras) else float(np.median((to_focus * -poses[:, :3, 2]).sum(axis=1)))
+        return cls(ahead, float(np.median(poses[:, 2, 1])))
+
+
+def guess_convention(views: Sequence[View], stated: Convention, remarks: Remarks) -> list[View]:
+    """``views``, read by what is ``stated``, by OpenGL's axes and from the camera to the world where no file says what
+    matrices are. What is guessed is told."""
+    layout = _Layout.of([view.camera for view in views])
+    if layout.ahead > _AHEAD and layout.upright > _UPRIGHT:  # they look at one thing, the right way up
         return list(views)
-    lead = _lead_of_turned(views)
+    as_is = agreement_by(views, lambda pose: pose)
+    if stated.is_inverted is None:
+        found = _inverse_of(views, stated, layout, as_is)
+        if found is not None:
+            change, has_opencv_axes, why = found
+            axes = "" if stated.has_opencv_axes is not None else f' and "{AXES}": "{_axes_name(has_opencv_axes)}"'
+            remarks.add(
+                f"the matrices are taken for world-to-camera ones with {_whose(has_opencv_axes)} axes and inverted, as "
+                f'{why}: if that is right, say "{DIRECTION}": true{axes} in the file, else "{DIRECTION}": false'
+            )
+            return [dataclasses.replace(view, camera=changed(view.camera, change)) for view in views]
+    if stated.has_opencv_axes is None:
+        return _guess_axes(views, layout, as_is, remarks)
+    return list(views)
+
+
+def _inverse_of(
+    views: Sequence[View], stated: Convention, layout: _Layout, as_is: Agreement
+) -> tuple[Change, bool, str] | None:
+    """How poses are to be changed if the matrices are inverted, whether they have OpenCV's axes then, and why that is
+    so; None where nothing tells that they are."""
+    whose = (False, True) if stated.has_opencv_axes is None else (stated.has_opencv_axes,)
+
+    def inverted(has_opencv_axes: bool) -> Change:
+        turned = bool(stated.has_opencv_axes)  # as it was read
+        return lambda pose: _to_ours(_to_ours(pose, False, turned), True, has_opencv_axes)
+
+    changes = {has_opencv_axes: inverted(has_opencv_axes) for has_opencv_axes in whose}
+    agreements = {axes: agreement_by(views, change) for axes, change in changes.items()}
+    best = max(agreements, key=lambda axes: agreements[axes].mean)
+    lead = agreements[best].lead_over(as_is)
+    if lead is not None and lead > _FAR_BETTER and agreements[best].mean > _AGREEING:
+        turned = agreement_by(views, lambda pose: pose @ _TURN)
+        if (agreements[best].lead_over(turned) or 0.0) > _FAR_BETTER:
+            return changes[best], best, f"by that pictures agree more with each other (correlations of {lead:.2f} more)"
+    if abs(layout.ahead) < _AHEAD and lead is None:
+        for axes, change in changes.items():
+            other = _Layout.of([changed(view.camera, change) for view in views])
+            if other.ahead > _CONVERGING and other.upright > _UPRIGHT and len(views) > 2:
+                return change, axes, f"{len(views)} cameras look at one thing by that alone"
+    return None
+
+
+def _guess_axes(views: Sequence[View], layout: _Layout, as_is: Agreement, remarks: Remarks) -> list[View]:
+    """``views`` by OpenGL's axes, where no file says whose their poses have."""
+    ahead, upright = layout.ahead, layout.upright
+    lead = agreement_by(views, lambda pose: pose @ _TURN).lead_over(as_is)
     if lead is not None and lead < 0.0:
         return list(views)
     looks_away, is_upside_down = ahead < -_AHEAD, upright < -_UPRIGHT
@@ -81,17 +178,17 @@ def guess_axes(views: Sequence[View], remarks: Remarks) -> list[View]:
         if len(views) > 1 and upright <= _UPRIGHT and not (ahead > _AHEAD and _are_framed(views)):
             remarks.add(
                 f"whose axes the poses have, {len(views)} pictures don't tell: OpenGL's are taken (y up, the camera "
-                f'looks along -z); if that is right, say "{FIELD}": "opengl" in the file, else "opencv"'
+                f'looks along -z); if that is right, say "{AXES}": "opengl" in the file, else "opencv"'
             )
         return list(views)
     elif ahead > _AHEAD or not (is_upside_down or _are_framed(views)):
-        remarks.add(f'{why}: if that is right, say "{FIELD}": "opengl" in the file, else "opencv" (y down, z ahead)')
+        remarks.add(f'{why}: if that is right, say "{AXES}": "opengl" in the file, else "opencv" (y down, z ahead)')
         return list(views)
     remarks.add(
         f"the poses are taken for OpenCV's (y down, the camera looks along z), as {why}: if that is right, say "
-        f'"{FIELD}": "opencv" in the file, else "opengl"'
+        f'"{AXES}": "opencv" in the file, else "opengl"'
     )
-    return [dataclasses.replace(view, camera=_turned(view.camera)) for view in views]
+    return [dataclasses.replace(view, camera=changed(view.camera, lambda pose: pose @ _TURN)) for view in views]
 
 
 def _are_framed(views: Sequence[View]) -> bool:
@@ -102,98 +199,9 @@ def _are_framed(views: Sequence[View]) -> bool:
     return float(np.median([(edge > 0).mean() for edge in edges])) < _FRAMED
 
 
-def _lead_of_turned(views: Sequence[View]) -> float | None:
-    """By how much more pictures agree with turned poses than with those as they stand: the difference of the mean
-    correlations of what two views both show. None where that can't be told from chance."""
-    chosen = np.unique(np.linspace(0, len(views) - 1, _VIEWS).astype(int)).tolist()
-    found: tuple[list[Floats], list[Floats]] = ([], [])
-    for one, other in zip(chosen, _partners(views, chosen), strict=True):
-        pair = _Picture.of(views[one]), _Picture.of(views[other])
-        for is_turned in (False, True):
-            found[is_turned].append(_correlations(*pair, is_turned))
-    as_is, turned = (np.concatenate(each) for each in found)
-    if len(chosen) < _FEWEST_VIEWS or min(len(as_is), len(turned)) < _FEWEST:
-        return None
-    lead = float(turned.mean() - as_is.mean())
-    error = math.sqrt(as_is.var() / len(as_is) + turned.var() / len(turned))
-    return lead if abs(lead) > max(_CLEAR, _ERRORS * error) else None
+def _axes_name(has_opencv_axes: bool) -> str:
+    return "opencv" if has_opencv_axes else "opengl"
 
 
-def _partners(views: Sequence[View], chosen: Sequence[int]) -> list[int]:
-    """For each of the ``chosen`` views another that shows much of the same, from elsewhere or another way."""
-    poses = np.array([view.camera.camera_to_world for view in views])
-    apart = np.linalg.norm(poses[chosen, None, :3, 3] - poses[:, :3, 3], axis=2)
-    angles = np.arccos(np.clip(poses[chosen, :3, 2] @ poses[:, :3, 2].T, -1.0, 1.0))
-    typical = float(np.median(apart))
-    misfit = np.abs(angles / _ANGLE - 1.0) + (0.0 if typical <= 0.0 else 0.5 * np.abs(apart / typical - 1.0))
-    misfit[np.arange(len(chosen)), chosen] = np.inf
-    partners: list[int] = misfit.argmin(axis=1).tolist()
-    return partners
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Picture:
-    """A view as a small grey picture [h, w], before grey where nothing is, with its camera."""
-
-    camera: Camera
-    grey: npt.NDArray[np.float32]
-
-    @classmethod
-    def of(cls, view: View) -> _Picture:
-        camera = view.camera
-        scale = _SIDE / max(camera.width, camera.height)
-        width, height = (max(round(side * scale), 2) for side in (camera.width, camera.height))
-        step = max(int(0.25 / scale), 1)  # a few pixels of each block of them are enough
-        color = premultiply(view.color[::step, ::step], view.color_space)
-        shown = color[..., :3].mean(axis=2)
-        if view.color_space == "linear":
-            shown = encode_srgb(shown)
-        grey = Image.fromarray(shown + 0.5 * (1.0 - color[..., 3]))
-        return cls(camera.resized(width, height), np.asarray(grey.resize((width, height), Image.Resampling.BOX)))
-
-    def at(self, places: Floats) -> Floats:
-        """The picture at ``places`` [n, 2] in pixels, by its four nearest ones: [n]."""
-        height, width = self.grey.shape
-        x, y = np.clip(places[:, 0] - 0.5, 0.0, width - 1.001), np.clip(places[:, 1] - 0.5, 0.0, height - 1.001)
-        column, row = x.astype(int), y.astype(int)
-        right, down = x - column, y - row
-        above = self.grey[row, column] * (1.0 - right) + self.grey[row, column + 1] * right
-        below = self.grey[row + 1, column] * (1.0 - right) + self.grey[row + 1, column + 1] * right
-        there: Floats = above * (1.0 - down) + below * down
-        return there
-
-
-def _correlations(one: _Picture, other: _Picture, is_turned: bool) -> Floats:
-    """How well each block [n] of one picture that the other shows as well, whole, is correlated with what is there, at
-    the distance at which it is best. Bare blocks are left out."""
-    block = min(_BLOCK, *one.grey.shape)
-    rows, columns = (side // block for side in one.grey.shape)
-
-    def in_blocks(values: npt.NDArray[Dtype]) -> npt.NDArray[Dtype]:
-        return values.reshape(rows, block, columns, block).swapaxes(1, 2).reshape(rows * columns, block * block)
-
-    wanted = in_blocks(one.grey[: rows * block, : columns * block].astype(np.float64))
-    wanted -= wanted.mean(axis=1, keepdims=True)
-    spread = wanted.std(axis=1)
-    pose, seen = (_turned(each.camera) if is_turned else each.camera for each in (one, other))
-    y, x = np.mgrid[: rows * block, : columns * block] + 0.5
-    to_other = np.linalg.inv(seen.camera_to_world[:3, :3])
-    rays = pixel_directions(pose, x.ravel(), y.ravel()) @ (to_other @ pose.camera_to_world[:3, :3]).T
-    moved = to_other @ (pose.position - seen.position)
-    moved /= max(float(np.linalg.norm(moved)), 1e-12)
-    best = np.full(rows * columns, -np.inf)
-    for shift in _SHIFTS:
-        local = rays + shift * moved
-        places = project(seen, local)
-        is_inside = (local[:, 2] < -1e-9) & (places >= 0.0).all(axis=1)
-        is_inside &= (places < (seen.width, seen.height)).all(axis=1)
-        found = in_blocks(other.at(places))
-        found = found - found.mean(axis=1, keepdims=True)
-        correlation = (wanted * found).mean(axis=1) / np.maximum(spread * found.std(axis=1), _TEXTURE**2)
-        best = np.where(in_blocks(is_inside).all(axis=1), np.maximum(best, correlation), best)
-    correlations: Floats = best[(spread > _TEXTURE) & np.isfinite(best)]
-    return correlations
-
-
-def _turned(camera: Camera) -> Camera:
-    return dataclasses.replace(camera, camera_to_world=turn_axes(camera.camera_to_world))
+def _whose(has_opencv_axes: bool) -> str:
+    return "OpenCV's" if has_opencv_axes else "OpenGL's"

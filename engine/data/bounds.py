@@ -71,7 +71,10 @@ def extent_from_file(values: JsonObject, remarks: Remarks) -> Extent | None:
     if "aabb" in values:
         bounds = _named_box(values)
         if ignored := [name for name in ("scale", "offset") if name in values]:
-            remarks.add(f"{values.where}: {' and '.join(ignored)} aren't used, as aabb says where the subject lies")
+            remarks.add(
+                f"{values.where}: {' and '.join(ignored)} ({len(ignored)} values) aren't used, as aabb says where the "
+                "subject lies; to go by them, remove aabb"
+            )
     elif growth is None and scale is None and offset is None:
         return None
     else:

@@ -16,18 +16,20 @@ import numpy.typing as npt
 from engine.data.dataset import DatasetError
 from engine.data.depth_images import read_depth
 from engine.data.distortion import beyond_fisheye
-from engine.data.images import read_color, resize_nearest, turn
+from engine.data.images import read_color, resize_nearest
 from engine.data.masks import read_mask
+from engine.data.orientation import turn
 from engine.data.picture_finder import IMAGE_SUFFIXES, fold, path_parts
 from engine.data.remarks import Remarks
 from engine.data.view_sources import FittedView
-from engine.data.views import MASKED_DEPTH, UNKNOWN_DEPTH, View, ViewError
+from engine.data.views import MASKED_DEPTH, UNKNOWN_DEPTH, View, ViewError, depth_without_any
 from engine.link.arrays import Dtype, Pixels
 from engine.link.messages import ColorSpace
 
 DECODING_THREADS = 8
 _FULL: Mapping[ColorSpace, float] = {"srgb": 255, "linear": 1.0}
 _NEARLY = 0.06  # of the full range: what JPEG may make of a colour
+_FEW, _LITTLE = 0.25, 0.35  # of a picture's middle, and of all of it, that masks leave
 _LONGEST_NAME = 120
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -87,7 +89,10 @@ def _decode(fitted: FittedView, name: str) -> tuple[View, list[str]]:
         if source.mask is not None:
             depth = _mask_out(fitted, depth, color)
             if (depth == MASKED_DEPTH).all():
-                sentences.append("views of which their masks leave nothing ({count}, first {first}) are left out")
+                sentences.append(
+                    "views of which their masks leave nothing ({count}, first {first}) are left out: to use them, "
+                    "store what is to be learnt as another value than 0 in their masks"
+                )
         if fitted.camera.is_fisheye and (beyond := beyond_fisheye(fitted.camera)).any():
             depth = _leave_out(beyond, depth, color)
         return View(name, fitted.camera, color, color_space, depth, source.split), sentences
@@ -104,9 +109,29 @@ def _check_masks(masked: Sequence[tuple[FittedView, View]], remarks: Remarks) ->
     if all(view.valid is None and not view.is_masked for _, view in masked):
         remarks.add_all(
             "pictures with masks, none of which leaves anything out ({count}, first {first}): what is exactly 0 in one "
-            "isn't learnt",
+            "isn't learnt; store what is to be left out so",
             (fitted.source.listed for fitted, _ in masked),
         )
+    _tell_inverted_masks(masked, remarks)
+
+
+def _tell_inverted_masks(masked: Sequence[tuple[FittedView, View]], remarks: Remarks) -> None:
+    """Note masks that leave out what pictures are taken of, as if they were the other way round."""
+    kept = [(fitted.source.listed, view.valid) for fitted, view in masked if view.valid is not None]
+    shares = [(float(valid.mean()), float(_middle(valid).mean())) for _, valid in kept]
+    whole, middle = np.median(shares, axis=0) if shares else (1.0, 1.0)
+    if middle < _FEW or (whole < _LITTLE and middle < 0.5):
+        remarks.add_all(
+            "pictures whose masks leave out most of their middle ({count}, first {first}: typically "
+            f"{1 - middle:.0%} of it, and {1 - whole:.0%} of all): if they are the other way round, invert them, as "
+            "what is 0 in a mask isn't learnt",
+            (listed for listed, _ in kept),
+        )
+
+
+def _middle(pixels: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    height, width = pixels.shape
+    return pixels[height // 4 : height - height // 4, width // 4 : width - width // 4]
 
 
 def _make_transparent(color: Pixels, color_space: ColorSpace, background: str) -> str:
@@ -146,15 +171,10 @@ def _read_depth(fitted: FittedView, color: Pixels, sentences: list[str]) -> npt.
     elif (depth == UNKNOWN_DEPTH).all():
         sentences.append(
             "depth pictures that say nothing ({count}, first {first}) aren't used: they have no number above 0, or 8 "
-            "bits a pixel, in millimetres unless integer_depth_scale says otherwise"
+            "bits a pixel without a unit; name that as integer_depth_scale, or store more bits"
         )
     depth = _to_size_of(fitted, depth)
-    return np.where(depth == UNKNOWN_DEPTH, _without_known_depth(color), depth)
-
-
-def _without_known_depth(color: Pixels) -> npt.NDArray[np.float32]:
-    """Depth [H, W] of a picture without any: where it shows nothing, nothing is there."""
-    return np.where(color[..., 3] == 0, np.float32(np.inf), np.float32(UNKNOWN_DEPTH))
+    return np.where(depth == UNKNOWN_DEPTH, depth_without_any(color), depth)
 
 
 def _mask_out(fitted: FittedView, depth: npt.NDArray[np.float32] | None, color: Pixels) -> npt.NDArray[np.float32]:
@@ -169,7 +189,7 @@ def _leave_out(
 ) -> npt.NDArray[np.float32]:
     """``depth`` that has these pixels taught nothing."""
     if depth is None:
-        depth = _without_known_depth(color)
+        depth = depth_without_any(color)
     return np.where(pixels, np.float32(MASKED_DEPTH), depth)
 
 

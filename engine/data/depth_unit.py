@@ -1,14 +1,17 @@
 """Whether captured depth is what it is taken for, planar and in the unit of the poses: what one view shows must be
-where the others see it."""
+where the others see it. Depth that isn't would do more harm than none, so that it isn't used."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.data.views import View
+from engine.data.remarks import Remarks
+from engine.data.view_pairs import choose_pairs
+from engine.data.views import UNKNOWN_DEPTH, View
 from engine.link.arrays import Floats
 from engine.link.projection import pixel_directions, project
 
@@ -17,49 +20,107 @@ _POINTS_PER_SIDE = 48
 _AGREEMENT = 0.1  # of a depth
 _POWERS_OF_TEN = (1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3)
 _SCALES = tuple(10.0 ** (step / 16) for step in range(-48, 49))  # so near to each other that the true one agrees
-# Another scale is told of if at least this share of the points agrees by it, and so many times as many as by 1.
-_LEAST_SHARE, _BETTER = 0.25, 2.5
-# Depth is told to be along rays if that fits so many times as well, and planar depth misses by more than this.
+# Another scale fits if at least this share of the points agrees by it, and so many times as many as by 1; so do inverse
+# depths, of which so many times as many must agree as by any scale.
+_LEAST_SHARE, _BETTER, _INVERSE_BETTER = 0.25, 2.5, 1.3
+# Depth fits nothing if so few points agree, though views show so much of the same at some scale.
+_FITS_NOTHING, _COMPARABLE = 0.15, 0.3
+# Depth is taken for distances along rays if that fits so many times as well, and planar depth misses by more than this.
 _FITS_BETTER, _MISSES = 2.0, 0.005
 
 
-def check_depth_unit(views: Sequence[View]) -> list[str]:
-    """A warning where depth pictures agree with each other only if they are scaled, or taken along rays."""
+def check_depth(views: Sequence[View], remarks: Remarks) -> list[View]:
+    """``views``, without their depth where it doesn't fit the poses: in no unit, in another one, or as inverse depth
+    alone. What holds distances along rays instead is made planar. What is wrong with it is told."""
     known = [view for view in views if view.depth is not None and _is_known(view.depth).any()]
     if len(known) < 2:
-        return []
-    stride = max(1, len(known) // _PAIRS)
-    pairs = [(one, known[(at + 1) % len(known)]) for at, one in enumerate(known)][::stride]
-    as_is = _share(pairs, 1.0)
-    for scales in (_POWERS_OF_TEN, _SCALES) if _BETTER * as_is <= 1.0 else ():
-        shares = {scale: _share(pairs, scale) for scale in scales}
-        best = max(shares, key=lambda scale: (shares[scale], scale == 1.0))
-        if shares[best] >= max(_LEAST_SHARE, _BETTER * as_is):
-            return [
-                f"the depth pictures don't fit the poses: {as_is:.0%} of what they show is where other views see it, "
-                f"and {shares[best]:.0%} if depth is multiplied by {best:.3g}; name their unit as integer_depth_scale "
-                "(of whole numbers) or depth_unit_scale_factor (of all)"
-            ]
+        return list(views)
+    pairs = [(known[one], known[other]) for one, other in choose_pairs([view.camera for view in known], _PAIRS)]
+    if (trouble := _misfit(pairs)) is not None:
+        remarks.add(f"the depth of {len(known)} pictures isn't used, as it doesn't fit the poses: {trouble}")
+        return [view.without_depth() for view in views]
     planar, along_rays = (_typical_miss(pairs, is_along_rays) for is_along_rays in (False, True))
     if planar > max(_MISSES, _FITS_BETTER * along_rays):
-        return [
-            f"the depth pictures fit the poses to {planar:.1%} of a depth, and to {along_rays:.1%} if they hold "
-            "distances along rays: they are taken for planar depth, along the camera's axis; store that instead"
-        ]
-    return []
+        remarks.add(
+            f"the depth of {len(known)} pictures fits the poses to {planar:.1%} of a depth, and to {along_rays:.1%} if "
+            "it holds distances along rays: it is taken for these; if that is wrong, correct the poses, else store "
+            "planar depth, along the camera's axis"
+        )
+        return [_made_planar(view) for view in views]
+    return list(views)
+
+
+def _misfit(pairs: _Pairs) -> str | None:
+    """Why depth can't be used, and what to do; None where it can."""
+    as_is, _ = _share(pairs, 1.0)
+    needed = max(_LEAST_SHARE, _BETTER * as_is)
+    if needed > 1.0 or _share(pairs, 1.0, is_along_rays=True)[0] >= needed:
+        return None
+    there = f"{as_is:.0%} of what they show is where other views see it"
+    inverse = [(_inverted(one), _inverted(other)) for one, other in pairs]
+    typical = _typical_depth(pairs)
+    scale, (share, overlap) = _best(pairs, _POWERS_OF_TEN)
+    if share < needed:
+        scale, (share, overlap) = _best(pairs, _SCALES)
+    factor, (inverse_share, _) = _best(inverse, [typical**2 * each for each in _SCALES])
+    if inverse_share >= max(needed, _INVERSE_BETTER * share):
+        return (
+            f"{there}, and {inverse_share:.0%} if it is inverse depth, of which {factor:.3g} divided by it is planar "
+            "depth in metres; store that instead"
+        )
+    if share >= needed:
+        return (
+            f"{there}, and {share:.0%} if it is multiplied by {scale:.3g}; name its unit as integer_depth_scale (of "
+            "whole numbers) or depth_unit_scale_factor (of all)"
+        )
+    if as_is < _FITS_NOTHING and overlap > _COMPARABLE:
+        return (
+            f"{there}, and {share:.0%} at best in any other unit ({inverse_share:.0%} as inverse depth), as of depth "
+            "that was normalised picture by picture or guessed by a network; store planar depth in metres, whose unit "
+            "integer_depth_scale or depth_unit_scale_factor names, or correct the poses"
+        )
+    return None
+
+
+def _best(pairs: _Pairs, scales: Sequence[float]) -> tuple[float, tuple[float, float]]:
+    """The scale by which most points agree, and what ``_share`` says of it."""
+    shares = {scale: _share(pairs, scale) for scale in scales}
+    best = max(shares, key=lambda scale: (shares[scale][0], scale == 1.0))
+    return best, shares[best]
+
+
+def _typical_depth(pairs: _Pairs) -> float:
+    depths = [view.depth[_is_known(view.depth)] for pair in pairs for view in pair if view.depth is not None]
+    return float(np.median(np.concatenate(depths)))
+
+
+def _inverted(view: View) -> View:
+    """The view with 1 / depth, where it is known."""
+    assert view.depth is not None
+    is_known = _is_known(view.depth)
+    inverse = np.where(is_known, 1.0 / np.where(is_known, view.depth, 1.0), UNKNOWN_DEPTH)
+    return dataclasses.replace(view, depth=inverse.astype(np.float32))
+
+
+def _made_planar(view: View) -> View:
+    """The view, whose depth holds distances along rays, with planar depth."""
+    if view.depth is None:
+        return view
+    y, x = np.mgrid[: view.camera.height, : view.camera.width] + 0.5
+    lengths = np.linalg.norm(pixel_directions(view.camera, x, y), axis=-1)
+    return dataclasses.replace(view, depth=(view.depth / lengths).astype(np.float32))
 
 
 _Pairs = Sequence[tuple[View, View]]
 
 
-def _share(pairs: _Pairs, scale: float) -> float:
-    """The share of the points of the first view of each pair, within the other's picture, that this one has the same
-    depth for."""
-    shares = []
-    for one, other in pairs:
-        misses, points = _misses(one, other, scale)
-        shares.append(float((misses < _AGREEMENT).sum()) / points if points else 0.0)
-    return float(np.mean(shares))
+def _share(pairs: _Pairs, scale: float, is_along_rays: bool = False) -> tuple[float, float]:
+    """The share of the points of the first view of each pair that the other view has the same depth for, and the share
+    that it has any depth for."""
+    found = [_misses(one, other, scale, is_along_rays) for one, other in pairs]
+    agreeing = [float((misses < _AGREEMENT).sum()) / points if points else 0.0 for misses, points in found]
+    comparable = [len(misses) / points if points else 0.0 for misses, points in found]
+    return float(np.mean(agreeing)), float(np.mean(comparable))
 
 
 def _typical_miss(pairs: _Pairs, is_along_rays: bool) -> float:

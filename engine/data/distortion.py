@@ -47,11 +47,21 @@ def read_distortion(
             inner = JsonObject(values.get(field), f"{values.where}: {field}")
             listed = _read_parts(inner) | _read_named(inner)
             if unused := inner.unused():
-                remarks.add(f"{field}: what isn't a term that Hashlight knows isn't used: {shorten(', '.join(unused))}")
+                remarks.add(
+                    f"{field}: {len(unused)} values in it aren't used, as no terms are called so "
+                    f"({shorten(', '.join(unused))}; {{count}} times, first in {{first}}): call them k1 to k6, p1 and "
+                    "p2",
+                    values.where,
+                )
         else:
             listed = _read_list(values, field, remarks, projection)
         if differing := [name for name in named if named[name] != listed.get(name, 0.0)]:
-            remarks.add(f"{values.where}: {', '.join(differing)} differ from {field}: the terms by name are taken")
+            remarks.add(
+                f"distortion terms that differ from those in {field} ({{count}} times, first in {{first}}: {{terms}}): "
+                "the terms by name are taken; remove the others",
+                values.where,
+                terms=", ".join(differing),
+            )
         return listed | named
     return outer | _read_parts(values) | named
 
@@ -146,7 +156,7 @@ def _read_list(values: JsonObject, field: str, remarks: Remarks, projection: Pro
         raise values.refuse(field, "expected 4, 5 or 8 terms in OpenCV's order, or k1 k2 k3 k4 p1 p2", terms)
     order = _OPENCV_ORDER[: len(terms)]
     if any(terms[2:]):
-        remarks.add(f"{field}: its {len(terms)} terms are taken for {' '.join(order)}, OpenCV's order")
+        remarks.add(f"{field}: its {len(terms)} terms are taken for {' '.join(order)}, OpenCV's order; else name each")
     return dict(zip(order, terms, strict=True))
 
 

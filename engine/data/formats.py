@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from engine.data.axes import guess_axes
+from engine.data.axes import Convention, guess_convention
 from engine.data.bounds import (
     Extent,
     check_coverage,
@@ -24,13 +24,15 @@ from engine.data.bounds import (
     nerf_synthetic_bounds,
     stand_at_one_place,
 )
+from engine.data.copies import leave_out_copies
 from engine.data.dataset import Dataset, DatasetError
 from engine.data.decoding import decode_views
-from engine.data.depth_unit import check_depth_unit
-from engine.data.json_object import read_json_object
-from engine.data.masks import MaskFolder
-from engine.data.other_formats import describe_file, describe_folder
+from engine.data.depth_unit import check_depth
+from engine.data.list_files import find_lists
+from engine.data.masks import MaskFinder
+from engine.data.other_formats import describe_file
 from engine.data.remarks import Remarks
+from engine.data.split_files import split_by_files, split_files, tell_unused
 from engine.data.splits import split_by_lists
 from engine.data.transforms import FrameRecord, Transforms, read_transforms
 from engine.data.view_sources import (
@@ -49,8 +51,6 @@ __all__ = ["Dataset", "DatasetError", "load_dataset"]
 
 Progress = Callable[[int, int], None]
 HAS_OWN_SPLIT = "the dataset has a test split of its own, so no other views were kept apart"
-_TRAIN, _SINGLE = "transforms_train.json", "transforms.json"
-_HELD_OUT = ("transforms_test.json", "transforms_val.json")  # the first that there is
 
 
 def load_dataset(path: Path, holdout: int | None = None, progress: Progress | None = None) -> Dataset:
@@ -67,7 +67,7 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
     if holdout is not None and holdout < 2:
         raise DatasetError(f"holdout: every k-th view needs k of 2 or more, got {holdout}")
     remarks = Remarks()
-    files = _find_files(Path(path), remarks)
+    files = _read_by_conventions(_find_files(Path(path), remarks), remarks)
     sources = _hold_out(_find_views(files, remarks), holdout, files, remarks)
     fitted = [fit_view(*view, remarks) for view in zip(sources, read_headers(sources), strict=True)]
     tell_open_sizes(fitted, remarks)
@@ -80,14 +80,15 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
     views = [view for view in decode_views(fitted, remarks, progress) if not view.is_masked]
     if not any(view.split == "train" for view in views):
         raise DatasetError(f"{path}: the masks leave nothing of any training view: what is not 0 in them is learnt")
-    if all(transforms.is_opencv is None for transforms in files.values()):
-        views = guess_axes(views, remarks)
+    views = leave_out_copies(views, remarks)
+    views = guess_convention(views, _stated_by_any(files), remarks)
+    views = check_depth(views, remarks)
     train = [view for view in views if view.split == "train"]
     test = [view for view in views if view.split == "test"]
     _require_subject(train, remarks, Path(path))
     _require_declared_color_space(files, views[0])
     extent = named or _guess_extent(files, train, remarks)
-    for sentence in check_coverage(extent.whole, train) + check_depth_unit(train):
+    for sentence in check_coverage(extent.whole, train):
         remarks.add(sentence)
     color_space = views[0].color_space
     return Dataset(train, test, extent.bounds, color_space, remarks.sentences(), Path(path), extent.cascades)
@@ -101,30 +102,38 @@ def _find_files(path: Path, remarks: Remarks) -> dict[Split | None, Transforms]:
         return {None: read_transforms(path, remarks)}
     if not path.is_dir():
         raise DatasetError(f"{path}: no such folder or file")
-    lists = [name for name in (_TRAIN, _SINGLE) if (path / name).is_file()]
-    if not lists:
-        raise DatasetError(f"{path}: {describe_folder(path)}")
-    held_out = [name for name in _HELD_OUT if (path / name).is_file() and _has_frames(path / name)]
-    for name in (*lists[1:], *held_out[1:]):
-        used = lists[0] if name in lists else held_out[0]
-        remarks.add(f"{path / name} isn't read, as there is {used}; to read it, give the file itself")
-    if lists[0] == _SINGLE and not held_out:
-        return {None: read_transforms(path / _SINGLE, remarks)}
-    files: dict[Split | None, Transforms] = {"train": read_transforms(path / lists[0], remarks)}
-    if held_out:
-        files["test"] = read_transforms(path / held_out[0], remarks)
-    return _with_same_axes(files, remarks)
+    return {split: read_transforms(listed, remarks) for split, listed in find_lists(path, remarks).items()}
 
 
-def _with_same_axes(files: dict[Split | None, Transforms], remarks: Remarks) -> dict[Split | None, Transforms]:
-    """``files`` with the poses of all by the axes that some say theirs have, where others say nothing."""
-    stated = {transforms.is_opencv for transforms in files.values()} - {None}
-    silent = {split: transforms for split, transforms in files.items() if transforms.is_opencv is None}
-    if stated != {True}:
-        return files
-    for transforms in silent.values():
-        remarks.add(f"{transforms.path}: poses are taken for OpenCV's, as the other list says of its own")
-    return files | {split: transforms.turned() for split, transforms in silent.items()}
+def _read_by_conventions(files: dict[Split | None, Transforms], remarks: Remarks) -> dict[Split | None, Transforms]:
+    """``files`` with poses by our convention; what one list says of its matrices goes for one that says nothing."""
+    stated = _stated_by_any(files)
+    read = {}
+    for split, transforms in files.items():
+        axes, inverted = transforms.convention.has_opencv_axes, transforms.convention.is_inverted
+        own = Convention(
+            stated.has_opencv_axes if axes is None else axes, stated.is_inverted if inverted is None else inverted
+        )
+        if bool(own.has_opencv_axes) != bool(axes):
+            remarks.add(
+                f"{transforms.path}: {len(transforms.frames)} poses are taken for OpenCV's, as the other list says of "
+                "its own; have both say camera_axes"
+            )
+        if bool(own.is_inverted) != bool(inverted):
+            remarks.add(
+                f"{transforms.path}: {len(transforms.frames)} matrices are taken for world-to-camera ones, as the "
+                "other list says of its own; have both say world_to_camera"
+            )
+        read[split] = transforms.read_by(own)
+    return read
+
+
+def _stated_by_any(files: Mapping[Split | None, Transforms]) -> Convention:
+    """What the first list that says something of it says of its matrices."""
+    conventions = [transforms.convention for transforms in files.values()]
+    axes = (each.has_opencv_axes for each in conventions if each.has_opencv_axes is not None)
+    inverted = (each.is_inverted for each in conventions if each.is_inverted is not None)
+    return Convention(next(axes, None), next(inverted, None))
 
 
 def _tell_other_backgrounds(files: Mapping[Split | None, Transforms], remarks: Remarks) -> None:
@@ -134,8 +143,8 @@ def _tell_other_backgrounds(files: Mapping[Split | None, Transforms], remarks: R
         for color in sorted(set(first.transparent) ^ set(other.transparent)):
             said, silent = (first, other) if color in first.transparent else (other, first)
             remarks.add(
-                f"{said.path} says {color}_transparent, and {silent.path.name} doesn't: each is followed; have both "
-                "say the same"
+                f"{said.path} says {color}_transparent, and {silent.path.name} doesn't: each is followed, for "
+                f"{len(said.frames)} and {len(silent.frames)} pictures; have both say the same"
             )
 
 
@@ -143,7 +152,7 @@ def _find_views(files: Mapping[Split | None, Transforms], remarks: Remarks) -> l
     """The views whose pictures are there, each once and with its split."""
     sources: list[ViewSource] = []
     for split, transforms in files.items():
-        masks = MaskFolder(transforms.path.parent)
+        masks = MaskFinder(transforms.path.parent)
         try:
             sources += find_sources(transforms, _split_frames(transforms, split, remarks), masks, remarks)
         except DatasetError:
@@ -153,12 +162,19 @@ def _find_views(files: Mapping[Split | None, Transforms], remarks: Remarks) -> l
                 f"{transforms.path}: none of its {len(transforms.frames)} pictures is there (first "
                 f"{transforms.frames[0].file_path}), so there is no test split: hold out every n-th view instead"
             )
+    masks = MaskFinder(next(iter(files.values())).path.parent)
+    used = [source.mask for source in sources if source.mask is not None]
+    masks.tell_unused([source.image for source in sources], used, remarks)
     return drop_repeated(sources, remarks)
 
 
 def _split_frames(transforms: Transforms, split: Split | None, remarks: Remarks) -> list[tuple[FrameRecord, Split]]:
     """The frames of one file that are used, and whether they are trained on."""
-    splits = split_by_lists(transforms, remarks) if split is None else None
+    splits = None
+    if split is None and (splits := split_by_lists(transforms, remarks)) is None:
+        splits = split_by_files(transforms, remarks)
+    elif split != "test":
+        tell_unused(split_files(transforms.path.parent), remarks)
     if splits is None:
         return [(frame, split or "train") for frame in transforms.frames]
     pairs = list(zip(transforms.frames, splits, strict=True))
@@ -176,7 +192,8 @@ def _hold_out(
     """Hold out every ``holdout``-th view where there is no test split."""
     if any(source.split == "test" for source in sources):
         if holdout is not None:
-            remarks.add(HAS_OWN_SPLIT)
+            count = sum(source.split == "test" for source in sources)
+            remarks.add(f"{HAS_OWN_SPLIT} ({count} test views): to choose others, take its list of test views away")
     elif holdout is not None:
         sources = [
             source.with_split("test" if index % holdout == 0 else "train") for index, source in enumerate(sources)
@@ -216,8 +233,9 @@ def _extent_from_files(files: Mapping[Split | None, Transforms], remarks: Remark
     for path, extent in said[1:]:
         if not extent.is_close(said[0][1]):
             remarks.add(
-                f"{path}: names other bounds (aabb, aabb_scale, scale, offset) than {said[0][0]}, whose are taken; "
-                "have both say the same"
+                f"{path}: names other bounds (aabb, aabb_scale, scale, offset) than {said[0][0]}, whose are taken "
+                f"({said[0][1].whole.size.max():.3g} m a side instead of {extent.whole.size.max():.3g} m); have both "
+                "say the same"
             )
     return said[0][1] if said else None
 
@@ -244,8 +262,3 @@ def _guess_extent(files: Mapping[Split | None, Transforms], train: Sequence[View
             "are wrong, name aabb"
         )
     return extent
-
-
-def _has_frames(path: Path) -> bool:
-    """A capture without held-out views still writes the test file, with no frames in it."""
-    return bool(read_json_object(path).get("frames") != [])

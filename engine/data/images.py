@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,30 +27,39 @@ from engine.data.dataset import DatasetError, first_line
 from engine.data.deep_tiff import deep_tiff_header, read_deep_tiff
 from engine.data.exr import ExrError, read_exr, read_exr_header
 from engine.data.numpy_files import map_array
+from engine.data.orientation import orientation_of, turn_back
+from engine.data.picture_notes import unused_in
 from engine.data.radiance import HdrError, read_radiance_hdr, read_radiance_size
 from engine.link.arrays import Dtype, Numbers, Pixels
 from engine.link.geometry import MAX_IMAGE_SIDE
 from engine.link.messages import ColorSpace
 
 LINEAR_SUFFIXES = {".exr", ".hdr"}
-# What Pillow may take a file for, whatever its name says: no format that runs other programs.
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "TGA", "PPM", "GIF", "JPEG2000", "AVIF")
+# What Pillow may take a file for, whatever its name says, each with the module that reads it: no format that runs other
+# programs.
+FORMATS = {
+    "PNG": "PngImagePlugin",
+    "JPEG": "JpegImagePlugin",
+    "WEBP": "WebPImagePlugin",
+    "TIFF": "TiffImagePlugin",
+    "BMP": "BmpImagePlugin",
+    "TGA": "TgaImagePlugin",
+    "PPM": "PpmImagePlugin",
+    "GIF": "GifImagePlugin",
+    "JPEG2000": "Jpeg2KImagePlugin",
+    "AVIF": "AvifImagePlugin",
+}
 MAX_PIXELS = 1 << 27  # half a gigabyte of 8-bit RGBA; the largest cameras have 151 million pixels
 HALF_MAX = 65504.0
-_COLORED = {"RGB", "RGBA", "RGBX", "RGBa", "P", "PA"}  # of Pillow's modes, which a profile for colour may be for
-_SRGB_GAMMA, _GAMMA_TOLERANCE = 1 / 2.2, 0.05  # as PNG files say it
-_SRGB = (b"sRGB", "sRGB".encode("utf-16-be"))  # as profiles name it
-_ORIENTATION_TAG = 0x0112
-# What takes a picture that was turned as its orientation says back to how it is stored.
-_TURNED_BACK = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
+# What isn't read: how such files begin, and what they are called where many formats begin so.
+_OTHER_FORMATS = {
+    "HEIC": (b"ftypheic", b"ftypheix", b"ftypmif1"),
+    "JPEG XL": (b"\xff\x0a", b"\0\0\0\x0cJXL "),
+    "a Photoshop file": (b"8BPS",),
+    "a drawing (SVG)": (b"<svg", b"<?xml"),
+    "a camera's raw picture": (b"FUJIFILMCCD-RAW", b"ftypcrx "),
 }
+_OTHER_SUFFIXES = {"a camera's raw picture": (".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,8 +91,8 @@ def read_header(path: Path) -> PictureHeader:
             height, width = map_array(path).shape
         else:
             with _opened_image(path) as image:
-                (width, height), orientation = _stored_size(image), _orientation_of(image)
-                unused = _unused_in(image)
+                (width, height), orientation = _stored_size(image), orientation_of(image)
+                unused = unused_in(image)
     except UnidentifiedImageError:
         (height, width, *_), orientation, unused = deep_tiff_header(path)
     except (ExrError, HdrError) as error:
@@ -107,17 +118,6 @@ def read_color(path: Path) -> tuple[Pixels, ColorSpace]:
     return read_deep_tiff(path), "srgb"
 
 
-def turn(pixels: npt.NDArray[Dtype], orientation: int) -> npt.NDArray[Dtype]:
-    """``pixels`` [H, W, ...] turned and mirrored as EXIF's ``orientation``, 1 to 8, says they are to be shown."""
-    if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)
-
-
 def resize_nearest(pixels: npt.NDArray[Dtype], width: int, height: int) -> npt.NDArray[Dtype]:
     """``pixels`` [H, W] at another size, each from where its middle was: nothing is mixed."""
     if pixels.shape[:2] == (height, width):
@@ -133,9 +133,9 @@ def stored_image(path: Path) -> Iterator[Image.Image]:
     format."""
     with _opened_image(path) as image:
         if isinstance(image, TiffImageFile):  # of all formats, Pillow turns this one as it decodes it
-            orientation = _orientation_of(image)
+            orientation = orientation_of(image)
             image.load()
-            yield image.transpose(_TURNED_BACK[orientation]) if orientation != 1 else image
+            yield turn_back(image, orientation)
         else:
             yield image
 
@@ -146,10 +146,8 @@ def _opened_image(path: Path) -> Iterator[Image.Image]:
     for another format."""
     Image.MAX_IMAGE_PIXELS = MAX_IMAGE_SIDE**2  # beyond, it warns; `_require_bounded` refuses
     try:
-        Image.init()  # which formats this build of it knows
-        formats = [name for name in FORMATS if name in Image.OPEN]
         # Not by its path: Pillow would map the file into memory, and read a TIFF that is to be turned askew.
-        with path.open("rb") as file, Image.open(file, formats=formats) as image:
+        with path.open("rb") as file, Image.open(file, formats=_known_formats()) as image:
             _require_bounded(path, *_stored_size(image))
             yield image
     except DatasetError:
@@ -164,6 +162,16 @@ def _opened_image(path: Path) -> Iterator[Image.Image]:
         raise DatasetError(f"{path}: not enough memory to decode it") from None
     except (OSError, SyntaxError, ValueError, OverflowError, EOFError, Image.DecompressionBombError) as error:
         raise DatasetError(f"{path}: the image can't be read ({first_line(error)})") from None
+
+
+@functools.cache
+def _known_formats() -> tuple[str, ...]:
+    """Those of FORMATS that this build of Pillow knows. Their modules alone are imported: all that it has would take
+    a while."""
+    for module in FORMATS.values():
+        with contextlib.suppress(ImportError):  # an older Pillow
+            importlib.import_module(f"PIL.{module}")
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _stored_size(image: Image.Image) -> tuple[int, int]:
@@ -185,44 +193,14 @@ def _is_misread(image: Image.Image) -> bool:
     return is_deep and (has_planes or is_signed or is_inverted)
 
 
-def _orientation_of(image: Image.Image) -> int:
-    try:
-        return _as_orientation(image.getexif().get(_ORIENTATION_TAG))
-    except Exception:  # damaged metadata, each kind of which raises its own; the picture may be whole
-        return 1
-
-
-def _as_orientation(value: object) -> int:
-    return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
 def _require_bounded(path: Path, width: int, height: int) -> None:
-    if not (1 <= width <= MAX_IMAGE_SIDE and 1 <= height <= MAX_IMAGE_SIDE and width * height <= MAX_PIXELS):
+    if width < 1 or height < 1:
+        raise DatasetError(f"{path}: it has no pixels ({width}x{height})")
+    if not (width <= MAX_IMAGE_SIDE and height <= MAX_IMAGE_SIDE and width * height <= MAX_PIXELS):
         raise DatasetError(
             f"{path}: {width}x{height} pixels are too large: at most {MAX_IMAGE_SIDE} a side and "
             f"{MAX_PIXELS >> 20} million in all; scale the pictures down"
         )
-
-
-def _unused_in(image: Image.Image) -> tuple[str, ...]:
-    """See PictureHeader."""
-    unused = []
-    if image.format != "MPO" and _has_several(image):  # of an MPO the others are for viewers
-        unused.append("pictures after the first")
-    gamma = image.info.get("gamma")
-    if isinstance(gamma, float) and "srgb" not in image.info and abs(gamma - _SRGB_GAMMA) > _GAMMA_TOLERANCE:
-        unused.append("a gamma other than sRGB's")
-    profile = image.info.get("icc_profile")
-    if image.mode in _COLORED and isinstance(profile, bytes) and not any(name in profile for name in _SRGB):
-        unused.append("a colour profile other than sRGB")
-    return tuple(unused)
-
-
-def _has_several(image: Image.Image) -> bool:
-    try:
-        return bool(getattr(image, "is_animated", False))
-    except Exception:  # what comes after the first is damaged, and each format raises its own
-        return True
 
 
 def _to_byte_rgba(image: Image.Image, path: Path) -> npt.NDArray[np.uint8]:
@@ -285,6 +263,7 @@ def _describe_content(path: Path) -> str:
         return "it is empty"
     if start.startswith(b"version https://git-lfs"):
         return "it is a pointer of Git LFS: fetch the pictures by `git lfs pull`"
-    if start[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
-        return "it is HEIC: convert the pictures to JPEG or PNG"
+    for name, magics in _OTHER_FORMATS.items():
+        if start.startswith(magics) or start[4:12] in magics or path.suffix.lower() in _OTHER_SUFFIXES.get(name, ()):
+            return f"it is {name}: convert the pictures to JPEG or PNG"
     return "not in any format that is known"

@@ -73,7 +73,9 @@ def import_dataset(
             shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
         raise DatasetError(f"{error.filename or folder}: can't be written ({error.strerror or error})") from None
-    warnings = [warning for warning in dataset.warnings if warning != HAS_OWN_SPLIT] + _check_distance(dataset)
+    warnings = [warning for warning in dataset.warnings if not warning.startswith(HAS_OWN_SPLIT)] + _check_distance(
+        dataset
+    )
     return ImportedDataset(folder, len(dataset.train), len(dataset.test), warnings)
 
 

@@ -13,6 +13,7 @@ import math
 from engine.data.dataset import DatasetError
 from engine.data.distortion import beyond_fisheye, fold_radial_terms, is_followed, lost_share, read_distortion
 from engine.data.json_object import JsonObject
+from engine.data.principal_points import size_of_values, tell_principal_point
 from engine.data.projections import read_projection
 from engine.data.remarks import Remarks
 from engine.link import fisheye
@@ -32,12 +33,14 @@ _PLAUSIBLE_ANGLES = (math.radians(1.0), math.radians(140.0))
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Lens:
-    """What is known of a lens, in the file's words; ``distortion`` by OpenCV's names. ``where`` names it in errors."""
+    """What is known of a lens, in the file's words; ``distortion`` by OpenCV's names. ``where`` names it in errors.
+    ``is_captured``: in a capture of our own, where it is as it was rendered, however odd."""
 
     where: str
     values: dict[str, float]
     distortion: dict[str, float]
     projection: Projection = "pinhole"
+    is_captured: bool = False
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -78,21 +81,15 @@ class Lens:
 
         What looks wrong with it is told in ``remarks`` of the picture called ``name``. Raises DatasetError.
         """
-        width, height = self.size_for(size)
+        width, height = self.size_of_values(size)
+        self._tell_other_size(size, name, remarks)
         if self.projection == "fisheye":
             fx, fy = self._fisheye_focal_lengths()
         else:
             fx, fy = self._focal_lengths(width, height, name, remarks)
         cx, cy = self.values.get("cx", width / 2), self.values.get("cy", height / 2)
-        if not (_is_inside(cx, width) and _is_inside(cy, height)):
-            remarks.add(
-                "views whose middle of the lens isn't within their picture ({count}, first {first}: cx {cx}, cy {cy} "
-                "of {size}): cx, cy and fl_x must be in pixels of the size that w and h say",
-                name,
-                cx=f"{cx:.6g}",
-                cy=f"{cy:.6g}",
-                size=f"{width}x{height}",
-            )
+        if not self.is_captured:
+            tell_principal_point(cx, cy, (width, height), name, remarks)
         if self.projection == "fisheye":
             k1, k2, k3, k4 = (self.distortion.get(term, 0.0) for term in FISHEYE_TERMS)
             p1 = p2 = 0.0
@@ -116,6 +113,35 @@ class Lens:
             )
         return camera
 
+    def size_of_values(self, picture: tuple[int, int]) -> tuple[float, float]:
+        """Width and height of what the values in pixels are for, which may be another size than the file says."""
+        said = self.size_for(picture)
+        if self.is_captured or self._agrees_with_angle(said[0]):
+            return said
+        return size_of_values(self.values, said, picture)
+
+    def _tell_other_size(self, picture: tuple[int, int], name: str, remarks: Remarks) -> None:
+        said, size = self.size_for(picture), self.size_of_values(picture)
+        if size == said:
+            return
+        remarks.add(
+            "views whose cx and cy are the middle of another size ({count}, first {first}: cx {cx}, cy {cy} of "
+            "{said}): they and fl_x are taken for pictures of {size}; if that is right, say so by w and h, else name "
+            "camera_angle_x beside fl_x",
+            name,
+            cx=f"{self.values['cx']:.6g}",
+            cy=f"{self.values['cy']:.6g}",
+            said=f"{said[0]}x{said[1]}",
+            size=f"{size[0]:.6g}x{size[1]:.6g}",
+        )
+
+    def _agrees_with_angle(self, width: float) -> bool:
+        """Whether both a focal length and an angle say that values in pixels are for pictures of this width."""
+        length, angle = self.values.get("fl_x"), self._angle("x")
+        if length is None or angle is None:
+            return False
+        return abs(length / _focal_of(angle, width) - 1.0) <= _TOLERANCE
+
     def _fisheye_focal_lengths(self) -> tuple[float, float]:
         """As the file says them: an angle of view would have to say of which projection."""
         fx = self.values.get("fl_x", self.values.get("fl_y"))
@@ -127,20 +153,21 @@ class Lens:
         if unused := [term for term in ("p1", "p2") if self.distortion.get(term)]:
             remarks.add(
                 "views with a fisheye lens and terms that it doesn't have ({count}, first {first}: {terms}): these are "
-                "left out",
+                "left out; if it is a pinhole, correct camera_model",
                 name,
                 terms=" ".join(unused),
             )
         if (share := float(beyond_fisheye(camera.resized(_GRID, _GRID)).mean())) > 0.0:
             remarks.add(
                 "views of which pixels too far off the axis of their fisheye lens are left out ({count}, first "
-                "{first}: {share} of it beyond {angle} degrees, or where its terms turn back)",
+                "{first}: {share} of it beyond {angle} degrees, or where its terms turn back); if the lens shows less, "
+                "correct fl_x and k1 to k4",
                 name,
                 share=f"{share:.0%}",
                 angle=f"{math.degrees(fisheye.WIDEST_ANGLE):.0f}",
             )
 
-    def _focal_lengths(self, width: int, height: int, name: str, remarks: Remarks) -> tuple[float, float]:
+    def _focal_lengths(self, width: float, height: float, name: str, remarks: Remarks) -> tuple[float, float]:
         fx = self._focal_length("x", width, name, remarks)
         fy = self._focal_length("y", height, name, remarks)
         first = fx if fx is not None else fy
@@ -170,7 +197,7 @@ class Lens:
             )
         return fx, fy
 
-    def _focal_length(self, axis: str, pixels: int, name: str, remarks: Remarks) -> float | None:
+    def _focal_length(self, axis: str, pixels: float, name: str, remarks: Remarks) -> float | None:
         length, angle = self.values.get(f"fl_{axis}"), self._angle(axis)
         if angle is None or length is None:
             return length if angle is None else _focal_of(angle, pixels)
@@ -230,22 +257,20 @@ def read_lens(values: JsonObject, outer: Lens | None, remarks: Remarks) -> Lens:
     inherited = {} if outer is None else dict(outer.values)
     if any(name in own for name in _FOCAL):  # said anew, in whatever way
         inherited = {name: value for name, value in inherited.items() if name not in _FOCAL}
-    distortion = read_distortion(values, {} if outer is None else outer.distortion, remarks, projection)
-    return Lens(values.where, inherited | own, distortion, projection)
+    # Terms of one projection mean another thing in the other.
+    terms = outer.distortion if outer is not None and outer.projection == projection else {}
+    distortion = read_distortion(values, terms, remarks, projection)
+    is_captured = "color_space" in values if outer is None else outer.is_captured
+    return Lens(values.where, inherited | own, distortion, projection, is_captured)
 
 
-def _focal_of(angle: float, pixels: int) -> float:
+def _focal_of(angle: float, pixels: float) -> float:
     return 0.5 * pixels / math.tan(0.5 * angle)
 
 
-def _angle_of(focal: float, pixels: int) -> float:
+def _angle_of(focal: float, pixels: float) -> float:
     return 2.0 * math.atan2(0.5 * pixels, focal)
 
 
 def _is_plausible(angle: float) -> bool:
     return _PLAUSIBLE_ANGLES[0] <= angle <= _PLAUSIBLE_ANGLES[1]
-
-
-def _is_inside(center: float, pixels: int) -> bool:
-    """Whether the middle of the lens may be there: a shifted lens has it off the picture's middle, but well inside."""
-    return 0.05 * pixels <= center <= 0.95 * pixels

@@ -1,9 +1,11 @@
-"""Masks: how they are read, and where those are that no list names: beside a picture, as nerfstudio, COLMAP and
-instant-ngp look for them."""
+"""Masks: how they are read, and where those are that no list names: beside a picture or in a folder beside it, as
+nerfstudio, COLMAP, instant-ngp and others look for them."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +16,16 @@ from engine.data.dataset import DatasetError
 from engine.data.images import exr_channels, read_header, stored_image
 from engine.data.numpy_files import map_array
 from engine.data.picture_finder import IMAGE_SUFFIXES, PictureFinder, fold
+from engine.data.remarks import Remarks
 from engine.link.arrays import Numbers
 
 _LOSSY_FORMATS = {"JPEG", "MPO", "WEBP", "AVIF"}
-_FOLDERS = ("masks", "mask")
+_FOLDER = re.compile(r"masks?(_\d+)?")  # of pictures that were scaled down by that
+_LOOKS_LIKE_A_MASK = re.compile(
+    r"(^|[^a-z])(masks?|segs?|segmentations?|segmented|semantics?|mattes?|silhouettes?|alphas?|sam2?)([^a-z]|$)"
+)
 _SPLIT_FOLDERS = ("train", "val", "test")
+_NAMES_OF_MASKS = ("*.mask", "*_mask", "mask_*")  # of a picture called *, without the mask's own ending
 _DYNAMIC_MASK = "dynamic_mask_"  # instant-ngp: what moves is not 0
 
 
@@ -31,13 +38,14 @@ class UnlistedMask:
     masks_out: bool = False
 
 
-class MaskFolder:
-    """The masks that lie in or beside ``folder``, in which a dataset's list is."""
+class MaskFinder:
+    """Finds masks in and beside ``folder``, in which a dataset's list is."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._finders = _mask_finders(folder)
+        self._finders = [PictureFinder(entry) for entry in _mask_folders(folder)]
         self._beside: dict[Path, list[PictureFinder]] = {}
+        self._in_folder: dict[Path, PictureFinder] = {}
 
     def find(self, image: Path) -> UnlistedMask | None:
         """The mask of a picture."""
@@ -48,7 +56,35 @@ class MaskFolder:
             for listed in self._names(image):
                 if (found := finder.find_below(listed)) is not None and found != image:
                     return UnlistedMask(found, f"{finder.folder.name}/")
+        finder = self._in_folder.setdefault(image.parent, PictureFinder(image.parent))
+        for pattern in _NAMES_OF_MASKS:
+            for name in (image.stem, image.name):
+                if (found := finder.find_exactly(pattern.replace("*", name) + ".png")) is not None:
+                    return UnlistedMask(found, f"{pattern}.png")
         return None
+
+    def tell_unused(self, pictures: Iterable[Path], masks: Iterable[Path], remarks: Remarks) -> None:
+        """Note what looks like masks, beside ``pictures`` and their folders, and is none of the ``masks`` in use."""
+        pictures, used = set(pictures), set(masks)
+        used_folders = {folder for path in (*used, *pictures) for folder in path.parents}
+        around = {picture.parent for picture in pictures} | {self._folder}
+        for folder in sorted(around | {each.parent for each in around if self._folder in each.parents}):
+            same_masks = set(_mask_folders(folder)) if used_folders & set(_mask_folders(folder)) else set()  # scaled
+            entries = [entry for entry in _entries(folder) if _LOOKS_LIKE_A_MASK.search(fold(entry.stem))]
+            remarks.add_all(
+                f"{folder}: pictures that look like masks ({{count}}, first {{first}}) aren't used: to leave out what "
+                "is 0 in them, name them as mask_path of frames, or put them into a folder masks/ under the pictures' "
+                "names",
+                (entry.name for entry in entries if _is_picture(entry) and entry not in pictures | used),
+            )
+            for inner in entries:
+                if inner.is_dir() and inner not in used_folders | same_masks:
+                    remarks.add_all(
+                        f"{inner}: pictures that look like masks ({{count}}, first {{first}}) aren't used: to leave "
+                        "out what is 0 in them, name them as mask_path of frames, or call the folder masks/ and them "
+                        f"as the pictures; to leave out what isn't, call them {_DYNAMIC_MASK}NAME.png beside these",
+                        (file.name for file in sorted(inner.rglob("*")) if _is_picture(file)),
+                    )
 
     def _names(self, image: Path) -> list[str]:
         """What a mask may be called in its folder: as the picture with .png behind it (COLMAP), or with any ending."""
@@ -64,24 +100,37 @@ class MaskFolder:
             stem = path.removesuffix(image.suffix)
             # Last, COLMAP's of pictures that have been stored again since, in another format.
             names += [f"{path}.png", path, stem, *(f"{stem}{suffix}.png" for suffix in IMAGE_SUFFIXES)]
+            inner = path.removesuffix(image.name)
+            for pattern in _NAMES_OF_MASKS:
+                names += [inner + pattern.replace("*", name) for name in (image.stem, image.name)]
         return names
 
     def _finders_beside(self, folder: Path) -> list[PictureFinder]:
+        if folder == self._folder:
+            return []
         if folder not in self._beside:
             known = {finder.folder for finder in self._finders}
-            self._beside[folder] = [finder for finder in _mask_finders(folder.parent) if finder.folder not in known]
+            self._beside[folder] = [
+                PictureFinder(entry) for entry in _mask_folders(folder.parent) if entry not in known
+            ]
         return self._beside[folder]
 
 
-def _mask_finders(folder: Path) -> list[PictureFinder]:
-    """Of the folders for masks in ``folder``, whatever case their names are in."""
+def _mask_folders(folder: Path) -> list[Path]:
+    """The folders for masks in ``folder``, whatever case their names are in: those of full size first."""
+    found = [entry for entry in _entries(folder) if _FOLDER.fullmatch(fold(entry.name)) and entry.is_dir()]
+    return sorted(found, key=lambda entry: (len(entry.name), entry.name))
+
+
+def _entries(folder: Path) -> list[Path]:
     try:
-        found = [entry for entry in folder.iterdir() if fold(entry.name) in _FOLDERS and entry.is_dir()]
+        return sorted(folder.iterdir())
     except OSError:
         return []
-    return [
-        PictureFinder(entry) for entry in sorted(found, key=lambda entry: (_FOLDERS.index(fold(entry.name)), entry))
-    ]
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in (*IMAGE_SUFFIXES, ".npy") and path.is_file()
 
 
 def read_mask(path: Path) -> npt.NDArray[np.bool_]:

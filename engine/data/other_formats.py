@@ -13,6 +13,7 @@ _ARCHIVES = {
     b"BZh": "a bzip2 archive",
     b"\xfd7zXZ": "an xz archive",
 }
+_ARCHIVE_ENDINGS = (".zip", ".json.gz", ".tar.gz", ".tgz", ".tar", ".7z", ".rar")
 # Where such a file (a pattern below the folder) is, what the folder holds, and what makes a transforms.json of it.
 _COLMAP_CURE = "instant-ngp's scripts/colmap2nerf.py or nerfstudio's ns-process-data writes a transforms.json from it"
 _BY_HAND = "its cameras have to be written into a transforms.json"
@@ -49,7 +50,7 @@ def describe_folder(folder: Path) -> str:
     if below:
         return f"no transforms.json or transforms_train.json in this folder, but in {below[0].name}: give that one"
     missing = "no transforms.json or transforms_train.json in this folder"
-    if archives := sorted(path for path in folder.glob("*.zip")):
+    if archives := sorted(path for ending in _ARCHIVE_ENDINGS for path in folder.glob(f"*{ending}")):
         return f"{missing}, but {archives[0].name}: unpack that, and give the folder it makes"
     for patterns, what, cure in _FOLDERS:
         if any(next(folder.glob(pattern), None) is not None for pattern in patterns):

@@ -7,11 +7,15 @@ folders of the computer that they were made on.
 from __future__ import annotations
 
 import dataclasses
+import re
 import unicodedata
 from pathlib import Path, PureWindowsPath
 from urllib.parse import unquote
 
 IMAGE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".exr", ".tif", ".tiff", ".bmp", ".tga", ".hdr")
+# Of pictures that lists name and that were turned into others, as they aren't read, or hardly.
+_OTHER_SUFFIXES = (".heic", ".heif", ".avif", ".jxl", ".jp2", ".gif", ".ppm", ".psd",
+                   ".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf", ".raw")  # fmt: skip
 _MOST_PARTS = 64
 
 
@@ -47,7 +51,8 @@ class PictureFinder:
         direct = self.folder / PureWindowsPath(listed).as_posix()  # it takes both kinds of slashes on every system
         if _is_file(direct):
             return Found(direct)
-        for plain in (listed.strip(), unquote(listed)):  # of a web address, say
+        address = re.sub(r"[?#].*", "", listed) if "://" in listed else listed
+        for plain in (listed.strip(), unquote(address)):  # of a web address, say
             if plain != listed and (found := self.find(plain, suffixes)) is not None:
                 return found
         parts = path_parts(listed)
@@ -65,6 +70,11 @@ class PictureFinder:
         """The file at ``listed``, a relative path, whatever its case and of whatever format."""
         found = self._walk(path_parts(listed), suffixes)
         return None if found is None else found.path
+
+    def find_exactly(self, name: str) -> Path | None:
+        """The file called ``name`` in the folder itself, whatever its case."""
+        there = self._match(self.folder, name)
+        return self.folder / there if there is not None and _is_file(self.folder / there) else None
 
     def contents(self) -> str:
         """What is in the folder, in a few words, for those who look for what isn't."""
@@ -89,7 +99,7 @@ class PictureFinder:
             difference = difference or _difference(part, name)
             folder = folder / name
         last, suffix = parts[-1], Path(parts[-1]).suffix
-        is_complete = suffix.lower() in suffixes
+        is_complete = suffix.lower() in (*suffixes, *_OTHER_SUFFIXES)
         name = self._match(folder, last)
         if name is not None and _is_file(folder / name):
             return Found(folder / name, difference or _difference(last, name))

@@ -3,6 +3,7 @@ another one, which is refused."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Iterator
@@ -79,15 +80,17 @@ def read_projection(values: JsonObject, remarks: Remarks) -> Projection | None:
         if key in _NO_LENSES and not isinstance(values.peek(name), bool | str):
             continue
         if _is_other_projection(key):
-            if is_on(values.get(name)):
-                if key not in _FISHEYE_SWITCHES:
-                    raise _refuse(values, shorten(name))
-                if projection == "pinhole":
+            is_switched_on = is_on(values.get(name))
+            if is_switched_on and key not in _FISHEYE_SWITCHES:
+                raise _refuse(values, shorten(name))
+            if key in _FISHEYE_SWITCHES:
+                if projection == ("pinhole" if is_switched_on else "fisheye"):
                     remarks.add(
-                        f"camera_model {shorten(model)!r} and {shorten(name)} disagree: the lens is taken for a "
-                        "fisheye; remove the wrong one from the file"
+                        f"camera_model {shorten(model)!r} and {shorten(name)} disagree ({{count}}, first {{first}}): "
+                        "the lens is taken for a fisheye; remove the wrong one from the file",
+                        values.where,
                     )
-                projection = "fisheye"
+                projection = "fisheye" if is_switched_on else projection or "pinhole"
         elif name != "camera_model":
             for text in _lens_names(name, values.peek(name)):
                 if _is_other_projection(_key(text)):
@@ -136,6 +139,7 @@ def _refuse(values: JsonObject, what: str) -> DatasetError:
     )
 
 
+@functools.lru_cache(maxsize=1024)  # the frames of a list say the same names
 def _key(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 

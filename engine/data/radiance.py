@@ -66,7 +66,9 @@ def _read_header(path: Path, data: bytes) -> tuple[int, int, int]:
     if not all(word.isdigit() and len(word) < 9 for word in (words[1], words[3])):
         raise HdrError(f"{path}: not a Radiance picture: its size is no number of pixels")
     height, width = int(words[1]), int(words[3])
-    if not (1 <= width <= MAX_IMAGE_SIDE and 1 <= height <= MAX_IMAGE_SIDE):
+    if width < 1 or height < 1:
+        raise HdrError(f"{path}: it has no pixels ({width}x{height})")
+    if max(width, height) > MAX_IMAGE_SIDE:
         raise HdrError(f"{path}: {width}x{height} pixels are too large: at most {MAX_IMAGE_SIDE} a side")
     return width, height, len(head) + len(separator) + len(size_line) + len(newline)
 

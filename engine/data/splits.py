@@ -26,14 +26,14 @@ def split_by_lists(transforms: Transforms, remarks: Remarks) -> list[Split | Non
     fields = [name for name in (TRAIN_LIST, *HELD_OUT_LISTS) if name in values]
     if not fields:
         return None
-    index = _Index([frame.file_path for frame in transforms.frames])
+    index = FrameIndex([frame.file_path for frame in transforms.frames])
     named = {field: _frames_in(field, transforms, index, remarks) for field in fields}
     held_out = set().union(*(named.get(field, set()) for field in HELD_OUT_LISTS))
     train = named.get(TRAIN_LIST, set())
     if both := sorted(train & held_out):
         remarks.add_all(
             f"{transforms.path}: views that are listed both for training and as test views ({{count}}, first "
-            "{first}) are test views",
+            "{first}) are test views: remove them from one of the lists",
             (transforms.frames[frame].file_path for frame in both),
         )
     # A list for training that names nothing says nothing of which views are left out.
@@ -43,7 +43,7 @@ def split_by_lists(transforms: Transforms, remarks: Remarks) -> list[Split | Non
     ]
 
 
-def _frames_in(field: str, transforms: Transforms, index: _Index, remarks: Remarks) -> set[int]:
+def _frames_in(field: str, transforms: Transforms, index: FrameIndex, remarks: Remarks) -> set[int]:
     """The frames that one list names, of a name that may mean several pictures all: none is trained on that is held
     out."""
     names = transforms.values.texts(field) or []
@@ -52,7 +52,7 @@ def _frames_in(field: str, transforms: Transforms, index: _Index, remarks: Remar
         found = [index.find_by_end(name) for name in names]
         remarks.add_all(
             f"{transforms.path}: names in {field} that lie in another folder than those of frames ({{count}}, first "
-            "{first}) are told by the rest of their path",
+            "{first}) are told by the rest of their path: list pictures as frames do",
             (name for name, frames in zip(names, found, strict=True) if frames),
         )
     for name, frames in zip(names, found, strict=True):
@@ -73,7 +73,7 @@ def _frames_in(field: str, transforms: Transforms, index: _Index, remarks: Remar
     return set().union(*found)
 
 
-class _Index:
+class FrameIndex:
     """Finds the frames that a listed name may mean, whatever folder the name begins at: mostly one, or none."""
 
     def __init__(self, file_paths: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """The ``transforms.json`` family: NeRF-synthetic, instant-ngp, nerfstudio, BlenderNeRF and Hashlight's own captures.
 
 All of them store camera-to-world poses for a camera that looks down -Z with +Y up, which is this project's convention
-too, so poses are taken as they stand, unless the file says that they have OpenCV's axes. ``applied_transform`` and
+too, so poses are taken as they stand, unless the file says that they are by another one. ``applied_transform`` and
 ``applied_scale`` (nerfstudio) have already been applied by the file's writer and aren't undone. What differs between
 the formats is where intrinsics, image sizes and bounds come from.
 """
@@ -16,7 +16,7 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 import numpy.typing as npt
 
-from engine.data.axes import stated_axes, turn_axes
+from engine.data.axes import Convention, stated_convention
 from engine.data.dataset import DatasetError
 from engine.data.json_object import JsonObject, read_json_object
 from engine.data.lenses import Lens, read_lens
@@ -56,15 +56,15 @@ class DepthUnit:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Transforms:
-    """One read file. ``transparent`` names colours that stand for nothing: "white", "black". ``is_opencv``: whether it
-    says that its poses had OpenCV's axes, None where it says nothing of it."""
+    """One read file. ``transparent`` names colours that stand for nothing: "white", "black". ``convention``:
+    what it says of its matrices, by which its poses are still to be read."""
 
     path: Path
     values: JsonObject
     frames: list[FrameRecord]
     depth_unit: DepthUnit
     transparent: tuple[str, ...]
-    is_opencv: bool | None
+    convention: Convention
     _objects: list[JsonObject]
 
     @property
@@ -72,10 +72,10 @@ class Transforms:
         """Whether the file is that of a capture of our own, the only ones that name their colour space."""
         return "color_space" in self.values
 
-    def turned(self) -> Transforms:
-        """The same, its poses taken for OpenCV's."""
-        frames = [dataclasses.replace(frame, pose=turn_axes(frame.pose)) for frame in self.frames]
-        return dataclasses.replace(self, frames=frames, is_opencv=True)
+    def read_by(self, convention: Convention) -> Transforms:
+        """The same, with poses by our convention."""
+        frames = [dataclasses.replace(frame, pose=convention.to_ours(frame.pose)) for frame in self.frames]
+        return dataclasses.replace(self, frames=frames, convention=convention)
 
     def tell_unused(self, remarks: Remarks) -> None:
         """Name what the file says and no reader used; after everything else was read."""
@@ -86,7 +86,10 @@ class Transforms:
             return
         shown = ", ".join(_plain(name) for name in names[:12])
         rest = f" and {len(names) - 12} more" if len(names) > 12 else ""
-        remarks.add(f"{self.path}: {len(names)} values aren't used, as Hashlight doesn't know them: {shown}{rest}")
+        remarks.add(
+            f"{self.path}: {len(names)} values aren't used, as Hashlight doesn't know them: {shown}{rest}; if one "
+            "matters, the user guide has the names that are read"
+        )
 
 
 def read_transforms(path: Path, remarks: Remarks) -> Transforms:
@@ -102,12 +105,14 @@ def read_transforms(path: Path, remarks: Remarks) -> Transforms:
         raise DatasetError(f'{path}: no views: "frames" is empty')
     uses_depth = "enable_depth_loading" not in values or values.flag("enable_depth_loading")
     outer = read_lens(values, None, remarks)
-    is_opencv = stated_axes(values)
+    convention = stated_convention(values)
     objects, records = [], []
     for index, frame in enumerate(frames):
         if frame is None:
             remarks.add(
-                f"{path}: entries of frames that are null ({{count}}, first number {{first}}) are left out", str(index)
+                f"{path}: entries of frames that are null ({{count}}, first number {{first}}) are left out: remove or "
+                "fill them",
+                str(index),
             )
             continue
         entry = JsonObject(frame, f"{path}: frame {index}")
@@ -115,8 +120,7 @@ def read_transforms(path: Path, remarks: Remarks) -> Transforms:
         records.append(_read_frame(entry, outer, uses_depth, remarks))
     if not records:
         raise DatasetError(f'{path}: no views: "frames" has nothing but null in it')
-    read = Transforms(path, values, records, _depth_unit(values), _transparent_colors(values), is_opencv, objects)
-    return read.turned() if is_opencv else read
+    return Transforms(path, values, records, _depth_unit(values), _transparent_colors(values), convention, objects)
 
 
 def _read_frame(entry: JsonObject, outer: Lens, uses_depth: bool, remarks: Remarks) -> FrameRecord:
@@ -146,7 +150,7 @@ def _pose(entry: JsonObject, file_path: str, remarks: Remarks) -> npt.NDArray[np
         entry.get("transform_matrix_end")
         remarks.add(
             "frames that say where the camera was when its shutter opened and when it closed ({count}, first {first}): "
-            "the first is used for the whole picture",
+            "the first is used for the whole picture; name one transform_matrix if another one fits better",
             file_path,
         )
     pose = entry.matrix(field)
@@ -171,7 +175,8 @@ def _without_scale(pose: npt.NDArray[np.float64], file_path: str, remarks: Remar
         return pose  # no camera has that, which refuses it
     if np.abs(lengths - 1.0).max() > _TOLERANCE:
         remarks.add(
-            "poses with a scale ({count}, first {first}: axes {lengths} long): it is left out, as in renders",
+            "poses with a scale ({count}, first {first}: axes {lengths} long): it is left out, as in renders; write "
+            "poses without",
             file_path,
             lengths=" ".join(f"{length:.4g}" for length in lengths),
         )

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.data.dataset import DatasetError
 from engine.data.images import LINEAR_SUFFIXES, PictureHeader, read_header
-from engine.data.masks import MaskFolder
+from engine.data.masks import MaskFinder
 from engine.data.picture_finder import IMAGE_SUFFIXES, IN_ANOTHER_FOLDER, Found, PictureFinder
 from engine.data.remarks import Remarks
 from engine.data.transforms import FrameRecord, Transforms
@@ -98,7 +98,7 @@ class FittedView:
 def find_sources(
     transforms: Transforms,
     frames: Sequence[tuple[FrameRecord, Split]],
-    masks: MaskFolder,
+    masks: MaskFinder,
     remarks: Remarks,
 ) -> list[ViewSource]:
     """The files of all ``frames``, in the same order, but for those whose picture isn't there: they are left out.
@@ -116,7 +116,7 @@ def find_sources(
         )
     remarks.add_all(
         f"{transforms.path}: {{count}} of {len(frames)} listed pictures are missing (first {{first}}): these views are "
-        "left out",
+        "left out; add them, or remove them from the list",
         missing,
     )
     pictures = {match.path for match in found.values() if match is not None}
@@ -128,7 +128,7 @@ def find_sources(
         if match.difference:
             remarks.add(
                 f"{transforms.path}: pictures that {match.difference} ({{count}}, first {{first}}, found as {{found}}) "
-                "are used",
+                "are used: correct the paths, above all if they are others",
                 frame.file_path,
                 found=_shown(match.path, folder),
             )
@@ -169,12 +169,14 @@ def drop_repeated(sources: Sequence[ViewSource], remarks: Remarks) -> list[ViewS
                 )
             if other.split == first.split:
                 remarks.add(
-                    "pictures that are listed more than once ({count}, first {first}) are read once", other.listed
+                    "pictures that are listed more than once ({count}, first {first}) are read once: remove the "
+                    "repetition",
+                    other.listed,
                 )
             else:
                 use = "test views, and not trained on" if preferred == "test" else "trained on: there is nothing else"
                 sentence = "pictures that are listed both for training and as test views ({count}, first {first}) are"
-                remarks.add(f"{sentence} {use}", other.listed)
+                remarks.add(f"{sentence} {use}; remove them from one of the lists", other.listed)
     return [source for source in sources if id(source) in kept]
 
 
@@ -204,15 +206,15 @@ def fit_view(source: ViewSource, headers: ViewHeaders, remarks: Remarks) -> Fitt
         )
     for unused in header.unused:
         remarks.add(
-            f"pictures whose files hold {unused} ({{count}}, first {{first}}): that isn't used; if the colours or the "
-            "scores are bad, store the pictures without",
+            f"pictures whose files hold {unused} ({{count}}, first {{first}}): that isn't used, or only roughly; if "
+            "the colours or the scores are bad, store the pictures without",
             source.listed,
         )
     camera = frame.lens.camera(frame.pose, size, source.listed, remarks)
-    if fit == _SCALED:
+    if fit == _SCALED and frame.lens.size_of_values(size) != size:
         remarks.add(
             "pictures of another size than their cameras are for ({count}, first {first}: {size} instead of {said}): "
-            "the cameras are scaled to the pictures",
+            "the cameras are scaled to the pictures; if that is wrong, correct w and h",
             source.listed,
             size=f"{size[0]}x{size[1]}",
             said=f"{said[0]}x{said[1]}",
@@ -302,12 +304,15 @@ def _find_beside(
     found = finder.find(listed, kind.suffixes)
     if found is None or (found.difference and found.path in pictures):
         remarks.add(
-            f"listed {kind.name} that are missing ({{count}}, first {{first}}): the views are used {kind.without}",
+            f"listed {kind.name} that are missing ({{count}}, first {{first}}): the views are used {kind.without}; add "
+            "them, or remove their names",
             listed,
         )
         return None
     if found.difference == IN_ANOTHER_FOLDER:
-        remarks.add(f"{kind.name} that {found.difference} ({{count}}, first {{first}}) are used", listed)
+        remarks.add(
+            f"{kind.name} that {found.difference} ({{count}}, first {{first}}) are used: correct their paths", listed
+        )
     return found.path
 
 

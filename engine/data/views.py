@@ -77,3 +77,17 @@ class View:
             return None
         valid = self.depth != MASKED_DEPTH
         return valid if valid.any() and not valid.all() else None
+
+    def without_depth(self) -> View:
+        """The same, of whose depth only what is masked is known."""
+        depth = self.depth
+        if depth is not None and self.valid is None and not self.is_masked:
+            depth = None
+        elif depth is not None:
+            depth = np.where(depth == MASKED_DEPTH, depth, depth_without_any(self.color))
+        return dataclasses.replace(self, depth=depth)
+
+
+def depth_without_any(color: Pixels) -> npt.NDArray[np.float32]:
+    """Depth [H, W] of a picture [H, W, 4] of which none is known: where it shows nothing, nothing is there."""
+    return np.where(color[..., 3] == 0, np.float32(np.inf), np.float32(UNKNOWN_DEPTH))

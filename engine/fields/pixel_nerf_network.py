@@ -76,8 +76,12 @@ class PixelNerfNetwork(torch.nn.Module):
 
     def encode(self, picture: SourcePicture, linear: bool) -> torch.Tensor:
         """Its features [rows, size.features] f32, as SourceViews.features_at takes them."""
-        pyramid = self.encoder(encoder_channels(picture, linear, self.size.stretch))
-        result: torch.Tensor = self.features(pyramid[0].flatten(1).t())
+        return self.read(encoder_channels(picture, linear, self.size.stretch))
+
+    def read(self, channels: torch.Tensor) -> torch.Tensor:
+        """The features [rows, size.features] f32 of pictures of one size, one behind the other; ``channels`` [n,
+        CHANNELS, h, w]: see encoder_channels."""
+        result: torch.Tensor = self.features(self.encoder(channels).flatten(2).transpose(1, 2).flatten(0, 1))
         return result
 
     def density(self, sources: SourceViews, table: torch.Tensor, seen: Sightings) -> torch.Tensor:

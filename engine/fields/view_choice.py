@@ -31,11 +31,14 @@ class Sightings:
     is_known: torch.Tensor
 
     @classmethod
-    def find(cls, sources: SourceViews, points: torch.Tensor, stretch: float) -> Sightings:
-        """Of ``points`` [n, 3] in the unit cube, in all of at least one of ``sources``. ``stretch``: the network's
-        lengths to one of the cube."""
-        seen = project(points, sources.cameras)
-        views = torch.arange(len(sources), device=points.device).expand(len(points), -1)
+    def find(
+        cls, sources: SourceViews, points: torch.Tensor, stretch: float, views: torch.Tensor | None = None
+    ) -> Sightings:
+        """Of ``points`` [n, 3] in the unit cube, in all of at least one of ``sources``, or in those that ``views`` [n,
+        m] names for each. ``stretch``: the network's lengths to one of the cube."""
+        seen = project(points, sources.cameras if views is None else sources.cameras[views])
+        if views is None:
+            views = torch.arange(len(sources), device=points.device).expand(len(points), -1)
         places = torch.where(seen.is_before[..., None], seen.places, -1.0)
         depths = sources.depths_at(views, places)
         is_known = depths > UNKNOWN

@@ -109,7 +109,8 @@ class EngineProcess:
         return None if self._process is None else self._process.pid
 
     def stop(self, timeout: float = 10.0) -> None:
-        """End the engine: ask it to save and shut down, after ``timeout`` seconds terminate it, then kill it."""
+        """End the engine: ask it to save and shut down, and wait for that as long as it answers. One that has not
+        answered for ``timeout`` seconds is terminated, then killed."""
         if self._process is None:
             return
         deadline = time.monotonic() + timeout
@@ -153,8 +154,10 @@ class EngineProcess:
                 return False
             client = EngineClient(address.host, address.port, address.token, name="launcher", take_over=True)
             try:
-                client.connect(min(timeout, 3.0))
+                client.connect(timeout)
                 client.send(Shutdown())
+                while client.is_open and not self._has_ended_within(_POLL_SECONDS):
+                    client.poll()  # it says how it stands, and ends a device that can't save by itself
                 self._has_ended_within(timeout)
                 return True
             finally:

@@ -39,11 +39,13 @@ class MessageQueue:
         empty: one message always fits."""
         item = _Item(message, codec.size_of(message), address)
         with self._lock:
-            self._drop_replaced(item)
-            if self._items and self._bytes + item.size > self._max_bytes:
-                raise LinkBusy(f"{type(message).__name__}: {self._bytes} bytes already wait to be sent")
+            kept = self._without_replaced(item)
+            kept_bytes = sum(other.size for other in kept) if kept is not self._items else self._bytes
+            if kept and kept_bytes + item.size > self._max_bytes:
+                raise LinkBusy(f"{type(message).__name__}: {kept_bytes} bytes already wait to be sent")
+            self._items = kept
             self._items.insert(self._place_for(message), item)
-            self._bytes += item.size
+            self._bytes = kept_bytes + item.size
 
     def pop(self, match: Callable[[Message], bool] = lambda _: True) -> Message | None:
         """Remove and return the oldest message for which ``match`` holds, None when there is none."""
@@ -68,13 +70,12 @@ class MessageQueue:
             self._bytes = 0
         return messages
 
-    def _drop_replaced(self, new: _Item) -> None:
+    def _without_replaced(self, new: _Item) -> collections.deque[_Item]:
+        """The queue without the messages that ``new`` replaces; the queue itself where there are none."""
         if new.message.replaces is None:
-            return
-        kept = [item for item in self._items if item.replacement_key != new.replacement_key]
-        if len(kept) != len(self._items):
-            self._items = collections.deque(kept)
-            self._bytes = sum(item.size for item in kept)
+            return self._items
+        kept = collections.deque(item for item in self._items if item.replacement_key != new.replacement_key)
+        return kept if len(kept) != len(self._items) else self._items
 
     def _place_for(self, message: Message) -> int:
         """Before the messages at the end that ``message`` overtakes."""

@@ -74,17 +74,16 @@ def _is_out_of_range(value: Any) -> bool:
     return not ANY.least <= number <= ANY.most
 
 
-class Primitive(abc.ABC):
-    """A function that a small network learns from what is added to it. What has a body here is what most kinds do.
+class Learner(abc.ABC):
+    """What a Trainer trains. What has a body here is what most do.
 
     A training step is ``step``, then the optimiser's, then ``update``. What ``step`` and ``update`` allocate or read
     back is paid for in every step.
 
-    ``spec``: what it learns, as its kind was told. ``config``: how it is trained. ``gradient_scale``: what gradients
-    are multiplied with, to lie well inside their format's range.
+    ``config``: how it is trained. ``gradient_scale``: what gradients are multiplied with, to lie well inside their
+    format's range.
     """
 
-    spec: Tagged
     config: TrainConfig
     device: str
     gradient_scale: float = 1.0
@@ -92,29 +91,6 @@ class Primitive(abc.ABC):
     @abc.abstractmethod
     def parameters(self) -> list[ParameterGroup]:
         """What the optimiser is to move."""
-
-    # --- data ---------------------------------------------------------------------------------------------------------
-
-    @abc.abstractmethod
-    def add(self, item: Any) -> None:
-        """Train on ``item`` from the next step on, or hold it out to be scored, as its split says; in the place of one
-        of the same name. Of the types that its kind makes. Raises DataError, and then all is as it was."""
-
-    @property
-    @abc.abstractmethod
-    def items(self) -> Mapping[str, Split]:
-        """The names of what was added, in that order, and what each is for."""
-
-    @property
-    @abc.abstractmethod
-    def is_ready(self) -> bool:
-        """Whether there is something to train on. Asked before every step."""
-
-    def describe_data(self) -> dict[str, Any]:
-        """What run.json is to say of the data, JSON-ready."""
-        return {}
-
-    # --- training -----------------------------------------------------------------------------------------------------
 
     @abc.abstractmethod
     def step(self, step: int, progress: float | None) -> bool:
@@ -137,18 +113,6 @@ class Primitive(abc.ABC):
     def scratch(self) -> Self:
         """One like it, as it was before it learnt anything, with made-up data to warm the kernels up on."""
 
-    # --- what comes of it ---------------------------------------------------------------------------------------------
-
-    @abc.abstractmethod
-    def viewer(self) -> Viewer:
-        """Shows what is learnt at the moment of each call."""
-
-    @abc.abstractmethod
-    def evaluate(self, viewer: Any, most: int | None = None) -> Iterator[int | Scores]:
-        """Score what ``viewer``, one of this primitive's or a frozen one, shows against what is held out: at most
-        ``most`` items, spread evenly. Yields how many are scored after each short piece of work, and the scores as the
-        last. Raises NoDataError when nothing is held out."""
-
     def state(self) -> dict[str, torch.Tensor]:
         """All a resume needs but the data and the optimiser's part, by name, on the device, not copied."""
         return {group.name: group.values for group in self.parameters()}
@@ -160,3 +124,39 @@ class Primitive(abc.ABC):
         load_tensors(self.state(), state)
         for group in self.parameters():
             group.refresh_working()
+
+
+class Primitive(Learner):
+    """A function that a small network learns from what is added to it. ``spec``: what it learns, as its kind was
+    told."""
+
+    spec: Tagged
+
+    @abc.abstractmethod
+    def add(self, item: Any) -> None:
+        """Train on ``item`` from the next step on, or hold it out to be scored, as its split says; in the place of one
+        of the same name. Of the types that its kind makes. Raises DataError, and then all is as it was."""
+
+    @property
+    @abc.abstractmethod
+    def items(self) -> Mapping[str, Split]:
+        """The names of what was added, in that order, and what each is for."""
+
+    @property
+    @abc.abstractmethod
+    def is_ready(self) -> bool:
+        """Whether there is something to train on. Asked before every step."""
+
+    def describe_data(self) -> dict[str, Any]:
+        """What run.json is to say of the data, JSON-ready."""
+        return {}
+
+    @abc.abstractmethod
+    def viewer(self) -> Viewer:
+        """Shows what is learnt at the moment of each call."""
+
+    @abc.abstractmethod
+    def evaluate(self, viewer: Any, most: int | None = None) -> Iterator[int | Scores]:
+        """Score what ``viewer``, one of this primitive's or a frozen one, shows against what is held out: at most
+        ``most`` items, spread evenly. Yields how many are scored after each short piece of work, and the scores as the
+        last. Raises NoDataError when nothing is held out."""

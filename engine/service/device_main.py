@@ -19,7 +19,7 @@ from typing import IO
 
 from engine.link import codec
 from engine.link.message_queue import LinkBusy, MessageQueue
-from engine.link.messages import CLIENT_MESSAGES, Frame, Message, RunOpened
+from engine.link.messages import CLIENT_MESSAGES, Frame, Message, Problem, RunOpened, Shutdown
 from engine.link.ring import RingWriter
 from engine.service import pipe
 from engine.service.packing import pack_or_explain
@@ -85,6 +85,9 @@ class _SendQueue:
                 self._wake.wait(BEAT_SECONDS)
         except OSError:
             os._exit(1)  # the server is gone
+        except Exception:
+            log.exception("nothing can be sent to the server any more: saving the run and ending")
+            self._worker.submit(Shutdown())
 
     def _send_beat(self) -> None:
         beat = pipe.Heartbeat(status=self._worker.status, busy_seconds=self._worker.busy_seconds)
@@ -114,23 +117,35 @@ def main(root: str, device: str, make_worker: Callable[..., Worker] = Worker) ->
     worker = make_worker(Path(root), device, post, announce, ended.set)
     send_queue = _SendQueue(outgoing, worker)
     worker.start()
-    threading.Thread(target=_receive, args=(incoming, worker), name="hashlight-receive", daemon=True).start()
+    threading.Thread(target=_receive, args=(incoming, worker, post), name="hashlight-receive", daemon=True).start()
     ended.wait()
     send_queue.close()
     return 0 if worker.is_saved else 1
 
 
-def _receive(incoming: IO[bytes], worker: Worker) -> None:
-    while (item := pipe.read(incoming)) is not None:
-        data, client = item
-        message = codec.decode(data, (*CLIENT_MESSAGES, pipe.ClientGone, pipe.ViewerCame))
-        del item, data  # a view's bytes need not live beside its pixels
-        while worker.is_full:
-            time.sleep(_FULL_POLL_SECONDS)
-        if isinstance(message, pipe.ClientGone):
-            worker.forget_client(client)
-        else:
-            worker.submit(message, client)
+def _receive(incoming: IO[bytes], worker: Worker, post: Callable[[Message, int], None]) -> None:
+    try:
+        while (item := pipe.read(incoming)) is not None:
+            data, client = item
+            try:
+                message = codec.decode(data, (*CLIENT_MESSAGES, pipe.ClientGone, pipe.ViewerCame))
+            except Exception as error:  # memory may be short: the next one may be read
+                log.exception("a message can't be read")
+                words = f"a message can't be read: {type(error).__name__}: {error}"
+                post(Problem(code="internal", message=words, hint="The engine's log has the details."), client)
+                continue
+            finally:
+                del item, data  # a view's bytes need not live beside its pixels
+            while worker.is_full:
+                time.sleep(_FULL_POLL_SECONDS)
+            if isinstance(message, pipe.ClientGone):
+                worker.forget_client(client)
+            else:
+                worker.submit(message, client)
+    except Exception:
+        log.exception("nothing can be heard from the server any more: saving the run and ending")
+        worker.submit(Shutdown())
+        return
     os._exit(1)  # the server is gone: another may begin in its place at any moment
 
 

@@ -16,6 +16,7 @@ from typing import IO
 from engine.link import codec
 from engine.link.messages import Shutdown, Status
 from engine.service import pipe
+from engine.service.cpu_time import cpu_seconds_of
 
 log = logging.getLogger("hashlight.server")
 
@@ -82,6 +83,11 @@ class DeviceProcess:
         return time.monotonic() - self._heard_at if self._is_ready else 0.0
 
     @property
+    def cpu_seconds(self) -> float | None:
+        """The CPU time that the process has used so far, None where that isn't known."""
+        return None if self._process is None else cpu_seconds_of(self._process.pid)
+
+    @property
     def busy_seconds(self) -> float:
         """For how long the device has not finished the piece of work at hand."""
         return self._beat.busy_seconds + self.silent_seconds
@@ -109,8 +115,10 @@ class DeviceProcess:
         self.submit(codec.encode(pipe.ViewerCame()), client)
 
     def shut_down(self) -> None:
-        """Have it save the run and end."""
+        """Have it save the run and end; at once while it still starts, for then there is no run."""
         self.submit(codec.encode(Shutdown()), pipe.NO_CLIENT)
+        if not self._is_ready:
+            self.kill()
 
     def kill(self) -> None:
         """End it at once; what was learnt since the last save is lost."""
@@ -135,6 +143,9 @@ class DeviceProcess:
                 pipe.write(outgoing, (data,), client)
         except OSError:
             return  # the process has ended, which the other thread notices
+        except Exception:
+            log.exception("nothing can be sent to the device process any more: ending it")
+            self.kill()
 
     def _next_command(self) -> tuple[bytes, int]:
         with self._changed:

@@ -18,6 +18,8 @@ from engine.rendering.viewer import Viewer
 
 MAX_FRAME_PIXELS = codec.MAX_MESSAGE_BYTES // 12 - 4096  # half-float RGBA and depth of one frame fit a message
 MOVING_SECONDS = 0.06
+# Of that, a picture has so much at least, whatever it had to wait for.
+_SMALLEST_SHARE = 0.25
 _MIN_MOVING_PIXELS = 48 * 48
 
 
@@ -59,17 +61,21 @@ class FrameRenderer:
         self._bands = Bands(device)
         self._unfinished: _FinalPicture | None = None  # one at most: pictures may be large
 
-    def render(self, request: RequestFrame, step: int, is_outdated: Callable[[], bool]) -> Frame | None:
+    def render(
+        self, request: RequestFrame, step: int, is_outdated: Callable[[], bool], waited: float = 0.0
+    ) -> Frame | None:
         """The frame for ``request``; None when ``is_outdated`` said, between two bands of a final picture, that a view
-        has begun to move: rendered again, the same request is gone on with. Raises FrameError when the picture is too
-        large to send."""
+        has begun to move: rendered again, the same request is gone on with. ``waited``: seconds for which other work
+        may have kept the request waiting; a moving picture is made smaller for it. Raises FrameError when the picture
+        is too large to send."""
         check_size(request.camera)
         if request.quality == "moving":
             started = time.perf_counter()
-            camera = fit(request.camera, self._moving_pixels)
+            share = max(1.0 - waited / MOVING_SECONDS, _SMALLEST_SHARE)
+            camera = fit(request.camera, max(share * self._moving_pixels, _MIN_MOVING_PIXELS))
             color, depth = self._viewer.render(camera, "moving").to_scene_linear()
             seconds = time.perf_counter() - started
-            self._adapt(camera, seconds)
+            self._adapt(camera, seconds, share)
         else:
             camera, picture = request.camera, self._unfinished
             if picture is None or picture.request is not request:
@@ -94,9 +100,10 @@ class FrameRenderer:
     def _render_band(self, band: Camera) -> _Band:
         return self._viewer.render(band).to_scene_linear()
 
-    def _adapt(self, camera: Camera, seconds: float) -> None:
-        pixels = camera.width * camera.height
-        affordable = pixels * float(np.clip(MOVING_SECONDS / max(seconds, 1e-4), 0.25, 2.0))
+    def _adapt(self, camera: Camera, seconds: float, share: float) -> None:
+        """A picture that was to take this ``share`` of MOVING_SECONDS has taken so many."""
+        pixels = camera.width * camera.height / share
+        affordable = pixels * float(np.clip(share * MOVING_SECONDS / max(seconds, 1e-4), 0.25, 2.0))
         # Only a picture of the full budget says something about larger ones.
         if affordable < self._moving_pixels or pixels > 0.9 * self._moving_pixels:
             self._moving_pixels = max(0.5 * (self._moving_pixels + affordable), _MIN_MOVING_PIXELS)

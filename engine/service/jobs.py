@@ -129,13 +129,17 @@ class BakeJob:
 
     def cancel(self) -> None:
         """Stop; finished frames stay."""
-        self._bake.close()
-        self._report("cancelled")
+        try:
+            self._bake.close()
+        finally:
+            self._report("cancelled")
 
     def fail(self, words: str) -> None:
         """Stop and say why; finished frames stay."""
-        self._bake.close()
-        self._report("failed", words)
+        try:
+            self._bake.close()
+        finally:
+            self._report("failed", words)
 
     def _report(self, state: JobState, words: str | None = None) -> None:
         progress = self._bake.progress

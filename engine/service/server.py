@@ -92,11 +92,11 @@ class Server:
             ticking = asyncio.ensure_future(self._tick())
             await self._ended.wait()
             ticking.cancel()
-            if trouble := self._watchdog.describe_end():
-                self._peers.post(Problem(code="engine", message=trouble, fatal=True))
+            if (problem := self._watchdog.describe_end()) is not None:
+                self._peers.post(problem)
             await self._drain()
-            if trouble:
-                raise ServerError(trouble)
+            if problem is not None:
+                raise ServerError(problem.message)
         finally:
             await self._listener.close()
             self._device.close()
@@ -108,8 +108,7 @@ class Server:
 
     def end_at_once(self) -> None:
         """End without saving the run, which counts as a failure to; from any thread."""
-        self._watchdog.expect_end()
-        self._device.kill()
+        self._watchdog.end_at_once()
 
     # --- connections --------------------------------------------------------------------------------------------------
 
@@ -219,19 +218,26 @@ class Server:
             return
         if isinstance(message, Capturing) and not client.same_host:
             return  # it renders on a processor of its own
-        while self._device.is_full:
-            await asyncio.sleep(_FULL_POLL_SECONDS)
-        if isinstance(message, Shutdown):
+        if isinstance(message, Shutdown):  # not kept waiting: a device that takes nothing more is to be ended, too
             self.shut_down()
             return
+        while self._device.is_full:
+            await asyncio.sleep(_FULL_POLL_SECONDS)
         channel = message.channel if isinstance(message, RequestFrame) else None
         self._device.submit(data, client.number, channel)
 
     async def _tick(self) -> None:
+        has_failed = False
         while True:
             await asyncio.sleep(STATUS_SECONDS)
-            self._files.give_up_stuck()
-            self._peers.post(self._watchdog.look())
+            try:
+                self._files.give_up_stuck()
+                status = self._watchdog.look()
+            except Exception:  # clients are to hear that the engine is there all the same
+                if not has_failed:
+                    log.exception("the device can't be watched")
+                has_failed, status = True, self._device.status
+            self._peers.post(status)
 
     async def _drain(self) -> None:
         """Let everybody have the last messages."""

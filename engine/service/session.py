@@ -153,9 +153,9 @@ class Session:
         was_running, self._is_running = self._is_running, message.running and not self._trainer.is_finished
         return was_running and not self._is_running
 
-    def render(self, request: RequestFrame, is_outdated: Callable[[], bool]) -> Frame | None:
+    def render(self, request: RequestFrame, is_outdated: Callable[[], bool], waited: float) -> Frame | None:
         """The frame for ``request``; see FrameRenderer."""
-        return self._frames.render(request, self._trainer.step_count, is_outdated)
+        return self._frames.render(request, self._trainer.step_count, is_outdated, waited)
 
     def start_job(self, request: StartJob) -> None:
         """Queue a job. Raises JobError, BakeError, PathError, FrameError."""
@@ -244,12 +244,14 @@ class Session:
         self._loop.do_what_is_due(is_last=self._trainer.is_finished)
 
     def close(self) -> None:
-        """Cancel all jobs and save. Raises RunError."""
-        self._jobs.cancel_all()
+        """Cancel all jobs and save. Raises RunError, and what kept a job from being cancelled."""
         try:
-            self.save_if_changed()
+            self._jobs.cancel_all()
         finally:
-            self._lock.release()
+            try:
+                self.save_if_changed()
+            finally:
+                self._lock.release()
 
     def pause(self) -> None:
         """Stop training without saving: something went wrong."""

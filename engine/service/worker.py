@@ -3,8 +3,8 @@
 In each round it does what the client told it, then renders the newest frame request of each channel whose view moves,
 and of one that rests or that a client which only watches has asked for, then one piece of the job at hand, then one
 training step. Without any of these it sleeps. A picture of a moving view waits for one command, one piece or one step
-at most, and for those of other moving views. A final picture, which may take seconds, makes way for whatever would have
-to wait for it, and is gone on with later.
+at most, and for those of other moving views: after each of these it is looked whether one is asked for. A final
+picture, which may take seconds, makes way for whatever would have to wait for it, and is gone on with later.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ class Worker:
         self._asking = NO_CLIENT  # the client whose command is carried out
         self._capturing = NO_CLIENT  # the client that renders views, or rendered some last
         self._busy_since: float | None = None
+        self._work_seconds = 0.0  # of the command, piece or step that pictures asked for now had to wait for
         self._session: Session | None = None
         self._commands = CommandQueue()
         self._processor = SharedProcessor()
@@ -121,6 +122,8 @@ class Worker:
         except Exception:
             self.is_saved = False
             log.exception("the device thread failed")
+            if self._session is not None:
+                self._attempt(self._session.close)  # what was learnt need not be lost with it
         finally:
             self._on_end()
 
@@ -141,44 +144,52 @@ class Worker:
     def _do_round(self) -> bool:
         """One round of work, waiting for some if there is none; returns False after Shutdown."""
         self._commands.wait(self._patience)
+        self._work_seconds = 0.0
         while (item := self._commands.take_command()) is not None:
             command, client = item
             if isinstance(command, Shutdown):
                 return False
-            self._attempt(functools.partial(self._carry_out, command), _name_subject(command), client)
+            self._work(functools.partial(self._carry_out, command), _name_subject(command), client)
             self._publish()
             del item, command  # a view's pixels are on the device now
             if self._commands.is_view_moving:
                 break
-        self._render_requests()
+        self._render_requests(self._is_due)
         if self._processor.rest_seconds() > 0.0:
             return True
         self._processor.begin_work()
         session = self._session
         if session is not None and session.has_job:
             self._advance_job(session)
+            self._render_moving()
         if session is not None and session.can_step:
-            if self._attempt(session.step, "training"):
+            if self._work(session.step, "training"):
                 self._attempt(session.do_what_is_due, "training")
             else:
                 session.pause()
         self._processor.end_work()
         self._publish()
+        self._render_moving()
         return True
 
     def _advance_job(self, session: Session) -> None:
         can_wait, began = session.job_can_wait, time.monotonic()
         if can_wait and not self._processor.may_score:
             return
-        self._attempt(session.advance_job, session.current_job)
+        self._work(session.advance_job, session.current_job)
         if can_wait:
             self._processor.note_score(began)
 
-    def _render_requests(self) -> None:
-        """The pictures of this round: each channel has one at most, and only one of them is of a view that rests or for
-        a client that only watches."""
+    def _render_moving(self) -> None:
+        """Pictures of views that have moved during the last piece of work."""
+        if self._commands.is_view_moving:
+            self._render_requests(lambda request: request.quality == "moving")
+
+    def _render_requests(self, is_due: Callable[[RequestFrame], bool]) -> None:
+        """One picture of each channel that has asked for one, and only one of them of a view that rests or for a client
+        that only watches."""
         served: set[Asker] = set()
-        while (asked := self._commands.take_request(self._is_due, served)) is not None:
+        while (asked := self._commands.take_request(is_due, served)) is not None:
             request, client = asked
             served.add((client, request.channel))
             self._attempt(functools.partial(self._render, request, client), "frame", client)
@@ -269,7 +280,8 @@ class Worker:
     def _render(self, request: RequestFrame, client: int) -> None:
         began = time.monotonic()
         self._processor.share(self._processor.is_client_rendering or request.quality == "moving")
-        frame = self._require_session("RequestFrame").render(request, lambda: self._commands.is_pressing)
+        session = self._require_session("RequestFrame")
+        frame = session.render(request, lambda: self._commands.is_pressing, self._work_seconds)
         self._processor.note_frame(request, began)
         if frame is not None:
             self._post(frame)
@@ -293,6 +305,13 @@ class Worker:
 
     def _post(self, message: Message) -> None:
         self._post_to(message, self._asking)
+
+    def _work(self, work: Callable[[], None], regarding: str, client: int | None = None) -> bool:
+        """``_attempt`` a piece of work that pictures may have to wait for."""
+        began = time.monotonic()
+        went_well = self._attempt(work, regarding, client)
+        self._work_seconds = time.monotonic() - began
+        return went_well
 
     def _attempt(self, work: Callable[[], None], regarding: str = "", client: int | None = None) -> bool:
         """Do ``work``, for ``client`` if it is for another than what is being done; whatever it raises becomes a

@@ -1,4 +1,5 @@
-"""Training of any primitive: its steps, the optimiser's, and the budget that shapes the learning rate."""
+"""Training of any primitive, or of what else learns in steps: these, the optimiser's, and the budget that shapes the
+learning rate."""
 
 from __future__ import annotations
 
@@ -12,14 +13,14 @@ import torch
 
 from engine.device import PROFILES
 from engine.optimizers.row_adam import RowAdam
-from engine.primitives.base import Primitive
+from engine.primitives.base import Learner
 from taichi_kernels import runtime
 
 _MOST_STEPS = 2**31 - 1  # kernels count in 32 bits
 _MOST_SECONDS = 1e10
 _RECENT_STEPS = 64
 
-P = TypeVar("P", bound=Primitive)
+P = TypeVar("P", bound=Learner)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +36,7 @@ class TrainStats:
 
 
 class Trainer(Generic[P]):
-    """Trains one primitive, to which data may be added between any two steps."""
+    """Trains one primitive (or other learner), to which data may be added between any two steps."""
 
     def __init__(self, primitive: P) -> None:
         runtime.start(primitive.device)  # the optimiser's kernels need it, whatever the primitive's do

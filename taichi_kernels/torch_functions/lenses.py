@@ -46,19 +46,19 @@ def distort_fisheye(u: torch.Tensor, v: torch.Tensor, coefficients: torch.Tensor
 
 
 def project(points: torch.Tensor, cameras: torch.Tensor) -> Projection:
-    """Where ``points`` [n, 3] are seen in the views of ``cameras`` [m, 21], whose poses take the points' space to that
-    of the camera (as UnitCube.inverse_camera_row has it)."""
-    pose = cameras[:, :12].view(-1, 3, 4)
+    """Where ``points`` [n, 3] are seen in the views of ``cameras`` [m, 21], or [n, m, 21], each point in its own, whose
+    poses take the points' space to that of the camera (as UnitCube.inverse_camera_row has it)."""
+    pose = cameras[..., :12].unflatten(-1, (3, 4))
     # Not a product of matrices, which a GPU may compute with ten binary digits.
-    x, y, z = (points[:, None, None, axis] * pose[:, :, axis] for axis in range(3))
-    local = x + y + z + pose[:, :, 3]
+    x, y, z = (points[:, None, None, axis] * pose[..., axis] for axis in range(3))
+    local = x + y + z + pose[..., 3]
     depth = -local[..., 2]
     ahead = depth.clamp(min=_NEAREST)
     u, v = local[..., 0] / ahead, -local[..., 1] / ahead
-    terms, is_fisheye = cameras[:, 16:20], cameras[:, 20] != 0.0
+    terms, is_fisheye = cameras[..., 16:20], cameras[..., 20] != 0.0
     pinhole, fisheye = distort(u, v, terms), distort_fisheye(u, v, terms)
     seen_x, seen_y = (torch.where(is_fisheye, *pair) for pair in zip(fisheye, pinhole, strict=True))
-    fx, fy, cx, cy = cameras[:, 12:16].unbind(1)
+    fx, fy, cx, cy = cameras[..., 12:16].unbind(-1)
     places = torch.stack([fx * seen_x + cx, fy * seen_y + cy], dim=-1)
     return Projection(local, places, (depth > _NEAREST) & _is_followed(u * u + v * v, terms, is_fisheye))
 

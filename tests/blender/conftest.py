@@ -239,3 +239,12 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., int]]:
     for process in processes:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def shot(small_scene: bpy.types.Scene, tmp_path: Path) -> bpy.types.Scene:
+    """The small scene, with bounds, to be captured through its own cameras."""
+    small_scene.hashlight.folder = str(tmp_path)
+    small_scene.hashlight.capture.rig, small_scene.hashlight.capture.held_out_views = "SCENE_CAMERAS", 0
+    bpy.ops.hashlight.fit_bounds()
+    return small_scene

@@ -248,6 +248,24 @@ def test_a_finer_subdivision_is_the_same_surface(addon: Import, cube: bpy.types.
     modifier.levels, render = 1, bpy.context.scene.render
     render.use_simplify, render.simplify_subdivision = True, 0
     assert differ(bpy.context.view_layer) == {"Cube"}
+    render.simplify_subdivision, render.simplify_subdivision_render = 6, 0
+    assert differ(bpy.context.view_layer) == {"Cube"}, "renders leave all of it out"
+
+
+def test_what_is_in_edit_mode_is_seen_as_it_is_edited(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    cube, ball = planned_scene.objects["Cube"], planned_scene.objects["Ball"]
+    ball.select_set(False)
+    cube.select_set(True)
+    bpy.context.view_layer.objects.active = cube
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.mesh.select_all(action="SELECT")
+    bpy.ops.transform.translate(value=(0.0, 0.0, 2.0))
+    bounds = fit(addon)
+    assert bounds.maximum[2] == pytest.approx(3.0, abs=0.05)
+    assert bounds.minimum[2] == pytest.approx(0.0, abs=0.05), "the ball's"
+    assert cube.mode == "EDIT"
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert fit(addon).maximum[2] == pytest.approx(bounds.maximum[2])
 
 
 def test_cameras_are_framed_to_it_and_the_capture_holds_it(

@@ -101,7 +101,7 @@ def test_capture_tells_what_is_wrong_with_the_plan_first(
     bpy.ops.mesh.primitive_cube_add(location=(0.0, 0.0, 9.0))
     assert execute("capture", "--views", 2, "--test-views", 0, "--size", "16x12", "--folder", tmp_path / "job") == 0
     err = capsys.readouterr().err
-    assert 0 <= err.find("warning: Parts of the scene lie outside the bounds") < err.find("2 of 2 views")
+    assert 0 <= err.find("warning: Parts of 1 object lie outside the bounds") < err.find("2 of 2 views")
 
 
 def test_plan_knows_every_layout_and_collection(

@@ -25,7 +25,7 @@ def test_cameras_behind_a_backdrop_come_before_it(addon: Import, product: bpy.ty
 
 
 def test_what_hides_the_subject_or_lies_outside_is_left_out(addon: Import, product: bpy.types.Scene) -> None:
-    assert "Parts of the scene lie outside the bounds: Sweep (" in plan(product)
+    assert "Parts of 1 object lie outside the bounds: Sweep (" in plan(product)
     press(addon, product, "outside the bounds", "Leave Out of Capture")
     collection = product.hashlight.capture.collection
     assert [obj.name for obj in collection.objects] == ["Ball"]

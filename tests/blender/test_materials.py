@@ -16,12 +16,12 @@ Import = Callable[[str], ModuleType]
 def test_glass_and_mirrors_are_named_until_depth_is_off(addon: Import, product: bpy.types.Scene) -> None:
     bpy.data.objects.remove(bpy.data.objects["Sweep"])
     add_material("Ball", "Bottle", Transmission_Weight=1.0, Roughness=0.0)
-    assert "Clear glass: Bottle." in plan(product)
+    assert "Clear glass in 1 material (Bottle): " in plan(product)
     press(addon, product, "Clear glass", "Capture Without Depth")
     assert not product.hashlight.capture.use_depth and product.hashlight.capture.plan_warnings == ""
     product.hashlight.capture.use_depth = True
     add_material("Ball", "Chrome", Metallic=1.0, Roughness=0.02)
-    assert "Mirrors: Chrome." in plan(product)
+    assert "Mirrors in 1 material (Chrome): " in plan(product)
     press(addon, product, "Mirrors", "Capture Without Depth")
     assert product.hashlight.capture.plan_warnings == ""
     product.hashlight.capture.use_depth = True
@@ -33,8 +33,8 @@ def test_materials_that_give_light_are_named_with_how_much(addon: Import, produc
     bpy.data.objects.remove(bpy.data.objects["Sweep"])
     bpy.ops.mesh.primitive_cube_add(size=0.2, location=(0.0, -0.2, 0.6))
     add_material("Cube", "Neon", Emission_Color=(1.0, 0.5, 0.2, 1.0), Emission_Strength=12.0)
-    assert "Materials that give light: Neon (12 x white)" in plan(product)
-    press(addon, product, "give light", "Leave Out of Capture")
+    assert "1 material gives light (Neon: 12 x white)" in plan(product)
+    press(addon, product, "gives light", "Leave Out of Capture")
     assert [obj.name for obj in product.hashlight.capture.collection.objects] == ["Ball"]
     assert product.hashlight.capture.plan_warnings == ""
 

@@ -1,4 +1,4 @@
-"""The scene's own cameras, captured from where renders have them: hidden ones, those of markers; what is left out."""
+"""The scene's own cameras, captured from where renders have them, hidden ones, too; what is left out."""
 
 from __future__ import annotations
 
@@ -6,49 +6,15 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import bpy
 import numpy as np
 import pytest
 from capture_jobs import start_capture
-from mathutils import Vector
+from cures import plan
+from scene_cameras import PLACE, new_camera, new_collection, positions
 
 Import = Callable[[str], ModuleType]
-
-PLACE = (3.5, -3.5, 2.5)
-
-
-@pytest.fixture
-def shot(small_scene: bpy.types.Scene, tmp_path: Path) -> bpy.types.Scene:
-    """The small scene, with bounds, to be captured through its own cameras."""
-    small_scene.hashlight.folder = str(tmp_path)
-    small_scene.hashlight.capture.rig, small_scene.hashlight.capture.held_out_views = "SCENE_CAMERAS", 0
-    bpy.ops.hashlight.fit_bounds()
-    return small_scene
-
-
-def new_camera(name: str, place: tuple[float, float, float] = PLACE) -> bpy.types.Object:
-    """A camera that looks at the subject, in no scene yet. Nothing evaluates it: its matrix is still the identity."""
-    camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
-    camera.location = place
-    camera.rotation_euler = (Vector((0.4, 0.1, 0.5)) - Vector(place)).to_track_quat("-Z", "Y").to_euler()
-    return camera
-
-
-def new_collection(*members: bpy.types.Object) -> tuple[bpy.types.Collection, bpy.types.LayerCollection]:
-    collection = bpy.data.collections.new("Other")
-    bpy.context.scene.collection.children.link(collection)
-    for member in members:
-        collection.objects.link(member)
-    return collection, bpy.context.view_layer.layer_collection.children["Other"]
-
-
-def positions(addon: Import, scene: bpy.types.Scene) -> dict[str, np.ndarray]:
-    """Where a capture has its views' cameras."""
-    with start_capture(addon, scene) as job:
-        return {pose.name: pose.camera_to_world[:3, 3] for pose in job.poses}
-
 
 HIDDEN = ["excluded", "eye", "monitor", "collection's eye", "collection's monitor", "renders", "nested"]
 
@@ -118,7 +84,9 @@ def test_what_carries_a_hidden_camera_counts(addon: Import, shot: bpy.types.Scen
         for frame, z in ((1, 0.0), (11, 2.0)):
             carrier.location.z = z
             carrier.keyframe_insert("location", index=2, frame=frame)
-        for curve in addon("capture.movement")._curves(carrier.animation_data):
+        for curve in addon("capture.movement")._curves(
+            carrier.animation_data.action, carrier.animation_data.action_slot
+        ):
             curve.keyframe_points[0].interpolation = "LINEAR"
         shot.frame_set(6)
     np.testing.assert_allclose(positions(addon, shot)["Second"], np.add(PLACE, (0, 0, 1.0)), atol=1e-4)
@@ -254,91 +222,34 @@ def test_a_camera_that_cuts_off_the_subject_is_told(
     assert (f"it shows {start:.3g} to {end:.3g} m" in words) == is_cut
 
 
-@pytest.fixture
-def switched(shot: bpy.types.Scene) -> bpy.types.Scene:
-    """20 frames, each 5th to be captured: through Camera, from 11 on through Second, which is in no view layer."""
-    second = new_camera("Second")
-    new_collection(second)[1].exclude = True
-    for frame, camera in ((1, shot.camera), (11, second)):
-        shot.timeline_markers.new(camera.name, frame=frame).camera = camera
-    shot.timeline_markers.new("A note", frame=6)
-    shot.frame_start, shot.frame_end = 1, 20
-    shot.hashlight.capture.rig = "ANIMATION"
-    return shot
-
-
-def sources(addon: Import, scene: bpy.types.Scene) -> dict[int, str]:
-    return {view.frame: view.camera for view in addon("capture.plan").planned_views(scene)}
-
-
-def test_markers_switch_cameras_as_in_renders(addon: Import, switched: bpy.types.Scene) -> None:
-    expected = {1: "Camera", 6: "Camera", 11: "Second", 16: "Second"}
-    assert sources(addon, switched) == expected
-    bpy.ops.hashlight.plan_cameras()
-    poses = addon("capture.poses").planned_poses(switched, bpy.context.view_layer.depsgraph)
-    assert len(poses) == 4 and switched.frame_current == 1 and switched.camera.name == "Camera"
-    with start_capture(addon, switched) as job:
-        views = {view.name: view for view in job}
-    for pose in poses:
-        np.testing.assert_allclose(pose.camera_to_world, views[pose.name].camera.camera_to_world, atol=1e-5)
-    np.testing.assert_allclose(views["frame_0016"].camera.position, PLACE, atol=1e-4)
-    np.testing.assert_allclose(views["frame_0006"].camera.position, (0.0, -6.0, 1.0), atol=1e-4)
-
-
-@pytest.mark.parametrize("kind", ["as they are", "hidden", "none before", "no active camera", "together"])
-def test_the_camera_of_a_frame_is_the_one_that_blender_switches_to(
-    addon: Import, switched: bpy.types.Scene, kind: str
+def test_a_linked_camera_of_the_same_name_is_another_camera(
+    addon: Import, shot: bpy.types.Scene, tmp_path: Path
 ) -> None:
-    if kind == "hidden":
-        bpy.data.objects["Second"].hide_render = True
-    elif kind == "none before":
-        for marker in switched.timeline_markers:
-            marker.frame += 5
-    elif kind == "no active camera":
-        switched.camera = None
-    elif kind == "together":
-        third = new_camera("Third")
-        switched.collection.objects.link(third)
-        switched.timeline_markers.new("Third", frame=11).camera = third
-    planned = sources(addon, switched)
-    for frame, camera in planned.items():
-        switched.frame_set(frame)
-        assert switched.camera.name == camera, frame
+    library = str(tmp_path / "library.blend")
+    bpy.data.libraries.write(library, {shot.camera})
+    first = tuple(shot.camera.location)
+    shot.camera.location = PLACE
+    with bpy.data.libraries.load(library, link=True) as (_, wanted):
+        wanted.objects = ["Camera"]
+    shot.collection.objects.link(wanted.objects[0])
+    bpy.context.view_layer.update()
+    found = positions(addon, shot)
+    assert len(found) == 2
+    np.testing.assert_allclose(found["Camera"], PLACE, atol=1e-5)
+    np.testing.assert_allclose(found["Camera__library.blend_"], first, atol=1e-5)
+    with start_capture(addon, shot) as job:
+        pictures = {view.name: view.color for view in job}
+    assert not np.array_equal(pictures["Camera"], pictures["Camera__library.blend_"])
 
 
-def test_a_marker_that_comes_later_makes_another_plan(addon: Import, switched: bpy.types.Scene) -> None:
-    bpy.ops.hashlight.plan_cameras()
-    known = addon("capture.poses").planned_poses
-    assert len(known(switched, bpy.context.view_layer.depsgraph)) == 4
-    switched.timeline_markers["Second"].frame = 16
-    assert known(switched, bpy.context.view_layer.depsgraph) == []
-
-
-def test_frames_through_another_lens_are_left_out(addon: Import, switched: bpy.types.Scene) -> None:
-    bpy.data.objects["Second"].data.type = "ORTHO"
-    bpy.ops.hashlight.plan_cameras()
-    assert "2 frames are left out, seen through Second (orthographic)" in switched.hashlight.capture.plan_warnings
-    assert sources(addon, switched) == {1: "Camera", 6: "Camera"}
-    bpy.data.objects["Camera"].data.type = "ORTHO"
-    with pytest.raises(ValueError, match="No frame has a perspective camera"):
-        sources(addon, switched)
-
-
-def test_an_object_that_is_no_camera_can_be_the_active_one(addon: Import, shot: bpy.types.Scene) -> None:
-    empty = bpy.data.objects.new("Empty", None)
-    shot.collection.objects.link(empty)
-    shot.camera, shot.hashlight.capture.rig = empty, "ANIMATION"
-    with pytest.raises(ValueError, match=r"No frame has a perspective camera.*Empty is no camera"):
-        sources(addon, shot)
-    shot.hashlight.capture.rig = "SCENE_CAMERAS"
-    assert positions(addon, shot).keys() == {"Camera"}
-
-
-def test_a_bake_along_the_animation_takes_the_same_cameras(addon: Import, switched: bpy.types.Scene) -> None:
-    switched.frame_step = 1
-    cameras: list[Any] = addon("bake.paths").animation_cameras(switched)
-    with start_capture(addon, switched) as job:
-        captured = {record.frame: record.camera for record in job.dataset.views.values()}
-    assert captured.keys() == {1, 6, 11, 16}
-    for frame, camera in captured.items():
-        np.testing.assert_allclose(camera.position, cameras[frame - 1].position, atol=1e-5)
+def test_depth_of_field_that_an_animation_turns_on_is_told(addon: Import, shot: bpy.types.Scene) -> None:
+    for frame, is_on in ((1, False), (10, True)):
+        shot.camera.data.dof.use_dof = is_on
+        shot.camera.data.keyframe_insert("dof.use_dof", frame=frame)
+        shot.camera.location.x = frame / 5
+        shot.camera.keyframe_insert("location", index=0, frame=frame)
+    shot.frame_set(1)
+    shot.frame_end = 20
+    assert "Depth of field" not in plan(shot), "one frame is captured, at which it is off"
+    shot.hashlight.capture.rig = "ANIMATION"
+    assert "Depth of field is on in 1 camera (Camera)" in plan(shot)

@@ -214,6 +214,23 @@ def test_settings_that_captures_pass_over_are_told_once_with_their_number(planne
     assert plan(scene) == ""
 
 
+def test_a_pattern_in_the_world_is_passed_over_and_told(planned_scene: bpy.types.Scene) -> None:
+    planned_scene.world = new_world(1.0)
+    tree = planned_scene.world.node_tree
+    pattern = tree.nodes.new("ShaderNodeTexGradient")
+    assert plan(planned_scene) == "", "it is linked to nothing"
+    tree.links.new(pattern.outputs[0], tree.nodes["Background"].inputs["Color"])
+    words = "1 setting of the scene's renders is not in captures: World (its pattern behind everything)"
+    assert words in plan(planned_scene)
+    planned_scene.render.film_transparent = True
+    assert plan(planned_scene) == ""
+
+
+def test_a_volume_without_anything_in_it_is_no_surface(addon: Import, planned_scene: bpy.types.Scene) -> None:
+    planned_scene.collection.objects.link(bpy.data.objects.new("Smoke", bpy.data.volumes.new("Smoke")))
+    assert "as large as the rest" not in plan(planned_scene)
+
+
 def strip_length(strips: bpy.types.bpy_prop_collection) -> dict[str, int]:
     parameters = strips.bl_rna.functions["new_effect"].parameters.keys()
     return {"length": 10} if "length" in parameters else {"frame_end": 11}
@@ -235,7 +252,9 @@ def test_freestyle_draws_no_lines_into_captures(addon: Import, planned_scene: bp
 def test_blur_is_told_with_a_way_to_be_rid_of_it(addon: Import, planned_scene: bpy.types.Scene) -> None:
     scene = planned_scene
     scene.render.use_motion_blur = scene.camera.data.dof.use_dof = True
-    assert plan(scene) == "Motion blur is on: the field learns the blur as if it were there"
+    assert plan(scene) == (
+        "Motion blur is on, over 0.5 frames: the field learns the blur as if it were there. Turn it off"
+    )
     press(addon, scene, "Motion blur", "Turn Off Motion Blur")
     scene.hashlight.capture.rig, scene.hashlight.capture.held_out_views = "SCENE_CAMERAS", 0
     assert "Depth of field is on in 1 camera (Camera)" in plan(scene)

@@ -59,6 +59,14 @@ def test_what_a_capture_found_is_told_once_the_pointer_has_left_the_panel(
     assert [finding.words for finding in findings] == ["All views are black"]
 
 
+def test_warnings_that_begin_with_a_number_keep_their_rows_apart(tell: Tell) -> None:
+    tell("1 object moves (Ball): go on", "1 file is missing (wood.png): find it", keeps_places=False)
+    assert tell("2 files are missing (oak.png, wood.png): find them", "2 objects move (Ball, Cube): go on") == [
+        ("2 objects move (Ball, Cube): go on", False),
+        ("2 files are missing (oak.png, wood.png): find them", False),
+    ]
+
+
 def test_a_file_that_was_saved_meanwhile_opens_without_what_is_settled(
     tell: Tell, scene: bpy.types.Scene, tmp_path: Path
 ) -> None:

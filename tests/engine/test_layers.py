@@ -29,6 +29,10 @@ LAYERS = {
         *("link", "data", "optimizers", "fields", "sampling", "rendering", "evaluation", "kernels"),
     },
     "training": {"device", "optimizers", "primitives", "kernels"},
+    "priors": {
+        *("device", "link", "data", "optimizers", "networks", "fields", "sampling", "rendering", "evaluation"),
+        *("primitives", "training", "kernels"),
+    },
     "kernels": set(),
 }
 ON_TOP = {"service", "cli"}

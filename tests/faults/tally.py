@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import json
+from pathlib import Path
 
 
 class Tally:
@@ -17,6 +19,17 @@ class Tally:
         Call it before the assertion, so that what a failing test lost is printed too."""
         self._counts[what] += count
         self._lost[what] += lost
+
+    def write(self, path: Path) -> None:
+        """Keep the counts, for ``read``."""
+        path.write_text(json.dumps([self._counts, self._lost]), encoding="utf-8")
+
+    def read(self, path: Path) -> None:
+        """Add what another test session counted; nothing if it came to no end."""
+        if path.exists():
+            counts, lost = json.loads(path.read_text(encoding="utf-8"))
+            self._counts.update(counts)
+            self._lost.update(lost)
 
     def lines(self) -> list[str]:
         """One line for each kind of attack."""

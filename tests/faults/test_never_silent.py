@@ -27,6 +27,7 @@ from engine.link.messages import (
     OpenRun,
     Problem,
     RunOpened,
+    Shutdown,
     SnapshotSaved,
     Status,
     Train,
@@ -218,3 +219,10 @@ def test_problems_of_a_former_clients_commands_do_not_reach_the_next(connect: Co
     second.send(CancelJob(job="mine"))
     assert second.wait_for(Problem, 20).regarding == "mine"
     assert not [message for message in second.poll() if isinstance(message, Problem | RunOpened)]
+
+
+def test_a_device_that_takes_nothing_more_can_be_ended_by_its_client(serve: Serve) -> None:
+    engine = serve("import engine.service.device_process as process; process.DeviceProcess.is_full = True")
+    client = engine.client()
+    client.send(Shutdown())
+    assert engine.process.wait(120) == 0, engine.words

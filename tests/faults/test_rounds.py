@@ -90,6 +90,29 @@ def test_a_moving_view_waits_for_one_command_whatever_is_queued(rounds: Rounds) 
     assert [type(message) for message in rest] == [ItemAdded] * 38, "views come fast again once nothing moves"
 
 
+@pytest.mark.parametrize("work", ["step", "advance_job"])
+def test_a_view_that_moves_during_a_piece_of_work_waits_for_no_other(
+    rounds: Rounds, monkeypatch: pytest.MonkeyPatch, work: str
+) -> None:
+    rounds.do(add(0, "a"))
+    bake = StartJob(job="b", specification=BakeSpec(cameras=(CAMERA,) * 100, output="b"))
+    rounds.do(bake if work == "advance_job" else Train(running=True))
+    session = rounds.worker._session
+    assert session is not None
+    former, moving = getattr(session, work), RequestFrame(request=1, camera=CAMERA, quality="moving")
+
+    def work_while_views_come_and_one_moves() -> None:
+        former()
+        for number in range(40):
+            rounds.worker.submit(add(number, f"v{number}"))
+        rounds.worker.submit(moving)
+
+    monkeypatch.setattr(session, work, work_while_views_come_and_one_moves)
+    rounds.worker.submit(Train(running=True))  # beside the bake, too
+    done = [type(message) for message in rounds.do() if isinstance(message, ItemAdded | Frame)]
+    assert done == [Frame]
+
+
 def test_other_commands_wait_for_a_moving_view_no_longer_than_for_one_picture(rounds: Rounds) -> None:
     moving = RequestFrame(request=1, camera=CAMERA, quality="moving")
     done = rounds.do(add(0, "a"), CancelJob(job="none"), moving) + rounds.do()

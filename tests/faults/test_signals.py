@@ -79,6 +79,19 @@ def test_the_first_request_waits_for_a_safe_moment(request_to_end: signal.Signal
             with pytest.raises(Interrupted):
                 os.kill(os.getpid(), signal.SIGINT)
                 time.sleep(1)
+        # Between the loop that was to end and the end of the process, too, the exit code is the first one's.
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGHUP)
+        with pytest.raises(Interrupted):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+
+
+@pytest.mark.parametrize("request_to_end", _REQUESTS)
+def test_a_loop_that_nobody_asked_to_end_leaves_requests_as_they_were(request_to_end: signal.Signals) -> None:
+    with interrupts_raised():
+        with DeferredInterrupt():
+            pass
         with pytest.raises(Interrupted) as caught:
             os.kill(os.getpid(), request_to_end)
             time.sleep(1)

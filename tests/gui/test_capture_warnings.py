@@ -59,7 +59,12 @@ def test_warnings_go_when_what_they_are_about_has(window: Window) -> Steps:
     with window.viewport():
         bpy.ops.hashlight.fit_bounds()
         bpy.ops.hashlight.plan_cameras()
-    yield lambda: "Clear glass: Bottle" in settings.plan_warnings and "This engine renders" in settings.plan_warnings
+    yield (
+        lambda: (
+            "Clear glass in 1 material (Bottle)" in settings.plan_warnings
+            and "This engine renders" in settings.plan_warnings
+        )
+    )
     yield 0.5
     window.screenshot("capture warnings with cures")
     with window.viewport():
@@ -69,13 +74,13 @@ def test_warnings_go_when_what_they_are_about_has(window: Window) -> Steps:
         bpy.ops.hashlight.capture_without_depth("INVOKE_DEFAULT")
     yield lambda: settings.plan_warnings == ""
     settings.use_depth = True
-    yield lambda: "Clear glass: Bottle" in settings.plan_warnings
+    yield lambda: "Clear glass in 1 material (Bottle)" in settings.plan_warnings
     shader["Roughness"].default_value = 0.7
     yield lambda: settings.plan_warnings == ""
     for frame, x in ((1, 0.0), (20, 0.1)):
         ball.location.x = x
         ball.keyframe_insert("location", index=0, frame=frame)
-    yield lambda: f"{ball.name} moves: only frame 1" in settings.plan_warnings
+    yield lambda: f"moves ({ball.name}): only frame 1" in settings.plan_warnings
     scene.frame_set(9)
     yield lambda: "only frame 9" in settings.plan_warnings
     scene.frame_start = scene.frame_end = 1

@@ -19,7 +19,7 @@ class SceneCameras(OwnLayout):
 
     def sources(self, scene: bpy.types.Scene) -> list[Source]:
         cameras = _cameras_of(scene)
-        names = [camera.name for camera in cameras if not why_unfit(camera)]
+        names = [camera.name_full for camera in cameras if not why_unfit(camera)]
         if not names and cameras:
             kinds = ", ".join(f"{camera.name} is {why_unfit(camera)}" for camera in cameras[:4])
             raise ValueError(f"Scene {scene.name} has no perspective camera, and only such can be captured: {kinds}")
@@ -29,12 +29,12 @@ class SceneCameras(OwnLayout):
 
     def left_out(self, scene: bpy.types.Scene) -> list[LeftOut]:
         own = _cameras_of(scene)
-        others = [LeftOut(camera.name, why_unfit(camera), "", 1) for camera in own if why_unfit(camera)]
+        others = [LeftOut(camera.name_full, why_unfit(camera), "", 1) for camera in own if why_unfit(camera)]
         for other in bpy.data.scenes:
             if other != scene and not temporary_scene.is_ours(other):
                 elsewhere = [camera for camera in _cameras_of(other) if camera not in own]
                 own += elsewhere
-                others += [LeftOut(camera.name, "", other.name, 1) for camera in elsewhere]
+                others += [LeftOut(camera.name_full, "", other.name, 1) for camera in elsewhere]
         return others
 
 
@@ -47,7 +47,7 @@ class Animation(OwnLayout):
     def sources(self, scene: bpy.types.Scene) -> list[Source]:
         cameras = _cameras_by_frame(scene)
         sources = [
-            Source(f"frame_{frame:04d}", camera.name, frame)
+            Source(f"frame_{frame:04d}", camera.name_full, frame)
             for frame, camera in cameras.items()
             if not why_unfit(camera)
         ]
@@ -60,7 +60,7 @@ class Animation(OwnLayout):
 
     def left_out(self, scene: bpy.types.Scene) -> list[LeftOut]:
         counts = Counter(camera for camera in _cameras_by_frame(scene).values() if why_unfit(camera))
-        return [LeftOut(camera.name, why_unfit(camera), "", count) for camera, count in counts.items()]
+        return [LeftOut(camera.name_full, why_unfit(camera), "", count) for camera, count in counts.items()]
 
 
 def camera_at(scene: bpy.types.Scene, frame: int) -> bpy.types.Object | None:
@@ -87,4 +87,4 @@ def _cameras_of(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     active = scene.camera
     if active is not None and active.type == "CAMERA" and active not in cameras and not roles.role_of(active):
         cameras.append(active)
-    return sorted(cameras, key=lambda camera: camera.name)
+    return sorted(cameras, key=lambda camera: camera.name_full)

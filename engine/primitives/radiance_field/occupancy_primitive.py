@@ -14,7 +14,6 @@ from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds
 from engine.link.messages import ColorSpace
 from engine.primitives.memory import require_for_views
-from engine.primitives.radiance_field.gradient_sampling import draw_gradients
 from engine.primitives.radiance_field.occupancy_config import OccupancyConfig
 from engine.primitives.radiance_field.pixel_store import StoredPicture
 from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
@@ -25,6 +24,7 @@ from engine.sampling.occupancy_sampler import OccupancySampler
 from taichi_kernels import runtime
 from taichi_kernels.bundles import ActiveSamples, FieldOutputs
 from taichi_kernels.compositing import composite_training, terminate_rays
+from taichi_kernels.gradient_sampling import draw_gradients
 from taichi_kernels.stepping import StepRule
 
 

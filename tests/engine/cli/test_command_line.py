@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from engine.cli import COMMANDS, main
+from engine.cli.arguments import add_primitive
 from engine.cli.doctor import check_port
 from engine.cli.output import to_plain_json
+from engine.primitives import registry
 from tests.device import TEST_DEVICE
 
 
@@ -37,6 +39,15 @@ def test_help_answers_without_loading_anything_heavy() -> None:
         assert f"usage: hashlight {command}" in done.stdout
 
 
+def test_options_are_read_without_looking_through_installed_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many packages that takes longer than reading the options."""
+    monkeypatch.setattr(registry, "entry_points", lambda **_: pytest.fail("packages were looked through"))
+    parser = argparse.ArgumentParser()
+    add_primitive(parser)
+    assert parser.parse_args(["--primitive", "signal"]).primitive == "signal"
+    assert parser.parse_args([]).primitive is None
+
+
 def test_without_a_command_it_shows_help_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "COMMAND" in capsys.readouterr().out
@@ -57,6 +68,10 @@ def test_without_a_command_it_shows_help_and_fails(capsys: pytest.CaptureFixture
         ["render", "run", "--turntable", "--out", "x.mp4", "--size", "100000x100000"],
         ["render", "run", "--turntable", "--out", "x.mp4", "--frames", "0"],
         ["bench", "data", "--budgets", "1,,5"],
+        ["prior"],
+        ["prior", "train", "--minutes", "1"],
+        ["prior", "scenes", "--out", "x.png", "--count", "0"],
+        ["train", "data", "--out", "run", "--prior", "a", "--encoder-weights", "b"],
         ["serve", "--port", "99999"],
     ],
 )

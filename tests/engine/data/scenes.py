@@ -19,9 +19,10 @@ from engine.link.messages import ColorSpace
 
 RADIUS = 0.8
 ANGLE_OF_VIEW = 0.8
+TEST_OFFSET = 0.3
 
 
-def orbit_camera(index: int, count: int, size: int = 24, distance: float = 4.0) -> Camera:
+def orbit_camera(index: float, count: int, size: int = 24, distance: float = 4.0) -> Camera:
     """Camera ``index`` of ``count`` on a rising spiral around the origin."""
     azimuth = 2 * math.pi * index / count
     elevation = -0.4 + 1.2 * index / max(count - 1, 1)
@@ -54,7 +55,9 @@ def render_sphere(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     return color, depth.astype(np.float32)
 
 
-def sphere_view(index: int, count: int, color_space: ColorSpace = "linear", size: int = 24, depth: bool = True) -> View:
+def sphere_view(
+    index: float, count: int, color_space: ColorSpace = "linear", size: int = 24, depth: bool = True
+) -> View:
     """View ``index`` of ``count``."""
     camera = orbit_camera(index, count, size)
     linear, planar = render_sphere(camera)
@@ -62,7 +65,7 @@ def sphere_view(index: int, count: int, color_space: ColorSpace = "linear", size
         color = linear.astype(np.float16)
     else:
         color = to_uint8(np.dstack([encode_srgb(linear[..., :3]), linear[..., 3]]))
-    return View(f"view_{index:03d}", camera, color, color_space, planar if depth else None)
+    return View(f"view_{index:03.0f}", camera, color, color_space, planar if depth else None)
 
 
 def sphere_dataset(count: int = 6, held_out: int = 2, color_space: ColorSpace = "linear", size: int = 24) -> Dataset:
@@ -74,12 +77,13 @@ def sphere_dataset(count: int = 6, held_out: int = 2, color_space: ColorSpace = 
 
 
 def write_nerf_synthetic(folder: Path, train: int = 4, test: int = 2, suffix: str = ".png", size: int = 24) -> Path:
-    """The sphere in the layout of NeRF-synthetic: file paths without extension, ``camera_angle_x`` alone."""
-    for split, count in (("train", train), ("test", test)):
+    """The sphere in the layout of NeRF-synthetic: file paths without extension, ``camera_angle_x`` alone. Test views
+    are from between the others' places."""
+    for split, count, first in (("train", train, 0.0), ("test", test, TEST_OFFSET)):
         (folder / split).mkdir(parents=True, exist_ok=True)
         frames = []
         for index in range(count):
-            view = sphere_view(index, count, "srgb", size)
+            view = sphere_view(index + first, count, "srgb", size)
             Image.fromarray(view.color).save(folder / split / f"r_{index}{suffix}", lossless=True)
             frames.append(
                 {"file_path": f"./{split}/r_{index}", "transform_matrix": view.camera.camera_to_world.tolist()}

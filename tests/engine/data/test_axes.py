@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.data.color import to_uint8
 from engine.data.formats import DatasetError, load_dataset
 from engine.data.importing import import_dataset
-from engine.link.geometry import Camera
-from engine.link.projection import pixel_directions
-from tests.engine.data.scenes import orbit_camera, write_json, write_nerf_synthetic, write_transforms
+from tests.engine.data.rooms import CAMERAS, SIZE, ring, wall, write_photographs
+from tests.engine.data.scenes import TEST_OFFSET, orbit_camera, write_json, write_nerf_synthetic, write_transforms
 
 TURN = np.diag([1.0, -1.0, -1.0, 1.0])
-SIZE = 48
 Y_UP = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
 
 
@@ -32,60 +27,6 @@ def turn_frames(path: Path, world: np.ndarray | None = None, is_opencv: bool = T
         pose = pose @ np.array(frame["transform_matrix"]) @ (TURN if is_opencv else np.eye(4))
         frame["transform_matrix"] = pose.tolist()
     write_json(path, values)
-
-
-def look(position: tuple[float, float, float], at: tuple[float, float, float]) -> Camera:
-    """A camera of 60 degrees, upright."""
-    back = np.array(position) - at
-    back /= np.linalg.norm(back)
-    right = np.cross((0.0, 0.0, 1.0), back)
-    right /= np.linalg.norm(right)
-    pose = np.eye(4)
-    pose[:3] = np.stack([right, np.cross(back, right), back, position], axis=1)
-    focal = 0.5 * SIZE / math.tan(math.radians(30.0))
-    return Camera(pose, SIZE, SIZE, focal, focal, SIZE / 2, SIZE / 2)
-
-
-def in_room(camera: Camera) -> np.ndarray:
-    """A photograph [H, W, 3] in a painted cube of 6 m."""
-    y, x = np.mgrid[:SIZE, :SIZE] + 0.5
-    rays = pixel_directions(camera, x, y) @ camera.camera_to_world[:3, :3].T
-    with np.errstate(divide="ignore"):
-        distance = ((3.0 * np.sign(rays) - camera.position) / rays).min(axis=-1)
-    points = camera.position + rays * distance[..., None]
-    random = np.random.default_rng(1)
-    paint = [np.sin(points @ random.normal(0.0, 4.0, 3) + random.uniform(0.0, 6.0)) for _ in range(12)]
-    return np.stack([0.5 + 0.1 * np.sum(paint[channel::3], axis=0) for channel in range(3)], axis=-1)
-
-
-def ring(count: int, radius: float, reach: float) -> list[Camera]:
-    """Cameras on a circle that look at one of radius ``reach`` around the same middle."""
-    angles = np.linspace(0.0, 2 * math.pi, count, endpoint=False)
-    return [
-        look((radius * math.cos(a), radius * math.sin(a), 0.6), (reach * math.cos(a), reach * math.sin(a), 0.0))
-        for a in angles
-    ]
-
-
-def wall(columns: int, rows: int) -> list[Camera]:
-    """Cameras side by side and above each other that look the same way."""
-    places = [(0.5 * column - 1.0, 0.5 * row - 0.5) for column in range(columns) for row in range(rows)]
-    return [look((x, -1.0, z), (x, 3.0, z)) for x, z in places]
-
-
-CAMERAS: dict[str, Callable[[], list[Camera]]] = {
-    "around": lambda: ring(12, 2.0, 0.0),
-    "outwards": lambda: ring(16, 0.4, 2.0),
-    "side by side": lambda: wall(5, 3),
-}
-
-
-def write_photographs(folder: Path, cameras: list[Camera], **extra: Any) -> Path:
-    frames = []
-    for index, camera in enumerate(cameras):
-        Image.fromarray(to_uint8(in_room(camera))).save(folder / f"{index:02d}.png")
-        frames.append({"file_path": f"{index:02d}.png", "transform_matrix": camera.camera_to_world.tolist()})
-    return write_json(folder / "transforms.json", {"fl_x": cameras[0].fx, "aabb_scale": 4, "frames": frames} | extra)
 
 
 def about_axes(warnings: list[str]) -> list[str]:
@@ -151,8 +92,8 @@ class TestTwoLists:
         dataset = load_dataset(tmp_path)
         (warning,) = [each for each in dataset.warnings if "OpenCV" in each]
         assert "as the other list says of its own" in warning and f"transforms_{stated}" not in warning
-        for views, count in ((dataset.train, 3), (dataset.test, 2)):
-            wanted = orbit_camera(0, count).camera_to_world
+        for views, index, count in ((dataset.train, 0.0, 3), (dataset.test, TEST_OFFSET, 2)):
+            wanted = orbit_camera(index, count).camera_to_world
             np.testing.assert_allclose(views[0].camera.camera_to_world, wanted, atol=1e-12)
 
 
@@ -243,3 +184,65 @@ class TestWhatPicturesDoNotTell:
         (warning,) = about_axes(dataset.warnings)
         assert warning.startswith("6 cameras look away from each other")
         np.testing.assert_allclose(dataset.train[0].camera.camera_to_world, cameras[0].camera_to_world, atol=1e-12)
+
+
+def invert_frames(path: Path, is_opencv: bool) -> None:
+    """Rewrite the poses of a list as world-to-camera matrices."""
+    turn_frames(path, is_opencv=is_opencv)
+    values = json.loads(path.read_text())
+    for frame in values["frames"]:
+        frame["transform_matrix"] = np.linalg.inv(frame["transform_matrix"]).tolist()
+    write_json(path, values)
+
+
+@pytest.mark.parametrize("is_opencv", [True, False], ids=["opencv", "opengl"])
+class TestWorldToCamera:
+    @pytest.mark.parametrize("kind", CAMERAS)
+    def test_pictures_tell(self, tmp_path: Path, kind: str, is_opencv: bool) -> None:
+        cameras = CAMERAS[kind]()
+        invert_frames(write_photographs(tmp_path, cameras), is_opencv)
+        dataset = load_dataset(tmp_path)
+        for view, camera in zip(dataset.train, cameras, strict=True):
+            np.testing.assert_allclose(view.camera.camera_to_world, camera.camera_to_world, atol=1e-9)
+        (warning,) = about_axes(dataset.warnings)
+        axes = "opencv" if is_opencv else "opengl"
+        assert f'"world_to_camera": true and "camera_axes": "{axes}" in the file' in warning
+        assert 'else "world_to_camera": false' in warning and "pictures agree more" in warning
+
+    def test_few_cameras_that_look_at_one_thing_tell(self, tmp_path: Path, is_opencv: bool) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        invert_frames(tmp_path / "transforms.json", is_opencv)
+        dataset = load_dataset(tmp_path)
+        for index, view in enumerate(dataset.train):
+            np.testing.assert_allclose(view.camera.camera_to_world, orbit_camera(index, 4).camera_to_world, atol=1e-9)
+        (warning,) = dataset.warnings
+        assert "4 cameras look at one thing by that alone" in warning
+
+    @pytest.mark.parametrize("stated", [{"world_to_camera": True}, {"w2c": 1}, {"pose_type": "world-to-camera"}])
+    def test_a_file_may_say_it(self, tmp_path: Path, stated: dict[str, Any], is_opencv: bool) -> None:
+        axes = {"camera_axes": "opencv" if is_opencv else "opengl"}
+        path = write_photographs(tmp_path, CAMERAS["around"](), **stated, **axes)
+        invert_frames(path, is_opencv)
+        dataset = load_dataset(tmp_path)
+        assert dataset.warnings == []
+        for view, camera in zip(dataset.train, CAMERAS["around"](), strict=True):
+            np.testing.assert_allclose(view.camera.camera_to_world, camera.camera_to_world, atol=1e-9)
+
+    def test_also_with_axes_alone(self, tmp_path: Path, is_opencv: bool) -> None:
+        path = write_photographs(tmp_path, CAMERAS["around"](), camera_axes="opencv" if is_opencv else "opengl")
+        invert_frames(path, is_opencv)
+        dataset = load_dataset(tmp_path)
+        wanted = CAMERAS["around"]()[0].camera_to_world
+        np.testing.assert_allclose(dataset.train[0].camera.camera_to_world, wanted, atol=1e-9)
+        (warning,) = dataset.warnings
+        assert "world_to_camera" in warning and "camera_axes" not in warning
+
+    @pytest.mark.parametrize("stated", [{"world_to_camera": False}, {"pose_type": "c2w"}, {"color_space": "srgb"}])
+    def test_and_that_it_is_not_so(self, tmp_path: Path, stated: dict[str, Any], is_opencv: bool) -> None:
+        path = write_photographs(tmp_path, CAMERAS["around"](), camera_axes="opengl", **stated)
+        invert_frames(path, is_opencv)
+        values = json.loads(path.read_text())
+        dataset = load_dataset(tmp_path)
+        assert dataset.warnings == []
+        pose = np.array(values["frames"][0]["transform_matrix"])
+        np.testing.assert_allclose(dataset.train[0].camera.camera_to_world, pose, atol=1e-9)

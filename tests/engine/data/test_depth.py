@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,14 @@ import tifffile
 from PIL import Image
 
 from engine.data.depth_images import read_depth
-from engine.data.depth_unit import check_depth_unit
+from engine.data.depth_unit import check_depth
 from engine.data.exr import write_exr
 from engine.data.formats import DatasetError, load_dataset
-from engine.data.views import MASKED_DEPTH, View
+from engine.data.remarks import Remarks
+from engine.data.views import MASKED_DEPTH, UNKNOWN_DEPTH, View
+from engine.link.geometry import Camera
 from engine.link.projection import pixel_directions
+from tests.engine.data.rooms import ring, room_depth
 from tests.engine.data.scenes import (
     edit_first_frame,
     orbit_camera,
@@ -41,6 +45,12 @@ def write_depths(folder: Path, count: int, step: float) -> None:
         Image.fromarray(steps if steps.max() > 65535 else steps.astype(np.uint16)).save(folder / f"depth_{index}.tif")
         frame["depth_file_path"] = f"depth_{index}.tif"
     write_json(folder / "transforms.json", values)
+
+
+def room_view(camera: Camera, made: Callable[[np.ndarray], np.ndarray]) -> View:
+    """A view of a room with what is ``made`` of its depth."""
+    depth = made(room_depth(camera)).astype(np.float32)
+    return View("room", camera, np.full((*depth.shape, 4), 255, np.uint8), "srgb", depth)
 
 
 class TestDepth:
@@ -115,14 +125,46 @@ class TestDepth:
     def test_a_unit_that_is_not_the_poses_is_told(self, tmp_path: Path, written: float, factor: str | None) -> None:
         """Depth in steps of another length than the millimetres that it is read in."""
         write_depths(tmp_path, 12, written)
-        warnings = [warning for warning in load_dataset(tmp_path).warnings if "don't fit the poses" in warning]
+        dataset = load_dataset(tmp_path)
+        warnings = [warning for warning in dataset.warnings if "doesn't fit the poses" in warning]
         assert len(warnings) == (factor is not None)
-        assert factor is None or f"multiplied by {factor}; name their unit as integer_depth_scale" in warnings[0]
+        assert all((view.depth is None) == (factor is not None) for view in dataset.train)
+        assert factor is None or f"multiplied by {factor}; name its unit as integer_depth_scale" in warnings[0]
+
+    @pytest.mark.parametrize(
+        ("made", "words"),
+        [
+            (lambda depth: depth, None),
+            (lambda depth: 2.0 / depth, "if it is inverse depth, of which"),
+            (lambda depth: (depth - depth.min()) / (depth.max() - depth.min()), "normalised picture by picture"),
+            (lambda depth: 1.0 - depth / depth.max(), "normalised picture by picture"),
+            (lambda depth: np.random.default_rng(0).uniform(1.0, 9.0, depth.shape), "integer_depth_scale or"),
+        ],
+    )
+    def test_what_fits_in_no_unit_is_not_used(
+        self, made: Callable[[np.ndarray], np.ndarray], words: str | None
+    ) -> None:
+        """Depth of a room."""
+        views = [room_view(camera, made) for camera in ring(12, 2.0, 0.0)]
+        remarks = Remarks()
+        checked = check_depth(views, remarks)
+        assert all((view.depth is None) == (words is not None) for view in checked)
+        assert [words in sentence for sentence in remarks.sentences()] == [True] * (words is not None)
+        assert words is None or "the depth of 12 pictures isn't used" in remarks.sentences()[0]
+
+    def test_what_is_masked_stays_so(self) -> None:
+        views = [room_view(camera, lambda depth: 2.0 / depth) for camera in ring(12, 2.0, 0.0)]
+        for view in views:
+            assert view.depth is not None
+            view.depth[:4] = MASKED_DEPTH
+        for view in check_depth(views, Remarks()):
+            assert view.valid is not None and not view.valid[:4].any() and view.valid[4:].all()
+            assert view.depth is not None and (view.depth[4:] == UNKNOWN_DEPTH).all()
 
     @pytest.mark.parametrize("is_along_rays", [False, True])
-    def test_distances_along_rays_are_told(self, is_along_rays: bool) -> None:
+    def test_distances_along_rays_are_made_planar(self, is_along_rays: bool) -> None:
         """A room that is a sphere of 4 m, seen from near its middle."""
-        views = []
+        views, planar = [], []
         for index in range(6):
             camera = dataclasses.replace(orbit_camera(index, 6, 48, distance=0.5), fx=24.0, fy=24.0)
             y, x = np.mgrid[:48, :48] + 0.5
@@ -131,10 +173,13 @@ class TestDepth:
             rays /= length[..., None]
             ahead = rays @ camera.position
             distance = np.sqrt(ahead**2 - camera.position @ camera.position + 16.0) - ahead
-            depth = (distance if is_along_rays else distance / length).astype(np.float32)
+            planar.append(distance / length)
+            depth = (distance if is_along_rays else planar[-1]).astype(np.float32)
             views.append(View(f"{index}", camera, np.full((48, 48, 4), 255, np.uint8), "srgb", depth))
-        assert len(check_depth_unit(views)) == is_along_rays
-        assert not is_along_rays or "distances along rays" in check_depth_unit(views)[0]
+        remarks = Remarks()
+        for view, wanted in zip(check_depth(views, remarks), planar, strict=True):
+            np.testing.assert_allclose(view.depth, wanted, rtol=1e-5)
+        assert ["distances along rays" in sentence for sentence in remarks.sentences()] == [True] * is_along_rays
 
     def test_pictures_of_depth_that_say_nothing_are_told(self, tmp_path: Path) -> None:
         """Grey values of 8 bits for people to look at, and no depth at all."""

@@ -226,3 +226,15 @@ class TestSizes:
         Image.new("RGB", (24, 18)).save(tmp_path / "0002.png")
         with pytest.raises(DatasetError, match=r"0002\.png is 24x18, but the camera says 24x24"):
             load_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("listed", ["{}.heic", "{}.NEF", "https://a.b/c/{}.png?size=2#top"])
+def test_pictures_that_were_turned_into_others_are_found(tmp_path: Path, listed: str) -> None:
+    values = write_transforms(tmp_path, aabb_scale=1)
+    for index, frame in enumerate(values["frames"]):
+        frame["file_path"] = listed.format(f"{index:04d}")
+    write_json(tmp_path / "transforms.json", values)
+    dataset = load_dataset(tmp_path)
+    assert len(dataset.train) == 4
+    (warning,) = dataset.warnings
+    assert f"(4, first {listed.format('0000')}, found as 0000.png)" in warning

@@ -13,7 +13,7 @@ from PIL import Image
 
 from engine.data.formats import DatasetError, load_dataset
 from engine.link.geometry import Camera
-from tests.engine.data.scenes import edit_first_frame, write_json, write_transforms
+from tests.engine.data.scenes import ANGLE_OF_VIEW, edit_first_frame, write_json, write_transforms
 
 PATH = "transforms.json"
 
@@ -97,7 +97,11 @@ class TestDistortion:
     def test_names_win_over_a_list_with_a_word(self, tmp_path: Path) -> None:
         write_transforms(tmp_path, aabb_scale=1, k1=0.1, distortion_params=[-0.25, 0.06, 0, 0, 0, 0])
         dataset = load_dataset(tmp_path)
-        assert dataset.train[0].camera.k1 == 0.1 and "k1 differ" in dataset.warnings[0]
+        assert (
+            dataset.train[0].camera.k1 == 0.1
+            and "first in" in dataset.warnings[0]
+            and ": k1): the terms by name" in dataset.warnings[0]
+        )
 
     def test_further_terms_are_folded_into_two(self, tmp_path: Path) -> None:
         """What k1 and k2 then say differs from all terms by less than half a pixel, wherever in the picture."""
@@ -223,3 +227,48 @@ class TestSizes:
         write_json(tmp_path / PATH, values)
         Image.open(tmp_path / "0001.png").resize((12, 12)).save(tmp_path / "0001.png")
         assert load_dataset(tmp_path).warnings == []
+
+
+class TestPrincipalPoint:
+    """Pictures are of 24x24."""
+
+    @pytest.mark.parametrize("said", [{}, {"w": 24, "h": 24}, {"w": 96, "h": 96}])
+    @pytest.mark.parametrize("factor", [0.25, 0.5, 3.0])
+    def test_values_for_another_size_are_scaled(self, tmp_path: Path, factor: float, said: dict[str, int]) -> None:
+        plain = write_transforms(tmp_path, aabb_scale=1)
+        values = {name: value for name, value in plain.items() if name not in ("w", "h")} | said
+        values |= {name: plain[name] * factor for name in ("fl_x", "fl_y")} | {"cx": 12 * factor, "cy": 12.1 * factor}
+        write_json(tmp_path / "transforms.json", values)
+        dataset = load_dataset(tmp_path)
+        camera = dataset.train[0].camera
+        assert (camera.fx, camera.cx, camera.cy) == pytest.approx((plain["fl_x"], 12.0, 12.1))
+        (warning,) = [each for each in dataset.warnings if "middle of another size" in each]
+        assert f"(4, first 0000.png: cx {12 * factor:g}, cy {12.1 * factor:g} of " in warning
+        assert f"taken for pictures of {24 * factor:g}x{24 * factor:g}" in warning and "w and h" in warning
+
+    def test_those_for_the_pictures_own_size_are_as_they_are(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, w=70, h=70)
+        dataset = load_dataset(tmp_path)
+        assert dataset.train[0].camera.cx == 12.5
+        (warning,) = dataset.warnings
+        assert "cx 12.5, cy 11 of 70x70" in warning and "taken for pictures of 24x24" in warning
+
+    def test_an_angle_of_view_that_agrees_says_that_the_size_is_right(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, cx=6, cy=6, camera_angle_x=ANGLE_OF_VIEW)
+        dataset = load_dataset(tmp_path)
+        assert dataset.train[0].camera.cx == 6
+        (warning,) = dataset.warnings
+        assert "far off their picture's (4, first 0000.png: cx 6, cy 6 of 24x24)" in warning
+
+    @pytest.mark.parametrize(("cx", "cy"), [(16.5, 7.5), (9.0, 12.0), (8.4, 8.4)])
+    def test_one_far_off_is_told(self, tmp_path: Path, cx: float, cy: float) -> None:
+        write_transforms(tmp_path, aabb_scale=1, cx=cx, cy=cy)
+        dataset = load_dataset(tmp_path)
+        assert (dataset.train[0].camera.cx, dataset.train[0].camera.cy) == (cx, cy)
+        (warning,) = dataset.warnings
+        assert f"far off their picture's (4, first 0000.png: cx {cx:g}, cy {cy:g} of 24x24)" in warning
+
+    def test_a_captures_shifted_lens_is_as_it_was_rendered(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, cx=6, cy=6, color_space="srgb")
+        dataset = load_dataset(tmp_path)
+        assert dataset.train[0].camera.cx == 6 and dataset.warnings == []

@@ -106,6 +106,7 @@ class TestOtherFormats:
             ("scan.ply", "splats"),
             ("walk.mp4", "video"),
             ("images/1.jpg", "without their cameras"),
+            ("transforms.json.gz", "transforms.json.gz: unpack"),
             ("sub/transforms_train.json", "in sub: give that one"),
             ("cameras.json", "give that file itself"),
         ],

@@ -97,6 +97,9 @@ class TestMasks:
             [f"masks/{index:04d}.webp" for index in range(4)],
             [f"Masks/{index:04d}.png" for index in range(4)],
             [f"masks/{index:04d}.jpg.png" for index in range(4)],  # of pictures that were JPEG then
+            [f"masks_2/{index:04d}.png" for index in range(4)],  # nerfstudio's
+            [f"masks/{index:04d}_mask.png" for index in range(4)],
+            [f"masks/mask_{index:04d}.png" for index in range(4)],
         ],
     )
     def test_in_a_folder_that_is_not_listed(self, tmp_path: Path, names: list[str]) -> None:
@@ -200,3 +203,93 @@ class TestMasks:
         small = shrink(load_dataset(tmp_path).train[0], (12, 12))
         assert small.depth is not None and (small.depth[:6, :6] == MASKED_DEPTH).all()
         assert small.valid is not None and small.valid.sum() == 12 * 12 - 6 * 6
+
+
+class TestMasksElsewhere:
+    @pytest.mark.parametrize("name", ["*_mask.png", "*.mask.png", "*.png.mask.png", "mask_*.png", "*_MASK.PNG"])
+    def test_beside_their_pictures(self, tmp_path: Path, name: str) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        write_masks(tmp_path, [name.replace("*", f"{index:04d}") for index in range(4)])
+        dataset = load_dataset(tmp_path)
+        for view in dataset.train:
+            require_masked(view)
+        (warning,) = dataset.warnings
+        assert "(4, first 0000.png)" in warning and "move them elsewhere" in warning
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "segmentations/*.png",
+            "dynamic_masks/*.png",
+            "person masks/*.png",
+            "semantic/*.webp",
+            "SAM/*.png",
+            "masks/0/*.png",
+            "masks/frame_*.png",
+            "*_seg.png",
+            "*_mask_0.png",
+        ],
+    )
+    def test_what_looks_like_masks_is_told(self, tmp_path: Path, name: str) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        names = [name.replace("*", f"{index:04d}") for index in range(4)]
+        write_masks(tmp_path, names)
+        dataset = load_dataset(tmp_path)
+        assert all(view.valid is None for view in dataset.train)
+        (warning,) = dataset.warnings
+        assert f"look like masks (4, first {Path(names[0]).name}) aren't used" in warning
+        assert "mask_path" in warning and "masks/" in warning
+
+    def test_masks_that_the_list_names_or_that_are_there_in_other_sizes_are_in_use(self, tmp_path: Path) -> None:
+        values = write_transforms(tmp_path / "images", aabb_scale=1)
+        (tmp_path / "images/transforms.json").unlink()
+        for folder in ("segmentation", "masks_4"):
+            write_masks(tmp_path, [f"{folder}/{index:04d}.png" for index in range(4)])
+        for frame in values["frames"]:
+            frame["mask_path"] = f"segmentation/{frame['file_path']}"
+            frame["file_path"] = f"images/{frame['file_path']}"
+        write_json(tmp_path / "transforms.json", values)
+        (warning,) = load_dataset(tmp_path).warnings
+        assert "masks_4: pictures that look like masks (4" in warning
+        (tmp_path / "segmentation").rename(tmp_path / "masks")
+        for frame in values["frames"]:
+            del frame["mask_path"]
+        write_json(tmp_path / "transforms.json", values)
+        (warning,) = load_dataset(tmp_path).warnings
+        assert "a mask in masks/" in warning
+
+    def test_a_neighbouring_datasets_masks_are_none_of_it(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path / "one", aabb_scale=1)
+        write_masks(tmp_path, ["masks/0000.png", "segmentations/0000.png"])
+        assert load_dataset(tmp_path / "one").warnings == []
+
+    def test_pictures_that_are_called_like_masks_are_pictures(self, tmp_path: Path) -> None:
+        values = write_transforms(tmp_path, aabb_scale=1)
+        for index, frame in enumerate(values["frames"]):
+            (tmp_path / frame["file_path"]).rename(tmp_path / f"masked_mask_{index}.png")
+            frame["file_path"] = f"masked_mask_{index}.png"
+        write_json(tmp_path / "transforms.json", values)
+        dataset = load_dataset(tmp_path)
+        assert dataset.warnings == [] and len(dataset.train) == 4
+
+
+class TestInvertedMasks:
+    @pytest.mark.parametrize(
+        ("kept", "is_told"),
+        [
+            ((slice(4, 20), slice(4, 20)), False),  # a subject
+            ((slice(0, 24), slice(0, 16)), False),  # all but a passer-by
+            ((slice(2, 8), slice(2, 8)), True),  # a passer-by alone
+            ((slice(0, 5), slice(0, 24)), True),  # what is around a subject
+        ],
+    )
+    def test_masks_that_leave_little_are_told(self, tmp_path: Path, kept: tuple[slice, slice], is_told: bool) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        (tmp_path / "masks").mkdir()
+        for index in range(4):
+            pixels = np.zeros((24, 24), np.uint8)
+            pixels[kept] = 255
+            Image.fromarray(pixels).save(tmp_path / f"masks/{index:04d}.png")
+        told = [warning for warning in load_dataset(tmp_path).warnings if "the other way round" in warning]
+        assert len(told) == is_told
+        assert not is_told or "(4, first 0000.png: typically 9" in told[0] or "100% of it" in told[0]

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from engine.data.formats import load_dataset
-from engine.data.images import turn
+from engine.data.images import read_header
+from engine.data.orientation import turn
 from tests.engine.data.scenes import edit_first_frame, warning_about, write_json, write_transforms
 
 
@@ -29,11 +30,11 @@ class TestOrientation:
         exif[0x0112] = orientation
         Image.fromarray(pixels).save(folder / f"0000{suffix}", exif=exif)
         values["frames"][0]["file_path"] = f"0000{suffix}"
-        for side, name in enumerate(("w", "h")):
+        for side, (name, middle) in enumerate((("w", "cx"), ("h", "cy"))):
             if said is None:
                 del values[name]
             else:
-                values[name] = said[side]
+                values |= {name: said[side], middle: said[side] / 2}
         write_json(folder / "transforms.json", values)
         return pixels
 
@@ -93,6 +94,25 @@ class TestOrientation:
         wanted = turn(pixels, 6) if is_turned else pixels
         np.testing.assert_array_equal(dataset.train[0].color[..., :3], wanted)
         assert not any("EXIF" in warning for warning in dataset.warnings)
+
+    def test_told_behind_the_pixels_of_a_png(self, tmp_path: Path) -> None:
+        pixels = self.write(tmp_path, 6, (40, 30), (30, 40))
+        picture = tmp_path / "0000.png"
+        data = picture.read_bytes()
+        start = data.index(b"eXIf") - 4
+        end = start + 12 + int.from_bytes(data[start : start + 4])
+        assert start < data.index(b"IDAT")
+        before_end = len(data) - 12
+        picture.write_bytes(data[:start] + data[end:before_end] + data[start:end] + data[before_end:])
+        np.testing.assert_array_equal(load_dataset(tmp_path).train[0].color[..., :3], turn(pixels, 6))
+
+    @pytest.mark.parametrize("suffix", [".png", ".webp", ".jpg", ".tif"])
+    def test_known_before_anything_is_decoded(
+        self, tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.write(tmp_path, 1, (40, 30), None, suffix)
+        monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("decoded"))
+        assert read_header(tmp_path / f"0000{suffix}").turned_size == (40, 30)
 
     def test_shrunk_and_turned(self, tmp_path: Path) -> None:
         pixels = self.write(tmp_path, 8, (40, 30), (90, 120))

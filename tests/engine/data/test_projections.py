@@ -145,7 +145,8 @@ class TestFisheye:
         dataset = load_dataset(tmp_path)
         assert dataset.train[0].camera.is_fisheye
         (warning,) = dataset.warnings
-        assert "camera_model 'OPENCV' and is_fisheye disagree: the lens is taken for a fisheye" in warning
+        assert "camera_model 'OPENCV' and is_fisheye disagree (1, first" in warning
+        assert "the lens is taken for a fisheye" in warning
 
     def test_four_terms_in_a_list_are_its_own(self, tmp_path: Path) -> None:
         said = {"camera_model": "OPENCV_FISHEYE", "fl_x": 20.0, "distortion_params": list(self.TERMS)}
@@ -181,3 +182,35 @@ class TestFisheye:
         write_json(tmp_path / PATH, values | {"camera_angle_x": 1.0})
         with pytest.raises(DatasetError, match=r"a fisheye lens needs its focal length in pixels \(fl_x\)"):
             load_dataset(tmp_path)
+
+
+class TestFramesOfTheirOwnLens:
+    """Of several cameras, say, some with a fisheye."""
+
+    @pytest.mark.parametrize(
+        ("file", "frame", "projections"),
+        [
+            ({}, {"is_fisheye": True}, ["fisheye", "pinhole"]),
+            ({}, {"camera_model": "OPENCV_FISHEYE"}, ["fisheye", "pinhole"]),
+            ({"is_fisheye": True}, {"is_fisheye": False}, ["pinhole", "fisheye"]),
+            ({"is_fisheye": True}, {"camera_model": "PINHOLE"}, ["pinhole", "fisheye"]),
+            ({"camera_model": "OPENCV_FISHEYE"}, {"fisheye": 0}, ["pinhole", "fisheye"]),
+        ],
+    )
+    def test_a_frame_goes_before_the_file(
+        self, tmp_path: Path, file: dict[str, Any], frame: dict[str, Any], projections: list[str]
+    ) -> None:
+        write_transforms(tmp_path, count=2, aabb_scale=1, k1=0.1, k2=0.02, **file)
+        edit_first_frame(tmp_path / "transforms.json", **frame)
+        dataset = load_dataset(tmp_path)
+        cameras = [view.camera for view in dataset.train]
+        assert [camera.projection for camera in cameras] == projections
+        assert [camera.k1 for camera in cameras] == [0.0, 0.1], "terms of the other projection"
+        assert dataset.warnings == []
+
+    def test_a_switch_that_is_off_and_a_camera_model_may_disagree(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, camera_model="OPENCV_FISHEYE", is_fisheye=False)
+        dataset = load_dataset(tmp_path)
+        assert dataset.train[0].camera.is_fisheye
+        (warning,) = dataset.warnings
+        assert "disagree" in warning and "is_fisheye" in warning and "remove the wrong one" in warning

@@ -111,15 +111,87 @@ def test_a_colour_profile_other_than_srgb_is_told(tmp_path: Path) -> None:
     assert "a colour profile other than sRGB (1, first 0000.png)" in warning
 
 
+def with_chunk(png: bytes, name: bytes, content: bytes) -> bytes:
+    """A PNG with another chunk before its pixels."""
+    checked = name + content
+    return png[:33] + struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked)) + png[33:]
+
+
+_P3 = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+_OF_SRGB = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        (b"cHRM", struct.pack(">8I", *_P3), "primaries other than sRGB's"),
+        (b"cHRM", struct.pack(">8I", *_OF_SRGB), None),
+        (b"cICP", bytes([9, 16, 0, 1]), "colours other than sRGB (cICP)"),  # of an HDR display
+        (b"cICP", bytes([1, 13, 0, 1]), None),
+        (b"pHYs", struct.pack(">IIB", 1000, 2000, 0), "pixels that aren't square"),
+        (b"pHYs", struct.pack(">IIB", 2835, 2835, 1), None),
+    ],
+)
+def test_what_a_png_says_of_its_pixels_is_told(tmp_path: Path, name: bytes, content: bytes, words: str | None) -> None:
+    write_transforms(tmp_path, aabb_scale=1)
+    path = tmp_path / "0000.png"
+    Image.fromarray(gradient(np.uint8, 3)).save(path)
+    path.write_bytes(with_chunk(path.read_bytes(), name, content))
+    assert [f"{words} (1, first 0000.png)" in warning for warning in told(tmp_path)] == [True] * (words is not None)
+
+
+def test_adobe_rgb_by_its_exif_data_is_told(tmp_path: Path) -> None:
+    write_transforms(tmp_path, aabb_scale=1)
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA001] = 2
+    Image.fromarray(gradient(np.uint8, 3)).save(tmp_path / "a.jpg", exif=exif)
+    edit_first_frame(tmp_path / "transforms.json", file_path="a.jpg")
+    (warning,) = told(tmp_path)
+    assert "Adobe RGB colours (1, first a.jpg)" in warning
+
+
+def test_cmyk_is_only_roughly_rgb(tmp_path: Path) -> None:
+    write_transforms(tmp_path, aabb_scale=1)
+    Image.fromarray(gradient(np.uint8, 3)).convert("CMYK").save(tmp_path / "a.jpg")
+    edit_first_frame(tmp_path / "transforms.json", file_path="a.jpg")
+    (warning,) = told(tmp_path)
+    assert "colours as CMYK (1, first a.jpg)" in warning and "only roughly" in warning
+
+
+def test_a_grey_pictures_profile_is_told(tmp_path: Path) -> None:
+    write_transforms(tmp_path, aabb_scale=1)
+    grey = Image.fromarray(gradient(np.uint8))
+    for profile, is_told in ((b"desc Gray Gamma 2.2", False), (b"desc Dot Gain 20%", True)):
+        grey.save(tmp_path / "0000.png", icc_profile=profile)
+        assert ["a colour profile" in warning for warning in told(tmp_path)] == [True] * is_told
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.jxl", b"\xff\x0a12345678", "it is JPEG XL: convert"),
+        ("a.heic", b"\0\0\0\x18ftypheic1234", "it is HEIC: convert"),
+        ("a.dng", b"II*\0", "it is a camera's raw picture: convert"),
+        ("a.psd", b"8BPS\0\1", "it is a Photoshop file: convert"),
+        ("a.svg", b"<svg/>", "drawing"),
+        ("a.hdr", b"#?RADIANCE\n\n-Y 0 +X 0\n", r"it has no pixels \(0x0\)"),
+    ],
+)
+def test_what_is_not_read_is_refused_by_what_it_is(tmp_path: Path, name: str, content: bytes, words: str) -> None:
+    write_transforms(tmp_path, aabb_scale=1)
+    (tmp_path / name).write_bytes(content)
+    edit_first_frame(tmp_path / "transforms.json", file_path=name)
+    with pytest.raises(DatasetError, match=words):
+        load_dataset(tmp_path)
+
+
 def test_a_gamma_other_than_srgbs_is_told(tmp_path: Path) -> None:
     """As a PNG file says it: that of light, here."""
     write_transforms(tmp_path, aabb_scale=1)
     Image.fromarray(gradient(np.uint8, 3)).save(tmp_path / "0000.png")
     data = (tmp_path / "0000.png").read_bytes()
     for gamma, is_told in ((45455, False), (100_000, True)):
-        chunk = b"gAMA" + struct.pack(">I", gamma)
-        chunk = struct.pack(">I", 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
-        (tmp_path / "0000.png").write_bytes(data[:33] + chunk + data[33:])
+        (tmp_path / "0000.png").write_bytes(with_chunk(data, b"gAMA", struct.pack(">I", gamma)))
         assert ["a gamma other than sRGB's (1" in warning for warning in told(tmp_path)] == [True] * is_told
 
 

@@ -91,3 +91,13 @@ def test_among_many_the_choice_does_not_depend_on_their_order(device: str) -> No
     one = Sightings.find(sources, points, 1.0).choose(sources, 3, directions).views
     two = Sightings.find(turned, points, 1.0).choose(turned, 3, directions).views
     assert torch.equal(one.sort(dim=1).values, torch.tensor(order, device=device)[two].sort(dim=1).values)
+
+
+def test_each_point_may_have_views_of_its_own(device: str) -> None:
+    sources = sphere_sources(5, device)
+    points = torch.rand(30, 3, generator=torch.Generator().manual_seed(0)).to(device)
+    views = torch.randint(0, 5, (30, 2), generator=torch.Generator().manual_seed(1)).to(device)
+    everywhere, own = Sightings.find(sources, points, 1.0), Sightings.find(sources, points, 1.0, views)
+    rows = torch.arange(30, device=device)[:, None]
+    for field in dataclasses.fields(Sightings):
+        torch.testing.assert_close(getattr(own, field.name), getattr(everywhere, field.name)[rows, views])

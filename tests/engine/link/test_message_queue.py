@@ -7,9 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from engine.link import codec
 from engine.link.geometry import Camera
 from engine.link.message_queue import LinkBusy, MessageQueue
-from engine.link.messages import AddView, CancelJob, JobUpdate, RequestFrame, Status
+from engine.link.messages import AddView, CancelJob, Frame, JobUpdate, RequestFrame, Status
 
 CAMERA = Camera(np.eye(4), 8, 8, 5.0, 5.0, 4.0, 4.0)
 
@@ -87,3 +88,18 @@ def test_one_message_larger_than_the_bound_still_fits_an_empty_queue() -> None:
     queue = MessageQueue(10)
     queue.put(view("a"))
     assert queue.pop() is not None
+
+
+def test_a_message_for_which_there_is_no_room_takes_nothing_out() -> None:
+    def frame(side: int) -> Frame:
+        color = np.zeros((side, side, 4), np.float16)
+        return Frame(request=1, step=0, camera=CAMERA.resized(side, side), color=color, render_seconds=0.0)
+
+    queue = MessageQueue(codec.size_of(view("a")) + codec.size_of(frame(8)))
+    queue.put(view("a"))
+    queue.put(frame(8))
+    with pytest.raises(LinkBusy):
+        queue.put(frame(16))
+    kept = queue.drain()
+    assert [type(message) for message in kept] == [AddView, Frame]
+    assert queue.pending_bytes == 0

@@ -10,7 +10,7 @@ import pytest
 from engine.device import PROFILES
 from engine.link.messages import RequestFrame
 from engine.rendering.renderer import Renderer
-from engine.service.frames import MAX_FRAME_PIXELS, FrameError, FrameRenderer, check_size, fit
+from engine.service.frames import MAX_FRAME_PIXELS, MOVING_SECONDS, FrameError, FrameRenderer, check_size, fit
 from tests.device import TEST_DEVICE
 from tests.scenes import sphere_cameras
 
@@ -58,10 +58,33 @@ def test_moving_pictures_grow_to_fill_the_time(renderer: Renderer) -> None:
     sizes = []
     for seconds_per_pixel in [1e-4] * 8 + [1e-6] * 12:
         camera = fit(request.camera, frames._moving_pixels)
-        frames._adapt(camera, camera.width * camera.height * seconds_per_pixel)
+        frames._adapt(camera, camera.width * camera.height * seconds_per_pixel, 1.0)
         sizes.append(frames._moving_pixels)
     assert min(sizes) == sizes[7] == 48 * 48
     assert 50_000 < sizes[-1] < 90_000
+
+
+@pytest.mark.parametrize(("waited", "share"), [(0.0, 1.0), (0.5 * MOVING_SECONDS, 0.5), (60.0, 0.25)])
+def test_a_moving_picture_is_smaller_for_what_its_view_had_to_wait(
+    renderer: Renderer, waited: float, share: float
+) -> None:
+    frames = FrameRenderer(renderer, TEST_DEVICE)
+    frames._moving_pixels = 200 * 200
+    request = RequestFrame(request=1, camera=CAMERA.resized(400, 300), quality="moving")
+    frame = frames.render(request, 5, lambda: False, waited)
+    assert frame is not None
+    assert frame.camera.width * frame.camera.height == pytest.approx(share * 200 * 200, rel=0.02)
+
+
+def test_what_a_view_had_to_wait_says_nothing_of_how_fast_pictures_come(renderer: Renderer) -> None:
+    sizes = []
+    for share in (1.0, 0.25):
+        frames = FrameRenderer(renderer, "cpu")
+        for _ in range(12):
+            camera = fit(CAMERA.resized(4000, 3000), share * frames._moving_pixels)
+            frames._adapt(camera, camera.width * camera.height * 1e-6, share)
+        sizes.append(frames._moving_pixels)
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.05)
 
 
 def test_a_picture_too_large_to_send_is_refused() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
-from engine.primitives.radiance_field.gradient_sampling import draw_gradients
 from taichi_kernels.bundles import ActiveSamples, FieldOutputs
+from taichi_kernels.gradient_sampling import _draw_with_torch, draw_gradients
 
 SAMPLES = 400
 
@@ -20,22 +22,22 @@ def _gradients() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _draw(
-    threshold: float, seed: int, step: int = 0, device: str = "cpu"
+    seed: int, step: int, device: str, draw: Callable[..., None] = draw_gradients
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The rows kept, and the gradients as the backward pass sees them: 0 where a row is left out."""
     densities, colors = (tensor.to(device) for tensor in _gradients())
     rows = torch.arange(SAMPLES + 7, dtype=torch.int32, device=device)
     count = torch.tensor([SAMPLES], dtype=torch.int32, device=device)
-    draw_gradients(ActiveSamples(rows, count), FieldOutputs(densities[:, None], colors), threshold, seed, step)
+    draw(ActiveSamples(rows, count), FieldOutputs(densities[:, None], colors), 1.0, seed, step)
     kept = rows[: int(count)].long()
     seen_densities, seen_colors = torch.zeros_like(densities), torch.zeros_like(colors)
     seen_densities[kept], seen_colors[kept] = densities[kept], colors[kept]
     return kept, seen_densities, seen_colors
 
 
-def test_the_expected_gradient_is_that_of_all_samples() -> None:
-    densities, colors = _gradients()
-    draws = [_draw(1.0, seed) for seed in range(2000)]
+def test_the_expected_gradient_is_that_of_all_samples(device: str) -> None:
+    densities, colors = (tensor.to(device) for tensor in _gradients())
+    draws = [_draw(seed, 0, device) for seed in range(2000)]
     for found, expected in (
         (torch.stack([draw[1] for draw in draws]), densities),
         (torch.stack([draw[2] for draw in draws]), colors),
@@ -45,29 +47,30 @@ def test_the_expected_gradient_is_that_of_all_samples() -> None:
         assert found.std(0).max() > 0
 
 
-def test_half_of_the_samples_are_left_out_and_the_large_gradients_never() -> None:
-    densities, colors = _gradients()
+def test_half_of_the_samples_are_left_out_and_the_large_gradients_never(device: str) -> None:
+    densities, colors = (tensor.to(device) for tensor in _gradients())
     sizes = densities.abs() + colors.abs().sum(1)
-    kept, _, _ = _draw(1.0, 0)
+    kept, _, _ = _draw(0, 0, device)
     assert 0.1 * SAMPLES < len(kept) < 0.6 * SAMPLES
     assert set(torch.nonzero(sizes >= sizes.mean()).view(-1).tolist()) <= set(kept.tolist())
     assert (kept[1:] > kept[:-1]).all() and kept.max() < SAMPLES
 
 
 def test_the_same_seed_and_step_keep_the_same_samples_on_every_device(device: str) -> None:
-    first, second = (_draw(1.0, 3, 7, place)[0].tolist() for place in ("cpu", device))
-    assert first == second
+    """Whether a kernel or torch draws them."""
+    for ours, theirs in zip(_draw(3, 7, device), _draw(3, 7, "cpu", _draw_with_torch), strict=True):
+        torch.testing.assert_close(ours.cpu(), theirs)
 
 
-def test_neighbouring_seeds_draw_nothing_alike_in_any_step() -> None:
+def test_neighbouring_seeds_draw_nothing_alike_in_any_step(device: str) -> None:
     """Were seed and step added up, a seed's draws would be those of the next one, a step later."""
-    drawn = {tuple(_draw(1.0, seed, step)[0].tolist()) for seed in range(4) for step in range(8)}
+    drawn = {tuple(_draw(seed, step, device)[0].tolist()) for seed in range(4) for step in range(8)}
     assert len(drawn) == 4 * 8
 
 
-def test_no_gradient_is_no_error() -> None:
-    rows, count = torch.arange(5, dtype=torch.int32), torch.tensor([5], dtype=torch.int32)
-    densities, colors = torch.zeros(5), torch.zeros(5, 4)
+def test_no_gradient_is_no_error(device: str) -> None:
+    rows, count = torch.arange(5, dtype=torch.int32, device=device), torch.tensor([5], dtype=torch.int32, device=device)
+    densities, colors = torch.zeros(5, device=device), torch.zeros(5, 4, device=device)
     active, gradients = ActiveSamples(rows, count), FieldOutputs(densities[:, None], colors)
     draw_gradients(active, gradients, 1.0, 0, 0)
     assert int(count) <= 5 and torch.isfinite(densities).all() and torch.isfinite(colors).all()

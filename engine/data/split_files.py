@@ -1,0 +1,96 @@
+"""Which views are held out: by lists of names in files of their own, beside the dataset's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.data.dataset import DatasetError
+from engine.data.json_object import read_json_object
+from engine.data.list_files import part_of
+from engine.data.picture_finder import fold
+from engine.data.remarks import Remarks
+from engine.data.splits import FrameIndex
+from engine.data.transforms import Transforms
+from engine.link.messages import Split
+
+_SUFFIXES = (".txt", ".json", ".csv", ".tsv", ".lst", ".list")
+_MOST_BYTES = 1 << 22
+
+
+def split_by_files(transforms: Transforms, remarks: Remarks) -> list[Split | None] | None:
+    """The split of each frame, None for those in no list; None where no file tells. Of what a file names all must be
+    frames, and of those for testing some must be left. What isn't used is told."""
+    index = FrameIndex([frame.file_path for frame in transforms.frames])
+    count = len(transforms.frames)
+    named: dict[Split, set[int]] = {"train": set(), "test": set()}
+    used: list[Path] = []
+    paths = split_files(transforms.path.parent)
+    for path in paths:
+        for split, names in _read_names(path).items():
+            found = [index.find(name) for name in names]
+            frames = named[split].union(*found)
+            if all(found) and (split == "train" or len(frames) < count):
+                named[split] = frames
+                used.append(path)
+    if not named["test"]:
+        tell_unused(paths, remarks)
+        return None
+    tell_unused([path for path in paths if path not in used], remarks)
+    remarks.add(
+        f"{len(named['test'])} of {count} pictures are test views, as {used[0]} says: to train on them, move that "
+        "elsewhere"
+    )
+    rest: Split | None = None if named["train"] else "train"
+    return ["test" if at in named["test"] else "train" if at in named["train"] else rest for at in range(count)]
+
+
+def split_files(folder: Path) -> list[Path]:
+    """Files that look as if they said which pictures are for training and which for testing."""
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError:
+        return []
+    named = [path for path in paths if path.suffix.lower() in _SUFFIXES and _speaks_of_splits(path.stem)]
+    return [path for path in named if path.is_file() and not _lists_views(path)]
+
+
+def tell_unused(paths: list[Path], remarks: Remarks) -> None:
+    """Note split files that nothing is made of."""
+    remarks.add_all(
+        "files that seem to say which pictures are test views ({count}, first {first}) aren't used: name these in "
+        "test_filenames of the list, as its frames do",
+        map(str, paths),
+    )
+
+
+def _speaks_of_splits(stem: str) -> bool:
+    return part_of(stem) is not None or "split" in fold(stem)
+
+
+def _read_names(path: Path) -> dict[Split, list[str]]:
+    """The pictures that a file names, by what for; nothing where that can't be read."""
+    found: dict[Split, list[str]] = {}
+    try:
+        if path.suffix.lower() == ".json":
+            values = read_json_object(path)
+            for field in values:
+                if (split := _split_of(field)) is not None:
+                    found[split] = found.get(split, []) + (values.texts(field) or [])
+        elif (split := _split_of(path.stem)) is not None and path.stat().st_size <= _MOST_BYTES:
+            lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+            found[split] = [line for line in lines if line and not line.startswith("#")]
+    except (DatasetError, OSError, ValueError):
+        return {}
+    return {split: names for split, names in found.items() if names}
+
+
+def _split_of(name: str) -> Split | None:
+    part = part_of(name)
+    return None if part is None else "train" if part == "train" else "test"
+
+
+def _lists_views(path: Path) -> bool:
+    try:
+        return path.suffix.lower() == ".json" and "frames" in read_json_object(path)
+    except DatasetError:
+        return False

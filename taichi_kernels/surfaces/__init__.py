@@ -1,0 +1,1 @@
+"""Surfaces made of triangles, and where rays meet them."""

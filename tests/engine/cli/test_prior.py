@@ -1,0 +1,152 @@
+"""``hashlight prior``: its files, that it goes on, what it refuses, and a run that begins with what it has learnt."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from engine.cli import main
+from engine.data.images import read_color
+from engine.networks.image_encoder import EncoderSize, ImageEncoder
+from engine.priors.checkpoint import CHECKPOINT, CURVE, WEIGHTS, PriorTraining, load_training
+from engine.priors.config import PRIOR
+from engine.priors.learner import PriorLearner
+from engine.priors.weights import load_prior, save_prior
+from engine.runs import load_run
+from engine.training.trainer import Trainer
+from tests.device import TEST_DEVICE
+from tests.engine.data.scenes import write_nerf_synthetic
+from tests.engine.priors.tiny_prior import TINY, tiny_prior
+
+ON_DEVICE = ["--device", TEST_DEVICE]
+
+
+def _train(out: Path, *more: str) -> int:
+    return main(["prior", "train", "--out", str(out), "--minutes", "0.02", *more, *ON_DEVICE])
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Presets of tiny priors."""
+    tiny = PRIOR.presets["cpu"].override(TINY)
+    for name in ("cpu", "gpu"):
+        monkeypatch.setitem(PRIOR.presets, name, tiny)
+
+
+def test_a_contact_sheet_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "scenes.png"
+    options = ["--count", "2", "--views", "2", "--side", "16", "--samples", "1"]
+    assert main(["prior", "scenes", "--out", str(file), *options, *ON_DEVICE]) == 0
+    picture, _ = read_color(file)
+    assert picture.shape == (16, 64, 4) and picture[..., :3].std() > 1
+
+
+@pytest.mark.slow
+def test_a_part_leaves_weights_a_curve_and_what_the_next_goes_on_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluating = ["--evaluate-scenes", "1"]
+    assert _train(tmp_path, "--seed", "3", *evaluating) == 0
+    first = load_training(tmp_path, TEST_DEVICE)
+    assert first.trainer.step_count >= 1 and first.trainer.primitive.config.seed == 3
+    assert _train(tmp_path, *evaluating) == 0
+    second = load_training(tmp_path, TEST_DEVICE)
+    assert second.trainer.step_count > first.trainer.step_count
+    entries = [json.loads(line) for line in (tmp_path / CURVE).read_text().splitlines()]
+    assert [entry["step"] for entry in entries] == [first.trainer.step_count, second.trainer.step_count]
+    assert entries[-1]["scores"].keys() >= {"psnr_1", "psnr_3_depth", "mean_color_1"} and entries[-1]["loss"] > 0.0
+    assert {path.name for path in tmp_path.iterdir()} == {CHECKPOINT, CURVE, WEIGHTS}
+    capsys.readouterr()
+    assert main(["prior", "info", str(tmp_path / WEIGHTS), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["seed"], told["steps"]) == (3, second.trainer.step_count)
+    assert told["sha256"] == load_prior(tmp_path / WEIGHTS).checksum and told["scores"] == entries[-1]["scores"]
+    assert main(["prior", "info", str(tmp_path / WEIGHTS)]) == 0
+    assert "psnr_1_depth" in capsys.readouterr().out
+
+
+def test_another_seed_is_refused_and_a_training_that_is_over_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainer = Trainer(PriorLearner(tiny_prior(seed=5), TEST_DEVICE))
+    trainer.training_seconds = 120.0
+    PriorTraining(trainer, []).save(tmp_path)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    assert _train(tmp_path, "--seed", "6") == 1
+    assert "--seed 6:" in capsys.readouterr().err
+    assert _train(tmp_path, "--planned", "2") == 0
+    assert "the 2 minutes planned are used up" in capsys.readouterr().out
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+
+def test_training_that_is_interrupted_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = Trainer.step
+
+    def step_and_stop(trainer: Trainer) -> None:
+        step(trainer)
+        if trainer.step_count == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Trainer, "step", step_and_stop)
+    assert main(["prior", "train", "--out", str(tmp_path), "--minutes", "10", *ON_DEVICE]) == 128 + signal.SIGTERM
+    assert load_training(tmp_path, TEST_DEVICE).trainer.step_count == 2
+
+
+@pytest.fixture
+def prior(tmp_path: Path) -> Path:
+    """Of other sizes than any preset's."""
+    config = tiny_prior(**{"field.width": 24}).field
+    file = tmp_path / "prior.safetensors"
+    save_prior(file, config.build(TEST_DEVICE, 9), config, {})
+    return file
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return write_nerf_synthetic(tmp_path / "data", train=4, test=1, size=16)
+
+
+def test_a_run_begins_with_a_prior(prior: Path, dataset: Path, tmp_path: Path) -> None:
+    command = ["train", str(dataset), "--out", str(tmp_path / "run"), "--steps", "1", *ON_DEVICE]
+    assert main([*command, "--field", "pixelnerf", "--prior", str(prior)]) == 0
+    primitive = load_run(tmp_path / "run", TEST_DEVICE).trainer.primitive
+    assert primitive.config.field.width == 24
+    weights = dict(primitive.field.module.named_parameters())
+    for name, tensor in load_prior(prior).weights.items():
+        # One step of Adam moves each number by its rate at most.
+        assert (weights[name].cpu() - tensor.float()).abs().max() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--prior", "{prior}"], "--prior: only for a pixelnerf field: add --field pixelnerf"),
+        (["--encoder-weights", "{prior}"], "--encoder-weights: only for a pixelnerf field"),
+        (["--field", "pixelnerf", "--prior", "{run}/nothing"], "nothing: can't be read"),
+        (["--field", "pixelnerf", "--encoder-weights", "{prior}"], "not the weights of an encoder that is known here"),
+    ],
+)
+def test_weights_that_a_run_cant_begin_with_are_refused(
+    options: list[str], words: str, prior: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled = [option.format(prior=prior, run=tmp_path) for option in options]
+    assert main(["train", str(dataset), "--out", str(tmp_path / "run"), "--steps", "1", *filled, *ON_DEVICE]) == 1
+    assert words in capsys.readouterr().err
+    assert not list((tmp_path / "run").glob("*"))
+
+
+def test_encoder_weights_are_taken(dataset: Path, tmp_path: Path) -> None:
+    encoder = ImageEncoder(EncoderSize(10, 8, 16, 0), 3, torch.Generator().manual_seed(2))
+    file = tmp_path / "resnet.safetensors"
+    save_file({name: tensor.detach().clone() for name, tensor in encoder.named_parameters()}, file)
+    command = ["train", str(dataset), "--out", str(tmp_path / "run"), "--steps", "1", *ON_DEVICE]
+    assert main([*command, "--field", "pixelnerf", "--encoder-weights", str(file)]) == 0
+    loaded = load_run(tmp_path / "run", TEST_DEVICE).trainer.primitive.field.module.encoder.layer1[0].conv1.weight
+    assert np.abs((loaded.detach().cpu() - encoder.layer1[0].conv1.weight.detach()).numpy()).max() < 0.01
