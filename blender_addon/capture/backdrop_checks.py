@@ -154,13 +154,9 @@ def _check_outside(surroundings: Surroundings, bounds: Bounds) -> Iterator[PlanW
     if not cut:
         return
     worst = sorted(cut, key=lambda owner: (-cut[owner], owner))
-<<<<<<< HEAD
-    words = f"{OUTSIDE}: " + list_names([f"{name} ({cut[name]:.0%})" for name in worst])
-=======
-    words = f"Parts of {len(cut)} object{'' if len(cut) == 1 else 's'} lie outside the bounds: "
+    words = f"Parts of {len(cut)} object{'' if len(cut) == 1 else 's'} {OUTSIDE}: "
     words += list_names([f"{name} ({cut[name]:.0%})" for name in worst])
     words += ". They are in the pictures, but not learnt: "
->>>>>>> main
     far = [owner for owner in worst if cut[owner] > _MOST_OUTSIDE]
     if far and len(far) < len(outside):
         yield PlanWarning(f"{words}leave them out, or fit the bounds", (leave_out(far), FIT))

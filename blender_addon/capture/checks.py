@@ -108,7 +108,7 @@ class Findings:
         says nothing of them."""
         scene = bpy.data.scenes.get(self._scene)
         findings = () if scene is None else scene.hashlight.capture.plan_findings
-        told = (finding.cures for finding in findings if finding.words.startswith(OUTSIDE))
+        told = (finding.cures for finding in findings if OUTSIDE in finding.words)
         return tuple(unpack(next(told, "")))
 
     def _describe_cut(self, is_told: bool) -> str:
@@ -121,7 +121,7 @@ class Findings:
             return f"{words} if they cut the room"
         words = f"The bounds cut off part of what is seen in {views}: it is not learnt"
         if is_told:
-            return f"{words}, as the plan said"
+            return f"{words}. Leave it out of the capture, or fit the bounds to it"
         return f"{words}. Fit them, or leave it out of the capture if it isn't the subject"
 
 

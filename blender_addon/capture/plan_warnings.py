@@ -49,12 +49,9 @@ WITH_CYCLES = Cure("Use Cycles", "hashlight.use_cycles")
 PLAN = Cure("Plan Cameras", "hashlight.plan_cameras", option="--plan")
 ADD_SUN = Cure("Add Sun", "object.light_add", {"type": "SUN"})
 WITHOUT_BLUR = Cure("Turn Off Motion Blur", "hashlight.turn_off_motion_blur")
-<<<<<<< HEAD
-OUTSIDE = "Parts of the scene lie outside the bounds"  # how the warning of that begins
-=======
 FIND_FILES = Cure("Find Missing Files", "file.find_missing_files")
 BAKE_DYNAMICS = Cure("Bake All Dynamics", "ptcache.bake_all", {"bake": True})
->>>>>>> main
+OUTSIDE = "lie outside the bounds"  # in the warning of that
 CAMERAS, MESHES, LIGHTS = "Cameras", "Meshes", "Lights"  # what there is to select
 
 

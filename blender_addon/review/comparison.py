@@ -131,11 +131,7 @@ def describe(scene: bpy.types.Scene) -> str:
     if _current.psnr is None:
         return f"{what}: nothing of the subject is to be seen"
     words = describe_quality(_current.psnr)
-<<<<<<< HEAD
     return f"{what}: PSNR {_current.psnr:.2f} dB ({words}) at {describe_seconds(_current.seconds)}"
-=======
-    return f"{_current.view}: PSNR {_current.psnr:.2f} dB ({words}) at {describe_seconds(_current.seconds)}"
->>>>>>> main
 
 
 def is_shown(view: str) -> bool:

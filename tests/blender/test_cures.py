@@ -237,9 +237,13 @@ def test_what_the_bounds_leave_out_is_told_once_and_after_the_capture_with_the_p
     addon: Import, product: bpy.types.Scene, tmp_path: Path
 ) -> None:
     product.hashlight.folder = str(tmp_path)
-    assert "Parts of the scene lie outside the bounds: Sweep" in plan(product)
+    assert "Parts of 1 object lie outside the bounds: Sweep" in plan(product)
     bpy.ops.hashlight.capture()
     (cut,) = [each for each in product.hashlight.capture.capture_findings if "cut off" in each.words]
-    assert " of 14 views, most in " in cut.words and "as the plan said" in cut.words and "Fit them" not in cut.words
+    assert (
+        " of 14 views, most in " in cut.words
+        and "Leave it out of the capture, or fit" in cut.words
+        and "Fit them" not in cut.words
+    )
     press(addon, product, "cut off part of what is seen", "Leave Out of Capture", "capture_findings")
     assert [obj.name for obj in product.hashlight.capture.collection.objects] == ["Ball"]

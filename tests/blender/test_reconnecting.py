@@ -144,11 +144,7 @@ def test_a_connection_that_stays_lost_is_told(
     cable.cut()
     wait(lambda: session.phase == "lost", "the loss", 30.0)
     assert not session.is_reconnecting
-<<<<<<< HEAD
-    assert drawn("HASHLIGHT_PT_problem").startswith("Engine Problem: Lost Start No engine to talk to: ")
-=======
     assert drawn("HASHLIGHT_PT_problem").startswith("Engine Problem: Not connected Start No engine to talk to: ")
->>>>>>> main
     cable.is_cut = False
     bpy.ops.hashlight.start_engine()
     wait(lambda: session.phase == "ready", "the engine")

@@ -89,11 +89,7 @@ def test_a_wrong_token_is_told_in_the_panel(addon: Import, remote: Any, serve: S
     assert session.phase == "lost"
     assert session.failure.code == "token"
     words = drawn("HASHLIGHT_PT_problem")
-<<<<<<< HEAD
-    assert words.startswith("Engine Problem: Lost Start The engine refused: wrong token ")
-=======
     assert words.startswith("Engine Problem: Not connected Start The engine refused: wrong token ")
->>>>>>> main
     assert "token that the engine was started with" in words
 
 
