@@ -27,6 +27,12 @@ def role_of(item: bpy.types.ID) -> str | None:
     return item.get(_KEY)
 
 
+def is_looked_through(space: bpy.types.SpaceView3D, role: Role) -> bool:
+    """Whether a viewport looks through an object of ``role`` that is its own camera, not the scene's."""
+    is_own = space.use_local_camera and space.camera is not None and role_of(space.camera) == role
+    return is_own and space.region_3d.view_perspective == "CAMERA"
+
+
 def objects_of(scene: bpy.types.Scene, role: Role | None = None) -> Iterator[bpy.types.Object]:
     """Our objects in ``scene``: those of one role, or all."""
     for obj in scene.objects:

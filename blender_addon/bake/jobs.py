@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -92,16 +94,28 @@ def describe_softness(name: str) -> str:
 
 def count_frames(scene: bpy.types.Scene) -> int:
     """How many frames are there already under the name that is chosen: rendering without Resume replaces them."""
+    return max((sum(1 for _ in _frames_in(folder)) for folder in _folders(scene)), default=0)
+
+
+def find_frames(scene: bpy.types.Scene) -> Path | None:
+    """The folder in which frames are under the name that is chosen, where the user wants them before where the run is;
+    None while there are none. Cheap: for panels."""
+    return next((folder for folder in reversed(_folders(scene)) if any(_frames_in(folder))), None)
+
+
+def _folders(scene: bpy.types.Scene) -> list[Path]:
+    """Where frames of the chosen name may be: with the run, and where the user wants them."""
     settings = scene.hashlight.bake
     try:
-        name = _chosen_name(settings)
-        folders = [bakes_folder(scene) / name, chosen_folder(settings)]
+        folders = [bakes_folder(scene) / _chosen_name(settings), chosen_folder(settings)]
     except ValueError:  # told when they are to be rendered
-        return 0
-    there = [folder for folder in folders if folder is not None and folder.is_dir()]
-    return max(
-        (sum(_FRAME.fullmatch(path.name) is not None for path in folder.iterdir()) for folder in there), default=0
-    )
+        return []
+    return [folder for folder in folders if folder is not None and folder.is_dir()]
+
+
+def _frames_in(folder: Path) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        yield from (entry.name for entry in entries if _FRAME.fullmatch(entry.name))
 
 
 def last_update(session: EngineSession, scene: bpy.types.Scene) -> JobUpdate | None:

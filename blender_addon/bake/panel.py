@@ -41,8 +41,14 @@ class HASHLIGHT_PT_bake(SidebarPanel, bpy.types.Panel):
         delivery = jobs.last_delivery(context.scene)
         layout.operator("hashlight.bake", icon="RENDER_ANIMATION")
         row = layout.row(align=True)
-        row.operator("hashlight.bake", text="Resume").resume = True
+        frames = jobs.find_frames(context.scene)
+        part = row.row(align=True)
+        part.enabled = frames is not None or update is not None  # an engine elsewhere may have frames, too
+        part.operator("hashlight.bake", text="Resume").resume = True
         row.operator("hashlight.cancel_bake", text="Cancel", icon="CANCEL")
+        part = row.row(align=True)
+        part.enabled = frames is not None
+        part.operator("wm.path_open", text="Show", icon="FILE_FOLDER").filepath = str(frames or "")
         if update is not None and update.state == "running":
             layout.progress(factor=update.done / max(update.total, 1), text=status_text.describe_job(update))
         elif delivery is not None and delivery.state == "running":

@@ -12,7 +12,7 @@ from .checks import list_names
 from .layouts.layout import AroundLayout, Layout
 from .layouts.table import LAYOUTS
 from .plan import Pose
-from .plan_warnings import FIT, PlanWarning, leave_out, use_layout
+from .plan_warnings import FIT, OUTSIDE, PlanWarning, leave_out, use_layout
 from .room_views import room_around
 from .surfaces import triangles_of
 from .surroundings import Surroundings
@@ -22,7 +22,8 @@ _MOST_OUTSIDE = 0.5  # of an object that belongs to the subject
 _WIDE = 0.9  # of the bounds' size, along two axes, is what hides them from cameras behind it
 _MOST_HIDDEN = 0.6  # of the cameras: what hides the middle from more is the subject itself
 _ONE_SIDED = 0.45  # the length of the mean of directions that lie on one side; half a sphere has 0.5
-_MOST_TRIANGLES = 200_000  # of a surface, to look for backdrops among
+_MOST_TRIANGLES = 200_000  # of a surface, to look for backdrops among; finer ones are coarsened
+_CELLS = 96  # of a grid along the longest side, to which they are
 _BULKY = 0.15  # of the bounds' volume is within a closed surface that belongs to the subject; walls are thinner
 _CLOSED = 1e-3  # of a surface's area is the sum of its faces' areas as vectors, at most, if it is closed
 
@@ -73,13 +74,16 @@ def _check_backdrops(
     hidden: dict[str, np.ndarray] = {}  # which cameras each object hides the middle of the bounds from
     for geometry in surroundings.geometry.values():
         corners = triangles_of(geometry)
-        if geometry.is_box or not 0 < len(corners) <= _MOST_TRIANGLES:
+        if geometry.is_box or not len(corners):
             continue
         for points, owner in zip(geometry.world_points(), geometry.owners, strict=True):
             size = points.max(axis=0) - points.min(axis=0)
             if (size < _WIDE * bounds.size).sum() >= 2:
                 continue
-            triangles = points[corners].astype(np.float64)
+            if len(corners) > _MOST_TRIANGLES:
+                triangles = _coarsen(points, corners)
+            else:
+                triangles = points[corners].astype(np.float64)
             share_inside = 1.0 - _share_outside(points, bounds)  # a wall may be large, and none of it in the bounds
             if share_inside * _enclosed_volume(triangles) < _BULKY * bounds.size.prod():
                 is_hidden = _crossed(triangles, positions, bounds.center)
@@ -94,6 +98,19 @@ def _check_backdrops(
         better = LAYOUTS["HEMISPHERE" if layout.identifier == "SPHERE" and is_below else "FRONT_ARC"]
         cures = [use_layout(better)] if layout.is_generated and better is not layout else []
         yield PlanWarning(words, (*cures, leave_out([owner])))
+
+
+def _coarsen(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Triangles [t, 3, 3] float64 that are about those with ``corners`` [n, 3] among ``points`` [p, 3]: all points in
+    one cell of a grid are one."""
+    low = points.min(axis=0)
+    cells = np.round((points - low) * (_CELLS / (points.max(axis=0) - low).max())).astype(np.int64)
+    numbers = (cells * np.array([1, _CELLS + 1, (_CELLS + 1) ** 2])).sum(axis=1)
+    _, first, kept = np.unique(numbers, return_index=True, return_inverse=True)
+    joined = kept.reshape(-1)[corners]
+    joined = joined[(joined != np.roll(joined, 1, axis=1)).all(axis=1)]  # the others have become lines and points
+    _, wanted = np.unique(np.sort(joined, axis=1), axis=0, return_index=True)
+    return points[first][joined[wanted]].astype(np.float64)
 
 
 def _is_one_sided(offsets: np.ndarray) -> bool:
@@ -137,7 +154,7 @@ def _check_outside(surroundings: Surroundings, bounds: Bounds) -> Iterator[PlanW
     if not cut:
         return
     worst = sorted(cut, key=lambda owner: (-cut[owner], owner))
-    words = f"Parts of {len(cut)} object{'' if len(cut) == 1 else 's'} lie outside the bounds: "
+    words = f"Parts of {len(cut)} object{'' if len(cut) == 1 else 's'} {OUTSIDE}: "
     words += list_names([f"{name} ({cut[name]:.0%})" for name in worst])
     words += ". They are in the pictures, but not learnt: "
     far = [owner for owner in worst if cut[owner] > _MOST_OUTSIDE]

@@ -14,12 +14,14 @@ from mathutils import Matrix, Vector
 
 from engine.link.geometry import Bounds
 
+from .. import roles
 from ..layout import is_tab_shown
-from . import plan_drawing, temporary_scene
+from . import plan_drawing, plan_watch, temporary_scene
 from .bounds import bounds_object, move_bounds, read_bounds
 from .errors import CaptureError
 from .layouts.table import layout_of
 from .plan import follow_bounds, has_to_follow
+from .render_differences import objects_that_differ
 from .subject import guess_subject
 
 _THINNEST = 1e-3  # of the box, as a share of what its side was when the drag began
@@ -77,6 +79,8 @@ class HASHLIGHT_OT_drag_bounds_face(bpy.types.Operator):
             self._show(context, obj)
         elif (event.type == "LEFTMOUSE" and event.value == "RELEASE") or (event.type == "RET" and is_pressed):
             context.area.header_text_set(None)
+            if objects_that_differ(context.view_layer):  # the check that comes soon knows what the viewport shows
+                plan_watch.follow_exactly(context)
             return {"FINISHED"}
         return {"RUNNING_MODAL"}
 
@@ -150,6 +154,8 @@ class HASHLIGHT_GGT_bounds(bpy.types.GizmoGroup):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if not context.scene.hashlight.capture.show_plan or temporary_scene.is_there():
+            return False
+        if roles.is_looked_through(context.space_data, "viewer"):  # before the pictures that are compared
             return False
         obj = bounds_object(context.scene) if is_tab_shown(context.area) else context.active_object
         return obj is not None and obj == bounds_object(context.scene)

@@ -13,7 +13,7 @@ from engine.link.geometry import Bounds, Camera
 
 from .layouts.table import layout_of
 from .lights import has_world_volume
-from .plan_warnings import CAMERAS, FIT, LIGHTS, WITH_CYCLES, PlanWarning, select
+from .plan_warnings import CAMERAS, FIT, LIGHTS, OUTSIDE, WITH_CYCLES, Cure, PlanWarning, select, unpack
 from .sight import instanced_by
 
 Blank = Literal["nothing", "black", "white", "one colour"]
@@ -56,6 +56,7 @@ class Findings:
         self._bounds = bounds
         self._has_world_volume = has_world_volume(scene)
         self._lights = sorted(obj.name for obj in scene.objects if obj.type == "LIGHT")
+        self._scene = scene.name
         self._is_inside = layout_of(scene).identifier == "INSIDE"  # and may look out of the room
         self._cameras: dict[str, str] = {}  # of the views, by their names
         self._blank: dict[Blank, list[str]] = {}  # views from which nothing is learnt, by what they show
@@ -92,7 +93,8 @@ class Findings:
                 cures.insert(0, select(self._lights, LIGHTS))
             warnings.append(PlanWarning(words, tuple(cures)))
         if self._cut:
-            warnings.append(PlanWarning(self._describe_cut(total), (FIT,)))
+            told = self._find_plan_cures()
+            warnings.append(PlanWarning(self._describe_cut(is_told=bool(told)), told or (FIT,)))
         if self._without_depth:
             words = (
                 f"{self._engine} gave no depth in {len(self._without_depth)} of {total} views: the field learns "
@@ -101,13 +103,25 @@ class Findings:
             warnings.append(PlanWarning(words, (WITH_CYCLES,)))
         return warnings
 
-    def _describe_cut(self, total: int) -> str:
+    def _find_plan_cures(self) -> tuple[Cure, ...]:
+        """The buttons beside what the plan says of parts outside the bounds, which may end there on purpose; none if it
+        says nothing of them."""
+        scene = bpy.data.scenes.get(self._scene)
+        findings = () if scene is None else scene.hashlight.capture.plan_findings
+        told = (finding.cures for finding in findings if OUTSIDE in finding.words)
+        return tuple(unpack(next(told, "")))
+
+    def _describe_cut(self, is_told: bool) -> str:
         worst = max(self._cut, key=lambda name: self._cut[name])
-        views = f"{len(self._cut)} of {total} views, most in {worst} ({self._cut[worst]:.0%} of what it shows)"
+        views = (
+            f"{len(self._cut)} of {len(self._cameras)} views, most in {worst} ({self._cut[worst]:.0%} of what it shows)"
+        )
         if self._is_inside:
             words = f"The bounds end before what is seen in {views}: behind a window it is not learnt. Fit them"
             return f"{words} if they cut the room"
         words = f"The bounds cut off part of what is seen in {views}: it is not learnt"
+        if is_told:
+            return f"{words}. Leave it out of the capture, or fit the bounds to it"
         return f"{words}. Fit them, or leave it out of the capture if it isn't the subject"
 
 

@@ -13,11 +13,8 @@ def is_eevee(scene: bpy.types.Scene) -> bool:
     return scene.render.engine in {"BLENDER_EEVEE", "BLENDER_EEVEE_NEXT"}
 
 
-def describe_pace(scene: bpy.types.Scene, is_first_view: bool) -> str:
-    """Why views of ``scene`` will take long, and what to do about it; empty where they won't.
-
-    ``is_first_view``: whether that is the one to be rendered now.
-    """
+def describe_pace(scene: bpy.types.Scene) -> str:
+    """Why views of ``scene`` will take long, and what to do about it; empty where they won't."""
     if not is_eevee(scene):
         return ""
     if bpy.app.background:
@@ -32,9 +29,7 @@ def describe_pace(scene: bpy.types.Scene, is_first_view: bool) -> str:
             f"EEVEE draws without a graphics card here ({software}): a view takes minutes, and Blender stands still "
             "meanwhile. Cycles renders beside the window"
         )
-    if is_first_view:
-        return "EEVEE compiles its shaders before the first view: Blender may stand still meanwhile"
-    return ""
+    return "EEVEE compiles its shaders before the first view: Blender may stand still meanwhile"
 
 
 def find_blended_materials(scene: bpy.types.Scene) -> list[str]:

@@ -144,7 +144,9 @@ def _names_asked_for(tree: bpy.types.NodeTree) -> set[str]:
     """The values of the objects that have it which a material goes by, as the beginnings of their paths."""
     found = set()
     for node in used_nodes(tree):
-        if node.bl_idname == "ShaderNodeObjectInfo" and (node.outputs["Color"].is_linked or node.outputs["Alpha"].is_linked):
+        if node.bl_idname == "ShaderNodeObjectInfo" and (
+            node.outputs["Color"].is_linked or node.outputs["Alpha"].is_linked
+        ):
             found.add("color")
         elif node.bl_idname == "ShaderNodeAttribute" and node.attribute_type in {"OBJECT", "INSTANCER"}:
             name = node.attribute_name

@@ -32,6 +32,7 @@ class CapturesViews:
     _job: CaptureJob
     _scene_name = ""
     _is_stopping = False
+    _is_pointed_at = False  # the pointer is over our panels, in which no button is to move then
     _shown: tuple[str, bool, int] = ("", False, 0)
 
     @classmethod
@@ -51,6 +52,7 @@ class CapturesViews:
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         global _stopped_at
+        self._is_pointed_at = is_over_our_panels(context, event.mouse_x, event.mouse_y)
         if escape_watch.is_pressed() or (event.type == "ESC" and event.value == "PRESS"):
             self._is_stopping = True
             self._show_progress(context)
@@ -63,8 +65,8 @@ class CapturesViews:
                     return {"PASS_THROUGH"}
                 raise CaptureCancelled
             is_view_done = self._job.advance() is not None
-            if is_view_done and not is_over_our_panels(context, event.mouse_x, event.mouse_y):
-                self._keep_warnings()  # no button moves under the pointer
+            if is_view_done:
+                self._keep_warnings()
             if is_view_done and current_capture.is_stop_wanted() and self._job.done < self._job.total:
                 self._end()
                 self.report({"WARNING"}, f"Capture stopped, {self._count()}: run it to go on")
@@ -72,7 +74,7 @@ class CapturesViews:
         except StopIteration:
             self._end()
             self._report_result()
-            if not is_over_our_panels(context, event.mouse_x, event.mouse_y):  # likewise
+            if not self._is_pointed_at:  # likewise
                 self._fold_plan()
             return {"FINISHED"}
         except CaptureCancelled:
@@ -124,6 +126,7 @@ class CapturesViews:
         scene = context.scene
         try:
             scene.hashlight.capture.capture_findings.clear()
+            told_findings.forget_waiting(scene)
             prepare_plan(context)
             self.prepare(context)
             self._job = CaptureJob(
@@ -162,8 +165,13 @@ class CapturesViews:
         undo_steps.push_due()
 
     def _keep_warnings(self) -> None:
-        """Show what was found so far in the panel, where it stays however the capture ends."""
-        if (scene := bpy.data.scenes.get(self._scene_name)) is not None:
+        """Show what was found so far in the panel, where it stays however the capture ends; while the pointer is over
+        that, in a while: no button moves under it."""
+        scene = bpy.data.scenes.get(self._scene_name)
+        if scene is not None and self._is_pointed_at:
+            told_findings.tell_later(self._job.warnings, scene)
+        elif scene is not None:
+            told_findings.forget_waiting(scene)
             told_findings.tell(self._job.warnings, scene.hashlight.capture.capture_findings)
 
     def _show_progress(self, context: bpy.types.Context) -> None:
@@ -215,7 +223,7 @@ def _offer_takes(context: bpy.types.Context, error: ChangedPlanError, operator: 
         layout.label(text=f"This take holds {error.difference}.")
         layout.operator("hashlight.new_take", text="Capture into a New Take", icon="ADD").then = capture
         layout.operator(
-            "hashlight.replace_take", text="Replace: Move Them into the Bin", icon="FILE_REFRESH"
+            "hashlight.replace_take", text="Replace: Move the Former Views into the Bin", icon="FILE_REFRESH"
         ).then = capture
 
     context.window_manager.popup_menu(draw, title="The Plan Has Changed", icon="QUESTION")

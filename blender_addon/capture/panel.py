@@ -14,6 +14,7 @@ from .layouts.table import layout_of
 from .plan_warnings import unpack
 
 _MAX_AGE = 2.0  # seconds after which the views are counted again
+_LABELS_IN_ROW = 26  # characters of buttons side by side, in a sidebar as wide as it is at first
 
 
 def shows_plan(scene: bpy.types.Scene) -> bool:
@@ -45,11 +46,8 @@ class HASHLIGHT_PT_capture(SidebarPanel, bpy.types.Panel):
         _draw_findings(layout, context, settings.capture_findings)
         if shows_plan(context.scene):
             _draw_findings(layout, context, settings.plan_findings)
-        if is_capturing() or not has_views(context.scene):
-            is_first_view = is_capturing() and describe_capture()[0] == 0.0
-            if words := describe_pace(context.scene, is_first_view=is_first_view):
+            if words := describe_pace(context.scene):  # no less while they are captured, so that nothing below moves
                 draw_words(layout, context, words, icon="ERROR")
-        if shows_plan(context.scene):
             names, rows = _settings_in_place(context.scene)
             for name in names[rows:]:
                 layout.prop(settings, name)
@@ -174,10 +172,12 @@ def _draw_findings(
         column = layout.column(align=True)
         column.enabled = not finding.is_settled
         draw_words(column, context, finding.words, icon="CHECKMARK" if finding.is_settled else "ERROR")
-        row = column.row(align=True)
-        row.enabled = not is_capturing()
-        for cure in unpack(finding.cures):
-            button = row.operator(cure.operator, text=cure.label)
+        cures = unpack(finding.cures)
+        is_short = sum(len(cure.label) for cure in cures) <= _LABELS_IN_ROW
+        buttons = column.row(align=True) if is_short else column.column(align=True)
+        buttons.enabled = not is_capturing()
+        for cure in cures:
+            button = buttons.operator(cure.operator, text=cure.label)
             for name, value in cure.properties.items():
                 setattr(button, name, value)
 

@@ -26,6 +26,7 @@ class _FitsBounds:
         except CaptureError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        plan_watch.follow_exactly(context)
         return {"FINISHED"}
 
 

@@ -51,6 +51,7 @@ ADD_SUN = Cure("Add Sun", "object.light_add", {"type": "SUN"})
 WITHOUT_BLUR = Cure("Turn Off Motion Blur", "hashlight.turn_off_motion_blur")
 FIND_FILES = Cure("Find Missing Files", "file.find_missing_files")
 BAKE_DYNAMICS = Cure("Bake All Dynamics", "ptcache.bake_all", {"bake": True})
+OUTSIDE = "lie outside the bounds"  # in the warning of that
 CAMERAS, MESHES, LIGHTS = "Cameras", "Meshes", "Lights"  # what there is to select
 
 

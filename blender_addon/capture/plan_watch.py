@@ -95,6 +95,17 @@ def follow(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, depsgraph: b
         follow_bounds(scene, bounds, subject.read_subject(scene, view_layer, depsgraph, bounds))
 
 
+def follow_exactly(context: bpy.types.Context) -> None:
+    """Frame planned cameras to what renders show inside the bounds now, as a capture does; Blender waits for it."""
+    context.view_layer.update()
+    scene, view_layer, depsgraph = context.scene, context.view_layer, context.evaluated_depsgraph_get()
+    with contextlib.suppress(CaptureError):  # told with the warnings, or when a capture begins
+        if not bpy.app.background:
+            rendered_only.look(view_layer, depsgraph)
+            check_soon(0.0)
+        follow(scene, view_layer, depsgraph)
+
+
 def _follow_soon(layout: Layout) -> None:
     if bpy.app.background:
         return

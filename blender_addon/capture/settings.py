@@ -220,7 +220,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         update=_plan_again,
     )
     elevation_min: FloatProperty(
-        name="Lowest Elevation",
+        name="Elevation Min",
         description="Lowest angle of cameras above the horizon",
         subtype="ANGLE",
         default=math.radians(5),
@@ -229,7 +229,7 @@ class HASHLIGHT_PG_capture(bpy.types.PropertyGroup):
         update=_plan_again,
     )
     elevation_max: FloatProperty(
-        name="Highest Elevation",
+        name="Elevation Max",
         description="Highest angle of cameras above the horizon",
         subtype="ANGLE",
         default=math.radians(80),

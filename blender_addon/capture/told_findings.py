@@ -20,6 +20,8 @@ _WAIT = 0.5  # seconds between two looks at whether the pointer has left
 
 _Row = tuple[str, str, bool]  # words, cures, whether that is settled
 
+_waiting: dict[str, list[PlanWarning]] = {}  # by scene: what its capture found, till the pointer has left the panel
+
 
 def tell(warnings: Iterable[PlanWarning], findings: bpy.types.bpy_prop_collection, keeps_places: bool = False) -> bool:
     """Have ``findings``, of the capture's settings, hold ``warnings``; whether they held others before.
@@ -44,6 +46,17 @@ def tell_in_window(warnings: Iterable[PlanWarning], scene: bpy.types.Scene) -> N
         redraw_sidebars()
     if is_pointed_at:
         tidy_soon()
+
+
+def tell_later(warnings: Iterable[PlanWarning], scene: bpy.types.Scene) -> None:
+    """Show what a capture of ``scene`` found once the pointer has left the panel, in which it would move buttons."""
+    _waiting[scene.name] = list(warnings)
+    tidy_soon()
+
+
+def forget_waiting(scene: bpy.types.Scene) -> None:
+    """What a former capture of ``scene`` found is old news."""
+    _waiting.pop(scene.name, None)
 
 
 def tidy_soon() -> None:
@@ -78,8 +91,16 @@ def _tidy() -> float | None:
     if pointer.rests_on_our_panels() or not write_lock.unlock():
         return _WAIT
     _drop_settled()
+    for name, warnings in _waiting.items():
+        if (scene := bpy.data.scenes.get(name)) is not None:
+            tell(warnings, scene.hashlight.capture.capture_findings)
+    _waiting.clear()
     redraw_sidebars()
     return None
+
+
+def _before_load(*_: object) -> None:
+    _waiting.clear()
 
 
 def _drop_settled(*_: object) -> None:
@@ -91,7 +112,10 @@ def _drop_settled(*_: object) -> None:
         settings.property_unset("settings_rows")
 
 
-_HANDLERS = ((bpy.app.handlers.load_post, _drop_settled),)  # the file may have been saved meanwhile
+_HANDLERS = (
+    (bpy.app.handlers.load_pre, _before_load),
+    (bpy.app.handlers.load_post, _drop_settled),  # the file may have been saved meanwhile
+)
 
 
 def register() -> None:

@@ -191,7 +191,7 @@ def _begin_capture(
         job.close()
         raise
     _warn_of_plan(scene, console)
-    if words := describe_pace(scene, is_first_view=True):
+    if words := describe_pace(scene):
         console.warn(words)
     return job
 

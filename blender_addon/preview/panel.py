@@ -18,10 +18,9 @@ class HASHLIGHT_PT_preview(SidebarPanel, bpy.types.Panel):
         settings = context.scene.hashlight.preview
 
         is_shown_here = neural_view.is_on(context.area)
-        layout.operator("hashlight.neural_view", icon="SHADING_RENDERED", depress=is_shown_here)
-        row = layout.row()
-        row.use_property_split = False  # beside the place for names, its own doesn't fit
-        row.prop(settings, "hide_captured")
+        row = layout.row(align=True)
+        row.operator("hashlight.neural_view", icon="SHADING_RENDERED", depress=is_shown_here)
+        row.prop(settings, "hide_captured", text="", icon="HIDE_ON" if settings.hide_captured else "HIDE_OFF")
         row = layout.row(align=True)
         row.operator("hashlight.preview", icon="IMAGE_PLANE")
         row.operator("hashlight.preview_live", icon="FILE_REFRESH", depress=live.is_live())

@@ -40,6 +40,7 @@ class _Comparison:
     scene: str
     view: str
     camera: Camera
+    shown_before: str  # which plane, as the scene's settings have it
     truth_path: Path
     depth_path: Path | None
     color_space: ColorSpace
@@ -77,6 +78,14 @@ class _Work:
     task: Task[_Composed]
 
 
+# What is where, for people who haven't opened the list of modes.
+_PARTS: dict[Mode, str] = {
+    "SIDE_BY_SIDE": "the field left, captured right",
+    "DIFFERENCE": "the difference",
+    "NEURAL": "the field",
+    "TRUTH": "captured",
+}
+
 _current: _Comparison | None = None
 _work: _Work | None = None
 
@@ -88,8 +97,24 @@ def begin(session: EngineSession, scene: bpy.types.Scene, name: str) -> None:
     path, color_space = find_truth(scene, name)
     depth_path, extent = find_depth(scene, name), find_extent(scene, name)
     bounds = session.bounds or extent
-    _current = _Comparison(scene.name, name, view.camera, path, depth_path, color_space, bounds, extent)
+    is_next = _current is not None and _current.scene == scene.name
+    before = _current.shown_before if is_next else scene.hashlight.preview.shown
+    _current = _Comparison(scene.name, name, view.camera, before, path, depth_path, color_space, bounds, extent)
     _ask(session, _current)
+
+
+def end(scene: bpy.types.Scene) -> None:
+    """Compare nothing in ``scene`` any more, and show the plane that was there before, if one was."""
+    global _current
+    before = "NONE"
+    if _current is not None and _current.scene == scene.name:
+        before, _current = _current.shown_before, None
+    scene.hashlight.preview.shown = "NONE" if before == "COMPARISON" else before
+
+
+def is_on_plane(scene: bpy.types.Scene) -> bool:
+    """Whether ``scene`` shows a comparison, of this session or one that is in the file."""
+    return scene.hashlight.preview.shown == "COMPARISON" and find_plane(scene, "comparison") is not None
 
 
 def describe(scene: bpy.types.Scene) -> str:
@@ -100,10 +125,13 @@ def describe(scene: bpy.types.Scene) -> str:
         return f"{_current.view}: failed, see Engine Problem"
     if _current.truth is None:
         return f"{_current.view}: waiting for the engine"
+    if find_plane(scene, "comparison") is None:  # an undo took it away, or the user
+        return ""
+    what = f"{_current.view}, {_PARTS[scene.hashlight.review.mode]}"
     if _current.psnr is None:
-        return f"{_current.view}: nothing of the subject is to be seen"
+        return f"{what}: nothing of the subject is to be seen"
     words = describe_quality(_current.psnr)
-    return f"{_current.view}: PSNR {_current.psnr:.2f} dB ({words}) at {describe_seconds(_current.seconds)}"
+    return f"{what}: PSNR {_current.psnr:.2f} dB ({words}) at {describe_seconds(_current.seconds)}"
 
 
 def is_shown(view: str) -> bool:

@@ -121,20 +121,23 @@ class HASHLIGHT_OT_step_view(_NeedsViews, bpy.types.Operator):
 
 
 class HASHLIGHT_OT_look_away(bpy.types.Operator):
-    """Leave the camera of the captured view"""
+    """Take the comparison away, and have this viewport where it was before"""
 
-    # Only in a window.
+    # In the background there is no viewport that looked through a view.
     bl_idname = "hashlight.look_away"
     bl_label = "Leave View"
     bl_options = {"REGISTER"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("This viewport does not look through a captured view")
-        return viewpoint.is_looking_through(context.area)
+        cls.poll_message_set("Nothing is compared, and this viewport does not look through a captured view")
+        return viewpoint.is_looking_through(context.area) or comparison.is_on_plane(context.scene)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        viewpoint.look_away(context.area)
+        if viewpoint.is_looking_through(context.area):
+            viewpoint.look_away(context.area)
+        if comparison.is_on_plane(context.scene):
+            comparison.end(context.scene)
         return {"FINISHED"}
 
 

@@ -16,6 +16,8 @@ from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace
 from engine.link.scoring import find_subject, psnr
 
+_GROUND = 0.03  # linear: dark, and not as dark as what is black
+
 Mode = Literal["SIDE_BY_SIDE", "DIFFERENCE", "NEURAL", "TRUTH"]
 
 
@@ -24,17 +26,26 @@ def compose(
 ) -> np.ndarray:
     """What ``mode`` shows, as a picture of the same kind: [H, 2 W, 4] side by side, neural left; else [H, W, 4].
 
-    ``gain`` multiplies differences. ``color_space``: the run's. Raises ValueError for pictures of different sizes.
+    It is opaque, over a dark grey ground: the scene is not to show through. ``gain`` multiplies differences.
+    ``color_space``: the run's. Raises ValueError for pictures of different sizes.
     """
     _require_same_size(neural, truth)
     if mode == "SIDE_BY_SIDE":
-        return np.concatenate((neural, truth), axis=1)
+        return on_ground(np.concatenate((neural, truth), axis=1))
     if mode == "DIFFERENCE":
         difference = np.abs(to_display(neural, color_space) - to_display(truth, color_space)) * np.float32(gain)
         picture = np.ones(neural.shape, np.float16)
         picture[..., :3] = decode_srgb(np.minimum(difference, 1.0))
         return picture
-    return neural if mode == "NEURAL" else truth
+    return on_ground(neural if mode == "NEURAL" else truth)
+
+
+def on_ground(picture: np.ndarray) -> np.ndarray:
+    """``picture`` [H, W, 4] over the ground, opaque."""
+    rest = 1.0 - np.clip(picture[..., 3:].astype(np.float32), 0.0, 1.0)
+    grounded = np.ones(picture.shape, np.float16)
+    grounded[..., :3] = picture[..., :3] + _GROUND * rest
+    return grounded
 
 
 def subject_psnr(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import bpy
 from mathutils import Matrix
 
@@ -11,6 +14,19 @@ from .. import roles, undo_steps
 from ..capture.cameras import set_lens
 
 NAME = "Hashlight View"
+_VIEW = ("view_perspective", "view_location", "view_rotation", "view_distance")
+
+
+@dataclass
+class _Former:
+    """Where a viewport looked from, by the names of its region's properties, and through which camera of its own."""
+
+    view: dict[str, Any]
+    uses_own_camera: bool
+    camera: str
+
+
+_former: dict[int, _Former] = {}  # by the address of the space
 
 
 def place_viewer(scene: bpy.types.Scene, camera: Camera) -> bpy.types.Object:
@@ -33,8 +49,13 @@ def place_viewer(scene: bpy.types.Scene, camera: Camera) -> bpy.types.Object:
 
 
 def look_through(area: bpy.types.Area, viewer: bpy.types.Object) -> None:
-    """Have a 3D viewport look through ``viewer``; the scene's camera stays what it is."""
+    """Have a 3D viewport look through ``viewer``, until ``look_away``; the scene's camera stays what it is."""
     space = area.spaces.active
+    if not is_looking_through(area):
+        view = {name: getattr(space.region_3d, name) for name in _VIEW}
+        view = {name: value if isinstance(value, str | float) else value.copy() for name, value in view.items()}
+        camera = space.camera.name if space.camera is not None else ""
+        _former[space.as_pointer()] = _Former(view, space.use_local_camera, camera)
     space.use_local_camera = True
     space.camera = viewer
     space.region_3d.view_perspective = "CAMERA"
@@ -42,15 +63,15 @@ def look_through(area: bpy.types.Area, viewer: bpy.types.Object) -> None:
 
 def is_looking_through(area: bpy.types.Area | None) -> bool:
     """Whether a viewport looks through the camera of a captured view."""
-    if area is None or area.type != "VIEW_3D":
-        return False
-    space = area.spaces.active
-    is_ours = space.camera is not None and roles.role_of(space.camera) == "viewer"
-    return space.use_local_camera and is_ours and space.region_3d.view_perspective == "CAMERA"
+    return area is not None and area.type == "VIEW_3D" and roles.is_looked_through(area.spaces.active, "viewer")
 
 
 def look_away(area: bpy.types.Area) -> None:
-    """Leave the view's camera: the viewport is free, and the scene's camera is its own again."""
+    """Leave the view's camera: the viewport is where it was before, as far as that is known."""
     space = area.spaces.active
-    space.region_3d.view_perspective = "PERSP"
-    space.use_local_camera = False
+    former = _former.pop(space.as_pointer(), _Former({"view_perspective": "PERSP"}, False, ""))
+    space.use_local_camera = former.uses_own_camera
+    if (camera := bpy.data.objects.get(former.camera)) is not None:
+        space.camera = camera
+    for name, value in former.view.items():
+        setattr(space.region_3d, name, value)

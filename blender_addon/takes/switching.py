@@ -166,6 +166,7 @@ def _after_update(*_: object) -> None:
                 settings.property_unset(name)
             settings.capture.capture_findings.clear()
             settings.capture.show_settings = True
+            settings.review.property_unset("view")
 
 
 _HANDLERS = (

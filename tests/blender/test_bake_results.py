@@ -195,6 +195,19 @@ def test_what_cannot_be_composited_is_told_before_it_is_baked(addon: Import, box
         results.check(box_scene)
 
 
+def test_the_panel_finds_frames_where_they_are(addon: Import, planned_scene: bpy.types.Scene, tmp_path: Path) -> None:
+    settings, jobs = planned_scene.hashlight.bake, addon("bake.jobs")
+    settings.name, settings.output = "turntable", str(tmp_path / "out")
+    assert jobs.find_frames(planned_scene) is None and jobs.count_frames(planned_scene) == 0
+    for folder in (tmp_path / "bakes" / "turntable", tmp_path / "out" / "turntable"):
+        folder.mkdir(parents=True)
+        (folder / "turntable.mp4").touch()
+        assert jobs.find_frames(planned_scene) != folder, "a video is no frame"
+        (folder / "frame_0001.png").touch()
+        assert jobs.find_frames(planned_scene) == folder
+    assert jobs.count_frames(planned_scene) == 1
+
+
 @pytest.mark.parametrize("kind", ["png", "exr"])
 def test_a_strip_plays_the_frames_in_their_own_colours(
     addon: Import, box_scene: bpy.types.Scene, tmp_path: Path, kind: str

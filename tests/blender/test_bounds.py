@@ -155,3 +155,26 @@ def test_a_linked_scene_is_refused_by_name(small_scene: bpy.types.Scene, tmp_pat
         bpy.ops.hashlight.fit_bounds()
     with pytest.raises(RuntimeError, match=r"^Error: Scene Scene is linked from library.blend"):
         bpy.ops.hashlight.capture()
+
+
+@pytest.mark.parametrize("is_finer_in_renders", [False, True])
+def test_cameras_stand_where_they_capture_as_soon_as_the_bounds_are_fitted(
+    planned_scene: bpy.types.Scene, is_finer_in_renders: bool
+) -> None:
+    ball = bpy.data.objects["Ball"]
+    if is_finer_in_renders:
+        modifier = ball.modifiers.new("Thicker", "SOLIDIFY")
+        modifier.thickness, modifier.offset, modifier.show_viewport = 0.2, 1.0, False
+    bpy.ops.object.select_all(action="DESELECT")
+    ball.select_set(True)
+    before = [obj.matrix_world.copy() for obj in _cameras()]
+    assert bpy.ops.hashlight.fit_to_selected() == {"FINISHED"}
+    drawn = [obj.matrix_world.copy() for obj in _cameras()]
+    assert drawn != before
+    assert bpy.ops.hashlight.capture() == {"FINISHED"}
+    assert [obj.matrix_world for obj in _cameras()] == drawn
+
+
+def _cameras() -> list[bpy.types.Object]:
+    bpy.context.view_layer.update()
+    return [obj for obj in bpy.context.scene.objects if obj.get("hashlight_role") == "camera"]

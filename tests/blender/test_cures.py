@@ -224,3 +224,26 @@ def test_the_panel_draws_each_warning_with_its_buttons(product: bpy.types.Scene,
         assert words.index(button) < below, f"{button} would move when a warning has gone"
     product.hashlight.capture.rig = "INSIDE"
     drawn("HASHLIGHT_PT_capture_rig")
+
+
+def test_a_backdrop_of_very_many_triangles_is_looked_at_too(addon: Import, product: bpy.types.Scene) -> None:
+    sweep = bpy.data.objects["Sweep"]
+    finer = sweep.modifiers.new("Finer", "SUBSURF")
+    finer.subdivision_type, finer.levels, finer.render_levels = "SIMPLE", 8, 8  # 2 x 4^8 faces
+    assert "Sweep hides the subject from " in plan(product)
+
+
+def test_what_the_bounds_leave_out_is_told_once_and_after_the_capture_with_the_plans_buttons(
+    addon: Import, product: bpy.types.Scene, tmp_path: Path
+) -> None:
+    product.hashlight.folder = str(tmp_path)
+    assert "Parts of 1 object lie outside the bounds: Sweep" in plan(product)
+    bpy.ops.hashlight.capture()
+    (cut,) = [each for each in product.hashlight.capture.capture_findings if "cut off" in each.words]
+    assert (
+        " of 14 views, most in " in cut.words
+        and "Leave it out of the capture, or fit" in cut.words
+        and "Fit them" not in cut.words
+    )
+    press(addon, product, "cut off part of what is seen", "Leave Out of Capture", "capture_findings")
+    assert [obj.name for obj in product.hashlight.capture.collection.objects] == ["Ball"]

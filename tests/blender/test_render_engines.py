@@ -93,9 +93,9 @@ def test_eevee_is_told_about_before_its_first_view_and_others_are_not(
     addon: Import, planned_scene: bpy.types.Scene
 ) -> None:
     describe = addon("capture.drawn_engines").describe_pace
-    assert describe(planned_scene, is_first_view=True) == ""
+    assert describe(planned_scene) == ""
     planned_scene.render.engine = EEVEE
-    assert "choose Cycles" in describe(planned_scene, is_first_view=True)
+    assert "choose Cycles" in describe(planned_scene)
 
 
 def test_materials_that_eevee_gives_no_depth_of_are_named(addon: Import, planned_scene: bpy.types.Scene) -> None:

@@ -17,11 +17,15 @@ Import = Callable[[str], ModuleType]
 # --- pictures ---------------------------------------------------------------------------------------------------------
 
 
-def test_side_by_side_holds_both_pictures_as_they_are(addon: Import) -> None:
+def test_side_by_side_holds_both_pictures_opaque(addon: Import) -> None:
     neural, truth = random_picture(1), random_picture(2)
+    neural[0], neural[1] = (0.3, 0.2, 0.1, 1.0), 0.0
     both = addon("review.pictures").compose(neural, truth, "SIDE_BY_SIDE")
-    np.testing.assert_array_equal(both[:, :8], neural)
-    np.testing.assert_array_equal(both[:, 8:], truth)
+    np.testing.assert_array_equal(both[0, :8], neural[0])
+    ground = both[1, 0, :3]
+    assert (ground == ground[0]).all() and 0.0 < ground[0] < 0.1 and (both[..., 3] == 1.0).all()
+    rest = 1.0 - truth[..., 3:].astype(np.float32)
+    np.testing.assert_allclose(both[:, 8:, :3], truth[..., :3] + ground * rest, atol=2e-3)
 
 
 def test_a_difference_is_that_of_displayed_values(addon: Import) -> None:
@@ -253,8 +257,11 @@ def test_any_captured_view_is_compared_with_its_truth(addon: Import, engine_scen
         truth = addon("capture.passes").read_exr(addon("capture.captured_views").find_truth(scene, name)[0])
         shown = _shown(addon, scene)
         assert shown.shape == (48, 96, 4)
-        np.testing.assert_array_equal(shown[:, 48:], truth)
-        np.testing.assert_array_equal(shown[:, :48], session.frame.color.astype(np.float32))
+        on_ground = addon("review.pictures").on_ground
+        np.testing.assert_array_equal(shown[:, 48:], on_ground(truth.astype(np.float16)))
+        np.testing.assert_array_equal(shown[:, :48], on_ground(session.frame.color))
+        assert (shown[..., 3] == 1.0).all(), "the scene does not show through"
+        assert f"{name}, the field left, captured right: PSNR" in addon("review.comparison").describe(scene)
         assert session.frame.camera.to_json() == views[name].camera.to_json()
         viewer = next(obj for obj in scene.objects if obj.get("hashlight_role") == "viewer")
         np.testing.assert_allclose(viewer.matrix_world, views[name].camera.camera_to_world, atol=1e-6)
@@ -280,6 +287,10 @@ def test_any_captured_view_is_compared_with_its_truth(addon: Import, engine_scen
     assert first == {"FINISHED"}
     assert scene.hashlight.review.view == "train_000", "after the last comes the first"
 
+    assert bpy.ops.hashlight.look_away() == {"FINISHED"}
+    assert scene.hashlight.preview.shown == "PREVIEW" and not addon("review.comparison").describe(scene)
+    assert not bpy.ops.hashlight.look_away.poll()
+
 
 @pytest.mark.slow
 def test_a_comparison_keeps_up_with_training(addon: Import, engine_scene: bpy.types.Scene) -> None:
@@ -301,6 +312,11 @@ def test_a_comparison_keeps_up_with_training(addon: Import, engine_scene: bpy.ty
     told, run = comparison.describe(scene), session.run
     comparison._on_run(session, run)
     assert comparison.describe(scene) == told, "the picture on the plane is still of that step"
+    plane = addon("preview.plane").find_plane(scene, "comparison")
+    bpy.data.objects.remove(plane)
+    assert comparison.describe(scene) == "", "what an undo has taken away is not told of"
+    bpy.ops.hashlight.compare_view(view="train_000")
+    wait_for(addon, lambda: comparison.describe(scene), "the comparison")
     assert bpy.ops.hashlight.new_take() == {"FINISHED"}
     assert comparison.describe(scene) == "", "of the other take's view and field"
 

@@ -45,6 +45,7 @@ def second(
     bpy.ops.hashlight.new_take(name="Close")
     capture()
     planned_scene.hashlight.run.step = 300
+    planned_scene.hashlight.review.view = "test_000"
     scene = _new(session) if request.param == "new" else _copy(planned_scene)
     yield scene
     bpy.data.scenes.remove(scene)
@@ -57,6 +58,7 @@ def test_another_scene_begins_with_nothing(
     assert not addon("capture.captured_views").captured_views(second)
     assert [take.name for take in addon("takes.switching").takes_of(second)] == ["Take 1"]
     assert not addon("training.saved_state").has_saved_run(second)
+    assert not second.hashlight.review.view and planned_scene.hashlight.review.view, "no view of the other's to compare"
     assert len(addon("capture.captured_views").captured_views(planned_scene)) == 3, "the first one's stay"
     assert addon("training.saved_state").has_saved_run(planned_scene)
 

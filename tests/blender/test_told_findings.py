@@ -43,6 +43,22 @@ def test_other_numbers_and_names_do_not_make_another_warning(tell: Tell) -> None
     ]
 
 
+def test_what_a_capture_found_is_told_once_the_pointer_has_left_the_panel(
+    addon: Import, scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, findings = addon("capture.told_findings"), scene.hashlight.capture.capture_findings
+    is_pointed_at = True
+    monkeypatch.setattr(addon("pointer"), "rests_on_our_panels", lambda: is_pointed_at)
+    told.tell_later([addon("capture.plan_warnings").PlanWarning("All views are black")], scene)
+    assert told._tidy() is not None and not findings
+    is_pointed_at = False
+    assert told._tidy() is None and [finding.words for finding in findings] == ["All views are black"]
+    told.tell_later([addon("capture.plan_warnings").PlanWarning("Another")], scene)
+    told.forget_waiting(scene)  # the next capture has begun
+    told._tidy()
+    assert [finding.words for finding in findings] == ["All views are black"]
+
+
 def test_warnings_that_begin_with_a_number_keep_their_rows_apart(tell: Tell) -> None:
     tell("1 object moves (Ball): go on", "1 file is missing (wood.png): find it", keeps_places=False)
     assert tell("2 files are missing (oak.png, wood.png): find them", "2 objects move (Ball, Cube): go on") == [

@@ -35,7 +35,7 @@ def test_workbench_gives_alpha_depth_and_colour(window: Window) -> Steps:
 
 def test_eevee_gives_alpha_depth_and_colour_and_its_pace_is_told_before(window: Window) -> Steps:
     pace = window.addon("capture.drawn_engines")
-    assert pace.describe_pace(bpy.context.scene, is_first_view=True).startswith("EEVEE draws without a graphics card")
+    assert pace.describe_pace(bpy.context.scene).startswith("EEVEE draws without a graphics card")
     yield from window.open_tab()
     window.screenshot("eevee before the capture")
     yield from _capture(window, EEVEE)

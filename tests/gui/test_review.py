@@ -41,6 +41,9 @@ def test_looking_through_a_view_shows_both_pictures_in_its_frame(window: Window)
     window.space.overlay.show_overlays = False
     window.space.show_region_ui = False
     window.space.shading.type = "RENDERED"
+    view = window.view
+    view.view_distance = 7.5
+    before = view.view_location.copy(), view.view_rotation.copy(), view.view_distance
     viewpoint.look_through(window.area, viewpoint.place_viewer(scene, camera))
     assert viewpoint.is_looking_through(window.area)
     with window.viewport():
@@ -71,7 +74,10 @@ def test_looking_through_a_view_shows_both_pictures_in_its_frame(window: Window)
     with window.viewport():
         assert bpy.ops.hashlight.look_away.poll()
         bpy.ops.hashlight.look_away()
-    assert window.view.view_perspective == "PERSP" and not window.space.use_local_camera
+    view = window.view
+    assert view.view_perspective == "PERSP" and not window.space.use_local_camera
+    assert (view.view_location, view.view_rotation, view.view_distance) == before, "the viewport is where it was"
+    assert scene.hashlight.preview.shown == "NONE", "and the comparison is gone"
     assert scene.camera is None
 
 
