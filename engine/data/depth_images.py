@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,13 @@ from engine.data.dataset import DatasetError
 from engine.data.deep_tiff import read_numbers
 from engine.data.images import exr_channels, read_header, stored_image
 from engine.data.numpy_files import map_array
+from engine.data.remarks import Remarks
 from engine.data.views import UNKNOWN_DEPTH
 
+DEPTH_SUFFIXES = (".png", ".exr", ".tif", ".tiff", ".npy")
+_LOOKS_LIKE_DEPTH = re.compile(
+    r"(.*[^a-z])?(depths?|depthmaps?|disparity|disparities|disps?)([^a-z].*)?", re.IGNORECASE
+)
 MILLIMETRE = 0.001  # what nerfstudio takes whole numbers for
 # Renderers write "nothing there" as a huge number (Blender: 1e10).
 FARTHEST_DEPTH = 1e9
@@ -74,3 +80,23 @@ def _largest_step(raw: npt.NDArray[np.integer[Any]]) -> int:
     """The value that says "farther than can be told". Pillow makes 32-bit numbers of some 16-bit files."""
     largest = int(np.iinfo(raw.dtype).max)
     return 65535 if largest > 65535 and raw.size and int(raw.max()) == 65535 else largest
+
+
+def tell_unused_depth(folder: Path, remarks: Remarks) -> None:
+    """Note folders in ``folder`` whose pictures look like depth, of a dataset that doesn't name any."""
+    try:
+        inner = sorted(
+            entry for entry in folder.iterdir() if _LOOKS_LIKE_DEPTH.fullmatch(entry.name) and entry.is_dir()
+        )
+    except OSError:
+        return
+    for entry in inner:
+        remarks.add_all(
+            f"{entry}: pictures that look like depth ({{count}}, first {{first}}) aren't used: to use them, name them "
+            "as depth_file_path of frames",
+            (
+                file.name
+                for file in sorted(entry.rglob("*"))
+                if file.suffix.lower() in DEPTH_SUFFIXES and file.is_file()
+            ),
+        )

@@ -27,6 +27,7 @@ from engine.data.bounds import (
 from engine.data.copies import leave_out_copies
 from engine.data.dataset import Dataset, DatasetError
 from engine.data.decoding import decode_views
+from engine.data.depth_images import tell_unused_depth
 from engine.data.depth_unit import check_depth
 from engine.data.list_files import find_lists
 from engine.data.masks import MaskFinder
@@ -35,6 +36,7 @@ from engine.data.remarks import Remarks
 from engine.data.split_files import split_by_files, split_files, tell_unused
 from engine.data.splits import split_by_lists
 from engine.data.transforms import FrameRecord, Transforms, read_transforms
+from engine.data.view_checks import check_views
 from engine.data.view_sources import (
     ViewSource,
     drop_repeated,
@@ -85,7 +87,7 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
     views = check_depth(views, remarks)
     train = [view for view in views if view.split == "train"]
     test = [view for view in views if view.split == "test"]
-    _require_subject(train, remarks, Path(path))
+    check_views(train, remarks, Path(path))
     _require_declared_color_space(files, views[0])
     extent = named or _guess_extent(files, train, remarks)
     for sentence in check_coverage(extent.whole, train):
@@ -165,6 +167,8 @@ def _find_views(files: Mapping[Split | None, Transforms], remarks: Remarks) -> l
     masks = MaskFinder(next(iter(files.values())).path.parent)
     used = [source.mask for source in sources if source.mask is not None]
     masks.tell_unused([source.image for source in sources], used, remarks)
+    if not any(transforms.says_of_depth for transforms in files.values()):
+        tell_unused_depth(next(iter(files.values())).path.parent, remarks)
     return drop_repeated(sources, remarks)
 
 
@@ -213,17 +217,6 @@ def _require_declared_color_space(files: Mapping[Split | None, Transforms], view
                 f"{transforms.path}: color_space: says {declared!r}, but the pictures are {view.color_space!r} "
                 "(EXR and HDR are linear, all others sRGB)"
             )
-
-
-def _require_subject(train: Sequence[View], remarks: Remarks, path: Path) -> None:
-    empty = [view.name for view in train if not view.color[..., 3].any()]
-    if len(empty) == len(train):
-        raise DatasetError(f"{path}: all views are empty: alpha is 0 everywhere")
-    remarks.add_all(
-        f"views that show nothing, as alpha is 0 everywhere ({{count}} of {len(train)}, first {{first}}): if they "
-        "should show something, store them without alpha",
-        empty,
-    )
 
 
 def _extent_from_files(files: Mapping[Split | None, Transforms], remarks: Remarks) -> Extent | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
@@ -73,6 +74,11 @@ class Transforms:
         """Whether the file is that of a capture of our own, the only ones that name their colour space."""
         return "color_space" in self.values
 
+    @property
+    def says_of_depth(self) -> bool:
+        """Whether it names depth pictures, or says that none are to be used."""
+        return "enable_depth_loading" in self.values or any(frame.depth_path is not None for frame in self.frames)
+
     def read_by(self, convention: Convention) -> Transforms:
         """The same, with poses by our convention."""
         frames = [dataclasses.replace(frame, pose=convention.to_ours(frame.pose)) for frame in self.frames]
@@ -130,6 +136,7 @@ def read_transforms(path: Path, remarks: Remarks) -> Transforms:
         records.append(_read_frame(entry, outer, uses_depth, remarks))
     if not records:
         raise DatasetError(f'{path}: no views: "frames" has nothing but null in it')
+    _tell_identities(records, remarks)
     return Transforms(path, values, records, _depth_unit(values), _transparent_colors(values), convention, objects)
 
 
@@ -147,6 +154,17 @@ def _read_frame(entry: JsonObject, outer: Lens, uses_depth: bool, remarks: Remar
         pose=_pose(entry, file_path, remarks),
         lens=read_lens(entry, outer, remarks),
     )
+
+
+def _tell_identities(frames: Sequence[FrameRecord], remarks: Remarks) -> None:
+    """Note poses that nobody has found. The first view's may be the identity, as the others are relative to it."""
+    names = [frame.file_path for frame in frames[1:] if np.array_equal(frame.pose, np.eye(4))]
+    if len(names) < len(frames) - 1:
+        remarks.add_all(
+            "poses that are exactly the identity ({count}, first {first}), as of pictures whose camera wasn't found: "
+            "if so, remove them from the list",
+            names,
+        )
 
 
 def _first_text(entry: JsonObject, names: tuple[str, ...]) -> str | None:

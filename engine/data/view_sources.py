@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.data.dataset import DatasetError
+from engine.data.depth_images import DEPTH_SUFFIXES
 from engine.data.images import LINEAR_SUFFIXES, PictureHeader, read_header
 from engine.data.masks import MaskFinder
 from engine.data.picture_finder import IMAGE_SUFFIXES, IN_ANOTHER_FOLDER, Found, PictureFinder
@@ -22,7 +23,6 @@ from engine.link.messages import Split
 from engine.machine import free_memory
 
 READING_THREADS = 8
-DEPTH_SUFFIXES = (".png", ".exr", ".tif", ".tiff", ".npy")
 MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
 
 
