@@ -16,17 +16,23 @@ from engine.link.arrays import Floats
 from engine.link.projection import pixel_directions, project
 
 _PAIRS = 8
-_POINTS_PER_SIDE = 48
+_SAME_SIDE = 0.25  # the cosine between where two cameras look
+_POINTS_PER_SIDE = 24
 _AGREEMENT = 0.1  # of a depth
 _POWERS_OF_TEN = (1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3)
 _SCALES = tuple(10.0 ** (step / 16) for step in range(-48, 49))  # so near to each other that the true one agrees
 # Another scale fits if at least this share of the points agrees by it, and so many times as many as by 1; so do inverse
 # depths, of which so many times as many must agree as by any scale.
 _LEAST_SHARE, _BETTER, _INVERSE_BETTER = 0.25, 2.5, 1.3
-# Depth fits nothing if so few points agree, though views show so much of the same at some scale.
-_FITS_NOTHING, _COMPARABLE = 0.15, 0.3
+# Depth fits nothing if so few points agree, and of those that another view has any depth for, though views show so much
+# of the same at some scale.
+_FITS_NOTHING, _FIT_LITTLE, _COMPARABLE = 0.15, 0.5, 0.15
+# Where views are not so far apart, as a share of depth, all depth agrees; then so much more is better.
+_TELLING, _SOMEWHAT = 0.02, 0.1
+_OTHER_SCALE = 10.0  # times as much depth as in most pictures, or as little, is hardly meant
 # Depth is taken for distances along rays if that fits so many times as well, and planar depth misses by more than this.
 _FITS_BETTER, _MISSES = 2.0, 0.005
+_FEWEST = 50  # points, by which that is told
 
 
 def check_depth(views: Sequence[View], remarks: Remarks) -> list[View]:
@@ -36,9 +42,13 @@ def check_depth(views: Sequence[View], remarks: Remarks) -> list[View]:
     if len(known) < 2:
         return list(views)
     pairs = [(known[one], known[other]) for one, other in choose_pairs([view.camera for view in known], _PAIRS)]
+    pairs = [pair for pair in pairs if _look_alike(*pair)]
+    if not pairs:
+        return list(views)
     if (trouble := _misfit(pairs)) is not None:
         remarks.add(f"the depth of {len(known)} pictures isn't used, as it doesn't fit the poses: {trouble}")
         return [view.without_depth() for view in views]
+    _tell_other_scales(known, remarks)
     planar, along_rays = (_typical_miss(pairs, is_along_rays) for is_along_rays in (False, True))
     if planar > max(_MISSES, _FITS_BETTER * along_rays):
         remarks.add(
@@ -50,19 +60,27 @@ def check_depth(views: Sequence[View], remarks: Remarks) -> list[View]:
     return list(views)
 
 
+def _look_alike(one: View, other: View) -> bool:
+    """Whether two cameras look so much the same way that they see the same sides of things."""
+    cosine = one.camera.camera_to_world[:3, 2] @ other.camera.camera_to_world[:3, 2]
+    return bool(cosine > _SAME_SIDE)
+
+
 def _misfit(pairs: _Pairs) -> str | None:
     """Why depth can't be used, and what to do; None where it can."""
-    as_is, _ = _share(pairs, 1.0)
-    needed = max(_LEAST_SHARE, _BETTER * as_is)
+    as_is, comparable = _share(pairs, 1.0)
+    typical = _typical_depth(pairs)
+    apart = float(np.median([np.linalg.norm(one.camera.position - other.camera.position) for one, other in pairs]))
+    is_far = apart < _TELLING * typical
+    needed = as_is + _SOMEWHAT if is_far else max(_LEAST_SHARE, _BETTER * as_is)
     if needed > 1.0 or _share(pairs, 1.0, is_along_rays=True)[0] >= needed:
         return None
     there = f"{as_is:.0%} of what they show is where other views see it"
     inverse = [(_inverted(one), _inverted(other)) for one, other in pairs]
-    typical = _typical_depth(pairs)
-    scale, (share, overlap) = _best(pairs, _POWERS_OF_TEN)
+    scale, share, overlap = _best(pairs, _POWERS_OF_TEN)
     if share < needed:
-        scale, (share, overlap) = _best(pairs, _SCALES)
-    factor, (inverse_share, _) = _best(inverse, [typical**2 * each for each in _SCALES])
+        scale, share, overlap = _best(pairs, _SCALES)
+    factor, inverse_share, _ = _best(inverse, [typical**2 * each for each in _SCALES])
     if inverse_share >= max(needed, _INVERSE_BETTER * share):
         return (
             f"{there}, and {inverse_share:.0%} if it is inverse depth, of which {factor:.3g} divided by it is planar "
@@ -73,7 +91,7 @@ def _misfit(pairs: _Pairs) -> str | None:
             f"{there}, and {share:.0%} if it is multiplied by {scale:.3g}; name its unit as integer_depth_scale (of "
             "whole numbers) or depth_unit_scale_factor (of all)"
         )
-    if as_is < _FITS_NOTHING and overlap > _COMPARABLE:
+    if as_is < min(_FITS_NOTHING, _FIT_LITTLE * comparable + 1e-9) and overlap > _COMPARABLE:
         return (
             f"{there}, and {share:.0%} at best in any other unit ({inverse_share:.0%} as inverse depth), as of depth "
             "that was normalised picture by picture or guessed by a network; store planar depth in metres, whose unit "
@@ -82,11 +100,26 @@ def _misfit(pairs: _Pairs) -> str | None:
     return None
 
 
-def _best(pairs: _Pairs, scales: Sequence[float]) -> tuple[float, tuple[float, float]]:
-    """The scale by which most points agree, and what ``_share`` says of it."""
+def _best(pairs: _Pairs, scales: Sequence[float]) -> tuple[float, float, float]:
+    """The scale by which most points agree, the share of these, and the largest of points that can be compared by any
+    scale."""
     shares = {scale: _share(pairs, scale) for scale in scales}
     best = max(shares, key=lambda scale: (shares[scale][0], scale == 1.0))
-    return best, shares[best]
+    return best, shares[best][0], max(comparable for _, comparable in shares.values())
+
+
+def _tell_other_scales(views: Sequence[View], remarks: Remarks) -> None:
+    """Note single pictures whose depth is of another size than that of the others."""
+    depths = [float(np.median(view.depth[_is_known(view.depth)])) for view in views if view.depth is not None]
+    typical = float(np.median(depths))
+    for view, depth in zip(views, depths, strict=True):
+        if not 1.0 / _OTHER_SCALE < depth / typical < _OTHER_SCALE:
+            remarks.add(
+                "pictures whose depth is of another size than that of the others ({count}, first {first}: {depth} m "
+                f"instead of {typical:.3g} m, typically): if it is in another unit, store it in that of the others",
+                view.name,
+                depth=f"{depth:.3g}",
+            )
 
 
 def _typical_depth(pairs: _Pairs) -> float:
@@ -124,10 +157,10 @@ def _share(pairs: _Pairs, scale: float, is_along_rays: bool = False) -> tuple[fl
 
 
 def _typical_miss(pairs: _Pairs, is_along_rays: bool) -> float:
-    """The median relative difference, of the points that both views see."""
+    """The median relative difference, of the points that both views see; infinite where these are few."""
     misses = np.concatenate([_misses(one, other, 1.0, is_along_rays)[0] for one, other in pairs])
     misses = misses[misses < _AGREEMENT]
-    return float(np.median(misses)) if len(misses) else 0.0
+    return float(np.median(misses)) if len(misses) >= _FEWEST else np.inf
 
 
 def _misses(one: View, other: View, scale: float, is_along_rays: bool = False) -> tuple[Floats, int]:

@@ -90,6 +90,11 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
     check_views(train, remarks, Path(path))
     _require_declared_color_space(files, views[0])
     extent = named or _guess_extent(files, train, remarks)
+    if named and len(train) > 1 and stand_at_one_place([view.camera for view in train]):
+        remarks.add(
+            f"all {len(train)} cameras stand at one place, which doesn't tell how far away things are: if they moved, "
+            "correct transform_matrix"
+        )
     for sentence in check_coverage(extent.whole, train):
         remarks.add(sentence)
     color_space = views[0].color_space

@@ -146,3 +146,12 @@ class TestNamed:
         dataset = load_dataset(tmp_path)
         np.testing.assert_allclose(dataset.bounds.maximum, 1.25)
         assert ["names other bounds" in each for each in dataset.warnings] == ([True] if where == "differing" else [])
+
+
+def test_cameras_at_one_place_are_told_also_where_bounds_are_named(tmp_path: Path) -> None:
+    values = write_transforms(tmp_path, aabb=[[-1, -1, -1], [1, 1, 1]])
+    for frame in values["frames"]:
+        for row in range(3):
+            frame["transform_matrix"][row][3] = 1.0
+    write_json(tmp_path / "transforms.json", values)
+    assert any("all 4 cameras stand at one place" in warning for warning in load_dataset(tmp_path).warnings)

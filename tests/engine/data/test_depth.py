@@ -138,6 +138,7 @@ class TestDepth:
             (lambda depth: 2.0 / depth, "if it is inverse depth, of which"),
             (lambda depth: (depth - depth.min()) / (depth.max() - depth.min()), "normalised picture by picture"),
             (lambda depth: 1.0 - depth / depth.max(), "normalised picture by picture"),
+            (lambda depth: 1000.0 * depth, "if it is multiplied by 0.001"),  # so far away that all of it agrees
             (lambda depth: np.random.default_rng(0).uniform(1.0, 9.0, depth.shape), "integer_depth_scale or"),
         ],
     )
@@ -151,6 +152,32 @@ class TestDepth:
         assert all((view.depth is None) == (words is not None) for view in checked)
         assert [words in sentence for sentence in remarks.sentences()] == [True] * (words is not None)
         assert words is None or "the depth of 12 pictures isn't used" in remarks.sentences()[0]
+
+    def test_a_subject_whose_depth_is_normalised(self) -> None:
+        views = [sphere_view(index, 12) for index in range(12)]
+        for view in views:
+            assert view.depth is not None
+            there = np.isfinite(view.depth)
+            near, far = view.depth[there].min(), view.depth[there].max()
+            view.depth[there] = 0.01 + 0.98 * (view.depth[there] - near) / (far - near)
+        remarks = Remarks()
+        assert all(view.depth is None for view in check_depth(views, remarks))
+        assert "normalised picture by picture" in remarks.sentences()[0]
+
+    def test_views_that_share_little_keep_their_depth(self) -> None:
+        """Of opposite sides of a subject, which nothing can tell of."""
+        views = [sphere_view(index, 4) for index in (0, 2)]
+        remarks = Remarks()
+        assert all(view.depth is not None for view in check_depth(views, remarks)) and remarks.sentences() == []
+
+    def test_single_pictures_in_another_unit_are_told(self) -> None:
+        cameras = ring(12, 2.0, 0.0)
+        views = [room_view(camera, lambda depth: depth) for camera in cameras[:10]]
+        views += [room_view(camera, lambda depth: 1000.0 * depth) for camera in cameras[10:]]
+        remarks = Remarks()
+        check_depth(views, remarks)
+        (sentence,) = [each for each in remarks.sentences() if "another size" in each]
+        assert "(2, first room: " in sentence and "in that of the others" in sentence
 
     def test_what_is_masked_stays_so(self) -> None:
         views = [room_view(camera, lambda depth: 2.0 / depth) for camera in ring(12, 2.0, 0.0)]
