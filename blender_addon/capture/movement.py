@@ -31,15 +31,16 @@ class Movement:
         self._scene = scene
         stretch = scene.render.frame_map_old / scene.render.frame_map_new  # Time Stretching
         self._range = scene.frame_start * stretch, scene.frame_end * stretch
-        self._moving: dict[str, bool] = {}  # by the object's name
+        self._moving: dict[str, bool] = {}  # by the object's full name
         self._changing: dict[int, tuple[str, ...]] = {}  # by the address of what the values are of
 
     def moves(self, obj: bpy.types.Object) -> bool:
         """Whether ``obj``, or whatever carries or bends it, is animated or simulated."""
-        if obj.name not in self._moving:
-            self._moving[obj.name] = False  # also ends circles
-            self._moving[obj.name] = self._is_driven(obj) or any(map(self.moves, _carriers(obj)))
-        return self._moving[obj.name]
+        name = obj.name_full
+        if name not in self._moving:
+            self._moving[name] = False  # also ends circles
+            self._moving[name] = self._is_driven(obj) or any(map(self.moves, _carriers(obj)))
+        return self._moving[name]
 
     def changing(self, item: bpy.types.ID | None) -> tuple[str, ...]:
         """The paths of those values of ``item`` that change, by keyframes, NLA strips or drivers."""
@@ -70,14 +71,16 @@ class Movement:
             return True
         if any(self.changing(system.settings) for system in obj.particle_systems):
             return True
-        return any(_is_timed(modifier) or self._is_changed(modifier) for modifier in obj.modifiers)
+        rendered = [modifier for modifier in obj.modifiers if modifier.show_render]
+        return any(_is_timed(modifier) or self._is_changed(modifier) for modifier in rendered)
 
     def _is_changed(self, modifier: bpy.types.Modifier) -> bool:
-        """Whether a modifier's node groups or texture are animated."""
-        if not modifier.show_render:
-            return False
+        """Whether a modifier's node groups or texture are animated, or its particles come and go."""
         if modifier.type == "NODES":
             return any(map(self.changing, groups_of(modifier)))
+        if modifier.type == "PARTICLE_SYSTEM":
+            settings = modifier.particle_system.settings
+            return settings.type == "EMITTER" and not is_scattered(settings, *self._range)
         texture = getattr(modifier, "texture", None)
         if texture is None:
             return False
@@ -186,13 +189,17 @@ def _carriers(obj: bpy.types.Object) -> Iterator[bpy.types.Object]:
                     yield constraint.target
 
 
+def is_scattered(settings: bpy.types.ParticleSettings, first: float, last: float) -> bool:
+    """Whether particles lie where they were emitted before frame ``first``, and live on till ``last``: so things are
+    strewn."""
+    lives = settings.lifetime * (1.0 - settings.lifetime_random)
+    is_still = settings.physics_type == "NO" and not settings.use_dynamic_rotation
+    return is_still and settings.frame_end <= first and settings.frame_start + lives >= last
+
+
 def _is_timed(modifier: bpy.types.Modifier) -> bool:
-    if not modifier.show_render:
-        return False
     if modifier.type == "NODES":
         return any(node.bl_idname in _TIMED_NODES for group in groups_of(modifier) for node in group.nodes)
-    if modifier.type == "PARTICLE_SYSTEM":
-        return modifier.particle_system.settings.type == "EMITTER"
     return modifier.type in _TIMED
 
 

@@ -98,7 +98,7 @@ class SceneFacts:
         self.instead: dict[str, list[str]] = {}
         self.blended: list[str] = []
         self.moving: list[str] = []
-        self._last_frame = scene.frame_end
+        self._frames = scene.frame_start, scene.frame_end
         self.rigid_bodies = uncached_rigid_bodies(scene, self.layout.is_animated)
         self.uncached: list[str] = []  # simulations, where views of several frames are captured
         self.missing: set[str] = set()  # names of files
@@ -144,7 +144,7 @@ class SceneFacts:
         if self._movement.moves(obj):
             self.moving.insert(0, obj.name)
         if self.layout.is_animated:
-            self.uncached += [f"{obj.name}: {name}" for name in uncached_simulations(obj, self._last_frame)]
+            self.uncached += [f"{obj.name}: {name}" for name in uncached_simulations(obj, *self._frames)]
 
     def _look_at_files(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> None:
         shown = shown_names(view_layer, is_captured_alone=False)

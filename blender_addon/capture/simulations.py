@@ -7,6 +7,7 @@ import re
 import bpy
 
 from .modifier_uses import groups_of
+from .movement import is_scattered
 
 
 def uncached_rigid_bodies(scene: bpy.types.Scene, is_animated: bool) -> list[str]:
@@ -21,18 +22,19 @@ def uncached_rigid_bodies(scene: bpy.types.Scene, is_animated: bool) -> list[str
     return sorted(obj.name for obj in bodies if obj.rigid_body.type == "ACTIVE" and not obj.rigid_body.kinematic)
 
 
-def uncached_simulations(obj: bpy.types.Object, last: int) -> list[str]:
-    """What is simulated of ``obj``, by the names of its modifiers, without that its frames up to ``last`` are baked or
-    were played: then only those are known that come one after the other."""
-    return [modifier.name for modifier in obj.modifiers if modifier.show_render and _is_uncached(modifier, last)]
+def uncached_simulations(obj: bpy.types.Object, first: int, last: int) -> list[str]:
+    """What is simulated of ``obj``, by the names of its modifiers, without that its frames from ``first`` to ``last``
+    are baked or were played: then only those are known that come one after the other."""
+    return [modifier.name for modifier in obj.modifiers if modifier.show_render and _is_uncached(modifier, first, last)]
 
 
-def _is_uncached(modifier: bpy.types.Modifier, last: int) -> bool:
+def _is_uncached(modifier: bpy.types.Modifier, first: int, last: int) -> bool:
     if modifier.type in {"CLOTH", "SOFT_BODY"}:
         return not _is_whole(modifier.point_cache, last)
     if modifier.type == "PARTICLE_SYSTEM":
         system = modifier.particle_system
-        is_simulated = system.settings.type == "EMITTER" or system.use_hair_dynamics
+        is_emitted = system.settings.type == "EMITTER" and not is_scattered(system.settings, first, last)
+        is_simulated = is_emitted or system.use_hair_dynamics
         return is_simulated and not system.point_cache.is_baked  # what was played is lost
     if modifier.type == "DYNAMIC_PAINT" and modifier.canvas_settings is not None:
         surfaces = modifier.canvas_settings.canvas_surfaces

@@ -103,3 +103,10 @@ def add_ground(size: float) -> bpy.types.Object:
     bpy.ops.mesh.primitive_plane_add(size=size, location=(0.0, 0.0, -0.01))
     bpy.context.object.name = "Ground"
     return bpy.context.object
+
+
+def slide(obj: bpy.types.Object) -> None:
+    """Have ``obj`` move a little in 20 frames."""
+    for frame, x in ((1, 0.0), (20, 0.1)):
+        obj.location.x = x
+        obj.keyframe_insert("location", index=0, frame=frame)
