@@ -14,7 +14,6 @@ from .layouts.table import layout_of
 from .plan_warnings import unpack
 
 _MAX_AGE = 2.0  # seconds after which the views are counted again
-_LABELS_IN_ROW = 26  # characters of buttons side by side, in a sidebar as wide as it is at first
 
 
 def shows_plan(scene: bpy.types.Scene) -> bool:
@@ -172,12 +171,10 @@ def _draw_findings(
         column = layout.column(align=True)
         column.enabled = not finding.is_settled
         draw_words(column, context, finding.words, icon="CHECKMARK" if finding.is_settled else "ERROR")
-        cures = unpack(finding.cures)
-        is_short = sum(len(cure.label) for cure in cures) <= _LABELS_IN_ROW
-        buttons = column.row(align=True) if is_short else column.column(align=True)
-        buttons.enabled = not is_capturing()
-        for cure in cures:
-            button = buttons.operator(cure.operator, text=cure.label)
+        row = column.row(align=True)
+        row.enabled = not is_capturing()
+        for cure in unpack(finding.cures):
+            button = row.operator(cure.operator, text=cure.label)
             for name, value in cure.properties.items():
                 setattr(button, name, value)
 

@@ -73,7 +73,7 @@ def use_layout(layout: Layout) -> Cure:
 
 def leave_out(names: Iterable[str], fit: bool = False) -> Cure:
     """Capture all but the objects called ``names``; ``fit``: with bounds and cameras for the rest."""
-    label = "Leave Out and Fit" if fit else "Leave Out of Capture"
+    label = "Leave Out and Fit" if fit else "Leave Out"
     option = "--collection NAME of all the rest" + (" --fit" if fit else "")
     return Cure(label, "hashlight.leave_out", {"names": "\n".join(names), "fit": fit}, option)
 

@@ -26,7 +26,7 @@ def test_cameras_behind_a_backdrop_come_before_it(addon: Import, product: bpy.ty
 
 def test_what_hides_the_subject_or_lies_outside_is_left_out(addon: Import, product: bpy.types.Scene) -> None:
     assert "Parts of 1 object lie outside the bounds: Sweep (" in plan(product)
-    press(addon, product, "outside the bounds", "Leave Out of Capture")
+    press(addon, product, "outside the bounds", "Leave Out")
     collection = product.hashlight.capture.collection
     assert [obj.name for obj in collection.objects] == ["Ball"]
     assert product.hashlight.capture.plan_warnings == ""
@@ -36,7 +36,7 @@ def test_what_hides_the_subject_or_lies_outside_is_left_out(addon: Import, produ
 def test_leaving_out_once_more_adds_to_the_same_collection(addon: Import, product: bpy.types.Scene) -> None:
     bpy.ops.mesh.primitive_cube_add(size=0.2, location=(0.0, 0.0, 1.0))
     plan(product)
-    press(addon, product, "outside the bounds", "Leave Out of Capture")
+    press(addon, product, "outside the bounds", "Leave Out")
     bpy.ops.hashlight.leave_out(names="Cube")
     assert [obj.name for obj in product.hashlight.capture.collection.objects] == ["Ball"]
     assert len([each for each in bpy.data.collections if each.name.startswith("Capture Collection")]) == 1
@@ -147,7 +147,7 @@ def test_a_product_in_a_room_is_not_taken_for_the_room(addon: Import, scene: bpy
 
 def test_other_engines_say_how_they_leave_out(addon: Import, product: bpy.types.Scene) -> None:
     plan(product)
-    press(addon, product, "outside the bounds", "Leave Out of Capture")
+    press(addon, product, "outside the bounds", "Leave Out")
     product.render.engine = "BLENDER_WORKBENCH"
     assert "without light or shadows from the rest" in plan(product)
     press(addon, product, "without light", "Use Cycles")
@@ -218,7 +218,7 @@ def test_the_panel_draws_each_warning_with_its_buttons(product: bpy.types.Scene,
     plan(product)
     words = drawn("HASHLIGHT_PT_capture")
     assert "Sweep hides the subject" in words
-    assert "Use Front Arc" in words and "Leave Out of Capture" in words and "Fit Bounds" in words
+    assert "Use Front Arc" in words and "Leave Out" in words and "Fit Bounds" in words
     below = words.index("Sweep hides the subject")
     for button in ("Plan Cameras", "Capture and Train", "Stop After This View"):
         assert words.index(button) < below, f"{button} would move when a warning has gone"
@@ -245,5 +245,5 @@ def test_what_the_bounds_leave_out_is_told_once_and_after_the_capture_with_the_p
         and "Leave it out of the capture, or fit" in cut.words
         and "Fit them" not in cut.words
     )
-    press(addon, product, "cut off part of what is seen", "Leave Out of Capture", "capture_findings")
+    press(addon, product, "cut off part of what is seen", "Leave Out", "capture_findings")
     assert [obj.name for obj in product.hashlight.capture.collection.objects] == ["Ball"]

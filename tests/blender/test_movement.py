@@ -61,11 +61,11 @@ def test_what_moves_is_told_by_name(addon: Import, product: bpy.types.Scene) -> 
     product.frame_start, product.frame_end = 1, 20
     product.frame_set(7)
     assert "1 object moves (Cube): only frame 7 is captured. Go to another frame to capture that" in plan(product)
-    assert labels(addon, product, "moves (Cube)") == ["Select", "Leave Out of Capture"]
+    assert labels(addon, product, "moves (Cube)") == ["Select", "Leave Out"]
     bpy.ops.object.select_all(action="DESELECT")
     press(addon, product, "moves (Cube)", "Select")
     assert cube.select_get()
-    press(addon, product, "moves (Cube)", "Leave Out of Capture")
+    press(addon, product, "moves (Cube)", "Leave Out")
     assert [obj.name for obj in product.hashlight.capture.collection.objects] == ["Ball"]
     assert product.hashlight.capture.plan_warnings == ""
     product.hashlight.capture.collection = None
@@ -75,7 +75,7 @@ def test_what_moves_is_told_by_name(addon: Import, product: bpy.types.Scene) -> 
         "1 object moves (Cube) while the camera does: a field shows one moment. Other layouts capture frame 7"
         in plan(product)
     )
-    assert labels(addon, product, "moves (Cube) while") == ["Use Hemisphere", "Select", "Leave Out of Capture"]
+    assert labels(addon, product, "moves (Cube) while") == ["Use Hemisphere", "Select", "Leave Out"]
     press(addon, product, "moves (Cube) while", "Use Hemisphere")
     assert "while the camera" not in product.hashlight.capture.plan_warnings
 

@@ -271,7 +271,7 @@ def test_shadow_catchers_and_holdouts_are_told(addon: Import, planned_scene: bpy
         view, *_ = list(job)
         assert job.warnings == [], "shadows are not the subject"
     assert np.isinf(view.depth[view.color[..., 3] == 0]).all(), "no surface where there is not even a shadow"
-    press(addon, planned_scene, "shadow catcher", "Leave Out of Capture")
+    press(addon, planned_scene, "shadow catcher", "Leave Out")
     assert planned_scene.hashlight.capture.plan_warnings == ""
     planned_scene.hashlight.capture.collection = None
     ground.is_shadow_catcher, ground.is_holdout = False, True
