@@ -13,6 +13,9 @@ MAX_RAW = 12.0
 # less than half of a step of eight bits from black (and, in sRGB, from white).
 MIN_RAW_LINEAR = -5.0
 MAX_RAW_SRGB = 8.0
+# The slope for gradients that lead back to these limits, where the activation's own is a hundredth of it: density,
+# whose slope is no smaller there, would make a place transparent for good before its colour is back.
+SLOPE_BACK = 0.02
 # Past this no gradient takes a limited raw colour still further out, where half precision would overflow in the end.
 FARTHEST_RAW = 32.0
 
@@ -52,10 +55,14 @@ def raw_color_gradient(
     raw: ti.math.vec3, color: ti.math.vec3, grad_color: ti.math.vec3, linear: ti.template()
 ) -> ti.math.vec3:
     """d loss / d raw, where ``color`` is what ``raw`` activates to and ``grad_color`` is d loss / d color."""
+    limited = _limit_color(raw, linear)
     slope = color * (1.0 - color)
     if ti.static(linear):
-        slope = 2.0 * ti.sqrt(color) / (1.0 + ti.exp(-_limit_color(raw, linear)))
+        slope = 2.0 * ti.sqrt(color) / (1.0 + ti.exp(-limited))
     gradient = grad_color * slope
+    for k in ti.static(range(3)):
+        if (raw[k] - limited[k]) * grad_color[k] > 0.0:  # past a limit, and led back
+            gradient[k] = grad_color[k] * SLOPE_BACK
     if ti.abs(raw).max() > FARTHEST_RAW:  # seldom
         for k in ti.static(range(3)):
             if raw[k] < -FARTHEST_RAW:

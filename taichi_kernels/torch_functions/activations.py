@@ -9,7 +9,7 @@ import math
 
 import torch
 
-from taichi_kernels.activations import DENSITY_SCALE, FARTHEST_RAW, MAX_RAW, MAX_RAW_SRGB, MIN_RAW_LINEAR
+from taichi_kernels.activations import DENSITY_SCALE, FARTHEST_RAW, MAX_RAW, MAX_RAW_SRGB, MIN_RAW_LINEAR, SLOPE_BACK
 
 
 def activate_density(raw: torch.Tensor) -> torch.Tensor:
@@ -21,9 +21,17 @@ def activate_color(raw: torch.Tensor, linear: bool) -> torch.Tensor:
     """Colour in the field's own colour space."""
     limits = (MIN_RAW_LINEAR, None) if linear else (-MAX_RAW_SRGB, MAX_RAW_SRGB)
     limited = raw + (raw.clamp(*limits) - raw).detach()
+    color = torch.nn.functional.softplus(limited) ** 2 if linear else torch.sigmoid(limited)
     if limited.requires_grad:
-        limited.register_hook(lambda gradient: gradient.masked_fill(_is_outward(raw, gradient, linear), 0.0))
-    return torch.nn.functional.softplus(limited) ** 2 if linear else torch.sigmoid(limited)
+        slope = (2.0 * color.sqrt() * torch.sigmoid(limited) if linear else color * (1.0 - color)).detach()
+
+        def led_back(gradient: torch.Tensor) -> torch.Tensor:
+            is_back = (raw - limited) * gradient > 0.0
+            held = gradient.masked_fill(_is_outward(raw, gradient, linear), 0.0)
+            return torch.where(is_back, gradient * (SLOPE_BACK / slope), held)
+
+        limited.register_hook(led_back)
+    return color
 
 
 def _is_outward(raw: torch.Tensor, gradient: torch.Tensor, linear: bool) -> torch.Tensor:
