@@ -27,7 +27,6 @@ class HASHLIGHT_PT_bake(SidebarPanel, bpy.types.Panel):
         row.prop(settings, "path", expand=True)
         if settings.path == "TURNTABLE":
             layout.prop(settings, "frames")
-        layout.prop(settings, "result")
         self._draw_job(context)
         if words := describe_render_time(scene, frame_count(scene), *bake_size(scene)):
             draw_words(layout, context, words, icon="TIME")
@@ -94,6 +93,7 @@ class HASHLIGHT_PT_bake_output(SidebarPanel, bpy.types.Panel):
         layout = lay_out_settings(self)
         settings = context.scene.hashlight.bake
 
+        layout.prop(settings, "result")
         if settings.path == "TURNTABLE":
             column = layout.column(align=True)
             column.active = settings.result != "COMPOSITE"
