@@ -1,4 +1,5 @@
-"""How long a launch of a Taichi kernel takes, by how it gets its arguments: why kernels take bundles as they do.
+"""How long a launch of a Taichi kernel takes, by how it gets its arguments: why kernels take bundles as they do, and
+are launched as they are; kept in benchmarks/results/.
 
 The same small kernel of four numbers and six tensors: each a parameter of its own, or in bundles (see
 ``taichi_kernels.launch``); and by Taichi's own way, for which a pack is made at each launch.
@@ -14,7 +15,9 @@ from collections.abc import Callable
 import taichi as ti
 import torch
 
+from benchmarks.results import write_result
 from engine.device import PROFILES
+from engine.machine import device_name, versions
 from taichi_kernels import runtime
 from taichi_kernels.launch import kernel, numbers_of, tensors_of
 
@@ -64,7 +67,7 @@ def _add_bundles(factors: FactorNumbers, first: FirstTensors, second: SecondTens
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=sorted(PROFILES), default="cpu")
     device = parser.parse_args().device
@@ -79,11 +82,15 @@ def main() -> None:
         ),
         "bundles, Taichi's own way": lambda: _add_bundles.launch_publicly(factors, first, second),
     }
+    rows = []
     for name, launch in ways.items():
         total.zero_()
         launch()
         assert bool((total == 11.0).all()), name
-        print(f"{name}: {_microseconds(launch, device):.0f} us")
+        rows.append({"way": name, "microseconds": round(_microseconds(launch, device))})
+        print(f"{name}: {rows[-1]['microseconds']} us")
+    head = {"dataset": "kernel", "device": device, "device_name": device_name(device), "versions": versions()}
+    write_result("launches", head | {"rows": rows})
 
 
 def _microseconds(launch: Callable[[], None], device: str) -> float:

@@ -36,12 +36,14 @@ from benchmarks.use_tables import (
     baked_colors_table,
     demo_table,
     fast_capture_words,
+    launches_table,
     moving_table,
     noise_table,
     remote_codec_table,
     remote_table,
     serving_table,
     startup_table,
+    versions_table,
 )
 from benchmarks.window_tables import calls_table, contention_table, latency_table, memory_table, stopping_table
 
@@ -63,6 +65,8 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "highlights": ("highlights", highlights_table),
     "stability": ("stability", stability_table),
     "startup": ("startup", startup_table),
+    "versions": ("versions", versions_table),
+    "launches": ("launches", launches_table),
     "demo": ("demo", demo_table),
     "artist": ("artist", artist_table),
     "colors": ("colors", baked_colors_table),

@@ -32,6 +32,46 @@ def startup_table(results: Sequence[Result]) -> str:
     return markdown_table([*head, "first words after, s", "longest silence, s"], rows)
 
 
+def versions_table(results: Sequence[Result]) -> str:
+    """Steps and starts of two versions in turns."""
+    rows = []
+    for result in results:
+        starts = {start["version"]: start for start in result["starts"]}
+        for row in result["rows"]:
+            start = starts[row["version"]]
+            rows.append(
+                [
+                    result["dataset"],
+                    device_words(result),
+                    row["version"],
+                    str(row["after_steps"]),
+                    f"{row['least_ms']:.3f}",
+                    f"{row['median_ms']:.3f}",
+                    or_dash(row["card_ms"], "{:.3f}"),
+                    f"{start['cold']:.1f}",
+                    ", ".join(f"{seconds:.1f}" for seconds in start["warm"]),
+                ]
+            )
+    head = [
+        "data",
+        "device",
+        "version",
+        "after steps",
+        "a step at the least, ms",
+        "in the median, ms",
+        "on the card, ms",
+    ]
+    return markdown_table([*head, "start on empty caches, s", "on warm ones, s"], rows)
+
+
+def launches_table(results: Sequence[Result]) -> str:
+    """What a launch costs, by how the kernel gets its arguments."""
+    rows = [
+        [device_words(result), row["way"], str(row["microseconds"])] for result in results for row in result["rows"]
+    ]
+    return markdown_table(["device", "arguments", "a launch, µs"], rows)
+
+
 def serving_table(results: Sequence[Result]) -> str:
     """Frames a second that a client gets, and the steps a second beside them."""
     rows = [
