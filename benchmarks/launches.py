@@ -15,7 +15,7 @@ from collections.abc import Callable
 import taichi as ti
 import torch
 
-from benchmarks.results import write_result
+from benchmarks.results import add_no_result, write_result
 from engine.device import PROFILES
 from engine.machine import device_name, versions
 from taichi_kernels import runtime
@@ -70,7 +70,9 @@ def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=sorted(PROFILES), default="cpu")
-    device = parser.parse_args().device
+    add_no_result(parser)
+    options = parser.parse_args()
+    device = options.device
     runtime.start(device)
     x, y, z, u, v, total = (torch.ones(ELEMENTS, device=device) for _ in range(6))
     factors, first, second = Factors(1.0, 2.0, 3.0, 4.0), First(x, y, z), Second(u, v, total)
@@ -90,7 +92,8 @@ def main() -> None:
         rows.append({"way": name, "microseconds": round(_microseconds(launch, device))})
         print(f"{name}: {rows[-1]['microseconds']} us")
     head = {"dataset": "kernel", "device": device, "device_name": device_name(device), "versions": versions()}
-    write_result("launches", head | {"rows": rows})
+    if not options.no_result:
+        write_result("launches", head | {"rows": rows})
 
 
 def _microseconds(launch: Callable[[], None], device: str) -> float:

@@ -1,6 +1,8 @@
 """The scores of a run, a line of JSON for each: a file beside run.json that is only ever appended to.
 
-run.json says how long the file was when it was saved; what is behind that, an interrupted save has left.
+run.json says how long the file was when it was saved; what is behind that, an interrupted save has left. The scores of
+single items are called ``views`` there, whatever a primitive learns from, as in the runs that were stored when there
+was nothing but views.
 """
 
 from __future__ import annotations

@@ -15,8 +15,10 @@ numbers (``numbers_of``: a struct) or the tensors (``tensors_of``: an argument p
 * A struct's numbers are copied to memory before a kernel's loop begins, and read from there in each round of inner
   loops, which slows the march of rays whose steps grow. So they are read where the kernel uses them.
 
-In a struct the compiler may add numbers up in another order. Where that changes what a seed trains to, in the loss and
-in Adam, they have parameters of their own.
+Some parameters stay by themselves. What is compiled in, a template, can't be in a bundle. In a struct the compiler may
+add numbers up in another order: where that changes what a seed trains to, in the loss and in Adam, they have parameters
+of their own. And a bundle that only one kernel takes would save no time: three bundles take 44 us where ten parameters
+take 37, on the host of an H200.
 """
 
 import dataclasses
