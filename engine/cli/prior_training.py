@@ -59,6 +59,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
 def train(options: argparse.Namespace) -> int:
     """Train for a part. Returns the exit code; that of the signal that ended it early, with all saved."""
     from engine.cli.interrupts import DeferredInterrupt
+    from engine.link.part_files import remove_leftovers
     from engine.run_lock import lock_run
     from engine.runs import make_run_folder
     from taichi_kernels.runtime import choose_device
@@ -67,6 +68,7 @@ def train(options: argparse.Namespace) -> int:
     lock = lock_run(options.out, "hashlight prior train")
     try:
         make_run_folder(options.out)
+        remove_leftovers(options.out)
         part = _Part(options, _open(options, choose_device(options.device)), started + 60.0 * options.minutes)
         if part.is_finished:
             print(f"{options.out}: the {options.planned:g} minutes planned are used up: name more with --planned")
@@ -118,7 +120,7 @@ class _Part:
         from engine.training.loop import TrainingLoop
 
         trainer, options = self._trainer, self._options
-        loop = TrainingLoop(trainer, self._save, SAVE_EVERY, self._evaluate, options.evaluate_every)
+        loop = TrainingLoop(trainer, self._save_on_the_way, SAVE_EVERY, self._evaluate, options.evaluate_every)
         refreshed = 0.0
         with Progress("Training", self._deadline - self._started, "s") as bar:
 
@@ -162,3 +164,13 @@ class _Part:
 
     def _save(self) -> None:
         self._training.save(self._options.out)
+
+    def _save_on_the_way(self) -> None:
+        """A checkpoint that can't be written (a full disk, say) is no reason to throw the training away."""
+        from engine.cli.output import warn
+        from engine.priors.tensor_files import PriorError
+
+        try:
+            self._save()
+        except (OSError, PriorError) as error:
+            warn(f"{error}; training goes on")

@@ -99,6 +99,30 @@ def test_training_that_is_interrupted_is_saved(tmp_path: Path, monkeypatch: pyte
     assert load_training(tmp_path, TEST_DEVICE).trainer.step_count == 2
 
 
+def test_a_checkpoint_that_cant_be_written_on_the_way_doesnt_end_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save, step, failures = PriorTraining.save, Trainer.step, iter([OSError(28, "No space left on device")])
+
+    def save_if_there_is_room(training: PriorTraining, folder: Path) -> None:
+        if (error := next(failures, None)) is not None:
+            raise error
+        save(training, folder)
+
+    def step_and_stop(trainer: Trainer) -> None:
+        step(trainer)
+        trainer.training_seconds += 61.0
+        if trainer.step_count == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(PriorTraining, "save", save_if_there_is_room)
+    monkeypatch.setattr(Trainer, "step", step_and_stop)
+    command = ["prior", "train", "--out", str(tmp_path), "--minutes", "10", "--evaluate-every", "9999"]
+    assert main([*command, *ON_DEVICE]) == 128 + signal.SIGTERM
+    assert "No space left on device; training goes on" in capsys.readouterr().err
+    assert load_training(tmp_path, TEST_DEVICE).trainer.step_count == 2
+
+
 @pytest.fixture
 def prior(tmp_path: Path) -> Path:
     """Of other sizes than any preset's."""
