@@ -25,7 +25,7 @@ from taichi_kernels.torch_functions.activations import invert_color
 
 # Gaps between a point and captured depth are told in units of each of these (of the network's lengths): near a surface
 # finely, far from it at all.
-_GAP_SCALES = (0.01, 0.04, 0.16, 0.64)
+_GAP_SCALES = (0.0025, 0.01, 0.04, 0.16, 0.64)
 # The raw density of what no view sees: nothing.
 EMPTY = -15.0
 # How much of a colour there must be in the views' pixels for it to be told from their alpha.
