@@ -58,7 +58,12 @@ def describe(scene: bpy.types.Scene) -> str:
     """Where the files of ``scene`` are kept that were made before it was first saved, and when they move, as a message;
     "" when they are where they belong."""
     move = _current
-    if move is None or not bpy.data.filepath or file_folder(scene) != move.former:
+    if not bpy.data.filepath:
+        return ""
+    if _gives_way(scene):
+        where = f"What was captured before the first save is in {scene.hashlight.former_folder}, and not shown"
+        return f"{where}: {folder_beside_blend().name} was here already. Save under another name to have it beside that"
+    if move is None or file_folder(scene) != move.former:
         return ""
     where = f"What was captured before the first save is in {move.former}"
     if reason := _find_hindrance(move):
@@ -100,6 +105,12 @@ def _find_former() -> Path | None:
         if former.parent == unsaved_root():
             return former
     return None
+
+
+def _gives_way(scene: bpy.types.Scene) -> bool:
+    """Whether the file was saved where the folder of another one is, which ``scene`` has instead of its own."""
+    former = Path(scene.hashlight.former_folder)
+    return scene in _scenes_with_former() and former.is_dir() and folder_beside_blend().exists()
 
 
 def _scenes_with_former() -> Iterator[bpy.types.Scene]:

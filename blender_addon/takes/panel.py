@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..folders import file_folder, session_folder
+from ..folders import session_folder
 from ..layout import SidebarPanel, draw_words
 from . import changing, first_save, listing, switching
 from .bin import BIN
@@ -77,7 +77,7 @@ class HASHLIGHT_PT_files(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         draw_words(self.layout, context, first_save.describe(context.scene), icon="INFO")
-        folder = str(file_folder(context.scene))
+        folder = context.scene.hashlight.former_folder
         self.layout.operator("wm.path_open", text="Show", icon="FILE_FOLDER").filepath = folder
 
 

@@ -77,13 +77,21 @@ def test_what_cannot_be_moved_is_used_where_it_is(
     assert (tmp_path / "scene.hashlight" / "capture" / "manifest.json").is_file()
 
 
-def test_another_files_captures_are_left_alone(addon: Import, unsaved_scene: bpy.types.Scene, tmp_path: Path) -> None:
+def test_another_files_captures_are_left_alone_and_those_of_this_one_told(
+    addon: Import, unsaved_scene: bpy.types.Scene, tmp_path: Path, drawn: Callable[[str], str]
+) -> None:
     bpy.ops.hashlight.capture()
     before = _folder(addon)
     (tmp_path / "scene.hashlight" / "capture").mkdir(parents=True)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     assert _folder(addon) == tmp_path / "scene.hashlight"
     assert (before / "capture" / "manifest.json").is_file()
+    words = drawn("HASHLIGHT_PT_files")
+    assert str(before) in words.replace(" ", "") and "scene.hashlight was here already" in words
+
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "another.blend"))  # what the panel says to do
+    assert (tmp_path / "another.hashlight" / "capture" / "manifest.json").is_file() and not before.exists()
+    assert not bpy.types.HASHLIGHT_PT_files.poll(bpy.context)
 
 
 @pytest.mark.slow
