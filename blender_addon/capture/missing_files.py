@@ -9,8 +9,6 @@ import bpy
 
 from .shader_nodes import trees_within, used_nodes
 
-_TILE = "<UDIM>"
-
 
 def missing_of_tree(tree: bpy.types.NodeTree | None) -> Iterator[str]:
     """The names of the missing files among the pictures that the nodes of ``tree`` come to."""
@@ -43,11 +41,17 @@ def _missing_picture(image: bpy.types.Image) -> str:
     if image.source in {"GENERATED", "VIEWER"} or image.packed_files or image.has_data:
         return ""
     if image.source == "TILED":
-        paths = [image.filepath.replace(_TILE, str(tile.number)) for tile in image.tiles]
+        paths = [_path_of_tile(image.filepath, tile.number) for tile in image.tiles]
     else:
         paths = [image.filepath]
     missing = [path for path in paths if not _exists(path, image.library)]
     return (_name_of(missing[0]) or image.name) if missing else ""
+
+
+def _path_of_tile(path: str, number: int) -> str:
+    """Where tile ``number`` is of a picture whose path names tiles in one of two ways: 1012 as such, or as u2_v2."""
+    v, u = divmod(number - 1001, 10)
+    return path.replace("<UDIM>", str(number)).replace("<UVTILE>", f"u{u + 1}_v{v + 1}")
 
 
 def _exists(path: str, library: bpy.types.Library | None) -> bool:

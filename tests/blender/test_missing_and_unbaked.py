@@ -68,7 +68,7 @@ def test_missing_files_are_told_by_name(
     assert labels(addon, scene, words) == ["Find Missing Files"]
 
 
-@pytest.mark.parametrize("kind", ["there", "packed", "painted", "not linked", "no file"])
+@pytest.mark.parametrize("kind", ["there", "packed", "painted", "tiles", "not linked", "no file"])
 def test_pictures_that_need_no_file_are_not_missing(planned_scene: bpy.types.Scene, tmp_path: Path, kind: str) -> None:
     image = bpy.data.images.new("Picture", 4, 4)
     image.filepath_raw, image.file_format = str(tmp_path / "picture.png"), "PNG"
@@ -77,6 +77,10 @@ def test_pictures_that_need_no_file_are_not_missing(planned_scene: bpy.types.Sce
         image.source = "FILE"
     if kind == "packed":
         image.pack()
+    elif kind == "tiles":
+        image.filepath_raw = str(tmp_path / "picture.u1_v1.png")
+        image.save()
+        image = new_picture(tmp_path / "picture.<UVTILE>.png", "TILED")
     node = add_picture(planned_scene, image)
     if kind in {"packed", "not linked"}:
         (tmp_path / "picture.png").unlink()
