@@ -131,7 +131,7 @@ class HASHLIGHT_PT_compare(SidebarPanel, bpy.types.Panel):
         row.operator("hashlight.look_through_view", icon="VIEW_CAMERA")
         row.operator("hashlight.look_away", icon="LOOP_BACK")
         if words := comparison.describe(context.scene):
-            draw_words(layout, context, words)
+            draw_words(layout, context, words, rows=3)  # so that nothing below moves when the engine answers
 
 
 CLASSES = (HASHLIGHT_PT_quality, HASHLIGHT_PT_compare)

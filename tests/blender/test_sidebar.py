@@ -223,6 +223,21 @@ def test_quality_has_its_rows_before_there_is_any_figure(
     assert len(set(rows)) == 1, rows
 
 
+def test_what_is_said_of_a_comparison_moves_nothing(
+    addon: Import, scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    scene.hashlight.folder = str(tmp_path / "job")
+    _pretend_captured(addon, scene)
+    rows = set()
+    for words in (
+        "train_000: waiting for the engine",
+        "train_000, the field left, captured right: PSNR 30.55 dB (very good) at 1 min 30 s",
+    ):
+        monkeypatch.setattr(addon("review.comparison"), "describe", lambda _scene, words=words: words)
+        rows.add(rows_drawn_by(bpy.types.HASHLIGHT_PT_compare, bpy.context))
+    assert len(rows) == 1, rows
+
+
 def test_done_is_said_when_the_last_score_is_there(
     addon: Import, scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch, drawn: Callable[[str], str]
 ) -> None:
