@@ -112,18 +112,19 @@ def spindle(random: Random) -> Parts:
 
 
 def draw_section(random: Random) -> torch.Tensor:
-    """Of any kind there is."""
-    kind, count = int(random.integers(6)), int(random.integers(3, 9))
-    if kind == 0:
-        return shapes.circle(count)
-    if kind == 1:
-        return shapes.star(count + 1, random.uniform(0.3, 0.6))
-    if kind == 2:
-        return shapes.gear(count + 5, random.uniform(0.1, 0.3))
-    if kind == 3:
-        return shapes.rectangle(1.6, random.uniform(0.6, 1.6), 0.15)
-    if kind == 4:
-        return shapes.wavy(count, random.uniform(0.15, 0.4))
+    """A closed curve, of any form there is."""
+    form, count = random.choice(["polygon", "star", "gear", "rectangle", "wave", "circle"]), int(random.integers(3, 9))
+    match form:
+        case "polygon":
+            return shapes.circle(count)
+        case "star":
+            return shapes.star(count + 1, random.uniform(0.3, 0.6))
+        case "gear":
+            return shapes.gear(count + 5, random.uniform(0.1, 0.3))
+        case "rectangle":
+            return shapes.rectangle(1.6, random.uniform(0.6, 1.6), 0.15)
+        case "wave":
+            return shapes.wavy(count, random.uniform(0.15, 0.4))
     return shapes.circle(48)
 
 
@@ -249,14 +250,14 @@ def array(random: Random) -> Parts:
     size = mesh.high - mesh.low
     mesh = mesh.bend(lambda points: (points - (mesh.low + mesh.high) / 2) / size.amax() * 2.0)
     x, y, z = ((mesh.high - mesh.low) * random.uniform(1.0, 1.4)).tolist()
-    kind, count = int(random.integers(4)), int(random.integers(3, 7))
+    arrangement, count = random.choice(["row", "ring", "grid", "tower"]), int(random.integers(3, 7))
     shrinks, turns = random.choice([1.0, random.uniform(0.75, 0.95)]), random.choice([0.0, random.uniform(-0.6, 0.6)])
-    if kind == 0:
+    if arrangement == "row":
         copies = [mesh.turn(2, turns * k).move(x * k, 0.0, 0.0) for k in range(count)]
-    elif kind == 1:
+    elif arrangement == "ring":
         distance = max(y * (count + 2) / (2 * math.pi), x)
         copies = [mesh.move(distance, 0.0, 0.0).turn(2, 2 * math.pi * k / (count + 2)) for k in range(count + 2)]
-    elif kind == 2:
+    elif arrangement == "grid":
         copies = [mesh.move(x * i, y * j, 0.0) for i in range(count) for j in range(int(random.integers(2, 4)))]
     else:
         copies, height = [], 0.0
