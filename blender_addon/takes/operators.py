@@ -12,7 +12,7 @@ from ..folders import lock_folder, session_folder
 from ..session import registry
 from ..training import run
 from ..training.reasons import find_missing_run
-from . import changing, first_save, listing, moving, restarting, settings, switching
+from . import changing, first_save, listing, moving, restarting, saved_as, settings, switching
 from .take_folders import TakeError, make_take
 
 _THEN = (
@@ -248,10 +248,12 @@ def register() -> None:
     changing.register()
     listing.register()
     first_save.register()
+    saved_as.register()
 
 
 def unregister() -> None:
     """Undo ``register``."""
+    saved_as.unregister()
     first_save.unregister()
     listing.unregister()
     changing.unregister()

@@ -6,7 +6,7 @@ import bpy
 
 from ..folders import session_folder
 from ..layout import SidebarPanel, draw_words
-from . import changing, first_save, listing, switching
+from . import changing, first_save, listing, saved_as, switching
 from .bin import BIN
 from .usage import describe_bytes
 
@@ -73,12 +73,16 @@ class HASHLIGHT_PT_files(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(first_save.describe(context.scene))
+        return bool(_describe_files(context.scene))
 
     def draw(self, context: bpy.types.Context) -> None:
-        draw_words(self.layout, context, first_save.describe(context.scene), icon="INFO")
-        folder = context.scene.hashlight.former_folder
-        self.layout.operator("wm.path_open", text="Show", icon="FILE_FOLDER").filepath = folder
+        draw_words(self.layout, context, _describe_files(context.scene), icon="INFO")
+        folder = saved_as.find_left(context.scene) or context.scene.hashlight.former_folder
+        self.layout.operator("wm.path_open", text="Show", icon="FILE_FOLDER").filepath = str(folder)
+
+
+def _describe_files(scene: bpy.types.Scene) -> str:
+    return saved_as.describe(scene) or first_save.describe(scene)
 
 
 CLASSES = (HASHLIGHT_UL_takes, HASHLIGHT_PT_takes, HASHLIGHT_PT_files)

@@ -94,6 +94,24 @@ def test_another_files_captures_are_left_alone_and_those_of_this_one_told(
     assert not bpy.types.HASHLIGHT_PT_files.poll(bpy.context)
 
 
+def test_another_name_leaves_captures_with_the_former_file_and_says_so(
+    addon: Import, unsaved_scene: bpy.types.Scene, tmp_path: Path, drawn: Callable[[str], str]
+) -> None:
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "car.blend"))
+    bpy.ops.hashlight.capture()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "copy.blend"), copy=True)
+    assert not drawn("HASHLIGHT_PT_files")
+    for name in ("car_001.blend", "car_002.blend"):
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / name))
+        assert f"isin{tmp_path / 'car.hashlight'},withtheformerfile" in drawn("HASHLIGHT_PT_files").replace(" ", "")
+
+    unsaved_scene.hashlight.folder = "//car.hashlight"
+    assert addon("capture.captured_views").has_views(unsaved_scene) and not drawn("HASHLIGHT_PT_files")
+    unsaved_scene.hashlight.folder = ""
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "car.blend"))
+    assert not drawn("HASHLIGHT_PT_files")
+
+
 @pytest.mark.slow
 def test_the_engine_lets_go_after_the_first_save_once_it_has_nothing_to_do(
     addon: Import, unsaved_scene: bpy.types.Scene, tmp_path: Path, drawn: Callable[[str], str]
