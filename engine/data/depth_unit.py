@@ -20,6 +20,7 @@ _SAME_SIDE = 0.25  # the cosine between where two cameras look
 _POINTS_PER_SIDE = 24
 _AGREEMENT = 0.1  # of a depth
 _POWERS_OF_TEN = (1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3)
+_NEAR_SCALES = tuple(1.02**step for step in range(-20, 21))  # by which depth is off by little, and still agrees
 _SCALES = tuple(10.0 ** (step / 16) for step in range(-48, 49))  # so near to each other that the true one agrees
 # Another scale fits if at least this share of the points agrees by it, and so many times as many as by 1; so do inverse
 # depths, of which so many times as many must agree as by any scale.
@@ -57,6 +58,14 @@ def check_depth(views: Sequence[View], remarks: Remarks) -> list[View]:
             "planar depth, along the camera's axis"
         )
         return [_made_planar(view) for view in views]
+    misses = {scale: _typical_miss(pairs, False, scale) for scale in _NEAR_SCALES}
+    scale = min(misses, key=misses.__getitem__)
+    if planar > max(_MISSES, _FITS_BETTER * misses[scale]):
+        remarks.add(
+            f"the depth of {len(known)} pictures fits the poses to {planar:.1%} of a depth, and to {misses[scale]:.1%} "
+            f"if it is multiplied by {scale:.3g}: it is used as it is; if the poses are in another unit, name that of "
+            "depth as integer_depth_scale (of whole numbers) or depth_unit_scale_factor (of all)"
+        )
     return list(views)
 
 
@@ -156,9 +165,9 @@ def _share(pairs: _Pairs, scale: float, is_along_rays: bool = False) -> tuple[fl
     return float(np.mean(agreeing)), float(np.mean(comparable))
 
 
-def _typical_miss(pairs: _Pairs, is_along_rays: bool) -> float:
+def _typical_miss(pairs: _Pairs, is_along_rays: bool, scale: float = 1.0) -> float:
     """The median relative difference, of the points that both views see; infinite where these are few."""
-    misses = np.concatenate([_misses(one, other, 1.0, is_along_rays)[0] for one, other in pairs])
+    misses = np.concatenate([_misses(one, other, scale, is_along_rays)[0] for one, other in pairs])
     misses = misses[misses < _AGREEMENT]
     return float(np.median(misses)) if len(misses) >= _FEWEST else np.inf
 

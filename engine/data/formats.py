@@ -36,7 +36,7 @@ from engine.data.remarks import Remarks
 from engine.data.split_files import split_by_files, split_files, tell_unused
 from engine.data.splits import split_by_lists
 from engine.data.transforms import FrameRecord, Transforms, read_transforms
-from engine.data.view_checks import check_views
+from engine.data.view_checks import check_views, tell_backgrounds
 from engine.data.view_sources import (
     ViewSource,
     drop_repeated,
@@ -88,6 +88,8 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
     train = [view for view in views if view.split == "train"]
     test = [view for view in views if view.split == "test"]
     check_views(train, remarks, Path(path))
+    if not any(transforms.is_capture for transforms in files.values()):  # whose walls may be before some views alone
+        tell_backgrounds(views, remarks)
     _require_declared_color_space(files, views[0])
     extent = named or _guess_extent(files, train, remarks)
     if named and len(train) > 1 and stand_at_one_place([view.camera for view in train]):

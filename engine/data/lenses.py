@@ -14,7 +14,7 @@ from engine.data.dataset import DatasetError
 from engine.data.distortion import beyond_fisheye, fold_radial_terms, is_followed, lost_share, read_distortion
 from engine.data.json_object import JsonObject
 from engine.data.principal_points import size_of_values, tell_principal_point
-from engine.data.projections import read_projection
+from engine.data.projections import names_no_distortion, read_projection
 from engine.data.remarks import Remarks
 from engine.link import fisheye
 from engine.link.arrays import Floats
@@ -260,6 +260,13 @@ def read_lens(values: JsonObject, outer: Lens | None, remarks: Remarks) -> Lens:
     # Terms of one projection mean another thing in the other.
     terms = outer.distortion if outer is not None and outer.projection == projection else {}
     distortion = read_distortion(values, terms, remarks, projection)
+    if names_no_distortion(values) and (given := [term for term, value in distortion.items() if value]):
+        remarks.add(
+            "camera_model is a pinhole without distortion, and terms of it are given ({count} times, first in {first}: "
+            "{terms}): they are used; if the pictures are undistorted, remove them, else call camera_model OPENCV",
+            values.where,
+            terms=" ".join(given),
+        )
     is_captured = "color_space" in values if outer is None else outer.is_captured
     return Lens(values.where, inherited | own, distortion, projection, is_captured)
 

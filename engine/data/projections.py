@@ -31,6 +31,7 @@ PINHOLE_MODELS = {
     "radialtangential",
     "rationalpolynomial",
 }
+_UNDISTORTED_MODELS = {"pinhole", "simplepinhole"}  # as COLMAP calls them
 # OpenCV's fisheye, as a camera model (nerfstudio) and as a switch (instant-ngp).
 _FISHEYE_MODEL, _FISHEYE_SWITCHES = "opencvfisheye", ("isfisheye", "fisheye")
 # What names another projection, as a part of a switch's name or of a camera model's.
@@ -98,6 +99,12 @@ def read_projection(values: JsonObject, remarks: Remarks) -> Projection | None:
                 if _key(text) in PINHOLE_MODELS and _says_no_more(values.peek(name)):
                     values.get(name)  # as was taken for granted
     return projection
+
+
+def names_no_distortion(values: JsonObject) -> bool:
+    """Whether the camera model that ``values`` names has no distortion."""
+    model = values.peek("camera_model")
+    return isinstance(model, str) and _key(model) in _UNDISTORTED_MODELS
 
 
 def _says_no_more(value: Any, depth: int = 0) -> bool:

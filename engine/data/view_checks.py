@@ -10,9 +10,11 @@ import numpy as np
 from engine.data.dataset import DatasetError
 from engine.data.remarks import Remarks
 from engine.data.views import View
+from engine.link.arrays import Numbers
 
 _FAINT = 0.1  # of full alpha: what is nowhere more than that is hardly seen
 _FAR, _FEWEST = 20.0, 4  # times as far from the middle as most cameras, of at least so many
+_FLAT, _NEARLY = 0.8, 0.01  # of a picture's edge that is of one colour, as composited ones are, to that share of white
 
 
 def check_views(train: Sequence[View], remarks: Remarks, path: Path) -> None:
@@ -39,6 +41,35 @@ def check_views(train: Sequence[View], remarks: Remarks, path: Path) -> None:
             bare,
         )
     _tell_far_cameras(train, remarks)
+
+
+def tell_backgrounds(views: Sequence[View], remarks: Remarks) -> None:
+    """Note opaque pictures with one colour around what they show, where others are transparent there."""
+    transparent = sum(float((_edge_of(view)[:, 3] == 0.0).mean()) > 0.5 for view in views)
+    if not transparent:
+        return
+    for view in views:
+        if view.is_opaque and _has_flat_edge(view):
+            remarks.add(
+                f"pictures with one colour around what they show, where {transparent} others are transparent "
+                "({count}, first {first}): it is learnt and scored as a surface; if nothing is there, store them with alpha, or "
+                "say white_transparent or black_transparent in their list",
+                view.name,
+            )
+
+
+def _has_flat_edge(view: View) -> bool:
+    """Whether a picture that shows more than one colour has one along most of its edge."""
+    edge = _edge_of(view)[:, :3]
+    is_flat = (np.abs(edge - np.median(edge, axis=0)).max(axis=1) < _NEARLY).mean() > _FLAT
+    return bool(is_flat) and not bool((view.color == view.color[:1, :1]).all())
+
+
+def _edge_of(view: View) -> Numbers:
+    """The outermost pixels [n, 4], 0 to 1."""
+    color = view.color
+    edge = np.concatenate([color[0], color[-1], color[:, 0], color[:, -1]]).astype(np.float32)
+    return edge / np.float32(1.0 if view.color_space == "linear" else 255.0)
 
 
 def _strongest_alpha(view: View) -> float:

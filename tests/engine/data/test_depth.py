@@ -153,6 +153,15 @@ class TestDepth:
         assert [words in sentence for sentence in remarks.sentences()] == [True] * (words is not None)
         assert words is None or "the depth of 12 pictures isn't used" in remarks.sentences()[0]
 
+    @pytest.mark.parametrize(("factor", "told"), [(0.85, "1.17"), (1.2, "0.837"), (1.003, None)])
+    def test_depth_that_is_off_by_little_is_told_and_used(self, factor: float, told: str | None) -> None:
+        views = [room_view(camera, lambda depth: factor * depth) for camera in ring(12, 2.0, 0.0)]
+        remarks = Remarks()
+        assert all(view.depth is not None for view in check_depth(views, remarks))
+        assert len(remarks.sentences()) == (told is not None)
+        assert all("the depth of 12 pictures fits the poses to" in each for each in remarks.sentences())
+        assert all(f"multiplied by {told}" in each and "integer_depth_scale" in each for each in remarks.sentences())
+
     def test_a_subject_whose_depth_is_normalised(self) -> None:
         views = [sphere_view(index, 12) for index in range(12)]
         for view in views:

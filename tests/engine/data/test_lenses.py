@@ -38,6 +38,16 @@ class TestDistortion:
         cameras = [view.camera for view in load_dataset(tmp_path).train]
         assert terms(cameras[0]) == [-0.25, 0.06, 0, 0] and terms(cameras[1]) == [0.1, 0, 0, 0]
 
+    @pytest.mark.parametrize("model", ["PINHOLE", "SIMPLE_PINHOLE"])
+    def test_terms_of_a_lens_that_has_none_are_told(self, tmp_path: Path, model: str) -> None:
+        write_transforms(tmp_path, aabb_scale=1, camera_model=model, k1=-0.2, p1=0.0)
+        dataset = load_dataset(tmp_path)
+        (told,) = dataset.warnings
+        assert terms(dataset.train[0].camera) == [-0.2, 0, 0, 0]
+        assert "without distortion" in told and "(1 times, first in " in told and "k1): they are used" in told
+        write_transforms(tmp_path, aabb_scale=1, camera_model=model, k1=0.0)
+        assert load_dataset(tmp_path).warnings == []
+
     @pytest.mark.parametrize("name", ["distortion", "dist_coeffs", "distortion_coefficients", "distortion_params"])
     def test_opencvs_order_is_told(self, tmp_path: Path, name: str) -> None:
         write_transforms(tmp_path, aabb_scale=1, **{name: [-0.2, 0.05, 0.001, 0.002]})

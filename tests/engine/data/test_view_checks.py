@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from engine.data.formats import load_dataset
-from tests.engine.data.scenes import warning_about, write_json, write_transforms
+from tests.engine.data.scenes import warning_about, write_json, write_nerf_synthetic, write_transforms
 
 
 def test_alpha_that_is_0_and_1_is_told(tmp_path: Path) -> None:
@@ -31,6 +32,34 @@ def test_views_of_one_colour_are_told(tmp_path: Path, color: tuple[int, int, int
     Image.new("RGB", (24, 24), color).save(tmp_path / "0002.png")
     (warning,) = load_dataset(tmp_path).warnings
     assert "views of one colour alone (1 of 4, first 0002)" in warning and "remove them" in warning
+
+
+def on_color(path: Path, color: tuple[int, int, int]) -> None:
+    """Put the picture before a colour, without alpha."""
+    picture = Image.open(path)
+    background = Image.new("RGBA", picture.size, (*color, 255))
+    background.alpha_composite(picture)
+    background.convert("RGB").save(path)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_pictures_before_a_colour_among_transparent_ones_are_told(tmp_path: Path, split: str) -> None:
+    write_nerf_synthetic(tmp_path, train=6, test=3)
+    for index in range(2):
+        on_color(tmp_path / split / f"r_{index}.png", (255, 255, 255))
+    told = warning_about(load_dataset(tmp_path), "one colour around what they show")
+    assert f"where 7 others are transparent (2, first {split}_r_0)" in told and "white_transparent" in told
+    for name in ("train", "test"):
+        path = tmp_path / f"transforms_{name}.json"
+        write_json(path, json.loads(path.read_text()) | {"white_transparent": True})
+    assert not any("one colour around" in warning for warning in load_dataset(tmp_path).warnings)
+
+
+def test_a_close_up_among_transparent_pictures_is_not_told(tmp_path: Path) -> None:
+    write_transforms(tmp_path, aabb_scale=1)
+    picture = Image.open(tmp_path / "0002.png").convert("RGB").crop((9, 9, 15, 15)).resize((24, 24))
+    picture.save(tmp_path / "0002.png")
+    assert not any("one colour around" in warning for warning in load_dataset(tmp_path).warnings)
 
 
 def test_poses_that_were_not_found_are_told(tmp_path: Path) -> None:
