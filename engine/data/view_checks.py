@@ -52,8 +52,8 @@ def tell_backgrounds(views: Sequence[View], remarks: Remarks) -> None:
         if view.is_opaque and _has_flat_edge(view):
             remarks.add(
                 f"pictures with one colour around what they show, where {transparent} others are transparent "
-                "({count}, first {first}): it is learnt and scored as a surface; if nothing is there, store them with alpha, or "
-                "say white_transparent or black_transparent in their list",
+                "({count}, first {first}): it is learnt and scored as a surface; if nothing is there, store them with "
+                "alpha, or say white_transparent or black_transparent in their list",
                 view.name,
             )
 
