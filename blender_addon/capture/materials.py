@@ -72,6 +72,16 @@ def troubles_of(material: bpy.types.Material) -> dict[Trouble, float]:
     return found
 
 
+def shows_volume(material: bpy.types.Material) -> bool:
+    """Whether ``material`` has a volume that is seen, as no surface of its own hides it."""
+    output = None if material.node_tree is None else _output_of(material.node_tree)
+    if output is None:
+        return False
+    is_filled = any(True for _ in surface_nodes(output.inputs["Volume"]))
+    surfaces = (node.bl_idname for node in surface_nodes(output.inputs["Surface"]))
+    return is_filled and all(surface == "ShaderNodeBsdfTransparent" for surface in surfaces)
+
+
 def _add_light(found: dict[Trouble, float], brightness: float) -> None:
     if brightness > _BRIGHT:
         found["light"] = max(found.get("light", 0.0), brightness)

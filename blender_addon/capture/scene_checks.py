@@ -46,6 +46,10 @@ def check_scene(facts: SceneFacts, surroundings: Surroundings, bounds: Bounds | 
         words = f"Mirrors in {_count(mirrors)}: depth ends at them, which spoils what they show. Capture without depth"
         words += ", which takes longer to learn"
         warnings.append(PlanWarning(words, (WITHOUT_DEPTH, select(_objects(mirrors)))))
+    if facts.use_depth and (volumes := sorted(facts.volumes)):
+        words = f"{len(volumes)} volume{'' if len(volumes) == 1 else 's'} ({list_names(volumes)}): depth is that of "
+        words += "what is behind, so that they are not learnt before it. Capture without depth, which takes longer to "
+        warnings.append(PlanWarning(f"{words}learn", (WITHOUT_DEPTH, select(volumes))))
     if lights := facts.difficult.get("light"):
         bright = list_names([f"{light.material}: {light.amount:.0f} x white" for light in lights])
         words = (

@@ -18,7 +18,7 @@ from .layouts.layout import AroundLayout, Layout, OwnLayout
 from .layouts.table import layout_of
 from .lights import Lighting, has_world_volume, lighting_of
 from .look_changes import LookChange, change_of_material, changes_of_scene
-from .materials import Trouble, troubles_of
+from .materials import Trouble, shows_volume, troubles_of
 from .missing_files import missing_of_object, missing_of_tree
 from .movement import Movement
 from .node_sockets import target_of
@@ -104,6 +104,7 @@ class SceneFacts:
         self.missing: set[str] = set()  # names of files
         self.look_changes: list[LookChange] = []  # of what looks otherwise at other frames
         self.difficult: dict[Trouble, list[Difficult]] = {}
+        self.volumes: set[str] = set()  # objects that are seen through, and have no depth of their own
         self.displaced: list[Difficult] = []  # by how many metres at most, as far as numbers tell
         self.following: dict[str, tuple[str, ...]] = {}  # objects by the material that follows the camera
         self.followers: list[str] = []  # objects that do so by their modifiers
@@ -143,6 +144,8 @@ class SceneFacts:
     def _look_at_object(self, obj: bpy.types.Object) -> None:
         if self._movement.moves(obj):
             self.moving.insert(0, obj.name)
+        if obj.type == "VOLUME":
+            self.volumes.add(obj.name)
         if self.layout.is_animated:
             self.uncached += [f"{obj.name}: {name}" for name in uncached_simulations(obj, *self._frames)]
 
@@ -159,6 +162,8 @@ class SceneFacts:
         self.missing.update(missing_of_tree(material.node_tree))
         for trouble, amount in troubles_of(material).items():
             self.difficult.setdefault(trouble, []).insert(0, Difficult(material.name, amount, owners))
+        if shows_volume(material):
+            self.volumes.update(owners)
         if follows_camera(material):
             self.following[material.name] = owners
         if (change := change_of_material(material, owners, self.engine, self._movement)) is not None:

@@ -29,6 +29,18 @@ def test_glass_and_mirrors_are_named_until_depth_is_off(addon: Import, product: 
     assert plan(product) == ""
 
 
+def test_volumes_are_named_until_depth_is_off(addon: Import, product: bpy.types.Scene) -> None:
+    smoke = add_material("Ball", "Smoke")
+    tree = smoke.node_tree
+    output = tree.get_output_node("ALL")
+    tree.links.new(tree.nodes.new("ShaderNodeVolumeScatter").outputs[0], output.inputs["Volume"])
+    assert "1 volume" not in plan(product), "its surface hides it"
+    tree.links.remove(output.inputs["Surface"].links[0])
+    assert "1 volume (Ball): depth is that of what is behind" in plan(product)
+    press(addon, product, "1 volume", "Capture Without Depth")
+    assert not product.hashlight.capture.use_depth and "1 volume" not in plan(product)
+
+
 def test_materials_that_give_light_are_named_with_how_much(addon: Import, product: bpy.types.Scene) -> None:
     bpy.data.objects.remove(bpy.data.objects["Sweep"])
     bpy.ops.mesh.primitive_cube_add(size=0.2, location=(0.0, -0.2, 0.6))
