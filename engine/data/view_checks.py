@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.data.dataset import DatasetError
 from engine.data.remarks import Remarks
 from engine.data.views import View
-from engine.link.arrays import Numbers
 
 _FAINT = 0.1  # of full alpha: what is nowhere more than that is hardly seen
 _FAR, _FEWEST = 20.0, 4  # times as far from the middle as most cameras, of at least so many
@@ -65,11 +65,12 @@ def _has_flat_edge(view: View) -> bool:
     return bool(is_flat) and not bool((view.color == view.color[:1, :1]).all())
 
 
-def _edge_of(view: View) -> Numbers:
+def _edge_of(view: View) -> npt.NDArray[np.float32]:
     """The outermost pixels [n, 4], 0 to 1."""
     color = view.color
-    edge = np.concatenate([color[0], color[-1], color[:, 0], color[:, -1]]).astype(np.float32)
-    return edge / np.float32(1.0 if view.color_space == "linear" else 255.0)
+    edge: npt.NDArray[np.float32] = np.concatenate([color[0], color[-1], color[:, 0], color[:, -1]]).astype(np.float32)
+    edge /= 1.0 if view.color_space == "linear" else 255.0
+    return edge
 
 
 def _strongest_alpha(view: View) -> float:
