@@ -319,7 +319,7 @@ def test_scores_pictures_and_bakes_of_an_engine_that_runs_already(
     picture = tmp_path / "compared.png"
     words = ["--view", "test_001", "--mode", "side_by_side", "--output", picture]
     assert execute("compare", *words, *engine) == 0
-    assert "test_001: PSNR" in capsys.readouterr().out
+    assert "test_001, the field left, captured right: PSNR" in capsys.readouterr().out
     assert _read_picture(picture).shape == (24, 48, 4)
     assert execute("compare", "--view", "test_009", *engine) == 1
     assert "test_009" in capsys.readouterr().err

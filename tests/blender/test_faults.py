@@ -42,7 +42,7 @@ def kill(session: Any, wait: Wait) -> None:
     os.kill(session.engine_pid, signal.SIGKILL)
     wait(lambda: session.phase == "lost", "the loss", 10.0)
     words = words_drawn_by(bpy.types.HASHLIGHT_PT_problem, bpy.context)
-    assert words.startswith("Not connected Start ")
+    assert words.startswith("Engine Problem: Not connected Start ")
     assert "killed by signal 9" in words
     assert "Start the engine again" in words
 

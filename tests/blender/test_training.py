@@ -80,7 +80,7 @@ def test_the_planned_time_begins_with_half_of_the_views_and_lasts_beyond_the_las
     session = registry.current()
     assert not session.is_trained
     assert until.count(None) in (2, 3) and until[:2] == [None, None]  # the held-out view is somewhere between
-    counted = "The time counts from 3 views on"
+    counted = "Training time starts with 3 views"
     assert [counted in drawn_words for drawn_words in words] == [seconds is None for seconds in until]
     assert messages[1] == "rendering comes first on this CPU"
     captured = session.status.seconds
