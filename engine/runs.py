@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 import engine
 from engine.link.disk import sync_file, sync_folder
@@ -66,7 +66,9 @@ def save_run(folder: Path, trainer: Trainer[Any], extra: Mapping[str, Any], hist
         make_run_folder(folder)
         former = _own_files(folder)  # before the folder could be renamed, and another run be there
         with written_atomically(snapshot) as part:
-            save_file(state, part)
+            # Not safetensors' own save_file, which writes under a name that nobody knows how to tidy up, and puts that
+            # in the place of the part that is held.
+            part.write_bytes(save(state))
             sync_file(part)
             named = _fingerprint(part) | {"file": snapshot.name}
         sync_folder(folder)

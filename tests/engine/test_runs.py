@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from engine import runs
+from engine.link.file_lock import is_taken
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.runs import RunError, load_run, save_run
 from engine.training.trainer import Trainer
@@ -92,7 +94,7 @@ def test_dying_at_any_moment_leaves_a_run_that_loads(
         return call
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(runs, "save_file", dying(runs.save_file))
+        patch.setattr(runs, "save", dying(runs.save))
         patch.setattr(os, "fsync", dying(os.fsync))
         patch.setattr(Path, "replace", dying(Path.replace))
         patch.setattr(runs, "_remove", dying(runs._remove))
@@ -101,6 +103,24 @@ def test_dying_at_any_moment_leaves_a_run_that_loads(
     save_run(folder, trainer, {"history": ["third"]})
     assert load_run(folder, TEST_DEVICE).info["history"] == ["third"]
     assert len(list(folder.iterdir())) == 2
+
+
+def test_what_is_being_written_is_held_so_that_nobody_takes_it_for_a_dead_ones(
+    trainer: Trainer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+
+    def look(path: Path) -> None:
+        assert is_taken(path)
+        written.append(path.name)
+        known = rf"run\.json|snapshot-.*|{re.escape(path.name)}"
+        assert all(re.fullmatch(known, other.name) for other in folder.iterdir()), "nothing of another name"
+
+    monkeypatch.setattr(runs, "sync_file", look)
+    save_run(folder, trainer, {})
+    assert [re.fullmatch(r"\.(snapshot|run).*\.part\.(safetensors|json)", name) is not None for name in written] == [
+        True
+    ] * 2
 
 
 def test_a_failed_write_is_one_error_and_the_former_run_stays(

@@ -83,7 +83,7 @@ evaluate.score_view = tell
 {_CLI}
 """
 FRAMES = 40
-_LEFT = re.compile(r".*(\.part\b|\.importing-|\.in-use$).*")
+_LEFT = re.compile(r"\..*")
 
 
 def _left(folder: Path) -> list[str]:
@@ -231,8 +231,8 @@ def _follow_bake(engine: Served, until: Callable[[JobUpdate], bool]) -> JobUpdat
     primitive = RadianceFieldSpec(bounds=sphere_bounds(), color_space="srgb")
     client.send(OpenRun(run="run", primitive=primitive, resume=True))
     client.wait_for(RunOpened, 120)
-    kept = {"depth": True, "resume": True}
-    bake = BakeSpec(cameras=tuple(sphere_cameras(FRAMES, 48)), output="bake", video="film.mp4", **kept)
+    cameras = tuple(sphere_cameras(FRAMES, 48))
+    bake = BakeSpec(cameras=cameras, output="bake", video="film.mp4", depth=True, resume=True)
     client.send(StartJob(job="bake", specification=bake))
     return client.wait_for(JobUpdate, 300, until)
 
