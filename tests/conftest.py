@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,12 @@ from tests.faults.tally import Tally
 # training step take several times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+# `nohup`, and shells that start something in the background, have these ignored, which children inherit: engines would
+# then rightly pass over what tests send them.
+for _signal in ("SIGHUP", "SIGINT"):
+    if (_number := getattr(signal, _signal, None)) is not None and signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _signal == "SIGINT" else signal.SIG_DFL)
 
 _TALLY = pytest.StashKey[Tally]()
 
