@@ -26,7 +26,12 @@ def test_what_only_renders_show_is_fitted_told_and_looked_at(window: Window) -> 
         bpy.ops.hashlight.fit_bounds()
     bounds = window.addon("capture.bounds").read_bounds(scene, bpy.context.evaluated_depsgraph_get())
     assert bounds.maximum[0] > 3.5
-    yield lambda: "1 object looks otherwise" in settings.plan_warnings and "Hidden" in settings.plan_warnings
+    yield 1.5
+    assert settings.plan_warnings == "", "Fit Bounds has looked at what renders show"
+    later = _cube(0.5, (1.75, 0.0, 0.0))
+    later.name = "Later"
+    later.hide_set(True)
+    yield lambda: "1 object looks otherwise" in settings.plan_warnings and "Later" in settings.plan_warnings
     window.screenshot("rendered only told")
     with window.viewport():
         bpy.ops.hashlight.plan_cameras()
