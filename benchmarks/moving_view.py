@@ -14,7 +14,6 @@ import argparse
 import itertools
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.real_engine import PATIENCE, connected_engine
 from benchmarks.results import add_no_result, write_result
 from engine.cli.arguments import add_device
 from engine.link.client import EngineClient
@@ -32,7 +32,6 @@ from engine.service.cpu_time import cpu_seconds_of
 from taichi_kernels.runtime import choose_device
 from tests.scenes import sphere_cameras, sphere_field, sphere_views
 
-PATIENCE = 180.0
 FIRST_VIEWS = 8
 PICTURE = 400  # pixels a side of the pictures that are asked for
 
@@ -47,17 +46,8 @@ def main() -> int:
     add_no_result(parser)
     options = parser.parse_args()
     device = choose_device(options.device)
-    with tempfile.TemporaryDirectory(prefix="hashlight-moving-") as folder:
-        engine = EngineProcess(sys.executable, Path(folder), device=device, log=Path(folder) / "engine.log")
-        engine.start()
-        try:
-            address = engine.wait_ready(PATIENCE)
-            client = EngineClient(address.host, address.port, address.token, "benchmark")
-            client.connect(PATIENCE)
-            rows = measure(client, _engine_pids(engine), options.requests, options.queued, options.size)
-            client.close()
-        finally:
-            engine.stop(30)
+    with connected_engine(device) as (engine, client):
+        rows = measure(client, _engine_pids(engine), options.requests, options.queued, options.size)
     for row in rows:
         print(", ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{value}" for key, value in row.items()))
     if not options.no_result:

@@ -14,19 +14,18 @@ import dataclasses
 import itertools
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.real_engine import PATIENCE, connected_engine
 from benchmarks.results import write_result
 from engine.cli.arguments import add_device
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
-from engine.link.client import EngineClient, LinkError
+from engine.link.client import EngineClient
 from engine.link.geometry import Camera
-from engine.link.launcher import EngineProcess
 from engine.link.messages import (
     AddView,
     Frame,
@@ -41,7 +40,6 @@ from engine.link.messages import (
 from engine.machine import device_name, versions
 from taichi_kernels.runtime import choose_device
 
-PATIENCE = 180.0
 # Requests in flight at a time: one is rendered while the last one's picture travels.
 IN_FLIGHT = 2
 # Training steps before the first measurement: while training is coarse a step takes less.
@@ -60,20 +58,8 @@ def main() -> int:
     options = parser.parse_args()
     device = choose_device(options.device)
     dataset = load_dataset(options.dataset)
-    with tempfile.TemporaryDirectory(prefix="hashlight-serving-") as folder:
-        engine = EngineProcess(sys.executable, Path(folder), device=device, log=Path(folder) / "engine.log")
-        engine.start()
-        try:
-            address = engine.wait_ready(PATIENCE)
-            client = EngineClient(address.host, address.port, address.token, "benchmark")
-            client.connect(PATIENCE)
-            rows = measure(client, dataset, options, AFTER[device])
-            client.close()
-        except LinkError:
-            print((Path(folder) / "engine.log").read_text(encoding="utf-8"), file=sys.stderr)
-            raise
-        finally:
-            engine.stop(30)
+    with connected_engine(device) as (_, client):
+        rows = measure(client, dataset, options, AFTER[device])
     width, height = (int(side) for side in options.size.split("x"))
     write_result(
         "serving",
