@@ -6,8 +6,10 @@ Past its limits an activation stays where it is while its gradient passes, so th
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
+from torch.nn.functional import softplus
 
 from taichi_kernels.activations import DENSITY_SCALE, FARTHEST_RAW, MAX_RAW, MAX_RAW_SRGB, MIN_RAW_LINEAR, SLOPE_BACK
 
@@ -19,19 +21,33 @@ def activate_density(raw: torch.Tensor) -> torch.Tensor:
 
 def activate_color(raw: torch.Tensor, linear: bool) -> torch.Tensor:
     """Colour in the field's own colour space."""
-    limits = (MIN_RAW_LINEAR, None) if linear else (-MAX_RAW_SRGB, MAX_RAW_SRGB)
-    limited = raw + (raw.clamp(*limits) - raw).detach()
-    color = torch.nn.functional.softplus(limited) ** 2 if linear else torch.sigmoid(limited)
-    if limited.requires_grad:
-        slope = (2.0 * color.sqrt() * torch.sigmoid(limited) if linear else color * (1.0 - color)).detach()
-
-        def led_back(gradient: torch.Tensor) -> torch.Tensor:
-            is_back = (raw - limited) * gradient > 0.0
-            held = gradient.masked_fill(_is_outward(raw, gradient, linear), 0.0)
-            return torch.where(is_back, gradient * (SLOPE_BACK / slope), held)
-
-        limited.register_hook(led_back)
+    color: torch.Tensor = _Color.apply(raw, linear)
     return color
+
+
+class _Color(torch.autograd.Function):
+    """Past its limits a colour's gradient is that of ``taichi_kernels.activations.raw_color_gradient``."""
+
+    @staticmethod
+    def forward(ctx: Any, raw: torch.Tensor, linear: bool) -> torch.Tensor:
+        ctx.linear = linear
+        ctx.save_for_backward(raw)
+        limited = _limit(raw, linear)
+        return softplus(limited).square() if linear else limited.sigmoid()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (raw,) = ctx.saved_tensors
+        limited, linear = _limit(raw, ctx.linear), ctx.linear
+        share = limited.sigmoid()
+        slope = 2.0 * softplus(limited) * share if linear else share * (1.0 - share)
+        is_back = (raw - limited) * gradient > 0.0
+        held = (slope * gradient).masked_fill(_is_outward(raw, gradient, linear), 0.0)
+        return torch.where(is_back, SLOPE_BACK * gradient, held), None
+
+
+def _limit(raw: torch.Tensor, linear: bool) -> torch.Tensor:
+    return raw.clamp(min=MIN_RAW_LINEAR) if linear else raw.clamp(-MAX_RAW_SRGB, MAX_RAW_SRGB)
 
 
 def _is_outward(raw: torch.Tensor, gradient: torch.Tensor, linear: bool) -> torch.Tensor:
