@@ -20,6 +20,9 @@ from taichi_kernels.launch import func, kernel
 
 # Instead of dividing by less than this, a ray is taken for one that leaves an axis's plane in the far distance.
 _LEAST_SLOPE = 1e-12
+# Triangles reach so far past their edges, in barycentric coordinates: rounding must not let a ray through between two
+# that share one. Coordinates are off by a rounding error times how many edges' lengths the ray has come.
+OVERLAP = 1e-5
 # A limit beyond all that float32 can square.
 _FARTHEST = 1e18
 
@@ -55,7 +58,7 @@ def _meet_triangle(corners: ti.template(), row: ti.i32, origin: ti.math.vec3, di
         u = offset.dot(across) * inverse
         other = offset.cross(edge_1)
         v = direction.dot(other) * inverse
-        if u >= 0.0 and v >= 0.0 and u + v <= 1.0:
+        if u >= -OVERLAP and v >= -OVERLAP and u + v <= 1.0 + OVERLAP:
             distance = edge_2.dot(other) * inverse
     return distance, u, v
 

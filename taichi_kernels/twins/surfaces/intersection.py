@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from taichi_kernels.bundles import Rays, SurfaceHits, TriangleTree
+from taichi_kernels.surfaces.intersection import OVERLAP
 
 
 def find_closest(tree: TriangleTree, rays: Rays, hits: SurfaceHits) -> None:
@@ -33,6 +34,6 @@ def _meet_all(tree: TriangleTree, rays: Rays) -> tuple[torch.Tensor, torch.Tenso
     solution = torch.linalg.solve(torch.where(is_regular[..., None, None], matrix, identity), offset)[..., 0]
     distances, weights = solution[..., 0], solution[..., 1:]
     near, far = rays.t_range.double().unbind(1)
-    is_met = is_regular & (weights >= 0.0).all(dim=-1) & (weights.sum(dim=-1) <= 1.0)
+    is_met = is_regular & (weights >= -OVERLAP).all(dim=-1) & (weights.sum(dim=-1) <= 1.0 + OVERLAP)
     is_met &= (distances >= near[:, None]) & (distances < far[:, None])
     return torch.where(is_met, distances, torch.inf), weights

@@ -120,6 +120,23 @@ def test_rays_along_an_axis_meet_a_wall_that_is_flat(device: str) -> None:
     assert not _is_hit(tree, _straight(places, (0.0, 1.0, 0.0), device)).any()  # beside the wall
 
 
+def test_no_ray_gets_through_between_triangles_that_share_an_edge(device: str) -> None:
+    """Towards places on the edges, from all around."""
+    steps = torch.linspace(0.0, 1.0, 33)
+    y, z = torch.meshgrid(steps, steps, indexing="ij")
+    points = torch.stack([0.5 + 0.1 * torch.sin(7.0 * y + 5.0 * z), y, z], dim=-1)
+    a, b, c, d = (points[i : 32 + i, j : 32 + j].reshape(-1, 3) for i, j in ((0, 0), (1, 0), (1, 1), (0, 1)))
+    tree = build_tree(torch.cat([torch.stack([a, b, c], dim=1), torch.stack([a, c, d], dim=1)]).to(device))
+    shares = torch.linspace(0.0, 1.0, 9)[:, None, None]
+    # Those along the wall's rim have no neighbour.
+    inner = (a[:, 1:].min(dim=1).values > 0.01) & (c[:, 1:].max(dim=1).values < 0.99)
+    targets = torch.cat([torch.lerp(a[inner], end[inner], shares).reshape(-1, 3) for end in (b, c, d)])
+    origins = torch.tensor([[5.0, 0.3, 0.6], [2.0, 0.5, 0.5], [-3.0, 0.9, 0.2]]).repeat_interleave(len(targets), dim=0)
+    directions = torch.nn.functional.normalize(targets.repeat(3, 1) - origins, dim=1)
+    limits = torch.tensor([[0.0, math.inf]]).repeat(len(origins), 1)
+    assert _is_hit(tree, Rays(origins.to(device), directions.to(device), limits.to(device))).all()
+
+
 def test_triangles_in_one_place_and_without_area_are_no_trouble(device: str) -> None:
     one = torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
     line = torch.tensor([[0.0, 0.0, 0.5], [1.0, 1.0, 0.5], [2.0, 2.0, 0.5]])
