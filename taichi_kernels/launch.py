@@ -108,6 +108,10 @@ class KernelLauncher:
         self._tensor_places: list[tuple[_Place, int, str]] = []
         self._packs: list[tuple[_Place, Any]] = []
         self._empty_packs: list[tuple[_Place, Any]] = []
+        # The packs that kernels were compiled with stay for good. The compiler leaves them in cycles, so Python would
+        # free them in whichever thread its garbage collector happens to run: a pack that another thread than the
+        # launching one frees aborts the process on CUDA.
+        self._compiled_with: list[Any] = []
         if LAUNCHES_DIRECTLY:
             self._place_arguments()
 
@@ -174,18 +178,26 @@ class KernelLauncher:
 
     def _compile(self, args: tuple[Any, ...]) -> tuple[Any, Any]:
         program, primal = impl.get_runtime().prog, self._kernel._primal
-        native = primal.compiled_kernels[primal.ensure_compiled(*self._as_taichi_takes(args))]
+        stand_ins = self._as_taichi_takes(args, _stand_in_for)
+        self._compiled_with += [stand_ins[index] for index, _ in self._bundles]
+        native = primal.compiled_kernels[primal.ensure_compiled(*stand_ins)]
         if not self._empty_packs:
             self._empty_packs = [(place, program.create_argpack(kind.dtype)) for place, kind in self._packs]
         return native, program.compile_kernel(program.config(), program.get_device_caps(), native)
 
-    def _as_taichi_takes(self, args: tuple[Any, ...]) -> list[Any]:
-        """The arguments with a struct or pack of Taichi's for each bundle."""
+    def _as_taichi_takes(self, args: tuple[Any, ...], member: Callable[[Any], Any] = lambda value: value) -> list[Any]:
+        """The arguments with a struct or pack of Taichi's for each bundle, whose members are what ``member`` makes of
+        its fields."""
         kinds = [parameter.annotation for parameter in self._parameters]
         return [
-            kind(**{name: getattr(value, name) for name in kind.members}) if hasattr(kind, "members") else value
+            kind(**{name: member(getattr(value, name)) for name in kind.members}) if hasattr(kind, "members") else value
             for kind, value in zip(kinds, args, strict=True)
         ]
+
+
+def _stand_in_for(value: Any) -> Any:
+    """A tensor that is compiled for as ``value`` is, and holds next to nothing."""
+    return value.new_empty((1,) * value.dim()) if isinstance(value, torch.Tensor) else value
 
 
 def kernel(function: Callable[..., None]) -> KernelLauncher:

@@ -1,10 +1,13 @@
 """Kernels launched directly, and as with a release of Taichi whose inner calls aren't known: to the same effect."""
 
 import dataclasses
+import gc
+import threading
 
 import pytest
 import taichi as ti
 import torch
+from taichi.lang.argpack import ArgPack
 
 from taichi_kernels import launch, runtime
 from taichi_kernels.launch import kernel, numbers_of, tensors_of
@@ -86,3 +89,22 @@ def test_two_bundles_with_tensors_of_one_name_are_refused() -> None:
 
     with pytest.raises(TypeError, match="draw_twice: bundles with tensors of the same name among xs, ys, xs, ys"):
         kernel(draw_twice)
+
+
+def test_packs_are_not_left_to_the_garbage_collector(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It frees in any thread, and CUDA lets none but the launching one."""
+    freed_in = []
+
+    def free(self: ArgPack) -> None:
+        freed_in.append(threading.current_thread())
+
+    monkeypatch.setattr(ArgPack, "__del__", free)
+    runtime.start(device)
+    line = _Line("flat", 2.0, torch.ones(3, device=device), 0, torch.zeros(3, device=device))
+    double = kernel(_draw._kernel._primal.func)
+    double(1.0, line, line, torch.zeros(3, device=device))
+    collector = threading.Thread(target=gc.collect)
+    collector.start()
+    collector.join()
+    assert collector not in freed_in
+    assert line.ys.tolist() == [2.0] * 3
