@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _serve(options: argparse.Namespace, server: Server, root: Path, tls: ssl.SSLContext | None) -> None:
-    from engine.service.parent import watch_parent
+    from engine.parent import watch_parent
     from engine.service.watchdog import LONGEST_END_SECONDS
 
     def end_with_parent() -> None:

@@ -7,16 +7,20 @@ from collections.abc import Sequence
 
 import torch
 
+from engine.device import PROFILES
 from engine.fields.source_channels import encoder_channels
 from engine.fields.source_views import SourcePicture
 from engine.fields.unit_cube import UnitCube
 from engine.priors.config import PriorConfig
+from engine.priors.scene_makers import SceneMakers
 from engine.priors.scenes.cameras import draw_cameras
 from engine.priors.scenes.rendering import SceneRenderer
-from engine.priors.scenes.scene import BOUNDS, draw_scene
+from engine.priors.scenes.scene import BOUNDS
 from taichi_kernels.bundles import Pictures
 
 CUBE = UnitCube(BOUNDS)
+# That draw scenes, where the processor has nothing else to do.
+_PROCESSES = 4
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,6 +46,7 @@ class ScenePool:
     def __init__(self, config: PriorConfig, device: str) -> None:
         self._config, self._device = config, device
         self._scenes: dict[int, RenderedScene] = {}
+        self._makers = SceneMakers(config.seed, 0 if PROFILES[device].shares_processor else _PROCESSES)
 
     def at(self, step: int) -> list[RenderedScene]:
         """Those at hand in a training step: the same ones whether or not training was interrupted before it. The first
@@ -53,7 +58,7 @@ class ScenePool:
 
     def _render(self, number: int) -> RenderedScene:
         config, device = self._config, self._device
-        scene = draw_scene(config.seed, number)
+        scene = self._makers.draw(number)
         cameras = draw_cameras(config.seed, number, scene.setting, config.views, config.side)
         views = SceneRenderer(scene, device).render(cameras, config.samples_per_pixel, number)
         pixels = config.side**2

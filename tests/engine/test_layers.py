@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = {
     "link": set(),
     "control_groups": set(),
+    "parent": set(),
     "hardware": {"control_groups"},
     "device": {"hardware"},
     "machine": {"device"},
@@ -30,7 +31,8 @@ LAYERS = {
     },
     "training": {"device", "optimizers", "primitives", "kernels"},
     "priors": {
-        *("device", "link", "data", "optimizers", "networks", "fields", "sampling", "rendering", "evaluation"),
+        *("device", "parent", "link", "data", "optimizers", "networks", "fields", "sampling", "rendering"),
+        "evaluation",
         *("primitives", "training", "kernels"),
     },
     "kernels": set(),

@@ -15,6 +15,8 @@ from engine.priors.checkpoint import CHECKPOINT, CURVE, WEIGHTS, PriorTraining, 
 from engine.priors.evaluation import evaluate
 from engine.priors.learner import PriorLearner
 from engine.priors.pool import ScenePool
+from engine.priors.scene_makers import SceneMakers
+from engine.priors.scenes.scene import draw_scene
 from engine.priors.tensor_files import PriorError
 from engine.priors.weights import load_prior
 from engine.training.trainer import Trainer
@@ -84,6 +86,14 @@ def test_known_views_are_of_the_steps_scenes_with_and_without_depth(learner: Pri
             assert len({id(known[id(picture)]) for picture in batch.sources.pictures[first : first + views]}) == 1
         knows_depth |= {bool((channels[row, 4] > 0.0).any()) for row in range(len(channels))}
     assert counts == {1, 2} and knows_depth == {False, True}
+
+
+def test_processes_of_their_own_draw_the_same_scenes(device: str) -> None:
+    makers = SceneMakers(3, 1)
+    for number in (5, 6, 9):
+        made, drawn = makers.draw(number), draw_scene(3, number)
+        assert made.setting == drawn.setting and torch.equal(made.corners, drawn.corners)
+        assert torch.equal(made.materials.colors, drawn.materials.colors)
 
 
 def test_the_pool_moves_on_and_is_the_same_after_an_interruption(device: str) -> None:

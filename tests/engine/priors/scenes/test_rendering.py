@@ -101,7 +101,12 @@ def test_the_sky_reaches_less_of_a_pits_floor(device: str) -> None:
     floor = shapes.box(0.9, 0.9, 0.02).move(0.5, 0.5, 0.2)
     walls = [shapes.box(0.02, 0.9, 0.5).move(0.5 + side * 0.15, 0.5, 0.45) for side in (-1, 1)]
     free, hidden = (
-        SceneRenderer(_scene(mesh, sky), device).render([_camera()], 64).colors[0, 15:17, 15:17, 0].float().mean().item()
+        SceneRenderer(_scene(mesh, sky), device)
+        .render([_camera()], 64)
+        .colors[0, 15:17, 15:17, 0]
+        .float()
+        .mean()
+        .item()
         for mesh in (floor, join([floor, *walls]))
     )
     assert free == pytest.approx(1.0, abs=0.1) and hidden < 0.8 * free
