@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import bpy
 
@@ -16,7 +17,7 @@ from .job import CaptureJob
 from .preparation import prepare_plan
 from .render_reports import last_words
 
-_stopped_at = ""  # the view at which the last capture in a window was stopped
+_stopped_at: dict[Path, str] = {}  # by capture folder: the view at which the last capture in a window was stopped
 
 # Looking around goes on working while views are captured, and so do our panels and the status bar, where Blender has a
 # cross that cancels renders; edits would change the scene between two views.
@@ -51,7 +52,6 @@ class CapturesViews:
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        global _stopped_at
         self._is_pointed_at = is_over_our_panels(context, event.mouse_x, event.mouse_y)
         if escape_watch.is_pressed() or (event.type == "ESC" and event.value == "PRESS"):
             self._is_stopping = True
@@ -79,13 +79,13 @@ class CapturesViews:
             return {"FINISHED"}
         except CaptureCancelled:
             # A renderer that fails ends its job in the same way as Esc does: the same view must not come first again.
-            _stopped_at = self._job.current_name
+            name = _stopped_at[self._job.dataset.folder] = self._job.current_name
             words = "" if self._is_stopping else last_words(context, _BEGINNING)
             if words:
-                self._job.warn(f"View {_stopped_at} could not be rendered: {words}")
+                self._job.warn(f"View {name} could not be rendered: {words}")
             self._end()
             why = f" ({words})" if words else ""
-            self.report({"WARNING"}, f"Capture stopped at view {_stopped_at}{why}, {self._count()}: run it to go on")
+            self.report({"WARNING"}, f"Capture stopped at view {name}{why}, {self._count()}: run it to go on")
             return {"CANCELLED"}
         except Exception as error:
             if isinstance(error, CaptureError):
@@ -129,9 +129,9 @@ class CapturesViews:
             told_findings.forget_waiting(scene)
             prepare_plan(context)
             self.prepare(context)
-            self._job = CaptureJob(
-                scene, context.view_layer, capture_folder(scene), current_capture.tell_listeners, in_window, _stopped_at
-            )
+            folder = capture_folder(scene)
+            last = _stopped_at.get(folder, "")
+            self._job = CaptureJob(scene, context.view_layer, folder, current_capture.tell_listeners, in_window, last)
             if poses.needs_walk(scene, context.view_layer):
                 poses.keep_poses(scene, self._job.poses)
                 plan_watch.check(context)

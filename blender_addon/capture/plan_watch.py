@@ -23,6 +23,7 @@ from . import plan_drawing, poses, rendered_only, subject, temporary_scene, told
 from .as_rendered import gather_as_rendered
 from .bounds import bounds_object, read_bounds
 from .errors import CaptureError
+from .layouts import inside
 from .layouts.layout import Layout
 from .layouts.table import layout_of
 from .lens_checks import check_framing, check_lens
@@ -308,6 +309,8 @@ def _before_load(*_: object) -> None:
     _settings.clear()
     poses.forget_all()
     subject.forget_all()
+    inside.forget_all()
+    plan_drawing.look_again()
 
 
 _HANDLERS = (

@@ -163,8 +163,8 @@ def _on_run(session: EngineSession, run: RunOpened) -> None:
 
 
 def _before_load(*_: object) -> None:
-    end()
-    _asking.request = 0
+    global _asking
+    _asking = _Asking()
     _preparation.forget()
 
 

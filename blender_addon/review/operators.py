@@ -155,11 +155,13 @@ def register() -> None:
     """Listen to the engine, and make room for charts."""
     chart_icons.register()
     comparison.register()
+    viewpoint.register()
     registry.listen(_LISTENERS)
 
 
 def unregister() -> None:
     """Undo ``register``."""
     registry.stop_listening(_LISTENERS)
+    viewpoint.unregister()
     comparison.unregister()
     chart_icons.unregister()

@@ -6,11 +6,14 @@ the session's own evaluations.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
 from engine.link.messages import Evaluation, RunOpened, Status
 from engine.link.metrics import Described, known_by_weight, metric_named
 
+from ..session.connecting import EngineSource, LocalEngine
 from ..session.engine_session import EngineSession
 
 MAX_POINTS = 512
@@ -49,7 +52,7 @@ class LossHistory:
 
 
 loss_history = LossHistory()
-_run = ""
+_run: tuple[EngineSource | None, str] = (None, "")  # whose losses these are: of which engine, and which of its runs
 
 
 def note_status(session: EngineSession, status: Status) -> None:
@@ -62,14 +65,22 @@ def note_status(session: EngineSession, status: Status) -> None:
 def note_run(session: EngineSession, run: RunOpened) -> None:
     """Listens to the engine: a run that is opened anew, or another one, has no history here."""
     global _run
-    if run.run != _run or run.step == 0:
+    if (session.source, run.run) != _run or run.step == 0:
         loss_history.clear()
-    _run = run.run
+    _run = session.source, run.run
+
+
+def note_moved(former: Path, present: Path) -> None:
+    """All that was in folder ``former`` is in ``present`` now, and the engine that will be started there goes on."""
+    global _run
+    source, run = _run
+    if isinstance(source, LocalEngine) and source.root.is_relative_to(former):
+        _run = dataclasses.replace(source, root=present / source.root.relative_to(former)), run
 
 
 def losses_of(session: EngineSession) -> Sequence[Point]:
     """(seconds, loss) of the run that ``session`` has open or opens; none while only a former run's are known."""
-    return loss_history.points if session.run_name == _run else ()
+    return loss_history.points if (session.source, session.run_name) == _run else ()
 
 
 def figures_to_chart(evaluations: Sequence[Evaluation], described: Described) -> list[str]:

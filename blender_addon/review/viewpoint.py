@@ -10,7 +10,7 @@ from mathutils import Matrix
 
 from engine.link.geometry import Camera
 
-from .. import roles, undo_steps
+from .. import app_handlers, roles, undo_steps
 from ..capture.cameras import set_lens
 
 NAME = "Hashlight View"
@@ -75,3 +75,22 @@ def look_away(area: bpy.types.Area) -> None:
         space.camera = camera
     for name, value in former.view.items():
         setattr(space.region_3d, name, value)
+
+
+def _before_load(*_: object) -> None:
+    """Viewports of the other file may get the same addresses."""
+    _former.clear()
+
+
+_HANDLERS = ((bpy.app.handlers.load_pre, _before_load),)
+
+
+def register() -> None:
+    """Follow the loading of files."""
+    app_handlers.add(_HANDLERS)
+
+
+def unregister() -> None:
+    """Undo ``register``."""
+    app_handlers.remove(_HANDLERS)
+    _before_load()

@@ -24,6 +24,7 @@ from ..folders import file_folder, folder_beside_blend, run_folder, unsaved_root
 from ..layout import redraw_sidebars
 from ..preferences import get_preferences
 from ..preview import requests
+from ..review import scores
 from ..session import registry
 from ..session.connecting import LocalEngine
 from ..session.engine_session import EngineSession
@@ -219,6 +220,7 @@ def _note_moved(move: _Move) -> None:
     if move.former.exists() or not move.beside.is_dir():
         return
     run.note_moved(move.former, move.beside)
+    scores.note_moved(move.former, move.beside)
     saved_state.redirect_images(move.former, move.beside)
     for scene in bpy.data.scenes:
         if scene.hashlight.former_folder == str(move.former):

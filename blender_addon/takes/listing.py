@@ -98,8 +98,8 @@ def _show(usage: SessionUsage) -> None:
 
 def forget(*_: object) -> None:
     """What was counted, or what the list shows, is no longer true."""
-    global _usage, _looked
-    _usage = _looked = None
+    global _usage, _looked, _measuring
+    _usage = _looked = _measuring = None  # the timer that would take the measure in is gone with the other file
 
 
 _HANDLERS = ((bpy.app.handlers.load_post, forget),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import bpy
@@ -123,6 +124,29 @@ def test_the_viewer_is_no_camera_to_capture_with(addon: Import, small_scene: bpy
     assert addon("capture.plan").planned_views(small_scene) == before
 
 
+def test_leaving_a_view_in_another_file_does_not_bring_back_where_the_former_looked_from(
+    addon: Import, scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    from engine.link.geometry import Camera
+
+    viewpoint, camera = addon("review.viewpoint"), Camera(np.eye(4), 8, 8, 8.0, 8.0, 4.0, 4.0)
+    other = str(tmp_path / "other.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=other)
+    area = _viewport()
+    area.spaces.active.region_3d.view_distance = 3.0
+    viewpoint.look_through(area, viewpoint.place_viewer(scene, camera))
+    bpy.ops.wm.open_mainfile(filepath=other, load_ui=False)  # viewports stay, at the same addresses
+    area = _viewport()
+    area.spaces.active.region_3d.view_distance = 7.0
+    viewpoint.look_away(area)
+    assert area.spaces.active.region_3d.view_distance == 7.0
+    assert area.spaces.active.region_3d.view_perspective == "PERSP"
+
+
+def _viewport() -> bpy.types.Area:
+    return next(area for screen in bpy.data.screens for area in screen.areas if area.type == "VIEW_3D")
+
+
 # --- scores -----------------------------------------------------------------------------------------------------------
 
 
@@ -193,8 +217,9 @@ def test_a_long_training_keeps_a_short_even_history(addon: Import) -> None:
 def test_the_loss_of_a_former_run_is_not_that_of_the_next(addon: Import, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = addon("review.scores")
     monkeypatch.setattr(scores, "loss_history", scores.LossHistory())
-    monkeypatch.setattr(scores, "_run", "")
-    session = SimpleNamespace(run_name="run")
+    monkeypatch.setattr(scores, "_run", (None, ""))
+    engine = addon("session.connecting").LocalEngine("python", Path("/unsaved/scene"))
+    session = SimpleNamespace(source=engine, run_name="run")
     scores.note_run(session, SimpleNamespace(run="run", step=0))
     scores.loss_history.add(1.0, 0.5)
     assert list(scores.losses_of(session)) == [(1.0, 0.5)]
@@ -202,6 +227,26 @@ def test_the_loss_of_a_former_run_is_not_that_of_the_next(addon: Import, monkeyp
     assert not scores.losses_of(session)
     scores.note_run(session, SimpleNamespace(run="takes/take-2/run", step=0))
     assert not scores.losses_of(session)
+
+
+def test_the_loss_of_another_files_run_is_not_shown_and_that_of_a_moved_run_is(
+    addon: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores, local_engine = addon("review.scores"), addon("session.connecting").LocalEngine
+    monkeypatch.setattr(scores, "loss_history", scores.LossHistory())
+    monkeypatch.setattr(scores, "_run", (None, ""))
+    one, moved, other = (
+        SimpleNamespace(source=local_engine("python", Path("/work") / name), run_name="run")
+        for name in ("unsaved", "car.hashlight", "boat.hashlight")
+    )
+    scores.note_run(one, SimpleNamespace(run="run", step=0))
+    scores.loss_history.add(1.0, 0.5)
+    scores.note_moved(Path("/work/unsaved"), Path("/work/car.hashlight"))
+    scores.note_run(moved, SimpleNamespace(run="run", step=900))
+    assert list(scores.losses_of(moved)) == [(1.0, 0.5)]
+    assert not scores.losses_of(other)
+    scores.note_run(other, SimpleNamespace(run="run", step=700))
+    assert not scores.losses_of(other), "runs of all files are called the same"
 
 
 def test_a_chart_follows_its_points(addon: Import) -> None:

@@ -209,7 +209,7 @@ def test_quality_has_its_rows_before_there_is_any_figure(
     from engine.link.messages import RadianceFieldSpec  # the extension's, not that of this module
 
     status, spec = Status(state="training"), RadianceFieldSpec(bounds=Bounds(np.zeros(3), np.ones(3)))
-    session = SimpleNamespace(status=status, evaluations=[], metrics={}, run_name="run", primitive=spec)
+    session = SimpleNamespace(status=status, evaluations=[], metrics={}, source=None, run_name="run", primitive=spec)
     monkeypatch.setattr(addon("review.panel"), "session_of", lambda _scene: session)
     scores.note_run(session, SimpleNamespace(run="run", step=0))
     rows.append(rows_drawn_by(panel, bpy.context))

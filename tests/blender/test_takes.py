@@ -258,6 +258,16 @@ def test_the_list_shows_views_score_and_disk_use_as_counted_in_a_thread(
     assert f"In the bin: {size}" in drawn("HASHLIGHT_PT_takes")
 
 
+def test_takes_are_counted_in_a_file_that_is_opened_while_those_of_the_former_are(
+    addon: Import, scene: bpy.types.Scene, drawn: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = addon("background").Task(lambda: None, "test")
+    monkeypatch.setattr(addon("takes.listing"), "_measuring", task)  # Blender has thrown its timer away
+    assert "Counting" in drawn("HASHLIGHT_PT_takes")
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert "Take 1" in drawn("HASHLIGHT_PT_takes")
+
+
 @pytest.mark.parametrize(
     ("size", "words"),
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (12_345, "12 kB"), (999_600, "1.0 MB"), (10**13, "10 TB")],

@@ -61,6 +61,11 @@ class _Survey:
 _last: list[_Survey] = []  # one at most
 
 
+def forget_all() -> None:
+    """Another file is open."""
+    _last.clear()
+
+
 def _survey(scene: bpy.types.Scene, bounds: Bounds) -> tuple[FreeSpace, Room] | None:
     """The room in ``bounds``. While a number is dragged in a window, cameras are planned many times a second: the room
     is then looked at once."""
