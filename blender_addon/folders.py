@@ -30,7 +30,7 @@ def file_folder(scene: bpy.types.Scene) -> Path:
 
     The one named in the scene's settings; else ``NAME.hashlight`` beside the .blend; else, while the file has never
     been saved, one in Blender's folder for extensions' files. That one is used after the first save, too, until it
-    can be moved beside the .blend.
+    can be moved beside the .blend: never, if what another file had under that name is there.
     """
     if chosen := scene.hashlight.folder.strip():
         if chosen.startswith("//") and not bpy.data.filepath:
@@ -38,9 +38,8 @@ def file_folder(scene: bpy.types.Scene) -> Path:
         return Path(bpy.path.abspath(chosen)).absolute()
     if not bpy.data.filepath:
         return unsaved_root() / _name_unsaved()
-    beside = folder_beside_blend()
     former = scene.hashlight.former_folder
-    return Path(former) if former and not beside.exists() and Path(former).is_dir() else beside
+    return Path(former) if former and Path(former).is_dir() else folder_beside_blend()
 
 
 def lock_folder(scene: bpy.types.Scene) -> FolderLock:

@@ -32,6 +32,11 @@ class HASHLIGHT_PG_scene(bpy.types.PropertyGroup):
         description="Where everything was kept before the file was saved for the first time",
         options={"HIDDEN"},
     )
+    last_folder: StringProperty(
+        name="Last Folder",
+        description="What was beside the file when it was saved last, maybe under another name",
+        options={"HIDDEN"},
+    )
     folder_owner: StringProperty(
         name="Folder's Owner",
         description="What this scene was called when it got its part of the folder; a copy of it is called otherwise",

@@ -59,12 +59,7 @@ def describe(scene: bpy.types.Scene) -> str:
     """Where the files of ``scene`` are kept that were made before it was first saved, and when they move, as a message;
     "" when they are where they belong."""
     move = _current
-    if not bpy.data.filepath:
-        return ""
-    if _gives_way(scene):
-        where = f"What was captured before the first save is in {scene.hashlight.former_folder}, and not shown"
-        return f"{where}: {folder_beside_blend().name} was here already. Save under another name to have it beside that"
-    if move is None or file_folder(scene) != move.former:
+    if not bpy.data.filepath or move is None or file_folder(scene) != move.former:
         return ""
     where = f"What was captured before the first save is in {move.former}"
     if reason := _find_hindrance(move):
@@ -108,12 +103,6 @@ def _find_former() -> Path | None:
     return None
 
 
-def _gives_way(scene: bpy.types.Scene) -> bool:
-    """Whether the file was saved where the folder of another one is, which ``scene`` has instead of its own."""
-    former = Path(scene.hashlight.former_folder)
-    return scene in _scenes_with_former() and former.is_dir() and folder_beside_blend().exists()
-
-
 def _scenes_with_former() -> Iterator[bpy.types.Scene]:
     return (each for each in bpy.data.scenes if each.hashlight.former_folder and not each.hashlight.folder.strip())
 
@@ -124,7 +113,7 @@ def _watch() -> bool:
     move = _current
     if move is None:
         return False
-    if not move.former.exists() or move.beside.exists():  # moved by hand, or the .blend has files of its own
+    if not move.former.exists():  # moved by hand
         _current = None
         _note_moved(move)
         return False
@@ -146,6 +135,8 @@ def _watch() -> bool:
 
 def _find_hindrance(move: _Move) -> str:
     """Why nothing can be moved, whatever the engine does, as a clause with a cure; "" when it can."""
+    if move.beside.exists():
+        return f"{move.beside.name} was here already, of another file. Save under another name to have it beside that"
     cure = f"with Blender closed, move that folder to {move.beside}"
     if move.has_failed:
         return f"the system refuses; {cure}"

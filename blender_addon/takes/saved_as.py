@@ -9,15 +9,13 @@ import bpy
 from .. import app_handlers
 from ..folders import file_folder, folder_beside_blend
 
-_before: Path | None = None  # the folder beside the .blend that is being saved, by the name that it has so far
-_left: Path | None = None  # what the open file had under its former name
-
 
 def find_left(scene: bpy.types.Scene) -> Path | None:
     """The folder that ``scene`` had under the file's former name, as long as it has none now. Cheap: for panels."""
-    if _left is None or scene.hashlight.folder.strip() or file_folder(scene).exists() or not _left.is_dir():
+    left = scene.hashlight.last_folder
+    if not left or not bpy.data.filepath or scene.hashlight.folder.strip():
         return None
-    return _left
+    return Path(left) if Path(left).is_dir() and not file_folder(scene).exists() else None
 
 
 def describe(scene: bpy.types.Scene) -> str:
@@ -31,34 +29,22 @@ def describe(scene: bpy.types.Scene) -> str:
 
 
 def _before_save(*_: object) -> None:
-    global _before
-    _before = folder_beside_blend() if bpy.data.filepath else None
+    """Blender knows the file by its former name still."""
+    if not bpy.data.filepath or not (folder := folder_beside_blend()).is_dir():
+        return
+    for scene in bpy.data.scenes:
+        if not scene.hashlight.folder.strip():
+            scene.hashlight.last_folder = str(folder)
 
 
-def _after_save(*_: object) -> None:
-    global _left
-    if _before is not None and _before != folder_beside_blend() and _before.is_dir():
-        _left = _before
-
-
-def _before_load(*_: object) -> None:
-    global _left
-    _left = None
-
-
-_HANDLERS = (
-    (bpy.app.handlers.save_pre, _before_save),
-    (bpy.app.handlers.save_post, _after_save),
-    (bpy.app.handlers.load_pre, _before_load),
-)
+_HANDLERS = ((bpy.app.handlers.save_pre, _before_save),)
 
 
 def register() -> None:
-    """Follow saving and loading."""
+    """Follow saving."""
     app_handlers.add(_HANDLERS)
 
 
 def unregister() -> None:
     """Undo ``register``."""
     app_handlers.remove(_HANDLERS)
-    _before_load()

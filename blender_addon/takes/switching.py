@@ -20,7 +20,7 @@ from ..transfer import run_files
 from .take_folders import Take, find_take, read_takes
 
 _WHERE = ("folder_owner", "folder_part", "take")  # which files are the scene's
-_AS_ON_DISK = (*_WHERE, "former_folder")  # what no undo changes
+_AS_ON_DISK = (*_WHERE, "former_folder", "last_folder")  # what no undo changes
 _before_undo: dict[str, tuple[dict[str, str], dict[str, Any]]] = {}  # by scene: these, and how its run stood
 
 
