@@ -15,6 +15,9 @@ from tests.faults.tally import Tally
 # training step take several times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+# Tests' pictures and networks are so small that sharing an operation out among torch's threads takes longer than to do
+# it, and other parts of the suite use the cores meanwhile. Engines that tests start inherit it; Taichi's threads stay.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # `nohup`, and shells that start something in the background, have these ignored, which children inherit: engines would
 # then rightly pass over what tests send them.

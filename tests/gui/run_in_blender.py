@@ -140,4 +140,5 @@ def _tests(wanted: list[str]) -> Iterator[tuple[str, Test]]:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the engines' torch, as tests/conftest.py has it
     start(_tests)
