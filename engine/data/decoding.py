@@ -80,7 +80,7 @@ def _decode(fitted: FittedView, name: str) -> tuple[View, list[str]]:
     """A view, and what is to be said of it."""
     source, sentences = fitted.source, []
     try:
-        color, color_space = read_color(source.image)
+        color, color_space = read_color(source.image, fitted.header.content)
         color = turn(color, fitted.orientation)
         for background in source.transforms.transparent:
             if trouble := _make_transparent(color, color_space, background):

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import importlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,8 @@ FORMATS = {
 }
 MAX_PIXELS = 1 << 27  # half a gigabyte of 8-bit RGBA; the largest cameras have 151 million pixels
 HALF_MAX = 65504.0
+# Of a file that is kept between the two looks at it: a thousandth of what the largest picture takes once decoded.
+MAX_KEPT_BYTES = 1 << 18
 # What isn't read: how such files begin, and what they are called where many formats begin so.
 _OTHER_FORMATS = {
     "HEIC": (b"ftypheic", b"ftypheix", b"ftypmif1"),
@@ -65,12 +68,14 @@ _OTHER_SUFFIXES = {"a camera's raw picture": (".dng", ".nef", ".cr2", ".cr3", ".
 @dataclasses.dataclass(frozen=True)
 class PictureHeader:
     """What a picture's file says before it is decoded: its size as stored, EXIF's ``orientation``, 1 to 8, and
-    ``unused``, in a few words each: what else it says, that changes the picture and isn't followed."""
+    ``unused``, in a few words each: what else it says, that changes the picture and isn't followed. ``content``: the
+    whole file, where it is small, so that it need not be opened once more to be decoded."""
 
     width: int
     height: int
     orientation: int = 1
     unused: tuple[str, ...] = ()
+    content: bytes | None = dataclasses.field(default=None, repr=False, compare=False)
 
     @property
     def turned_size(self) -> tuple[int, int]:
@@ -81,7 +86,7 @@ class PictureHeader:
 def read_header(path: Path) -> PictureHeader:
     """The size of a picture. Raises DatasetError that names the file, also where it is too large to be read."""
     suffix = path.suffix.lower()
-    orientation, unused = 1, tuple[str, ...]()
+    orientation, unused, content = 1, tuple[str, ...](), None
     try:
         if suffix == ".exr":
             width, height, unused = read_exr_header(path)
@@ -90,7 +95,8 @@ def read_header(path: Path) -> PictureHeader:
         elif suffix == ".npy":
             height, width = map_array(path).shape
         else:
-            with _opened_image(path) as image:
+            content = _read_if_small(path)
+            with _opened_image(path, content) as image:
                 (width, height), orientation = _stored_size(image), orientation_of(image)
                 unused = unused_in(image)
     except UnidentifiedImageError:
@@ -100,18 +106,19 @@ def read_header(path: Path) -> PictureHeader:
     except OSError as error:
         raise DatasetError(f"{path}: can't be read ({error.strerror or error})") from None
     _require_bounded(path, width, height)
-    return PictureHeader(width, height, orientation, unused)
+    return PictureHeader(width, height, orientation, unused, content)
 
 
-def read_color(path: Path) -> tuple[Pixels, ColorSpace]:
+def read_color(path: Path, content: bytes | None = None) -> tuple[Pixels, ColorSpace]:
     """Read a picture: EXR or HDR as float16 scene-linear premultiplied, all else as uint8 sRGB straight; [H, W, 4].
 
-    A picture without alpha is opaque. Raises DatasetError that names the file.
+    ``content``: that of its file, if it was read before. A picture without alpha is opaque. Raises DatasetError that
+    names the file.
     """
     if path.suffix.lower() in LINEAR_SUFFIXES:
         read_header(path)
         return _to_half_rgba(_read_linear(path), path), "linear"
-    with contextlib.suppress(UnidentifiedImageError), stored_image(path) as image:
+    with contextlib.suppress(UnidentifiedImageError), stored_image(path, content) as image:
         if not _is_misread(image):
             return _to_byte_rgba(image, path), "srgb"
     read_header(path)
@@ -128,10 +135,10 @@ def resize_nearest(pixels: npt.NDArray[Dtype], width: int, height: int) -> npt.N
 
 
 @contextlib.contextmanager
-def stored_image(path: Path) -> Iterator[Image.Image]:
+def stored_image(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """The picture by Pillow, decoded and as it is stored. Raises DatasetError, UnidentifiedImageError for another
     format."""
-    with _opened_image(path) as image:
+    with _opened_image(path, content) as image:
         if isinstance(image, TiffImageFile):  # of all formats, Pillow turns this one as it decodes it
             orientation = orientation_of(image)
             image.load()
@@ -140,14 +147,23 @@ def stored_image(path: Path) -> Iterator[Image.Image]:
             yield image
 
 
+def _read_if_small(path: Path) -> bytes | None:
+    """A file's content, None where it is large or can't be read."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        content = file.read(MAX_KEPT_BYTES + 1)
+        return content if len(content) <= MAX_KEPT_BYTES else None
+    return None
+
+
 @contextlib.contextmanager
-def _opened_image(path: Path) -> Iterator[Image.Image]:
+def _opened_image(path: Path, content: bytes | None) -> Iterator[Image.Image]:
     """The picture by Pillow, not yet decoded, and not too large for that. Raises DatasetError, UnidentifiedImageError
     for another format."""
     Image.MAX_IMAGE_PIXELS = MAX_IMAGE_SIDE**2  # beyond, it warns; `_require_bounded` refuses
     try:
         # Not by its path: Pillow would map the file into memory, and read a TIFF that is to be turned askew.
-        with path.open("rb") as file, Image.open(file, formats=_known_formats()) as image:
+        opened = path.open("rb") if content is None else io.BytesIO(content)
+        with opened as file, Image.open(file, formats=_known_formats()) as image:
             _require_bounded(path, *_stored_size(image))
             yield image
     except DatasetError:
@@ -212,7 +228,7 @@ def _to_byte_rgba(image: Image.Image, path: Path) -> npt.NDArray[np.uint8]:
         return add_alpha(np.repeat(grey[..., None], 3, axis=2), 255)
     if image.mode == "F":  # of which Pillow would make black or white
         raise DatasetError(f"{path}: expected an image of 8 or 16 bits a channel, got float32: store light as EXR")
-    return np.array(image.convert("RGBA"))
+    return np.array(image if image.mode == "RGBA" else image.convert("RGBA"))
 
 
 def add_alpha(color: npt.NDArray[Dtype], opaque: float) -> npt.NDArray[Dtype]:

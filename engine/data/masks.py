@@ -49,17 +49,16 @@ class MaskFinder:
 
     def find(self, image: Path) -> UnlistedMask | None:
         """The mask of a picture."""
-        dynamic = image.with_name(f"{_DYNAMIC_MASK}{image.stem}.png")
-        if dynamic.is_file():
+        beside = self._in_folder.setdefault(image.parent, PictureFinder(image.parent))
+        if (dynamic := beside.find_exactly(f"{_DYNAMIC_MASK}{image.stem}.png")) is not None:
             return UnlistedMask(dynamic, f"{_DYNAMIC_MASK}*.png", masks_out=True)
         for finder in (*self._finders, *self._finders_beside(image.parent)):
             for listed in self._names(image):
                 if (found := finder.find_below(listed)) is not None and found != image:
                     return UnlistedMask(found, f"{finder.folder.name}/")
-        finder = self._in_folder.setdefault(image.parent, PictureFinder(image.parent))
         for pattern in _NAMES_OF_MASKS:
             for name in (image.stem, image.name):
-                if (found := finder.find_exactly(pattern.replace("*", name) + ".png")) is not None:
+                if (found := beside.find_exactly(pattern.replace("*", name) + ".png")) is not None:
                     return UnlistedMask(found, f"{pattern}.png")
         return None
 

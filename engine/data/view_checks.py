@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.data.dataset import DatasetError
 from engine.data.remarks import Remarks
 from engine.data.views import View
+from engine.link.arrays import Pixels
 
 _FAINT = 0.1  # of full alpha: what is nowhere more than that is hardly seen
 _FAR, _FEWEST = 20.0, 4  # times as far from the middle as most cameras, of at least so many
@@ -49,7 +49,7 @@ def tell_backgrounds(views: Sequence[View], remarks: Remarks) -> None:
     if not transparent:
         return
     for view in views:
-        if view.is_opaque and _has_flat_edge(view):
+        if _has_flat_edge(view) and view.is_opaque:
             remarks.add(
                 f"pictures with one colour around what they show, where {transparent} others are transparent "
                 "({count}, first {first}): it is learnt and scored as a surface; if nothing is there, store them with "
@@ -59,17 +59,20 @@ def tell_backgrounds(views: Sequence[View], remarks: Remarks) -> None:
 
 
 def _has_flat_edge(view: View) -> bool:
-    """Whether a picture that shows more than one colour has one along most of its edge."""
-    edge = _edge_of(view)[:, :3]
+    """Whether a picture that shows more than one colour has one along most of its edge, nowhere transparent."""
+    full = 1.0 if view.color_space == "linear" else 255.0
+    stored = _edge_of(view)
+    if stored[:, 3].min() < full:  # as of most pictures that show their subject alone: looked at first
+        return False
+    edge = stored[:, :3].astype(np.float32) / full
     is_flat = (np.abs(edge - np.median(edge, axis=0)).max(axis=1) < _NEARLY).mean() > _FLAT
     return bool(is_flat) and not bool((view.color == view.color[:1, :1]).all())
 
 
-def _edge_of(view: View) -> npt.NDArray[np.float32]:
-    """The outermost pixels [n, 4], 0 to 1."""
+def _edge_of(view: View) -> Pixels:
+    """The outermost pixels [n, 4], as they are stored."""
     color = view.color
-    edge: npt.NDArray[np.float32] = np.concatenate([color[0], color[-1], color[:, 0], color[:, -1]]).astype(np.float32)
-    edge /= 1.0 if view.color_space == "linear" else 255.0
+    edge: Pixels = np.concatenate([color[0], color[-1], color[:, 0], color[:, -1]])
     return edge
 
 

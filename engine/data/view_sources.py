@@ -151,8 +151,11 @@ def drop_repeated(sources: Sequence[ViewSource], remarks: Remarks) -> list[ViewS
     that is held out too, unless no training view would be left. Raises DatasetError that names both entries where their
     cameras differ."""
     by_picture: dict[Path, list[ViewSource]] = defaultdict(list)
+    # Each folder once: to resolve a path, the system is asked about every part of it.
+    folders = {folder: folder.resolve() for folder in {source.image.parent for source in sources}}
     for source in sources:
-        by_picture[source.image.resolve()].append(source)
+        picture = folders[source.image.parent] / source.image.name
+        by_picture[picture.resolve() if picture.is_symlink() else picture].append(source)
     splits = [{source.split for source in same} for same in by_picture.values()]
     preferred: Split = "test" if {"train"} in splits else "train"
     kept: set[int] = set()
