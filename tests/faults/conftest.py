@@ -27,6 +27,7 @@ class Served:
 
     def __init__(self, folder: Path, patch: str = "", *arguments: str) -> None:
         self.root, self.log = folder / "root", folder / "engine.log"
+        self._told = 0  # bytes of the log that are of a former test
         ready = folder / "ready.json"
         ready.unlink(missing_ok=True)  # of one that served from here before
         code = f"{patch}\nimport sys; from engine.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -54,8 +55,8 @@ class Served:
 
     @property
     def words(self) -> str:
-        """Its log."""
-        return self.log.read_text("utf-8", "replace")
+        """Its log, from where it was left."""
+        return self.log.read_bytes()[self._told :].decode("utf-8", "replace")
 
     @property
     def device_pid(self) -> int:
@@ -70,10 +71,15 @@ class Served:
         client.connect(20)
         return client
 
+    def leave(self) -> None:
+        """Close its clients, and have the next test read from here on what it says."""
+        while self._clients:
+            self._clients.pop().close()
+        self._told = self.log.stat().st_size
+
     def close(self) -> None:
         """End it, whatever state it is in."""
-        for client in self._clients:
-            client.close()
+        self.leave()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.process.kill()
@@ -102,3 +108,18 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     yield start
     for engine in served:
         engine.close()
+
+
+@pytest.fixture(scope="module")
+def shared_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One engine for those tests of a module that leave it as they found it: to start one takes seconds."""
+    served = Served(tmp_path_factory.mktemp("shared"))
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def engine(shared_engine: Served) -> Iterator[Served]:
+    """The module's engine, without clients; it is to be left as it is."""
+    yield shared_engine
+    shared_engine.leave()

@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,6 +26,15 @@ pytestmark = pytest.mark.slow
 Serve = Callable[..., Served]
 
 posix = pytest.mark.skipif(os.name == "nt", reason="pipes and limits of POSIX")
+FEW_FILES = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))"
+
+
+@pytest.fixture(scope="module")
+def shared_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One that may not open many files."""
+    served = Served(tmp_path_factory.mktemp("shared"), FEW_FILES)
+    yield served
+    served.close()
 
 
 @posix
@@ -34,8 +43,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="pipes and limits of POSIX")
     [b"", b"GET / HTTP/1.1", UPGRADE + b"\r\n", WRONG_TOKEN, b"nonsense"],
     ids=["nothing", "half", "no token", "wrong token", "nonsense"],
 )
-def test_a_flood_at_full_speed_leaves_room_for_the_right_client(serve: Serve, tally: Tally, speech: bytes) -> None:
-    engine = serve("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))")
+def test_a_flood_at_full_speed_leaves_room_for_the_right_client(engine: Served, tally: Tally, speech: bytes) -> None:
     let_in = count_let_in(engine, speech, 6, tally)
     assert let_in == 6, engine.words[-2000:]
     assert "Too many open files" not in engine.words and "Traceback" not in engine.words
@@ -44,7 +52,7 @@ def test_a_flood_at_full_speed_leaves_room_for_the_right_client(serve: Serve, ta
 
 @posix
 def test_a_crowd_that_says_nothing_sends_nobody_away_who_has(serve: Serve) -> None:
-    engine = serve("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))")
+    engine = serve(FEW_FILES)
 
     def connect() -> socket.socket:
         return held.enter_context(socket.create_connection(("127.0.0.1", engine.port), 5.0))

@@ -148,8 +148,7 @@ client.Client._pack = fail
 
 
 @posix
-def test_a_silent_engine_is_noticed(serve: Serve) -> None:
-    engine = serve()
+def test_a_silent_engine_is_noticed(engine: Served) -> None:
     client = engine.client()
     client.wait_for(Status, 5)
     engine.process.send_signal(signal.SIGSTOP)
@@ -163,8 +162,7 @@ def test_a_silent_engine_is_noticed(serve: Serve) -> None:
 
 @posix
 @pytest.mark.parametrize("take_over", [False, True])
-def test_a_frozen_client_gives_way_to_another_with_the_token(serve: Serve, take_over: bool) -> None:
-    engine = serve()
+def test_a_frozen_client_gives_way_to_another_with_the_token(engine: Served, take_over: bool) -> None:
     code = (
         "import sys, time; from engine.link.client import EngineClient\n"
         "EngineClient('127.0.0.1', int(sys.argv[1]), sys.argv[2], 'frozen').connect(20)\n"
@@ -196,8 +194,7 @@ def _lets_in(engine: Served) -> bool:
         return False
 
 
-def test_a_client_that_is_taken_over_from_is_told(serve: Serve) -> None:
-    engine = serve()
+def test_a_client_that_is_taken_over_from_is_told(engine: Served) -> None:
     first = engine.client()
     second = engine.client(take_over=True)
     assert wait_until(lambda: not first.is_open, 5)
