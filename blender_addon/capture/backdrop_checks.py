@@ -8,11 +8,10 @@ import numpy as np
 
 from engine.link.geometry import Bounds
 
-from .checks import list_names
 from .layouts.layout import AroundLayout, Layout
 from .layouts.table import LAYOUTS
 from .plan import Pose
-from .plan_warnings import FIT, OUTSIDE, PlanWarning, leave_out, use_layout
+from .plan_warnings import FIT, OUTSIDE, PlanWarning, leave_out, list_names, use_layout
 from .room_views import room_around
 from .surfaces import triangles_of
 from .surroundings import Surroundings

@@ -11,8 +11,7 @@ import numpy as np
 
 from engine.link.geometry import Bounds
 
-from .checks import list_names
-from .plan_warnings import PlanWarning, leave_out, select
+from .plan_warnings import PlanWarning, leave_out, list_names, select
 from .rigs import box_corners
 from .surroundings import Surroundings
 

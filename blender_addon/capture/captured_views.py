@@ -19,10 +19,10 @@ from engine.link.messages import ColorSpace
 from ..background import Task
 from ..folders import capture_folder
 from ..picture_files.exr import read_exr as read_channels
-from .checks import list_names
 from .dataset import CaptureDataset, read_png
 from .errors import CaptureError
 from .passes import read_exr
+from .plan_warnings import list_names
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import bpy
@@ -12,8 +11,8 @@ from engine.link.capture_format import ViewRecord
 from engine.link.geometry import Bounds, Camera
 
 from .layouts.table import layout_of
-from .lights import has_world_volume
-from .plan_warnings import CAMERAS, FIT, LIGHTS, OUTSIDE, WITH_CYCLES, Cure, PlanWarning, select, unpack
+from .lights import BLACK, has_world_volume, lighting_of
+from .plan_warnings import CAMERAS, FIT, LIGHTS, OUTSIDE, WITH_CYCLES, Cure, PlanWarning, list_names, select, unpack
 from .sight import instanced_by
 
 Blank = Literal["nothing", "black", "white", "one colour"]
@@ -31,7 +30,6 @@ _CURES: dict[Blank, str] = {
     "one colour": "their cameras look at a bare surface, or stand inside something, move them",
 }
 _WORLD_VOLUME = "the world's volume is before all that cameras see, unlink Volume from the World Output"
-_BLACK = 1e-3  # of white, below which 8 bits of a display show 0
 _WHITES = {"AgX": 16.0, "Filmic": 16.0, "Filmic Log": 16.0, "Khronos PBR Neutral": 16.0}  # light that is shown as white
 _EVEN = 1 / 255
 # Above this share of a picture's subject outside the bounds, they cut it.
@@ -41,7 +39,7 @@ _CUT_SHARE = 0.02
 class Findings:
     """What is found wrong with a capture, its views one by one as they come."""
 
-    def __init__(self, scene: bpy.types.Scene, bounds: Bounds) -> None:
+    def __init__(self, scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, bounds: Bounds) -> None:
         self.told: list[PlanWarning] = []  # of the capture as a whole
         self.is_subject_seen = False  # in any view
         self._engine = engine_name(scene)
@@ -55,6 +53,7 @@ class Findings:
         self._without_depth: list[str] = []
         self._bounds = bounds
         self._has_world_volume = has_world_volume(scene)
+        self._lighting = lighting_of(scene, view_layer)
         self._lights = sorted(obj.name for obj in scene.objects if obj.type == "LIGHT")
         self._scene = scene.name
         self._is_inside = layout_of(scene).identifier == "INSIDE"  # and may look out of the room
@@ -86,12 +85,10 @@ class Findings:
         """A warning of each kind of thing, of a capture of ``total`` views."""
         warnings = list(self.told)
         for blank, names in self._blank.items():
-            cure = _WORLD_VOLUME if self._has_world_volume and blank != "nothing" else _CURES[blank]
-            words = f"{len(names)} of {total} views {_BLANK_WORDS[blank]} ({list_names(names)}): {cure}"
-            cures = [select(sorted({self._cameras[name] for name in names}), CAMERAS)]
-            if blank in ("black", "white") and self._lights:
-                cures.insert(0, select(self._lights, LIGHTS))
-            warnings.append(PlanWarning(words, tuple(cures)))
+            reason, cures = self._explain(blank)
+            words = f"{len(names)} of {total} views {_BLANK_WORDS[blank]} ({list_names(names)}): {reason}"
+            cameras = select(sorted({self._cameras[name] for name in names}), CAMERAS)
+            warnings.append(PlanWarning(words, (*cures, cameras)))
         if self._cut:
             told = self._find_plan_cures()
             warnings.append(PlanWarning(self._describe_cut(is_told=bool(told)), told or (FIT,)))
@@ -102,6 +99,19 @@ class Findings:
             )
             warnings.append(PlanWarning(words, (WITH_CYCLES,)))
         return warnings
+
+    def _explain(self, blank: Blank) -> tuple[str, tuple[Cure, ...]]:
+        """Why views show nothing that could be learnt, as far as that is known, with what puts it right."""
+        darkness = self._lighting.darkness(self._bounds.radius) if blank == "black" else None
+        if darkness is not None:
+            return f"{darkness.reason}. {darkness.cure}", darkness.buttons
+        if self._has_world_volume and blank != "nothing":
+            return _WORLD_VOLUME, ()
+        lights = (select(self._lights, LIGHTS),) if blank in ("black", "white") and self._lights else ()
+        exposure = self._lighting.film * self._lighting.display
+        if blank == "white" and exposure > 1.0:
+            return f"exposure multiplies light by {exposure:.3g}, turn it, lights or the world down", lights
+        return _CURES[blank], lights
 
     def _find_plan_cures(self) -> tuple[Cure, ...]:
         """The buttons beside what the plan says of parts outside the bounds, which may end there on purpose; none if it
@@ -146,7 +156,7 @@ def find_blank(color: np.ndarray, exposure: float, white: float) -> Blank | None
     shown = color[color[..., 3] > 0.5, :3].astype(np.float32) * exposure
     if len(shown) == 0:
         return None
-    if shown.max() < _BLACK:
+    if shown.max() < BLACK:
         return "black"
     if shown.min() >= white:
         return "white"
@@ -171,9 +181,3 @@ def share_outside_bounds(camera: Camera, alpha: np.ndarray, depth: np.ndarray, b
     slack = 1e-3 * bounds.size
     inside = ((world >= bounds.minimum - slack) & (world <= bounds.maximum + slack)).all(axis=1)
     return float(1.0 - inside.mean())
-
-
-def list_names(names: Sequence[str]) -> str:
-    """The first few of ``names``, and how many more there are."""
-    shown = ", ".join(names[:4])
-    return shown if len(names) <= 4 else f"{shown} and {len(names) - 4} more"

@@ -8,9 +8,8 @@ import numpy as np
 
 from engine.link.geometry import Bounds
 
-from .checks import list_names
 from .plan import Pose
-from .plan_warnings import CAMERAS, PlanWarning, select
+from .plan_warnings import CAMERAS, PlanWarning, list_names, select
 
 
 def check_clipping(poses: list[Pose], clips: Mapping[str, tuple[float, float]], bounds: Bounds) -> list[PlanWarning]:

@@ -104,7 +104,7 @@ class CaptureJob:
         view_layer.update()
         self.bounds: Bounds = read_bounds(scene, view_layer.depsgraph)
         subject = extreme_points(read_subject(scene, view_layer, view_layer.depsgraph, self.bounds), _SUBJECT_POINTS)
-        self._findings = Findings(scene, self.bounds)
+        self._findings = Findings(scene, view_layer, self.bounds)
         settings = _settings_of(scene, view_layer)
         contents = objects_within(self.bounds, gather_as_rendered(view_layer, view_layer.depsgraph))
         with contextlib.ExitStack() as stack:

@@ -9,9 +9,8 @@ import numpy as np
 
 from engine.link.framing import DEFAULT_MARGIN
 
-from .checks import list_names
 from .plan import Pose
-from .plan_warnings import PLAN, PlanWarning, fit_field_of_view
+from .plan_warnings import PLAN, PlanWarning, fit_field_of_view, list_names
 
 _SMALL = 0.5  # of a picture's width or height, in the view that it fills most
 _CROPPED = 1.05  # of the way to the picture's edge: what is framed is known by its extreme points

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Literal
 
@@ -14,26 +15,33 @@ Trouble = Literal["glass", "mirror", "light"]
 _CLEAR = 0.2  # roughness below which one sees through glass
 _MIRRORING = 0.1  # roughness below which metal shows pictures
 _GLOWING = {"ShaderNodeVolumePrincipled", "ShaderNodeScript"}  # perhaps
+# Strength and colour of the light that they give.
+_EMITTING = {
+    "ShaderNodeBsdfPrincipled": ("Emission Strength", "Emission Color"),
+    "ShaderNodeEmission": ("Strength", "Color"),
+}
 _BRIGHT = 2.0  # times as bright as white
 
 
 def gives_light(material: bpy.types.Material) -> bool:
     """Whether ``material`` may light others, be it ever so little."""
+    return light_of(material) > 0.0
+
+
+def light_of(material: bpy.types.Material) -> float:
+    """How bright the light that ``material`` gives is at most, 1.0 being white; inf where only renders tell."""
     tree = material.node_tree
     output = None if tree is None else _output_of(tree)
-    if output is None:
-        return False
-    for node in (node for name in ("Surface", "Volume") for node in surface_nodes(output.inputs[name])):
-        node_type = node.bl_idname
-        if node_type == "ShaderNodeBsdfPrincipled" and _value(node, "Emission Strength", 1.0) > 0.0:
-            if _brightness(node, "Emission Color") > 0.0:
-                return True
-        elif node_type == "ShaderNodeEmission":
-            if _value(node, "Strength", 1.0) > 0.0 and _brightness(node, "Color") > 0.0:
-                return True
-        elif node_type in _GLOWING:
-            return True
-    return False
+    brightest = 0.0
+    for name in ("Surface", "Volume") if output is not None else ():
+        for node in surface_nodes(output.inputs[name]):
+            if node.bl_idname in _GLOWING:
+                return math.inf
+            if node.bl_idname in _EMITTING:
+                strength, color = _EMITTING[node.bl_idname]
+                amount, brightness = _value(node, strength, math.inf), _brightness(node, color)
+                brightest = max(brightest, amount * brightness if min(amount, brightness) > 0.0 else 0.0)
+    return brightest
 
 
 def troubles_of(material: bpy.types.Material) -> dict[Trouble, float]:

@@ -14,6 +14,7 @@ from ..pointer import is_over_our_panels, is_over_status_bar
 from . import current_capture, escape_watch, plan_watch, poses, told_findings
 from .errors import CaptureCancelled, CaptureError, ChangedPlanError
 from .job import CaptureJob
+from .passed_over import describe_backdrop
 from .preparation import prepare_plan
 from .render_reports import last_words
 
@@ -48,7 +49,8 @@ class CapturesViews:
             return {"CANCELLED"}
         context.window_manager.modal_handler_add(self)
         self._show_progress(context)
-        self.report({"INFO"}, _describe_beginning(self._job))
+        backdrop = describe_backdrop(context.scene)
+        self.report({"INFO"}, _describe_beginning(self._job) + (f". {backdrop}" if backdrop else ""))
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:

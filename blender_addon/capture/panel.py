@@ -11,6 +11,7 @@ from .compat import CROSS_STOPS_ANY_SCENE
 from .current_capture import current, describe_capture, is_capturing
 from .drawn_engines import describe_pace
 from .layouts.table import layout_of
+from .passed_over import describe_backdrop
 from .plan_warnings import unpack
 
 _MAX_AGE = 2.0  # seconds after which the views are counted again
@@ -123,6 +124,8 @@ class HASHLIGHT_PT_capture_output(SidebarPanel, bpy.types.Panel):
         row.active = context.scene.render.engine == "CYCLES"
         row.prop(settings, "use_fast_capture")
         if words := fast_capture.describe(context.scene, context.view_layer):
+            draw_words(layout, context, words)
+        if words := describe_backdrop(context.scene):
             draw_words(layout, context, words)
         layout.prop(context.scene.hashlight, "folder")
 

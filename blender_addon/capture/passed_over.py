@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import bpy
 
 from ..baked import is_baked_composite, is_baked_strip
+from .lights import world_light
 from .modifier_uses import helpers_of
+from .node_sockets import target_of
 from .shader_nodes import trees_within, used_nodes
 from .sight import Sight, instanced_by, shown_names
 from .transparency import MaterialsSeen
@@ -54,6 +57,19 @@ def passed_over(scene: bpy.types.Scene) -> list[str]:
     if not render.film_transparent and (picture := _world_picture(scene.world)):
         found.append(f"World ({picture} behind everything)")
     return found
+
+
+def describe_backdrop(scene: bpy.types.Scene) -> str:
+    """The colour that the scene's renders have behind everything and views have not, in a line; "" without one. It is
+    no warning: captures are meant to be so, and nearly every scene has a world."""
+    world = scene.world
+    if world is None or scene.render.film_transparent or _world_picture(world):
+        return ""
+    light = max(world.color) if target_of(scene.render.engine) is None else world_light(world)
+    if light == 0.0:
+        return ""
+    amount = f" ({light:.2g} of white)" if math.isfinite(light) else ""
+    return f"Transparent behind everything, without the World's colour{amount}: so are renders of the field, and scores"
 
 
 def other_layers(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> OtherLayers:

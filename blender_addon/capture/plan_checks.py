@@ -13,10 +13,9 @@ from engine.link.geometry import Bounds
 from .backdrop_checks import check_surroundings
 from .bounds import PADDING
 from .box_checks import check_distance, check_size
-from .checks import list_names
 from .clipping_checks import check_clipping
 from .plan import Pose
-from .plan_warnings import CAMERAS, MESHES, PlanWarning, select
+from .plan_warnings import CAMERAS, MESHES, PlanWarning, list_names, select
 from .scene_checks import check_animation, check_scene
 from .scene_facts import SceneFacts
 from .settings_checks import check_settings
@@ -50,7 +49,7 @@ def find_plan_warnings(
         warnings += check_surroundings(surroundings, poses, bounds, facts.layout, eye)
         warnings += giants
     of_scene = check_scene(facts, surroundings, bounds)
-    return [*warnings, *check_animation(surroundings, poses, bounds, facts), *of_scene, *check_settings(facts)]
+    return [*warnings, *check_animation(surroundings, poses, bounds, facts), *of_scene, *check_settings(facts, bounds)]
 
 
 def _check_cameras(surroundings: Surroundings, poses: list[Pose], room: Bounds | None) -> Iterator[PlanWarning]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from engine.link.json_files import JsonError, parse_json
 
@@ -28,6 +28,12 @@ class PlanWarning:
 
     words: str
     cures: tuple[Cure, ...] = ()
+
+
+def list_names(names: Sequence[str]) -> str:
+    """The first few of ``names``, and how many more there are."""
+    shown = ", ".join(names[:4])
+    return shown if len(names) <= 4 else f"{shown} and {len(names) - 4} more"
 
 
 def pack(cures: Iterable[Cure]) -> str:

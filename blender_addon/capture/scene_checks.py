@@ -9,10 +9,9 @@ import numpy as np
 from engine.link.geometry import Bounds
 
 from .box_checks import are_most
-from .checks import list_names
 from .layouts.table import LAYOUTS
 from .plan import Pose
-from .plan_warnings import WITH_CYCLES, WITHOUT_DEPTH, PlanWarning, leave_out, select, use_layout
+from .plan_warnings import WITH_CYCLES, WITHOUT_DEPTH, PlanWarning, leave_out, list_names, select, use_layout
 from .room_views import room_around
 from .scene_facts import Difficult, SceneFacts
 from .surroundings import Surroundings

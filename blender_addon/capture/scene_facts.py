@@ -14,6 +14,7 @@ from .cameras import capture_size, find_camera
 from .displacement import displacement_of
 from .drawn_engines import find_blended_materials
 from .errors import CaptureError
+from .frame_handlers import foreign_handlers
 from .layouts.layout import AroundLayout, Layout, OwnLayout
 from .layouts.table import layout_of
 from .lights import Lighting, has_world_volume, lighting_of
@@ -38,7 +39,8 @@ def settings_checked(scene: bpy.types.Scene) -> tuple[object, ...]:
         *(None if scene.camera is None else scene.camera.name, render.engine),
         *(render.resolution_x, render.resolution_y, render.resolution_percentage),
         *(render.pixel_aspect_x, render.pixel_aspect_y),
-        *(render.use_motion_blur, render.use_simplify, *passed_over(scene)),
+        *(render.use_motion_blur, render.use_simplify, *passed_over(scene), *foreign_handlers()),
+        *(scene.view_settings.exposure, scene.cycles.film_exposure if hasattr(scene, "cycles") else 1.0),
         *((layer.name, layer.use) for layer in scene.view_layers),
     )
 
@@ -92,9 +94,10 @@ class SceneFacts:
         self.out_of_focus = [camera.name_full for camera in own if self._is_out_of_focus(camera)]
         # From and to which distance cameras of the scene's own show anything, metres.
         self.clips = {camera.name_full: (camera.data.clip_start, camera.data.clip_end) for camera in own}
-        self.lighting = Lighting(False, ())
+        self.lighting = Lighting()
         self.other_layers = OtherLayers()
         self.has_world_volume = has_world_volume(scene)
+        self.handlers = foreign_handlers()
         self.instead: dict[str, list[str]] = {}
         self.blended: list[str] = []
         self.moving: list[str] = []

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.link.geometry import Bounds
+
 from .cameras import LENSLESS, NOWHERE
-from .checks import list_names
 from .plan_warnings import (
-    ADD_SUN,
     BAKE_DYNAMICS,
     FIND_FILES,
     PLAN,
@@ -18,35 +18,29 @@ from .plan_warnings import (
     include_collections,
     leave_out,
     link_cameras,
+    list_names,
     select,
     use_dithered,
 )
 from .scene_facts import SceneFacts
 
 
-def check_settings(facts: SceneFacts) -> list[PlanWarning]:
+def check_settings(facts: SceneFacts, bounds: Bounds | None) -> list[PlanWarning]:
     """Warnings of settings, lights, view layers and cameras."""
     return [
-        *_check_light(facts),
+        *_check_light(facts, bounds),
         *_check_cameras(facts),
         *_check_passed_over(facts),
         *_check_files(facts),
         *_check_simulations(facts),
+        *_check_handlers(facts),
         *_check_unseen(facts),
     ]
 
 
-def _check_light(facts: SceneFacts) -> Iterator[PlanWarning]:
-    if facts.lighting.is_dark:
-        hidden = facts.lighting.hidden
-        words = (
-            "Nothing gives light in renders, no lamp, no world and no material: all views will be black. Add a light"
-        )
-        if hidden:
-            words += (
-                f". {_count(hidden, 'lamp')} {_is(hidden)} hidden from renders or without power: {list_names(hidden)}"
-            )
-        yield PlanWarning(words, (ADD_SUN, *([select(hidden)] if hidden else [])))
+def _check_light(facts: SceneFacts, bounds: Bounds | None) -> Iterator[PlanWarning]:
+    if (darkness := facts.lighting.darkness(None if bounds is None else bounds.radius)) is not None:
+        yield PlanWarning(f"{darkness.reason}: all views will be black. {darkness.cure}", darkness.buttons)
     if facts.has_world_volume:
         yield PlanWarning(
             "1 volume fills the world: it is before all that cameras see, so views come out dim or black, and the "
@@ -133,6 +127,14 @@ def _check_simulations(facts: SceneFacts) -> Iterator[PlanWarning]:
         )
         words += "Use Bake All Dynamics"
         yield PlanWarning(words, (BAKE_DYNAMICS, select(sorted({name.split(": ")[0] for name in uncached}))))
+
+
+def _check_handlers(facts: SceneFacts) -> Iterator[PlanWarning]:
+    if handlers := facts.handlers:
+        words = f"{_count(handlers, 'handler')} of scripts or other add-ons {'runs' if len(handlers) == 1 else 'run'} "
+        words += f"before or after each view ({list_names(handlers)}), and may change what the next one shows, so that "
+        words += "views disagree. Disable what adds them to bpy.app.handlers unless they leave the scene as it is"
+        yield PlanWarning(words)
 
 
 def _check_unseen(facts: SceneFacts) -> Iterator[PlanWarning]:

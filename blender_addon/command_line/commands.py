@@ -19,6 +19,7 @@ from ..capture.bounds import bounds_object, fit_bounds, read_bounds, show_bounds
 from ..capture.drawn_engines import describe_pace
 from ..capture.errors import ChangedPlanError
 from ..capture.job import CaptureJob, ViewListener
+from ..capture.passed_over import describe_backdrop
 from ..capture.plan import GENERATED_RIGS, plan_cameras, planned_views
 from ..capture.plan_warnings import PlanWarning, unpack
 from ..capture.subject import read_subject
@@ -191,8 +192,9 @@ def _begin_capture(
         job.close()
         raise
     _warn_of_plan(scene, console)
-    if words := describe_pace(scene):
-        console.warn(words)
+    for words in (describe_pace(scene), describe_backdrop(scene)):
+        if words:
+            console.warn(words)
     return job
 
 

@@ -86,6 +86,91 @@ def test_every_kind_of_light_counts(addon: Import, planned_scene: bpy.types.Scen
     assert "Nothing gives light" not in plan(planned_scene)
 
 
+FAINT = {
+    "film": "Exposure (Film) multiplies all light by 0: all views will be black. Set it to 1",
+    "lamp": "What gives light gives little: a white surface shows ",
+    "sun": "What gives light gives little: a white surface shows 3.2e-07 of white: all views will be black",
+    "world": "What gives light gives little: a white surface shows 1e-05 of white: all views will be black",
+    "display": "Exposure (Color Management) multiplies all that is displayed by 3.1e-05: all views will be black",
+}
+
+
+@pytest.mark.parametrize("kind", FAINT)
+def test_too_little_light_is_told_before_it_is_rendered_and_after_with_its_cause(
+    addon: Import, planned_scene: bpy.types.Scene, kind: str
+) -> None:
+    scene, lamp = planned_scene, planned_scene.objects["Lamp"]
+    if kind == "film":
+        scene.cycles.film_exposure = 0.0
+    elif kind == "display":
+        scene.view_settings.exposure = -15.0  # 3e-5
+    else:
+        lamp.data.energy = 0.0 if kind == "world" else 1e-6
+        if kind == "lamp":
+            lamp.data.type, lamp.data.energy = "POINT", 1e-6
+        elif kind == "world":
+            scene.world = new_world(1e-5)
+            scene.world.node_tree.nodes["Background"].inputs["Color"].default_value = (1.0, 0.5, 0.0, 1.0)
+    words = plan(scene)
+    assert words.startswith(FAINT[kind]) and "all views will be black" in words and "\n" not in words
+    with start_capture(addon, scene) as job:
+        next(job)
+        (told,) = job.warnings
+    assert told.words.startswith("1 of 4 views are black (") and FAINT[kind].split(":")[0] in told.words
+    if kind in ("film", "display"):
+        press(addon, scene, "Exposure", f"Set Exposure to {1 if kind == 'film' else 0}")
+        assert plan(scene) == ""
+    elif kind == "lamp":
+        lamp.data.energy = 100.0
+        assert plan(scene) == ""
+
+
+def test_how_much_light_there_is_goes_by_the_size_of_the_scene_and_by_exposure(planned_scene: bpy.types.Scene) -> None:
+    planned_scene.objects["Lamp"].data.energy = 1e-3
+    assert "gives little" in plan(planned_scene)
+    planned_scene.view_settings.exposure = 5.0
+    assert plan(planned_scene) == "", "it is displayed 32 times as bright"
+    planned_scene.view_settings.exposure, planned_scene.cycles.film_exposure = 0.0, 10.0
+    assert plan(planned_scene) == "", "and rendered so here"
+    planned_scene.cycles.film_exposure = 1.0
+    planned_scene.objects["Lamp"].data.type, planned_scene.objects["Lamp"].data.energy = "POINT", 1e-5
+    assert "gives little" in plan(planned_scene)
+    for obj in planned_scene.objects:
+        obj.location, obj.scale = obj.location * 0.01, obj.scale * 0.01
+    bpy.ops.hashlight.fit_bounds()
+    assert "gives little" not in plan(planned_scene), "of a scene of centimetres that is enough"
+
+
+def test_handlers_that_views_run_are_told_by_name_and_ours_are_not(planned_scene: bpy.types.Scene) -> None:
+    def spin(*_: object) -> None:
+        planned_scene.objects["Cube"].rotation_euler.z += 0.1
+
+    assert plan(planned_scene) == ""
+    bpy.app.handlers.frame_change_post.append(spin)
+    try:
+        words = plan(planned_scene)
+    finally:
+        bpy.app.handlers.frame_change_post.remove(spin)
+    assert "1 handler of scripts or other add-ons runs before or after each view (spin of test_scene_warnings)" in words
+    assert plan(planned_scene) == ""
+
+
+def test_a_worlds_colour_behind_everything_is_said_not_to_be_in_views(
+    addon: Import, small_scene: bpy.types.Scene, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    describe = addon("capture.passed_over").describe_backdrop
+    assert describe(small_scene) == ""
+    small_scene.world = new_world(0.5)
+    small_scene.world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.1, 0.2, 0.4, 1.0)
+    words = "Transparent behind everything, without the World's colour (0.2 of white)"
+    few = ["--views", "2", "--held-out", "0", "--size", "16x16", "--folder", str(tmp_path / "job")]
+    assert addon("command_line.registration").execute(["capture", *few]) == 0
+    assert capsys.readouterr().err.count(f"warning: {words}") == 1
+    assert plan(small_scene) == "", "which no plan is warned of, as nearly every scene has one"
+    small_scene.render.film_transparent = True
+    assert describe(small_scene) == ""
+
+
 def test_other_view_layers_are_told_and_what_they_show_is_shown_here(
     addon: Import, planned_scene: bpy.types.Scene
 ) -> None:
