@@ -38,6 +38,7 @@ from .plan import GENERATED_RIGS, PlannedView, planned_views
 from .plan_warnings import PlanWarning
 from .poses import camera_of_view, pose_of
 from .render_cost import RenderCost, Stopwatch, is_on_card
+from .simulations import frames_to_play
 from .subject import read_subject
 from .temporary_scene import TemporaryScene
 from .tiles import adapt_tiles, guess_tiles
@@ -124,6 +125,8 @@ class CaptureJob:
             self.dataset = CaptureDataset(folder, settings, self.bounds, records, subject=subject, objects=contents)
             self._cleanup = stack.pop_all()
         self._queue = order_views(records, leave_for_last)
+        frames = [scene.frame_current, *(record.frame for record in records if record.frame is not None)]
+        self._played = frames_to_play(scene, max(frames))
         self.kept = sum(record.is_done for record in self._queue)  # views that were captured before
         self.current_name = ""  # the view at hand
         self._views = self._capture()
@@ -220,6 +223,7 @@ class CaptureJob:
             self.current_name = record.name
             is_new = not record.is_done
             if is_new:
+                yield from self._play_rigid_bodies()
                 stopwatch = Stopwatch(self._renderer.scene)
                 try:
                     color, depth = yield from self._render(record)
@@ -248,6 +252,18 @@ class CaptureJob:
         self._failures.raise_any(self.done, self.total)
         if not self._findings.is_subject_seen:
             raise CaptureError(f"All {self.total} views are empty: nothing that renders is in front of the cameras")
+
+    def _play_rigid_bodies(self) -> Iterator[None]:
+        """Go once through the simulation of rigid bodies, which the copy of the scene begins anew: after that it knows
+        where they are at each frame, in any order."""
+        scene = self._renderer.scene
+        now, played, self._played = (scene.frame_current, scene.frame_subframe), self._played, range(0)
+        for number in played:
+            self._renderer.scene.frame_set(number)
+            if self._in_window:
+                yield
+        if played:
+            self._renderer.scene.frame_set(now[0], subframe=now[1])
 
     def _render(self, record: ViewRecord) -> Generator[None, None, Pixels]:
         if self._rendered == 0:

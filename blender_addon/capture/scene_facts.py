@@ -26,7 +26,7 @@ from .node_sockets import target_of
 from .passed_over import OtherLayers, hidden_helpers, other_layers, passed_over, unseen_objects
 from .plan import fault, planned_views
 from .sight import shown_names
-from .simulations import uncached_rigid_bodies, uncached_simulations
+from .simulations import frames_to_play, uncached_rigid_bodies, uncached_simulations
 from .surroundings import Surroundings
 from .view_dependence import follows_camera, objects_that_follow_camera
 
@@ -102,7 +102,9 @@ class SceneFacts:
         self.blended: list[str] = []
         self.moving: list[str] = []
         self._frames = scene.frame_start, scene.frame_end
-        self.rigid_bodies = uncached_rigid_bodies(scene, self.layout.is_animated)
+        last = scene.frame_end if self.layout.is_animated else scene.frame_current
+        self.rigid_bodies = uncached_rigid_bodies(scene, last)
+        self.frames_to_play = len(frames_to_play(scene, last))
         self.uncached: list[str] = []  # simulations, where views of several frames are captured
         self.missing: set[str] = set()  # names of files
         self.look_changes: list[LookChange] = []  # of what looks otherwise at other frames

@@ -115,9 +115,11 @@ def _check_simulations(facts: SceneFacts) -> Iterator[PlanWarning]:
     if bodies := facts.rigid_bodies:
         words = f"{len(bodies)} rigid {'body has' if len(bodies) == 1 else 'bodies have'} no permanent cache "
         words += (
-            f"({list_names(bodies)}): captures begin the simulation again, and show them elsewhere than renders do. "
+            f"({list_names(bodies)}): captures go through {facts.frames_to_play} frames of the simulation first, and "
         )
-        words += "Use Bake All Dynamics"
+        words += (
+            "show what that comes to. Use Bake All Dynamics to spare that, or where the viewport shows another frame"
+        )
         yield PlanWarning(words, (BAKE_DYNAMICS, select(bodies)))
     if uncached := sorted(facts.uncached):
         verb = "has" if len(uncached) == 1 else "have"

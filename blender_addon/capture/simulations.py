@@ -10,16 +10,22 @@ from .modifier_uses import groups_of
 from .movement import is_scattered
 
 
-def uncached_rigid_bodies(scene: bpy.types.Scene, is_animated: bool) -> list[str]:
-    """The names of objects that the scene's rigid body world moves without a bake, by the frame at hand or at others
-    (``is_animated``): a capture's copy of the scene begins that anew."""
+def uncached_rigid_bodies(scene: bpy.types.Scene, last: int) -> list[str]:
+    """The names of objects that the scene's rigid body world moves without a bake by the frame ``last``."""
+    if not frames_to_play(scene, last):
+        return []
+    bodies = [obj for obj in scene.rigidbody_world.collection.objects if obj.rigid_body is not None]
+    return sorted(obj.name for obj in bodies if obj.rigid_body.type == "ACTIVE" and not obj.rigid_body.kinematic)
+
+
+def frames_to_play(scene: bpy.types.Scene, last: int) -> range:
+    """The frames up to ``last`` that the simulation of the scene's rigid bodies has behind it without a bake: a copy of
+    the scene begins that anew. None where there is no such simulation."""
     world = scene.rigidbody_world
     if world is None or not world.enabled or world.collection is None or world.point_cache.is_baked:
-        return []
-    if not is_animated and scene.frame_current <= world.point_cache.frame_start:
-        return []
-    bodies = [obj for obj in world.collection.objects if obj.rigid_body is not None]
-    return sorted(obj.name for obj in bodies if obj.rigid_body.type == "ACTIVE" and not obj.rigid_body.kinematic)
+        return range(0)
+    first = world.point_cache.frame_start
+    return range(first, min(last, world.point_cache.frame_end) + 1) if last > first else range(0)
 
 
 def uncached_simulations(obj: bpy.types.Object, first: int, last: int) -> list[str]:

@@ -104,20 +104,23 @@ def bake(cache: bpy.types.PointCache) -> None:
         bpy.ops.ptcache.bake(bake=True)
 
 
-def test_rigid_bodies_that_are_not_baked_are_told_and_baked_ones_are_captured(
-    addon: Import, planned_scene: bpy.types.Scene
+@pytest.mark.parametrize("kind", ["baked", "played"])
+def test_rigid_bodies_are_captured_where_they_are_and_told_if_they_are_not_baked(
+    addon: Import, planned_scene: bpy.types.Scene, kind: str
 ) -> None:
     scene = planned_scene
     scene.frame_end = 20
     add_rigid_body(scene)
     assert "All Dynamics" not in plan(scene), "the simulation begins at this frame"
-    scene.frame_set(10)
-    words = "1 rigid body has no permanent cache (Ball): captures begin the simulation again"
+    for frame in range(1, 11):
+        scene.frame_set(frame)
+    words = "1 rigid body has no permanent cache (Ball): captures go through 10 frames of the simulation first"
     assert words in plan(scene)
     assert labels(addon, scene, words) == ["Bake All Dynamics", "Select"]
-    bake(scene.rigidbody_world.point_cache)
-    scene.frame_set(10)
-    assert "All Dynamics" not in plan(scene)
+    if kind == "baked":
+        bake(scene.rigidbody_world.point_cache)
+        scene.frame_set(10)
+        assert "All Dynamics" not in plan(scene)
     height = scene.objects["Ball"].evaluated_get(bpy.context.evaluated_depsgraph_get()).matrix_world.translation.z
     assert height < 2.9
     bpy.ops.hashlight.fit_bounds()
@@ -132,6 +135,11 @@ def test_rigid_bodies_that_are_not_baked_are_told_and_baked_ones_are_captured(
     )
     assert color[row, column, 3] == 1.0
     assert depth[row, column] == pytest.approx(-at.z - 0.4, abs=0.1)
+    assert scene.frame_current == 10 and scene.rigidbody_world.point_cache.is_baked == (kind == "baked")
+    bpy.context.view_layer.update()
+    assert scene.objects["Ball"].evaluated_get(
+        bpy.context.evaluated_depsgraph_get()
+    ).matrix_world.translation.z == pytest.approx(height), "it is shown where it was"
 
 
 @pytest.mark.parametrize("kind", ["CLOTH", "SOFT_BODY", "particles", "nodes"])
