@@ -183,9 +183,15 @@ def expose_film(scene: bpy.types.Scene, _: Path) -> str:
     return f"Scene {scene.name}: Exposure"
 
 
+def simplify(scene: bpy.types.Scene, _: Path) -> str:
+    scene.objects["Ball"].modifiers.new("Smooth", "SUBSURF")
+    animate(scene.render, "use_simplify", False, True)
+    return f"Scene {scene.name}: Use Simplify"
+
+
 TOLD = [change_light, move_light, follow_camera, switch_light_off, instanced_light, unseen_emitter, change_world]
 TOLD += [picture_in_world, picture_in_material, change_material, drive_material, strip_of_material, group_of_material]
-TOLD += [coordinates, own_property, appear, expose, expose_film]
+TOLD += [coordinates, own_property, appear, expose, expose_film, simplify]
 
 
 @pytest.mark.parametrize("make", TOLD, ids=lambda make: make.__name__)
