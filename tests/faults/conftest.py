@@ -19,6 +19,7 @@ from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import address, connect, process, start_engine  # noqa: F401  # fixtures
 
 TOKEN = "the token of the tests"
+HANGS_AFTER = 600.0  # seconds for what takes a few: a busy machine may take a hundred times as long
 
 
 class Served:
@@ -48,7 +49,7 @@ class Served:
             self.process = subprocess.Popen(
                 command, env={**os.environ, TOKEN_VARIABLE: TOKEN}, stdout=log, stderr=subprocess.STDOUT
             )
-        wait_until(lambda: ready.exists() or self.process.poll() is not None, 120)
+        wait_until(lambda: ready.exists() or self.process.poll() is not None, HANGS_AFTER)
         assert ready.exists(), self.words
         self.port = int(json.loads(ready.read_text())["port"])
         self._clients: list[EngineClient] = []

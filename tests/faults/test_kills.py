@@ -39,7 +39,7 @@ from engine.runs import load_run
 from tests.device import TEST_DEVICE
 from tests.engine.data.scenes import write_nerf_synthetic
 from tests.engine.service.conftest import TINY
-from tests.faults.conftest import Served, wait_until
+from tests.faults.conftest import HANGS_AFTER, Served, wait_until
 from tests.faults.kills import kill_after
 from tests.faults.tally import Tally
 from tests.scenes import sphere_bounds, sphere_cameras, sphere_field, sphere_views
@@ -122,7 +122,7 @@ def _kill_train(folder: Path, dataset: Path, kills: int) -> int:
     """Returns how many of them lost anything."""
     run, lost, reached = folder / "run", 0, 0
     for _ in range(kills):
-        command = ["train", str(dataset), "--out", str(run), "--seconds", "600", "--device", TEST_DEVICE]
+        command = ["train", str(dataset), "--out", str(run), "--seconds", "100000", "--device", TEST_DEVICE]
         command += ["--resume"] if is_run(run) else []
         assert kill_after(_TRAIN, command, "begun", 0.6, folder / "log")
         if is_run(run):
@@ -153,7 +153,7 @@ def _kill_serve(folder: Path, kills: int) -> int:
             client.send(Train(running=True))
             for _ in range(random.randrange(1, 6)):
                 client.send(SaveSnapshot())
-                saved = client.wait_for(SnapshotSaved, 60).step
+                saved = client.wait_for(SnapshotSaved, HANGS_AFTER).step
             client.send(SaveSnapshot())
             if random.random() < 0.5:
                 wait_until(lambda: False, random.uniform(0.0, 0.1))
@@ -167,8 +167,10 @@ def _kill_serve(folder: Path, kills: int) -> int:
     try:
         client = engine.client()
         client.send(OpenRun(run="run", primitive=sphere_field(), resume=True))
-        assert wait_until(lambda: not any(ring.exists() for ring in rings), 20), "an engine's start takes them away"
-        assert wait_until(lambda: [name for name in _left(folder / "root") if name != ".run.in-use"] == [], 20)
+        assert wait_until(lambda: not any(ring.exists() for ring in rings), HANGS_AFTER), (
+            "an engine's start takes them away"
+        )
+        assert wait_until(lambda: [name for name in _left(folder / "root") if name != ".run.in-use"] == [], HANGS_AFTER)
     finally:
         engine.close()
     return lost
@@ -211,7 +213,7 @@ def _kill_linked_bake(folder: Path, dataset: Path, kills: int) -> int:
             wait_until(lambda: False, random.uniform(0.0, 0.8))
             if number % 2:
                 os.kill(engine.device_pid, signal.SIGKILL)
-                assert engine.process.wait(60) == 1
+                assert engine.process.wait(HANGS_AFTER) == 1
         finally:
             engine.close()
         lost += _broken(frames) + (film.exists() and not _is_whole(film))
@@ -230,11 +232,11 @@ def _follow_bake(engine: Served, until: Callable[[JobUpdate], bool]) -> JobUpdat
     client = engine.client()
     primitive = RadianceFieldSpec(bounds=sphere_bounds(), color_space="srgb")
     client.send(OpenRun(run="run", primitive=primitive, resume=True))
-    client.wait_for(RunOpened, 120)
+    client.wait_for(RunOpened, HANGS_AFTER)
     cameras = tuple(sphere_cameras(FRAMES, 48))
     bake = BakeSpec(cameras=cameras, output="bake", video="film.mp4", depth=True, resume=True)
     client.send(StartJob(job="bake", specification=bake))
-    return client.wait_for(JobUpdate, 300, until)
+    return client.wait_for(JobUpdate, HANGS_AFTER, until)
 
 
 def _kill_eval(folder: Path, dataset: Path, kills: int) -> int:
