@@ -185,10 +185,12 @@ def main() -> int:
     parser.add_argument("--force", action="store_true", help="build even if nothing changed")
     options = parser.parse_args()
     try:
-        print(build_extension(options.output_dir, options.force))
+        built = build_extension(options.output_dir, options.force)
     except BuildError as error:
         print(f"build_extension: {error}", file=sys.stderr)
         return 1
+    print(f"{built.name}: {built.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
+    print(built)
     return 0
 
 

@@ -15,6 +15,7 @@ EXAMPLES = """\
 examples:
   hashlight prior scenes --out scenes.png           a contact sheet of the scenes that a prior learns from
   hashlight prior train --out prior --minutes 10    a part of ten minutes; the same again goes on
+  hashlight prior info                              what the prior is that Hashlight brings along
   hashlight prior info prior/prior.safetensors      what a file of weights is
   hashlight train data/lego --out runs/lego --field pixelnerf --prior prior/prior.safetensors
 
@@ -40,7 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_training(training)
     training.set_defaults(act=train)
     info = actions.add_parser("info", help="say what a file of a prior's weights is")
-    info.add_argument("file", type=Path, metavar="FILE", help="as `hashlight prior train` writes it")
+    info.add_argument(
+        "file",
+        type=Path,
+        nargs="?",
+        metavar="FILE",
+        help="as `hashlight prior train` writes it; without one, what Hashlight brings along",
+    )
     add_json(info)
     info.set_defaults(act=_tell)
 
@@ -72,12 +79,14 @@ def _draw_scenes(options: argparse.Namespace) -> int:
 
 def _tell(options: argparse.Namespace) -> int:
     from engine.cli.output import print_json
+    from engine.priors.shipped import find_prior
     from engine.priors.weights import load_prior
 
-    prior = load_prior(options.file)
-    size = options.file.stat().st_size
+    file = find_prior(options.file)
+    prior = load_prior(file)
+    size = file.stat().st_size
     result = {
-        "file": str(options.file),
+        "file": str(file),
         "bytes": size,
         "parameters": prior.parameters,
         "sha256": prior.checksum,
@@ -89,7 +98,7 @@ def _tell(options: argparse.Namespace) -> int:
     if options.json:
         print_json(result)
         return 0
-    print(f"{options.file}: {prior.parameters / 1e6:.2f} million parameters, {size / 1e6:.2f} MB")
+    print(f"{file}: {prior.parameters / 1e6:.2f} million parameters, {size / 1e6:.2f} MB")
     print(f"{prior.config.kind}: {prior.config.summary}")
     print(f"SHA-256 of the weights: {prior.checksum}")
     facts = prior.facts

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.arguments import add_device, add_field, add_holdout, add_preset, add_primitive
-from engine.cli.first_weights import add_first_weights, begin_with, read_first_weights
+from engine.cli.first_weights import add_first_weights, begin_with, read_first_weights, shows_untrained
 from engine.link.argument_types import positive_number, whole_number
 from engine.link.presets import DEFAULT_PRIMITIVE
 
@@ -31,7 +31,7 @@ examples:
   hashlight train photos/transforms.json --out runs/photos --holdout 8 --steps 20000
   hashlight train data/lego --out runs/lego-nerf --field nerf --seconds 600
   hashlight train data/lego --out runs/lego --seconds 300 --resume     train on, up to 300 s in all
-  hashlight train data/few --out runs/few --field pixelnerf --prior FILE --steps 0     a view or two, at once
+  hashlight train data/few --out runs/few --field pixelnerf --steps 0                  a view or two, at once
 
 DATASET is a folder (NeRF-synthetic, instant-ngp, nerfstudio, or a Hashlight capture) or its JSON file.
 Ctrl-C, SIGTERM and a closed terminal save the run; --resume goes on from there."""
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--steps",
         type=whole_number(0, 100_000_000),
         metavar="N",
-        help="training steps in all; 0 with --prior: what that knows is what is shown",
+        help="training steps in all; 0 with a prior: what that knows is what is shown",
     )
     add_device(parser)
     add_primitive(parser)
@@ -94,8 +94,6 @@ def _train(options: argparse.Namespace) -> int:
     from engine.cli.datasets import load_data
 
     kind = _choose_kind(options)
-    if options.steps == 0 and options.prior is None:
-        raise TrainError("--steps 0: without training only a prior shows anything: add --prior, or more steps")
     if options.resume:
         _keep_held_out(options)
     data = load_data(kind, options.dataset, options.field, options.holdout)
@@ -274,6 +272,8 @@ class Training:
 
         options, kind, spec = self.options, self.kind, self.data.spec
         first = read_first_weights(options, kind.variant(spec))
+        if options.steps == 0 and not shows_untrained(first):
+            raise TrainError("--steps 0: without training only a prior shows anything: add --prior FILE, or more steps")
         if not options.resume:
             settings = {**self.data.settings, "seed": options.seed, **({} if first is None else first.settings)}
             config = kind.configure(spec, options.preset, device, settings)

@@ -14,6 +14,7 @@ from engine.link.presets import FIELDS, PRESETS
 from engine.primitives.config import ConfigError
 from engine.primitives.memory import needed_bytes
 from engine.primitives.radiance_field.fields import FIELD_KINDS, choose_preset, make_primitive
+from engine.priors import shipped
 from engine.rendering.camera_paths import save_camera_path
 from engine.runs import load_run, read_info, save_run
 from engine.training.trainer import Trainer
@@ -24,6 +25,12 @@ from tests.engine.tiny_fields import TINY
 from tests.scenes import sphere_bounds, sphere_cameras, sphere_views
 
 VIEWS = sphere_views(8, 32)
+
+
+@pytest.fixture(autouse=True)
+def _without_a_prior(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All begin afresh, at the preset's sizes."""
+    monkeypatch.setattr(shipped, "SHIPPED", tmp_path / "shipped")
 
 
 @pytest.fixture(params=list(FIELD_KINDS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from safetensors.torch import save_file
 from engine.cli import main
 from engine.data.images import read_color
 from engine.networks.image_encoder import EncoderSize, ImageEncoder
+from engine.priors import shipped
 from engine.priors.checkpoint import CHECKPOINT, CURVE, WEIGHTS, PriorTraining, load_training
 from engine.priors.config import PRIOR
 from engine.priors.learner import PriorLearner
@@ -160,10 +162,39 @@ def test_one_view_and_a_prior_are_a_run_without_training(prior: Path, tmp_path: 
     assert main(["eval", str(run), *ON_DEVICE]) == 0
 
 
+@pytest.fixture
+def shipped_prior(prior: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One that the build brings along."""
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    monkeypatch.setattr(shipped, "SHIPPED", folder)
+    file = prior.rename(folder / shipped.WEIGHTS)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    (folder / shipped.CHECKSUM).write_text(f"{digest}  {shipped.WEIGHTS}\n", "ascii")
+    return file
+
+
+def test_a_run_begins_with_the_prior_that_is_brought_along_unless_it_is_to_begin_without(
+    shipped_prior: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, options in (("with", ["--steps", "0"]), ("without", ["--steps", "1", "--prior", "none"])):
+        command = ["train", str(dataset), "--out", str(tmp_path / name), "--field", "pixelnerf", *options]
+        assert main([*command, *ON_DEVICE]) == 0
+        assert ("the prior that Hashlight brings along" in capsys.readouterr().err) == (name == "with")
+        width = load_run(tmp_path / name, TEST_DEVICE).trainer.primitive.config.field.width
+        assert (width == load_prior(shipped_prior).config.width) == (name == "with")
+    assert main(["prior", "info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["file"] == str(shipped_prior)
+    shipped_prior.write_bytes(b"")
+    assert main(["prior", "info"]) == 1
+    assert "prior.safetensors: damaged" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--steps", "0"], "--steps 0: without training only a prior shows anything"),
+        (["--field", "pixelnerf", "--prior", "none", "--steps", "0"], "--steps 0: without training only a prior shows"),
         (["--prior", "{prior}"], "--prior: only for a pixelnerf field: add --field pixelnerf"),
         (["--encoder-weights", "{prior}"], "--encoder-weights: only for a pixelnerf field"),
         (["--field", "pixelnerf", "--prior", "{run}/nothing"], "nothing: can't be read"),
