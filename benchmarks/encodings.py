@@ -32,7 +32,6 @@ import contextlib
 import dataclasses
 import fnmatch
 import json
-import statistics
 import sys
 import time
 import traceback
@@ -45,20 +44,16 @@ import numpy as np
 from benchmarks.encodings_result import BASE, BASELINE, collect, job_name, recorded_trainings, training_name
 from benchmarks.job_queue import Job, JobQueue
 from benchmarks.results import describe
+from benchmarks.view_scores import score, showing
 from engine.cli.arguments import add_device
 from engine.cli.datasets import shrink_all
-from engine.data.color import composite_for_display, premultiply
 from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.selection import choose_evenly
-from engine.data.views import View
 from engine.device import PROFILES
-from engine.evaluation.evaluate import truth_on
 from engine.link.part_files import written_atomically
-from engine.link.scoring import find_subject, psnr
 from engine.primitives.radiance_field.config import RadianceFieldConfig
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
-from engine.rendering.renderer import Renderer
 from engine.training.loop import TrainingLoop
 from engine.training.trainer import Trainer
 from taichi_kernels import triton_kernels
@@ -253,7 +248,8 @@ def measure(config: RadianceFieldConfig, dataset: Dataset, device: str, seconds:
     PROFILES[device].wait()
     took = time.perf_counter() - started
     stats = trainer.stats()
-    whole, subject = score(primitive.viewer(), dataset.test)
+    viewer = primitive.viewer()
+    whole, subject = score(showing(viewer), viewer.extent, dataset.test)
     return {
         "seconds": seconds,
         "took": took,
@@ -264,21 +260,6 @@ def measure(config: RadianceFieldConfig, dataset: Dataset, device: str, seconds:
         "subject_psnr": subject,
         "scoring_seconds": time.perf_counter() - started - took,
     }
-
-
-def score(renderer: Renderer, views: Sequence[View]) -> tuple[float, float | None]:
-    """Mean PSNR over ``views`` on black: of whole pictures, and of the subject (see engine.evaluation.evaluate, whose
-    SSIM takes longer than all else here)."""
-    whole, subjects = [], []
-    for view in views:
-        field, captured = renderer.render(view.camera).color.cpu().numpy(), premultiply(view.color, view.color_space)
-        truth = truth_on(view, "black")
-        whole.append(psnr(composite_for_display(field, view.color_space, "black"), truth, view.valid))
-        subject = find_subject(view.camera, renderer.extent, captured, view.depth, field)
-        if subject.mask.any():
-            shown = composite_for_display(subject.field, view.color_space, "black")
-            subjects.append(psnr(shown, truth, subject.mask))
-    return statistics.fmean(whole), statistics.fmean(subjects) if subjects else None
 
 
 if __name__ == "__main__":

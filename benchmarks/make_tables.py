@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchmarks.few_tables import few_views_table, prior_cost_table
 from benchmarks.results import read_results
 from benchmarks.table_cells import Result
 from benchmarks.training_tables import (
@@ -64,6 +65,8 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "rays": ("rays", ray_sampling_table),
     "highlights": ("highlights", highlights_table),
     "stability": ("stability", stability_table),
+    "few_views": ("few", few_views_table),
+    "prior_cost": ("prior", prior_cost_table),
     "startup": ("startup", startup_table),
     "versions": ("versions", versions_table),
     "launches": ("launches", launches_table),

@@ -32,9 +32,11 @@ def evaluate(
     """Means of PSNR in dB on black, over ``scenes`` scenes that are held out and ``test_views`` views of each, by how
     many views the field is conditioned on: ``psnr_1``, ``subject_psnr_1`` and so on, with captured depth
     ``psnr_1_depth``; and what the mean colour of these views alone would have, ``mean_color_1``."""
+    config = learner.config
     figures: dict[str, list[float]] = {}
     for number in range(FIRST_HELD_OUT, FIRST_HELD_OUT + scenes):
-        known, shown = _render(learner, number, max(sources), test_views)
+        counts = max(sources), test_views
+        known, shown = render_views(config.seed, number, counts, config.side, config.samples_per_pixel, learner.device)
         for count in sources:
             figures.setdefault(f"mean_color_{count}", []).append(_score_mean_color(known[:count], shown))
         for with_depth in (False, True):
@@ -66,12 +68,15 @@ def _score(
             yield place + 1, scores
 
 
-def _render(learner: PriorLearner, number: int, known: int, shown: int) -> tuple[list[View], list[View]]:
-    """Views of a scene to know it by, and others to show."""
-    config = learner.config
-    scene = draw_scene(config.seed, number)
-    cameras = draw_cameras(config.seed, number, scene.setting, known + shown, config.side)
-    rendered = SceneRenderer(scene, learner.device).render(cameras, config.samples_per_pixel, number)
+def render_views(
+    seed: int, number: int, counts: tuple[int, int], side: int, samples: int, device: str
+) -> tuple[list[View], list[View]]:
+    """Views of the scene of this ``number``, square ones of ``side`` pixels with so many ``samples`` each: to know it
+    by, and others to show. ``counts``: how many of both."""
+    known, shown = counts
+    scene = draw_scene(seed, number)
+    cameras = draw_cameras(seed, number, scene.setting, known + shown, side)
+    rendered = SceneRenderer(scene, device).render(cameras, samples, number)
     colors, depths = rendered.colors.cpu().numpy(), rendered.depths.cpu().numpy()
     views = [
         View(f"{place}", camera, colors[place], "linear", depths[place], "train" if place < known else "test")

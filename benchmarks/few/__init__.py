@@ -1,0 +1,1 @@
+"""What few views show of a scene: the data, and the methods that are compared."""
