@@ -11,7 +11,7 @@ from tests.engine.training.thin_things import compare_coverage, grain, wire_cove
 # Of a wire's width in pixels: the training steps it gets, and how much of it held-out views show after them, at least.
 # The thinner, the longer it takes: most rays through its cells see nothing. A GPU's step has more rays, but none of
 # them goes by where errors are, and these are a second of training there.
-STEPS = {"cpu": {0.5: 900, 1.0: 250, 3.0: 250}, "cuda": {0.5: 1000, 1.0: 1000, 3.0: 250}}
+STEPS = {"cpu": {0.5: 900, 1.0: 150, 3.0: 120}, "cuda": {0.5: 1000, 1.0: 1000, 3.0: 250}}
 LEAST = {0.5: 0.75, 1.0: 0.85, 3.0: 0.93}
 
 
