@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from engine.data.dataset import DatasetError
-from engine.data.images import read_color
+from engine.data.images import MAX_KEPT_BYTES, read_color, read_header
 
 
 def write_hdr(path: Path, rgbe: np.ndarray, run_length: bool) -> None:
@@ -42,3 +43,15 @@ def test_damaged_radiance_hdr_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.hdr").write_bytes((tmp_path / "a.hdr").read_bytes()[:-9])
     with pytest.raises(DatasetError, match=r"a\.hdr.*cut off"):
         read_color(tmp_path / "a.hdr")
+
+
+def test_a_small_picture_is_decoded_without_opening_its_file_again(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 4), np.uint8)
+    small, large = tmp_path / "small.png", tmp_path / "large.png"
+    Image.fromarray(noise[:40, :50]).save(small)
+    Image.fromarray(noise).save(large)
+    assert large.stat().st_size > MAX_KEPT_BYTES and read_header(large).content is None
+    header = read_header(small)
+    small.unlink()
+    color, _ = read_color(small, header.content)
+    np.testing.assert_array_equal(color, noise[:40, :50])
