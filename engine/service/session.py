@@ -239,9 +239,10 @@ class Session:
         figures = {"loss": stats.loss, "steps_per_second": stats.steps_per_second, **stats.figures}
         self._figures = read_figures(f"figures of a {self._kind.name}", figures)
 
-    def do_what_is_due(self) -> None:
-        """After a step: start an evaluation or write a snapshot when it is time. Raises RunError."""
-        self._loop.do_what_is_due(is_last=self._trainer.is_finished)
+    def do_what_is_due(self, is_watched: bool) -> None:
+        """After a step: start an evaluation or write a snapshot when it is time. ``is_watched``: a view moves, which a
+        snapshot would make stand still. Raises RunError."""
+        self._loop.do_what_is_due(is_last=self._trainer.is_finished, can_wait=is_watched)
 
     def close(self) -> None:
         """Cancel all jobs and save. Raises RunError, and what kept a job from being cancelled."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("hashlight.worker")
 
 _IDLE = Status(state="idle")
+_PAUSE_SECONDS = 1.0  # without a picture of a moving view, after which it rests
 
 
 class Worker:
@@ -71,6 +73,7 @@ class Worker:
         self._asking = NO_CLIENT  # the client whose command is carried out
         self._capturing = NO_CLIENT  # the client that renders views, or rendered some last
         self._busy_since: float | None = None
+        self._moved_at = -math.inf  # when the last picture of a moving view was rendered
         self._work_seconds = 0.0  # of the command, piece or step that pictures asked for now had to wait for
         self._session: Session | None = None
         self._commands = CommandQueue()
@@ -163,8 +166,9 @@ class Worker:
             self._advance_job(session)
             self._render_moving()
         if session is not None and session.can_step:
+            is_watched = time.monotonic() - self._moved_at < _PAUSE_SECONDS
             if self._work(session.step, "training"):
-                self._attempt(session.do_what_is_due, "training")
+                self._attempt(functools.partial(session.do_what_is_due, is_watched), "training")
             else:
                 session.pause()
         self._processor.end_work()
@@ -283,6 +287,8 @@ class Worker:
         session = self._require_session("RequestFrame")
         frame = session.render(request, lambda: self._commands.is_pressing, self._work_seconds)
         self._processor.note_frame(request, began)
+        if self._commands.presses(request, client):
+            self._moved_at = time.monotonic()
         if frame is not None:
             self._post(frame)
         else:

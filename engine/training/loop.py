@@ -50,12 +50,13 @@ class TrainingLoop:
             look()
             self.do_what_is_due()
 
-    def do_what_is_due(self, is_last: bool = False) -> None:
-        """After a step: evaluate and save if it is time, or if it is the last one."""
+    def do_what_is_due(self, is_last: bool = False, can_wait: bool = False) -> None:
+        """After a step: evaluate and save if it is time, or if it is the last one. ``can_wait``: a save would keep
+        somebody waiting, and may come up to as long again later."""
         seconds = self._trainer.training_seconds
         if self.evaluate_every > 0 and (is_last or seconds - self._evaluated_at >= self.evaluate_every):
             self._evaluated_at = seconds
             self._evaluate()
-        if is_last or seconds - self._saved_at >= self._save_every:
+        if is_last or seconds - self._saved_at >= self._save_every * (2 if can_wait else 1):
             self.note_saved()
             self._save()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,12 +28,14 @@ from engine.link.messages import (
     OpenRun,
     Problem,
     RequestFrame,
+    SnapshotSaved,
     StartJob,
     Train,
 )
 from engine.service import job_queue
 from engine.service.commands import CommandQueue
 from engine.service.pipe import ViewerCame
+from engine.service.session import SNAPSHOT_EVERY
 from engine.service.worker import Worker
 from tests.device import TEST_DEVICE
 from tests.engine.service.conftest import TINY
@@ -111,6 +115,26 @@ def test_a_view_that_moves_during_a_piece_of_work_waits_for_no_other(
     rounds.worker.submit(Train(running=True))  # beside the bake, too
     done = [type(message) for message in rounds.do() if isinstance(message, ItemAdded | Frame)]
     assert done == [Frame]
+
+
+def test_a_save_waits_for_a_view_that_moves_but_not_for_ever(rounds: Rounds) -> None:
+    rounds.do(add(0, "a"), Train(running=True))
+    session, number = rounds.worker._session, itertools.count(1)
+    assert session is not None
+
+    def saves(seconds: float, is_moving: bool = False) -> int:
+        """In one round, so many seconds of training after the last save."""
+        session._trainer.training_seconds = session._loop._saved_at + seconds
+        moving = RequestFrame(request=next(number), camera=CAMERA, quality="moving")
+        done = rounds.do(*([moving] if is_moving else []))
+        assert len([message for message in done if isinstance(message, Frame)]) == is_moving
+        return len([message for message in done if isinstance(message, SnapshotSaved)])
+
+    assert saves(SNAPSHOT_EVERY) == 1
+    assert saves(SNAPSHOT_EVERY, is_moving=True) == 0, "pictures would wait for the disk"
+    rounds.worker._moved_at = -math.inf  # it has rested for a while
+    assert saves(SNAPSHOT_EVERY) == 1
+    assert saves(2 * SNAPSHOT_EVERY, is_moving=True) == 1, "no more than as long again can be lost"
 
 
 def test_other_commands_wait_for_a_moving_view_no_longer_than_for_one_picture(rounds: Rounds) -> None:
