@@ -18,6 +18,7 @@ _WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 # Names of devices on Windows, with any suffix, and what its names can't hold: a colon leads into a file's other
 # streams, and dots and spaces at the end are dropped.
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\..*)?", re.IGNORECASE)
+_MOST_NAME_BYTES = 200  # systems have 255, of which names of files beside it take some more
 _UNUSABLE = re.compile(r'.*([<>:"|?*\x00-\x1f].*|[^. ][. ]+)', re.DOTALL)
 
 
@@ -36,6 +37,9 @@ def confine(root: Path, relative: str, field: str) -> Path:
         depth += -1 if part == ".." else 1
         if depth < 0:  # on Windows, where a \\ parts folders
             raise PathError(f"{field}: {relative[:200]!r} leads out of the engine's root folder")
+        if (length := len(part.encode("utf-8", "replace"))) > _MOST_NAME_BYTES:
+            words = f"{part[:40]!r}... is too long for the name of a file or folder"
+            raise PathError(f"{field}: {words}: {length} bytes of at most {_MOST_NAME_BYTES}")
         if _RESERVED.fullmatch(part) or _UNUSABLE.fullmatch(part):
             raise PathError(f"{field}: {part[:200]!r} can't be the name of a file on every system: name another")
     root = root.resolve()
@@ -43,7 +47,9 @@ def confine(root: Path, relative: str, field: str) -> Path:
         path = (root / relative).resolve()
     except (OSError, RuntimeError, ValueError) as error:
         raise PathError(f"{field}: {relative[:200]!r} is not a usable path: {error}") from error
-    if path == root or not path.is_relative_to(root):
+    if path == root:
+        raise PathError(f"{field}: {relative[:200]!r} is the engine's root folder itself: name one within it")
+    if not path.is_relative_to(root):
         raise PathError(f"{field}: {relative[:200]!r} leads out of the engine's root folder")
     return path
 

@@ -86,6 +86,8 @@ class Session:
             run = load_run(self._folder, device)
             _require_match(request.run, run.trainer.primitive.spec, kind, spec)
             return run.trainer, RunHistory.open(self._folder, run.info)
+        if "seed" in request.overrides:
+            raise SessionError("overrides: the seed has a field of its own, which would win", "overrides")
         config = kind.configure(spec, request.preset, device, request.overrides | {"seed": request.seed})
         return Trainer(kind.build(spec, config, device)), RunHistory()
 

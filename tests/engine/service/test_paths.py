@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,16 @@ def test_a_path_inside_is_returned_absolute(tmp_path: Path, relative: str) -> No
 def test_a_path_that_leads_out_is_refused_and_the_field_named(tmp_path: Path, relative: str) -> None:
     with pytest.raises(PathError, match=r"^output: "):
         confine(tmp_path / "root", relative, "output")
+
+
+def test_a_name_that_no_system_has_room_for_is_refused_in_words(tmp_path: Path) -> None:
+    assert confine(tmp_path, "x" * 200, "run").name == "x" * 200
+    for name, length in (("x" * 201, 201), ("ü" * 150, 300)):
+        words = f"run: '{name[:40]}'... is too long for the name of a file or folder: {length} bytes of at most 200"
+        with pytest.raises(PathError, match=re.escape(words)):
+            confine(tmp_path, f"a/{name}", "run")
+    with pytest.raises(PathError, match=r"run: '.' is the engine's root folder itself"):
+        confine(tmp_path, ".", "run")
 
 
 def test_a_symbolic_link_leads_nowhere_outside(tmp_path: Path) -> None:

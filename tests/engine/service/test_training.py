@@ -196,6 +196,12 @@ def test_a_bake_into_a_place_that_cannot_be_written_is_one_clear_problem(
     [
         (OpenRun(run="../elsewhere", primitive=sphere_field()), "path", "run: '../elsewhere' leads out"),
         (OpenRun(run="/tmp/x", primitive=sphere_field()), "path", "run: '/tmp/x' must be a path relative"),
+        (OpenRun(run="x" * 300, primitive=sphere_field()), "path", "too long for the name of a file or folder: 300"),
+        (
+            OpenRun(run="x", primitive=sphere_field(), overrides={"seed": 5}),
+            "request",
+            "overrides: the seed has a field",
+        ),
         (StartJob(job="b", specification=BakeSpec(cameras=(CAMERA,), output="..")), "path", "output: '..' leads out"),
         (
             StartJob(job="b", specification=BakeSpec(cameras=(CAMERA,), output="o", video="../v.mp4")),
