@@ -130,19 +130,20 @@ def plane_table(results: Sequence[Result]) -> str:
 
 
 def ray_sampling_table(results: Sequence[Result]) -> str:
-    """Through which point of its pixel a training ray goes, and where its samples begin."""
+    """Through which point of its pixel a training ray goes, and where its samples lie."""
     rows = [
         [
             data_words(result),
             device_words(result),
             str(result["steps"]),
             row["way"],
-            *(f"{figure:.1f}" for figure in row["subject_psnr"].values()),
+            *(f"{figure:.1f}" for name in ("subject_psnr", "rim_psnr") for figure in row[name].values()),
         ]
         for result in results
         for row in result["rows"]
     ]
-    head = ["data", "device", "steps", "training's rays", "PSNR of the sphere, dB", "rendered with 4 rays a pixel"]
+    several = "rendered with 4 rays a pixel"
+    head = ["data", "device", "steps", "training's rays", "PSNR of the sphere, dB", several, "of its rim", several]
     return markdown_table(head, rows)
 
 
