@@ -165,6 +165,8 @@ def _walk(walk: poses.ViewWalk) -> bool:
 def _go_on(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, depsgraph: bpy.types.Depsgraph) -> float | None:
     if _watch.task is None:
         if _watch.surroundings is None:
+            if _has_to_look(scene, view_layer, depsgraph):
+                rendered_only.look(view_layer, depsgraph)
             _watch.surroundings = Surroundings()
         if _watch.facts is None:
             if _watch.surroundings.gather(view_layer, depsgraph, BUDGET):
@@ -180,6 +182,14 @@ def _go_on(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, depsgraph: b
     if points is not None and bounds_object(scene) is not None:
         _frame(scene, view_layer, read_bounds(scene, depsgraph), points)
     return _end()
+
+
+def _has_to_look(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, depsgraph: bpy.types.Depsgraph) -> bool:
+    """Whether bounds that were moved by hand stand still, and what they hold can't be told without a look at renders,
+    for which Blender waits: as after Fit Bounds."""
+    if temporary_scene.is_there() or any(window.modal_operators for window in bpy.context.window_manager.windows):
+        return False
+    return rendered_only.has_unseen(view_layer) and has_to_follow(scene, read_bounds(scene, depsgraph))
 
 
 def _frame(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer, bounds: Bounds, points: np.ndarray) -> None:

@@ -45,6 +45,12 @@ def complete(surroundings: Surroundings, view_layer: bpy.types.ViewLayer) -> lis
     return sorted(names)
 
 
+def has_unseen(view_layer: bpy.types.ViewLayer) -> bool:
+    """Whether ``complete`` would return any."""
+    kept = _kept.get(view_layer.id_data.name)
+    return bool(objects_that_differ(view_layer) - (set() if kept is None else kept.names))
+
+
 def forget_all() -> None:
     """Another file is open."""
     _kept.clear()

@@ -45,6 +45,29 @@ def test_what_only_renders_show_is_fitted_told_and_looked_at(window: Window) -> 
     assert len(bpy.data.scenes) == 1
 
 
+def test_moved_bounds_are_framed_to_what_only_renders_show(window: Window) -> Steps:
+    yield from window.open_tab()
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    settings = scene.hashlight.capture
+    settings.training_views, settings.held_out_views = 6, 2
+    _cube(2.0, (0.0, 0.0, 0.0))
+    with window.viewport():
+        bpy.ops.hashlight.fit_bounds()
+        bpy.ops.hashlight.plan_cameras()
+    yield 1.5
+    later = _cube(0.5, (4.0, 0.0, 0.0))
+    later.name = "Later"
+    later.hide_set(True)
+    yield lambda: "Later" in settings.plan_warnings
+    collection, box = bpy.data.collections["Hashlight Cameras"], bpy.data.objects["Hashlight Bounds"]
+    box.location, box.scale = (4.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    yield lambda: bool(collection["hashlight_guessed"])
+    yield lambda: not collection["hashlight_guessed"] and "Later" not in settings.plan_warnings
+    distances = [float(np.linalg.norm(np.array(camera.location) - (4.0, 0.0, 0.0))) for camera in collection.objects]
+    assert max(distances) < 1.6, "framed to the small cube, not to the box around it"
+
+
 def test_a_camera_in_an_excluded_collection_is_drawn_where_it_stands(window: Window) -> Steps:
     yield from window.open_tab()
     scene = bpy.context.scene
