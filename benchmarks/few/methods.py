@@ -23,8 +23,10 @@ from engine.link.color import decode_srgb
 from engine.link.geometry import Camera
 from engine.primitives.radiance_field.conditioned_primitive import ConditionedPrimitive
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
+from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.priors.weights import Prior, load_prior
 from engine.training.loop import TrainingLoop
+from engine.training.trainer import Trainer
 
 FEW, MANY = (1, 2, 3, 8), (50, 100)
 # Of training on each of several scenes: minutes would be hours.
@@ -98,12 +100,7 @@ def show_published(scene: Dataset, setup: Setup) -> Show:
 
 def show_grid(scene: Dataset, setup: Setup, seconds: float) -> Show:
     """A hash grid that learns from the views alone, with all the truth that they have."""
-    trainer = begin_training(scene, setup.device)
-    trainer.warm_up()
-    trainer.set_budget(seconds, None)
-    TrainingLoop(trainer).run()
-    PROFILES[setup.device].wait()
-    return showing(trainer.primitive.viewer())
+    return _train(begin_training(scene, setup.device), seconds)
 
 
 def begin_by(prior: Prior, scene: Dataset, device: str) -> ConditionedPrimitive:
@@ -120,6 +117,14 @@ def _show_by(file: Path, scene: Dataset, device: str) -> Show:
     for view in scene.train:
         primitive.add(view)
     return showing(primitive.viewer())
+
+
+def _train(trainer: Trainer[RadianceFieldPrimitive], seconds: float) -> Show:
+    trainer.warm_up()
+    trainer.set_budget(seconds, None)
+    TrainingLoop(trainer).run()
+    PROFILES[trainer.primitive.device].wait()
+    return showing(trainer.primitive.viewer())
 
 
 def _grid(seconds: float, views: tuple[int, ...]) -> Method:
