@@ -25,6 +25,8 @@ class RandomStream(enum.IntEnum):
     FINE_SAMPLE = 21
     KEPT_SAMPLE = 22  # whether it is backpropagated
     SOURCE_VIEW = 23  # which view a step learns from which others
+    GUIDED_STEP = 24  # whether a step learns from a prior's pictures
+    GUIDING_PIXEL = 25  # whether it may learn from a pixel of these
 
 
 @func

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from engine.link.presets import DEFAULT_FIELD
+
 from ..layout import PopoverPanel, SidebarPanel, draw_words, lay_out_settings
 from ..session import registry
 from ..session.engine_session import EngineSession
@@ -45,7 +47,7 @@ def _draw_state(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
         awaits_views = session.wants_training and status.state != "finished"
         awaited = run.awaited_views() if awaits_views else 0
         words = status_text.describe_progress(status, awaited, session.is_scoring)
-        score = status_text.describe_score(session) if session.evaluations else "Not scored yet"
+        score = status.remark or (status_text.describe_score(session) if session.evaluations else "Not scored yet")
         if status.progress is None:
             row.label(text=words)
         else:
@@ -111,6 +113,9 @@ class HASHLIGHT_PT_train_settings(SidebarPanel, bpy.types.Panel):
         column.prop(settings, "field")
         if session is not None and (words := status_text.describe_other_field(session, settings.field)):
             draw_words(column, context, words, icon="INFO")
+        guided = column.column()
+        guided.active = settings.field == DEFAULT_FIELD
+        guided.prop(settings, "use_prior")
         column.prop(settings, "preset")
         column.prop(settings, "seed")
         layout.operator("hashlight.restart_training", text="Restart Training…", icon="FILE_REFRESH")

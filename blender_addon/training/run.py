@@ -13,6 +13,7 @@ import numpy as np
 from engine.link.capture_format import MANIFEST
 from engine.link.geometry import Bounds
 from engine.link.messages import AddView, ColorSpace, OpenRun, PrimitiveSpec, RadianceFieldSpec, Split
+from engine.link.presets import DEFAULT_FIELD, FEW_VIEWS
 from engine.link.view_settings import view_settings
 
 from ..capture.bounds import read_bounds
@@ -66,7 +67,7 @@ def ensure_run(scene: bpy.types.Scene, anew: bool = False) -> EngineSession:
         session = ensure_engine(scene)
         resume = not anew and folder != _imported
         primitive = _radiance_field(scene, dataset.bounds, dataset.color_space)
-        open_run(session, scene, folder, primitive, _settings_for(dataset), resume)
+        open_run(session, scene, folder, primitive, _settings_for(dataset) | _guidance(scene), resume)
         offer_captured_views(session, folder)
     session.start()
     return session
@@ -143,7 +144,8 @@ def open_run_for_capture(session: EngineSession, scene: bpy.types.Scene) -> None
     views = list(CaptureDataset.open(folder).views.values()) if (folder / MANIFEST).is_file() else []
     resume = any(view.is_done for view in views)
     cameras = [view.camera for view in views] or planned_cameras(scene)
-    open_run(session, scene, folder, _radiance_field(scene, bounds), view_settings(cameras, bounds), resume)
+    settings = view_settings(cameras, bounds) | _guidance(scene)
+    open_run(session, scene, folder, _radiance_field(scene, bounds), settings, resume)
 
 
 def stop_waiting() -> None:
@@ -209,6 +211,12 @@ def _settings_for(dataset: CaptureDataset) -> dict[str, Any]:
     if dataset.imported_from:
         return {name: dataset.settings[name] for name in _IMPORTED_SETTINGS if name in dataset.settings}
     return view_settings([view.camera for view in dataset.views.values()], dataset.bounds)
+
+
+def _guidance(scene: bpy.types.Scene) -> dict[str, Any]:
+    """The settings that have a prior guide a run where that is wanted; other fields never are."""
+    settings = scene.hashlight.training
+    return {"guided_views": FEW_VIEWS} if settings.use_prior and settings.field == DEFAULT_FIELD else {}
 
 
 def _radiance_field(scene: bpy.types.Scene, bounds: Bounds, color_space: ColorSpace = "linear") -> RadianceFieldSpec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import EnumProperty, FloatProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from engine.link.presets import AUTO, DEFAULT_FIELD, FIELDS, PRESETS
 
@@ -44,6 +44,12 @@ class HASHLIGHT_PG_training(bpy.types.PropertyGroup):
         description="What learns the scene. Another one takes effect when training is restarted",
         items=_FIELDS,
         default=DEFAULT_FIELD,
+    )
+    use_prior: BoolProperty(
+        name="Predict from Few Views",
+        description="Show a prediction from the first view on, and learn from it while there are few views. Slow "
+        "without a graphics card. Takes effect when training is restarted",
+        default=False,
     )
     preset: EnumProperty(
         name="Preset",

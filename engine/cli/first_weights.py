@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.primitives.base import Primitive
-    from engine.priors.weights import FirstWeights
+    from engine.priors.weights import FirstWeights, Prior
 
 
-# In the place of a prior's file.
-NO_PRIOR = "none"
+# In the place of a prior's file: none, and the one that Hashlight brings along.
+NO_PRIOR, SHIPPED_PRIOR = "none", "shipped"
 
 
 class FirstWeightsError(ValueError):
@@ -26,8 +25,9 @@ def add_first_weights(parser: argparse.ArgumentParser) -> None:
     weights.add_argument(
         "--prior",
         metavar="FILE",
-        help="what a pixelnerf field knows from the start (see `hashlight prior`), in the place of the prior that "
-        f"Hashlight brings along; its sizes are the file's. {NO_PRIOR!r}: it begins afresh, with the preset's sizes",
+        help="what is known before there are many views (see `hashlight prior`): a hash-grid field is guided by it, a "
+        f"pixelnerf field begins with it and has its sizes. {SHIPPED_PRIOR!r}: the one that Hashlight brings along, as "
+        f"pixelnerf fields have it anyway; {NO_PRIOR!r}: these begin afresh, with the preset's sizes",
     )
     weights.add_argument(
         "--encoder-weights",
@@ -44,14 +44,20 @@ def read_first_weights(options: argparse.Namespace, variant: str | None) -> Firs
     is_named = options.prior is not None or options.encoder_weights is not None
     if is_named and options.resume:
         raise FirstWeightsError(f"{option}: {options.out} has weights of its own, which it goes on with: leave it out")
+    from engine.fields.hash_grid import HashGridConfig
     from engine.fields.pixel_nerf import PixelNerfConfig
-    from engine.priors.shipped import find_prior, is_shipped
-    from engine.priors.weights import load_encoder_weights, load_prior
+    from engine.priors.guidance import Guidance
+    from engine.priors.shipped import is_shipped
+    from engine.priors.weights import load_encoder_weights
 
+    if variant == HashGridConfig.kind and options.encoder_weights is None:
+        is_guided = options.prior not in (None, NO_PRIOR)
+        return Guidance(_read_prior(options.prior)) if is_guided else None
     if variant != PixelNerfConfig.kind:
         if is_named:
+            guided = f", or to guide a {HashGridConfig.kind} field" if options.prior is not None else ""
             raise FirstWeightsError(
-                f"{option}: only for a {PixelNerfConfig.kind} field: add --field {PixelNerfConfig.kind}"
+                f"{option}: only for a {PixelNerfConfig.kind} field{guided}: add --field {PixelNerfConfig.kind}"
             )
         return None
     if options.encoder_weights is not None:
@@ -59,19 +65,11 @@ def read_first_weights(options: argparse.Namespace, variant: str | None) -> Firs
     if options.resume or options.prior == NO_PRIOR:
         return None
     if options.prior is not None:
-        return load_prior(Path(options.prior))
+        return _read_prior(options.prior)
     if not is_shipped():
         return None
     print(f"It begins with the prior that Hashlight brings along; --prior {NO_PRIOR}: without", file=sys.stderr)
-    return load_prior(find_prior(None))
-
-
-def begin_with(weights: FirstWeights, primitive: Primitive) -> None:
-    """Have the field of ``primitive`` begin with ``weights``, whose settings it was made by. Raises PriorError."""
-    from engine.primitives.radiance_field.conditioned_primitive import ConditionedPrimitive
-
-    assert isinstance(primitive, ConditionedPrimitive)
-    weights.load_into(primitive.field)
+    return _read_prior(SHIPPED_PRIOR)
 
 
 def shows_untrained(weights: FirstWeights | None) -> bool:
@@ -79,3 +77,10 @@ def shows_untrained(weights: FirstWeights | None) -> bool:
     from engine.priors.weights import Prior
 
     return isinstance(weights, Prior)
+
+
+def _read_prior(name: str) -> Prior:
+    from engine.priors.shipped import find_prior
+    from engine.priors.weights import load_prior
+
+    return load_prior(find_prior(None if name == SHIPPED_PRIOR else Path(name)))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.arguments import add_device, add_field, add_holdout, add_preset, add_primitive
-from engine.cli.first_weights import add_first_weights, begin_with, read_first_weights, shows_untrained
+from engine.cli.first_weights import add_first_weights, read_first_weights, shows_untrained
 from engine.link.argument_types import positive_number, whole_number
 from engine.link.presets import DEFAULT_PRIMITIVE
 
@@ -32,6 +32,7 @@ examples:
   hashlight train data/lego --out runs/lego-nerf --field nerf --seconds 600
   hashlight train data/lego --out runs/lego --seconds 300 --resume     train on, up to 300 s in all
   hashlight train data/few --out runs/few --field pixelnerf --steps 0                  a view or two, at once
+  hashlight train data/few --out runs/few --prior shipped                              the same, then a hash grid's own
 
 DATASET is a folder (NeRF-synthetic, instant-ngp, nerfstudio, or a Hashlight capture) or its JSON file.
 Ctrl-C, SIGTERM and a closed terminal save the run; --resume goes on from there."""
@@ -279,7 +280,7 @@ class Training:
             config = kind.configure(spec, options.preset, device, settings)
             primitive = kind.build(spec, config, device)
             if first is not None:
-                begin_with(first, primitive)
+                first.begin(primitive)
             return Trainer(primitive), RunHistory()
         run = load_run(options.out, device)
         if (words := kind.mismatch(run.trainer.primitive.spec, spec)) is not None:

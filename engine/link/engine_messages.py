@@ -82,7 +82,8 @@ class Status(Message):
     """How training stands, about five times a second: by these a client knows that the engine is there. ``seconds``
     counts training time only; ``busy_seconds`` is for how long the device has not answered. ``metrics``: figures by
     name, those of every kind (``metrics.COMMON``) and what the kind of primitive has of its own. ``train_items``,
-    ``test_items``: how many views, or whatever it learns from, are trained on and held out."""
+    ``test_items``: how many views, or whatever it learns from, are trained on and held out. ``remark``: what to know of
+    what is shown, in a few words."""
 
     replaces: ClassVar[tuple[str, ...] | None] = ()
 
@@ -95,6 +96,7 @@ class Status(Message):
     progress: Annotated[float, Limits(0.0, 1.0)] | None = None
     eta_seconds: Figure | None = None
     message: str = ""
+    remark: str = ""
     busy_seconds: Seconds = 0.0
 
 

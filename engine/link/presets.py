@@ -11,6 +11,9 @@ PRESETS = {
     "gpu": "A large field with finer detail, for a graphics card; far too slow on a processor",
 }
 
+# Where a prior is asked to guide a hash grid, it has a say with fewer training views than these.
+FEW_VIEWS = 12
+
 DEFAULT_PRIMITIVE = "radiance-field"
 
 DEFAULT_FIELD = "hash-grid"

@@ -147,6 +147,11 @@ class Primitive(Learner):
     def is_ready(self) -> bool:
         """Whether there is something to train on. Asked before every step."""
 
+    @property
+    def remark(self) -> str:
+        """What users should know of what is shown now, in a few words; "": nothing."""
+        return ""
+
     def describe_data(self) -> dict[str, Any]:
         """What run.json is to say of the data, JSON-ready."""
         return {}

@@ -19,6 +19,8 @@ from engine.fields.pixel_nerf import PixelNerfConfig, PixelNerfField
 from engine.link.json_files import JsonError, parse_object
 from engine.link.values import shorten
 from engine.networks.image_encoder import BLOCKS, WeightsError
+from engine.primitives.base import Primitive
+from engine.primitives.radiance_field.conditioned_primitive import ConditionedPrimitive
 from engine.priors.tensor_files import PriorError, read_tensors, write_tensors
 
 FORMAT = "hashlight-prior-1"
@@ -28,14 +30,14 @@ _BLOCK = re.compile(r"layer([1-4])\.([0-9]+)\.")
 
 
 class FirstWeights(Protocol):
-    """What a field begins with."""
+    """What a run begins with."""
 
     @property
     def settings(self) -> dict[str, Any]:
         """The settings of a run whose field is to begin so. Raises PriorError."""
 
-    def load_into(self, field: PixelNerfField) -> None:
-        """Have ``field`` begin so. Raises PriorError, and then it is as it was."""
+    def begin(self, primitive: Primitive) -> None:
+        """Have ``primitive``, as new and with these settings, begin so. Raises PriorError, and then it is as it was."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,6 +61,10 @@ class Prior:
     def parameters(self) -> int:
         """How many numbers the weights are."""
         return sum(tensor.numel() for tensor in self.weights.values())
+
+    def begin(self, primitive: Primitive) -> None:
+        """See FirstWeights."""
+        self.load_into(_field_of(primitive))
 
     def load_into(self, field: PixelNerfField) -> None:
         """Have ``field`` know what this prior does. Raises PriorError, and then it is as it was."""
@@ -121,6 +127,10 @@ class EncoderWeights:
             settings["encoder_groups"] = 0
         return {f"field.{name}": value for name, value in settings.items()}
 
+    def begin(self, primitive: Primitive) -> None:
+        """See FirstWeights: the encoder of its field."""
+        self.load_into(_field_of(primitive))
+
     def load_into(self, field: PixelNerfField) -> None:
         """Have the encoder of ``field`` begin with these. Raises PriorError, and then it is as it was."""
         try:
@@ -135,3 +145,9 @@ def load_encoder_weights(path: Path) -> EncoderWeights:
         return EncoderWeights(path, load_file(path))
     except (OSError, SafetensorError) as error:
         raise PriorError(f"{path}: can't be read as a safetensors file: {error}") from None
+
+
+def _field_of(primitive: Primitive) -> PixelNerfField:
+    if not isinstance(primitive, ConditionedPrimitive):
+        raise PriorError(f"only a {PixelNerfConfig.kind} field begins with such weights")
+    return primitive.field

@@ -38,6 +38,8 @@ from taichi_kernels.stepping import StepRule
 _OCCUPIED_OPTICAL_DEPTH = 0.01
 # A cell that was never evaluated counts as this dense: occupied, but soon forgotten if the field is thin there.
 _NEW_OPTICAL_DEPTH = 0.02
+# One that is expected to be empty: 0 would be that of a closed one.
+_EXPECTED_EMPTY = 1e-7
 # A picture is reduced until a cell's footprint reaches about this many pixels: what carving needs, at little cost.
 _FOOTPRINT_PIXELS = 12
 # Cells nearer to a camera than this (lengths of their cascade) are left to others: their footprints fill its picture.
@@ -168,6 +170,17 @@ class OccupancyGrid:
                 cells, raw_densities, self.densities, self._decay, self._step_length, 2 * _OCCUPIED_OPTICAL_DEPTH
             )
             take_observed(self._observed, self.densities, self._decay)
+        self._pack()
+
+    def expect(self, densities: torch.Tensor, resolution: int) -> None:
+        """Begin with what another grid over the same cube, of ``resolution`` cells a side, found: of the open cells
+        those are skipped around which its ``densities`` [resolution^3] are those of nothing, until ``refresh`` finds
+        the field to be dense there. Without cascades."""
+        found = torch.nn.functional.max_pool3d(densities.view(1, 1, *[resolution] * 3), 3, 1, 1)
+        found = torch.nn.functional.interpolate(found, size=[self.resolution] * 3, mode="nearest").view(-1)
+        is_empty = torch.zeros_like(self.densities, dtype=torch.bool)
+        is_empty[self.candidates.long()] = found[self.candidates.long()] < _OCCUPIED_OPTICAL_DEPTH
+        self.densities.masked_fill_(is_empty, _EXPECTED_EMPTY)
         self._pack()
 
     def observe(

@@ -27,6 +27,7 @@ from engine.link.messages import (
 from engine.primitives.base import Primitive, Scores, read_figures
 from engine.primitives.kind import Kind
 from engine.primitives.registry import for_link, from_link, kind_named
+from engine.priors.guidance import guide
 from engine.rendering.viewer import warm_up
 from engine.run_folder import is_run, named_snapshot, set_run_aside
 from engine.run_history import RunHistory
@@ -89,7 +90,9 @@ class Session:
         if "seed" in request.overrides:
             raise SessionError("overrides: the seed has a field of its own, which would win", "overrides")
         config = kind.configure(spec, request.preset, device, request.overrides | {"seed": request.seed})
-        return Trainer(kind.build(spec, config, device)), RunHistory()
+        primitive = kind.build(spec, config, device)
+        guide(primitive)
+        return Trainer(primitive), RunHistory()
 
     # --- what the client asks for -------------------------------------------------------------------------------------
 
@@ -287,6 +290,7 @@ class Session:
             progress=None if progress is None else min(progress, 1.0),
             eta_seconds=eta,
             message=words,
+            remark=self._primitive.remark,
         )
 
     def _plan_evaluations(self) -> None:

@@ -79,13 +79,13 @@ class ConditionedPrimitive(OccupancyPrimitive):
         near = sorted(zip(draws[2:], names[: _AMONG_NEAREST * most], strict=False))
         return shown, [name for _, name in near[: 1 + int(draws[1] * min(most, len(near)))]]
 
-    def _take_in(self, name: str, picture: StoredPicture) -> None:
+    def take_in(self, name: str, picture: StoredPicture) -> None:
         source = SourcePicture.reduce(
             picture.camera, picture.colors, picture.depths, self.cube, self.config.field.picture_side
         )
         if name not in self.pixels:
             require_for_views(self.config.field.view_bytes(source.depths.numel()), name, self.device)
-        super()._take_in(name, picture)
+        super().take_in(name, picture)
         sources = self.field.sources
         row = self._find_row(name, source)
         if row == len(sources) or not sources.pictures[row].equals(source):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from engine.fields.hash_grid import HashGridConfig
 from engine.primitives.radiance_field.field_kind import FieldKind
-from engine.primitives.radiance_field.occupancy_config import OccupancyConfig
-from engine.primitives.radiance_field.occupancy_primitive import OccupancyPrimitive
+from engine.primitives.radiance_field.guided_config import GuidedConfig
+from engine.primitives.radiance_field.guided_primitive import GuidedPrimitive
 from engine.primitives.radiance_field.sampling_settings import OCCUPANCY, SEVERAL_CASCADES
 
 _PRESETS = {
-    "cpu": OccupancyConfig(
+    "cpu": GuidedConfig(
         preset="cpu",
         field=HashGridConfig(
             levels=8, log2_table_size=17, base_resolution=16, max_resolution=1024, hidden_width=64, color_layers=2
@@ -19,9 +19,13 @@ _PRESETS = {
         learning_rate=1.5e-2,
         cells_per_pixel=1.5,
         render_refinement=2,
+        guide_half_life=400,
+        guide_pictures=16,
+        guide_side=40,
+        guide_every=24,
         **OCCUPANCY["cpu"],
     ),
-    "gpu": OccupancyConfig(
+    "gpu": GuidedConfig(
         preset="gpu",
         field=HashGridConfig(
             levels=8, log2_table_size=19, base_resolution=16, max_resolution=2048, hidden_width=64, color_layers=2
@@ -29,6 +33,10 @@ _PRESETS = {
         samples_per_step=1 << 19,
         max_rays_per_step=1 << 17,
         coarse_until=6000,
+        guide_half_life=4000,
+        guide_pictures=64,
+        guide_side=160,
+        guide_every=16,
         cells_per_pixel=1.5,
         **OCCUPANCY["gpu"],
     ),
@@ -49,4 +57,4 @@ _SEVERAL_CASCADES = {
     "gpu": {**SEVERAL_CASCADES["gpu"], "field.log2_table_size": 20, "cells_per_pixel": 1.0},
 }
 
-HASH_GRID = FieldKind(_PRESETS, HashGridConfig.kind, OccupancyPrimitive, _SEVERAL_CASCADES)
+HASH_GRID = FieldKind(_PRESETS, HashGridConfig.kind, GuidedPrimitive, _SEVERAL_CASCADES)

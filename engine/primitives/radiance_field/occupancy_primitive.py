@@ -91,12 +91,12 @@ class OccupancyPrimitive(RadianceFieldPrimitive):
         super().load_state(state)
         self.sampler.load_state(state)
 
-    def _take_in(self, name: str, picture: StoredPicture) -> None:
+    def take_in(self, name: str, picture: StoredPicture) -> None:
         # Looked at before it is stored: what can't be looked at is not to be trained on.
         marks = self.sampler.look(*picture.coverage)
         if name not in self.pixels:
             require_for_views(self.sampler.view_bytes, name, self.device)
-        super()._take_in(name, picture)
+        super().take_in(name, picture)
         self.sampler.take(name, marks)
 
     def _learn(self, samples: RaySamples, rule: StepRule, step: int) -> None:

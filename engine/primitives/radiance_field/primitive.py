@@ -108,9 +108,9 @@ class RadianceFieldPrimitive(Primitive):
         picture = StoredPicture.upload(view, self.device)
         former = self.pixels.picture(view.name) if view.name in self.pixels else None
         if former is None or not former.equals(picture):
-            self._take_in(view.name, picture)
+            self.take_in(view.name, picture)
 
-    def _take_in(self, name: str, picture: StoredPicture) -> None:
+    def take_in(self, name: str, picture: StoredPicture) -> None:
         """Store a picture, in the place of the one of its name if there is one."""
         self.pixels.add(name, picture)
 
@@ -154,11 +154,16 @@ class RadianceFieldPrimitive(Primitive):
         """What the rays of a step are drawn from."""
         return self.pixels.pictures
 
+    @property
+    def _errors(self) -> ErrorMap | None:
+        """Where these have errors, if that is noted."""
+        return self.pixels.errors
+
     def _draw_rays(self, count: int, rule: StepRule, step: int) -> Rays:
         """Draw ``count`` pixels of the views, their rays beginning within a step of ``rule``. Raises NoDataError."""
         if not len(self.pixels):
             raise NoDataError("no views: add at least one before training")
-        rays, errors = self._rays.first(count), self.pixels.errors
+        rays, errors = self._rays.first(count), self._errors
         tiles = None if errors is None else errors.tiles(step)
         sample_training_rays(self.config.seed, step, rule, self._pictures, tiles, self.limits, rays, self._targets)
         self._last_rays = len(rays)
@@ -166,8 +171,8 @@ class RadianceFieldPrimitive(Primitive):
 
     def _note_losses(self) -> None:
         """Where errors lie, of the rays drawn last."""
-        if self.pixels.errors is not None:
-            self.pixels.errors.note(self._losses[: self._last_rays])
+        if self._errors is not None:
+            self._errors.note(self._losses[: self._last_rays])
 
     def _ray_loss(self, step: int) -> RayLoss:
         return self.config.ray_loss(step, self.color_space == "linear", self.gradient_scale)

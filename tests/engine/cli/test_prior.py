@@ -190,12 +190,29 @@ def test_a_run_begins_with_the_prior_that_is_brought_along_unless_it_is_to_begin
     assert "prior.safetensors: damaged" in capsys.readouterr().err
 
 
+def test_a_hash_grid_is_guided_by_a_prior_and_goes_on_without_its_file(prior: Path, tmp_path: Path) -> None:
+    data, run = write_nerf_synthetic(tmp_path / "data", train=2, test=1, size=16), tmp_path / "run"
+    command = ["train", str(data), "--out", str(run), *ON_DEVICE]
+    assert main([*command, "--prior", str(prior), "--steps", "2"]) == 0
+    prior.unlink()
+    assert main(["eval", str(run), *ON_DEVICE]) == 0
+    assert main([*command, "--resume", "--steps", "3"]) == 0
+    state = load_run(run, TEST_DEVICE).trainer.state()
+    assert float(state["trainer.progress"][0]) == 3 and "guide.field.weights" in state
+    assert main([*command[:3], str(tmp_path / "alone"), "--steps", "1", *ON_DEVICE]) == 0
+    assert "guide.facts" not in load_run(tmp_path / "alone", TEST_DEVICE).trainer.state()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--steps", "0"], "--steps 0: without training only a prior shows anything"),
         (["--field", "pixelnerf", "--prior", "none", "--steps", "0"], "--steps 0: without training only a prior shows"),
-        (["--prior", "{prior}"], "--prior: only for a pixelnerf field: add --field pixelnerf"),
+        (
+            ["--field", "nerf", "--prior", "{prior}"],
+            "--prior: only for a pixelnerf field, or to guide a hash-grid field: add --field pixelnerf",
+        ),
+        (["--prior", "{run}/nothing"], "nothing: can't be read"),
         (["--encoder-weights", "{prior}"], "--encoder-weights: only for a pixelnerf field"),
         (["--field", "pixelnerf", "--prior", "{run}/nothing"], "nothing: can't be read"),
         (["--field", "pixelnerf", "--encoder-weights", "{prior}"], "not the weights of an encoder that is known here"),

@@ -33,9 +33,7 @@ def test_what_is_brought_along_is_found(folder: Path) -> None:
 
 def test_a_build_without_one_says_so(folder: Path) -> None:
     (folder / WEIGHTS).unlink()
-    with pytest.raises(
-        PriorError, match="this build of Hashlight brings no prior along: train one with"
-    ):
+    with pytest.raises(PriorError, match="this build of Hashlight brings no prior along: train one with"):
         find_prior(None)
 
 

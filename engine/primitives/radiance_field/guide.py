@@ -1,0 +1,222 @@
+"""What a prior says of a scene that few views are known of: pictures of it from anywhere, and how sure it is of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+
+from engine.fields.pixel_nerf import PixelNerfField
+from engine.fields.view_choice import Sightings
+from engine.link.geometry import Bounds, Camera
+from engine.link.messages import ColorSpace
+from engine.primitives.radiance_field.conditioned_primitive import ConditionedPrimitive
+from engine.primitives.radiance_field.guided_config import GuidedConfig
+from engine.primitives.radiance_field.guiding_cameras import guiding_camera
+from engine.primitives.radiance_field.json_tensors import read_facts, write_facts
+from engine.primitives.radiance_field.pixel_nerf import PIXEL_NERF
+from engine.primitives.radiance_field.pixel_store import PixelStore, StoredPicture
+from engine.rendering.renderer import RenderedImage, Renderer
+from taichi_kernels.bundles import Rays
+from taichi_kernels.random_numbers import RandomStream
+from taichi_kernels.rays import generate_camera_rays
+from taichi_kernels.torch_functions.random_numbers import uniform
+
+# Evaluating a prior is dear: it is looked for in larger cells than a field that is trained through them, and each cell
+# is looked at so many times. What was there before other views came is soon forgotten.
+_RESOLUTION, _LOOKS, _DECAY = {"cpu": 48, "gpu": 64}, {"cpu": 2, "gpu": 6}, 0.4
+_MARCH_STEPS = {"cpu": 128, "gpu": 512}
+# How sure a prior is of what no view sees, and of where it shows nothing.
+_SURE_OF_UNSEEN, _SURE_OF_NOTHING = 0.4, 0.7
+# Where views differ by so much (of what is displayed or of light) about a point, it is sure to a third of what it is.
+_SPREAD = 0.2
+_COVERED = 0.5
+_PREFIX = "guide."
+_FACTS = _PREFIX + "facts"
+_WEIGHTS = "field.weights"
+
+
+class FieldPrior(Protocol):
+    """What a conditioned field knows before it has learnt anything from the scene at hand."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Those of a run whose field has this size."""
+
+    def load_into(self, field: PixelNerfField) -> None:
+        """Have ``field``, of this size, know it. Raises ValueError."""
+
+
+class Guide:
+    """A prior, conditioned on the views that it is given. ``pixels``: its latest pictures, of which those pixels are
+    masked by chance that it isn't sure of: so they have the weight of its confidence. ``ray_count``: how many rays of
+    these a step draws."""
+
+    def __init__(
+        self, prior: FieldPrior, config: GuidedConfig, bounds: Bounds, color_space: ColorSpace, device: str
+    ) -> None:
+        self._config, self._color_space = config, color_space
+        self._reader = _make_reader(prior.settings, config, bounds, color_space, device)
+        prior.load_into(self._reader.field)
+        self._renderer = self._reader.viewer()
+        self._looks = 0
+        self._is_current = True  # there is nothing to look at yet
+        self._number = 0
+        self._names = set[str]()
+        self.pixels = PixelStore(self._reader.cube, device)
+        self.ray_count = min(512, config.max_rays_per_step)
+
+    # --- views --------------------------------------------------------------------------------------------------------
+
+    def take_in(self, name: str, picture: StoredPicture) -> None:
+        """Be conditioned on a view, in the place of the one of its name. Raises MemoryShortage."""
+        self._reader.take_in(name, picture)
+        self._names.add(name)
+        self._is_current = False
+
+    def knows(self, name: str) -> bool:
+        """Whether a view of this name was given, before it was saved perhaps."""
+        return name in self._names
+
+    @property
+    def renderer(self) -> Renderer:
+        """Shows what the prior makes of the views."""
+        self._look()
+        return self._renderer
+
+    @property
+    def occupancy(self) -> tuple[torch.Tensor, int]:
+        """The densities of its occupancy grid, [resolution^3], and that resolution."""
+        self._look()
+        grid = self._reader.sampler.grid
+        return grid.densities, grid.resolution
+
+    def _look(self) -> None:
+        """Find where anything is, as far as the views at hand tell."""
+        if self._is_current:
+            return
+        reader, preset = self._reader, self._config.preset
+        grid, config = reader.sampler.grid, reader.config
+        rounds = math.ceil(_LOOKS[preset] * grid.candidate_count / config.samples_per_step)
+        for _ in range(max(rounds, _LOOKS[preset])):
+            self._looks += 1
+            reader.update(self._looks * config.occupancy_every)
+        self._is_current = True
+
+    # --- its pictures -------------------------------------------------------------------------------------------------
+
+    def show_next(self) -> None:
+        """Render the next picture, in the place of the oldest once there are enough."""
+        reader, config = self._reader, self._config
+        known = [reader.pixels.picture(name).camera for name in reader.pixels.names]
+        camera = guiding_camera(known, reader.bounds, self._number, config.guide_side)
+        picture = self.renderer.render(camera)
+        confidence = self.confidence(camera, picture)
+        index = torch.arange(confidence.numel(), device=confidence.device)
+        drawn = uniform(config.seed, self._number, index, RandomStream.GUIDING_PIXEL).view_as(confidence)
+        depths = torch.where(drawn < confidence, 0.0, -torch.inf)
+        name = str(self._number % config.guide_pictures)
+        self.pixels.add(name, StoredPicture(camera, picture.color.half(), depths))
+        self._number += 1
+
+    def confidence(self, camera: Camera, picture: RenderedImage) -> torch.Tensor:
+        """How sure it is of what ``picture``, its own of ``camera``, shows: [H, W] f32 in 0..1. Where light is half let
+        through, it isn't; nor where no view sees the surface that is shown, or where views differ about it."""
+        reader, alpha = self._reader, picture.color[..., 3].clamp(0.0, 1.0)
+        certainty = (2.0 * alpha - 1.0).abs()
+        told = torch.full_like(alpha, _SURE_OF_NOTHING)
+        is_covered = (alpha > _COVERED) & picture.depth.isfinite()
+        if bool(is_covered.any()):
+            told[is_covered] = self._support(_points_of(reader, camera, picture.depth)[is_covered])
+        return certainty * told
+
+    def _support(self, points: torch.Tensor) -> torch.Tensor:
+        """How well the views support that there is a surface at ``points`` [n, 3] in the unit cube: [n]."""
+        reader, sources = self._reader, self._reader.field.sources
+        seen = Sightings.find(sources, points, reader.config.fit(reader.config.field).stretch)
+        weights = seen.visibility / seen.visibility.sum(dim=1, keepdim=True).clamp(min=1e-12)
+        pixels = sources.colors_at(seen.views, seen.places)[..., :3]
+        mean = (weights[..., None] * pixels).sum(dim=1, keepdim=True)
+        spread = (weights[..., None] * (pixels - mean).square()).sum(dim=(1, 2)).sqrt()
+        visibility = seen.visibility.amax(dim=1)
+        return (_SURE_OF_UNSEEN + (1.0 - _SURE_OF_UNSEEN) * visibility) * torch.exp(-spread / _SPREAD)
+
+    # --- in a snapshot ------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All that it is, for ``read``: the weights in half precision, as priors are kept."""
+        facts = {"sizes": dataclasses.asdict(self._reader.config.field), "views": sorted(self._names)}
+        state = {_PREFIX + name: tensor for name, tensor in self._reader.state().items()}
+        state[_PREFIX + _WEIGHTS] = state[_PREFIX + _WEIGHTS].half()
+        return state | {_FACTS: write_facts(facts)}
+
+    @classmethod
+    def read(
+        cls,
+        state: Mapping[str, torch.Tensor],
+        config: GuidedConfig,
+        bounds: Bounds,
+        color_space: ColorSpace,
+        device: str,
+    ) -> Guide | None:
+        """That of a snapshot, None where it has none. Raises ValueError that names what can't be read."""
+        if _FACTS not in state:
+            return None
+        facts = read_facts(_FACTS, state[_FACTS], {"sizes": dict, "views": list})
+        own = {name.removeprefix(_PREFIX): tensor for name, tensor in state.items() if name.startswith(_PREFIX)}
+        weights = own.get(_WEIGHTS)
+        if weights is None:
+            raise ValueError(f"{_PREFIX}{_WEIGHTS}: missing")
+        guide = cls(_KeptPrior(facts["sizes"], weights), config, bounds, color_space, device)
+        guide._reader.load_state(own | {_WEIGHTS: weights.float()})
+        guide._names = {str(name) for name in facts["views"]}
+        return guide
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _KeptPrior:
+    """The FieldPrior of a snapshot: the sizes of its field, and ``weights`` [parameters, 1]."""
+
+    sizes: Mapping[str, Any]
+    weights: torch.Tensor
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {f"field.{name}": value for name, value in self.sizes.items()}
+
+    def load_into(self, field: PixelNerfField) -> None:
+        own = field.weights.values
+        if self.weights.shape != own.shape:
+            raise ValueError(f"{_PREFIX}{_WEIGHTS}: expected {list(own.shape)}, found {list(self.weights.shape)}")
+        own.copy_(self.weights)
+
+
+def _make_reader(
+    settings: Mapping[str, Any], config: GuidedConfig, bounds: Bounds, color_space: ColorSpace, device: str
+) -> ConditionedPrimitive:
+    """What reads the scene from views, of the sizes in ``settings``. It learns nothing."""
+    preset = config.preset
+    own = {
+        "occupancy_resolution": min(_RESOLUTION[preset], config.occupancy_resolution),
+        "occupancy_decay": _DECAY,
+        "march_steps": min(_MARCH_STEPS[preset], config.march_steps),
+        "max_rays_per_step": 1,
+        "pixels_across": config.pixels_across,
+        "picture_side": config.picture_side,
+        "near_distance": config.near_distance,
+        "seed": config.seed,
+    }
+    return ConditionedPrimitive(PIXEL_NERF.configure(preset, device, own | settings), bounds, color_space, device)
+
+
+def _points_of(reader: ConditionedPrimitive, camera: Camera, depth: torch.Tensor) -> torch.Tensor:
+    """Where what a picture shows is, [H, W, 3] in the unit cube; ``depth`` [H, W] as RenderedImage has it."""
+    pixels, device = depth.numel(), depth.device
+    rays, cosines = Rays.allocate(pixels, device), torch.empty(pixels, device=device)
+    row, limits = reader.cube.camera_row(camera, device), reader.limits
+    generate_camera_rays(0, camera.width, row, limits, rays, cosines)
+    distances = depth.view(-1) * reader.cube.scale / cosines
+    return (rays.origins + distances[:, None] * rays.directions).view(*depth.shape, 3)

@@ -1,0 +1,198 @@
+"""A hash grid that a prior guides: while there are few views it learns from that, too, and takes over its picture."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.data.views import View
+from engine.evaluation.evaluate import mean_psnr
+from engine.primitives.base import NoDataError
+from engine.primitives.radiance_field.conditioned_primitive import ConditionedPrimitive
+from engine.primitives.radiance_field.fields import choose_preset, make_primitive
+from engine.primitives.radiance_field.guided_primitive import GuidedPrimitive
+from engine.priors.weights import Prior, load_prior, save_prior
+from engine.runs import load_run, save_run
+from engine.training.trainer import Trainer
+from tests.device import TEST_DEVICE
+from tests.engine.tiny_fields import TINY
+from tests.scenes import sphere_bounds, sphere_views
+
+VIEWS = sphere_views(12, 24)
+HELD_OUT = [VIEWS[1], VIEWS[5], VIEWS[9]]
+ORDER = [VIEWS[index] for index in (3, 8, 0, 10, 2, 7, 6, 11)]
+GUIDED = TINY["hash-grid"] | {"guide_side": 16, "guide_pictures": 6, "guide_every": 8, "guided_views": 7}
+
+
+@pytest.fixture(scope="module")
+def prior(tmp_path_factory: pytest.TempPathFactory) -> Prior:
+    """One that knows spheres a little."""
+    config = choose_preset("cpu", TEST_DEVICE, TINY["pixelnerf"] | {"learning_rate": 1e-2}, "pixelnerf")
+    trainer = Trainer(make_primitive(config, sphere_bounds(), "linear", TEST_DEVICE))
+    assert isinstance(trainer.primitive, ConditionedPrimitive)
+    for view in VIEWS:
+        trainer.primitive.add(view)
+    for _ in range(100):
+        trainer.step()
+    file = tmp_path_factory.mktemp("prior") / "prior.safetensors"
+    save_prior(file, trainer.primitive.field, trainer.primitive.config.field, {})
+    return load_prior(file)
+
+
+def _trainer(device: str, read: Callable[[], Prior] | None, views: list[View], **settings: int) -> Trainer:
+    primitive = make_primitive(choose_preset("cpu", device, GUIDED | settings), sphere_bounds(), "linear", device)
+    assert isinstance(primitive, GuidedPrimitive)
+    if read is not None:
+        primitive.be_guided_by(read)
+    for view in views:
+        primitive.add(view)
+    return Trainer(primitive)
+
+
+def _score(trainer: Trainer) -> float:
+    return mean_psnr(trainer.primitive.viewer(), HELD_OUT)["black"]
+
+
+def test_the_first_view_is_shown_from_any_side_before_any_training(device: str, prior: Prior) -> None:
+    trainer, alone = (_trainer(device, read, ORDER[:1]) for read in (lambda: prior, None))
+    assert trainer.primitive.remark == "Few views: predicted" and not alone.primitive.remark
+    picture = trainer.primitive.viewer().render(HELD_OUT[0].camera)
+    covered = (picture.color[..., 3] > 0.5).cpu().numpy()
+    true = HELD_OUT[0].color[..., 3] > 0.5
+    assert (covered & true).sum() > 0.7 * (covered | true).sum()
+    assert _score(trainer) > _score(alone) + 3.0
+
+
+def test_it_takes_over_once_it_is_as_good_and_no_picture_is_black(device: str, prior: Prior) -> None:
+    trainer = _trainer(device, lambda: prior, ORDER[:5])
+    primitive = trainer.primitive
+    viewer = primitive.viewer()
+    scores = [mean_psnr(viewer, HELD_OUT)["black"]]
+    assert primitive.remark
+    while primitive.remark and trainer.step_count < 600:
+        trainer.step()
+        if trainer.step_count % 16 == 0:
+            covered = viewer.render(HELD_OUT[0].camera).color[..., 3].mean()
+            assert float(covered) > 0.5 * float(HELD_OUT[0].color[..., 3].mean())
+    assert not primitive.remark, "the hash grid never took over"
+    assert len(primitive.pixels) == 5  # the view that both were judged by is trained on, too
+    scores.append(mean_psnr(viewer, HELD_OUT)["black"])
+    assert scores[1] > scores[0] - 0.2
+
+
+def test_what_is_learnt_from_few_views_is_better_for_the_prior(device: str, prior: Prior) -> None:
+    guided, alone = (_trainer(device, read, ORDER[:2]) for read in (lambda: prior, None))
+    for trainer in (guided, alone):
+        for _ in range(60):
+            trainer.step()
+    own = mean_psnr(guided.primitive._own_renderer, HELD_OUT)["black"]
+    assert own > _score(alone) + 1.0
+    assert _score(guided) > _score(alone) + 1.0
+
+
+def test_with_enough_views_the_prior_isnt_read_and_training_is_the_same_to_the_bit(device: str) -> None:
+    def read() -> Prior:
+        raise AssertionError("the prior was read")
+
+    guided, alone = (_trainer(device, reads, ORDER[:7]) for reads in (read, None))
+    for trainer in (guided, alone):
+        for _ in range(5):
+            trainer.step()
+    assert not guided.primitive.remark
+    one, other = guided.state(), alone.state()
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one if name != "trainer.progress")
+
+
+def test_its_say_fades_with_views_and_steps(device: str) -> None:
+    config = choose_preset("cpu", device, GUIDED)
+    by_views = [config.guide_share_at(0, views) for views in range(1, 9)]
+    assert by_views[0] == config.guide_share and by_views[6:] == [0.0, 0.0]
+    assert all(one > other for one, other in itertools.pairwise(by_views[:7]))
+    by_steps = [config.guide_share_at(step, 2) for step in (0, 100, 200, 10_000)]
+    assert all(one > other for one, other in itertools.pairwise(by_steps))
+
+
+def test_views_that_come_meanwhile_are_taken_in_and_in_the_end_the_grid_is_alone(device: str, prior: Prior) -> None:
+    trainer = _trainer(device, lambda: prior, ORDER[:1])
+    primitive = trainer.primitive
+    for count, view in enumerate(ORDER[1:], 2):
+        for _ in range(3):
+            trainer.step()
+        primitive.add(view)
+        assert len(primitive.items) == count
+        assert float(primitive.viewer().render(HELD_OUT[0].camera).color[..., 3].max()) > 0.5
+    for _ in range(600):
+        trainer.step()
+        if not primitive.remark:
+            break
+    trainer.step()
+    assert len(primitive.pixels) == len(ORDER) and not primitive.remark
+    assert not any(name.startswith("guide.") for name in trainer.state())
+
+
+def test_a_saved_run_goes_on_and_is_shown_without_the_priors_file(device: str, prior: Prior, tmp_path: Path) -> None:
+    trainer = _trainer(device, lambda: prior, ORDER[:5])
+    for _ in range(3):
+        trainer.step()
+    before = trainer.primitive.viewer().render(HELD_OUT[0].camera).color.cpu()
+    save_run(tmp_path / "run", trainer, {})
+    loaded = load_run(tmp_path / "run", device).trainer
+    # Weights are kept in half precision, as the prior's file has them.
+    assert torch.allclose(loaded.primitive.viewer().render(HELD_OUT[0].camera).color.cpu(), before, atol=2e-2)
+    for view in ORDER[:5]:
+        loaded.primitive.add(view)
+    assert loaded.primitive.remark and len(loaded.primitive.pixels) == len(trainer.primitive.pixels) == 4
+    least = loaded.primitive._judge.least
+    assert least == pytest.approx(trainer.primitive._judge.least)
+    for _ in range(3):
+        loaded.step()
+    assert loaded.step_count == 6
+
+
+def test_without_views_there_is_nothing_to_train_on_and_nothing_to_show(device: str, prior: Prior) -> None:
+    trainer = _trainer(device, lambda: prior, [])
+    with pytest.raises(NoDataError):
+        trainer.step()
+    assert not trainer.primitive.remark and not trainer.primitive.is_ready
+    assert float(trainer.primitive.viewer().render(HELD_OUT[0].camera).color.max()) == 0.0
+
+
+def test_a_snapshot_whose_prior_is_damaged_is_refused_in_words(device: str, prior: Prior) -> None:
+    trainer = _trainer(device, lambda: prior, ORDER[:2])
+    state = trainer.state()
+    other = _trainer(device, None, [])
+    sizes = {"sizes": {"width": -3}, "views": []}
+    for name, tensor, words in (
+        ("guide.facts", torch.zeros(3, dtype=torch.uint8), "guide.facts: not JSON"),
+        ("guide.facts", torch.frombuffer(bytearray(json.dumps(sizes).encode()), dtype=torch.uint8), "width"),
+        ("guide.field.weights", torch.zeros(4, 1), "guide.field.weights: expected"),
+        ("guide.hand_over", torch.zeros(1), "guide.hand_over: missing or of another size or kind"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            other.load_state(state | {name: tensor})
+
+
+def test_it_is_sure_of_what_a_view_shows_and_less_of_what_none_does(device: str, prior: Prior) -> None:
+    primitive = _trainer(device, lambda: prior, ORDER[:1]).primitive
+    guide = primitive._find_guide()
+    assert guide is not None
+    facing, behind = ORDER[0].camera, _turned_around(ORDER[0])
+    sure, unsure = (
+        guide.confidence(camera, picture)[picture.color[..., 3] > 0.9].mean()
+        for camera in (facing, behind)
+        for picture in [guide.renderer.render(camera)]
+    )
+    assert float(sure) > float(unsure) + 0.1
+
+
+def _turned_around(view: View) -> object:
+    """A camera on the other side of the sphere."""
+    directions = [other.camera.camera_to_world[:3, 2] for other in VIEWS]
+    return VIEWS[int(np.argmin([one @ view.camera.camera_to_world[:3, 2] for one in directions]))].camera
