@@ -13,6 +13,7 @@ from engine.fields.pixel_nerf import PixelNerfField
 from engine.fields.view_choice import Sightings
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace
+from engine.primitives.radiance_field.conditioned_config import ConditionedConfig
 from engine.primitives.radiance_field.conditioned_primitive import ConditionedPrimitive
 from engine.primitives.radiance_field.guided_config import GuidedConfig
 from engine.primitives.radiance_field.guiding_cameras import guiding_camera
@@ -209,7 +210,9 @@ def _make_reader(
         "near_distance": config.near_distance,
         "seed": config.seed,
     }
-    return ConditionedPrimitive(PIXEL_NERF.configure(preset, device, own | settings), bounds, color_space, device)
+    reading = PIXEL_NERF.configure(preset, device, {**own, **settings})
+    assert isinstance(reading, ConditionedConfig)
+    return ConditionedPrimitive(reading, bounds, color_space, device)
 
 
 def _points_of(reader: ConditionedPrimitive, camera: Camera, depth: torch.Tensor) -> torch.Tensor:

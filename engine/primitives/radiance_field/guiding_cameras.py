@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.link.arrays import Floats
 from engine.link.camera_paths import orbit_pose
 from engine.link.geometry import Bounds, Camera
 
@@ -45,7 +46,7 @@ def guiding_camera(known: Sequence[Camera], bounds: Bounds, number: int, side: i
     return dataclasses.replace(small, camera_to_world=pose)
 
 
-def _angles(camera: Camera, target: np.ndarray) -> tuple[float, float, float]:
+def _angles(camera: Camera, target: Floats) -> tuple[float, float, float]:
     """Distance, azimuth and elevation from which a camera sees ``target``."""
     offset = camera.position - target
     distance = max(float(np.linalg.norm(offset)), 1e-6)

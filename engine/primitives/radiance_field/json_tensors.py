@@ -14,10 +14,9 @@ def write_facts(facts: Mapping[str, Any]) -> torch.Tensor:
     return torch.frombuffer(bytearray(json.dumps(dict(facts)).encode()), dtype=torch.uint8)
 
 
-def read_facts(
-    name: str, tensor: torch.Tensor | None, expected: Mapping[str, type | tuple[type, ...]]
-) -> dict[str, Any]:
-    """What ``write_facts`` wrote, of the ``expected`` types by name. Raises ValueError; ``name``: the tensor's."""
+def read_facts(name: str, tensor: torch.Tensor | None, expected: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``write_facts`` wrote, of the ``expected`` types (as isinstance takes them) by name. Raises ValueError;
+    ``name``: the tensor's."""
     if tensor is None or tensor.dtype != torch.uint8 or tensor.ndim != 1:
         raise ValueError(f"{name}: missing or of another size or kind")
     try:

@@ -18,6 +18,7 @@ from engine.primitives.radiance_field.occupancy_config import OccupancyConfig
 from engine.primitives.radiance_field.pixel_store import StoredPicture
 from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 from engine.rendering.occupancy_renderer import OccupancyRenderer
+from engine.rendering.renderer import Renderer
 from engine.sampling.base import RaySamples
 from engine.sampling.occupancy_grid import OccupancyGrid
 from engine.sampling.occupancy_sampler import OccupancySampler
@@ -77,7 +78,7 @@ class OccupancyPrimitive(RadianceFieldPrimitive):
         config = dataclasses.replace(self.config, max_rays_per_step=rays)
         return type(self)(config, self.bounds, self.color_space, self.device)
 
-    def viewer(self) -> OccupancyRenderer:
+    def viewer(self) -> Renderer:
         """See RadianceFieldPrimitive."""
         steps, occupied = self.config.rendering_steps, self.sampler.grid.occupied
         return OccupancyRenderer(self.field, occupied, self.cube, self.color_space, steps, self.limits.near_distance)
