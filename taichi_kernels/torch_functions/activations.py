@@ -6,6 +6,7 @@ Past its limits an activation stays where it is while its gradient passes, so th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,8 +22,8 @@ def activate_density(raw: torch.Tensor) -> torch.Tensor:
 
 def activate_color(raw: torch.Tensor, linear: bool) -> torch.Tensor:
     """Colour in the field's own colour space."""
-    color: torch.Tensor = _Color.apply(raw, linear)
-    return color
+    activate: Callable[[torch.Tensor, bool], torch.Tensor] = _Color.apply
+    return activate(raw, linear)
 
 
 class _Color(torch.autograd.Function):
