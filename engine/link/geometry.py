@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.link.arrays import Floats
-from engine.link.values import Limits, ValueRefused, finite, shorten, whole
+from engine.link.values import Limits, ValueRefused, finite, quoted, shorten, whole
 
 MAX_IMAGE_SIDE = 16384
 MAX_COORDINATE = 1e9  # metres: kernels compute in float32, in which squares of what is much larger are infinite
@@ -256,7 +256,7 @@ def _check_numbers(value: Any, dimensions: int) -> None:
             if type(item) is not float:
                 _check_numbers(item, dimensions - 1)
     elif isinstance(value, str | bytes | bool | dict) or value is None:
-        raise ValueRefused(f"expected numbers, got {shorten(value)}")
+        raise ValueRefused(f"expected numbers, got {quoted(value)}")
 
 
 Geometry = TypeVar("Geometry", Camera, Bounds)

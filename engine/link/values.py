@@ -38,7 +38,7 @@ def finite(value: Any, limits: Limits = ANY) -> float:
     if type(value) is float and limits.least <= value <= limits.most:
         return value
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise ValueRefused(f"expected a number, got {shorten(value)}")
+        raise ValueRefused(f"expected a number, got {quoted(value)}")
     try:
         number = float(value)
     except OverflowError:
@@ -55,7 +55,7 @@ def whole(value: Any, limits: Limits) -> int:
     if type(value) is int and limits.least <= value <= limits.most:
         return value
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise ValueRefused(f"expected a whole number, got {shorten(value)}")
+        raise ValueRefused(f"expected a whole number, got {quoted(value)}")
     if not limits.least <= int(value) <= limits.most:
         raise ValueRefused(f"{shorten(value)} is outside {limits}")
     return int(value)
@@ -66,6 +66,11 @@ def shorten(value: Any, limit: int = 60) -> str:
     text = value if isinstance(value, str) else _quote(value, limit)
     text = _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text[: limit + 1])
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def quoted(value: Any) -> str:
+    """A value that is no number, shortened: a text in quotes, for it may look like one."""
+    return f"'{shorten(value)}'" if isinstance(value, str) else shorten(value)
 
 
 def printable(text: str, limit: int) -> str:

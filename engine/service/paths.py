@@ -62,8 +62,10 @@ def read_chunk(root: Path, request: FetchFile) -> FileChunk:
         raise PathError(f"path: {request.path[:200]!r} is not a kind of file that can be fetched")
     with _open_regular(path, request.path) as file:
         status = os.fstat(file.fileno())
-        file.seek(request.offset)
-        data = file.read(request.size)
+        data = b""
+        if request.offset < status.st_size:  # systems refuse to go much farther, in words about arguments
+            file.seek(request.offset)
+            data = file.read(request.size)
     return FileChunk(
         path=request.path,
         offset=request.offset,

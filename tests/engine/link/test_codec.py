@@ -115,6 +115,7 @@ def test_fields_of_any_json_are_a_link_error(cls: Any, junk: Any) -> None:
         (lambda h: h["fields"].update(colour="red"), "AddView: unknown field colour"),
         (lambda h: h["fields"].pop("name"), "AddView: missing field name"),
         (lambda h: h["fields"].update(name=7), "AddView.name: expected text, got 7"),
+        (lambda h: h["fields"].update(render_seconds="7"), "AddView.render_seconds: expected a number, got '7'"),
         (lambda h: h["fields"].update(split="holdout"), "AddView.split: expected 'train' or 'test', got holdout"),
         (lambda h: h["fields"].update(render_seconds=True), "AddView.render_seconds: expected a number"),
         (lambda h: h["fields"].update(render_seconds=1e999), "AddView.render_seconds: expected a finite number"),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.service.paths import PathError, confine
+from engine.link.messages import FetchFile
+from engine.service.paths import PathError, confine, read_chunk
 
 
 @pytest.mark.parametrize("relative", ["run", "a/b/c", "a/../b", "Ünïcode name", "a\\b", "...", "a..b"])
@@ -59,3 +60,10 @@ def test_a_loop_of_symbolic_links_is_refused_or_stays_inside(tmp_path: Path) -> 
         pytest.skip("no symbolic links here")
     with contextlib.suppress(PathError):
         assert confine(tmp_path, "a/x", "run").is_relative_to(tmp_path.resolve())
+
+
+@pytest.mark.parametrize("offset", [3, 4, 2**63 - 1])
+def test_a_piece_behind_the_end_of_a_file_is_an_empty_one(tmp_path: Path, offset: int) -> None:
+    (tmp_path / "run.json").write_bytes(b"{ }")
+    chunk = read_chunk(tmp_path, FetchFile(path="run.json", offset=offset))
+    assert chunk.data is None and chunk.total == 3
