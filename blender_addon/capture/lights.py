@@ -137,14 +137,15 @@ def world_light(world: bpy.types.World | None) -> float:
     if tree is None:
         return float(max(world.color))
     output = tree.get_output_node("ALL") or tree.get_output_node("CYCLES") or tree.get_output_node("EEVEE")
+    if output is None:
+        return 0.0
     brightness = 0.0
-    for name in ("Surface", "Volume") if output is not None else ():
-        for node in surface_nodes(output.inputs[name]):
-            if node.bl_idname == "ShaderNodeBackground":
-                strength, color = (_greatest(node.inputs[socket]) for socket in ("Strength", "Color"))
-                brightness += strength * color if min(strength, color) > 0.0 else 0.0
-            elif not any(socket.type == "SHADER" and socket.is_linked for socket in node.inputs):
-                return math.inf
+    for node in (node for name in ("Surface", "Volume") for node in surface_nodes(output.inputs[name])):
+        if node.bl_idname == "ShaderNodeBackground":
+            strength, color = (_greatest(node.inputs[socket]) for socket in ("Strength", "Color"))
+            brightness += strength * color if min(strength, color) > 0.0 else 0.0
+        elif not any(socket.type == "SHADER" and socket.is_linked for socket in node.inputs):
+            return math.inf
     return brightness
 
 

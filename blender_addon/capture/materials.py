@@ -32,15 +32,16 @@ def light_of(material: bpy.types.Material) -> float:
     """How bright the light that ``material`` gives is at most, 1.0 being white; inf where only renders tell."""
     tree = material.node_tree
     output = None if tree is None else _output_of(tree)
+    if output is None:
+        return 0.0
     brightest = 0.0
-    for name in ("Surface", "Volume") if output is not None else ():
-        for node in surface_nodes(output.inputs[name]):
-            if node.bl_idname in _GLOWING:
-                return math.inf
-            if node.bl_idname in _EMITTING:
-                strength, color = _EMITTING[node.bl_idname]
-                amount, brightness = _value(node, strength, math.inf), _brightness(node, color)
-                brightest = max(brightest, amount * brightness if min(amount, brightness) > 0.0 else 0.0)
+    for node in (node for name in ("Surface", "Volume") for node in surface_nodes(output.inputs[name])):
+        if node.bl_idname in _GLOWING:
+            return math.inf
+        if node.bl_idname in _EMITTING:
+            strength, color = _EMITTING[node.bl_idname]
+            amount, brightness = _value(node, strength, math.inf), _brightness(node, color)
+            brightest = max(brightest, amount * brightness if min(amount, brightness) > 0.0 else 0.0)
     return brightest
 
 
