@@ -72,6 +72,8 @@ class Bake:
         resume: bool = False,
     ) -> None:
         _check_arguments(cameras, style.image_formats, samples, video)
+        if video is not None and (video.path == output or video.path.is_dir()):
+            raise BakeError(f"video: {video.path.name} is a folder, that of the frames or another: name a file")
         self._viewer = viewer
         self._cameras = list(cameras)
         self._samples = samples

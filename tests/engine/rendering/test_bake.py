@@ -229,6 +229,12 @@ class TestErrors:
         with pytest.raises(BakeError, match=word):
             Bake(SphereRenderer(), cameras(), tmp_path, **options)
 
+    def test_a_video_in_the_place_of_a_folder_is_refused_before_a_frame_is_rendered(self, tmp_path: Path) -> None:
+        (tmp_path / "a.mp4").mkdir()
+        for output, video in (("f", "a.mp4"), ("b.mp4", "b.mp4")):
+            with pytest.raises(BakeError, match=f"video: {video} is a folder"):
+                Bake(SphereRenderer(), cameras(2), tmp_path / output, video=Video(tmp_path / video))
+
     def test_a_video_needs_one_size(self, tmp_path: Path) -> None:
         mixed = [*cameras(1), *cameras(1, 64, 64)]
         with pytest.raises(BakeError, match="sizes differ"):
