@@ -7,20 +7,19 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from engine.data.depth_frames import leave_out_other_shapes, leave_out_strangers, shifted_by_one
+from engine.data.depth_misses import is_known, misses_between
 from engine.data.remarks import Remarks
-from engine.data.view_pairs import choose_pairs
+from engine.data.view_pairs import choose_pairs, look_alike
 from engine.data.views import UNKNOWN_DEPTH, View
-from engine.link.arrays import Floats
-from engine.link.projection import pixel_directions, project
+from engine.link.projection import pixel_directions
 
 _PAIRS = 8
-_SAME_SIDE = 0.25  # the cosine between where two cameras look
-_POINTS_PER_SIDE = 24
 _AGREEMENT = 0.1  # of a depth
 _POWERS_OF_TEN = (1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3)
 _NEAR_SCALES = tuple(1.02**step for step in range(-20, 21))  # by which depth is off by little, and still agrees
+_OFFSETS = tuple(0.02 * step for step in range(-15, 16))  # shares of a typical depth
 _SCALES = tuple(10.0 ** (step / 16) for step in range(-48, 49))  # so near to each other that the true one agrees
 # Another scale fits if at least this share of the points agrees by it, and so many times as many as by 1; so do inverse
 # depths, of which so many times as many must agree as by any scale.
@@ -39,19 +38,29 @@ _FEWEST = 50  # points, by which that is told
 def check_depth(views: Sequence[View], remarks: Remarks) -> list[View]:
     """``views``, without their depth where it doesn't fit the poses: in no unit, in another one, or as inverse depth
     alone. What holds distances along rays instead is made planar. What is wrong with it is told."""
-    known = [view for view in views if view.depth is not None and _is_known(view.depth).any()]
+    views = leave_out_other_shapes(views, remarks)
+    known = [view for view in views if view.depth is not None and is_known(view.depth).any()]
     if len(known) < 2:
         return list(views)
     pairs = [(known[one], known[other]) for one, other in choose_pairs([view.camera for view in known], _PAIRS)]
-    pairs = [pair for pair in pairs if _look_alike(*pair)]
+    pairs = [pair for pair in pairs if look_alike(pair[0].camera, pair[1].camera)]
     if not pairs:
         return list(views)
+    if (shifted := shifted_by_one(known)) is not None:
+        word, as_is, share = shifted
+        remarks.add(
+            f"the depth of {len(known)} pictures isn't used, as it seems to be that of the {word} frames of the list: "
+            f"{share:.0%} of it is where other views see it by that, and {as_is:.0%} as it is listed; name each "
+            "frame's own depth_file_path, or correct transform_matrix"
+        )
+        return [view.without_depth() for view in views]
     if (trouble := _misfit(pairs)) is not None:
         remarks.add(f"the depth of {len(known)} pictures isn't used, as it doesn't fit the poses: {trouble}")
         return [view.without_depth() for view in views]
     _tell_other_scales(known, remarks)
     planar, along_rays = (_typical_miss(pairs, is_along_rays) for is_along_rays in (False, True))
-    if planar > max(_MISSES, _FITS_BETTER * along_rays):
+    offset, with_offset = _best_offset(pairs)
+    if planar > max(_MISSES, _FITS_BETTER * along_rays) and along_rays <= with_offset:
         remarks.add(
             f"the depth of {len(known)} pictures fits the poses to {planar:.1%} of a depth, and to {along_rays:.1%} if "
             "it holds distances along rays: it is taken for these; if that is wrong, correct the poses, else store "
@@ -60,19 +69,36 @@ def check_depth(views: Sequence[View], remarks: Remarks) -> list[View]:
         return [_made_planar(view) for view in views]
     misses = {scale: _typical_miss(pairs, False, scale) for scale in _NEAR_SCALES}
     scale = min(misses, key=misses.__getitem__)
-    if planar > max(_MISSES, _FITS_BETTER * misses[scale]):
+    if planar > max(_MISSES, _FITS_BETTER * with_offset) and with_offset < misses[scale]:
+        remarks.add(
+            f"the depth of {len(known)} pictures fits the poses to {planar:.1%} of a depth, and to {with_offset:.1%} "
+            f"if {offset:+.3g} m are added to all of it: it is used as it is; store it from the middle of the lens"
+        )
+    elif planar > max(_MISSES, _FITS_BETTER * misses[scale]):
         remarks.add(
             f"the depth of {len(known)} pictures fits the poses to {planar:.1%} of a depth, and to {misses[scale]:.1%} "
             f"if it is multiplied by {scale:.3g}: it is used as it is; if the poses are in another unit, name that of "
             "depth as integer_depth_scale (of whole numbers) or depth_unit_scale_factor (of all)"
         )
-    return list(views)
+    return leave_out_strangers(views, known, remarks)
 
 
-def _look_alike(one: View, other: View) -> bool:
-    """Whether two cameras look so much the same way that they see the same sides of things."""
-    cosine = one.camera.camera_to_world[:3, 2] @ other.camera.camera_to_world[:3, 2]
-    return bool(cosine > _SAME_SIDE)
+def _best_offset(pairs: _Pairs) -> tuple[float, float]:
+    """What is to be added to all depth in metres, so that it fits the poses best, and how far it misses then."""
+    typical = _typical_depth(pairs)
+    misses = {share * typical: _typical_miss([_moved(pair, share * typical) for pair in pairs]) for share in _OFFSETS}
+    offset = min(misses, key=misses.__getitem__)
+    return offset, misses[offset]
+
+
+def _moved(pair: tuple[View, View], offset: float) -> tuple[View, View]:
+    """The pair, with depth that is known larger by ``offset`` metres."""
+    one, other = (
+        dataclasses.replace(view, depth=np.where(is_known(view.depth), view.depth + np.float32(offset), view.depth))
+        for view in pair
+        if view.depth is not None
+    )
+    return one, other
 
 
 def _misfit(pairs: _Pairs) -> str | None:
@@ -119,7 +145,7 @@ def _best(pairs: _Pairs, scales: Sequence[float]) -> tuple[float, float, float]:
 
 def _tell_other_scales(views: Sequence[View], remarks: Remarks) -> None:
     """Note single pictures whose depth is of another size than that of the others."""
-    depths = [float(np.median(view.depth[_is_known(view.depth)])) for view in views if view.depth is not None]
+    depths = [float(np.median(view.depth[is_known(view.depth)])) for view in views if view.depth is not None]
     typical = float(np.median(depths))
     for view, depth in zip(views, depths, strict=True):
         if not 1.0 / _OTHER_SCALE < depth / typical < _OTHER_SCALE:
@@ -132,15 +158,15 @@ def _tell_other_scales(views: Sequence[View], remarks: Remarks) -> None:
 
 
 def _typical_depth(pairs: _Pairs) -> float:
-    depths = [view.depth[_is_known(view.depth)] for pair in pairs for view in pair if view.depth is not None]
+    depths = [view.depth[is_known(view.depth)] for pair in pairs for view in pair if view.depth is not None]
     return float(np.median(np.concatenate(depths)))
 
 
 def _inverted(view: View) -> View:
     """The view with 1 / depth, where it is known."""
     assert view.depth is not None
-    is_known = _is_known(view.depth)
-    inverse = np.where(is_known, 1.0 / np.where(is_known, view.depth, 1.0), UNKNOWN_DEPTH)
+    known = is_known(view.depth)
+    inverse = np.where(known, 1.0 / np.where(known, view.depth, 1.0), UNKNOWN_DEPTH)
     return dataclasses.replace(view, depth=inverse.astype(np.float32))
 
 
@@ -159,46 +185,14 @@ _Pairs = Sequence[tuple[View, View]]
 def _share(pairs: _Pairs, scale: float, is_along_rays: bool = False) -> tuple[float, float]:
     """The share of the points of the first view of each pair that the other view has the same depth for, and the share
     that it has any depth for."""
-    found = [_misses(one, other, scale, is_along_rays) for one, other in pairs]
+    found = [misses_between(one, other, scale, is_along_rays) for one, other in pairs]
     agreeing = [float((misses < _AGREEMENT).sum()) / points if points else 0.0 for misses, points in found]
     comparable = [len(misses) / points if points else 0.0 for misses, points in found]
     return float(np.mean(agreeing)), float(np.mean(comparable))
 
 
-def _typical_miss(pairs: _Pairs, is_along_rays: bool, scale: float = 1.0) -> float:
+def _typical_miss(pairs: _Pairs, is_along_rays: bool = False, scale: float = 1.0) -> float:
     """The median relative difference, of the points that both views see; infinite where these are few."""
-    misses = np.concatenate([_misses(one, other, scale, is_along_rays)[0] for one, other in pairs])
+    misses = np.concatenate([misses_between(one, other, scale, is_along_rays)[0] for one, other in pairs])
     misses = misses[misses < _AGREEMENT]
     return float(np.median(misses)) if len(misses) >= _FEWEST else np.inf
-
-
-def _misses(one: View, other: View, scale: float, is_along_rays: bool = False) -> tuple[Floats, int]:
-    """By how much of a depth what ``other`` has for the points of ``one`` within its picture differs, where it is
-    known; and how many points of ``one`` there are."""
-    assert one.depth is not None and other.depth is not None
-    camera, height, width = one.camera, one.camera.height, one.camera.width
-    rows = np.arange(0, height, max(1, height // _POINTS_PER_SIDE))
-    columns = np.arange(0, width, max(1, width // _POINTS_PER_SIDE))
-    y, x = (grid.ravel() for grid in np.meshgrid(rows, columns, indexing="ij"))
-    depth = one.depth[y, x].astype(np.float64)
-    is_known = _is_known(depth)
-    y, x, depth = y[is_known], x[is_known], depth[is_known] * scale
-    local = pixel_directions(camera, x + 0.5, y + 0.5)
-    if is_along_rays:
-        local /= np.linalg.norm(local, axis=1, keepdims=True)
-    points = camera.position + (local * depth[:, None]) @ camera.camera_to_world[:3, :3].T
-    seen = other.camera
-    local = (points - seen.position) @ np.linalg.inv(seen.camera_to_world[:3, :3]).T
-    column, row = project(seen, local).T
-    is_inside = (local[:, 2] < -1e-9) & (column >= 0) & (column < seen.width) & (row >= 0) & (row < seen.height)
-    row, column, local = row[is_inside], column[is_inside], local[is_inside]
-    there = other.depth[row.astype(np.int64), column.astype(np.int64)].astype(np.float64)
-    is_known = _is_known(there)
-    expected = np.linalg.norm(local, axis=1) if is_along_rays else -local[:, 2]
-    misses: Floats = np.abs(there[is_known] * scale / expected[is_known] - 1.0)
-    return misses, len(depth)
-
-
-def _is_known(depth: Floats) -> npt.NDArray[np.bool_]:
-    is_known: npt.NDArray[np.bool_] = (depth > 0.0) & np.isfinite(depth)
-    return is_known

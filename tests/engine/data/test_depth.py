@@ -20,6 +20,7 @@ from engine.data.remarks import Remarks
 from engine.data.views import MASKED_DEPTH, UNKNOWN_DEPTH, View
 from engine.link.geometry import Camera
 from engine.link.projection import pixel_directions
+from tests.engine.data.balls import balls_color, balls_depth, orbit
 from tests.engine.data.rooms import ring, room_depth
 from tests.engine.data.scenes import (
     edit_first_frame,
@@ -51,6 +52,14 @@ def room_view(camera: Camera, made: Callable[[np.ndarray], np.ndarray]) -> View:
     """A view of a room with what is ``made`` of its depth."""
     depth = made(room_depth(camera)).astype(np.float32)
     return View("room", camera, np.full((*depth.shape, 4), 255, np.uint8), "srgb", depth)
+
+
+def balls_view(camera: Camera, name: str = "balls", is_opaque: bool = True) -> View:
+    """A view of three balls, as a photograph before a sky, or with alpha."""
+    color = balls_color(camera)
+    if is_opaque:
+        color[..., 3] = 255
+    return View(name, camera, color, "srgb", balls_depth(camera).astype(np.float32))
 
 
 class TestDepth:
@@ -161,6 +170,48 @@ class TestDepth:
         assert len(remarks.sentences()) == (told is not None)
         assert all("the depth of 12 pictures fits the poses to" in each for each in remarks.sentences())
         assert all(f"multiplied by {told}" in each and "integer_depth_scale" in each for each in remarks.sentences())
+
+    @pytest.mark.parametrize(("offset", "told"), [(0.0, None), (0.02, None), (1.0, "-0.9"), (-0.8, "+0.8")])
+    def test_an_offset_is_told(self, offset: float, told: str | None) -> None:
+        views = [room_view(camera, lambda depth: depth + offset) for camera in ring(12, 2.0, 0.0)]
+        remarks = Remarks()
+        assert all(view.depth is not None for view in check_depth(views, remarks))
+        assert [f"if {told}" in each and "m are added" in each for each in remarks.sentences()] == [True] * bool(told)
+
+    @pytest.mark.parametrize(("shift", "word"), [(1, "next"), (-1, "previous")])
+    def test_depth_of_another_frame_is_told_and_not_used(self, shift: int, word: str) -> None:
+        cameras = [ring(14, 1.5, 0.3)[at] for at in np.random.default_rng(0).permutation(14)]
+        views = [balls_view(camera) for camera in cameras]
+        shifted = [dataclasses.replace(view, depth=views[(at + shift) % 14].depth) for at, view in enumerate(views)]
+        remarks = Remarks()
+        assert all(view.depth is None or not np.isfinite(view.depth).any() for view in check_depth(shifted, remarks))
+        (sentence,) = remarks.sentences()
+        assert f"that of the {word} frames of the list" in sentence and "depth_file_path" in sentence
+
+    def test_single_pictures_of_another_frame_are_told_and_not_used(self) -> None:
+        views = [balls_view(camera, f"{at}") for at, camera in enumerate(orbit(16))]
+        views[3], views[7] = (
+            dataclasses.replace(views[at], depth=views[other].depth) for at, other in ((3, 7), (7, 3))
+        )
+        remarks = Remarks()
+        checked = check_depth(views, remarks)
+        assert [view.name for view in checked if view.depth is None] == ["3", "7"]
+        (sentence,) = remarks.sentences()
+        assert "fit no other view (2 of 16, first 3: " in sentence and "depth_file_path" in sentence
+
+    def test_depth_that_has_nothing_where_a_picture_shows_something(self) -> None:
+        views = [balls_view(camera, f"{at}", is_opaque=False) for at, camera in enumerate(orbit(16))]
+        views[5] = dataclasses.replace(views[5], depth=views[12].depth)
+        remarks = Remarks()
+        checked = check_depth(views, remarks)
+        assert checked[5].depth is None and all(view.depth is not None for view in checked[:5])
+        (sentence,) = remarks.sentences()
+        assert "have nothing where their pictures show something (1, first 5: at" in sentence
+
+    def test_a_sky_is_nothing_that_photographs_show(self) -> None:
+        views = [balls_view(camera) for camera in orbit(16)]
+        remarks = Remarks()
+        assert all(view.depth is not None for view in check_depth(views, remarks)) and remarks.sentences() == []
 
     def test_a_subject_whose_depth_is_normalised(self) -> None:
         views = [sphere_view(index, 12) for index in range(12)]
