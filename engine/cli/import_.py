@@ -36,6 +36,7 @@ def run(options: argparse.Namespace) -> int:
     """Import the dataset. Returns the exit code."""
     from engine.cli.output import warn
     from engine.data.importing import import_dataset
+    from engine.data.remarks import counted
 
     tell, close = _json_lines() if options.json else _bars()
     try:
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     for warning in imported.warnings:
         warn(warning)
-    print(f"{imported.folder}: {imported.train_views} training and {imported.test_views} test views")
+    print(f"{imported.folder}: {imported.train_views} training and {counted(imported.test_views, 'test view')}")
     return 0
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from engine.data.dataset import DatasetError
 from engine.data.json_object import JsonObject
-from engine.data.remarks import Remarks
+from engine.data.remarks import Remarks, counted
 from engine.data.views import View
 from engine.link.arrays import Floats
 from engine.link.geometry import MAX_CASCADES, Bounds, Camera, GeometryError, find_focus
@@ -72,8 +72,8 @@ def extent_from_file(values: JsonObject, remarks: Remarks) -> Extent | None:
         bounds = _named_box(values)
         if ignored := [name for name in ("scale", "offset") if name in values]:
             remarks.add(
-                f"{values.where}: {' and '.join(ignored)} ({len(ignored)} values) aren't used, as aabb says where the "
-                "subject lies; to go by them, remove aabb"
+                f"{values.where}: {counted(len(ignored), 'value isn', 'values aren')}'t used, as aabb says where the "
+                f"subject lies ({' and '.join(ignored)}); to go by that, remove aabb"
             )
     elif growth is None and scale is None and offset is None:
         return None

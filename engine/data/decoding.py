@@ -87,7 +87,7 @@ def _decode(fitted: FittedView, name: str) -> tuple[View, list[str]]:
                 sentences.append(trouble)
         depth = _read_depth(fitted, color, sentences)
         if source.mask is not None:
-            depth = _mask_out(fitted, depth, color)
+            depth = _mask_out(fitted, depth, color, sentences)
             if (depth == MASKED_DEPTH).all():
                 sentences.append(
                     "views of which their masks leave nothing ({count}, first {first}) are left out: to use them, "
@@ -177,11 +177,18 @@ def _read_depth(fitted: FittedView, color: Pixels, sentences: list[str]) -> npt.
     return np.where(depth == UNKNOWN_DEPTH, depth_without_any(color), depth)
 
 
-def _mask_out(fitted: FittedView, depth: npt.NDArray[np.float32] | None, color: Pixels) -> npt.NDArray[np.float32]:
+def _mask_out(
+    fitted: FittedView, depth: npt.NDArray[np.float32] | None, color: Pixels, sentences: list[str]
+) -> npt.NDArray[np.float32]:
     source = fitted.source
     assert source.mask is not None
-    mask = _to_size_of(fitted, read_mask(source.mask))
-    return _leave_out(mask == source.masks_out, depth, color)
+    mask = read_mask(source.mask)
+    if mask.takes_nearly_black:
+        sentences.append(
+            "masks in which more than 1% is nearly 0, but not 0, beside white ({count}, first {first}): that is taken "
+            "for 0; store 0 for what is to be left out, or the same value for all that isn't"
+        )
+    return _leave_out(_to_size_of(fitted, mask.kept) == source.masks_out, depth, color)
 
 
 def _leave_out(

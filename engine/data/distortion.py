@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.data.json_object import JsonObject
-from engine.data.remarks import Remarks
+from engine.data.remarks import Remarks, counted
 from engine.link import fisheye
 from engine.link.geometry import FISHEYE_TERMS, Camera, Projection
 from engine.link.values import Limits, shorten
@@ -47,17 +47,17 @@ def read_distortion(
             inner = JsonObject(values.get(field), f"{values.where}: {field}")
             listed = _read_parts(inner) | _read_named(inner)
             if unused := inner.unused():
+                unread = counted(len(unused), "value in it isn't used", "values in it aren't used")
                 remarks.add(
-                    f"{field}: {len(unused)} values in it aren't used, as no terms are called so "
-                    f"({shorten(', '.join(unused))}; {{count}} times, first in {{first}}): call them k1 to k6, p1 and "
-                    "p2",
+                    f"{field}: {unread}, as no terms are called so ({shorten(', '.join(unused))}; {{times}}, first in "
+                    "{first}): call them k1 to k6, p1 and p2",
                     values.where,
                 )
         else:
             listed = _read_list(values, field, remarks, projection)
         if differing := [name for name in named if named[name] != listed.get(name, 0.0)]:
             remarks.add(
-                f"distortion terms that differ from those in {field} ({{count}} times, first in {{first}}: {{terms}}): "
+                f"distortion terms that differ from those in {field} ({{times}}, first in {{first}}: {{terms}}): "
                 "the terms by name are taken; remove the others",
                 values.where,
                 terms=", ".join(differing),

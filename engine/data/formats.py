@@ -31,8 +31,7 @@ from engine.data.depth_images import tell_unused_depth
 from engine.data.depth_unit import check_depth
 from engine.data.list_files import find_lists
 from engine.data.masks import MaskFinder
-from engine.data.other_formats import describe_file
-from engine.data.remarks import Remarks
+from engine.data.remarks import Remarks, counted
 from engine.data.split_files import split_by_files, split_files, tell_unused
 from engine.data.splits import split_by_lists
 from engine.data.transforms import FrameRecord, Transforms, read_transforms
@@ -106,8 +105,6 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
 def _find_files(path: Path, remarks: Remarks) -> dict[Split | None, Transforms]:
     """The transforms files by the split they hold; None: the file holds all views."""
     if path.is_file():
-        if (what := describe_file(path)) is not None:
-            raise DatasetError(f"{path}: not a list of views: {what}")
         return {None: read_transforms(path, remarks)}
     if not path.is_dir():
         raise DatasetError(f"{path}: no such folder or file")
@@ -119,18 +116,19 @@ def _read_by_conventions(files: dict[Split | None, Transforms], remarks: Remarks
     stated = _stated_by_any(files)
     read = {}
     for split, transforms in files.items():
+        count = len(transforms.frames)
         axes, inverted = transforms.convention.has_opencv_axes, transforms.convention.is_inverted
         own = Convention(
             stated.has_opencv_axes if axes is None else axes, stated.is_inverted if inverted is None else inverted
         )
         if bool(own.has_opencv_axes) != bool(axes):
             remarks.add(
-                f"{transforms.path}: {len(transforms.frames)} poses are taken for OpenCV's, as the other list says of "
-                "its own; have both say camera_axes"
+                f"{transforms.path}: {counted(count, 'pose is', 'poses are')} taken for OpenCV's, as the other list "
+                "says of its own; have both say camera_axes"
             )
         if bool(own.is_inverted) != bool(inverted):
             remarks.add(
-                f"{transforms.path}: {len(transforms.frames)} matrices are taken for world-to-camera ones, as the "
+                f"{transforms.path}: {counted(count, 'matrix is', 'matrices are')} taken for world-to-camera, as the "
                 "other list says of its own; have both say world_to_camera"
             )
         read[split] = transforms.read_by(own)
@@ -153,7 +151,7 @@ def _tell_other_backgrounds(files: Mapping[Split | None, Transforms], remarks: R
             said, silent = (first, other) if color in first.transparent else (other, first)
             remarks.add(
                 f"{said.path} says {color}_transparent, and {silent.path.name} doesn't: each is followed, for "
-                f"{len(said.frames)} and {len(silent.frames)} pictures; have both say the same"
+                f"{len(said.frames)} and {counted(len(silent.frames), 'picture')}; have both say the same"
             )
 
 
@@ -168,7 +166,7 @@ def _find_views(files: Mapping[Split | None, Transforms], remarks: Remarks) -> l
             if split != "test":
                 raise
             remarks.add(
-                f"{transforms.path}: none of its {len(transforms.frames)} pictures is there (first "
+                f"{transforms.path}: nothing of its {counted(len(transforms.frames), 'picture')} is there (first "
                 f"{transforms.frames[0].file_path}), so there is no test split: hold out every n-th view instead"
             )
     masks = MaskFinder(next(iter(files.values())).path.parent)
@@ -186,6 +184,12 @@ def _split_frames(transforms: Transforms, split: Split | None, remarks: Remarks)
         splits = split_by_files(transforms, remarks)
     elif split != "test":
         tell_unused(split_files(transforms.path.parent), remarks)
+    if split is not None:
+        remarks.add_all(
+            f"{transforms.path}: frames that say they aren't {split} views ({{count}}, first {{first}}), in a list of "
+            "these: the list's name goes before that; move them to the other list",
+            (frame.file_path for frame in transforms.frames if frame.split not in (None, split)),
+        )
     if splits is None:
         return [(frame, split or "train") for frame in transforms.frames]
     pairs = list(zip(transforms.frames, splits, strict=True))
@@ -204,15 +208,16 @@ def _hold_out(
     if any(source.split == "test" for source in sources):
         if holdout is not None:
             count = sum(source.split == "test" for source in sources)
-            remarks.add(f"{HAS_OWN_SPLIT} ({count} test views): to choose others, take its list of test views away")
+            remarks.add(
+                f"{HAS_OWN_SPLIT} ({counted(count, 'test view')}): to choose others, take its list of test views away"
+            )
     elif holdout is not None:
         sources = [
             source.with_split("test" if index % holdout == 0 else "train") for index, source in enumerate(sources)
         ]
     if all(source.split == "test" for source in sources):
-        raise DatasetError(
-            f"{next(iter(files.values())).path}: no views are left to train on: all {len(sources)} are test views"
-        )
+        all_of_them = "the only one is a test view" if len(sources) == 1 else f"all {len(sources)} are test views"
+        raise DatasetError(f"{next(iter(files.values())).path}: no views are left to train on: {all_of_them}")
     return sources
 
 

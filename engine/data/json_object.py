@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.data.dataset import DatasetError
+from engine.data.other_formats import describe_file
 from engine.link.json_files import JsonError, read_object
 from engine.link.values import ANY, Limits, ValueRefused, finite, shorten
 
@@ -56,11 +57,14 @@ class JsonObject:
         values = self._list(name)
         return None if values is None else [self._finite(name, value, limits) for value in values]
 
-    def matrix(self, name: str) -> npt.NDArray[np.float64] | None:
-        """A list of lists of as many finite numbers each: float64 [rows, columns]."""
+    def matrix(self, name: str, side: int = 0) -> npt.NDArray[np.float64] | None:
+        """A list of lists of as many finite numbers each: float64 [rows, columns]. With ``side``, a list of side^2
+        numbers is a square matrix, row by row."""
         rows = self._list(name)
         if rows is None:
             return None
+        if side and len(rows) == side**2 and not any(isinstance(row, list) for row in rows):
+            return np.array([self._finite(name, value) for value in rows], dtype=np.float64).reshape(side, side)
         if not all(isinstance(row, list) for row in rows) or len({len(row) for row in rows}) > 1:
             raise self.refuse(name, "expected rows of as many numbers each", rows)
         return np.array([[self._finite(name, value) for value in row] for row in rows], dtype=np.float64)
@@ -134,5 +138,7 @@ def read_json_object(path: Path) -> JsonObject:
     except OSError as error:
         raise DatasetError(f"{path}: can't be read ({error.strerror or error})") from None
     except JsonError as error:
+        if (what := describe_file(path)) is not None:
+            raise DatasetError(f"{path}: not a list of views: {what}") from None
         raise DatasetError(f"{path}: not a usable JSON file ({error})") from None
     return JsonObject(values, str(path))

@@ -12,6 +12,7 @@ import math
 
 from engine.data.dataset import DatasetError
 from engine.data.distortion import beyond_fisheye, fold_radial_terms, is_followed, lost_share, read_distortion
+from engine.data.intrinsics import like_a_lens, read_intrinsics
 from engine.data.json_object import JsonObject
 from engine.data.principal_points import size_of_values, tell_principal_point
 from engine.data.projections import names_no_distortion, read_projection
@@ -34,13 +35,15 @@ _PLAUSIBLE_ANGLES = (math.radians(1.0), math.radians(140.0))
 @dataclasses.dataclass(frozen=True, eq=False)
 class Lens:
     """What is known of a lens, in the file's words; ``distortion`` by OpenCV's names. ``where`` names it in errors.
-    ``is_captured``: in a capture of our own, where it is as it was rendered, however odd."""
+    ``is_captured``: in a capture of our own, where it is as it was rendered, however odd. ``unread``: what is called
+    like a focal length, and isn't read."""
 
     where: str
     values: dict[str, float]
     distortion: dict[str, float]
     projection: Projection = "pinhole"
     is_captured: bool = False
+    unread: tuple[str, ...] = ()
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -172,7 +175,8 @@ class Lens:
         fy = self._focal_length("y", height, name, remarks)
         first = fx if fx is not None else fy
         if first is None:
-            raise DatasetError(f"{self.where}: no focal length (fl_x or camera_angle_x)")
+            called = f"; {self.unread[0]} isn't read: if it is that, call it so" if self.unread else ""
+            raise DatasetError(f"{self.where}: no focal length (fl_x in pixels, or camera_angle_x in radians){called}")
         fx, fy = (first, fy if fy is not None else first)
         if not (fx > 0.0 and fy > 0.0):
             raise DatasetError(f"{self.where}: fx, fy: the focal length must be positive, got {fx:.6g}, {fy:.6g}")
@@ -250,6 +254,7 @@ def read_lens(values: JsonObject, outer: Lens | None, remarks: Remarks) -> Lens:
     for name in (*_FOCAL, *_PLACE):
         if (value := values.number(name)) is not None:
             own[name] = value
+    own = _merged(read_intrinsics(values, remarks), own, values.where, remarks)
     for side in ("w", "h"):
         if side in own and own[side] != int(own[side]):
             raise DatasetError(f"{values.where}: {side}: expected a whole number of pixels, got {own[side]}")
@@ -262,13 +267,28 @@ def read_lens(values: JsonObject, outer: Lens | None, remarks: Remarks) -> Lens:
     distortion = read_distortion(values, terms, remarks, projection)
     if names_no_distortion(values) and (given := [term for term, value in distortion.items() if value]):
         remarks.add(
-            "camera_model is a pinhole without distortion, and terms of it are given ({count} times, first in {first}: "
+            "camera_model is a pinhole without distortion, and terms of it are given ({times}, first in {first}: "
             "{terms}): they are used; if the pictures are undistorted, remove them, else call camera_model OPENCV",
             values.where,
             terms=" ".join(given),
         )
     is_captured = "color_space" in values if outer is None else outer.is_captured
-    return Lens(values.where, inherited | own, distortion, projection, is_captured)
+    unread = (*like_a_lens(values), *(() if outer is None else outer.unread))
+    return Lens(values.where, inherited | own, distortion, projection, is_captured, unread)
+
+
+def _merged(listed: dict[str, float], named: dict[str, float], where: str, remarks: Remarks) -> dict[str, float]:
+    """What a matrix says of a lens, and what is said by name, which goes before it."""
+    for name, value in listed.items():
+        if name in named and abs(value - named[name]) > _TOLERANCE * abs(named[name]):
+            remarks.add(
+                f"intrinsics that say another {name} than the value of that name ({{times}}, first in {{first}}: "
+                "{listed} instead of {named}): the latter is taken; remove the wrong one",
+                where,
+                listed=f"{value:.6g}",
+                named=f"{named[name]:.6g}",
+            )
+    return listed | named
 
 
 def _focal_of(angle: float, pixels: float) -> float:

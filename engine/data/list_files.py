@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from engine.data.dataset import DatasetError
 from engine.data.json_object import read_json_object
 from engine.data.other_formats import describe_folder
 from engine.data.picture_finder import fold
-from engine.data.remarks import Remarks
+from engine.data.remarks import Remarks, counted
+from engine.data.split_words import part_of
 from engine.link.messages import Split
 
 _TRAIN, _SINGLE = "transforms_train.json", "transforms.json"
 _HELD_OUT = ("transforms_test.json", "transforms_val.json")  # the first that there is
-_WORDS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("test", "testing", "tests"), "test"),
-    **dict.fromkeys(("val", "valid", "validation", "eval", "evaluation", "holdout", "heldout"), "validation"),
-}
 
 
 def find_lists(folder: Path, remarks: Remarks) -> dict[Split | None, Path]:
@@ -29,38 +24,31 @@ def find_lists(folder: Path, remarks: Remarks) -> dict[Split | None, Path]:
     others = _other_lists(folder)
     if not lists and len(meant := others.pop("train", [])) == 1:
         lists = meant
-        remarks.add(f"{folder / meant[0]} ({_count(folder / meant[0])} views) is taken for {_TRAIN}; call it so")
+        remarks.add(f"{folder / meant[0]} ({_size(folder / meant[0])}) is taken for {_TRAIN}; call it so")
     if not lists:
         raise DatasetError(f"{folder}: {describe_folder(folder)}")
     for part in ("test", "validation"):
         if not held_out and len(meant := others.get(part, [])) == 1:
             held_out = others.pop(part)
             remarks.add(
-                f"{folder / meant[0]} ({_count(folder / meant[0])} views) is taken for {_HELD_OUT[0]}; call it so, or "
+                f"{folder / meant[0]} ({_size(folder / meant[0])}) is taken for {_HELD_OUT[0]}; call it so, or "
                 "move it elsewhere"
             )
     for name in (*lists[1:], *held_out[1:], *(name for names in others.values() for name in names)):
         used = lists[0] if name in lists or not held_out else held_out[0]
         remarks.add(
-            f"{folder / name} ({_count(folder / name)} views) isn't read, as there is {used}; to read it, give the "
-            "file itself"
+            f"{folder / name} ({_size(folder / name)}) isn't read, as there is {used}; to read it, give the file itself"
         )
     for path in () if held_out else sorted(folder.glob(f"*/{_SINGLE[:-5]}*.json")):
         if part_of(path.parent.name) in ("test", "validation"):
             remarks.add(
-                f"{path} ({_count(path)} views) isn't read, as it is in a folder of its own: for test views, list them "
+                f"{path} ({_size(path)}) isn't read, as it is in a folder of its own: for test views, list them "
                 f"in {_HELD_OUT[0]}"
             )
     if lists[0] == _SINGLE and not held_out:
         return {None: folder / _SINGLE}
     found: dict[Split | None, Path] = {"train": folder / lists[0]}
     return found | {"test": folder / held_out[0]} if held_out else found
-
-
-def part_of(name: str) -> str | None:
-    """Which split a file's name speaks of: "train", "test" or "validation"."""
-    parts = {_WORDS[word] for word in re.split(r"[^a-z0-9]+", fold(name)) if word in _WORDS}
-    return next(iter(parts)) if len(parts) == 1 else None
 
 
 def _other_lists(folder: Path) -> dict[str, list[str]]:
@@ -83,9 +71,9 @@ def _has_frames(path: Path) -> bool:
     return bool(read_json_object(path).get("frames") != [])
 
 
-def _count(path: Path) -> int:
-    """Entries of a list; 0 where it can't be read."""
+def _size(path: Path) -> str:
+    """How many entries a list has, in words; none where it can't be read."""
     try:
-        return len(read_json_object(path).objects("frames") or [])
+        return counted(len(read_json_object(path).objects("frames") or []), "view")
     except DatasetError:
-        return 0
+        return counted(0, "view")

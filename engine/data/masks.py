@@ -24,6 +24,8 @@ _FOLDER = re.compile(r"masks?(_\d+)?")  # of pictures that were scaled down by t
 _LOOKS_LIKE_A_MASK = re.compile(
     r"(^|[^a-z])(masks?|segs?|segmentations?|segmented|semantics?|mattes?|silhouettes?|alphas?|sam2?)([^a-z]|$)"
 )
+_WHITES = (1.0, 255.0, 65535.0)  # what masks have for white
+_NEARLY_BLACK, _MUCH = 0.05, 0.01  # of white, and of a mask
 _SPLIT_FOLDERS = ("train", "val", "test")
 _NAMES_OF_MASKS = ("*.mask", "*_mask", "mask_*")  # of a picture called *, without the mask's own ending
 _DYNAMIC_MASK = "dynamic_mask_"  # instant-ngp: what moves is not 0
@@ -132,11 +134,21 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in (*IMAGE_SUFFIXES, ".npy") and path.is_file()
 
 
-def read_mask(path: Path) -> npt.NDArray[np.bool_]:
-    """Which pixels are to be looked at: [H, W] bool. Those of value 0 aren't.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Mask:
+    """Which pixels are to be looked at, ``kept`` [H, W] bool. ``takes_nearly_black``: whether what is
+    nearly 0 is taken for it."""
 
-    Where the picture's compression is lossy, those below half of its range: 0 has not stayed 0. A picture that says
-    nothing but in its alpha is read by that. Raises DatasetError that names the file.
+    kept: npt.NDArray[np.bool_]
+    takes_nearly_black: bool = False
+
+
+def read_mask(path: Path) -> Mask:
+    """Pixels of value 0 aren't looked at.
+
+    Where the picture's compression is lossy, those below half of its range: 0 has not stayed 0. Where there is white,
+    too, and more is nearly black than between these, that is taken for black. A picture that says nothing but in its
+    alpha is read by that. Raises DatasetError that names the file.
     """
     read_header(path)
     is_lossy = False
@@ -147,8 +159,16 @@ def read_mask(path: Path) -> npt.NDArray[np.bool_]:
             grey = np.array(map_array(path))
         case _:
             grey, is_lossy = _read_grey(path)
-    mask: npt.NDArray[np.bool_] = grey > (127 if is_lossy else 0)
-    return mask
+    if is_lossy:
+        return Mask(grey > 127)
+    values = np.nan_to_num(grey.astype(np.float32))
+    most = float(values.max())
+    share = values / next((white for white in _WHITES if most <= white), most)
+    is_dark = (share > 0.0) & (share <= _NEARLY_BLACK)
+    dark, between = float(is_dark.mean()), float(((share > _NEARLY_BLACK) & (share < 1.0 - _NEARLY_BLACK)).mean())
+    if share.max() > 0.5 and dark > max(_MUCH, between):
+        return Mask((share > 0.0) & ~is_dark, takes_nearly_black=True)
+    return Mask(grey > 0)
 
 
 def _read_grey(path: Path) -> tuple[Numbers, bool]:

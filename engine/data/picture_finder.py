@@ -12,6 +12,8 @@ import unicodedata
 from pathlib import Path, PureWindowsPath
 from urllib.parse import unquote
 
+from engine.data.remarks import counted
+
 IMAGE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".exr", ".tif", ".tiff", ".bmp", ".tga", ".hdr")
 # Of pictures that lists name and that were turned into others, as they aren't read, or hardly.
 _OTHER_SUFFIXES = (".heic", ".heif", ".avif", ".jxl", ".jp2", ".gif", ".ppm", ".psd",
@@ -76,6 +78,16 @@ class PictureFinder:
         there = self._match(self.folder, name)
         return self.folder / there if there is not None and _is_file(self.folder / there) else None
 
+    def find_scaled(self, listed: str) -> tuple[str, int]:
+        """The folder beside the one that ``listed`` lies in that has its picture scaled down (images_4 for images), and
+        by how much; "" where there is none."""
+        parts = path_parts(listed)
+        for entry in sorted(self.folder.iterdir()) if len(parts) > 1 else ():
+            match = re.fullmatch(re.escape(fold(parts[-2])) + r"_(\d{1,2})", fold(entry.name))
+            if match and self._walk((entry.name, parts[-1]), IMAGE_SUFFIXES) is not None:
+                return entry.name, int(match[1])
+        return "", 1
+
     def contents(self) -> str:
         """What is in the folder, in a few words, for those who look for what isn't."""
         try:
@@ -84,7 +96,7 @@ class PictureFinder:
             return "nothing that can be read"
         words = []
         for entry in entries[:8]:
-            words.append(f"{entry.name}/ ({_count_files(entry)} files)" if entry.is_dir() else entry.name)
+            words.append(f"{entry.name}/ ({_count_files(entry)})" if entry.is_dir() else entry.name)
         if len(entries) > len(words):
             words.append(f"and {len(entries) - len(words)} more")
         return ", ".join(words) or "nothing"
@@ -165,6 +177,6 @@ def _is_file(path: Path) -> bool:
 
 def _count_files(folder: Path) -> str:
     try:
-        return str(sum(1 for _ in folder.iterdir()))
+        return counted(sum(1 for _ in folder.iterdir()), "file")
     except OSError:
         return "unreadable"

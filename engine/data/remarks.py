@@ -13,6 +13,12 @@ class _Remark:
     count: int = 0
 
 
+def counted(count: int, one: str, several: str = "") -> str:
+    """``count`` with words that agree with it: "1 view isn't", "2 views aren't"; ``several``: if not ``one`` and an
+    s."""
+    return f"{count} {one if count == 1 else several or f'{one}s'}"
+
+
 class Remarks:
     """Collects what was found while a dataset is read, and makes a sentence of each kind of it."""
 
@@ -22,7 +28,8 @@ class Remarks:
     def add(self, sentence: str, name: str = "", **details: str) -> None:
         """Note that ``sentence`` holds for the picture called ``name``.
 
-        ``{count}`` in it becomes the number of pictures that it was noted for, ``{first}`` the first of their names.
+        ``{count}`` in it becomes the number of pictures that it was noted for, ``{times}`` the same as "once" or
+        "2 times", and ``{first}`` the first of their names.
         What differs from picture to picture goes into ``details``, whose names in braces become those of the first.
         """
         self._found.setdefault(sentence, _Remark(name, details)).count += 1
@@ -36,7 +43,9 @@ class Remarks:
         """One for each kind, in the order in which they were first noted."""
         sentences = []
         for sentence, remark in self._found.items():
-            for name, value in {**remark.details, "count": str(remark.count), "first": remark.first}.items():
+            times = "once" if remark.count == 1 else f"{remark.count} times"
+            own = {"count": str(remark.count), "times": times, "first": remark.first}
+            for name, value in {**remark.details, **own}.items():
                 sentence = sentence.replace(f"{{{name}}}", value)
             sentences.append(sentence)
         return sentences

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from engine.data.dataset import DatasetError
 from engine.data.json_object import read_json_object
-from engine.data.list_files import part_of
 from engine.data.picture_finder import fold
-from engine.data.remarks import Remarks
+from engine.data.remarks import Remarks, counted
+from engine.data.split_words import part_of, split_of
 from engine.data.splits import FrameIndex
 from engine.data.transforms import Transforms
 from engine.link.messages import Split
@@ -36,10 +36,8 @@ def split_by_files(transforms: Transforms, remarks: Remarks) -> list[Split | Non
         tell_unused(paths, remarks)
         return None
     tell_unused([path for path in paths if path not in used], remarks)
-    remarks.add(
-        f"{len(named['test'])} of {count} pictures are test views, as {used[0]} says: to train on them, move that "
-        "elsewhere"
-    )
+    held_out = counted(len(named["test"]), f"of {count} pictures is a test view", f"of {count} pictures are test views")
+    remarks.add(f"{held_out}, as {used[0]} says: to train on all, move that elsewhere")
     rest: Split | None = None if named["train"] else "train"
     return ["test" if at in named["test"] else "train" if at in named["train"] else rest for at in range(count)]
 
@@ -74,19 +72,14 @@ def _read_names(path: Path) -> dict[Split, list[str]]:
         if path.suffix.lower() == ".json":
             values = read_json_object(path)
             for field in values:
-                if (split := _split_of(field)) is not None:
+                if (split := split_of(field)) is not None:
                     found[split] = found.get(split, []) + (values.texts(field) or [])
-        elif (split := _split_of(path.stem)) is not None and path.stat().st_size <= _MOST_BYTES:
+        elif (split := split_of(path.stem)) is not None and path.stat().st_size <= _MOST_BYTES:
             lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
             found[split] = [line for line in lines if line and not line.startswith("#")]
     except (DatasetError, OSError, ValueError):
         return {}
     return {split: names for split, names in found.items() if names}
-
-
-def _split_of(name: str) -> Split | None:
-    part = part_of(name)
-    return None if part is None else "train" if part == "train" else "test"
 
 
 def _lists_views(path: Path) -> bool:

@@ -1,35 +1,52 @@
-"""Which views are held out: by nerfstudio's lists of file names, which name pictures by other paths than frames do."""
+"""Which views are held out: by nerfstudio's lists of file names, which name pictures by other paths than frames do, by
+what frames say of themselves, and by other lists whose names speak of splits."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
+from typing import Any
 from urllib.parse import unquote
 
+from engine.data.json_object import JsonObject
 from engine.data.picture_finder import IMAGE_SUFFIXES, fold, path_parts
 from engine.data.remarks import Remarks
+from engine.data.split_words import split_of
 from engine.data.transforms import Transforms
 from engine.link.messages import Split
 
 TRAIN_LIST, HELD_OUT_LISTS = "train_filenames", ("val_filenames", "test_filenames")
 _Key = tuple[str, ...]
+_SPLITS = ("split", "splits")
+_PARTS: tuple[Split, ...] = ("train", "test")
 _SHOWN = 3  # of the pictures that a name may mean
 
 
 def split_by_lists(transforms: Transforms, remarks: Remarks) -> list[Split | None] | None:
-    """The split of each frame, None for those in no list; None where the file has no lists.
+    """The split of each frame, None for those in no list; None where the file says nothing of it.
 
-    What a list for training and one that holds out both name is held out.
+    What is said to be for training and for testing is held out.
     """
-    values = transforms.values
+    values, frames = transforms.values, transforms.frames
+    index = FrameIndex([frame.file_path for frame in frames])
+    named: dict[Split, set[int]] = {"train": set(), "test": set()}
     fields = [name for name in (TRAIN_LIST, *HELD_OUT_LISTS) if name in values]
-    if not fields:
+    for field in fields:
+        split: Split = "train" if field == TRAIN_LIST else "test"
+        named[split] |= _frames_in(field, values.texts(field) or [], transforms, index, remarks)
+    for field, split, items in _other_lists(values, [frame.place for frame in frames]):
+        found = _frames_of(field, items, transforms, index, remarks)
+        if found:
+            named[split] |= found
+            fields.append(field)
+    for at, frame in enumerate(frames):
+        if frame.split is not None:
+            named[frame.split].add(at)
+    if not fields and not any(named.values()):
         return None
-    index = FrameIndex([frame.file_path for frame in transforms.frames])
-    named = {field: _frames_in(field, transforms, index, remarks) for field in fields}
-    held_out = set().union(*(named.get(field, set()) for field in HELD_OUT_LISTS))
-    train = named.get(TRAIN_LIST, set())
+    held_out, train = named["test"], named["train"]
     if both := sorted(train & held_out):
         remarks.add_all(
             f"{transforms.path}: views that are listed both for training and as test views ({{count}}, first "
@@ -43,10 +60,56 @@ def split_by_lists(transforms: Transforms, remarks: Remarks) -> list[Split | Non
     ]
 
 
-def _frames_in(field: str, transforms: Transforms, index: FrameIndex, remarks: Remarks) -> set[int]:
+def _other_lists(values: JsonObject, places: Sequence[int]) -> Iterator[tuple[str, Split, list[Any]]]:
+    """Lists of pictures by their names, or by numbers, each with what it is called and what for: ``test_ids`` and
+    ``i_test``, say, ``splits`` with such in it, or with a word for each frame, of these ``places`` in their list, or
+    for some pictures."""
+    for name in values:
+        value = values.peek(name)
+        if fold(name) in _SPLITS and isinstance(value, dict):
+            for key, item in value.items():
+                if isinstance(item, list) and (split := split_of(key)) is not None:
+                    yield name, split, item
+                elif isinstance(item, str) and (split := split_of(item)) is not None:
+                    yield name, split, [key]
+        elif not isinstance(value, list) or name in (TRAIN_LIST, *HELD_OUT_LISTS):
+            continue
+        elif fold(name) in _SPLITS and len(value) == len(places) and all(isinstance(item, str) for item in value):
+            splits = [split_of(item) for item in value]
+            for part in _PARTS:
+                if None not in splits and part in splits:
+                    yield name, part, [at for at, each in zip(places, splits, strict=True) if each == part]
+        elif (split := split_of(name)) is not None and "valid" not in re.split(r"[^a-z]+", fold(name)):
+            yield name, split, value  # what is valid may be for training as well
+
+
+def _frames_of(field: str, items: list[Any], transforms: Transforms, index: FrameIndex, remarks: Remarks) -> set[int]:
+    """The frames that a list of names or of numbers means; none where it holds anything else."""
+    if all(isinstance(item, str) for item in items):
+        transforms.values.get(field)
+        return _frames_in(field, items, transforms, index, remarks)
+    if not all(isinstance(item, int) and not isinstance(item, bool) for item in items):
+        return set()
+    transforms.values.get(field)
+    places = {frame.place: at for at, frame in enumerate(transforms.frames)}
+    if strange := [item for item in items if item not in places]:
+        remarks.add_all(
+            f"{transforms.path}: {field} isn't used, as it has numbers that are no frame's, counted from 0 ({{count}} "
+            f"of {len(items)}, first {{first}}): name test pictures in test_filenames instead",
+            map(str, strange),
+        )
+        return set()
+    remarks.add_all(
+        f"{transforms.path}: pictures that {field} has by their number in frames, from 0 ({{count}}, first {{first}}), "
+        "are taken for what its name says; if others are meant, name them in train_filenames and test_filenames",
+        (transforms.frames[places[item]].file_path for item in items),
+    )
+    return {places[item] for item in items}
+
+
+def _frames_in(field: str, names: list[str], transforms: Transforms, index: FrameIndex, remarks: Remarks) -> set[int]:
     """The frames that one list names, of a name that may mean several pictures all: none is trained on that is held
     out."""
-    names = transforms.values.texts(field) or []
     found = [index.find(name) for name in names]
     if not any(found):  # they are of another folder
         found = [index.find_by_end(name) for name in names]

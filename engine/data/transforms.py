@@ -21,30 +21,38 @@ from engine.data.axes import Convention, stated_convention
 from engine.data.dataset import DatasetError
 from engine.data.json_object import JsonObject, read_json_object
 from engine.data.lenses import Lens, read_lens
-from engine.data.remarks import Remarks
+from engine.data.picture_finder import IMAGE_SUFFIXES
+from engine.data.remarks import Remarks, counted
+from engine.data.split_words import stated_split
+from engine.link.messages import Split
 
 _DEPTH_PATHS = ("depth_file_path", "depth_path")
 _MASK_PATHS = ("mask_path", "mask_file_path", "mask")
 _TOLERANCE = 1e-3  # of what is 0 or 1 in a pose
 _MOST_TIME = 1e12  # seconds, frames or the like: beyond, it is none
 _MOST_SKEW = 0.02  # the cosine between two axes
-# Said of how a file came about, not of what its pictures show: nothing is lost where it isn't used.
-_HISTORY = {"applied_transform", "applied_scale", "colmap_im_id", "sharpness", "rotation"}
+# Said of how a file came about, or for other methods, not of what its pictures show: nothing is lost where it isn't
+# used.
+_HISTORY = {"applied_transform", "applied_scale", "colmap_im_id", "sharpness", "rotation", "ply_file_path",
+            "orientation_override", "auto_scale_poses_factor", "blur_score"}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FrameRecord:
     """One entry of ``frames``, checked, before its picture is looked for. ``where`` names it in errors.
 
-    ``file_path``, ``depth_path`` and ``mask_path`` are as listed; the latter two None where there is none.
+    ``file_path``, ``depth_path`` and ``mask_path`` are as listed; the latter two None where there is none. ``place``:
+    its number in the list, from 0. ``split``: what it says itself that it is for.
     """
 
     where: str
+    place: int
     file_path: str
     depth_path: str | None
     mask_path: str | None
     pose: npt.NDArray[np.float64]
     lens: Lens
+    split: Split | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -97,14 +105,15 @@ class Transforms:
                 frame.get("time")
         names = [name for name in self.values.unused() if name not in _HISTORY]
         counts = Counter(name for frame in self._objects for name in frame.unused() if name not in _HISTORY)
-        names += [f"{name} (in {count} of {len(self._objects)} frames)" for name, count in counts.items()]
+        names += [f"{name} (in {count} of {counted(len(self._objects), 'frame')})" for name, count in counts.items()]
         if not names:
             return
         shown = ", ".join(_plain(name) for name in names[:12])
         rest = f" and {len(names) - 12} more" if len(names) > 12 else ""
+        unused = counted(len(names), "value isn't used", "values aren't used")
         remarks.add(
-            f"{self.path}: {len(names)} values aren't used, as Hashlight doesn't know them: {shown}{rest}; if one "
-            "matters, the user guide has the names that are read"
+            f"{self.path}: {unused}, as no such names are known: {shown}{rest}; if one matters, the user guide has the "
+            "names that are read"
         )
 
 
@@ -116,11 +125,14 @@ def read_transforms(path: Path, remarks: Remarks) -> Transforms:
     values = read_json_object(path)
     frames = values.objects("frames")
     if frames is None:
-        raise DatasetError(f'{path}: no list "frames" in it')
+        lists = [name for name in values if isinstance(values.peek(name), list) and _is_of_objects(values.peek(name))]
+        called = f"; if {_plain(lists[0])} lists the views, call it so" if lists else ""
+        raise DatasetError(f'{path}: no list "frames" in it{called}')
     if not frames:
         raise DatasetError(f'{path}: no views: "frames" is empty')
     uses_depth = "enable_depth_loading" not in values or values.flag("enable_depth_loading")
     outer = read_lens(values, None, remarks)
+    mask = _first_text(values, [name for name in _MASK_PATHS if isinstance(values.peek(name), str)])
     convention = stated_convention(values)
     objects, records = [], []
     for index, frame in enumerate(frames):
@@ -133,26 +145,33 @@ def read_transforms(path: Path, remarks: Remarks) -> Transforms:
             continue
         entry = JsonObject(frame, f"{path}: frame {index}")
         objects.append(entry)
-        records.append(_read_frame(entry, outer, uses_depth, remarks))
+        records.append(_read_frame(entry, index, outer, uses_depth, mask, remarks))
     if not records:
         raise DatasetError(f'{path}: no views: "frames" has nothing but null in it')
     _tell_identities(records, remarks)
     return Transforms(path, values, records, _depth_unit(values), _transparent_colors(values), convention, objects)
 
 
-def _read_frame(entry: JsonObject, outer: Lens, uses_depth: bool, remarks: Remarks) -> FrameRecord:
+def _read_frame(
+    entry: JsonObject, place: int, outer: Lens, uses_depth: bool, mask: str | None, remarks: Remarks
+) -> FrameRecord:
+    """``mask``: what the file names as the mask of all its frames."""
     file_path = entry.text("file_path")
     if file_path is None or not PureWindowsPath(file_path).name:
-        raise DatasetError(f"{entry.where}: no file_path")
+        others = [name for name in entry if str(entry.peek(name)).lower().endswith(IMAGE_SUFFIXES)]
+        called = f"; if {_plain(others[0])} names the picture, call it so" if others else ""
+        raise DatasetError(f"{entry.where}: no file_path{called}")
     entry.where += f" ({_plain(file_path)})"
     depth_path = _first_text(entry, _DEPTH_PATHS)
     return FrameRecord(
         where=entry.where,
+        place=place,
         file_path=file_path,
         depth_path=depth_path if uses_depth else None,
-        mask_path=_first_text(entry, _MASK_PATHS),
+        mask_path=_first_text(entry, _MASK_PATHS) or mask,
         pose=_pose(entry, file_path, remarks),
         lens=read_lens(entry, outer, remarks),
+        split=stated_split(entry),
     )
 
 
@@ -167,7 +186,7 @@ def _tell_identities(frames: Sequence[FrameRecord], remarks: Remarks) -> None:
         )
 
 
-def _first_text(entry: JsonObject, names: tuple[str, ...]) -> str | None:
+def _first_text(entry: JsonObject, names: Sequence[str]) -> str | None:
     return next((text for name in names if name in entry and (text := entry.text(name))), None)
 
 
@@ -181,9 +200,11 @@ def _pose(entry: JsonObject, file_path: str, remarks: Remarks) -> npt.NDArray[np
             "the first is used for the whole picture; name one transform_matrix if another one fits better",
             file_path,
         )
-    pose = entry.matrix(field)
+    pose = entry.matrix(field, side=4)
     if pose is None:
-        raise DatasetError(f"{entry.where}: transform_matrix is missing")
+        others = [name for name in entry if _is_like_a_pose(entry.peek(name))]
+        called = f"; if {_plain(others[0])} is the camera-to-world matrix, call it so" if others else ""
+        raise DatasetError(f"{entry.where}: transform_matrix is missing{called}")
     if pose.shape == (3, 4):
         pose = np.vstack([pose, [0.0, 0.0, 0.0, 1.0]])
     if pose.shape != (4, 4):
@@ -194,6 +215,16 @@ def _pose(entry: JsonObject, file_path: str, remarks: Remarks) -> npt.NDArray[np
             raise entry.refuse(field, f"its last row must be 0 0 0 1{turned}", pose[3].tolist())
         pose[3, 3] = 1.0
     return _without_scale(pose, file_path, remarks)
+
+
+def _is_like_a_pose(value: object) -> bool:
+    if not isinstance(value, list):
+        return False
+    return len(value) == 16 or (len(value) in (3, 4) and all(isinstance(row, list) and len(row) == 4 for row in value))
+
+
+def _is_of_objects(items: list[object]) -> bool:
+    return bool(items) and all(isinstance(item, dict) for item in items)
 
 
 def _without_scale(pose: npt.NDArray[np.float64], file_path: str, remarks: Remarks) -> npt.NDArray[np.float64]:

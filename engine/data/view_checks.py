@@ -13,6 +13,7 @@ from engine.data.views import View
 from engine.link.arrays import Pixels
 
 _FAINT = 0.1  # of full alpha: what is nowhere more than that is hardly seen
+_OPAQUE_EDGE, _EMPTY_MIDDLE = 0.9, 0.3  # shares, where alpha may be the other way round
 _FAR, _FEWEST = 20.0, 4  # times as far from the middle as most cameras, of at least so many
 _FLAT, _NEARLY = 0.8, 0.01  # of a picture's edge that is of one colour, as composited ones are, to that share of white
 
@@ -40,6 +41,7 @@ def check_views(train: Sequence[View], remarks: Remarks, path: Path) -> None:
             "remove them from the list",
             bare,
         )
+    _tell_inverted_alpha(train, remarks)
     _tell_far_cameras(train, remarks)
 
 
@@ -56,6 +58,29 @@ def tell_backgrounds(views: Sequence[View], remarks: Remarks) -> None:
                 "alpha, or say white_transparent or black_transparent in their list",
                 view.name,
             )
+
+
+def _tell_inverted_alpha(views: Sequence[View], remarks: Remarks) -> None:
+    """Note pictures that show what is around a subject, and not that, as if most of them had alpha the wrong way
+    round."""
+    shares = []
+    for view in views:
+        height, width = view.color.shape[:2]
+        middle = view.color[height // 4 : height - height // 4, width // 4 : width - width // 4, 3]
+        shares.append((float((_edge_of(view)[:, 3] == 1.0).mean()), float((middle == 0).mean())))
+    names = [
+        view.name
+        for view, (edge, middle) in zip(views, shares, strict=True)
+        if edge > _OPAQUE_EDGE and middle > _EMPTY_MIDDLE
+    ]
+    edge, middle = np.median(shares, axis=0)
+    if len(names) > 0.5 * len(views):
+        remarks.add_all(
+            "pictures that are transparent in their middle and opaque at their edge ({count}, first {first}: typically "
+            f"{middle:.0%} of the middle and {edge:.0%} of the edge): if their subject is what is transparent, store "
+            "them with alpha the other way round",
+            names,
+        )
 
 
 def _has_flat_edge(view: View) -> bool:
@@ -90,8 +115,8 @@ def _tell_far_cameras(views: Sequence[View], remarks: Remarks) -> None:
     for view, distance in zip(views, away.tolist(), strict=True):
         if distance > _FAR * typical:
             remarks.add(
-                "cameras far from all others ({count}, first {first}: {times} times as far from their middle as most): "
-                "if their poses are wrong, correct transform_matrix or remove them from the list",
+                "cameras far from all others ({count}, first {first}: {factor} times as far from their middle as "
+                "most): if their poses are wrong, correct transform_matrix or remove them from the list",
                 view.name,
-                times=f"{distance / typical:.3g}",
+                factor=f"{distance / typical:.3g}",
             )

@@ -16,7 +16,7 @@ from engine.data.depth_images import DEPTH_SUFFIXES
 from engine.data.images import LINEAR_SUFFIXES, PictureHeader, read_header
 from engine.data.masks import MaskFinder
 from engine.data.picture_finder import IMAGE_SUFFIXES, IN_ANOTHER_FOLDER, Found, PictureFinder
-from engine.data.remarks import Remarks
+from engine.data.remarks import Remarks, counted
 from engine.data.transforms import FrameRecord, Transforms
 from engine.link.geometry import Camera
 from engine.link.messages import Split
@@ -110,13 +110,14 @@ def find_sources(
     found = _only_sure({at: finder.find(frame.file_path) for at, (frame, _) in enumerate(frames)})
     missing = [frame.file_path for at, (frame, _) in enumerate(frames) if found[at] is None]
     if len(missing) == len(frames):
+        others = "the only one that is listed" if len(frames) == 1 else f"and so are all {len(frames)} that are listed"
         raise DatasetError(
-            f"{transforms.path}: the image {missing[0]} is missing, and so are all {len(missing)} that are listed; "
-            f"{folder} holds {finder.contents()}"
+            f"{transforms.path}: the image {missing[0]} is missing, {others}; {folder} holds {finder.contents()}"
+            f"{_describe_scaled(finder, missing[0])}"
         )
     remarks.add_all(
-        f"{transforms.path}: {{count}} of {len(frames)} listed pictures are missing (first {{first}}): these views are "
-        "left out; add them, or remove them from the list",
+        f"{transforms.path}: listed pictures that are missing ({{count}} of {len(frames)}, first {{first}}) are left "
+        "out: add them, or remove them from the list",
         missing,
     )
     pictures = {match.path for match in found.values() if match is not None}
@@ -272,8 +273,8 @@ def require_memory(fitted: Sequence[FittedView], path: Path) -> None:
     factor = math.sqrt(0.8 * free / needed)
     size = f"{int(largest[0] * factor)}x{int(largest[1] * factor)}"
     raise DatasetError(
-        f"{path}: {len(fitted)} pictures of up to {largest[0]}x{largest[1]} pixels take {needed / 1e9:.1f} GB once "
-        f"decoded, and {free / 1e9:.1f} GB are free: scale them down to {size}, or list every "
+        f"{path}: {counted(len(fitted), 'picture')} of up to {largest[0]}x{largest[1]} pixels: {needed / 1e9:.1f} GB "
+        f"once decoded, and {free / 1e9:.1f} GB are free: scale them down to {size}, or list every "
         f"{math.ceil(needed / (0.8 * free))}. one; cameras follow the pictures' size by themselves"
     )
 
@@ -295,6 +296,18 @@ def _fit(size: tuple[int, int], said: tuple[int, int], aspect: float | None) -> 
     if aspect is not None and abs(math.log(size[0] / size[1] / aspect)) > _OTHER_ASPECT:
         return _OTHER_SHAPE
     return _EXACT if size == said else _SCALED if same_shape(size, said) else _OTHER_SHAPE
+
+
+def _describe_scaled(finder: PictureFinder, listed: str) -> str:
+    """What to do where a picture is there scaled down alone; "" where it isn't."""
+    folder, factor = finder.find_scaled(listed)
+    if not folder:
+        return ""
+    full = folder.removesuffix(f"_{factor}")
+    return (
+        f"; {folder}/ has it scaled down by {factor}: call that folder {full}, and keep w and h in the list, or add "
+        "those of the full size"
+    )
 
 
 def _find_beside(

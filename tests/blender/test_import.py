@@ -150,7 +150,7 @@ def test_what_had_to_be_guessed_is_told_and_masks_come_along(
 
     state, words, warnings = import_dataset(folder, holdout=0)
     assert (state, words) == ("done", "5 training and 0 test views")
-    missing, renamed = "1 of 6 listed pictures are missing (first shot_4.png)", "lower case (1, first shot_5.png"
+    missing, renamed = "listed pictures that are missing (1 of 6, first shot_4.png)", "lower case (1, first shot_5.png"
     for expected in (missing, renamed, "in masks/", "white_background"):
         assert sum(expected in warning for warning in warnings) == 1, warnings
     # The mask goes to the engine, and into the scores here, in the place of depth.

@@ -126,7 +126,7 @@ class TestNamed:
     def test_what_a_box_makes_pointless_is_told(self, tmp_path: Path) -> None:
         write_transforms(tmp_path, aabb=[[-1, -1, -1], [1, 1, 1]], scale=0.5, offset=[0, 0, 0])
         (warning,) = load_dataset(tmp_path).warnings
-        assert "scale and offset (2 values) aren't used, as aabb says" in warning
+        assert "2 values aren't used, as aabb says where the subject lies (scale and offset)" in warning
 
     def test_a_background_that_one_of_two_lists_names_is_told(self, tmp_path: Path) -> None:
         write_nerf_synthetic(tmp_path)

@@ -128,7 +128,7 @@ class TestPaths:
         (tmp_path / "0000.png").rename(tmp_path / "Ab.png")
         Image.new("RGB", (24, 24)).save(tmp_path / "ab.png")
         edit_first_frame(tmp_path / "transforms.json", file_path="AB.png")
-        warning_about(load_dataset(tmp_path), "1 of 4 listed pictures are missing")
+        warning_about(load_dataset(tmp_path), "listed pictures that are missing (1 of 4")
         edit_first_frame(tmp_path / "transforms.json", file_path="Ab.png")
         assert load_dataset(tmp_path).warnings == []
 

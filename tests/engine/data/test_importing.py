@@ -184,7 +184,7 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     source = write_photographs(tmp_path / "photos")
     assert main(["import", str(source), "--out", str(tmp_path / "capture"), "--holdout", "5"]) == 0
     out, err = capsys.readouterr()
-    assert "4 training and 1 test views" in out
+    assert "4 training and 1 test view" in out
     assert "Reading views" in err and "Writing views" in err and "warning: " in err
 
 

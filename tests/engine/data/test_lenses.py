@@ -44,7 +44,7 @@ class TestDistortion:
         dataset = load_dataset(tmp_path)
         (told,) = dataset.warnings
         assert terms(dataset.train[0].camera) == [-0.2, 0, 0, 0]
-        assert "without distortion" in told and "(1 times, first in " in told and "k1): they are used" in told
+        assert "without distortion" in told and "(once, first in " in told and "k1): they are used" in told
         write_transforms(tmp_path, aabb_scale=1, camera_model=model, k1=0.0)
         assert load_dataset(tmp_path).warnings == []
 

@@ -173,7 +173,39 @@ class TestMasks:
         np.save(tmp_path / "numbers.npy", kept.astype(np.float32))
         np.save(tmp_path / "booleans.npy", kept)
         for path in tmp_path.iterdir():
-            np.testing.assert_array_equal(read_mask(path), kept, err_msg=path.name)
+            np.testing.assert_array_equal(read_mask(path).kept, kept, err_msg=path.name)
+
+    @pytest.mark.parametrize(
+        ("dark", "bright", "is_told"), [((3,), 255, True), ((0, 3), 255, True), ((0, 0), 1, False), ((0, 0), 3, False)]
+    )
+    def test_what_is_nearly_black_beside_white_is_black(
+        self, tmp_path: Path, dark: tuple[int, ...], bright: int, is_told: bool
+    ) -> None:
+        """Also in masks of 0 and 1, or of labels, where 3 is no black."""
+        write_transforms(tmp_path, aabb_scale=1)
+        pixels = np.full((24, 24), bright, np.uint8)
+        pixels[:12, :12] = np.resize(dark, (12, 12))
+        Image.fromarray(pixels).save(tmp_path / "m.png")
+        edit_first_frame(tmp_path / "transforms.json", mask_path="m.png")
+        dataset = load_dataset(tmp_path)
+        require_masked(dataset.train[0])
+        assert len(dataset.warnings) == is_told
+        assert all("nearly 0, but not 0, beside white (1, first 0000.png)" in each for each in dataset.warnings)
+
+    def test_soft_edges_are_kept(self, tmp_path: Path) -> None:
+        """As instant-ngp and nerfstudio do: only 0 is left out."""
+        ramp = np.clip(np.arange(64) * 32 - 1000, 0, 255).astype(np.uint8)
+        Image.fromarray(np.tile(ramp, (16, 1))).save(tmp_path / "m.png")
+        mask = read_mask(tmp_path / "m.png")
+        assert not mask.takes_nearly_black and (mask.kept == (ramp > 0)).all()
+
+    def test_one_for_all_pictures(self, tmp_path: Path) -> None:
+        write_masks(tmp_path, ["car.png"])
+        write_transforms(tmp_path, aabb_scale=1, mask_path="car.png")
+        dataset = load_dataset(tmp_path)
+        for view in dataset.train:
+            require_masked(view)
+        assert dataset.warnings == []
 
     def test_views_of_which_nothing_is_left_are_left_out(self, tmp_path: Path) -> None:
         write_transforms(tmp_path, aabb_scale=1)

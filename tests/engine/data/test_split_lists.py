@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.data.formats import DatasetError, load_dataset
-from tests.engine.data.scenes import write_json, write_transforms
+from tests.engine.data.scenes import edit_first_frame, write_json, write_nerf_synthetic, write_transforms
 
 
 class TestSplitLists:
@@ -142,3 +142,57 @@ class TestSplitLists:
         write_transforms(tmp_path, aabb_scale=1, val_filenames=names)
         with pytest.raises(DatasetError, match="val_filenames"):
             load_dataset(tmp_path)
+
+
+class TestOtherWordsForSplits:
+    @pytest.mark.parametrize(
+        "said", [{"split": "test"}, {"split": "VAL"}, {"set": "testing"}, {"is_test": True}, {"is_train": False}]
+    )
+    def test_a_frame_says_it_of_itself(self, tmp_path: Path, said: dict[str, Any]) -> None:
+        values = write_transforms(tmp_path, aabb_scale=1)
+        values["frames"][2] |= said
+        write_json(tmp_path / "transforms.json", values)
+        dataset = load_dataset(tmp_path)
+        assert [view.name for view in dataset.test] == ["0002"] and len(dataset.train) == 3
+        assert dataset.warnings == []
+
+    def test_what_says_that_a_frame_is_valid_says_nothing_of_splits(self, tmp_path: Path) -> None:
+        values = write_transforms(tmp_path, aabb_scale=1, valid_ids=[0, 1])
+        values["frames"][2]["is_valid"] = True
+        write_json(tmp_path / "transforms.json", values)
+        dataset = load_dataset(tmp_path)
+        assert len(dataset.train) == 4 and "2 values aren't used" in dataset.warnings[0]
+
+    @pytest.mark.parametrize(
+        ("lists", "is_told"),
+        [
+            ({"test_ids": ["0003", "0001.png"]}, False),
+            ({"splits": {"train": ["0000", "0002"], "test": ["0001", "0003"]}}, False),
+            ({"split": {"0001.png": "test", "0003.png": "val", "0000.png": "train", "0002": "train"}}, False),
+            ({"i_test": [1, 3]}, True),
+            ({"test_ids": [3], "i_val": [1]}, True),
+            ({"splits": {"test": [1, 3]}}, True),
+            ({"splits": ["train", "test", "train", "test"]}, True),
+        ],
+    )
+    def test_lists_of_names_or_of_numbers(self, tmp_path: Path, lists: dict[str, Any], is_told: bool) -> None:
+        write_transforms(tmp_path, aabb_scale=1, **lists)
+        dataset = load_dataset(tmp_path)
+        assert [view.name for view in dataset.test] == ["0001", "0003"]
+        assert [view.name for view in dataset.train] == ["0000", "0002"]
+        assert bool(dataset.warnings) == is_told
+        assert all("by their number in frames, from 0 (" in warning for warning in dataset.warnings)
+
+    def test_numbers_that_no_frame_has_are_told(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, test_ids=[2, 4])
+        dataset = load_dataset(tmp_path)
+        assert len(dataset.train) == 4
+        (warning,) = dataset.warnings
+        assert "test_ids isn't used, as it has numbers that are no frame's, counted from 0 (1 of 2, first 4)" in warning
+
+    def test_a_lists_name_goes_before_what_its_frames_say(self, tmp_path: Path) -> None:
+        write_nerf_synthetic(tmp_path)
+        edit_first_frame(tmp_path / "transforms_train.json", split="test")
+        dataset = load_dataset(tmp_path)
+        assert (len(dataset.train), len(dataset.test)) == (4, 2)
+        assert "they aren't train views (1, first ./train/r_0)" in dataset.warnings[0]

@@ -26,6 +26,18 @@ def test_alpha_that_is_0_and_1_is_told(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("is_inverted", [True, False])
+def test_alpha_that_is_the_other_way_round_is_told(tmp_path: Path, is_inverted: bool) -> None:
+    write_transforms(tmp_path, aabb_scale=1)
+    for path in tmp_path.glob("*.png") if is_inverted else ():
+        pixels = np.array(Image.open(path))
+        pixels[..., 3] = 255 - pixels[..., 3]
+        Image.fromarray(pixels).save(path)
+    told = [each for each in load_dataset(tmp_path).warnings if "the other way round" in each]
+    assert len(told) == is_inverted
+    assert all("transparent in their middle and opaque at their edge (4, first 0000" in each for each in told)
+
+
 @pytest.mark.parametrize("color", [(0, 0, 0), (200, 10, 10)])
 def test_views_of_one_colour_are_told(tmp_path: Path, color: tuple[int, int, int]) -> None:
     write_transforms(tmp_path, aabb_scale=1)
