@@ -17,7 +17,7 @@ import numpy.typing as npt
 from engine.data.bounds import stand_at_one_place
 from engine.data.json_object import JsonObject, is_on
 from engine.data.picture_agreement import Agreement, Change, agreement_by, changed
-from engine.data.remarks import Remarks
+from engine.data.remarks import Remarks, counted
 from engine.data.views import View
 from engine.link.arrays import Floats
 from engine.link.geometry import Camera, find_focus
@@ -35,7 +35,7 @@ _DIRECTION_NAMES = {
     **dict.fromkeys(("w2c", "worldtocamera", "world2camera", "worldtocam", "world2cam", "view", "extrinsics"), True),
     **dict.fromkeys(("c2w", "cameratoworld", "camera2world", "camtoworld", "cam2world"), False),
 }
-_TURN = np.diag([1.0, -1.0, -1.0, 1.0])  # from the axes of one to those of the other
+TURN = np.diag([1.0, -1.0, -1.0, 1.0])  # from the axes of one to those of the other
 
 _AHEAD = 0.7  # the cosine between where cameras look and what they look at: half of them within 45 degrees
 _CONVERGING = 0.95  # the same of cameras that look at one thing
@@ -93,7 +93,7 @@ def _key(text: object) -> str:
 def _to_ours(pose: Floats, is_inverted: bool, has_opencv_axes: bool) -> npt.NDArray[np.float64]:
     if is_inverted and abs(np.linalg.det(pose)) > 0.0:  # no camera has that, which refuses it
         pose = np.linalg.inv(pose)
-    turned: npt.NDArray[np.float64] = pose @ _TURN if has_opencv_axes else pose
+    turned: npt.NDArray[np.float64] = pose @ TURN if has_opencv_axes else pose
     return turned
 
 
@@ -115,12 +115,22 @@ class _Layout:
         return cls(ahead, float(np.median(poses[:, 2, 1])))
 
 
-def guess_convention(views: Sequence[View], stated: Convention, remarks: Remarks) -> list[View]:
+def guess_convention(
+    views: Sequence[View], stated: Convention, remarks: Remarks, told_by: Sequence[View] | None = None
+) -> list[View]:
     """``views``, read by what is ``stated``, by OpenGL's axes and from the camera to the world where no file says what
-    matrices are. What is guessed is told."""
+    matrices are: as those of them tell that are ``told_by``, or all. What is guessed is told."""
+    change = _guess(views if told_by is None else told_by, stated, remarks)
+    if change is None:
+        return list(views)
+    return [dataclasses.replace(view, camera=changed(view.camera, change)) for view in views]
+
+
+def _guess(views: Sequence[View], stated: Convention, remarks: Remarks) -> Change | None:
+    """How poses are to be changed."""
     layout = _Layout.of([view.camera for view in views])
     if layout.ahead > _AHEAD and layout.upright > _UPRIGHT:  # they look at one thing, the right way up
-        return list(views)
+        return None
     as_is = agreement_by(views, lambda pose: pose)
     if stated.is_inverted is None:
         found = _inverse_of(views, stated, layout, as_is)
@@ -131,10 +141,10 @@ def guess_convention(views: Sequence[View], stated: Convention, remarks: Remarks
                 f"the matrices are taken for world-to-camera ones with {_whose(has_opencv_axes)} axes and inverted, as "
                 f'{why}: if that is right, say "{DIRECTION}": true{axes} in the file, else "{DIRECTION}": false'
             )
-            return [dataclasses.replace(view, camera=changed(view.camera, change)) for view in views]
+            return change
     if stated.has_opencv_axes is None:
         return _guess_axes(views, layout, as_is, remarks)
-    return list(views)
+    return None
 
 
 def _inverse_of(
@@ -153,7 +163,7 @@ def _inverse_of(
     best = max(agreements, key=lambda axes: agreements[axes].mean)
     lead = agreements[best].lead_over(as_is)
     if lead is not None and lead > _FAR_BETTER and agreements[best].mean > _AGREEING:
-        turned = agreement_by(views, lambda pose: pose @ _TURN)
+        turned = agreement_by(views, lambda pose: pose @ TURN)
         if (agreements[best].lead_over(turned) or 0.0) > _FAR_BETTER:
             return changes[best], best, f"by that pictures agree more with each other (correlations of {lead:.2f} more)"
     if abs(layout.ahead) < _AHEAD and lead is None:
@@ -164,14 +174,15 @@ def _inverse_of(
     return None
 
 
-def _guess_axes(views: Sequence[View], layout: _Layout, as_is: Agreement, remarks: Remarks) -> list[View]:
-    """``views`` by OpenGL's axes, where no file says whose their poses have."""
+def _guess_axes(views: Sequence[View], layout: _Layout, as_is: Agreement, remarks: Remarks) -> Change | None:
+    """How poses become those by OpenGL's axes, where no file says whose they have."""
     ahead, upright = layout.ahead, layout.upright
-    lead = agreement_by(views, lambda pose: pose @ _TURN).lead_over(as_is)
+    lead = agreement_by(views, lambda pose: pose @ TURN).lead_over(as_is)
     if lead is not None and lead < 0.0:
-        return list(views)
+        return None
     looks_away, is_upside_down = ahead < -_AHEAD, upright < -_UPRIGHT
-    why = f"{len(views)} cameras {'look away from each other' if looks_away else 'hang upside down'} by OpenGL's axes"
+    how = ("looks away", "look away from each other") if looks_away else ("hangs upside down", "hang upside down")
+    why = f"{counted(len(views), f'camera {how[0]}', f'cameras {how[1]}')} by OpenGL's axes"
     if lead is not None:
         why = f"by OpenGL's axes pictures agree less with each other (correlations of {lead:.2f} less)"
     elif not (looks_away or is_upside_down):
@@ -180,15 +191,15 @@ def _guess_axes(views: Sequence[View], layout: _Layout, as_is: Agreement, remark
                 f"whose axes the poses have, {len(views)} pictures don't tell: OpenGL's are taken (y up, the camera "
                 f'looks along -z); if that is right, say "{AXES}": "opengl" in the file, else "opencv"'
             )
-        return list(views)
+        return None
     elif ahead > _AHEAD or not (is_upside_down or _are_framed(views)):
         remarks.add(f'{why}: if that is right, say "{AXES}": "opengl" in the file, else "opencv" (y down, z ahead)')
-        return list(views)
+        return None
     remarks.add(
         f"the poses are taken for OpenCV's (y down, the camera looks along z), as {why}: if that is right, say "
         f'"{AXES}": "opencv" in the file, else "opengl"'
     )
-    return [dataclasses.replace(view, camera=changed(view.camera, lambda pose: pose @ _TURN)) for view in views]
+    return lambda pose: pose @ TURN
 
 
 def _are_framed(views: Sequence[View]) -> bool:

@@ -31,6 +31,7 @@ from engine.data.depth_images import tell_unused_depth
 from engine.data.depth_unit import check_depth
 from engine.data.list_files import find_lists
 from engine.data.masks import MaskFinder
+from engine.data.pose_checks import check_poses, fit_test_list
 from engine.data.remarks import Remarks, counted
 from engine.data.split_files import split_by_files, split_files, tell_unused
 from engine.data.splits import split_by_lists
@@ -82,7 +83,7 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
     if not any(view.split == "train" for view in views):
         raise DatasetError(f"{path}: the masks leave nothing of any training view: what is not 0 in them is learnt")
     views = leave_out_copies(views, remarks)
-    views = guess_convention(views, _stated_by_any(files), remarks)
+    views = _check_poses(views, files, remarks)
     views = check_depth(views, remarks)
     train = [view for view in views if view.split == "train"]
     test = [view for view in views if view.split == "test"]
@@ -133,6 +134,21 @@ def _read_by_conventions(files: dict[Split | None, Transforms], remarks: Remarks
             )
         read[split] = transforms.read_by(own)
     return read
+
+
+def _check_poses(views: Sequence[View], files: Mapping[Split | None, Transforms], remarks: Remarks) -> list[View]:
+    """``views`` by the conventions that their lists say or pictures tell; a list of test views may have others."""
+    stated = _stated_by_any(files)
+    train = [view for view in views if view.split == "train"]
+    test = [view for view in views if view.split == "test"]
+    if "test" in files and test:
+        views = guess_convention(views, stated, remarks, train)
+        train, test = views[: len(train)], views[len(train) :]  # as their lists are read in that order
+        views = train + fit_test_list(train, test, files["test"].convention, files["test"].path, remarks)
+    else:
+        views = guess_convention(views, stated, remarks)
+    check_poses([view for view in views if view.split == "train"], remarks)
+    return views
 
 
 def _stated_by_any(files: Mapping[Split | None, Transforms]) -> Convention:

@@ -50,13 +50,19 @@ class Agreement:
         return lead if abs(lead) > max(_CLEAR, _ERRORS * error) else None
 
 
-def agreement_by(views: Sequence[View], change: Change) -> Agreement:
-    """How well ``views`` agree by poses that each is changed to by ``change``. Of too few nothing is told."""
+def agreement_by(views: Sequence[View], change: Change, others: Sequence[View] | None = None) -> Agreement:
+    """How well ``views`` agree with each other, or with ``others``, by poses that each of them is changed to by
+    ``change``. Of too few nothing is told."""
     cameras = [changed(view.camera, change) for view in views]
+    seen, their = (views, cameras) if others is None else (others, [view.camera for view in others])
     found = [np.zeros(0)]
-    for one, other in choose_pairs(cameras, _VIEWS) if len(views) >= _FEWEST_VIEWS else ():
-        found.append(_correlations(*(_Small.of(views[at], cameras[at]) for at in (one, other))))
+    for one, other in choose_pairs(cameras, _VIEWS, None if others is None else their) if _are_enough(seen) else ():
+        found.append(_correlations(_Small.of(views[one], cameras[one]), _Small.of(seen[other], their[other])))
     return Agreement(np.concatenate(found))
+
+
+def _are_enough(views: Sequence[View]) -> bool:
+    return len(views) >= _FEWEST_VIEWS
 
 
 def changed(camera: Camera, change: Change) -> Camera:
