@@ -154,7 +154,8 @@ def _by_photographs(train: Sequence[View], test: Sequence[View], changes: _Chang
     lead = agreements[best].lead_over(as_is)
     if lead is None or lead < _FAR_BETTER or agreements[best].mean < _AGREEING:
         return None
-    return best, f"by that they agree more with training views (correlations of {lead:.2f} more)"
+    # Correlations of photographs are too weak a proof to move cameras by.
+    return None, f"taken to {best}, their pictures agree more with those (correlations of {lead:.2f} more)"
 
 
 def _silhouettes(views: Sequence[View]) -> list[Silhouette] | None:

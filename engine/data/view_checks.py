@@ -67,7 +67,7 @@ def _tell_inverted_alpha(views: Sequence[View], remarks: Remarks) -> None:
     for view in views:
         height, width = view.color.shape[:2]
         middle = view.color[height // 4 : height - height // 4, width // 4 : width - width // 4, 3]
-        shares.append((float((_edge_of(view)[:, 3] == 1.0).mean()), float((middle == 0).mean())))
+        shares.append((float((_edge_of(view)[:, 3] == _full(view)).mean()), float((middle == 0).mean())))
     names = [
         view.name
         for view, (edge, middle) in zip(views, shares, strict=True)
@@ -85,13 +85,17 @@ def _tell_inverted_alpha(views: Sequence[View], remarks: Remarks) -> None:
 
 def _has_flat_edge(view: View) -> bool:
     """Whether a picture that shows more than one colour has one along most of its edge, nowhere transparent."""
-    full = 1.0 if view.color_space == "linear" else 255.0
-    stored = _edge_of(view)
+    full, stored = _full(view), _edge_of(view)
     if stored[:, 3].min() < full:  # as of most pictures that show their subject alone: looked at first
         return False
     edge = stored[:, :3].astype(np.float32) / full
     is_flat = (np.abs(edge - np.median(edge, axis=0)).max(axis=1) < _NEARLY).mean() > _FLAT
     return bool(is_flat) and not bool((view.color == view.color[:1, :1]).all())
+
+
+def _full(view: View) -> float:
+    """What stands for 1 where pixels are stored."""
+    return 1.0 if view.color_space == "linear" else 255.0
 
 
 def _edge_of(view: View) -> Pixels:
