@@ -258,12 +258,10 @@ class CaptureJob:
         where they are at each frame, in any order."""
         scene = self._renderer.scene
         now, played, self._played = (scene.frame_current, scene.frame_subframe), self._played, range(0)
-        for number in played:
-            self._renderer.scene.frame_set(number)
+        for frame in [(number, 0.0) for number in played] + [now] * bool(played):
+            scene.frame_set(frame[0], subframe=frame[1])
             if self._in_window:
                 yield
-        if played:
-            self._renderer.scene.frame_set(now[0], subframe=now[1])
 
     def _render(self, record: ViewRecord) -> Generator[None, None, Pixels]:
         if self._rendered == 0:

@@ -110,3 +110,12 @@ def slide(obj: bpy.types.Object) -> None:
     for frame, x in ((1, 0.0), (20, 0.1)):
         obj.location.x = x
         obj.keyframe_insert("location", index=0, frame=frame)
+
+
+def new_world(strength: float) -> bpy.types.World:
+    """A grey one of this strength."""
+    world = bpy.data.worlds.new("World")
+    if world.node_tree is None:
+        world.use_nodes = True
+    world.node_tree.nodes["Background"].inputs["Strength"].default_value = strength
+    return world
