@@ -8,16 +8,26 @@ from engine.data.dataset import Dataset
 from engine.data.views import View
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
+from engine.priors.weights import FirstWeights
 from engine.training.loop import TrainingLoop
 from engine.training.trainer import Trainer
 
 
 def begin_training(
-    dataset: Dataset, device: str, *, seed: int = 0, views: Sequence[View] | None = None
+    dataset: Dataset,
+    device: str,
+    *,
+    seed: int = 0,
+    views: Sequence[View] | None = None,
+    first: FirstWeights | None = None,
 ) -> Trainer[RadianceFieldPrimitive]:
-    """A trainer that has the training views of ``dataset``, or ``views`` instead, and has done no step."""
-    config = choose_preset("auto", device, dataset.train_settings() | {"seed": seed})
+    """A trainer that has the training views of ``dataset``, or ``views`` instead, and has done no step; it begins with
+    ``first``, if there is any."""
+    settings = dataset.train_settings() | {"seed": seed} | ({} if first is None else first.settings)
+    config = choose_preset("auto", device, settings)
     trainer = Trainer(make_primitive(config, dataset.bounds, dataset.color_space, device))
+    if first is not None:
+        first.begin(trainer.primitive)
     for view in dataset.train if views is None else views:
         trainer.primitive.add(view)
     return trainer

@@ -24,6 +24,7 @@ from engine.link.geometry import Camera
 from engine.primitives.radiance_field.conditioned_primitive import ConditionedPrimitive
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
+from engine.priors.guidance import Guidance
 from engine.priors.weights import Prior, load_prior
 from engine.training.loop import TrainingLoop
 from engine.training.trainer import Trainer
@@ -103,12 +104,17 @@ def show_grid(scene: Dataset, setup: Setup, seconds: float) -> Show:
     return _train(begin_training(scene, setup.device), seconds)
 
 
+def show_warm_start(scene: Dataset, setup: Setup, seconds: float) -> Show:
+    """The same, guided by the prior as long as there are few views."""
+    return _train(begin_training(scene, setup.device, first=Guidance(read_prior(setup.prior))), seconds)
+
+
 def begin_by(prior: Prior, scene: Dataset, device: str) -> ConditionedPrimitive:
     """A run of ``scene`` that begins with ``prior``, without views so far."""
     config = choose_preset("auto", device, scene.train_settings() | prior.settings, PixelNerfConfig.kind)
     primitive = make_primitive(config, scene.bounds, scene.color_space, device)
     assert isinstance(primitive, ConditionedPrimitive)
-    prior.load_into(primitive.field)
+    prior.begin(primitive)
     return primitive
 
 
@@ -131,6 +137,10 @@ def _grid(seconds: float, views: tuple[int, ...]) -> Method:
     return Method(functools.partial(show_grid, seconds=seconds), views, seconds)
 
 
+def _warm_start(seconds: float, views: tuple[int, ...]) -> Method:
+    return Method(functools.partial(show_warm_start, seconds=seconds), views, seconds, weights="prior")
+
+
 METHODS: dict[str, Method] = {
     "mean": Method(show_mean),
     "points": Method(show_points, needs_depth=True),
@@ -140,6 +150,9 @@ METHODS: dict[str, Method] = {
     "grid 5 s": _grid(5.0, FEW + MANY),
     "grid 15 s": _grid(15.0, MANY),
     "grid 60 s": _grid(60.0, FEW),
+    "warm start 1 s": _warm_start(1.0, MANY),
+    "warm start 5 s": _warm_start(5.0, FEW + MANY),
+    "warm start 15 s": _warm_start(15.0, MANY),
 }
 
 read_prior = functools.cache(load_prior)
