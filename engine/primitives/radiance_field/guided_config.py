@@ -11,7 +11,8 @@ from engine.primitives.config import MOST, Count
 from engine.primitives.radiance_field.config import Share
 from engine.primitives.radiance_field.occupancy_config import OccupancyConfig
 
-# However long training goes on, what no view shows is known from the prior alone: this part of its say stays.
+# However long training goes on, what no view shows is known from the prior alone: with one view this part of its say
+# stays, with more of them less.
 _LASTING_SHARE = 0.5
 
 
@@ -33,5 +34,5 @@ class GuidedConfig(OccupancyConfig):
         """Part of the steps that learn from the prior's pictures at a training step, with so many training views."""
         if views >= self.guided_views:
             return 0.0
-        fading = max(math.pow(0.5, step / self.guide_half_life), _LASTING_SHARE)
-        return self.guide_share * fading * (1.0 - (views - 1) / (self.guided_views - 1))
+        few = 1.0 - (views - 1) / (self.guided_views - 1)
+        return self.guide_share * few * max(math.pow(0.5, step / self.guide_half_life), _LASTING_SHARE * few)

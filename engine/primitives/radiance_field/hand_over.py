@@ -15,6 +15,8 @@ from engine.rendering.renderer import RenderedImage, Renderer
 
 # Pixels a side of what is compared.
 _SIDES = {"cpu": 64, "gpu": 256}
+# The field must be so much better in dB: one view isn't all, and by then the prior knows that view, too.
+_MARGIN = 1.0
 _BEST = 1e-10
 
 
@@ -48,5 +50,5 @@ class Judge:
         return -10.0 * math.log10(max(float(squares.mean()), _BEST)) if len(squares) else -math.inf
 
     def prefers(self, renderer: Renderer) -> bool:
-        """Whether ``renderer``, that of the field which is trained, shows the view as well as the prior did."""
-        return self.score(renderer) >= self.least
+        """Whether ``renderer``, that of the field which is trained, shows the view better than the prior did."""
+        return self.score(renderer) >= self.least + _MARGIN

@@ -13,8 +13,8 @@ import torch
 
 from engine.data.views import View
 from engine.evaluation.evaluate import mean_psnr
+from engine.link.geometry import Camera
 from engine.primitives.base import NoDataError
-from engine.primitives.radiance_field.conditioned_primitive import ConditionedPrimitive
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.primitives.radiance_field.guided_primitive import GuidedPrimitive
 from engine.priors.weights import Prior, load_prior, save_prior
@@ -27,27 +27,39 @@ from tests.scenes import sphere_bounds, sphere_views
 VIEWS = sphere_views(12, 24)
 HELD_OUT = [VIEWS[1], VIEWS[5], VIEWS[9]]
 ORDER = [VIEWS[index] for index in (3, 8, 0, 10, 2, 7, 6, 11)]
+TINT = 2.0  # makes a prior a poor one
 GUIDED = TINY["hash-grid"] | {"guide_side": 16, "guide_pictures": 6, "guide_every": 8, "guided_views": 7}
-READING = TINY["pixelnerf"] | {"samples_per_step": 512}
 
 
-@pytest.fixture(scope="module")
-def prior(tmp_path_factory: pytest.TempPathFactory) -> Prior:
-    """One that knows spheres a little."""
-    config = choose_preset("cpu", TEST_DEVICE, READING, "pixelnerf")
-    trainer = Trainer(make_primitive(config, sphere_bounds(), "linear", TEST_DEVICE))
-    assert isinstance(trainer.primitive, ConditionedPrimitive)
-    for view in VIEWS:
-        trainer.primitive.add(view)
-    for _ in range(40):
-        trainer.step()
-    file = tmp_path_factory.mktemp("prior") / "prior.safetensors"
-    save_prior(file, trainer.primitive.field, trainer.primitive.config.field, {})
+def _make_prior(file: Path, tint: float) -> Prior:
+    """One whose weights are known: solid is what lies at a captured depth or behind it, as far as no view sees through
+    it, and its colour is what views show there, made lighter by ``tint``."""
+    config = choose_preset("cpu", TEST_DEVICE, TINY["pixelnerf"], "pixelnerf").field
+    field = config.build(TEST_DEVICE, 0)
+    network = field.module
+    gap = (
+        network.view_layer.in_features - 2 - 4
+    )  # before it, gaps of one finer scale; behind it, of three, and two facts
+    with torch.no_grad():
+        for layer in (network.view_layer, network.point_layer, network.density_layer, network.blend_layer):
+            layer.weight.zero_()
+            layer.bias.zero_()
+        network.view_layer.weight[0, gap] = 1.0
+        network.point_layer.weight[0, 0], network.point_layer.weight[1, 0] = 1.0, -1.0
+        network.density_layer.weight[0, 0], network.density_layer.weight[0, 1] = 8.0, -8.0
+        network.residual_layer.bias.fill_(tint)
+    save_prior(file, field, config, {})
     return load_prior(file)
 
 
-def _trainer(device: str, read: Callable[[], Prior] | None, views: list[View], **settings: int) -> Trainer:
-    primitive = make_primitive(choose_preset("cpu", device, GUIDED | settings), sphere_bounds(), "linear", device)
+@pytest.fixture
+def prior(tmp_path: Path) -> Prior:
+    """A good one."""
+    return _make_prior(tmp_path / "prior.safetensors", 0.0)
+
+
+def _trainer(device: str, read: Callable[[], Prior] | None, views: list[View]) -> Trainer:
+    primitive = make_primitive(choose_preset("cpu", device, GUIDED), sphere_bounds(), "linear", device)
     assert isinstance(primitive, GuidedPrimitive)
     if read is not None:
         primitive.be_guided_by(read)
@@ -70,13 +82,14 @@ def test_something_is_shown_before_any_training_and_better_than_nothing(device: 
     assert _score(several) > _score(alone) + 3.0
 
 
-def test_it_takes_over_once_it_is_as_good_and_no_picture_is_black(device: str, prior: Prior) -> None:
+def test_it_takes_over_once_it_is_better_and_no_picture_is_black(device: str, tmp_path: Path) -> None:
+    prior = _make_prior(tmp_path / "prior.safetensors", TINT)
     trainer = _trainer(device, lambda: prior, ORDER[:5])
     primitive = trainer.primitive
     viewer = primitive.viewer()
     scores = [mean_psnr(viewer, HELD_OUT)["black"]]
     assert primitive.remark
-    while primitive.remark and trainer.step_count < 600:
+    while primitive.remark and trainer.step_count < 400:
         trainer.step()
         if trainer.step_count % 16 == 0:
             covered = viewer.render(HELD_OUT[0].camera).color[..., 3].mean()
@@ -90,7 +103,7 @@ def test_it_takes_over_once_it_is_as_good_and_no_picture_is_black(device: str, p
 def test_where_no_view_was_the_grid_learns_what_the_prior_shows(device: str, prior: Prior) -> None:
     guided, alone = (_trainer(device, read, ORDER[:2]) for read in (lambda: prior, None))
     for trainer in (guided, alone):
-        for _ in range(60):
+        for _ in range(120):
             trainer.step()
     shown = guided.primitive.viewer().render(HELD_OUT[0].camera).color
     assert guided.primitive.remark
@@ -98,7 +111,7 @@ def test_where_no_view_was_the_grid_learns_what_the_prior_shows(device: str, pri
         trainer.primitive._own_renderer.render(HELD_OUT[0].camera).color.sub(shown).square().mean()
         for trainer in (guided, alone)
     )
-    assert float(near) < 0.7 * float(far)
+    assert float(near) < 0.9 * float(far)
 
 
 def test_with_enough_views_the_prior_isnt_read_and_training_is_the_same_to_the_bit(device: str) -> None:
@@ -197,7 +210,7 @@ def test_it_is_sure_of_what_a_view_shows_and_less_of_what_none_does(device: str,
     assert float(sure) > float(unsure) + 0.1
 
 
-def _turned_around(view: View) -> object:
+def _turned_around(view: View) -> Camera:
     """A camera on the other side of the sphere."""
     directions = [other.camera.camera_to_world[:3, 2] for other in VIEWS]
     return VIEWS[int(np.argmin([one @ view.camera.camera_to_world[:3, 2] for one in directions]))].camera
