@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +21,12 @@ from engine.data.images import read_color, resize_nearest
 from engine.data.masks import read_mask
 from engine.data.orientation import turn
 from engine.data.picture_finder import IMAGE_SUFFIXES, fold, path_parts
-from engine.data.remarks import Remarks
+from engine.data.remarks import Remarks, counted
 from engine.data.view_sources import FittedView
 from engine.data.views import MASKED_DEPTH, UNKNOWN_DEPTH, View, ViewError, depth_without_any
 from engine.link.arrays import Dtype, Pixels
 from engine.link.messages import ColorSpace
+from engine.machine import free_memory
 
 DECODING_THREADS = 8
 _FULL: Mapping[ColorSpace, float] = {"srgb": 255, "linear": 1.0}
@@ -232,3 +234,19 @@ def _as_name(parts: tuple[str, ...]) -> str:
 
 def _repeats(names: Iterable[str]) -> set[str]:
     return {name for name, count in Counter(map(fold, names)).items() if count > 1}
+
+
+def require_memory(fitted: Sequence[FittedView], path: Path) -> None:
+    """Raise DatasetError where the decoded pictures don't fit into memory: told before the first is decoded."""
+    needed = sum(view.bytes_decoded for view in fitted)
+    free = free_memory("cpu")
+    if free is None or needed <= free:
+        return
+    largest = max((view.camera.width, view.camera.height) for view in fitted)
+    factor = math.sqrt(0.8 * free / needed)
+    size = f"{int(largest[0] * factor)}x{int(largest[1] * factor)}"
+    raise DatasetError(
+        f"{path}: {counted(len(fitted), 'picture')} of up to {largest[0]}x{largest[1]} pixels: {needed / 1e9:.1f} GB "
+        f"once decoded, and {free / 1e9:.1f} GB are free: scale them down to {size}, or list every "
+        f"{math.ceil(needed / (0.8 * free))}. one; cameras follow the pictures' size by themselves"
+    )

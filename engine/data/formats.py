@@ -26,7 +26,7 @@ from engine.data.bounds import (
 )
 from engine.data.copies import leave_out_copies
 from engine.data.dataset import Dataset, DatasetError
-from engine.data.decoding import decode_views
+from engine.data.decoding import decode_views, require_memory
 from engine.data.depth_images import tell_unused_depth
 from engine.data.depth_unit import check_depth
 from engine.data.list_files import find_lists
@@ -43,7 +43,6 @@ from engine.data.view_sources import (
     find_sources,
     fit_view,
     read_headers,
-    require_memory,
     tell_open_sizes,
 )
 from engine.data.views import View

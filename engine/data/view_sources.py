@@ -16,11 +16,10 @@ from engine.data.depth_images import DEPTH_SUFFIXES
 from engine.data.images import LINEAR_SUFFIXES, PictureHeader, read_header
 from engine.data.masks import MaskFinder
 from engine.data.picture_finder import IMAGE_SUFFIXES, IN_ANOTHER_FOLDER, Found, PictureFinder
-from engine.data.remarks import Remarks, counted
+from engine.data.remarks import Remarks
 from engine.data.transforms import FrameRecord, Transforms
 from engine.link.geometry import Camera
 from engine.link.messages import Split
-from engine.machine import free_memory
 
 READING_THREADS = 8
 MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
@@ -261,22 +260,6 @@ def read_headers(sources: Sequence[ViewSource]) -> list[ViewHeaders]:
 def _read_headers_of(source: ViewSource) -> ViewHeaders:
     depth, mask = (None if path is None else read_header(path) for path in (source.depth, source.mask))
     return ViewHeaders(read_header(source.image), depth, mask)
-
-
-def require_memory(fitted: Sequence[FittedView], path: Path) -> None:
-    """Raise DatasetError where the decoded pictures don't fit into memory: told before the first is decoded."""
-    needed = sum(view.bytes_decoded for view in fitted)
-    free = free_memory("cpu")
-    if free is None or needed <= free:
-        return
-    largest = max((view.camera.width, view.camera.height) for view in fitted)
-    factor = math.sqrt(0.8 * free / needed)
-    size = f"{int(largest[0] * factor)}x{int(largest[1] * factor)}"
-    raise DatasetError(
-        f"{path}: {counted(len(fitted), 'picture')} of up to {largest[0]}x{largest[1]} pixels: {needed / 1e9:.1f} GB "
-        f"once decoded, and {free / 1e9:.1f} GB are free: scale them down to {size}, or list every "
-        f"{math.ceil(needed / (0.8 * free))}. one; cameras follow the pictures' size by themselves"
-    )
 
 
 def same_shape(size: tuple[int, int], other: tuple[int, int]) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.data import view_sources
+from engine.data import decoding
 from engine.data.formats import DatasetError, load_dataset
 from tests.engine.data.scenes import write_transforms
 
@@ -14,10 +14,10 @@ from tests.engine.data.scenes import write_transforms
 def test_what_does_not_fit_is_told_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_transforms(tmp_path, count=10, aabb_scale=1)
     needed = 10 * 24 * 24 * 4
-    monkeypatch.setattr(view_sources, "free_memory", lambda device: needed)
+    monkeypatch.setattr(decoding, "free_memory", lambda device: needed)
     assert len(load_dataset(tmp_path).train) == 10
     (tmp_path / "0001.png").write_bytes((tmp_path / "0001.png").read_bytes()[:-40])  # whose decoding would fail
-    monkeypatch.setattr(view_sources, "free_memory", lambda device: needed // 4)
+    monkeypatch.setattr(decoding, "free_memory", lambda device: needed // 4)
     with pytest.raises(
         DatasetError, match=r"10 pictures of up to 24x24 .* scale them down to 10x10, or list every 5\."
     ):
@@ -26,5 +26,5 @@ def test_what_does_not_fit_is_told_before_decoding(tmp_path: Path, monkeypatch: 
 
 def test_where_the_system_does_not_tell_it_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_transforms(tmp_path, aabb_scale=1)
-    monkeypatch.setattr(view_sources, "free_memory", lambda device: None)
+    monkeypatch.setattr(decoding, "free_memory", lambda device: None)
     assert len(load_dataset(tmp_path).train) == 4
