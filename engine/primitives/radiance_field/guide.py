@@ -28,8 +28,8 @@ from taichi_kernels.torch_functions.random_numbers import uniform
 
 # Evaluating a prior is dear: it is looked for in larger cells than a field that is trained through them, and each cell
 # is looked at so many times. What was there before other views came is soon forgotten.
-_RESOLUTION, _LOOKS, _DECAY = {"cpu": 48, "gpu": 64}, {"cpu": 2, "gpu": 6}, 0.4
-_MARCH_STEPS = {"cpu": 128, "gpu": 512}
+_RESOLUTION, _LOOKS, _DECAY = {"cpu": 32, "gpu": 64}, {"cpu": 1, "gpu": 6}, 0.4
+_MARCH_STEPS = {"cpu": 64, "gpu": 512}
 # How sure a prior is of what no view sees, and of where it shows nothing.
 _SURE_OF_UNSEEN, _SURE_OF_NOTHING = 0.4, 0.7
 # Where views differ by so much (of what is displayed or of light) about a point, it is sure to a third of what it is.

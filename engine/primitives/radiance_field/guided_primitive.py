@@ -9,6 +9,7 @@ from typing import Self
 
 import torch
 
+from engine.device import PROFILES
 from engine.link.geometry import Bounds
 from engine.link.messages import ColorSpace
 from engine.primitives.radiance_field.error_map import ErrorMap
@@ -203,9 +204,10 @@ class GuidedPrimitive(OccupancyPrimitive):
         return SwitchingRenderer(choose, self.cube, self.color_space, self.device, self.limits.near_distance)
 
     def scratch(self) -> Self:
-        """See Primitive: with a prior where there is one, so that its kernels are warmed up, too."""
+        """See Primitive. On a GPU with a prior where there is one, whose first pictures would wait for its kernels; a
+        CPU has no others for it."""
         other = super().scratch()
-        if self._read_prior is not None and self._is_few:
+        if self._read_prior is not None and self._is_few and PROFILES[self.device].is_asynchronous:
             other.be_guided_by(self._read_prior)
         return other
 

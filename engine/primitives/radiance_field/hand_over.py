@@ -14,7 +14,7 @@ from engine.primitives.radiance_field.pixel_store import StoredPicture
 from engine.rendering.renderer import RenderedImage, Renderer
 
 # Pixels a side of what is compared.
-_SIDES = {"cpu": 64, "gpu": 256}
+_SIDES = {"cpu": 48, "gpu": 256}
 # The field must be so much better in dB: one view isn't all, and by then the prior knows that view, too.
 _MARGIN = 1.0
 _BEST = 1e-10
