@@ -18,17 +18,18 @@ _LASTING_SHARE = 0.5
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GuidedConfig(OccupancyConfig):
-    """OccupancyConfig, and what a prior has to say; without one none of it matters."""
+    """OccupancyConfig, and what a prior has to say; without one none of it matters. Runs that are older than this have
+    none of these settings: each has a default."""
 
     # With so many training views and more a prior has no say; 0: never. FEW_VIEWS where one is asked for.
     guided_views: Annotated[int, Limits(0, MOST)] = 0
     # Part of the steps that learn from its pictures, with one view, at first; half of that is left after so many steps.
     guide_share: Share = 0.5
-    guide_half_life: Count
+    guide_half_life: Count = 400
     # Its pictures: how many there are at a time, of so many pixels a side, and every how manieth step one is made anew.
-    guide_pictures: Annotated[int, Limits(1, 4096)]
-    guide_side: Annotated[int, Limits(4, 4096)]
-    guide_every: Count
+    guide_pictures: Annotated[int, Limits(1, 4096)] = 16
+    guide_side: Annotated[int, Limits(4, 4096)] = 40
+    guide_every: Count = 24
 
     def guide_share_at(self, step: int, views: int) -> float:
         """Part of the steps that learn from the prior's pictures at a training step, with so many training views."""

@@ -19,10 +19,6 @@ _PRESETS = {
         learning_rate=1.5e-2,
         cells_per_pixel=1.5,
         render_refinement=2,
-        guide_half_life=400,
-        guide_pictures=16,
-        guide_side=40,
-        guide_every=24,
         **OCCUPANCY["cpu"],
     ),
     "gpu": GuidedConfig(
