@@ -48,12 +48,12 @@ def test_the_loss_of_another_files_run_is_not_shown_and_that_of_a_moved_run_is(
     monkeypatch.setattr(scores, "loss_history", scores.LossHistory())
     monkeypatch.setattr(scores, "_run", (None, ""))
     one, moved, other = (
-        SimpleNamespace(source=local_engine("python", Path("/work") / name), run_name="run")
+        SimpleNamespace(source=local_engine("python", Path("scenes") / name), run_name="run")
         for name in ("unsaved", "car.hashlight", "boat.hashlight")
     )
     scores.note_run(one, SimpleNamespace(run="run", step=0))
     scores.loss_history.add(1.0, 0.5)
-    scores.note_moved(Path("/work/unsaved"), Path("/work/car.hashlight"))
+    scores.note_moved(Path("scenes/unsaved"), Path("scenes/car.hashlight"))
     scores.note_run(moved, SimpleNamespace(run="run", step=900))
     assert list(scores.losses_of(moved)) == [(1.0, 0.5)]
     assert not scores.losses_of(other)

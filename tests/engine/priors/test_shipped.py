@@ -54,6 +54,4 @@ def test_one_without_its_checksum_is_refused(folder: Path, checksum: bytes | Non
 
 
 def test_the_one_that_is_here_is_whole() -> None:
-    if not shipped.is_shipped():
-        pytest.skip("this checkout has none")
     assert find_prior(None).stat().st_size <= 12e6
