@@ -80,7 +80,8 @@ def test_a_white_floor_is_as_bright_as_the_light_that_falls_on_it_and_dark_in_a_
     plate = shapes.box(0.2, 0.2, 0.01).move(0.35, 0.5, 0.5)
     aside = _light((-99.0, 0.5, 100.3))
     lit = SceneRenderer(_scene(floor, aside), device).render([_camera()], 4).colors[0, ..., 0].float().cpu()
-    shaded = SceneRenderer(_scene(join([floor, plate]), aside), device).render([_camera()], 4).colors[0, ..., 0]
+    both = _scene(join([floor, plate]), aside)
+    shaded = SceneRenderer(both, device).render([_camera()], 4).colors[0, ..., 0].float().cpu()
     column = SIDE // 2 + round(0.05 / 2.2 * 2 * SIDE)
     assert lit[SIDE // 2, column] == pytest.approx(math.cos(math.pi / 4), abs=0.05)
     assert shaded[SIDE // 2, column] == 0.0 and shaded[2, 2] == pytest.approx(float(lit[2, 2]))
