@@ -62,7 +62,7 @@ def plan(options: argparse.Namespace, console: Console) -> None:
     training = sum(view.split == "train" for view in views)
     bounds = read_bounds(scene, bpy.context.evaluated_depsgraph_get())
     size = " x ".join(f"{high - low:.2f}" for low, high in zip(bounds.minimum, bounds.maximum, strict=True))
-    console.result(f"{training} training and {len(views) - training} test views of bounds of {size} m")
+    console.result(f"Bounds of {size} m, views: {training} to train on, {len(views) - training} to test")
 
 
 def train(options: argparse.Namespace, console: Console) -> None:

@@ -48,7 +48,7 @@ class HASHLIGHT_PT_quality(SidebarPanel, bpy.types.Panel):
                 _draw_chart(row, label, scores.points_of(name, evaluations), color, "{:.3g}")
         _draw_chart(row, "Loss", loss, _LOSS_COLOR, "{:.1g}")
         self.layout.label(text=_describe_span(loss, evaluations))
-        about = scores.describe_what_is_scored(evaluations, metrics) if evaluations else "Not scored yet"
+        about = scores.describe_what_is_scored(evaluations, metrics) if evaluations else ""
         draw_words(self.layout, context, about, rows=1)
         _draw_worst(self.layout, context.scene, evaluations[-1] if evaluations else None, metrics)
 

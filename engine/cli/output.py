@@ -65,6 +65,11 @@ class Progress:
         if not self._is_terminal and time.monotonic() - self._told_at >= LINE_EVERY:
             self._print_line()
 
+    def begin(self) -> None:
+        """Say at once that there is work: with a line, where no bar shows it."""
+        if not self._is_terminal:
+            self._print_line()
+
     def _print_line(self) -> None:
         self._told_at, self._told = time.monotonic(), self._bar.n
         print(self._bar, file=self._stream, flush=True)
@@ -89,6 +94,7 @@ def loading_progress(what: str) -> tuple[Callable[[int, int], None], Callable[[]
     def update(done: int, total: int) -> None:
         if not opened:
             opened.append(Progress(what, total))
+            opened[0].begin()
         opened[0].tell(done)
 
     def close() -> None:

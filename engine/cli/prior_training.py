@@ -42,6 +42,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         help=f"minutes of training in all parts, over which the learning rate falls ({DEFAULT_PLANNED:g})",
     )
     parser.add_argument("--seed", type=whole_number(0, 2**31 - 1), metavar="N", help="of scenes and weights (0)")
+    parser.add_argument("--prior", type=Path, metavar="FILE", help="begin with these weights rather than afresh")
     add_preset(parser)
     add_device(parser)
     parser.add_argument(
@@ -85,11 +86,21 @@ def _open(options: argparse.Namespace, device: str) -> PriorTraining:
     from engine.priors.checkpoint import CHECKPOINT, PriorTraining, load_training
     from engine.priors.config import PRIOR
     from engine.priors.learner import PriorLearner
+    from engine.priors.weights import load_prior
     from engine.training.trainer import Trainer
 
     if not (options.out / CHECKPOINT).exists():
-        config = PRIOR.configure(options.preset, device, {"seed": options.seed or 0})
-        return PriorTraining(Trainer(PriorLearner(config, device)), [])
+        first = None if options.prior is None else load_prior(options.prior)
+        sizes = {} if first is None else first.settings
+        learner = PriorLearner(PRIOR.configure(options.preset, device, sizes | {"seed": options.seed or 0}), device)
+        if first is not None:
+            first.load_into(learner.field)
+        return PriorTraining(Trainer(learner), [])
+    if options.prior is not None:
+        raise PriorTrainingError(
+            f"--prior {options.prior}: {options.out} has begun already: leave --prior out to go on, or choose another "
+            "--out"
+        )
     training = load_training(options.out, device)
     own = training.trainer.primitive.config
     for name, asked in (("seed", options.seed), ("preset", None if options.preset == "auto" else options.preset)):

@@ -143,8 +143,7 @@ class EvaluatedField(ModuleField, abc.ABC):
                 torch.autograd.backward(outputs, (gradients.densities[samples], gradients.colors[samples]))
 
     def _chunks(self, samples: int) -> Iterator[slice]:
-        size = self._profile.chunk_samples
-        return (slice(first, min(first + size, samples)) for first in range(0, samples, size))
+        return split_rows(samples, self._profile.chunk_samples)
 
 
 class AutogradField(EvaluatedField):
@@ -160,6 +159,11 @@ class AutogradField(EvaluatedField):
     def _evaluate(self, points: torch.Tensor, directions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         outputs: tuple[torch.Tensor, torch.Tensor] = self.module(points, directions)
         return outputs
+
+
+def split_rows(count: int, size: int) -> Iterator[slice]:
+    """``count`` rows in parts of ``size``, the last one of fewer."""
+    return (slice(first, min(first + size, count)) for first in range(0, count, size))
 
 
 def _bind(module: torch.nn.Module, values: torch.Tensor, gradients: torch.Tensor | None) -> None:

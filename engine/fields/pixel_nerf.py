@@ -11,8 +11,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 import torch
 
-from engine.device import PROFILES
-from engine.fields.autograd import AutogradField, EvaluatedField
+from engine.fields.autograd import AutogradField, EvaluatedField, split_rows
 from engine.fields.base import FieldError, SampleBatch, SampledFieldConfig
 from engine.fields.nerf import choose_dtype
 from engine.fields.pixel_nerf_network import EMPTY, PixelNerfNetwork, PixelNerfSize
@@ -176,9 +175,6 @@ class PixelNerfField(EvaluatedField):
         super().__init__(PixelNerfNetwork(config.size, torch.Generator().manual_seed(seed), dtype), device, dtype)
         self.module: PixelNerfNetwork
         self._config = config
-        # A sample takes as much memory as one of another field for each of the views.
-        profile = PROFILES[device]
-        self._profile = dataclasses.replace(profile, chunk_samples=max(1, profile.chunk_samples // config.most_views))
         self._encoded = EncodedViews(SourceViews((), linear=True), config.features)
         self._step: _StepViews | None = None
 
@@ -237,6 +233,11 @@ class PixelNerfField(EvaluatedField):
         sources, table, seen = self._see(points, directions)
         outputs: tuple[torch.Tensor, torch.Tensor] = self.module(sources, table, seen, directions)
         return outputs
+
+    def _chunks(self, samples: int) -> Iterator[slice]:
+        # A sample takes as much memory as one of another field for each of the views that are asked.
+        asked = max(1, min(len(self._known), self._config.most_views))
+        return split_rows(samples, self._profile.chunk_samples // asked)
 
     @property
     def _known(self) -> SourceViews:

@@ -40,6 +40,8 @@ _OCCUPIED_OPTICAL_DEPTH = 0.01
 _NEW_OPTICAL_DEPTH = 0.02
 # One that is expected to be empty: 0 would be that of a closed one.
 _EXPECTED_EMPTY = 1e-7
+# A field that hasn't learnt from the scene at hand is soft where it isn't sure: cells are kept that training would drop.
+_SOFT_OPTICAL_DEPTH = 3e-4
 # A picture is reduced until a cell's footprint reaches about this many pixels: what carving needs, at little cost.
 _FOOTPRINT_PIXELS = 12
 # Cells nearer to a camera than this (lengths of their cascade) are left to others: their footprints fill its picture.
@@ -153,24 +155,35 @@ class OccupancyGrid:
 
     def refresh(self, density: DensityFunction, batch: SampleBatch[Workspace], step: int) -> None:
         """Evaluate the field's ``density`` in some open cells (as many as ``batch`` holds at most); set the bits."""
-        n = min(batch.capacity, self.candidate_count)
+        self._visit(self.candidates, density, batch, step, self._decay)
+        if self.cascades > 1:
+            take_observed(self._observed, self.densities, self._decay)
+        self._pack()
+
+    def explore(self, density: DensityFunction, batch: SampleBatch[Workspace], looks: int) -> None:
+        """Find anew where the field is dense: the most of so many points in each open cell, the same ones each time;
+        set the bits. What was found before counts no longer."""
+        self.densities[self.candidates.long()] = _EXPECTED_EMPTY
+        parts = self.candidates.split(batch.capacity) * looks
+        for number, cells in enumerate(parts):
+            self._visit(cells, density, batch, number, 1.0)
+        self._pack(_SOFT_OPTICAL_DEPTH)
+
+    def _visit(
+        self, candidates: torch.Tensor, density: DensityFunction, batch: SampleBatch[Workspace], step: int, decay: float
+    ) -> None:
+        """Evaluate ``density`` at a point in each of these cells, or in as many of them as ``batch`` holds."""
+        n = min(batch.capacity, candidates.shape[0])
         if n == 0:
             return
         if self._cells.shape[0] < n:
             self._cells = torch.zeros(batch.capacity, dtype=torch.int32, device=self.device)
         batch, cells = batch.first(n), self._cells[:n]
-        sample_cells(self.resolution, self._seed, step, self.candidates, cells, batch.points, self.cascades)
-        raw_densities = density(batch)
-        if self.cascades == 1:
-            update_densities(cells, raw_densities, self.densities, self._decay, self._step_length)
-        else:
-            # What rays see they report themselves. Here only cells are found that were closed too early, and opened for
-            # as long as rays take to reach them or to find that they are hidden.
-            update_densities(
-                cells, raw_densities, self.densities, self._decay, self._step_length, 2 * _OCCUPIED_OPTICAL_DEPTH
-            )
-            take_observed(self._observed, self.densities, self._decay)
-        self._pack()
+        sample_cells(self.resolution, self._seed, step, candidates, cells, batch.points, self.cascades)
+        # With several cascades rays themselves report what they see. Here only cells are found that were closed too
+        # early, and opened for as long as rays take to reach them or to find that they are hidden.
+        most = math.inf if self.cascades == 1 else 2 * _OCCUPIED_OPTICAL_DEPTH
+        update_densities(cells, density(batch), self.densities, decay, self._step_length, most)
 
     def expect(self, densities: torch.Tensor, resolution: int) -> None:
         """Begin with what another grid over the same cube, of ``resolution`` cells a side, found: of the open cells
@@ -206,10 +219,10 @@ class OccupancyGrid:
         self.candidates = (self.densities > 0).nonzero().view(-1).int()
         self._pack()
 
-    def _pack(self) -> None:
+    def _pack(self, most: float = _OCCUPIED_OPTICAL_DEPTH) -> None:
         mean = float(self.densities.sum()) / max(self.candidate_count, 1)
         # The floor keeps a closed cell (exactly 0) closed when the mean itself is 0.
-        threshold = max(min(_OCCUPIED_OPTICAL_DEPTH, mean), 1e-6)
+        threshold = max(min(most, mean), 1e-6)
         pack_bits(self.densities, self.flags, threshold, self.occupied)
 
     def _mark_surfaces(self, camera: Camera, alpha: torch.Tensor, depth: torch.Tensor, marks: torch.Tensor) -> None:

@@ -22,6 +22,7 @@ from engine.link.ring import RingReader
 from engine.link.silence import Listening, WatchedServerConnection
 from engine.link.values import one_line
 from engine.service.packing import pack_or_explain
+from engine.service.sparing_log import SparingLog
 
 log = logging.getLogger("hashlight.server")
 
@@ -52,6 +53,7 @@ class Client:
         self.same_host, self.is_viewer = hello.same_host, hello.role == "viewer"
         self.compression = compression_between(hello.compression)
         self.listening = Listening(connection)
+        self.faults = SparingLog(log)  # of what it sends
         self._ring = None if ring is None or hello.same_host else RingReader(ring)
         self._packed: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
         self._wake = asyncio.Event()

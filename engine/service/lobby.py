@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
+from engine.service.sparing_log import SparingLog
 from engine.service.token_check import REFUSAL_SECONDS, TokenCheck
 
 log = logging.getLogger("hashlight.server")
@@ -16,7 +17,6 @@ log = logging.getLogger("hashlight.server")
 HELLO_SECONDS = 10  # for each of the steps from a connection to its Hello
 _MOST_WAITING, _FEWEST_WAITING = 1024, 16
 _CROWD_SECONDS = 0.02
-_LOG_SECONDS = 5.0
 _READ_BYTES = 1 << 12
 
 Open = Callable[[socket.socket, TokenCheck], Awaitable[object]]
@@ -48,8 +48,7 @@ class Lobby:
         self._watching: asyncio.TimerHandle | None = None
         self._telling: asyncio.TimerHandle | None = None
         self._opening: set[asyncio.Task[None]] = set()
-        self._untold = 0
-        self._told_at = -_LOG_SECONDS
+        self._refusals = SparingLog(log)
         self._sweep()
 
     def enter(self, links: Sequence[socket.socket]) -> None:
@@ -81,12 +80,7 @@ class Lobby:
 
     def note_refusal(self, words: str) -> None:
         """Log that a client was refused; of very many only how many they were."""
-        now = time.monotonic()
-        if now - self._told_at < _LOG_SECONDS:
-            self._untold += 1
-            return
-        log.warning("refused a client: %s%s", words, f" (and {self._untold} before it)" if self._untold else "")
-        self._told_at, self._untold = now, 0
+        self._refusals.warn(f"refused a client: {words}")
 
     def _watch(self) -> None:
         """Wait for bytes of those that were accepted since the last time."""

@@ -200,7 +200,7 @@ class Server:
                 if isinstance(message, Hello):
                     raise LinkError("Hello: only the first message may be one")
             except LinkError as error:
-                log.warning("%s: bad message: %s", client.name, error)
+                client.faults.warn(f"{client.name}: bad message: {error}")
                 client.post(Problem(code="bad message", message=str(error), hint="This is a fault of the client."))
                 continue
             await self._pass_on(client, message, data)

@@ -136,7 +136,7 @@ def test_plan_fits_to_what_is_selected_sets_the_radius_and_tells_what_is_wrong(
         obj.select_set(obj.name == "Ball")
     assert execute("plan", "--fit-selected", "--views", 3, "--test-views", 1, "--radius", 2.5) == 0
     out, err = capsys.readouterr()
-    assert "3 training and 1 test views of bounds of 0." in out
+    assert "Bounds of 0." in out and "views: 3 to train on, 1 to test" in out
     assert "lie outside the bounds" in err, "the cube is not selected"
     assert "Inside a mesh" not in err
     bounds = addon("capture.bounds").read_bounds(bpy.context.scene, bpy.context.evaluated_depsgraph_get())

@@ -103,7 +103,8 @@ def test_the_panel_draws_curves_and_a_click_on_the_worst_view_jumps_there(window
     yield lambda: registry.current().evaluations and len(registry.current().evaluations) > 3
     with window.viewport():
         bpy.ops.hashlight.pause_training()
-    yield lambda: registry.current().status.state == "paused"
+    # An evaluation that has begun is finished, and has another view the worst perhaps.
+    yield lambda: registry.current().status.state == "paused" and not registry.current().is_scoring
     with _only("HASHLIGHT_PT_train", "HASHLIGHT_PT_quality"):
         yield 0.5
         yield from _click_the_worst_view(window)

@@ -19,6 +19,8 @@ from engine.primitives.radiance_field.conditioned_config import ConditionedConfi
 from engine.primitives.radiance_field.occupancy_primitive import OccupancyPrimitive
 from engine.primitives.radiance_field.pixel_store import StoredPicture
 from engine.primitives.radiance_field.primitive import blank_view
+from engine.rendering.renderer import Renderer
+from engine.rendering.switching_renderer import SwitchingRenderer
 from taichi_kernels.bundles import Pictures
 from taichi_kernels.random_numbers import RandomStream
 from taichi_kernels.torch_functions.random_numbers import uniform
@@ -26,6 +28,8 @@ from taichi_kernels.torch_functions.random_numbers import uniform
 # A step's views are drawn from so many times as many nearest ones as may be asked about a point: pictures are rendered
 # from the nearest, but not from the same ones each time.
 _AMONG_NEAREST = 2
+# How often each cell that the views leave open is looked at for where anything is.
+_LOOKS = {"cpu": 1, "gpu": 6}
 
 
 class ConditionedPrimitive(OccupancyPrimitive):
@@ -41,6 +45,7 @@ class ConditionedPrimitive(OccupancyPrimitive):
         self._source_rows: dict[str, int] = {}  # by the views' names
         self._positions: dict[str, Floats] = {}
         self._shown = ""  # the view that the step learns to show
+        self._is_looked_at = True  # there is nothing to look at yet
 
     @property
     def is_ready(self) -> bool:
@@ -55,6 +60,24 @@ class ConditionedPrimitive(OccupancyPrimitive):
         with self.field.learning_from([self._source_rows[name] for name in others]):
             return super().step(step, progress)
 
+    def viewer(self) -> Renderer:
+        """See RadianceFieldPrimitive. Where anything is, is found before a picture of views that came since."""
+        own = super().viewer()
+
+        def choose() -> Renderer:
+            self.look()
+            return own
+
+        return SwitchingRenderer(choose, self.cube, self.color_space, self.device, self.limits.near_distance)
+
+    def look(self) -> None:
+        """Have the occupancy grid know where anything is, as far as the field can tell from the views at hand: it knows
+        before it has learnt anything."""
+        if self._is_looked_at:
+            return
+        self.sampler.grid.explore(self.field.density, self._batch, _LOOKS[self.config.preset])
+        self._is_looked_at = True
+
     def scratch(self) -> Self:
         """See Primitive."""
         other = super().scratch()
@@ -65,6 +88,7 @@ class ConditionedPrimitive(OccupancyPrimitive):
         """See Primitive. The views of the snapshot are known until others come in their places."""
         super().load_state(state)
         self._source_rows.clear()
+        self._is_looked_at = False
 
     @property
     def _pictures(self) -> Pictures:
@@ -90,6 +114,7 @@ class ConditionedPrimitive(OccupancyPrimitive):
         row = self._find_row(name, source)
         if row == len(sources) or not sources.pictures[row].equals(source):
             self.field.condition_on(sources.put(row, source))
+            self._is_looked_at = False
         self._source_rows[name], self._positions[name] = row, picture.camera.position
 
     def _find_row(self, name: str, source: SourcePicture) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -20,15 +19,14 @@ from engine.primitives.radiance_field.guiding_cameras import guiding_camera
 from engine.primitives.radiance_field.json_tensors import read_facts, write_facts
 from engine.primitives.radiance_field.pixel_nerf import PIXEL_NERF
 from engine.primitives.radiance_field.pixel_store import PixelStore, StoredPicture
-from engine.rendering.renderer import RenderedImage, Renderer
+from engine.rendering.renderer import RenderedImage
 from taichi_kernels.bundles import Rays
 from taichi_kernels.random_numbers import RandomStream
 from taichi_kernels.rays import generate_camera_rays
 from taichi_kernels.torch_functions.random_numbers import uniform
 
-# Evaluating a prior is dear: it is looked for in larger cells than a field that is trained through them, and each cell
-# is looked at so many times. What was there before other views came is soon forgotten.
-_RESOLUTION, _LOOKS, _DECAY = {"cpu": 32, "gpu": 64}, {"cpu": 1, "gpu": 6}, 0.4
+# Evaluating a prior is dear: it is looked for in larger cells than a field that is trained through them.
+_RESOLUTION = {"cpu": 32, "gpu": 64}
 _MARCH_STEPS = {"cpu": 64, "gpu": 512}
 # How sure a prior is of what no view sees, and of where it shows nothing.
 _SURE_OF_UNSEEN, _SURE_OF_NOTHING = 0.4, 0.7
@@ -52,9 +50,9 @@ class FieldPrior(Protocol):
 
 
 class Guide:
-    """A prior, conditioned on the views that it is given. ``pixels``: its latest pictures, of which those pixels are
-    masked by chance that it isn't sure of: so they have the weight of its confidence. ``ray_count``: how many rays of
-    these a step draws."""
+    """A prior, conditioned on the views that it is given. ``renderer``: shows what it makes of these. ``pixels``: its
+    latest pictures, of which those pixels are masked by chance that it isn't sure of: so they have the weight of its
+    confidence. ``ray_count``: how many rays of these a step draws."""
 
     def __init__(
         self, prior: FieldPrior, config: GuidedConfig, bounds: Bounds, color_space: ColorSpace, device: str
@@ -62,9 +60,7 @@ class Guide:
         self._config, self._color_space = config, color_space
         self._reader = _make_reader(prior.settings, config, bounds, color_space, device)
         prior.load_into(self._reader.field)
-        self._renderer = self._reader.viewer()
-        self._looks = 0
-        self._is_current = True  # there is nothing to look at yet
+        self.renderer = self._reader.viewer()
         self._number = 0
         self._names = set[str]()
         self.pixels = PixelStore(self._reader.cube, device)
@@ -76,36 +72,17 @@ class Guide:
         """Be conditioned on a view, in the place of the one of its name. Raises MemoryShortage."""
         self._reader.take_in(name, picture)
         self._names.add(name)
-        self._is_current = False
 
     def knows(self, name: str) -> bool:
         """Whether a view of this name was given, before it was saved perhaps."""
         return name in self._names
 
     @property
-    def renderer(self) -> Renderer:
-        """Shows what the prior makes of the views."""
-        self._look()
-        return self._renderer
-
-    @property
     def occupancy(self) -> tuple[torch.Tensor, int]:
         """The densities of its occupancy grid, [resolution^3], and that resolution."""
-        self._look()
+        self._reader.look()
         grid = self._reader.sampler.grid
         return grid.densities, grid.resolution
-
-    def _look(self) -> None:
-        """Find where anything is, as far as the views at hand tell."""
-        if self._is_current:
-            return
-        reader, preset = self._reader, self._config.preset
-        grid, config = reader.sampler.grid, reader.config
-        rounds = math.ceil(_LOOKS[preset] * grid.candidate_count / config.samples_per_step)
-        for _ in range(max(rounds, _LOOKS[preset])):
-            self._looks += 1
-            reader.update(self._looks * config.occupancy_every)
-        self._is_current = True
 
     # --- its pictures -------------------------------------------------------------------------------------------------
 
@@ -202,7 +179,6 @@ def _make_reader(
     preset = config.preset
     own = {
         "occupancy_resolution": min(_RESOLUTION[preset], config.occupancy_resolution),
-        "occupancy_decay": _DECAY,
         "march_steps": min(_MARCH_STEPS[preset], config.march_steps),
         "max_rays_per_step": 1,
         "pixels_across": config.pixels_across,

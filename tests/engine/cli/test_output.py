@@ -7,7 +7,7 @@ import io
 import pytest
 
 from engine.cli import output
-from engine.cli.output import Progress
+from engine.cli.output import Progress, loading_progress
 
 
 class Terminal(io.StringIO):
@@ -46,6 +46,15 @@ def test_what_is_soon_done_is_one_line_in_a_pipe(clock: list[float]) -> None:
     progress.close()
     progress.close()
     assert pipe.getvalue().count("\n") == 1 and pipe.getvalue().startswith("Loading views: 8/8")
+
+
+def test_in_a_pipe_reading_is_told_of_before_the_first_view_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    update, close = loading_progress("Loading views")
+    update(0, 8)
+    assert capsys.readouterr().err.startswith("Loading views: 0/8")
+    update(8, 8)
+    close()
+    assert capsys.readouterr().err.startswith("Loading views: 8/8")
 
 
 def test_a_terminal_gets_a_bar() -> None:

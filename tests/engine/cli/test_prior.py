@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -86,6 +87,26 @@ def test_another_seed_is_refused_and_a_training_that_is_over_changes_nothing(
     assert _train(tmp_path, "--planned", "2") == 0
     assert "the 2 minutes planned are used up" in capsys.readouterr().out
     assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+
+def test_a_training_begins_with_what_another_has_learnt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    former, out = tmp_path / "former.safetensors", tmp_path / "prior"
+    config = dataclasses.replace(tiny_prior(seed=5).field, width=24)
+    field = config.build(TEST_DEVICE, 5)
+    save_prior(former, field, config, {})
+    begun = []
+
+    def stop_at_once(trainer: Trainer[PriorLearner]) -> None:
+        begun.append(trainer.primitive.field.weights.values.clone())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Trainer, "step", stop_at_once)
+    assert _train(out, "--prior", str(former)) == 128 + signal.SIGTERM
+    torch.testing.assert_close(begun[0], field.weights.values.half().float())
+    assert _train(out, "--prior", str(former)) == 1
+    assert f"{out} has begun already: leave --prior out" in capsys.readouterr().err
 
 
 def test_training_that_is_interrupted_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from engine.data.views import View
+from engine.fields.base import SampleBatch
 from engine.fields.hash_grid import HashGridConfig, HashGridField
 from engine.fields.unit_cube import UnitCube
 from engine.link.geometry import Bounds, Camera
@@ -175,6 +178,35 @@ def test_a_thin_field_closes_cells_and_a_dense_one_keeps_them(device: str) -> No
     for step in range(30):
         grid.refresh(field.density, batch, step)
     assert not grid.occupied.bits.any()
+
+
+def test_exploring_finds_what_the_field_shows_and_forgets_what_was_found_before(device: str) -> None:
+    """A ball, faint but not nothing: cells stay open around it alone, more of them than a batch holds."""
+    grid = _grid(device, 32)
+    opaque = np.ones((16, 16, 4), np.float16)
+    pose = np.eye(4)
+    pose[:3, 3] = CENTER + np.array([0.0, 0.0, 2.0])
+    _carve(grid, View("all", Camera(pose, 16, 16, 12.0, 12.0, 8.0, 8.0), opaque, "linear", None))
+    small = HashGridConfig(levels=2, log2_table_size=10, base_resolution=4, max_resolution=8, hidden_width=16)
+    batch = HashGridField(small, device).allocate(4096)
+    assert grid.candidate_count > 3 * batch.capacity
+
+    def ball(middle: float) -> Callable[[SampleBatch[Any]], torch.Tensor]:
+        def density(batch: SampleBatch[Any]) -> torch.Tensor:
+            distances = (batch.points - torch.tensor([0.5, 0.5, middle], device=device)).norm(dim=1)
+            return torch.where(distances < 0.2, -4.0, -30.0)[:, None]
+
+        return density
+
+    grid.explore(ball(0.3), batch, 4)
+    grid.explore(ball(0.6), batch, 4)
+    first = grid.occupied.bits.clone()
+    centers = (cell_centers(32, "cpu").numpy() - 0.5) / UnitCube(sphere_bounds()).scale + sphere_bounds().center
+    distances = np.linalg.norm((cell_centers(32, "cpu").numpy() - [0.5, 0.5, 0.6]), axis=1)
+    assert _is_open(grid, centers[distances < 0.17]).all()
+    assert not _is_open(grid, centers[distances > 0.23]).any()
+    grid.explore(ball(0.6), batch, 4)
+    assert torch.equal(grid.occupied.bits, first)
 
 
 def test_state_round_trip_keeps_the_bits(device: str) -> None:

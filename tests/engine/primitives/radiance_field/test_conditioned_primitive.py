@@ -18,7 +18,9 @@ from engine.primitives.config import ConfigError
 from engine.primitives.radiance_field.conditioned_primitive import ConditionedPrimitive
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.runs import load_run, save_run
+from engine.sampling.occupancy_grid import OccupancyGrid
 from engine.training.trainer import Trainer
+from taichi_kernels.twins.marching import is_occupied
 from tests.engine.rendering.same_picture import assert_same_picture
 from tests.engine.tiny_fields import TINY
 from tests.scenes import CENTER, sphere_bounds, sphere_views
@@ -93,6 +95,32 @@ def test_one_view_alone_is_shown_but_teaches_nothing(device: str) -> None:
     trainer.primitive.add(VIEWS[1])
     assert trainer.primitive.is_ready
     trainer.step()
+
+
+def test_where_anything_is_is_found_before_it_is_shown_and_again_for_each_further_view(device: str) -> None:
+    trainer = _trainer(device, VIEWS[:2])
+    trainer.set_budget(None, 60)
+    while not trainer.is_finished:
+        trainer.step()
+    primitive = _trainer(device, []).primitive
+    primitive.field.weights.values.copy_(trainer.primitive.field.weights.values)
+    viewer, grid, camera = primitive.viewer(), primitive.sampler.grid, VIEWS[3].camera
+    shown = []
+    for view in VIEWS[:2]:
+        primitive.add(view)
+        everything = _count_marched(grid)
+        shown.append(viewer.render(camera).color)
+        assert 0 < _count_marched(grid) < 0.8 * everything, "cells that hold nothing are marched through"
+        found = grid.occupied.bits.clone()
+        viewer.render(camera)
+        assert torch.equal(grid.occupied.bits, found)
+    assert (shown[1] - shown[0]).abs().max() > 0.01
+
+
+def _count_marched(grid: OccupancyGrid) -> int:
+    """How many cells are marched through."""
+    points = torch.stack(torch.meshgrid(*[torch.arange(grid.resolution)] * 3, indexing="ij"), dim=-1).view(-1, 3)
+    return int(is_occupied(grid.occupied.bits.cpu(), (points + 0.5) / grid.resolution, grid.resolution).sum())
 
 
 def test_it_is_warmed_up_without_views(device: str) -> None:
