@@ -40,7 +40,7 @@ _OCCUPIED_OPTICAL_DEPTH = 0.01
 _NEW_OPTICAL_DEPTH = 0.02
 # One that is expected to be empty: 0 would be that of a closed one.
 _EXPECTED_EMPTY = 1e-7
-# A field that hasn't learnt from the scene at hand is soft where it isn't sure: cells are kept that training would drop.
+# A field that hasn't learnt from the scene is soft where it isn't sure: cells are kept that training would drop.
 _SOFT_OPTICAL_DEPTH = 3e-4
 # A picture is reduced until a cell's footprint reaches about this many pixels: what carving needs, at little cost.
 _FOOTPRINT_PIXELS = 12

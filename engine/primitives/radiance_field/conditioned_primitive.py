@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Self
 
@@ -62,13 +63,17 @@ class ConditionedPrimitive(OccupancyPrimitive):
 
     def viewer(self) -> Renderer:
         """See RadianceFieldPrimitive. Where anything is, is found before a picture of views that came since."""
-        own = super().viewer()
+        cube, space, near_distance = self.cube, self.color_space, self.limits.near_distance
+        return SwitchingRenderer(self.current_renderer, cube, space, self.device, near_distance)
 
-        def choose() -> Renderer:
-            self.look()
-            return own
+    def current_renderer(self) -> Renderer:
+        """Shows what is known from the views at hand."""
+        self.look()
+        return self._renderer
 
-        return SwitchingRenderer(choose, self.cube, self.color_space, self.device, self.limits.near_distance)
+    @functools.cached_property
+    def _renderer(self) -> Renderer:
+        return super().viewer()
 
     def look(self) -> None:
         """Have the occupancy grid know where anything is, as far as the field can tell from the views at hand: it knows
@@ -114,7 +119,7 @@ class ConditionedPrimitive(OccupancyPrimitive):
         row = self._find_row(name, source)
         if row == len(sources) or not sources.pictures[row].equals(source):
             self.field.condition_on(sources.put(row, source))
-            self._is_looked_at = False
+        self._is_looked_at = False
         self._source_rows[name], self._positions[name] = row, picture.camera.position
 
     def _find_row(self, name: str, source: SourcePicture) -> int:

@@ -19,7 +19,7 @@ from engine.primitives.radiance_field.guiding_cameras import guiding_camera
 from engine.primitives.radiance_field.json_tensors import read_facts, write_facts
 from engine.primitives.radiance_field.pixel_nerf import PIXEL_NERF
 from engine.primitives.radiance_field.pixel_store import PixelStore, StoredPicture
-from engine.rendering.renderer import RenderedImage
+from engine.rendering.renderer import RenderedImage, Renderer
 from taichi_kernels.bundles import Rays
 from taichi_kernels.random_numbers import RandomStream
 from taichi_kernels.rays import generate_camera_rays
@@ -50,9 +50,9 @@ class FieldPrior(Protocol):
 
 
 class Guide:
-    """A prior, conditioned on the views that it is given. ``renderer``: shows what it makes of these. ``pixels``: its
-    latest pictures, of which those pixels are masked by chance that it isn't sure of: so they have the weight of its
-    confidence. ``ray_count``: how many rays of these a step draws."""
+    """A prior, conditioned on the views that it is given. ``pixels``: its latest pictures, of which those pixels are
+    masked by chance that it isn't sure of: so they have the weight of its confidence. ``ray_count``: how many rays of
+    these a step draws."""
 
     def __init__(
         self, prior: FieldPrior, config: GuidedConfig, bounds: Bounds, color_space: ColorSpace, device: str
@@ -60,7 +60,6 @@ class Guide:
         self._config, self._color_space = config, color_space
         self._reader = _make_reader(prior.settings, config, bounds, color_space, device)
         prior.load_into(self._reader.field)
-        self.renderer = self._reader.viewer()
         self._number = 0
         self._names = set[str]()
         self.pixels = PixelStore(self._reader.cube, device)
@@ -76,6 +75,11 @@ class Guide:
     def knows(self, name: str) -> bool:
         """Whether a view of this name was given, before it was saved perhaps."""
         return name in self._names
+
+    @property
+    def renderer(self) -> Renderer:
+        """Shows what the prior makes of the views."""
+        return self._reader.current_renderer()
 
     @property
     def occupancy(self) -> tuple[torch.Tensor, int]:

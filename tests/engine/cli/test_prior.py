@@ -96,13 +96,14 @@ def test_a_training_begins_with_what_another_has_learnt(
     config = dataclasses.replace(tiny_prior(seed=5).field, width=24)
     field = config.build(TEST_DEVICE, 5)
     save_prior(former, field, config, {})
-    begun = []
+    begun, step = [], Trainer.step
 
-    def stop_at_once(trainer: Trainer[PriorLearner]) -> None:
+    def step_and_stop(trainer: Trainer[PriorLearner]) -> None:
         begun.append(trainer.primitive.field.weights.values.clone())
+        step(trainer)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(Trainer, "step", stop_at_once)
+    monkeypatch.setattr(Trainer, "step", step_and_stop)
     assert _train(out, "--prior", str(former)) == 128 + signal.SIGTERM
     torch.testing.assert_close(begun[0], field.weights.values.half().float())
     assert _train(out, "--prior", str(former)) == 1

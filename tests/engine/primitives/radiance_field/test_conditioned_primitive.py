@@ -108,9 +108,9 @@ def test_where_anything_is_is_found_before_it_is_shown_and_again_for_each_furthe
     shown = []
     for view in VIEWS[:2]:
         primitive.add(view)
-        everything = _count_marched(grid)
         shown.append(viewer.render(camera).color)
-        assert 0 < _count_marched(grid) < 0.8 * everything, "cells that hold nothing are marched through"
+        marched = _count_marched(grid)
+        assert 0 < marched < 0.9 * grid.candidate_count, "cells that hold nothing are marched through"
         found = grid.occupied.bits.clone()
         viewer.render(camera)
         assert torch.equal(grid.occupied.bits, found)
