@@ -34,8 +34,8 @@ class PriorConfig(TrainConfig):
     rays_per_scene: Annotated[int, Limits(1, 1 << 16)] = 1024
     strata: _Samples = 32
     fine_samples: _Samples = 32
-    # How often the views' depth is not told: less is learnt in a step without it, and more is to be learnt.
-    share_without_depth: Share = 0.65
+    # How often the views' depth is not told.
+    share_without_depth: Share = 0.5
     # Where a surface is known half of the scenes' rays begin so far before it and end so far behind it.
     depth_margin: Length = 0.08
     depth_weight: Weight = 0.05

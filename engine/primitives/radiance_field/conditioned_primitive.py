@@ -30,7 +30,7 @@ from taichi_kernels.torch_functions.random_numbers import uniform
 # from the nearest, but not from the same ones each time.
 _AMONG_NEAREST = 2
 # How often each cell that the views leave open is looked at for where anything is.
-_LOOKS = {"cpu": 1, "gpu": 6}
+_LOOKS = {"cpu": 2, "gpu": 6}
 
 
 class ConditionedPrimitive(OccupancyPrimitive):

@@ -25,9 +25,6 @@ from taichi_kernels.random_numbers import RandomStream
 from taichi_kernels.rays import generate_camera_rays
 from taichi_kernels.torch_functions.random_numbers import uniform
 
-# Evaluating a prior is dear: it is looked for in larger cells than a field that is trained through them.
-_RESOLUTION = {"cpu": 32, "gpu": 64}
-_MARCH_STEPS = {"cpu": 64, "gpu": 512}
 # How sure a prior is of what no view sees, and of where it shows nothing.
 _SURE_OF_UNSEEN, _SURE_OF_NOTHING = 0.4, 0.7
 # Where views differ by so much (of what is displayed or of light) about a point, it is sure to a third of what it is.
@@ -182,8 +179,6 @@ def _make_reader(
     """What reads the scene from views, of the sizes in ``settings``. It learns nothing."""
     preset = config.preset
     own = {
-        "occupancy_resolution": min(_RESOLUTION[preset], config.occupancy_resolution),
-        "march_steps": min(_MARCH_STEPS[preset], config.march_steps),
         "max_rays_per_step": 1,
         "pixels_across": config.pixels_across,
         "picture_side": config.picture_side,

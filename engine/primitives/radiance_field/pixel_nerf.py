@@ -12,6 +12,12 @@ from engine.primitives.radiance_field.conditioned_primitive import ConditionedPr
 from engine.primitives.radiance_field.field_kind import FieldKind
 from engine.primitives.radiance_field.sampling_settings import OCCUPANCY, SEVERAL_CASCADES
 
+# The networks are dear to ask: cells and steps are larger than those of a hash grid. Finer ones show hardly more.
+_MARCHING = {
+    "cpu": {**OCCUPANCY["cpu"], "occupancy_resolution": 32, "march_steps": 160, "error_share": 0.0},
+    "gpu": {**OCCUPANCY["gpu"], "occupancy_resolution": 64, "march_steps": 256},
+}
+
 _PRESETS = {
     "cpu": ConditionedConfig(
         preset="cpu",
@@ -32,7 +38,7 @@ _PRESETS = {
         learning_rate=2e-3,
         final_rate_fraction=0.1,
         weight_decay=0.0,
-        **{**OCCUPANCY["cpu"], "error_share": 0.0},
+        **_MARCHING["cpu"],
     ),
     "gpu": ConditionedConfig(
         preset="gpu",
@@ -43,8 +49,7 @@ _PRESETS = {
         warm_up_steps=500,
         final_rate_fraction=0.1,
         weight_decay=0.0,
-        # Networks that are asked about every sample: finer steps showed nothing more.
-        **{**OCCUPANCY["gpu"], "march_steps": 256},
+        **_MARCHING["gpu"],
     ),
 }
 
