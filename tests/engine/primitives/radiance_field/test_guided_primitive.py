@@ -27,7 +27,7 @@ from tests.scenes import sphere_bounds, sphere_views
 VIEWS = sphere_views(12, 24)
 HELD_OUT = [VIEWS[1], VIEWS[5], VIEWS[9]]
 ORDER = [VIEWS[index] for index in (3, 8, 0, 10, 2, 7, 6, 11)]
-TINT = 2.0  # makes a prior a poor one
+TINT = 2.5  # makes a prior a poor one
 GUIDED = TINY["hash-grid"] | {"guide_side": 16, "guide_pictures": 6, "guide_every": 8, "guided_views": 7}
 
 
