@@ -10,6 +10,7 @@ from engine.link.messages import Problem
 from engine.primitives.base import DataError
 from engine.primitives.config import ConfigError
 from engine.primitives.memory import MemoryShortage
+from engine.priors.tensor_files import PriorError
 from engine.rendering.bake import BakeError
 from engine.runs import RunError, RunWriteError
 from engine.service.frames import FrameError
@@ -30,6 +31,7 @@ _CODES: dict[type[Exception], tuple[str, str]] = {
     SessionError: ("request", ""),
     JobError: ("request", ""),
     ConfigError: ("config", ""),
+    PriorError: ("prior", ""),
     OSError: ("file", "Check the disk's free space and the folder's permissions."),
 }
 

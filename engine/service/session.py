@@ -27,7 +27,7 @@ from engine.link.messages import (
 from engine.primitives.base import Primitive, Scores, read_figures
 from engine.primitives.kind import Kind
 from engine.primitives.registry import for_link, from_link, kind_named
-from engine.priors.guidance import guide
+from engine.priors.guidance import begin_by_shipped, settings_by_shipped
 from engine.rendering.viewer import warm_up
 from engine.run_folder import is_run, named_snapshot, set_run_aside
 from engine.run_history import RunHistory
@@ -89,9 +89,10 @@ class Session:
             return run.trainer, RunHistory.open(self._folder, run.info)
         if "seed" in request.overrides:
             raise SessionError("overrides: the seed has a field of its own, which would win", "overrides")
-        config = kind.configure(spec, request.preset, device, request.overrides | {"seed": request.seed})
+        first = settings_by_shipped(kind.variant(spec), request.overrides)
+        config = kind.configure(spec, request.preset, device, first | request.overrides | {"seed": request.seed})
         primitive = kind.build(spec, config, device)
-        guide(primitive)
+        begin_by_shipped(primitive, first)
         return Trainer(primitive), RunHistory()
 
     # --- what the client asks for -------------------------------------------------------------------------------------

@@ -74,3 +74,23 @@ def test_a_client_trains_it_looks_at_it_scores_it_and_renders_it(
     again.send(OpenRun(run="x", primitive=sphere_field("octree")))
     problem = again.wait_for(Problem, PATIENCE)
     assert problem.code == "config" and "field: 'octree' is not one of" in problem.message
+
+
+@pytest.mark.slow
+def test_a_field_that_reads_scenes_shows_one_by_a_single_view_before_it_has_learnt_from_it(
+    connect: Callable[..., EngineClient],
+) -> None:
+    """It begins with the prior that is brought along."""
+    client, view = connect(), VIEWS[0]
+    client.send(OpenRun(run="one-view", primitive=sphere_field("pixelnerf")))
+    client.wait_for(RunOpened, PATIENCE)
+    client.poll()
+    client.send(AddView(name=view.name, split="train", camera=view.camera, color=view.color, depth=view.depth))
+    client.wait_for(ItemAdded, PATIENCE)
+    from_aside = VIEWS[3].camera
+    client.send(RequestFrame(request=1, camera=from_aside, quality="final"))
+    frame = client.wait_for(Frame, PATIENCE, lambda frame: frame.request == 1)
+    truth, _ = picture_of_sphere(frame.camera)
+    covered, is_sphere = frame.color[..., 3].astype(float), truth[..., 3] > 0.5
+    # Seen from aside, half of it is what the view shows.
+    assert covered[is_sphere].mean() > 0.3 > 3.0 * covered[~is_sphere].mean()
