@@ -88,6 +88,7 @@ def describe(summaries: list[dict[str, Any]], rows: list[dict[str, Any]]) -> dic
     return {
         "dataset": "scenes",
         "size": first["size"],
+        "asked": first["asked"],
         "device_name": first["device_name"],
         "versions": versions() | {"blender": first["blender"]},
         "train_views": statistics.median_low(summary["train_views"] for summary in summaries),

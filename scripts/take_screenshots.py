@@ -121,11 +121,12 @@ class Tour:
                 yield 0.05
 
     def _finish_training(self) -> Steps:
-        """Wait for the end of the training, a part of it each within the patience of a test."""
+        """Wait for the end of the training, a part of it each within the patience of a test, and for the last score."""
         session = self._registry.current()
         for seconds in range(30, int(TRAINING), 30):
             yield lambda seconds=seconds: session.status.seconds >= seconds
         yield lambda: session.is_trained
+        yield lambda: not session.is_scoring
 
     def _wait_for_views(self, *counts: int) -> Steps:
         """Wait until so many views are captured, each count within the patience of a test."""

@@ -127,8 +127,8 @@ def test_a_scenes_row_holds_what_is_told_of_it(tmp_path: Path) -> None:
     spans = [max(np.ptp(np.flatnonzero((alpha > 0).any(axis=axis))) + 1 for axis in (0, 1)) for alpha in alphas]
     assert row["filled"] == pytest.approx(np.median(spans) / 24)
     assert row["least_filled"] == pytest.approx(min(spans) / 24)
-    result = artist_scenes.describe([summary | {"blender": "5.2", "test_views": 6}], [row])
-    assert json.loads(json.dumps(result))["scenes"] == [row]
+    result = artist_scenes.describe([summary | {"blender": "5.2", "test_views": 6, "asked": [24]}], [row])
+    assert json.loads(json.dumps(result))["scenes"] == [row] and result["asked"] == [24]
 
 
 def test_the_sheet_shows_every_picture_as_it_is() -> None:
