@@ -121,7 +121,7 @@ def test_plan_knows_every_layout_and_collection(
     collection.objects.link(bpy.data.objects["Ball"])
     assert execute("plan", "--cameras", "front_arc", "--collection", "Product", "--fit", *few) == 0
     assert settings.collection == collection
-    assert "bounds of 0.8" in capsys.readouterr().out, "those of the ball alone"
+    assert "Bounds of 0.8" in capsys.readouterr().out, "those of the ball alone"
     assert execute("plan", "--collection", "", *few) == 0
     assert settings.collection is None
     bpy.ops.mesh.primitive_cube_add(size=8.0)
