@@ -126,7 +126,7 @@ def test_plan_knows_every_layout_and_collection(
     assert settings.collection is None
     bpy.ops.mesh.primitive_cube_add(size=8.0)
     assert execute("plan", "--cameras", "inside", "--fit", *few) == 0
-    assert "bounds of 8." in capsys.readouterr().out
+    assert "Bounds of 8." in capsys.readouterr().out
 
 
 def test_plan_fits_to_what_is_selected_sets_the_radius_and_tells_what_is_wrong(
