@@ -4,7 +4,7 @@ there are few views."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 from engine.fields.pixel_nerf import PixelNerfConfig
@@ -34,21 +34,17 @@ class Guidance:
         primitive.be_guided_by(lambda: self.prior)
 
 
-def settings_by_shipped(variant: str | None, overrides: Collection[str]) -> dict[str, Any]:
-    """The settings of a new run whose field, a ``variant`` of radiance fields, is to begin with the prior that is
-    brought along; none where it begins otherwise, as where ``overrides`` say how large it is to be. Raises
-    PriorError."""
+def shipped_for(variant: str | None, overrides: Collection[str]) -> Prior | None:
+    """What a new run of this ``variant`` of radiance fields begins with: the prior that Hashlight brings along, if the
+    field is one that reads scenes and ``overrides`` don't say how large it is to be. Raises PriorError."""
     if variant != PixelNerfConfig.kind or not is_shipped():
-        return {}
-    settings = load_prior(find_prior(None)).settings
-    return {} if settings.keys() & set(overrides) else settings
+        return None
+    prior = load_prior(find_prior(None))
+    return None if prior.settings.keys() & set(overrides) else prior
 
 
-def begin_by_shipped(primitive: Primitive, settings: Mapping[str, Any]) -> None:
-    """Have ``primitive``, as new, begin with the prior that Hashlight brings along if its ``settings_by_shipped`` are
-    any, or be guided by it if it is a field that asks for that; then it is read when it is first needed. Raises
-    PriorError."""
-    if settings:
-        load_prior(find_prior(None)).begin(primitive)
-    elif isinstance(primitive, GuidedPrimitive) and primitive.config.guided_views:
+def guide(primitive: Primitive) -> None:
+    """Have ``primitive``, as new, be guided by the prior that Hashlight brings along, if its settings ask for that; it
+    is read when it is first needed."""
+    if isinstance(primitive, GuidedPrimitive) and primitive.config.guided_views:
         primitive.be_guided_by(lambda: load_prior(find_prior(None)))

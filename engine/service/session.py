@@ -27,7 +27,7 @@ from engine.link.messages import (
 from engine.primitives.base import Primitive, Scores, read_figures
 from engine.primitives.kind import Kind
 from engine.primitives.registry import for_link, from_link, kind_named
-from engine.priors.guidance import begin_by_shipped, settings_by_shipped
+from engine.priors.guidance import guide, shipped_for
 from engine.rendering.viewer import warm_up
 from engine.run_folder import is_run, named_snapshot, set_run_aside
 from engine.run_history import RunHistory
@@ -89,10 +89,13 @@ class Session:
             return run.trainer, RunHistory.open(self._folder, run.info)
         if "seed" in request.overrides:
             raise SessionError("overrides: the seed has a field of its own, which would win", "overrides")
-        first = settings_by_shipped(kind.variant(spec), request.overrides)
-        config = kind.configure(spec, request.preset, device, first | request.overrides | {"seed": request.seed})
+        first = shipped_for(kind.variant(spec), request.overrides)
+        sizes = {} if first is None else first.settings
+        config = kind.configure(spec, request.preset, device, sizes | request.overrides | {"seed": request.seed})
         primitive = kind.build(spec, config, device)
-        begin_by_shipped(primitive, first)
+        if first is not None:
+            first.begin(primitive)
+        guide(primitive)
         return Trainer(primitive), RunHistory()
 
     # --- what the client asks for -------------------------------------------------------------------------------------
