@@ -82,8 +82,12 @@ class JobQueue:
             self._post(update)
 
     def start(self, request: StartJob) -> None:
-        """Queue a job. Raises JobError, BakeError, PathError, FrameError."""
-        if any(job.name == request.job for job in self._jobs):
+        """Queue a job. An evaluation that a former client began under that name, and left running, is the one that is
+        asked for. Raises JobError, BakeError, PathError, FrameError."""
+        running = next((job for job in self._jobs if job.name == request.job), None)
+        if isinstance(running, EvaluationJob) and isinstance(request.specification, EvaluationSpec):
+            return
+        if running is not None:
             raise JobError(f"a job named {request.job!r} is running already", request.job)
         if len(self._jobs) >= MAX_JOBS:
             raise JobError(f"{len(self._jobs)} jobs wait already", request.job)

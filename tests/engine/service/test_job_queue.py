@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from engine.link.messages import EvaluationSpec, JobUpdate, Message, StartJob
+from engine.link.messages import BakeSpec, EvaluationSpec, JobUpdate, Message, StartJob
 from engine.primitives.base import Scores
 from engine.primitives.item_primitive import Item
-from engine.service.job_queue import JobQueue
+from engine.service.job_queue import JobError, JobQueue
 from engine.training.trainer import Trainer
 from tests.engine.plugin.signal import Signal, SignalKind, SignalSpec
 
@@ -47,6 +47,30 @@ def test_scores_that_a_client_asked_for_do_not_wait_for_training(tmp_path: Path)
     assert queue.can_wait
     queue.start(StartJob(job="scores", specification=EvaluationSpec()))
     assert not queue.can_wait, "behind the scheduled ones"
+
+
+def test_an_evaluation_that_a_former_client_left_running_answers_the_next_one(tmp_path: Path) -> None:
+    posted: list[Message] = []
+    scored: list[Scores] = []
+    queue, _ = make_queue(InPieces, tmp_path, posted, scored)
+    evaluation = StartJob(job="scores", specification=EvaluationSpec())
+    queue.start(evaluation)
+    queue.advance()
+    queue.start(evaluation)
+    assert queue.names == ("scores",)
+    while not queue.is_empty:
+        queue.advance()
+    assert len(scored) == 1
+    last = posted[-1]
+    assert isinstance(last, JobUpdate)
+    assert (last.job, last.state) == ("scores", "done")
+
+
+def test_a_bake_in_the_place_of_a_running_job_is_refused(tmp_path: Path) -> None:
+    queue, _ = make_queue(InPieces, tmp_path, [], [])
+    queue.start(StartJob(job="work", specification=EvaluationSpec()))
+    with pytest.raises(JobError, match="'work' is running already"):
+        queue.start(StartJob(job="work", specification=BakeSpec(output="frames", cameras=[])))
 
 
 def test_two_scheduled_evaluations_have_names_of_their_own(tmp_path: Path) -> None:
