@@ -9,6 +9,7 @@ from statistics import median
 import bpy
 
 from engine.link.capture_format import ViewRecord
+from engine.link.wording import counted
 
 from ..capture.captured_views import known_capture
 from ..capture.fast_capture import rendered_samples
@@ -49,12 +50,13 @@ def describe_render_time(scene: bpy.types.Scene, frames: int, width: int, height
     words = f"{name or 'Rendering'} would take "
     if samples is None:
         return f"{words}about {describe_seconds(seconds)}"
-    as_captured = f"about {describe_seconds(seconds)} at {_count(samples)} as captured"
+    as_captured = f"about {describe_seconds(seconds)} at {counted(samples, 'sample')} as captured"
     own = _own_samples(scene, engine, str(settings.get("view layer", "")))
     if own is None or own == samples:
         return words + as_captured
     limit = "up to" if own > samples else "about"
-    return f"{words}{limit} {describe_seconds(seconds * own / samples)} at the scene's {_count(own)}, {as_captured}"
+    in_own = describe_seconds(seconds * own / samples)
+    return f"{words}{limit} {in_own} at the scene's {counted(own, 'sample')}, {as_captured}"
 
 
 def _own_samples(scene: bpy.types.Scene, engine: str, view_layer: str) -> int | None:
@@ -65,7 +67,3 @@ def _own_samples(scene: bpy.types.Scene, engine: str, view_layer: str) -> int | 
     if "EEVEE" in scene.render.engine and engine == "EEVEE":
         return scene.eevee.taa_render_samples
     return None
-
-
-def _count(samples: int) -> str:
-    return f"{samples} sample" if samples == 1 else f"{samples} samples"

@@ -7,6 +7,8 @@ import math
 
 import bpy
 
+from engine.link.wording import counted
+
 from ..baked import is_baked_composite, is_baked_strip
 from .lights import world_light
 from .modifier_uses import helpers_of
@@ -42,14 +44,14 @@ def passed_over(scene: bpy.types.Scene) -> list[str]:
     found = []
     render = scene.render
     if count := _count_compositing(scene):
-        found.append(f"Compositing ({_count(count, 'node')})")
+        found.append(f"Compositing ({counted(count, 'node')})")
     strips = scene.sequence_editor.strips if render.use_sequencer and scene.sequence_editor is not None else ()
     if count := sum(not is_baked_strip(strip) for strip in strips):
-        found.append(f"Sequencer ({_count(count, 'strip')})")
+        found.append(f"Sequencer ({counted(count, 'strip')})")
     if render.use_freestyle:
         found.append("Freestyle")
     if render.use_multiview:
-        found.append(f"Stereoscopy ({_count(sum(view.use for view in render.views), 'view')})")
+        found.append(f"Stereoscopy ({counted(sum(view.use for view in render.views), 'view')})")
     if render.use_border:
         found.append("Render Region")
     if render.use_stamp:
@@ -182,7 +184,3 @@ def _world_picture(world: bpy.types.World | None) -> str:
         return "its picture"
     is_textured = any(node.startswith("ShaderNodeTex") for node in nodes - {"ShaderNodeTexCoord"})
     return "its pattern" if is_textured else ""
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

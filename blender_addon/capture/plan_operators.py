@@ -6,6 +6,8 @@ from typing import ClassVar
 
 import bpy
 
+from engine.link.wording import counted_views
+
 from . import bounds as capture_bounds
 from . import plan_drawing, plan_watch
 from .errors import CaptureError
@@ -72,7 +74,7 @@ class HASHLIGHT_OT_plan_cameras(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         training = sum(view.split == "train" for view in views)
-        self.report({"INFO"}, f"{training} training and {len(views) - training} test views")
+        self.report({"INFO"}, counted_views(training, len(views) - training))
         return {"FINISHED"}
 
 

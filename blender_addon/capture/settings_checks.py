@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.link.geometry import Bounds
+from engine.link.wording import counted
 
 from .cameras import LENSLESS, NOWHERE
 from .plan_warnings import (
@@ -177,11 +178,11 @@ def _check_unseen(facts: SceneFacts) -> Iterator[PlanWarning]:
 
 
 def _count(names: list[str] | tuple[str, ...], what: str) -> str:
-    return f"{len(names)} {what}" if len(names) == 1 else f"{len(names)} {what}s"
+    return counted(len(names), what)
 
 
 def _number(number: int, what: str) -> str:
-    return f"{number} {what} is" if number == 1 else f"{number} {what}s are"
+    return counted(number, f"{what} is", f"{what}s are")
 
 
 def _is(names: list[str] | tuple[str, ...]) -> str:

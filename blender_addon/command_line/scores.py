@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import bpy
 
 from engine.link.metrics import Described, describe_metric, known_by_weight
+from engine.link.wording import counted
 
 from ..capture.captured_views import captured_views
 from ..review.scores import worst_items
@@ -43,7 +44,7 @@ def score(session: EngineSession, console: Console) -> None:
 def describe_scores(session: EngineSession) -> str:
     """The last scores' means, as text. There must be some."""
     last, item = session.evaluations[-1], session.run.item if session.run is not None else "item"
-    items = f"one test {item}" if len(last.items) == 1 else f"{len(last.items)} test {item}s"
+    items = counted(len(last.items), f"test {item}")
     return f"{_describe(last.scores, session.metrics)}, on {items}"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import bpy
 
 from engine.link.capture_format import MANIFEST
+from engine.link.wording import counted_views
 
 from .. import app_handlers, undo_steps
 from ..capture.bounds import show_bounds
@@ -92,7 +93,7 @@ def outcome(scene: bpy.types.Scene) -> tuple[str, str, list[str]]:
         return "failed", work.error, []
     views = work.dataset.views.values()
     training = sum(view.split == "train" for view in views)
-    return work.state, f"{training} training and {len(views) - training} test views", _current.report
+    return work.state, counted_views(training, len(views) - training), _current.report
 
 
 def _watch() -> bool:

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     """Import the dataset. Returns the exit code."""
     from engine.cli.output import warn
     from engine.data.importing import import_dataset
-    from engine.data.remarks import counted
+    from engine.link.wording import counted_views
 
     tell, close = _json_lines() if options.json else _bars()
     try:
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     for warning in imported.warnings:
         warn(warning)
-    print(f"{imported.folder}: {imported.train_views} training and {counted(imported.test_views, 'test view')}")
+    print(f"{imported.folder}: {counted_views(imported.train_views, imported.test_views)}")
     return 0
 
 

@@ -17,10 +17,11 @@ import numpy.typing as npt
 from engine.data.bounds import stand_at_one_place
 from engine.data.json_object import JsonObject, is_on
 from engine.data.picture_agreement import Agreement, Change, agreement_by, changed
-from engine.data.remarks import Remarks, counted
+from engine.data.remarks import Remarks
 from engine.data.views import View
 from engine.link.arrays import Floats
 from engine.link.geometry import Camera, find_focus
+from engine.link.wording import counted
 
 AXES, DIRECTION = "camera_axes", "world_to_camera"
 _OTHER_AXES = ("camera_convention", "pose_convention", "coordinate_convention", "convention", "coordinate_system")

@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from engine.data.dataset import DatasetError
 from engine.data.json_object import JsonObject
-from engine.data.remarks import Remarks, counted
+from engine.data.remarks import Remarks
 from engine.data.views import View
 from engine.link.arrays import Floats
 from engine.link.geometry import MAX_CASCADES, Bounds, Camera, GeometryError, find_focus
 from engine.link.projection import pixel_directions
+from engine.link.wording import counted
 
 NERF_SYNTHETIC_HALF_SIZE = 1.5
 NERF_SYNTHETIC_DISTANCE = 4.03

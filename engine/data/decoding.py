@@ -21,11 +21,12 @@ from engine.data.images import read_color, resize_nearest
 from engine.data.masks import read_mask
 from engine.data.orientation import turn
 from engine.data.picture_finder import IMAGE_SUFFIXES, fold, path_parts
-from engine.data.remarks import Remarks, counted
+from engine.data.remarks import Remarks
 from engine.data.view_sources import FittedView
 from engine.data.views import MASKED_DEPTH, UNKNOWN_DEPTH, View, ViewError, depth_without_any
 from engine.link.arrays import Dtype, Pixels
 from engine.link.messages import ColorSpace
+from engine.link.wording import counted
 from engine.machine import free_memory
 
 DECODING_THREADS = 8

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.data.json_object import JsonObject
-from engine.data.remarks import Remarks, counted
+from engine.data.remarks import Remarks
 from engine.link import fisheye
 from engine.link.geometry import FISHEYE_TERMS, Camera, Projection
 from engine.link.values import Limits, shorten
+from engine.link.wording import counted
 
 # A list of terms is in OpenCV's order, but for nerfstudio's of six.
 _LISTS = ("distortion_params", "distortion_coefficients", "distortion_coeffs", "dist_coeffs", "distortion")

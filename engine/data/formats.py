@@ -32,7 +32,7 @@ from engine.data.depth_unit import check_depth
 from engine.data.list_files import find_lists
 from engine.data.masks import MaskFinder
 from engine.data.pose_checks import check_poses, fit_test_list
-from engine.data.remarks import Remarks, counted
+from engine.data.remarks import Remarks
 from engine.data.split_files import split_by_files, split_files, tell_unused
 from engine.data.splits import split_by_lists
 from engine.data.transforms import FrameRecord, Transforms, read_transforms
@@ -47,6 +47,7 @@ from engine.data.view_sources import (
 )
 from engine.data.views import View
 from engine.link.messages import Split
+from engine.link.wording import counted
 
 __all__ = ["Dataset", "DatasetError", "load_dataset"]
 

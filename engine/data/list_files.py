@@ -8,9 +8,10 @@ from engine.data.dataset import DatasetError
 from engine.data.json_object import read_json_object
 from engine.data.other_formats import describe_folder
 from engine.data.picture_finder import fold
-from engine.data.remarks import Remarks, counted
+from engine.data.remarks import Remarks
 from engine.data.split_words import part_of
 from engine.link.messages import Split
+from engine.link.wording import counted
 
 _TRAIN, _SINGLE = "transforms_train.json", "transforms.json"
 _HELD_OUT = ("transforms_test.json", "transforms_val.json")  # the first that there is

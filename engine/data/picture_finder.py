@@ -12,7 +12,7 @@ import unicodedata
 from pathlib import Path, PureWindowsPath
 from urllib.parse import unquote
 
-from engine.data.remarks import counted
+from engine.link.wording import counted
 
 IMAGE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".exr", ".tif", ".tiff", ".bmp", ".tga", ".hdr")
 # Of pictures that lists name and that were turned into others, as they aren't read, or hardly.

@@ -12,12 +12,13 @@ import numpy.typing as npt
 
 from engine.data.axes import AXES, DIRECTION, TURN, Convention
 from engine.data.picture_agreement import Change, agreement_by, changed
-from engine.data.remarks import Remarks, counted
+from engine.data.remarks import Remarks
 from engine.data.selection import choose_evenly
 from engine.data.silhouettes import Hull, Silhouette
 from engine.data.views import View
 from engine.link.arrays import Floats
 from engine.link.geometry import find_focus
+from engine.link.wording import counted
 
 _FEWEST, _MOST, _MOST_TESTED = 6, 128, 24  # views by which it is told, and that are looked at
 _FRAMED = 0.9  # of the views: so many show the subject whole

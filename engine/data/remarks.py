@@ -13,12 +13,6 @@ class _Remark:
     count: int = 0
 
 
-def counted(count: int, one: str, several: str = "") -> str:
-    """``count`` with words that agree with it: "1 view isn't", "2 views aren't"; ``several``: if not ``one`` and an
-    s."""
-    return f"{count} {one if count == 1 else several or f'{one}s'}"
-
-
 class Remarks:
     """Collects what was found while a dataset is read, and makes a sentence of each kind of it."""
 

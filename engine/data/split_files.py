@@ -7,11 +7,12 @@ from pathlib import Path
 from engine.data.dataset import DatasetError
 from engine.data.json_object import read_json_object
 from engine.data.picture_finder import fold
-from engine.data.remarks import Remarks, counted
+from engine.data.remarks import Remarks
 from engine.data.split_words import part_of, split_of
 from engine.data.splits import FrameIndex
 from engine.data.transforms import Transforms
 from engine.link.messages import Split
+from engine.link.wording import counted
 
 _SUFFIXES = (".txt", ".json", ".csv", ".tsv", ".lst", ".list")
 _MOST_BYTES = 1 << 22

@@ -22,9 +22,10 @@ from engine.data.dataset import DatasetError
 from engine.data.json_object import JsonObject, read_json_object
 from engine.data.lenses import Lens, read_lens
 from engine.data.picture_finder import IMAGE_SUFFIXES
-from engine.data.remarks import Remarks, counted
+from engine.data.remarks import Remarks
 from engine.data.split_words import stated_split
 from engine.link.messages import Split
+from engine.link.wording import counted
 
 _DEPTH_PATHS = ("depth_file_path", "depth_path")
 _MASK_PATHS = ("mask_path", "mask_file_path", "mask")

@@ -16,7 +16,7 @@ from engine.primitives.registry import kind_named
 from engine.rendering.viewer import Viewer
 from engine.service.frames import check_size
 from engine.service.jobs import BakeJob, EvaluationJob, Job, Post
-from engine.service.paths import confine
+from engine.service.paths import PathError, confine
 from engine.training.trainer import Trainer
 
 MAX_JOBS = 16
@@ -32,19 +32,22 @@ class JobError(ValueError):
 
 
 class JobQueue:
-    """Of one run: what ``trainer`` has learnt, as ``viewer`` shows it. Bakes write under ``root``; ``post`` takes the
-    messages for the client. Evaluations hand the scores to ``note_scores``."""
+    """Of one run, in the folder ``run``: what ``trainer`` has learnt, as ``viewer`` shows it. Bakes write under
+    ``root``, beside the run; ``post`` takes the messages for the client. Evaluations hand the scores to
+    ``note_scores``."""
 
     def __init__(
         self,
         trainer: Trainer[Primitive],
         viewer: Viewer,
         root: Path,
+        run: Path,
         post: Post,
         note_scores: Callable[[Scores], None],
     ) -> None:
         self.begun_at = (0, 0.0)  # the step and the training seconds that the job at hand shows
-        self._trainer, self._viewer, self._root, self._post = trainer, viewer, root, post
+        self._trainer, self._viewer, self._post = trainer, viewer, post
+        self._root, self._run = root, run
         self._note_scores = note_scores
         self._jobs: collections.deque[Job] = collections.deque()
         self._begun: Job | None = None
@@ -124,9 +127,16 @@ class JobQueue:
     def _make_bake(self, name: str, bake: BakeSpec) -> BakeJob:
         for camera in bake.cameras:
             check_size(camera)
-        output = confine(self._root, bake.output, "output")
-        video = None if bake.video is None else confine(self._root, bake.video, "video")
+        output = self._beside_run(bake.output, "output")
+        video = None if bake.video is None else self._beside_run(bake.video, "video")
         return BakeJob(name, bake, self._viewer, output, video, self._post_update)
+
+    def _beside_run(self, relative: str, field: str) -> Path:
+        """Where a bake may write. Raises PathError, also for the run's own folder, which is set aside as a whole."""
+        path = confine(self._root, relative, field)
+        if path.is_relative_to(self._run):
+            raise PathError(f"{field}: {relative[:200]!r} is in the folder of the run that is open: name another")
+        return path
 
     def cancel(self, name: str) -> None:
         """Cancel a job. Raises JobError when there is none of that name (any more)."""

@@ -75,7 +75,7 @@ class Session:
                 self._loop.save_soon()  # the first step sets the former run aside, which is not to be resumed
             self._snapshot = named_snapshot(self._folder)
             self._has_changed = False
-            self._jobs = JobQueue(self._trainer, self._viewer, root, post, self._note_scores)
+            self._jobs = JobQueue(self._trainer, self._viewer, root, self._folder, post, self._note_scores)
             self._look_at_figures()
         except BaseException:
             self._lock.release()

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from engine.data.formats import DatasetError, load_dataset
-from engine.data.remarks import Remarks, counted
+from engine.data.remarks import Remarks
+from engine.link.wording import counted
 from tests.engine.data.scenes import edit_first_frame, orbit_camera, write_json, write_transforms
 
 FX = orbit_camera(0, 4).fx

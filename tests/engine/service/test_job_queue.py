@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from engine.link.geometry import Bounds
 from engine.link.messages import BakeSpec, EvaluationSpec, JobUpdate, Message, StartJob
 from engine.primitives.base import Scores
 from engine.primitives.item_primitive import Item
+from engine.rendering.viewer import looking_at
 from engine.service.job_queue import JobError, JobQueue
+from engine.service.paths import PathError
 from engine.training.trainer import Trainer
 from tests.engine.plugin.signal import Signal, SignalKind, SignalSpec
 
@@ -38,7 +42,7 @@ def make_queue(cls: type[Signal], root: Path, posted: list[Message], scored: lis
     trainer: Trainer[Any] = Trainer(cls(SignalSpec(), config, "cpu"))
     for split in ("train", "test"):
         trainer.primitive.add(Item(split, split, torch.ones(8, 1)))
-    return JobQueue(trainer, trainer.primitive.viewer(), root, posted.append, scored.append), trainer
+    return JobQueue(trainer, trainer.primitive.viewer(), root, root / "run", posted.append, scored.append), trainer
 
 
 def test_scores_that_a_client_asked_for_do_not_wait_for_training(tmp_path: Path) -> None:
@@ -71,6 +75,23 @@ def test_a_bake_in_the_place_of_a_running_job_is_refused(tmp_path: Path) -> None
     queue.start(StartJob(job="work", specification=EvaluationSpec()))
     with pytest.raises(JobError, match="'work' is running already"):
         queue.start(StartJob(job="work", specification=BakeSpec(output="frames", cameras=[])))
+
+
+@pytest.mark.parametrize(
+    ("fields", "at_fault"),
+    [
+        ({"output": "run"}, "output"),
+        ({"output": "run/frames"}, "output"),
+        ({"output": "frames", "video": "run/film.mp4"}, "video"),
+    ],
+)
+def test_a_bake_into_the_folder_of_the_open_run_is_refused(
+    fields: dict[str, str], at_fault: str, tmp_path: Path
+) -> None:
+    queue, _ = make_queue(InPieces, tmp_path, [], [])
+    bake = BakeSpec(cameras=[looking_at(Bounds(np.zeros(3), np.ones(3)), 8)], **fields)
+    with pytest.raises(PathError, match=f"{at_fault}: 'run.*' is in the folder of the run that is open"):
+        queue.start(StartJob(job="frames", specification=bake))
 
 
 def test_two_scheduled_evaluations_have_names_of_their_own(tmp_path: Path) -> None:
