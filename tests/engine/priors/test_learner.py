@@ -177,7 +177,7 @@ def test_a_short_training_beats_the_views_mean_colour(device: str) -> None:
         "field.view_blocks": 2,
     }  # fmt: skip
     trainer = Trainer(PriorLearner(tiny_prior(**settings), device))
-    trainer.set_budget(None, 280)
+    trainer.set_budget(None, 130)
     while not trainer.is_finished:
         trainer.step()
     scores = evaluate(trainer.primitive, 3, sources=(2,), test_views=2)
