@@ -4,16 +4,17 @@
     python -m benchmarks.encodings path/to/lego --device cpu      24 views of 160x160, 15 and 60 s
     python -m benchmarks.encodings path/to/lego --gpus 4 --out build/encodings --until 570
     python -m benchmarks.encodings --collect build/encodings
-    python -m benchmarks.encodings path/to/lego --extend --seeds 3 --repeated 300 --only 'nerf_300_*' --out build/more
+    python -m benchmarks.encodings path/to/lego --extend --seeds 4 --only 'nerf_300_*' --out build/more
     python -m benchmarks.encodings --extend --collect build/more
     python -m benchmarks.encodings path/to/lego --only 'nerf_60_*' --set learning_rate=1e-3 --out build/try
 
-Every budget is a training of its own, because the learning rate falls towards its end; short ones are made with several
-seeds, and the table has their mean. A training's result is a file in OUT as soon as it is done. A call that is made
-again, or that --until has ended early, goes on with those that are not there yet; when all are, or with --collect, they
-become one file, the tables and the picture of docs/performance.md. With --extend the trainings of the recorded file
-are left out, and stay beside the new ones. "speedup": how many times as long as the hash grid
-the original NeRF takes to what it reaches in its largest budget. The machine should have nothing else to do meanwhile.
+Every budget is a training of its own, because the learning rate falls towards its end; all on a GPU, and short ones on
+a CPU, are made with several seeds, and the table has their mean. A training's result is a file in OUT as soon as it is
+done. A call that is made again, or that --until has ended early, goes on with those that are not there yet; when all
+are, or with --collect, they become one file, the tables and the picture of docs/performance.md. With --extend the
+trainings of the recorded file are left out, and stay beside the new ones. "speedup": how many times as long as the hash
+grid the original NeRF takes to what it reaches in its largest budget. The machine should have nothing else to do
+meanwhile.
 
 What a NeRF's step takes at least on an H200 (over the occupancy grid, 2^18 samples, a third of them backpropagated, and
 evaluated once more for that): 0.59 million weights are 1.2 MFLOP a sample forward and twice as many back, 0.62 TFLOP in
@@ -76,7 +77,7 @@ class Protocol:
 
 
 PROTOCOLS = {
-    "cuda": Protocol((5.0, 15.0, 60.0, 300.0), (0.5, 1.0, 2.0), 15.0, 3, None, 100, None),
+    "cuda": Protocol((5.0, 15.0, 60.0, 300.0), (0.5, 1.0, 2.0), 300.0, 3, None, None, None),
     "cpu": Protocol((15.0, 60.0), (2.0, 5.0), 15.0, 2, 24, 8, (160, 160)),
 }
 

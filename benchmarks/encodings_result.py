@@ -1,7 +1,9 @@
 """What trainings of several encodings become: one result in benchmarks/results/, tables and a picture.
 
 A training is the JSON that ``benchmarks.encodings`` leaves for each: ``encoding``, ``network``, ``seed``, ``head`` (see
-benchmarks.results.describe) and ``figures``.
+benchmarks.results.describe) and ``figures``. A result has the figures of each seed (``figures_by_seed``), so that it
+can be extended. Of older rows with several seeds only each one's PSNR was kept (``psnr_black_by_seed``), beside means:
+such a training has ``shared``, the seeds whose means its other figures are.
 """
 
 from __future__ import annotations
@@ -30,10 +32,8 @@ def collect(folder: Path, names: Sequence[str], is_extended: bool) -> None:
     if not trainings:
         raise SystemExit(f"{folder}: no training has ended there yet")
     if is_extended:
-        new = {training_name(training) for training in trainings}
         head = trainings[0]["head"]
-        recorded = recorded_trainings(head["dataset"], head["device"], head["device_name"])
-        trainings += [training for training in recorded if training_name(training) not in new]
+        trainings = extend(recorded_trainings(head["dataset"], head["device"], head["device_name"]), trainings)
     result = summarise(trainings, names)
     write_result("encodings", result)
     lines = {
@@ -60,26 +60,48 @@ def summarise(trainings: Sequence[Mapping[str, Any]], names: Iterable[str]) -> d
     return {**trainings[0]["head"], "rows": rows, "speedup": find_speedup(rows)}
 
 
+def extend(recorded: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The trainings of both, new ones in the place of recorded ones. Raises SystemExit where these are some of those
+    of which only means are known: the others' are not."""
+    names = {training_name(training) for training in new}
+    kept = [training for training in recorded if training_name(training) not in names]
+    for training in kept:
+        encoding, seconds = training["encoding"], training["figures"]["seconds"]
+        again = [seed for seed in training.get("shared", ()) if job_name(encoding, seconds, seed) in names]
+        if again:
+            raise SystemExit(
+                f"{encoding}, {seconds:g} s: seed {again[0]} was trained anew, but of the seeds "
+                f"{', '.join(map(str, training['shared']))} only means are recorded: train each of them anew"
+            )
+    return [*new, *kept]
+
+
 def recorded_trainings(dataset: str, device: str, machine: str = "") -> list[dict[str, Any]]:
     """What benchmarks/results/ has of ``dataset`` on a kind of device (one named ``machine``, where given), a training
-    for each seed. Only the PSNR is each seed's own: the other figures are the means that were kept."""
+    for each seed."""
     return [
         {
             "encoding": row["encoding"],
             "network": row["network"],
-            "seed": int(seed),
             "head": {name: value for name, value in result.items() if name not in ("rows", "speedup")},
-            "figures": {
-                **{name: value for name, value in budget.items() if not name.startswith("psnr_black_")},
-                "psnr_black": psnr_black,
-            },
+            **training,
         }
         for result in read_results().get("encodings", [])
         if result["dataset"] == dataset and result["device"] == device and machine in ("", result["device_name"])
         for row in result["rows"]
         for budget in row["budgets"]
-        for seed, psnr_black in budget["psnr_black_by_seed"].items()
+        for training in _split(budget)
     ]
+
+
+def _split(budget: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row's ``seed`` and ``figures`` of each training, with ``shared`` where it has means."""
+    if "figures_by_seed" in budget:
+        return [{"seed": int(seed), "figures": figures} for seed, figures in budget["figures_by_seed"].items()]
+    means = {name: value for name, value in budget.items() if not name.startswith("psnr_black_")}
+    scores = {int(seed): score for seed, score in budget["psnr_black_by_seed"].items()}
+    shared = {"shared": sorted(scores)} if len(scores) > 1 else {}
+    return [{"seed": seed, "figures": {**means, "psnr_black": score}, **shared} for seed, score in scores.items()]
 
 
 def training_name(training: Mapping[str, Any]) -> str:
@@ -91,16 +113,19 @@ def job_name(encoding: str, seconds: float, seed: int) -> str:
 
 
 def _average(trainings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The mean of each figure over the seeds, None where one has none, with every seed's PSNR."""
-    figures = [training["figures"] for training in trainings]
+    """The mean of each figure over the seeds, None where one has none, with every seed's own as far as they are
+    known."""
+    figures = {str(training["seed"]): training["figures"] for training in trainings}
+    first, *_ = figures.values()
     means = {
-        name: None if None in (values := [each[name] for each in figures]) else statistics.fmean(values)
-        for name in figures[0]
+        name: None if None in (values := [each[name] for each in figures.values()]) else statistics.fmean(values)
+        for name in first
     }
-    scores = [each["psnr_black"] for each in figures]
-    by_seed = {str(training["seed"]): training["figures"]["psnr_black"] for training in trainings}
-    spread = {"psnr_black_spread": [min(scores), max(scores)]} if len(scores) > 1 else {}
-    return {**means, **spread, "psnr_black_by_seed": by_seed}
+    scores = {seed: each["psnr_black"] for seed, each in figures.items()}
+    spread = {"psnr_black_spread": [min(scores.values()), max(scores.values())]} if len(scores) > 1 else {}
+    if any("shared" in training for training in trainings):
+        return {**means, **spread, "psnr_black_by_seed": scores}
+    return {**means, **spread, "figures_by_seed": figures}
 
 
 def find_speedup(rows: Sequence[Mapping[str, Any]]) -> float | None:

@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.curves import draw_curves
 from benchmarks.encodings import encodings
-from benchmarks.encodings_result import BASE, BASELINE, recorded_trainings, summarise
+from benchmarks.encodings_result import BASE, BASELINE, extend, recorded_trainings, summarise
 from benchmarks.results import write_result
 from engine.primitives.memory import needed_bytes
 from taichi_kernels import triton_kernels
@@ -56,21 +56,49 @@ def test_seeds_are_averaged_and_the_speedup_is_that_to_the_baselines_last_score(
     assert [row["encoding"] for row in result["rows"]] == [BASE, BASELINE] and result["device_name"] == "a card"
     last = result["rows"][0]["budgets"][1]
     assert last["psnr_black"] == 35.0 and last["psnr_black_spread"] == [34.0, 36.0]
-    assert last["psnr_black_by_seed"] == {"0": 34.0, "1": 36.0} and last["subject_psnr"] is None
+    assert last["figures_by_seed"] == {"0": trainings[1]["figures"], "1": trainings[2]["figures"]}
+    assert last["subject_psnr"] is None
     assert result["speedup"] == pytest.approx(300.0 / 3.0)  # half of the way from 1 to 5 s
     assert summarise(trainings[:3], ENCODINGS)["speedup"] is None
 
 
-def test_what_is_recorded_is_extended_by_other_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_recorded_is_extended_and_replaced_seed_by_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("benchmarks.results.RESULTS", tmp_path)
     first = [_training(BASE, 5.0, seed, 30.0 + seed) for seed in (0, 1)]
     write_result("encodings", summarise(first, ENCODINGS))
     recorded = recorded_trainings("lego", "cuda")
-    assert [(each["seed"], each["figures"]["psnr_black"]) for each in recorded] == [(0, 30.0), (1, 31.0)]
-    assert recorded[0]["head"] == HEAD
-    (row,) = summarise([*recorded, _training(BASE, 5.0, 2, 38.0)], ENCODINGS)["rows"]
-    assert row["budgets"][0]["psnr_black"] == 33.0 and row["budgets"][0]["step"] == 100.0
+    assert recorded == first
+    anew = _training(BASE, 5.0, 0, 33.0) | {"figures": first[0]["figures"] | {"step": 20.0, "psnr_black": 33.0}}
+    (row,) = summarise(extend(recorded, [anew, _training(BASE, 5.0, 2, 38.0)]), ENCODINGS)["rows"]
+    assert row["budgets"][0]["step"] == (20.0 + 100.0 + 200.0) / 3 and row["budgets"][0]["psnr_black"] == 34.0
     assert recorded_trainings("lego", "cuda", "another card") == recorded_trainings("lego", "cpu") == []
+
+
+def test_a_row_of_which_only_means_are_known_keeps_them_by_the_number_of_its_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.results.RESULTS", tmp_path)
+    means = {"seconds": 5.0, "step": 70.0, "psnr_black": 31.0, "subject_psnr": 20.0}
+    budget = means | {"psnr_black_spread": [30.0, 32.0], "psnr_black_by_seed": {"0": 30.0, "1": 32.0}}
+    rows = [{"encoding": BASE, "network": "large", "budgets": [budget]}]
+    write_result("encodings", HEAD | {"rows": rows, "speedup": None})
+    recorded = recorded_trainings("lego", "cuda")
+    assert [(each["seed"], each["figures"]["psnr_black"], each["shared"]) for each in recorded] == [
+        (0, 30.0, [0, 1]),
+        (1, 32.0, [0, 1]),
+    ]
+    result = summarise(extend(recorded, [_training(BASE, 5.0, 2, 34.0, 23.0)]), ENCODINGS)
+    write_result("encodings", result)
+    (extended,) = result["rows"][0]["budgets"]
+    assert (extended["step"], extended["subject_psnr"]) == ((70.0 + 70.0 + 200.0) / 3, 21.0)
+    assert extended["psnr_black_by_seed"] == {"0": 30.0, "1": 32.0, "2": 34.0} and "figures_by_seed" not in extended
+    assert summarise(recorded_trainings("lego", "cuda"), ENCODINGS)["rows"][0]["budgets"] == [extended]
+    with pytest.raises(SystemExit, match=r"hash grid, 5 s: seed 1 was trained anew, but of the seeds 0, 1, 2 only"):
+        extend(recorded_trainings("lego", "cuda"), [_training(BASE, 5.0, 1, 33.0)])
+    everything = [_training(BASE, 5.0, seed, 33.0) for seed in range(3)]
+    assert extend(recorded_trainings("lego", "cuda"), everything) == everything
 
 
 def test_the_picture_names_every_line_and_is_xml() -> None:
