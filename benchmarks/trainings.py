@@ -8,7 +8,7 @@ from engine.data.dataset import Dataset
 from engine.data.views import View
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.priors.weights import FirstWeights
+from engine.priors.first_weights import FirstWeights
 from engine.training.loop import TrainingLoop
 from engine.training.trainer import Trainer
 

@@ -23,8 +23,9 @@ from engine.link.color import decode_srgb
 from engine.link.geometry import Camera
 from engine.primitives.radiance_field.conditioned_primitive import ConditionedPrimitive
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
+from engine.primitives.radiance_field.hash_grid import HASH_GRID
 from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
-from engine.priors.guidance import Guidance
+from engine.priors.first_weights import FirstWeights
 from engine.priors.weights import Prior, load_prior
 from engine.training.loop import TrainingLoop
 from engine.training.trainer import Trainer
@@ -106,7 +107,9 @@ def show_grid(scene: Dataset, setup: Setup, seconds: float) -> Show:
 
 def show_warm_start(scene: Dataset, setup: Setup, seconds: float) -> Show:
     """The same, guided by the prior as long as there are few views."""
-    return _train(begin_training(scene, setup.device, first=Guidance(read_prior(setup.prior))), seconds)
+    assert HASH_GRID.prior_use is not None
+    first = FirstWeights.of_prior(HASH_GRID.prior_use, functools.partial(read_prior, setup.prior))
+    return _train(begin_training(scene, setup.device, first=first), seconds)
 
 
 def begin_by(prior: Prior, scene: Dataset, device: str) -> ConditionedPrimitive:
@@ -114,7 +117,7 @@ def begin_by(prior: Prior, scene: Dataset, device: str) -> ConditionedPrimitive:
     config = choose_preset("auto", device, scene.train_settings() | prior.settings, PixelNerfConfig.kind)
     primitive = make_primitive(config, scene.bounds, scene.color_space, device)
     assert isinstance(primitive, ConditionedPrimitive)
-    prior.begin(primitive)
+    prior.load_into(primitive.field)
     return primitive
 
 

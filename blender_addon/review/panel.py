@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import bpy
 
-from engine.link.messages import Evaluation, RadianceFieldSpec
+from engine.link.messages import Evaluation
 from engine.link.metrics import Described, metric_named
 from engine.link.scoring import RADIANCE_FIELD_METRICS
 
@@ -100,7 +100,7 @@ def _count_test_items(scene: bpy.types.Scene) -> int:
     if dataset is not None:
         return sum(view.split == "test" for view in dataset.views.values())
     session = session_of(scene)
-    if session is not None and session.status is not None and not isinstance(session.primitive, RadianceFieldSpec):
+    if session is not None and session.status is not None and not session.takes_views:
         return session.status.test_items
     return scene.hashlight.capture.held_out_views
 

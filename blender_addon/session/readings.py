@@ -164,3 +164,11 @@ class EngineReadings:
         if self.run is not None:
             return self.run.bounds
         return None if self.primitive is None else self.primitive.box
+
+    @property
+    def takes_views(self) -> bool:
+        """Whether what the run learns from are views: what the engine says, or what was asked for while it hasn't
+        opened the run yet."""
+        if self.run is not None:
+            return self.run.items_are_views
+        return self.primitive is not None and self.primitive.takes_views

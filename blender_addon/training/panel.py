@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from engine.link.presets import DEFAULT_FIELD
+from engine.link.presets import may_be_guided
 
 from ..layout import PopoverPanel, SidebarPanel, draw_words, lay_out_settings
 from ..session import registry
@@ -114,7 +114,7 @@ class HASHLIGHT_PT_train_settings(SidebarPanel, bpy.types.Panel):
         if session is not None and (words := status_text.describe_other_field(session, settings.field)):
             draw_words(column, context, words, icon="INFO")
         guided = column.column()
-        guided.active = settings.field == DEFAULT_FIELD
+        guided.active = may_be_guided(settings.field)
         guided.prop(settings, "use_prior")
         column.prop(settings, "preset")
         column.prop(settings, "seed")

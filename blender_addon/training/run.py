@@ -13,7 +13,7 @@ import numpy as np
 from engine.link.capture_format import MANIFEST
 from engine.link.geometry import Bounds
 from engine.link.messages import AddView, ColorSpace, OpenRun, PrimitiveSpec, RadianceFieldSpec, Split
-from engine.link.presets import DEFAULT_FIELD, FEW_VIEWS
+from engine.link.presets import FEW_VIEWS, may_be_guided
 from engine.link.view_settings import view_settings
 
 from ..capture.bounds import read_bounds
@@ -138,8 +138,8 @@ def open_run_for_capture(session: EngineSession, scene: bpy.types.Scene) -> None
     check_settings(scene.hashlight.training)
     folder = capture_folder(scene)
     bounds = read_bounds(scene, bpy.context.evaluated_depsgraph_get())
-    former = session.primitive
-    if isinstance(former, RadianceFieldSpec) and folder == _captures and former.bounds.is_close(bounds):
+    former = None if session.primitive is None else session.primitive.box
+    if former is not None and folder == _captures and former.is_close(bounds):
         return
     views = list(CaptureDataset.open(folder).views.values()) if (folder / MANIFEST).is_file() else []
     resume = any(view.is_done for view in views)
@@ -216,7 +216,7 @@ def _settings_for(dataset: CaptureDataset) -> dict[str, Any]:
 def _guidance(scene: bpy.types.Scene) -> dict[str, Any]:
     """The settings that have a prior guide a run where that is wanted; other fields never are."""
     settings = scene.hashlight.training
-    return {"guided_views": FEW_VIEWS} if settings.use_prior and settings.field == DEFAULT_FIELD else {}
+    return {"guided_views": FEW_VIEWS} if settings.use_prior and may_be_guided(settings.field) else {}
 
 
 def _radiance_field(scene: bpy.types.Scene, bounds: Bounds, color_space: ColorSpace = "linear") -> RadianceFieldSpec:
@@ -256,7 +256,7 @@ def _on_captured_view(
     session = registry.current()
     if session is None or _captures is None or capture_folder(bpy.context.scene) != _captures:
         return
-    if not isinstance(session.primitive, RadianceFieldSpec):
+    if not session.takes_views:
         return
     message = AddView(name=name, split=split, camera=camera, color=color, depth=depth, render_seconds=seconds)
     session.add_item(name, functools.partial(read_view, _captures, name), message)

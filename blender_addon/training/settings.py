@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
-from engine.link.presets import AUTO, DEFAULT_FIELD, FIELDS, PRESETS
+from engine.link.presets import AUTO, DEFAULT_FIELD, FIELDS, PRESETS, PRIOR_FIELD
 
 _LONGEST = 1e9  # seconds, as in messages
 _PRESET_LABELS = {AUTO: "Automatic", "cpu": "CPU", "gpu": "GPU"}
@@ -15,7 +15,7 @@ FIELD_LABELS = {
     DEFAULT_FIELD: "Hash Grid",
     "nerf": "NeRF",
     "nerf-hierarchical": "Hierarchical NeRF",
-    "pixelnerf": "PixelNeRF",
+    PRIOR_FIELD: "PixelNeRF",
 }
 _FIELDS = tuple((name, FIELD_LABELS.get(name, name.title()), words) for name, words in FIELDS.items())
 

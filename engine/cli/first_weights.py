@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from engine.link.presets import DEFAULT_FIELD, PRIOR_FIELD
 
 if TYPE_CHECKING:
-    from engine.priors.weights import FirstWeights, Prior
+    from engine.primitives.prior_use import PriorUse
+    from engine.priors.first_weights import FirstWeights
+    from engine.priors.weights import Prior
 
 
 # In the place of a prior's file: none, and the one that Hashlight brings along.
@@ -37,46 +42,35 @@ def add_first_weights(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_first_weights(options: argparse.Namespace, variant: str | None) -> FirstWeights | None:
-    """What the options name, or else the prior that Hashlight brings along for a field that begins with one; None for
-    nothing. ``variant``: the field that is to learn. Raises FirstWeightsError, PriorError."""
+def read_first_weights(
+    options: argparse.Namespace, use: PriorUse | None, settings: Mapping[str, Any]
+) -> FirstWeights | None:
+    """What the options name, or else the prior that Hashlight brings along where a new run with ``settings`` has it
+    anyway; None for nothing. ``use``: what that which is to learn does with a prior. Raises FirstWeightsError,
+    PriorError."""
     option = "--prior" if options.prior is not None else "--encoder-weights"
     is_named = options.prior is not None or options.encoder_weights is not None
     if is_named and options.resume:
         raise FirstWeightsError(f"{option}: {options.out} has weights of its own, which it goes on with: leave it out")
-    from engine.fields.hash_grid import HashGridConfig
-    from engine.fields.pixel_nerf import PixelNerfConfig
-    from engine.priors.guidance import Guidance
-    from engine.priors.shipped import is_shipped
+    from engine.priors.first_weights import FirstWeights, shipped_for
     from engine.priors.weights import load_encoder_weights
 
-    if variant == HashGridConfig.kind and options.encoder_weights is None:
-        is_guided = options.prior not in (None, NO_PRIOR)
-        return Guidance(_read_prior(options.prior)) if is_guided else None
-    if variant != PixelNerfConfig.kind:
+    if use is None or (options.encoder_weights is not None and not use.owns_weights):
         if is_named:
-            guided = f", or to guide a {HashGridConfig.kind} field" if options.prior is not None else ""
-            raise FirstWeightsError(
-                f"{option}: only for a {PixelNerfConfig.kind} field{guided}: add --field {PixelNerfConfig.kind}"
-            )
+            guided = f", or to guide a {DEFAULT_FIELD} field" if options.prior is not None else ""
+            raise FirstWeightsError(f"{option}: only for a {PRIOR_FIELD} field{guided}: add --field {PRIOR_FIELD}")
         return None
     if options.encoder_weights is not None:
-        return load_encoder_weights(options.encoder_weights)
+        return FirstWeights.of_encoder(use, load_encoder_weights(options.encoder_weights))
     if options.resume or options.prior == NO_PRIOR:
         return None
     if options.prior is not None:
-        return _read_prior(options.prior)
-    if not is_shipped():
-        return None
-    print(f"It begins with the prior that Hashlight brings along; --prior {NO_PRIOR}: without", file=sys.stderr)
-    return _read_prior(SHIPPED_PRIOR)
-
-
-def shows_untrained(weights: FirstWeights | None) -> bool:
-    """Whether a field that begins with ``weights`` shows anything before it is trained."""
-    from engine.priors.weights import Prior
-
-    return isinstance(weights, Prior)
+        prior = _read_prior(options.prior)
+        return FirstWeights.of_prior(use, lambda: prior)
+    first = shipped_for(use, settings)
+    if first is not None:
+        print(f"It begins with the prior that Hashlight brings along; --prior {NO_PRIOR}: without", file=sys.stderr)
+    return first
 
 
 def _read_prior(name: str) -> Prior:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.arguments import add_device, add_field, add_holdout, add_preset, add_primitive
-from engine.cli.first_weights import add_first_weights, read_first_weights, shows_untrained
+from engine.cli.first_weights import add_first_weights, read_first_weights
 from engine.link.argument_types import positive_number, whole_number
 from engine.link.presets import DEFAULT_PRIMITIVE
 
@@ -272,8 +272,8 @@ class Training:
         from engine.training.trainer import Trainer
 
         options, kind, spec = self.options, self.kind, self.data.spec
-        first = read_first_weights(options, kind.variant(spec))
-        if options.steps == 0 and not shows_untrained(first):
+        first = read_first_weights(options, kind.prior_use(spec), self.data.settings)
+        if options.steps == 0 and (first is None or not first.shows_untrained):
             raise TrainError("--steps 0: without training only a prior shows anything: add --prior FILE, or more steps")
         if not options.resume:
             settings = {**self.data.settings, "seed": options.seed, **({} if first is None else first.settings)}

@@ -49,8 +49,8 @@ class Welcome(Message):
 class RunOpened(Message):
     """The run is ready. ``primitive``: what it learns. ``bounds``: the box in the world that pictures of it show.
     ``step`` > 0 when it was resumed; ``items`` names what it already holds to learn from or to be scored by, each of
-    which is called an ``item``, ``jobs`` the jobs that are running or have ended lately: how those ended has just been
-    told. ``metrics`` describes the figures that its kind has of its own."""
+    which is called an ``item``, and with ``items_are_views`` is a view; ``jobs`` the jobs that are running or have
+    ended lately: how those ended has just been told. ``metrics`` describes the figures that its kind has of its own."""
 
     run: str
     step: Steps
@@ -58,6 +58,7 @@ class RunOpened(Message):
     primitive: PrimitiveSpec
     bounds: Bounds
     item: Name = "item"
+    items_are_views: bool = False
     metrics: Descriptions = dataclasses.field(default_factory=dict)
     items: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()

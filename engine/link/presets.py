@@ -11,18 +11,25 @@ PRESETS = {
     "gpu": "A large field with finer detail, for a graphics card; far too slow on a processor",
 }
 
-# Where a prior is asked to guide a hash grid, it has a say with fewer training views than these.
-FEW_VIEWS = 12
-
 DEFAULT_PRIMITIVE = "radiance-field"
 
 DEFAULT_FIELD = "hash-grid"
+PRIOR_FIELD = "pixelnerf"  # whose weights a prior is
 FIELDS = {
     DEFAULT_FIELD: "A hash grid of features and two small networks (Instant-NGP): sharp after a minute",
     "nerf": "One large network over a frequency encoding (the original NeRF): a small file, but many times slower to "
     "train and to render",
     "nerf-hierarchical": "The original NeRF with its own sampling: a coarse network tells where to sample a fine one. "
     "The slowest, for comparison",
-    "pixelnerf": "A network that reads the scene from pictures of it, of whichever views there are (PixelNeRF): learns "
+    PRIOR_FIELD: "A network that reads the scene from pictures of it, of whichever views there are (PixelNeRF): learns "
     "from two views on how each looks from the others",
 }
+
+# Where a prior is asked to guide a field, it has a say with fewer training views than these.
+FEW_VIEWS = 12
+_GUIDED = frozenset({DEFAULT_FIELD})
+
+
+def may_be_guided(field: str) -> bool:
+    """Whether a prior can guide this one of ``FIELDS``."""
+    return field in _GUIDED

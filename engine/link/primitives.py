@@ -16,6 +16,7 @@ class RadianceFieldSpec(Tagged):
     ``presets.FIELDS``."""
 
     kind: ClassVar[str] = "radiance-field"
+    takes_views: ClassVar[bool] = True  # what it learns from are views
 
     bounds: Bounds
     color_space: ColorSpace = "linear"
@@ -38,6 +39,7 @@ class PluginSpec(Tagged):
     calls its kind, and ``settings``, whose names and types that knows, say what it learns."""
 
     kind: ClassVar[str] = "plugin"
+    takes_views: ClassVar[bool] = False  # as far as is known before the engine says more in RunOpened
 
     name: Name
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)

@@ -17,6 +17,7 @@ from engine.link.metrics import Described, describe_metric, known_by_weight
 from engine.primitives.base import DataError, DataItem, Primitive
 from engine.primitives.config import ConfigError, TrainConfig
 from engine.primitives.presets import Presets
+from engine.primitives.prior_use import PriorUse
 
 S = TypeVar("S", bound=Tagged)
 Progress = Callable[[int, int], None]  # (items read, of how many)
@@ -47,7 +48,8 @@ class Kind(abc.ABC, Generic[S]):
     learnt. ``presets``: how it is trained, unless ``configure`` and ``decode`` know better. ``metrics`` describes the
     figures that it has of its own, those that it is judged by in the order of their weight. ``item``: what it learns
     from, as users call it.
-    ``items_are_views``: `hashlight eval` shows them beside what is rendered for their cameras.
+    ``items_are_views``: Blender gives it what it captures, and `hashlight eval` shows them beside what is rendered for
+    their cameras.
 
     Our own kinds are imported whenever data is read: what needs torch they import in ``configure``, ``decode`` and
     ``build``."""
@@ -66,6 +68,10 @@ class Kind(abc.ABC, Generic[S]):
 
     def variant(self, spec: S) -> str | None:
         """Which form of the kind ``spec`` asks for, where there are several: of a radiance field, which field."""
+        return None
+
+    def prior_use(self, spec: S) -> PriorUse | None:
+        """What one that learns what ``spec`` says does with a prior; None: nothing."""
         return None
 
     def mismatch(self, own: Tagged, wanted: S) -> str | None:

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -19,25 +19,12 @@ from engine.fields.pixel_nerf import PixelNerfConfig, PixelNerfField
 from engine.link.json_files import JsonError, parse_object
 from engine.link.values import shorten
 from engine.networks.image_encoder import BLOCKS, WeightsError
-from engine.primitives.base import Primitive
-from engine.primitives.radiance_field.conditioned_primitive import ConditionedPrimitive
 from engine.priors.tensor_files import PriorError, read_tensors, write_tensors
 
 FORMAT = "hashlight-prior-1"
 # What a field may have otherwise than its prior: none is a matter of its weights.
 _FREE = frozenset({"picture_side", "most_views", "stretch"})
 _BLOCK = re.compile(r"layer([1-4])\.([0-9]+)\.")
-
-
-class FirstWeights(Protocol):
-    """What a run begins with."""
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The settings of a run whose field is to begin so. Raises PriorError."""
-
-    def begin(self, primitive: Primitive) -> None:
-        """Have ``primitive``, as new and with these settings, begin so. Raises PriorError, and then it is as it was."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,10 +48,6 @@ class Prior:
     def parameters(self) -> int:
         """How many numbers the weights are."""
         return sum(tensor.numel() for tensor in self.weights.values())
-
-    def begin(self, primitive: Primitive) -> None:
-        """See FirstWeights."""
-        self.load_into(_field_of(primitive))
 
     def load_into(self, field: PixelNerfField) -> None:
         """Have ``field`` know what this prior does. Raises PriorError, and then it is as it was."""
@@ -127,10 +110,6 @@ class EncoderWeights:
             settings["encoder_groups"] = 0
         return {f"field.{name}": value for name, value in settings.items()}
 
-    def begin(self, primitive: Primitive) -> None:
-        """See FirstWeights: the encoder of its field."""
-        self.load_into(_field_of(primitive))
-
     def load_into(self, field: PixelNerfField) -> None:
         """Have the encoder of ``field`` begin with these. Raises PriorError, and then it is as it was."""
         try:
@@ -145,9 +124,3 @@ def load_encoder_weights(path: Path) -> EncoderWeights:
         return EncoderWeights(path, load_file(path))
     except (OSError, SafetensorError) as error:
         raise PriorError(f"{path}: can't be read as a safetensors file: {error}") from None
-
-
-def _field_of(primitive: Primitive) -> PixelNerfField:
-    if not isinstance(primitive, ConditionedPrimitive):
-        raise PriorError(f"only a {PixelNerfConfig.kind} field begins with such weights")
-    return primitive.field

@@ -27,7 +27,7 @@ from engine.link.messages import (
 from engine.primitives.base import Primitive, Scores, read_figures
 from engine.primitives.kind import Kind
 from engine.primitives.registry import for_link, from_link, kind_named
-from engine.priors.guidance import guide, shipped_for
+from engine.priors.first_weights import shipped_for
 from engine.rendering.viewer import warm_up
 from engine.run_folder import is_run, named_snapshot, set_run_aside
 from engine.run_history import RunHistory
@@ -89,13 +89,12 @@ class Session:
             return run.trainer, RunHistory.open(self._folder, run.info)
         if "seed" in request.overrides:
             raise SessionError("overrides: the seed has a field of its own, which would win", "overrides")
-        first = shipped_for(kind.variant(spec), request.overrides)
+        first = shipped_for(kind.prior_use(spec), request.overrides)
         sizes = {} if first is None else first.settings
-        config = kind.configure(spec, request.preset, device, sizes | request.overrides | {"seed": request.seed})
+        config = kind.configure(spec, request.preset, device, {**sizes, **request.overrides, "seed": request.seed})
         primitive = kind.build(spec, config, device)
         if first is not None:
             first.begin(primitive)
-        guide(primitive)
         return Trainer(primitive), RunHistory()
 
     # --- what the client asks for -------------------------------------------------------------------------------------
@@ -121,6 +120,7 @@ class Session:
                 primitive=for_link(primitive.spec),
                 bounds=self._viewer.bounds,
                 item=self._kind.item,
+                items_are_views=self._kind.items_are_views,
                 metrics=dict(self._kind.metrics),
                 items=tuple(primitive.items),
                 jobs=self._jobs.names,

@@ -10,7 +10,7 @@ import torch
 
 from engine.cli import main
 from engine.evaluation.evaluate import mean_psnr
-from engine.link.presets import FIELDS, PRESETS
+from engine.link.presets import FIELDS, PRESETS, PRIOR_FIELD, may_be_guided
 from engine.primitives.config import ConfigError
 from engine.primitives.memory import needed_bytes
 from engine.primitives.radiance_field.fields import FIELD_KINDS, choose_preset, make_primitive
@@ -47,6 +47,9 @@ def _trainer(kind: str, device: str) -> Trainer:
 
 def test_what_others_offer_is_what_there_is() -> None:
     assert list(FIELDS) == list(FIELD_KINDS)
+    uses = {name: kind.prior_use for name, kind in FIELD_KINDS.items() if kind.prior_use is not None}
+    assert {name for name, use in uses.items() if not use.owns_weights} == set(filter(may_be_guided, FIELDS))
+    assert [name for name, use in uses.items() if use.owns_weights] == [PRIOR_FIELD]
     with pytest.raises(ConfigError, match=r"^field: 'octree' is not one of hash-grid, nerf, nerf-hierarchical"):
         choose_preset("auto", "cpu", {}, "octree")
 

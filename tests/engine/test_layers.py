@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,21 +69,51 @@ def _files(part: str) -> list[Path]:
     return sorted(path.rglob("*.py")) or [file for file in [path.with_suffix(".py")] if file.is_file()]
 
 
-def _asks_for_a_kind(node: ast.AST) -> bool:
-    """Whether this compares a ``kind`` with names of some; numpy's of a dtype are other ones."""
+def _asks_for_a_kind(node: ast.AST, classes: set[str]) -> bool:
+    """Whether this compares a kind with certain ones, by name or by one of ``classes``, which are what kinds are made
+    of; numpy's kinds of a dtype are other ones."""
     if isinstance(node, ast.Match):
         return _is_kind(node.subject)
+    if isinstance(node, ast.Call):
+        is_check = isinstance(node.func, ast.Name) and node.func.id in ("isinstance", "issubclass")
+        return is_check and any(isinstance(part, ast.Name) and part.id in classes for part in ast.walk(node.args[1]))
     if not isinstance(node, ast.Compare):
         return False
     sides = [node.left, *node.comparators]
-    words = [part for side in sides for part in ast.walk(side) if isinstance(part, ast.Constant)]
-    return any(map(_is_kind, sides)) and any(isinstance(word.value, str) for word in words)
+    lists = [side.elts for side in sides if isinstance(side, ast.Tuple | ast.List | ast.Set)]
+    return any(map(_is_kind, sides)) and any(map(_is_fixed, itertools.chain(sides, *lists)))
 
 
 def _is_kind(node: ast.expr) -> bool:
     if isinstance(node, ast.Attribute):
-        return node.attr == "kind" and not (isinstance(node.value, ast.Attribute) and node.value.attr == "dtype")
-    return isinstance(node, ast.Name) and node.id == "kind"
+        of_dtype = isinstance(node.value, ast.Attribute) and node.value.attr == "dtype"
+        return node.attr in ("kind", "variant", "field", "learner") and not of_dtype
+    return isinstance(node, ast.Name) and node.id in ("kind", "variant")
+
+
+def _is_fixed(node: ast.AST) -> bool:
+    """Whether this is the same in every run of the program: text, a constant, or what a class has."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, str)
+    if isinstance(node, ast.Attribute):
+        return isinstance(node.value, ast.Name) and node.value.id[0].isupper()
+    return isinstance(node, ast.Name) and node.id.isupper()
+
+
+def _classes_of_kinds() -> set[str]:
+    """What the folders of the registry define, and what says what is to be learnt."""
+    modules = [*(ROOT / "engine" / "primitives").glob("*/*.py"), ROOT / "engine" / "link" / "primitives.py"]
+    nodes = (node for path in modules for node in ast.walk(ast.parse(path.read_text("utf-8"))))
+    return {node.name for node in nodes if isinstance(node, ast.ClassDef)}
+
+
+def _nodes(path: Path) -> Iterator[ast.AST]:
+    """Those of a module, without assertions: they tell the type checker what is so anyway."""
+    waiting: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.Assert)]
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -112,12 +143,30 @@ def test_what_stands_beside_the_packages_imports_neither_service_nor_command_lin
 
 
 @pytest.mark.parametrize("program", ["engine", "blender_addon"])
-def test_no_code_asks_whether_something_is_of_a_certain_kind(program: str) -> None:
+def test_no_code_but_the_registrys_asks_whether_something_is_of_a_certain_kind(program: str) -> None:
     """What kinds differ in is theirs to say, so that a further one changes no others' code."""
-    modules = sorted((ROOT / program).rglob("*.py"))
-    assert modules
-    nodes = ((path, node) for path in modules for node in ast.walk(ast.parse(path.read_text("utf-8"))))
-    assert not [f"{path.relative_to(ROOT)}:{node.lineno}" for path, node in nodes if _asks_for_a_kind(node)]
+    registry, classes = ROOT / "engine" / "primitives", _classes_of_kinds()
+    modules = [path for path in sorted((ROOT / program).rglob("*.py")) if registry not in path.parents]
+    assert modules and classes
+    nodes = ((path, node) for path in modules for node in _nodes(path))
+    asking = [(path, node) for path, node in nodes if _asks_for_a_kind(node, classes)]
+    assert not [f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}" for path, node in asking]
+
+
+@pytest.mark.parametrize(
+    ("words", "is_asking"),
+    [
+        ("variant == HashGridConfig.kind", True),
+        ("spec.field != DEFAULT_FIELD", True),
+        ("own.learner in ('nerf', other)", True),
+        ("isinstance(primitive, GuidedPrimitive)", True),
+        ("options.field not in (None, variant)", False),
+        ("raw.dtype.kind in 'iu'", False),
+        ("isinstance(primitive, Primitive)", False),
+    ],
+)
+def test_asking_for_a_kind_is_found(words: str, is_asking: bool) -> None:
+    assert _asks_for_a_kind(ast.parse(words, mode="eval").body, _classes_of_kinds()) == is_asking
 
 
 @pytest.mark.parametrize("program", ["engine", "taichi_kernels"])

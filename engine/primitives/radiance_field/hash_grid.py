@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from engine.fields.hash_grid import HashGridConfig
+from engine.link.presets import FEW_VIEWS
+from engine.primitives.prior_use import PriorUse
 from engine.primitives.radiance_field.field_kind import FieldKind
 from engine.primitives.radiance_field.guided_config import GuidedConfig
 from engine.primitives.radiance_field.guided_primitive import GuidedPrimitive
@@ -53,4 +55,7 @@ _SEVERAL_CASCADES = {
     "gpu": {**SEVERAL_CASCADES["gpu"], "field.log2_table_size": 20, "cells_per_pixel": 1.0},
 }
 
-HASH_GRID = FieldKind(_PRESETS, HashGridConfig.kind, GuidedPrimitive, _SEVERAL_CASCADES)
+# Its sizes are its own: what is asked for is until when the prior has a say.
+_GUIDED = PriorUse(lambda _: {"guided_views": FEW_VIEWS}, GuidedPrimitive.be_guided_by, asked_by="guided_views")
+
+HASH_GRID = FieldKind(_PRESETS, HashGridConfig.kind, GuidedPrimitive, _SEVERAL_CASCADES, _GUIDED)

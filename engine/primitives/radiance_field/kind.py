@@ -13,10 +13,12 @@ from engine.link.presets import DEFAULT_FIELD
 from engine.link.scoring import RADIANCE_FIELD_METRICS, describe_psnr
 from engine.primitives.config import ConfigError
 from engine.primitives.kind import DataOptions, Kind, Progress, TrainingData
+from engine.primitives.prior_use import PriorUse
 
 if TYPE_CHECKING:
     from engine.data.views import View
     from engine.primitives.radiance_field.config import RadianceFieldConfig
+    from engine.primitives.radiance_field.field_kind import FieldKind
     from engine.primitives.radiance_field.primitive import RadianceFieldPrimitive
 
 
@@ -32,6 +34,10 @@ class RadianceFieldKind(Kind[RadianceFieldSpec]):
     def variant(self, spec: RadianceFieldSpec) -> str:
         """Which field."""
         return spec.field
+
+    def prior_use(self, spec: RadianceFieldSpec) -> PriorUse | None:
+        """See Kind. Raises ConfigError."""
+        return _field_of(spec).prior_use
 
     def difference(self, own: RadianceFieldSpec, wanted: RadianceFieldSpec) -> str | None:
         """Another colour space. Bounds may differ: those of the run stay."""
@@ -49,13 +55,7 @@ class RadianceFieldKind(Kind[RadianceFieldSpec]):
 
     def decode(self, spec: RadianceFieldSpec, values: Mapping[str, Any]) -> RadianceFieldConfig:
         """See Kind."""
-        from engine.primitives.radiance_field.fields import field_named
-
-        try:
-            field = field_named(spec.field)
-        except ConfigError as error:
-            raise ConfigError(f"primitive.field: {error}") from None
-        return field.decode(values)
+        return _field_of(spec).decode(values)
 
     def facts(self, primitive: RadianceFieldPrimitive) -> dict[str, str]:
         """See Kind: which field, its size, and its colour space."""
@@ -96,6 +96,15 @@ class RadianceFieldKind(Kind[RadianceFieldSpec]):
         assert whole is not None
         subject = describe_psnr(means["subject_psnr"], whole)
         return f"PSNR {subject} on the subject, {whole:.2f} dB over whole pictures on black"
+
+
+def _field_of(spec: RadianceFieldSpec) -> FieldKind:
+    from engine.primitives.radiance_field.fields import field_named
+
+    try:
+        return field_named(spec.field)
+    except ConfigError as error:
+        raise ConfigError(f"primitive.field: {error}") from None
 
 
 RADIANCE_FIELD = RadianceFieldKind()

@@ -7,6 +7,7 @@ small encoder of small pictures.
 from __future__ import annotations
 
 from engine.fields.pixel_nerf import PixelNerfConfig
+from engine.primitives.prior_use import PriorUse, ReadPrior
 from engine.primitives.radiance_field.conditioned_config import ConditionedConfig
 from engine.primitives.radiance_field.conditioned_primitive import ConditionedPrimitive
 from engine.primitives.radiance_field.field_kind import FieldKind
@@ -53,4 +54,11 @@ _PRESETS = {
     ),
 }
 
-PIXEL_NERF = FieldKind(_PRESETS, PixelNerfConfig.kind, ConditionedPrimitive, SEVERAL_CASCADES)
+
+def _begin(primitive: ConditionedPrimitive, read_prior: ReadPrior) -> None:
+    read_prior().load_into(primitive.field)
+
+
+_WEIGHTS = PriorUse(lambda read_prior: read_prior().settings, _begin)
+
+PIXEL_NERF = FieldKind(_PRESETS, PixelNerfConfig.kind, ConditionedPrimitive, SEVERAL_CASCADES, _WEIGHTS)
