@@ -5,29 +5,27 @@ from __future__ import annotations
 from engine.machine import free_memory
 from engine.primitives.config import TrainConfig
 
-# The kernels are warmed up on a trainer of their own, of the same size.
-_TRAINERS = 2
-
 
 class MemoryShortage(ValueError):
     """There is too little memory; the message says for what, how much, and what would help."""
 
 
-def needed_bytes(config: TrainConfig, device: str) -> int:
-    """About what a Trainer of ``config`` takes at most, without its data."""
-    return _TRAINERS * config.needed_bytes(device)
-
-
 def require_for_training(config: TrainConfig, smaller: TrainConfig, device: str) -> None:
     """Raises MemoryShortage when a Trainer of ``config`` would not fit; ``smaller``: the cpu preset of its kind."""
-    needed, free = needed_bytes(config, device), free_memory(device)
+    needed, free = config.needed_bytes(device), free_memory(device)
     if free is None or needed <= free:
         return
     words = f"these settings need {_gigabytes(needed)} of memory, and {_gigabytes(free)} are free"
-    enough = needed_bytes(smaller, device)
+    enough = smaller.needed_bytes(device)
     if enough < min(needed, free):
         raise MemoryShortage(f"{words}: use the cpu preset, which needs {_gigabytes(enough)}, without other settings")
     raise MemoryShortage(f"{words}: close other programs")
+
+
+def has_room(config: TrainConfig, device: str) -> bool:
+    """Whether a Trainer of ``config`` fits beside what is there."""
+    free = free_memory(device)
+    return free is None or config.needed_bytes(device) <= free
 
 
 def require_for_views(added: int, view: str, device: str) -> None:

@@ -14,6 +14,7 @@ import torch
 from engine.device import PROFILES
 from engine.optimizers.row_adam import RowAdam
 from engine.primitives.base import Learner
+from engine.primitives.memory import has_room
 from taichi_kernels import runtime
 
 _MOST_STEPS = 2**31 - 1  # kernels count in 32 bits
@@ -81,7 +82,10 @@ class Trainer(Generic[P]):
         self._budget, self._budget_since = (seconds, steps), since
 
     def warm_up(self) -> None:
-        """Run training's kernels once on made-up data, so that nothing is compiled when the first data is there."""
+        """Run training's kernels once on made-up data, so that nothing is compiled when the first data is there; where
+        memory has no room for what that takes, the first steps compile."""
+        if not has_room(self.primitive.config, self.primitive.device):
+            return
         scratch = Trainer(self.primitive.scratch())
         scratch.step()
         scratch.primitive.update(0)

@@ -15,7 +15,6 @@ from benchmarks.curves import draw_curves
 from benchmarks.encodings import encodings
 from benchmarks.encodings_result import BASE, BASELINE, extend, recorded_trainings, summarise
 from benchmarks.results import write_result
-from engine.primitives.memory import needed_bytes
 from taichi_kernels import triton_kernels
 from tests.device import TEST_DEVICE
 from tests.engine.data.scenes import write_nerf_synthetic
@@ -37,7 +36,7 @@ def test_the_grids_take_the_same_memory(device: str) -> None:
     most = fields[BASE].levels << fields[BASE].log2_table_size
     assert entries["hash table of one level"] == most
     assert entries[BASE] <= most and 0.9 * most < entries["dense grid"] <= most
-    assert all(needed_bytes(encoding.config, "cpu") < 8e9 for encoding in encodings(device, {}).values())
+    assert all(encoding.config.needed_bytes("cpu") < 8e9 for encoding in encodings(device, {}).values())
 
 
 def test_a_setting_is_tried_with_the_large_networks_alone() -> None:

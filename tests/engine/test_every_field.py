@@ -12,7 +12,6 @@ from engine.cli import main
 from engine.evaluation.evaluate import mean_psnr
 from engine.link.presets import FIELDS, PRESETS, PRIOR_FIELD, may_be_guided
 from engine.primitives.config import ConfigError
-from engine.primitives.memory import needed_bytes
 from engine.primitives.radiance_field.fields import FIELD_KINDS, choose_preset, make_primitive
 from engine.priors import shipped
 from engine.rendering.camera_paths import save_camera_path
@@ -59,7 +58,7 @@ def test_what_others_offer_is_what_there_is() -> None:
 def test_every_preset_is_within_its_limits_and_survives_json(kind: str, preset: str, cascades: int) -> None:
     config = choose_preset(preset, "cpu", {"cascades": cascades, "pixels_across": 80.5}, kind)
     assert FIELD_KINDS[kind].decode(json.loads(json.dumps(config.to_json()))) == config and config.kind == kind
-    assert needed_bytes(config, "cpu") < 8e9
+    assert config.needed_bytes("cpu") < 8e9
     assert config.fit(config.field).summary
 
 

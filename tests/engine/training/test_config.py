@@ -11,7 +11,7 @@ import pytest
 from engine.link import presets
 from engine.primitives import memory
 from engine.primitives.config import ConfigError
-from engine.primitives.memory import MemoryShortage, needed_bytes
+from engine.primitives.memory import MemoryShortage
 from engine.primitives.radiance_field.fields import choose_preset
 from engine.primitives.radiance_field.hash_grid import HASH_GRID
 
@@ -127,12 +127,12 @@ def test_settings_that_are_too_much_together_are_refused(settings: dict[str, Any
 @pytest.mark.parametrize("cascades", range(1, 9))
 def test_every_preset_is_within_its_limits(preset: str, cascades: int) -> None:
     config = choose_preset(preset, "cpu", {"cascades": cascades})
-    assert 50 < config.longest_ray < 10_000 and needed_bytes(config, "cpu") < 8e9
+    assert 50 < config.longest_ray < 10_000 and config.needed_bytes("cpu") < 8e9
 
 
 def test_the_smaller_preset_is_offered_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free_memory", lambda device: 1_000_000_000)
     small, large = choose_preset("cpu", "cpu"), choose_preset("gpu", "cpu")
     memory.require_for_training(small, small, "cpu")
-    with pytest.raises(MemoryShortage, match=r"3\.9 GB of memory, and 1\.0 GB are free: use the cpu preset, which"):
+    with pytest.raises(MemoryShortage, match=r"2\.0 GB of memory, and 1\.0 GB are free: use the cpu preset, which"):
         memory.require_for_training(large, small, "cpu")

@@ -13,6 +13,7 @@ import torch
 from engine.data.color import premultiply
 from engine.data.views import MASKED_DEPTH, ViewError
 from engine.link.messages import ColorSpace
+from engine.primitives import memory
 from engine.primitives.base import NoDataError
 from engine.primitives.radiance_field import pixel_store
 from engine.rendering.viewer import warm_up
@@ -337,6 +338,16 @@ def test_samples_that_no_ray_owns_teach_nothing(device: str) -> None:
     trainer.step()
     assert torch.isfinite(trainer.primitive.field.networks.weights.values).all()
     assert torch.isfinite(trainer.primitive.field.encoding.table.values).all()
+
+
+def test_what_fits_alone_is_trained_without_a_warm_up(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer(device, "linear", training_views("linear", with_depth=False, count=1, size=16))
+    needed = trainer.primitive.config.needed_bytes(device)
+    monkeypatch.setattr(memory, "free_memory", lambda device: needed - 1)
+    monkeypatch.setattr(type(trainer.primitive), "scratch", lambda primitive: pytest.fail("there is no room for two"))
+    trainer.warm_up()
+    trainer.step()
+    assert trainer.step_count == 1
 
 
 def test_warm_up_leaves_the_run_as_it_was(device: str) -> None:
