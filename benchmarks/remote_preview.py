@@ -28,9 +28,11 @@ from benchmarks.results import write_result
 from engine.link import picture_codec
 from engine.link.camera_paths import Framing, turntable
 from engine.link.client import EngineClient
+from engine.link.color import encode_srgb
 from engine.link.compression import best_compression
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import Frame, Message, RequestFrame, Shutdown, Status
+from engine.link.scoring import psnr
 from engine.machine import device_name, versions
 from engine.run_info import read_info
 from engine.service import device_main
@@ -259,17 +261,13 @@ def time_codec(colors: np.ndarray, depths: np.ndarray) -> dict[str, Any]:
             "kilobytes": statistics.mean(sizes[1:]) / 1e3,
         }
         if name == "color":
-            error = _to_display(again) - _to_display(pictures[-1])
-            rows[name]["psnr"] = float(-10 * np.log10(np.mean(error**2)))
+            rows[name]["psnr"] = psnr(
+                *(encode_srgb(part[..., :3].astype(np.float32)) for part in (again, pictures[-1]))
+            )
         else:
             there = np.isfinite(pictures[-1])
             rows[name]["worst_relative_error"] = float(np.abs(again[there] / pictures[-1][there] - 1).max())
     return rows
-
-
-def _to_display(picture: np.ndarray) -> np.ndarray:
-    linear = np.clip(picture[..., :3].astype(np.float32), 0.0, 1.0)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 if __name__ == "__main__":

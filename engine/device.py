@@ -20,7 +20,6 @@ class DeviceProfile:
     hardware_name: Callable[[], str]
     free_memory: Callable[[], int | None]  # bytes that can be had, None where the system doesn't tell
     peak_memory: Callable[[], int | None]  # bytes that torch has had at once, None where it doesn't count them
-    preset: str  # that "auto" stands for
     half_precision: bool  # of the fields that are made for it
     is_asynchronous: bool
     read_every: int
@@ -38,6 +37,8 @@ class DeviceProfile:
     chunk_colors: int  # looked up at a time in a view transform's table
     most_band_pixels: int
     first_moving_pixels: int
+    mixed_products: bool  # torch multiplies matrices of float16 and sums up in float32
+    locks_pages: bool  # of the host's memory that it copies to, which is ten times as fast
 
     def wait(self) -> None:
         """Until the device has done all it was given."""
@@ -52,7 +53,6 @@ _CPU = DeviceProfile(
     hardware_name=hardware.processor_name,
     free_memory=hardware.machine_memory,
     peak_memory=lambda: None,
-    preset="cpu",
     half_precision=False,
     is_asynchronous=False,
     read_every=1,
@@ -67,13 +67,14 @@ _CPU = DeviceProfile(
     chunk_colors=1 << 18,
     most_band_pixels=1 << 13,
     first_moving_pixels=96 * 96,
+    mixed_products=False,
+    locks_pages=False,
 )
 _CUDA = DeviceProfile(
     name="cuda",
     hardware_name=hardware.gpu_name,
     free_memory=hardware.gpu_memory,
     peak_memory=hardware.gpu_peak_memory,
-    preset="gpu",
     half_precision=True,
     is_asynchronous=True,
     read_every=16,
@@ -88,5 +89,7 @@ _CUDA = DeviceProfile(
     chunk_colors=1 << 25,
     most_band_pixels=1 << 22,
     first_moving_pixels=1280 * 720,
+    mixed_products=True,
+    locks_pages=True,
 )
 PROFILES = {profile.name: profile for profile in (_CPU, _CUDA)}

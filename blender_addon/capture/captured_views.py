@@ -134,7 +134,7 @@ def _read_manifest(path: Path, former: _Capture | None) -> _Capture | None:
         key = path, path.stat().st_mtime_ns
         if former is not None and former.key == key:
             return former
-        dataset = CaptureDataset.open(path.parent)
+        dataset = CaptureDataset.open_shared(path.parent)
     except (OSError, ValueError):
         return None
     finished = [view for view in dataset.views.values() if view.is_done]

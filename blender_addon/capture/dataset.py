@@ -6,6 +6,7 @@ folder, too: its pictures may be sRGB, and its cameras may have lens distortion.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,7 +78,7 @@ class CaptureDataset:
                 remove_leftovers(self.folder / name)
         except OSError as error:
             raise _unwritable(self.folder, error) from None
-        self._write_json()
+        self._write_json("train", "test")
 
     @classmethod
     def open(cls, folder: Path) -> CaptureDataset:
@@ -88,6 +89,16 @@ class CaptureDataset:
         dataset.settings, dataset.bounds, dataset.subject = dict(manifest.settings), manifest.bounds, manifest.subject
         dataset.views = {view.name: view for view in manifest.views}
         return dataset
+
+    @classmethod
+    def open_shared(cls, folder: Path) -> CaptureDataset:
+        """As ``open``, but the same one until the capture goes on: not to be changed. From any thread."""
+        path = folder / MANIFEST
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        return _open_version(folder, (status.st_ino, status.st_mtime_ns, status.st_size))
 
     @property
     def color_space(self) -> ColorSpace:
@@ -125,7 +136,7 @@ class CaptureDataset:
         for path in {self.image_path(name).parent, self.depth_path(name).parent}:
             sync_folder(path)  # before the manifest says that it is there
         view.depth, view.render_seconds, view.cpu_seconds = depth is not None, cost.seconds, cost.cpu_seconds
-        self._write_json()
+        self._write_json(view.split)
 
     def read(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:
         """The pictures of a finished view, as they were written: colour [H, W, 4], float16 or for sRGB uint8, and
@@ -174,12 +185,12 @@ class CaptureDataset:
                     view.depth, view.render_seconds = former.depth, former.render_seconds
                     view.cpu_seconds = former.cpu_seconds
 
-    def _write_json(self) -> None:
+    def _write_json(self, *splits: Split) -> None:
+        """The manifest, and the lists of ``splits``, which have changed."""
         manifest = describe_manifest(
             self.settings, self.bounds, self.views.values(), subject=self.subject, objects=self._objects
         )
         files = {MANIFEST: manifest}
-        splits: tuple[Split, ...] = ("train", "test")
         for split in splits:
             finished = [view for view in self.views.values() if view.split == split and view.is_done]
             frames = [
@@ -192,6 +203,12 @@ class CaptureDataset:
             except OSError as error:
                 raise _unwritable(self.folder / name, error) from None
         sync_folder(self.folder)
+
+
+@functools.lru_cache(maxsize=2)
+def _open_version(folder: Path, version: tuple[int, int, int]) -> CaptureDataset:
+    """The capture in ``folder`` whose manifest is the one with these numbers of the file system."""
+    return CaptureDataset.open(folder)
 
 
 def read_objects(folder: Path) -> tuple[str, ...] | None:
@@ -214,7 +231,7 @@ def _read_manifest(path: Path) -> Manifest:
     try:
         return read_manifest(path)
     except OSError as error:
-        raise CaptureError(f"{path}: can't be read ({error.strerror})") from None
+        raise _unreadable(path, error) from None
     except ManifestError as error:
         if error.is_other_version:
             raise CaptureError(f"{path}: written by another version of Hashlight: capture into a new take") from None
@@ -228,6 +245,10 @@ def _same_view(one: ViewRecord, other: ViewRecord) -> bool:
         and np.allclose(*intrinsics, rtol=0.0, atol=1e-3)
         and np.allclose(one.camera.camera_to_world, other.camera.camera_to_world, rtol=0.0, atol=1e-5)
     )
+
+
+def _unreadable(path: Path, error: OSError) -> CaptureError:
+    return CaptureError(f"{path}: can't be read ({error.strerror})")
 
 
 def _unwritable(path: Path, error: OSError) -> CaptureError:

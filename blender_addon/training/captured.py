@@ -22,7 +22,7 @@ def offer_captured_views(session: EngineSession, folder: Path) -> int:
 
 def read_view(folder: Path, name: str) -> AddView:
     """One finished view of the capture in ``folder``. Raises CaptureError that names the file at fault."""
-    dataset = CaptureDataset.open(folder)
+    dataset = CaptureDataset.open_shared(folder)
     record = dataset.views[name]
     color, depth = dataset.read(name)
     return AddView(

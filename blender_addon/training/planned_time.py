@@ -44,7 +44,7 @@ class PlannedTime:
 
     @property
     def awaited_views(self) -> int:
-        """With how many training views the planned time begins; 0 when it is not waiting for any."""
+        """How many training views the planned time begins with; 0 when it is not waiting for any."""
         return self._first_counted if self._is_capturing and self._views < self._first_counted else 0
 
     def budget(self, planned: float, spent: float, is_finished: bool) -> float | None:

@@ -13,7 +13,7 @@ import numpy as np
 from engine.link.capture_format import MANIFEST
 from engine.link.geometry import Bounds
 from engine.link.messages import AddView, ColorSpace, OpenRun, PrimitiveSpec, RadianceFieldSpec, Split
-from engine.link.presets import FEW_VIEWS, may_be_guided
+from engine.link.presets import AUTO, FEW_VIEWS, PRESETS_OF_DEVICES, may_be_guided
 from engine.link.view_settings import view_settings
 
 from ..capture.bounds import read_bounds
@@ -34,7 +34,6 @@ from .planned_time import PlannedTime
 # What to train with instead when memory doesn't do.
 _SMALLER_PRESETS = {"gpu": "cpu"}
 _IMPORTED_SETTINGS = ("cascades", "pixels_across", "picture_side")  # in the manifest of an imported dataset
-_PRESETS_OF_DEVICES = {"cuda": "gpu", "cpu": "cpu"}
 
 _captures: Path | None = None  # the capture folder whose views belong to the session's run
 _imported: Path | None = None  # the one that was imported, with no run of its own yet
@@ -167,7 +166,7 @@ def train(session: EngineSession, scene: bpy.types.Scene) -> None:
 
 
 def awaited_views() -> int:
-    """With how many training views of the current capture the planned time begins; 0 when it has begun."""
+    """How many training views of the current capture the planned time begins with; 0 when it has begun."""
     return _time.awaited_views
 
 
@@ -201,8 +200,8 @@ def smaller_preset(session: EngineSession, scene: bpy.types.Scene) -> str | None
     """The preset that needs less memory than that of the run, or of the one that could not be opened; None when there
     is none."""
     preset = session.run.preset if session.run is not None else scene.hashlight.training.preset
-    if preset == "auto" and session.welcome is not None:
-        preset = _PRESETS_OF_DEVICES.get(session.welcome.device, preset)
+    if preset == AUTO and session.welcome is not None:
+        preset = PRESETS_OF_DEVICES.get(session.welcome.device, preset)
     return _SMALLER_PRESETS.get(preset)
 
 

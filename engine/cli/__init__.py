@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from engine import __version__
+from engine.cli.install_advice import INSTALL
 from engine.cli.interrupts import exit_code_of, interrupts_raised
 
 COMMANDS = {
@@ -106,7 +107,7 @@ def _build_parser(command: str | None) -> argparse.ArgumentParser:
 def _describe(error: Exception) -> str | None:
     """One line for the user, or None where the traceback is what helps: what isn't ours or the system's is a bug."""
     if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] not in OWN_PACKAGES:
-        return f"the Python package {error.name} is missing here: pip install 'hashlight[engine]'"
+        return f"the Python package {error.name} is missing here: {INSTALL}"
     if isinstance(error, OSError):
         return str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
     if type(error).__module__.split(".")[0] in OWN_PACKAGES:

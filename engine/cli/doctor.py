@@ -19,12 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.cli.arguments import add_json
+from engine.cli.install_advice import INSTALL
 from engine.link.addresses import DEFAULT_PORT
 from engine.link.argument_types import whole_number
 from engine.link.findings import Finding, Grade
 
 MIN_FREE_BYTES = 2 * 2**30
-INSTALL = "pip install 'hashlight[engine]'"
 EXAMPLES = """\
 exit code: 0 when everything needed works, 1 when something fails. Warnings name what is merely missing or slow."""
 

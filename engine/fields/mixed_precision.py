@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch.nn.functional import linear, pad
 
+from engine.device import PROFILES
+
 # Rows of half-precision matrices must be so many numbers long, or a multiple, for tensor cores to read them.
 _ALIGNED = 8
 
@@ -70,6 +72,6 @@ class _MixedProduct(torch.autograd.Function):
 
 def _sum_outer(gradient: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
     """The sum over n of the outer products of ``gradient`` [n, out] and ``value`` [n, in]: [out, in] f32."""
-    if gradient.is_cuda:
+    if PROFILES[gradient.device.type].mixed_products:
         return torch.mm(gradient.t(), value, out_dtype=torch.float32)
     return torch.mm(gradient.t().float(), value.float())

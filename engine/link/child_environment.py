@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 # Blender's own settings of these would mislead another Python, and the user's would lead pip elsewhere.
-_FOREIGN = {"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "VIRTUAL_ENV"}
+_FOREIGN = {"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "PYTHONUSERBASE"}
+_FOREIGN |= {"VIRTUAL_ENV", "CONDA_PREFIX"}
 _FOREIGN |= {"PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV", "PIP_DRY_RUN"}
 
 

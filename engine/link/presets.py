@@ -25,6 +25,9 @@ FIELDS = {
     "from two views on how each looks from the others",
 }
 
+# What AUTO stands for, by the kind of device.
+PRESETS_OF_DEVICES = {"cpu": "cpu", "cuda": "gpu"}
+
 # Where a prior is asked to guide a field, it has a say with fewer training views than these.
 FEW_VIEWS = 12
 _GUIDED = frozenset({DEFAULT_FIELD})

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, Self, TypeVar
 
-from engine.device import PROFILES
+from engine.link.presets import AUTO, PRESETS_OF_DEVICES
 from engine.primitives.config import PRESET_NAMES, ConfigError, TrainConfig
 
 C = TypeVar("C", bound=TrainConfig)
@@ -26,7 +26,7 @@ class Presets(Generic[C]):
     def configure(self, preset: str, device: str, overrides: Mapping[str, Any]) -> C:
         """The named preset ("auto": by device), with single settings replaced. Raises ConfigError that names an unknown
         preset or setting, or a value of the wrong type."""
-        name = PROFILES[device].preset if preset == "auto" else preset
+        name = PRESETS_OF_DEVICES[device] if preset == AUTO else preset
         if name not in self.presets:
             raise ConfigError(f"preset: {preset!r} is not one of auto, {', '.join(self.presets)}")
         return self.presets[name].override(self.complete(name, overrides))

@@ -69,8 +69,8 @@ class RenderedImage:
 
 
 def _to_host(tensor: torch.Tensor) -> npt.NDArray[Any]:
-    """A copy in page-locked memory, which a GPU writes ten times as fast; torch keeps and reuses such blocks."""
-    if not tensor.is_cuda:
+    """On a GPU a copy in page-locked memory; torch keeps and reuses such blocks."""
+    if not PROFILES[tensor.device.type].locks_pages:
         return tensor.numpy()
     host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
     host.copy_(tensor)
