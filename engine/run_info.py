@@ -55,7 +55,7 @@ def _bring_up_to_date(info: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_info(folder: Path) -> dict[str, Any]:
-    """The same with the whole "history", which is in a file of its own. Raises RunError."""
+    """What ``read_run_info`` gives, with the whole "history", which is in a file of its own. Raises RunError."""
     info = read_run_info(folder)
     return info | {"history": read_scores(folder, info)} if "history_file" in info else info
 

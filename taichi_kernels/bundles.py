@@ -159,7 +159,7 @@ class OccupancyBits:
 
     @property
     def nbytes(self) -> int:
-        """Of both."""
+        """The bytes of both resolutions."""
         return self.bits.nbytes + self.coarse_bits.nbytes
 
     def clone(self) -> "OccupancyBits":
@@ -226,8 +226,8 @@ class TriangleTree:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SurfaceHits:
-    """Of n rays: ``distances`` [n] f32, +inf where there is nothing; ``hit_triangles`` [n] int32, -1 where there is
-    nothing; ``barycentrics`` [n, 2] f32, the weights of the triangle's second and third corner."""
+    """What n rays meet: ``distances`` [n] f32, +inf where there is nothing; ``hit_triangles`` [n] int32, -1 where there
+    is nothing; ``barycentrics`` [n, 2] f32, the weights of the triangle's second and third corner."""
 
     distances: torch.Tensor
     hit_triangles: torch.Tensor

@@ -70,7 +70,7 @@ def draw_gradients(active: ActiveSamples, gradients: FieldOutputs, threshold: fl
 
 
 def _draw_with_torch(active: ActiveSamples, gradients: FieldOutputs, threshold: float, seed: int, step: int) -> None:
-    """The same for all samples at once."""
+    """Draw the gradients of all samples at once, as the kernel does one by one."""
     listed = active.rows[: int(active.count)].long()
     densities, colors = gradients.densities[listed], gradients.color_rows[listed]
     sizes = densities.abs() + colors.abs().sum(1)

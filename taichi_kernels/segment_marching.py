@@ -1,4 +1,5 @@
-"""The same samples as ``taichi_kernels.marching``, found by many threads a ray: for GPUs and few, long rays.
+"""Ray marching to the same samples as ``taichi_kernels.marching``, found by many threads a ray: for GPUs and few, long
+rays.
 
 A training step has too few rays to keep a GPU busy with a thread each, and a thread's walk is one long chain of reads.
 Here a thread looks at a segment of 32 steps, and leaves what it found as the bits of one number.

@@ -34,7 +34,7 @@ class StepRule:
 
     @classmethod
     def constant(cls, length: float) -> Self:
-        """The same step everywhere."""
+        """A rule of one step everywhere."""
         return cls(length, length, 0.0)
 
     @property

@@ -28,7 +28,7 @@ class Displacement(NamedTuple):
         return max(abs(self.low), abs(self.high))
 
     def scaled(self, matrix: np.ndarray) -> Displacement:
-        """The same in the own space of an object at ``matrix`` [4, 4]: at least as far."""
+        """The displacement in the own space of an object at ``matrix`` [4, 4]: at least as far."""
         # Rounded, so that instances of one size share what is known of them.
         scale = float(f"{np.linalg.norm(matrix[:3, :3], axis=0).min():.3g}")
         if not self.is_world or scale <= 0.0:

@@ -15,9 +15,9 @@ from .node_sockets import target_of
 from .shader_nodes import trees_within, used_nodes
 from .sight import instanced_by, shown_names
 
-# Of an object: whether and how renders show it.
+# Settings of an object: whether and how renders show it.
 _SEEN = ("hide_render", "visible_", "is_holdout", "is_shadow_catcher", "show_instancer_for_render")
-# Of a scene, besides those of its active view layer. Samples and seeds change noise alone.
+# Settings of a scene, besides those of its active view layer. Samples and seeds change noise alone.
 _SCENE = ("view_settings.", "cycles.film_exposure", "cycles_curves.", "eevee.", "render.use_simplify")
 _SCENE += ("render.simplify_", "render.hair_", "cycles.ao_bounces", "cycles.max_bounces")
 _NOISE = ("samples", "seed")
@@ -102,7 +102,7 @@ def _changes_of_light(obj: bpy.types.Object, movement: Movement) -> list[str]:
 
 
 def _changes_of_unseen_light(obj: bpy.types.Object, movement: Movement) -> list[str]:
-    """Of an object that is not in the pictures, but gives light."""
+    """Changes of an object that is not in the pictures, but gives light."""
     glowing = [slot.material for slot in obj.material_slots if slot.material is not None and gives_light(slot.material)]
     if not glowing:
         return []

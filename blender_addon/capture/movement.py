@@ -15,7 +15,7 @@ _SIMULATED = {"CLOTH", "SOFT_BODY", "FLUID", "DYNAMIC_PAINT", "EXPLODE"}
 _TIMED = {*_SIMULATED, "BUILD", "WAVE", "MESH_CACHE", "MESH_SEQUENCE_CACHE"}  # modifiers that change by themselves
 _TIMED_NODES = {"GeometryNodeInputSceneTime", "GeometryNodeSimulationOutput"}
 _WITHOUT_SHAPE = {"CAMERA", "LIGHT", "SPEAKER", "LIGHT_PROBE"}  # what is animated in their data moves nothing
-# Of an object, what says whether and how it is seen, and what only other things make use of.
+# Settings of an object that say whether and how it is seen, and those that only other things make use of.
 _NO_MOVEMENT = ("hide_", "color", "visible_", "is_holdout", "is_shadow_catcher", "show_", "display", "pass_index")
 _NO_MOVEMENT += ("cycles.", '["', "lineart.", "lightgroup")
 _VIEWPORT_ALONE = (".show_viewport", ".show_in_editmode", ".show_on_cage", ".show_expanded")

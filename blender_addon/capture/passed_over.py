@@ -20,7 +20,7 @@ from .transparency import MaterialsSeen
 # Nodes of a compositor that leave pictures as they are.
 _PLAIN_NODES = {"CompositorNodeRLayers", "CompositorNodeComposite", "CompositorNodeViewer", "NodeGroupOutput"}
 _PLAIN_NODES |= {"NodeGroupInput", "NodeReroute", "NodeFrame", "CompositorNodeOutputFile", "CompositorNodeSplitViewer"}
-# By what a view layer shows otherwise what another shows, too.
+# Settings by which a view layer shows otherwise what another shows, too.
 _LAYER_SETTINGS = {"material_override": "Material Override", "world_override": "World Override"}
 _LAYER_SETTINGS |= {"use_sky": "Sky", "use_solid": "Surfaces", "use_strand": "Curves", "use_volumes": "Volumes"}
 _COLLECTION_FLAGS = {"holdout": "Holdout", "indirect_only": "Indirect Only"}
@@ -90,7 +90,7 @@ def other_layers(scene: bpy.types.Scene, view_layer: bpy.types.ViewLayer) -> Oth
 
 
 def _settings_apart(layer: bpy.types.ViewLayer, captured: bpy.types.ViewLayer) -> list[str]:
-    """By what ``layer`` shows otherwise what ``captured`` shows, too."""
+    """The settings by which ``layer`` shows otherwise what ``captured`` shows, too."""
     found = [
         words
         for name, words in _LAYER_SETTINGS.items()

@@ -93,7 +93,7 @@ def _hold_room(bounds: Bounds, surroundings: Surroundings, eye: np.ndarray | Non
 
 def _samples(geometry: Geometry) -> np.ndarray:
     """Points [n, 3] in world space spread over the surface, wherever it stands."""
-    # Of a few faces: numpy holds the GIL while it gathers corners, and Blender's window would wait for it.
+    # A few faces have to do: numpy holds the GIL while it gathers corners, and Blender's window would wait for it.
     triangles = triangles_of(geometry, most_faces=5 * _SAMPLES)
     points = geometry.points.astype(np.float64)
     random = np.random.default_rng(0)

@@ -74,7 +74,7 @@ def check_scene(facts: SceneFacts, surroundings: Surroundings, bounds: Bounds | 
 
 
 def _check_looks(facts: SceneFacts) -> Iterator[PlanWarning]:
-    """Of what looks otherwise at other frames."""
+    """Warnings of what looks otherwise at other frames."""
     if not facts.look_changes:
         return
     names = sorted({name for change in facts.look_changes for name in change.objects})
@@ -90,7 +90,7 @@ def _check_looks(facts: SceneFacts) -> Iterator[PlanWarning]:
 
 
 def _check_displaced(facts: SceneFacts, bounds: Bounds | None) -> Iterator[PlanWarning]:
-    """Of materials of which only renders tell how far they move surfaces, unless that is little against the bounds."""
+    """Warnings of materials that move surfaces as only renders tell, unless that is little against the bounds."""
     little = 0.0 if bounds is None else _LITTLE * bounds.radius
     displaced = [each for each in facts.displaced if each.amount == 0.0 or each.amount > little]
     if not displaced:
@@ -106,7 +106,7 @@ def _check_displaced(facts: SceneFacts, bounds: Bounds | None) -> Iterator[PlanW
 
 
 def _check_following(facts: SceneFacts) -> Iterator[PlanWarning]:
-    """Of what looks otherwise from each camera."""
+    """Warnings of what looks otherwise from each camera."""
     things = [*sorted(facts.following), *facts.followers]
     if not things:
         return

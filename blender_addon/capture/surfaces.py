@@ -39,7 +39,7 @@ class VisibleObject(NamedTuple):
 
     @property
     def key(self) -> Hashable:
-        """The same for all places of what is shown there."""
+        """A key that all places of what is shown there have in common."""
         return (self.obj if self.is_hair_alone else self.obj.data).as_pointer(), self.hidden_slots, self.moved
 
 
@@ -138,7 +138,7 @@ def _nothing() -> Geometry:
 
 
 def _read_mesh(mesh: bpy.types.Mesh, hidden_slots: frozenset[int]) -> Geometry:
-    """Of a mesh with faces, those that aren't of ``hidden_slots``."""
+    """The faces of a mesh that has some, but for those of ``hidden_slots``."""
     corners = np.empty(len(mesh.loops), np.int32)
     mesh.attributes[".corner_vert"].data.foreach_get("value", corners)
     starts = _read_starts(mesh)

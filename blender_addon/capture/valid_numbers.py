@@ -9,7 +9,7 @@ import bpy
 
 from .errors import CaptureError
 
-# Of a scene, by what it is called in Blender's interface.
+# Settings of a scene, by what they are called in Blender's interface.
 _OF_RENDERS = {
     "Pixel Aspect X": "render.pixel_aspect_x",
     "Pixel Aspect Y": "render.pixel_aspect_y",

@@ -26,7 +26,7 @@ def chosen_engine(options: argparse.Namespace) -> Iterator[None]:
 
 @contextlib.contextmanager
 def chosen_engine_python(options: argparse.Namespace) -> Iterator[None]:
-    """The same for a command that only needs the Python of an engine here."""
+    """Have the options' engine used by a command that only needs the Python of one here."""
     with _set(_python_wanted(options)):
         yield
 

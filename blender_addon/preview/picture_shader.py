@@ -96,8 +96,8 @@ _LEAD = 1e-6  # of a flat picture's depth, 0..1: some steps of 24 bits; at 6 m f
 
 @functools.cache
 def get_shader() -> gpu.types.GPUShader:
-    """With uniforms picture_to_clip, strip, standoff, has_depth (1.0 or 0.0), exposure, exponent and samplers color,
-    depth, table."""
+    """The shader, with uniforms picture_to_clip, strip, standoff, has_depth (1.0 or 0.0), exposure, exponent and
+    samplers color, depth, table."""
     interface = gpu.types.GPUStageInterfaceInfo("hashlight_picture")
     interface.smooth("VEC2", "place")
     info = gpu.types.GPUShaderCreateInfo()

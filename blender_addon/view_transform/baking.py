@@ -37,7 +37,7 @@ def display_settings(scene: bpy.types.Scene) -> dict[str, Any]:
 
 
 def exposure_and_exponent(scene: bpy.types.Scene) -> tuple[float, float]:
-    """By what scene-linear light is still to be multiplied before ``display_colors``, and to which power displayed
+    """The factor of scene-linear light that is still due before ``display_colors``, and the power to which displayed
     values are to be raised after it."""
     view = scene.view_settings
     return 1.0 if view.use_curve_mapping else 2.0**view.exposure, 1.0 / max(view.gamma, 1e-6)

@@ -13,7 +13,7 @@ _POINTS_PER_SIDE = 24
 
 
 def misses_between(one: View, other: View, scale: float = 1.0, is_along_rays: bool = False) -> tuple[Floats, int]:
-    """By how much of a depth what ``other`` has for the points of ``one`` within its picture differs, where it is
+    """Relative differences between the depths of ``one``'s points and what ``other`` has for them, where that is
     known; and how many points of ``one`` there are."""
     assert one.depth is not None and other.depth is not None
     camera, height, width = one.camera, one.camera.height, one.camera.width

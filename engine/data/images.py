@@ -52,7 +52,7 @@ FORMATS = {
 }
 MAX_PIXELS = 1 << 27  # half a gigabyte of 8-bit RGBA; the largest cameras have 151 million pixels
 HALF_MAX = 65504.0
-# Of a file that is kept between the two looks at it: a thousandth of what the largest picture takes once decoded.
+# How much of a file is kept between the two looks at it: a thousandth of what the largest picture takes once decoded.
 MAX_KEPT_BYTES = 1 << 18
 # What isn't read: how such files begin, and what they are called where many formats begin so.
 _OTHER_FORMATS = {

@@ -43,7 +43,7 @@ def like_a_lens(values: JsonObject) -> list[str]:
 
 
 def _of_object(value: Any) -> dict[str, float]:
-    """Of an object that has a focal length, and nothing but numbers under names that are known."""
+    """Intrinsics in an object that has a focal length, and nothing but numbers under names that are known."""
     if not isinstance(value, dict) or not set(value) <= set(_KEYS) or not {"fx", "fl_x"} & set(value):
         return {}
     numbers = {_KEYS[key]: float(item) for key, item in value.items() if _is_number(item)}

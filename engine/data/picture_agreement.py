@@ -41,7 +41,7 @@ class Agreement:
         return float(self.correlations.mean()) if len(self.correlations) else 0.0
 
     def lead_over(self, other: Agreement) -> float | None:
-        """By how much more pictures agree; None where that can't be told from chance."""
+        """How much more pictures agree than by ``other``; None where that can't be told from chance."""
         one, two = self.correlations, other.correlations
         if min(len(one), len(two)) < _FEWEST:
             return None

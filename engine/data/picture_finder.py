@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from engine.link.wording import counted
 
 IMAGE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".exr", ".tif", ".tiff", ".bmp", ".tga", ".hdr")
-# Of pictures that lists name and that were turned into others, as they aren't read, or hardly.
+# Suffixes of pictures that lists name and that were turned into others, as they aren't read, or hardly.
 _OTHER_SUFFIXES = (".heic", ".heif", ".avif", ".jxl", ".jp2", ".gif", ".ppm", ".psd",
                    ".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf", ".raw")  # fmt: skip
 _MOST_PARTS = 64

@@ -62,7 +62,7 @@ def _colors_of(image: Image.Image) -> list[str]:
 
 
 def _png_code_points(image: Image.Image) -> tuple[int, ...] | None:
-    """Of a PNG's cICP chunk, which Pillow passes over; it lies before the pixels."""
+    """The code points of a PNG's cICP chunk, which Pillow passes over; it lies before the pixels."""
     file = getattr(image, "fp", None)
     if image.format != "PNG" or file is None:
         return None

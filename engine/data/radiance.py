@@ -42,7 +42,7 @@ def read_radiance_hdr(path: Path) -> npt.NDArray[np.float32]:
 
 
 def _read_exposure(path: Path, head: bytes) -> float:
-    """By what all values have been multiplied: each program that did so has added a line."""
+    """The factor by which all values have been multiplied: each program that did so has added a line."""
     exposure = 1.0
     for line in head.splitlines():
         name, _, value = (part.strip() for part in line.partition(b"="))

@@ -61,7 +61,7 @@ class Silhouette:
         return cls(view.camera.resized(width, height), solid, possible, is_framed)
 
     def moved(self, camera_to_world: Floats) -> Silhouette:
-        """The same from another pose."""
+        """This silhouette, taken to be seen from another pose."""
         return dataclasses.replace(self, camera=dataclasses.replace(self.camera, camera_to_world=camera_to_world))
 
     def rays(self) -> npt.NDArray[np.float64]:
@@ -99,7 +99,7 @@ class Hull:
 
     @classmethod
     def of(cls, silhouettes: Sequence[Silhouette]) -> Hull:
-        """By a few of ``silhouettes``, evenly spread over them."""
+        """The hull that a few of ``silhouettes`` leave, evenly spread over them."""
         judges = choose_evenly(silhouettes, _JUDGES)
         focus = find_focus([each.camera for each in silhouettes])
         radius = _WIDER * float(np.median([_reach(each, focus) for each in silhouettes]))

@@ -1,4 +1,4 @@
-"""Views that hardly teach anything, or something wrong, told before they are trained on."""
+"""Views with hardly any information, or wrong one, reported before they are trained on."""
 
 from __future__ import annotations
 

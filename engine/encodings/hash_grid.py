@@ -38,7 +38,7 @@ class HashEncoding:
 
     @property
     def out_dims(self) -> int:
-        """Of all levels together."""
+        """How many features all levels have together."""
         return self.layout.levels * self.layout.features
 
     def frozen(self) -> Self:

@@ -115,7 +115,7 @@ class FieldConfig(abc.ABC):
 
 @dataclasses.dataclass(frozen=True)
 class SampledFieldConfig(FieldConfig):
-    """Of a RadianceField."""
+    """The configuration of a RadianceField."""
 
     @abc.abstractmethod
     def build(self, device: str, seed: int) -> RadianceField:

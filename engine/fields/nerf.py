@@ -110,5 +110,5 @@ class NerfNetwork(RadianceModule):
 
 
 def choose_dtype(device: str) -> torch.dtype:
-    """Of a network's products."""
+    """The type that a network's products are computed in."""
     return torch.float16 if PROFILES[device].half_precision else torch.float32

@@ -24,7 +24,7 @@ from taichi_kernels.bundles import ActiveSamples, FieldOutputs
 
 # Parameters, their gradients and two moments, float32.
 _PARAMETER_BYTES = 4 * 4
-# Of a source's pixel: colour as it is kept and as it is read, depth.
+# What a source's pixel takes: colour as it is kept and as it is read, depth.
 _PIXEL_BYTES = 4 * 2 + 4 * 4 + 2 * 4
 
 
@@ -51,12 +51,12 @@ class PixelNerfConfig(SampledFieldConfig):
 
     @property
     def encoder(self) -> EncoderSize:
-        """Of the pictures."""
+        """The size of the pictures' encoder."""
         return EncoderSize(self.encoder_layers, self.encoder_width, self.encoder_most_width, self.encoder_groups)
 
     @property
     def size(self) -> PixelNerfSize:
-        """Of all networks."""
+        """The sizes of all networks."""
         return PixelNerfSize(
             self.encoder,
             self.features,
@@ -107,7 +107,7 @@ class PixelNerfConfig(SampledFieldConfig):
         )
         layers = 2 * (self.view_blocks + self.point_blocks) + 6
         parameters = convolutions + self.encoder.channels * self.features + layers * self.width**2
-        # Of each block two convolutions, each normalised and rectified; each stage has a quarter of the places.
+        # Each block keeps two convolutions, each normalised and rectified; each stage has a quarter of the places.
         kept = sum(
             6 * count * width * 0.25**stage for stage, (width, count) in enumerate(zip(widths, blocks, strict=True))
         )

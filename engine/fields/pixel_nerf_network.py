@@ -2,10 +2,9 @@
 
 As published a network of residual blocks sees a point from each view, the mean over the views goes through a second
 one. Here the views are weighted by whether they see the point, how much they differ counts too, and colour is a blend
-of what the views show at the point, plus a residual: what is seen needs no network to be learnt by heart. Density
-doesn't depend on the direction that a point is seen along, as it does in the paper: the occupancy grid asks without
-one. All positions and directions are in the views' camera spaces, so that it doesn't matter where in the world a scene
-is.
+of what the views show at the point, plus a residual: no network has to memorise what is seen. Density doesn't depend on
+the direction that a point is seen along, as it does in the paper: the occupancy grid asks without one. All positions
+and directions are in the views' camera spaces, so that it doesn't matter where in the world a scene is.
 """
 
 from __future__ import annotations

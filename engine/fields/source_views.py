@@ -92,7 +92,7 @@ class SourceViews:
         return dataclasses.replace(self, pictures=tuple(self.pictures[view] for view in views))
 
     def put(self, view: int, picture: SourcePicture) -> SourceViews:
-        """With one in the place of ``view``, or one more."""
+        """A copy with ``picture`` in the place of ``view``, or as one more."""
         return dataclasses.replace(self, pictures=(*self.pictures[:view], picture, *self.pictures[view + 1 :]))
 
     @functools.cached_property

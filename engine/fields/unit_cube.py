@@ -40,7 +40,7 @@ class UnitCube:
     def ray_limits(
         self, device: str | torch.device, near_distance: float = 0.0, depth_margin: float = 0.0
     ) -> RayLimits:
-        """Of rays in this cube; ``near_distance`` and ``depth_margin`` in its lengths."""
+        """Limits of rays in this cube; ``near_distance`` and ``depth_margin`` in its lengths."""
         return RayLimits(torch.from_numpy(self.box()).to(device), self.scale, near_distance, depth_margin)
 
     def to_cube(self, camera: Camera) -> npt.NDArray[np.float64]:

@@ -34,8 +34,8 @@ class Sightings:
     def find(
         cls, sources: SourceViews, points: torch.Tensor, stretch: float, views: torch.Tensor | None = None
     ) -> Sightings:
-        """Of ``points`` [n, 3] in the unit cube, in all of at least one of ``sources``, or in those that ``views`` [n,
-        m] names for each. ``stretch``: the network's lengths to one of the cube."""
+        """Where ``points`` [n, 3] in the unit cube are seen in all of ``sources``, one at least, or those that
+        ``views`` [n, m] names for each. ``stretch``: the network's lengths to one of the cube."""
         seen = project(points, sources.cameras if views is None else sources.cameras[views])
         if views is None:
             views = torch.arange(len(sources), device=points.device).expand(len(points), -1)

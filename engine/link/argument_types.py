@@ -23,7 +23,7 @@ def finite_number(text: str) -> float:
 
 
 def positive_number(text: str) -> float:
-    """Of seconds, or a factor."""
+    """The type of options that are seconds, or a factor."""
     if not 0.0 < (value := _number(text)) <= _LARGEST:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive number up to {_LARGEST:.0f}")
     return value

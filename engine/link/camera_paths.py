@@ -53,12 +53,13 @@ class Orbit:
         return self.elevation if self.top_elevation is None else self.top_elevation
 
     def azimuths(self, frames: int) -> list[float]:
-        """Of a level's cameras, radians: the last a step short of closing the circle, so that the film loops."""
+        """Azimuths of a level's cameras, radians: the last a step short of closing the circle, so that the film
+        loops."""
         progress = np.arange(frames) / frames
         return [self.start + 2 * math.pi * self.turns * _eased(float(part), self.ease) for part in progress]
 
     def elevations(self) -> list[float]:
-        """Of the levels, radians."""
+        """Elevations of the levels, radians."""
         levels: list[float] = np.linspace(self.elevation, self.highest, self.levels).tolist()
         return levels
 

@@ -242,7 +242,8 @@ def _read_array(name: str, value: Any, shape: tuple[int, ...]) -> npt.NDArray[np
 
 
 def _determinant(pose: npt.NDArray[np.float64]) -> float:
-    """Of the rotation part. There may be 50,000 cameras in a message: numpy's takes several times as long."""
+    """Determinant of the rotation part. There may be 50,000 cameras in a message: numpy's takes several times as
+    long."""
     (a, b, c, _), (d, e, f, _), (g, h, i, _), _ = pose.tolist()
     return float(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))
 

@@ -99,7 +99,7 @@ def find_first(figures: Mapping[str, float | None], described: Described) -> Fig
 
 
 def describe_first(figures: Mapping[str, float | None], described: Described) -> str:
-    """The same as text, "" when none is known."""
+    """The first of the figures that is known, as text; "" when none is."""
     first = find_first(figures, described)
     return "" if first is None else first.metric.describe(first.value)
 

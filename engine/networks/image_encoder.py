@@ -134,8 +134,8 @@ class BasicBlock(torch.nn.Module):
 
 
 class Normalization(torch.nn.Module):
-    """Of channels, as EncoderSize.groups says, then scaled and shifted. Statistics are parameters without a gradient:
-    they are kept and copied with the others."""
+    """Normalises channels as EncoderSize.groups says, then scales and shifts them. Statistics are parameters without a
+    gradient: they are kept and copied with the others."""
 
     def __init__(self, channels: int, groups: int) -> None:
         super().__init__()

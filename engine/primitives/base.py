@@ -102,11 +102,11 @@ class Learner(abc.ABC):
         return None
 
     def loss(self) -> float | None:
-        """Of the last step, None before the first, or where it isn't kept. Reads the device."""
+        """The loss of the last step, None before the first, or where it isn't kept. Reads the device."""
         return None
 
     def figures(self) -> dict[str, float]:
-        """Of the last step, by name: what it was about. Names are those of Status.metrics. Reads the device."""
+        """Figures of the last step, by name: what it was about. Names are those of Status.metrics. Reads the device."""
         return {}
 
     @abc.abstractmethod

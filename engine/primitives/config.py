@@ -72,8 +72,8 @@ class TrainConfig:
             raise ConfigError(f"training configuration: {shorten(str(error), 200)}") from None
 
     def override(self, overrides: Mapping[str, Any]) -> Self:
-        """With single settings replaced. Raises ConfigError that names an unknown setting, or a value of the wrong
-        type."""
+        """A copy with single settings replaced. Raises ConfigError that names an unknown setting, or a value of the
+        wrong type."""
         own: dict[str, Any] = {}
         parts = self._parts()
         replaced: dict[str, dict[str, Any]] = {name: {} for name in parts}

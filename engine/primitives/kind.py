@@ -82,7 +82,7 @@ class Kind(abc.ABC, Generic[S]):
         return self.difference(own, wanted)
 
     def difference(self, own: Any, wanted: S) -> str | None:
-        """The same of two of this kind: "learnt this, but there is that"."""
+        """Why a run of this kind can't go on as ``wanted`` says: "learnt this, but there is that"; None: it can."""
         return None
 
     def read_spec(self, values: Any) -> S:

@@ -21,7 +21,7 @@ class PriorConfig(TrainConfig):
     """The settings of training over many scenes; lengths are in units of a scene's cube."""
 
     field: PixelNerfConfig
-    # Of each scene so many square views of ``side`` pixels, with so many samples a pixel.
+    # Each scene is rendered as so many square views of ``side`` pixels, with so many samples a pixel.
     views: Annotated[int, Limits(2, 64)] = 8
     side: Annotated[int, Limits(8, 1024)] = 128
     samples_per_pixel: _Samples = 8

@@ -51,7 +51,7 @@ def evaluate(
 def _score(
     learner: PriorLearner, known: list[View], shown: list[View], sources: tuple[int, ...], with_depth: bool
 ) -> Iterator[tuple[int, Scores]]:
-    """By each number of views, the fewest first."""
+    """Scores by each number of views, the fewest first."""
     config, device = learner.config, learner.device
     settings = {f"field.{name}": value for name, value in dataclasses.asdict(config.field).items()}
     run = choose_preset(config.preset, device, settings, PixelNerfConfig.kind)

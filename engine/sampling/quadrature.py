@@ -29,8 +29,8 @@ class CompositedRays:
 def composite(
     raw_densities: torch.Tensor, raw_colors: torch.Tensor, distances: torch.Tensor, ends: torch.Tensor, linear: bool
 ) -> CompositedRays:
-    """Of ``raw_densities`` [n, m] and ``raw_colors`` [n, m, 3] (see taichi_kernels.activations) at ``distances`` [n, m]
-    f32, ascending. The last sample of a ray reaches to its end, ``ends`` [n] f32."""
+    """Composite ``raw_densities`` [n, m], ``raw_colors`` [n, m, 3] (see taichi_kernels.activations) at ``distances``
+    [n, m] f32, ascending. The last sample of a ray reaches to its end, ``ends`` [n] f32."""
     lengths = torch.cat([distances[:, 1:], ends[:, None]], dim=1) - distances
     optical_depths = activate_density(raw_densities.float()) * lengths.clamp(min=0.0)
     sums = optical_depths.cumsum(dim=1)

@@ -18,7 +18,7 @@ from engine.rendering.viewer import Viewer
 
 MAX_FRAME_PIXELS = codec.MAX_MESSAGE_BYTES // 12 - 4096  # half-float RGBA and depth of one frame fit a message
 MOVING_SECONDS = 0.06
-# Of that, a picture has so much at least, whatever it had to wait for.
+# A picture has this part of it at least, whatever it had to wait for.
 _SMALLEST_SHARE = 0.25
 _MIN_MOVING_PIXELS = 48 * 48
 

@@ -32,8 +32,8 @@ class JobError(ValueError):
 
 
 class JobQueue:
-    """Of one run, in the folder ``run``: what ``trainer`` has learnt, as ``viewer`` shows it. Bakes write under
-    ``root``, beside the run; ``post`` takes the messages for the client. Evaluations hand the scores to
+    """The jobs of one run, in the folder ``run``: of what ``trainer`` has learnt, as ``viewer`` shows it. Bakes write
+    under ``root``, beside the run; ``post`` takes the messages for the client. Evaluations hand the scores to
     ``note_scores``."""
 
     def __init__(

@@ -44,7 +44,7 @@ class TokenCheck:
 
 
 def _read_headers(head: bytes) -> dict[bytes, bytes]:
-    """By name, in lower case; of several of one name the first."""
+    """The headers of a request by name, in lower case; of several of one name the first."""
     headers: dict[bytes, bytes] = {}
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")

@@ -17,8 +17,9 @@ _NEAREST = 1e-6
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Projection:
-    """Of n points into m views: ``points`` [n, m, 3] in camera space, ``places`` [n, m, 2] in pixels, and whether a
-    point is before the camera and where its lens follows, ``is_before`` [n, m] bool. Elsewhere places mean nothing."""
+    """Projections of n points into m views: ``points`` [n, m, 3] in camera space, ``places`` [n, m, 2] in pixels, and
+    whether a point is before the camera and where its lens follows, ``is_before`` [n, m] bool. Elsewhere places mean
+    nothing."""
 
     points: torch.Tensor
     places: torch.Tensor

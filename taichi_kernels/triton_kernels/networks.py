@@ -219,6 +219,6 @@ def backward(
 
 @functools.cache
 def _count_processors() -> int:
-    """Of the card that is in use."""
+    """The multiprocessors of the card that is in use."""
     count: int = torch.cuda.get_device_properties(torch.cuda.current_device()).multi_processor_count
     return count

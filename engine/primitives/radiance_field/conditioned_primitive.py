@@ -34,8 +34,8 @@ _LOOKS = {"cpu": 2, "gpu": 6}
 
 
 class ConditionedPrimitive(OccupancyPrimitive):
-    """The rays of a step are those of one view, and what is known are some of the others: a view that could be looked
-    up would teach nothing. Pictures are rendered from all."""
+    """The rays of a step are those of one view, and what is known are some of the others: from a view that could be
+    looked up nothing would be learnt. Pictures are rendered from all."""
 
     config: ConditionedConfig
     field: PixelNerfField

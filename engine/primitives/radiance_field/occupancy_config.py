@@ -91,12 +91,12 @@ class OccupancyConfig(RadianceFieldConfig):
 
     @property
     def coarse_steps(self) -> StepRule:
-        """The same for the first, coarse part of training."""
+        """How far apart samples are in the first, coarse part of training."""
         return self._space_samples(2.0)
 
     @property
     def rendering_steps(self) -> StepRule:
-        """The same for rendering."""
+        """How far apart samples are in rendering."""
         return self._space_samples(1.0 / self.render_refinement)
 
     def _space_samples(self, stretch: float) -> StepRule:

@@ -18,7 +18,7 @@ _AZIMUTHS: dict[Setting, tuple[float, float]] = {
 }
 _ELEVATIONS: dict[Setting, tuple[float, float]] = {"alone": (-35.0, 80.0), "table": (4.0, 75.0), "room": (4.0, 60.0)}
 _FIELDS_OF_VIEW = (18.0, 75.0)  # degrees
-# Of a picture's side that the scene takes up.
+# How much of a picture's side the scene takes up.
 _FRAMINGS = (0.7, 1.2)
 _RADIUS = 0.55  # of what is in the middle of a cube
 

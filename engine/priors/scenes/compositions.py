@@ -79,7 +79,7 @@ def table(random: Random) -> Parts:
 
 
 def chair(random: Random) -> Parts:
-    """With a back of a plate or of bars."""
+    """A chair with a back of a plate or of bars."""
     width, height, back, leg = 1.0, random.uniform(0.8, 1.2), random.uniform(0.8, 1.4), random.uniform(0.06, 0.12)
     legs = [_slab(leg, leg, height, 0.0).move(sx * 0.44, sy * 0.44, 0.0) for sx in (-1, 1) for sy in (-1, 1)]
     seat = _slab(width, width, 0.1, height, 0.03)
@@ -93,7 +93,7 @@ def chair(random: Random) -> Parts:
 
 
 def shelf(random: Random) -> Parts:
-    """With books or pots in it."""
+    """A shelf with books or pots in it."""
     width, depth, levels, gap = random.uniform(1.2, 2.4), 0.6, int(random.integers(2, 5)), random.uniform(0.6, 0.9)
     height = levels * gap
     boards = [_slab(width, depth, 0.06, k * gap) for k in range(levels + 1)]
@@ -122,7 +122,7 @@ def lamp(random: Random) -> Parts:
 
 
 def mug(random: Random) -> Parts:
-    """With a handle."""
+    """A mug with a handle."""
     height, radius = random.uniform(0.8, 1.6), random.uniform(0.4, 0.7)
     foot = radius * random.uniform(0.7, 1.1)
     body = [(0.0, 0.0), (foot, 0.0), (radius, height), (radius - 0.06, height), (foot - 0.06, 0.08), (0.0, 0.08)]
@@ -164,7 +164,7 @@ def tree(random: Random) -> Parts:
 
 
 def house(random: Random) -> Parts:
-    """With a roof, a door and windows."""
+    """A house with a roof, a door and windows."""
     x, y, z = random.uniform(1.2, 2.4), random.uniform(1.0, 1.8), random.uniform(0.7, 2.0)
     roof = shapes.sweep(shapes.circle(3), [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]).turn(1, math.pi / 2)
     low, size = roof.low, roof.high - roof.low

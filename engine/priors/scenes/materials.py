@@ -40,7 +40,7 @@ class Materials:
         return dataclasses.replace(self, **tensors)
 
     def colors_at(self, materials: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-        """Of surfaces of ``materials`` [n] int64 at ``points`` [n, 3], as textures know them: [n, 3] f32."""
+        """Colours of surfaces of ``materials`` [n] int64 at ``points`` [n, 3], as textures know them: [n, 3] f32."""
         result = self.colors[materials, 0]
         for material, pattern in enumerate(self.patterns.tolist()):
             if not pattern:

@@ -40,7 +40,7 @@ class Mesh:
         return self.vertices[self.faces]
 
     def bend(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Mesh:
-        """With its vertices where ``function`` takes them."""
+        """A mesh with the vertices where ``function`` takes them."""
         return dataclasses.replace(self, vertices=function(self.vertices))
 
     def move(self, x: float, y: float, z: float) -> Mesh:

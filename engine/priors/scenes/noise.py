@@ -35,7 +35,7 @@ def octaves(points: torch.Tensor, seed: int, count: int) -> torch.Tensor:
 
 
 def cells(points: torch.Tensor, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of ``points`` [n, 3] in space that is divided into cells of about 1: how far their cell's middle is nearer than
+    """For ``points`` [n, 3] in space that is divided into cells of about 1: how far their cell's middle is nearer than
     the next one's [n], 0 on borders, and a number of the cell [n] in 0..1."""
     lattice = (points - 0.5).floor().long()[:, None] + _corners(points.device)
     jitter = torch.stack([_hash(lattice, seed + axis) for axis in range(3)], dim=-1)
@@ -45,7 +45,7 @@ def cells(points: torch.Tensor, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _corners(device: torch.device) -> torch.Tensor:
-    """Of a cube, [8, 3] int64, the first four with an x of 0, and so on."""
+    """Corners of a cube, [8, 3] int64, the first four with an x of 0, and so on."""
     return torch.arange(8, device=device)[:, None] >> torch.arange(2, -1, -1, device=device) & 1
 
 

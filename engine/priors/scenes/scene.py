@@ -17,7 +17,7 @@ from engine.priors.scenes.mesh import Mesh
 from engine.priors.scenes.things import Parts, Random, tilt
 
 Setting = Literal["alone", "table", "room"]
-# Of scenes that are drawn.
+# Shares of the scenes that are drawn.
 _SHARES: dict[Setting, float] = {"alone": 0.45, "table": 0.4, "room": 0.15}
 BOUNDS = Bounds(np.zeros(3), np.ones(3))
 _MATERIALS_OF_A_THING = 3
@@ -127,7 +127,7 @@ def _in_a_room(random: Random) -> Parts:
 
 
 def _renumber(parts: Parts, before: Parts) -> Parts:
-    """With materials of their own."""
+    """The parts with materials of their own."""
     first = max(slot for _, slot in before) + 1
     return [(mesh, first + slot) for mesh, slot in parts]
 

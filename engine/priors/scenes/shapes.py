@@ -35,7 +35,7 @@ def radial(radius: RadiusFunction, rows: int = 49, columns: int = 96) -> Mesh:
 
 
 def box(x: float = 2.0, y: float = 2.0, z: float = 2.0, bevel: float = 0.0) -> Mesh:
-    """Of these edges, around the origin."""
+    """A box with edges of these lengths, around the origin."""
     section = rectangle(x, y, bevel) if bevel else rectangle(x, y)
     inner = 1.0 - 2.0 * bevel / min(x, y)
     half = z / 2

@@ -16,7 +16,7 @@ from engine.priors.scenes.scene import draw_scene
 def render_rows(
     seed: int, first: int, count: int, views: int, side: int, samples: int, device: str
 ) -> Iterator[npt.NDArray[np.uint8]]:
-    """Of each scene from the ``first`` on its views side by side, on black: [side, views * side, 3] sRGB."""
+    """The views of each scene from the ``first`` on, side by side, on black: [side, views * side, 3] sRGB."""
     for number in range(first, first + count):
         scene = draw_scene(seed, number)
         cameras = draw_cameras(seed, number, scene.setting, views, side)
