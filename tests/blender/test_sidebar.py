@@ -11,7 +11,6 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import bpy
-import numpy as np
 import pytest
 from ball_dataset import HEIGHT, WIDTH, write_dataset
 from capture_jobs import start_capture
@@ -205,11 +204,8 @@ def test_quality_has_its_rows_before_there_is_any_figure(
     scene.hashlight.capture.held_out_views = 4
     panel, scores = bpy.types.HASHLIGHT_PT_quality, addon("review.scores")
     rows = [rows_drawn_by(panel, bpy.context)]
-    from engine.link.geometry import Bounds
-    from engine.link.messages import RadianceFieldSpec  # the extension's, not that of this module
-
-    status, spec = Status(state="training"), RadianceFieldSpec(bounds=Bounds(np.zeros(3), np.ones(3)))
-    session = SimpleNamespace(status=status, evaluations=[], metrics={}, source=None, run_name="run", primitive=spec)
+    status = Status(state="training")
+    session = SimpleNamespace(status=status, evaluations=[], metrics={}, source=None, run_name="run", takes_views=True)
     monkeypatch.setattr(addon("review.panel"), "session_of", lambda _scene: session)
     scores.note_run(session, SimpleNamespace(run="run", step=0))
     rows.append(rows_drawn_by(panel, bpy.context))
