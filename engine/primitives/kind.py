@@ -51,8 +51,8 @@ class Kind(abc.ABC, Generic[S]):
     ``items_are_views``: Blender gives it what it captures, and `hashlight eval` shows them beside what is rendered for
     their cameras.
 
-    Our own kinds are imported whenever data is read: what needs torch they import in ``configure``, ``decode`` and
-    ``build``."""
+    Our own kinds are imported whenever data is read: what needs torch they import in ``prior_use``, ``configure``,
+    ``decode`` and ``build``."""
 
     summary: ClassVar[str] = ""
     spec_type: ClassVar[type[Tagged]]
