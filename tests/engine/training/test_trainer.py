@@ -13,10 +13,8 @@ import torch
 from engine.data.color import premultiply
 from engine.data.views import MASKED_DEPTH, ViewError
 from engine.link.messages import ColorSpace
-from engine.primitives import memory
 from engine.primitives.base import NoDataError
 from engine.primitives.radiance_field import pixel_store
-from engine.rendering.viewer import warm_up
 from engine.training.trainer import Trainer
 from tests.engine.rendering.same_picture import assert_same_picture
 from tests.engine.training.small_run import make_trainer, psnr_of, train
@@ -338,22 +336,3 @@ def test_samples_that_no_ray_owns_teach_nothing(device: str) -> None:
     trainer.step()
     assert torch.isfinite(trainer.primitive.field.networks.weights.values).all()
     assert torch.isfinite(trainer.primitive.field.encoding.table.values).all()
-
-
-def test_what_fits_alone_is_trained_without_a_warm_up(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = make_trainer(device, "linear", training_views("linear", with_depth=False, count=1, size=16))
-    needed = trainer.primitive.config.needed_bytes(device)
-    monkeypatch.setattr(memory, "free_memory", lambda device: needed - 1)
-    monkeypatch.setattr(type(trainer.primitive), "scratch", lambda primitive: pytest.fail("there is no room for two"))
-    trainer.warm_up()
-    trainer.step()
-    assert trainer.step_count == 1
-
-
-def test_warm_up_leaves_the_run_as_it_was(device: str) -> None:
-    trainer = make_trainer(device, "linear", [])
-    before = _tensors(trainer)
-    trainer.warm_up()
-    warm_up(trainer.primitive.viewer())
-    assert trainer.step_count == 0 and trainer.primitive.pixels.names == [] and trainer.training_seconds == 0.0
-    assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.state().items())
