@@ -94,10 +94,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _choose_display(name: str, color_space: ColorSpace) -> Display:
     """Raises ViewTransformError."""
-    from engine.link.view_transform import load_view_transform
+    from engine.rendering.display import named_display
 
-    named: dict[str, Display] = {"standard": "standard", "raw": "raw"}
-    display = named[name] if name in named else load_view_transform(Path(name))
+    display = named_display(name)
     if color_space == "srgb" and name != "standard":
         print(f"The run learnt 8-bit sRGB pictures, shown as they are: --view-transform {name} changes nothing")
     return display
