@@ -17,6 +17,7 @@ from engine.link.values import shorten
 
 # Where a model lies in a project's folder; in the folder itself last.
 _PLACES = ("sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", ".")
+FILES = {f"{name}{suffix}" for name in ("cameras", "images", "points3D") for suffix in (".bin", ".txt")}
 _READERS = {".bin": colmap_binary, ".txt": colmap_text}
 _SCALED = re.compile(r"images_\d{1,2}")
 _FOCAL = {"fx": ("fl_x",), "fy": ("fl_y",), "f": ("fl_x", "fl_y")}

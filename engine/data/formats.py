@@ -64,7 +64,7 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
 
     Args:
         path: a folder with ``transforms.json`` or ``transforms_train.json``, or such a file itself; or the folder of a
-            reconstruction.
+            reconstruction, or a file of that.
         holdout: where there is no test split, every ``holdout``-th view becomes one. Views keep the file's order.
         progress: called with (views read, views in all) after each view.
 
@@ -111,6 +111,8 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
 def _find_files(path: Path, remarks: Remarks) -> dict[Split | None, Transforms]:
     """The transforms files by the split they hold; None: the file holds all views."""
     if path.is_file():
+        if path.name in (*colmap.FILES, llff.FILE):
+            return {None: _read_reconstruction(path.parent, remarks)}
         return {None: read_transforms(path, remarks)}
     if not path.is_dir():
         raise DatasetError(f"{path}: no such folder or file")

@@ -20,7 +20,7 @@ from engine.data.remarks import Remarks, counted
 from engine.link.geometry import MAX_COORDINATE
 from engine.link.values import shorten
 
-_NAME = "poses_bounds.npy"
+FILE = "poses_bounds.npy"
 _COLUMNS = 17
 _FOLDERS = ("images", "images_2", "images_4", "images_8")
 _MOST_VIEWS = 65_536
@@ -29,10 +29,10 @@ _DEPTHS, _CORNERS = 8, ((-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0))
 
 def read(folder: Path, remarks: Remarks) -> Reconstruction | None:
     """The views in ``folder``; None where it has no poses_bounds.npy. Raises DatasetError."""
-    path = folder / _NAME
+    path = folder / FILE
     chosen = ""
     if not path.is_file() and folder.name in _FOLDERS:
-        path, chosen, folder = folder.parent / _NAME, folder.name, folder.parent
+        path, chosen, folder = folder.parent / FILE, folder.name, folder.parent
     if not path.is_file():
         return None
     rows = _read_rows(path)
