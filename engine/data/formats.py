@@ -124,8 +124,8 @@ def _find_files(path: Path, remarks: Remarks) -> dict[Split | None, Transforms]:
 
 def _read_reconstruction(folder: Path, remarks: Remarks) -> Transforms:
     """The views of a folder without a list in JSON."""
-    for reader in (colmap, llff):
-        if (found := reader.read(folder, remarks)) is not None:
+    for read in (colmap.read, llff.read):
+        if (found := read(folder, remarks)) is not None:
             return found.to_transforms(remarks)
     raise DatasetError(f"{folder}: {describe_folder(folder)}")
 

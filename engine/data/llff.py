@@ -99,4 +99,5 @@ def _seen(
         rays = np.stack([x * across, y * down, -np.ones_like(across)], axis=1)
         world = np.einsum("vij,vj->vi", poses[:, :3, :3], rays)
         seen.append(poses[:, :3, 3] + world * planes[..., None])
-    return np.concatenate(seen).reshape(-1, 3)
+    corners: npt.NDArray[np.float64] = np.concatenate(seen).reshape(-1, 3)
+    return corners

@@ -33,9 +33,8 @@ def display_encoding_of(display: Display) -> DisplayEncoding:
 
 def named_display(name: str) -> Display:
     """What a command line names: "standard", "raw", or the file of a table. Raises ViewTransformError."""
-    if name == "standard" or name == "raw":
-        return name
-    return load_view_transform(Path(name))
+    named: dict[str, Display] = {"standard": "standard", "raw": "raw"}
+    return named[name] if name in named else load_view_transform(Path(name))
 
 
 def fingerprint_of(display: Display) -> str:
