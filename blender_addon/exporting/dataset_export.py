@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.link.wording import counted, counted_views
+
 from ..engine_command import EngineCommand
 
 
@@ -31,8 +33,10 @@ class DatasetExport(EngineCommand):
     @property
     def summary(self) -> str:
         """What was written; "" before."""
-        counts = [self._result.get(name) for name in ("train_views", "test_views", "points")]
-        return "{} training and {} test views, {} points".format(*counts) if None not in counts else ""
+        train, test, points = (self._result.get(name) for name in ("train_views", "test_views", "points"))
+        if not (isinstance(train, int) and isinstance(test, int) and isinstance(points, int)):
+            return ""
+        return f"{counted_views(train, test)}, {counted(points, 'point')}"
 
     def _work(self) -> None:
         settings = self._settings

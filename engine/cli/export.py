@@ -62,8 +62,8 @@ def run(options: argparse.Namespace) -> int:
     from engine.cli.output import warn
     from engine.cli.run_datasets import dataset_of
     from engine.cli.stages import print_line, stage_progress
-    from engine.data.remarks import counted
     from engine.exporting.exporters import DatasetOptions, ExportError, exporter_for
+    from engine.link.wording import counted, counted_views
     from engine.rendering.display import named_display
     from engine.run_folder import is_run
     from engine.run_info import read_run_info
@@ -94,6 +94,6 @@ def run(options: argparse.Namespace) -> int:
         return 0
     for warning in exported.warnings:
         warn(warning)
-    views = f"{exported.train_views} training and {counted(exported.test_views, 'test view')}"
+    views = counted_views(exported.train_views, exported.test_views)
     print(f"{exported.folder}: {views}, {counted(exported.points, 'point')}")
     return 0

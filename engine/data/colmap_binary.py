@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import struct
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from engine.data.colmap_records import (
     refuse_model,
 )
 from engine.data.dataset import DatasetError
+from engine.link.wording import counted
 
 # Bytes of the shortest records: of a camera with three parameters, an image with a letter's name, a point in no view.
 _CAMERA, _IMAGE, _POINT = 48, 74, 51
@@ -60,12 +62,12 @@ def read_images(path: Path) -> list[ModelImage]:
 
 def read_points(path: Path) -> npt.NDArray[np.float64]:
     """Where the points are, [n, 3] float64, world space. Raises DatasetError, OSError."""
-    points: list[tuple[float, float, float]] = []
+    points: array[float] = array("d")
     with _opened(path) as records:
         for _ in records.each("point", _POINT, MOST_POINTS):
-            points.append(records.take("<8x3d3x8x"))
+            points.extend(records.take("<8x3d3x8x"))
             records.skip_counted(_TRACK_ELEMENT)
-    return check_points(str(path), np.array(points, np.float64).reshape(-1, 3))
+    return check_points(str(path), np.array(points).reshape(-1, 3))
 
 
 @contextlib.contextmanager
@@ -89,14 +91,15 @@ class _Records:
         (count,) = self.take("<Q")
         room = (len(self._content) - self._at) // at_least
         if count > most:
-            raise DatasetError(f"{self._path}: {count} {what}s, and {most} are the most that are read")
+            raise DatasetError(f"{self._path}: {counted(count, what)}, and {most} are the most that are read")
         if count > room:
-            raise DatasetError(f"{self._path}: cut off: it says {count} {what}s, and has room for {room}")
+            raise DatasetError(f"{self._path}: cut off: it says {counted(count, what)}, and has room for {room}")
         for number in range(1, count + 1):
             self._where = f"{what} number {number} of {count}"
             yield
         if self._at < len(self._content):
-            raise DatasetError(f"{self._path}: {len(self._content) - self._at} bytes follow its {count} {what}s")
+            rest = counted(len(self._content) - self._at, "byte follows", "bytes follow")
+            raise DatasetError(f"{self._path}: {rest} its {counted(count, what)}")
 
     def take(self, layout: str) -> Any:
         """The next values, a tuple."""

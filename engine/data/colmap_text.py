@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,11 +62,10 @@ def read_images(path: Path) -> list[ModelImage]:
 
 def read_points(path: Path) -> npt.NDArray[np.float64]:
     """Where the points are, [n, 3] float64, world space. Raises DatasetError, OSError."""
-    points = [
-        [_number(where, text) for text in _columns(where, line, _BEFORE_TRACK)[1:4]]
-        for where, line in _records(path, MOST_POINTS)
-    ]
-    return check_points(str(path), np.array(points, np.float64).reshape(-1, 3))
+    points: array[float] = array("d")
+    for where, line in _records(path, MOST_POINTS):
+        points.extend(_number(where, text) for text in _columns(where, line, _BEFORE_TRACK)[1:4])
+    return check_points(str(path), np.array(points).reshape(-1, 3))
 
 
 def _records(path: Path, most: int, passes_over_next: bool = False) -> Iterator[tuple[str, str]]:

@@ -16,9 +16,10 @@ from engine.data.dataset import DatasetError
 from engine.data.numpy_files import map_array
 from engine.data.picture_finder import IMAGE_SUFFIXES
 from engine.data.reconstructions import Reconstruction
-from engine.data.remarks import Remarks, counted
+from engine.data.remarks import Remarks
 from engine.link.geometry import MAX_COORDINATE
 from engine.link.values import shorten
+from engine.link.wording import counted
 
 FILE = "poses_bounds.npy"
 _COLUMNS = 17

@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from engine.data.views import View
 from engine.exporting.depth_sampling import nearest_around, points_in_picture, sees_through
-from engine.exporting.exporters import StageProgress
+from engine.exporting.exporters import ExportError, StageProgress
 from engine.exporting.thinning import thin_evenly
 from engine.link.projection import pixel_directions
+from engine.machine import free_memory
 
 # A point lies at a view's captured depth to this part of it; that is what puts the view into its track.
 AGREEMENT = 0.001
@@ -25,6 +26,7 @@ _CANDIDATES = 6  # for each wanted point: most cells of the grid then hold one
 _COVERED = 0.5  # of full alpha: what a pixel mostly shows
 _JUMP = 0.2  # of the depth, between neighbours: no surface that has a normal there
 
+_BYTES = 300  # of memory, for each candidate
 _FULL = {"linear": 1.0, "srgb": 255.0}
 
 
@@ -43,11 +45,12 @@ class Points:
 
 def find_points(views: Sequence[View], count: int, tell: StageProgress) -> Points:
     """At most ``count`` points on what the training views among ``views`` show, nearly as many where there are enough
-    pixels; none without depth."""
+    pixels; none without depth. Raises ExportError where they don't fit into memory."""
     known = [view for view in views if view.split == "train" and view.depth is not None]
     if not known or count < 1:
         return Points(np.empty((0, 3)), np.empty((0, 3)))
     wanted = -(-_CANDIDATES * count // len(known))
+    _require_memory(count, sum(min(wanted, view.color[..., 0].size) for view in known))
     parts = []
     for number, view in enumerate(known, 1):
         parts.append(_candidates(view, wanted, np.random.default_rng(number)))
@@ -62,6 +65,15 @@ def find_points(views: Sequence[View], count: int, tell: StageProgress) -> Point
         points = points.chosen(kept)
         tell("Comparing", number, len(known))
     return points.chosen(thin_evenly(points.positions, count))
+
+
+def _require_memory(count: int, candidates: int) -> None:
+    needed, free = candidates * _BYTES, free_memory("cpu")
+    if free is not None and needed > free:
+        raise ExportError(
+            f"{count} points: choosing them needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free: ask for "
+            f"{int(0.8 * free / needed * count)} at most"
+        )
 
 
 def _candidates(view: View, wanted: int, random: np.random.Generator) -> Points:

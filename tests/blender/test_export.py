@@ -37,9 +37,10 @@ def test_a_capture_becomes_a_colmap_project_and_back_a_dataset(
     target = tmp_path / "pot-colmap"
     assert bpy.ops.hashlight.export_dataset(filepath=str(target), points=200) == {"FINISHED"}
     assert exports.is_exporting() and not bpy.ops.hashlight.export_dataset.poll()
+    assert "A dataset is being exported" in addon("takes.switching").find_refusal()
     assert registry.pump_until(lambda: not exports.is_exporting(), 120.0)
     state, words, warnings = exports.outcome(captured)
-    assert state == "done" and words.startswith("3 training and 1 test views, "), (words, warnings)
+    assert state == "done" and words.startswith("3 training and 1 test view, "), (words, warnings)
     assert exports.exported_folder(captured) == target
     assert "Open Dataset Folder" in drawn("HASHLIGHT_PT_export") and words in drawn("HASHLIGHT_PT_export")
 

@@ -137,7 +137,7 @@ class TestColmap:
         with pytest.raises(DatasetError, match=f"{name}: .* are the most that are read"):
             load_dataset(tmp_path)
         path.write_bytes(whole + b"\0")
-        with pytest.raises(DatasetError, match=f"{name}: 1 bytes follow"):
+        with pytest.raises(DatasetError, match=f"{name}: 1 byte follows its"):
             load_dataset(tmp_path)
         random = np.random.default_rng(7)
         for _ in range(30):

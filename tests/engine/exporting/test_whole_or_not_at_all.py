@@ -10,7 +10,7 @@ import pytest
 from engine.cli import main
 from engine.cli.export import FORMATS
 from engine.data.dataset import DatasetError
-from engine.exporting.exporters import EXPORTERS, DatasetOptions, exporter_for
+from engine.exporting.exporters import EXPORTERS, DatasetOptions, ExportError, exporter_for
 from tests.engine.exporting.captures import export, sphere_capture, write_capture
 
 
@@ -83,3 +83,12 @@ def test_bad_input_is_told_in_words(capture: Path, tmp_path: Path, capsys: pytes
 def test_the_command_knows_every_exporter() -> None:
     assert tuple(EXPORTERS) == FORMATS
     assert all(hasattr(exporter_for(name), "export") for name in EXPORTERS)
+
+
+def test_more_points_than_fit_into_memory_are_refused(
+    capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.exporting.points.free_memory", lambda device: 1_000_000)
+    with pytest.raises(ExportError, match=r"20000000 points: choosing them needs .* GB are free: ask for \d+ at most"):
+        export("colmap", capture, tmp_path / "out", DatasetOptions(points=20_000_000))
+    assert not (tmp_path / "out").exists()
