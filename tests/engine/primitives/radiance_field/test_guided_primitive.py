@@ -203,7 +203,7 @@ def test_it_is_sure_of_what_a_view_shows_and_less_of_what_none_does(device: str,
     assert guide is not None
     facing, behind = ORDER[0].camera, _turned_around(ORDER[0])
     sure, unsure = (
-        guide.confidence(camera, picture)[picture.color[..., 3] > 0.9].mean()
+        guide.renderer.confidence(camera, picture)[picture.color[..., 3] > 0.9].mean()
         for camera in (facing, behind)
         for picture in [guide.renderer.render(camera)]
     )
