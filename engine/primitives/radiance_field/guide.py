@@ -50,6 +50,7 @@ class Guide:
         self._reader = _make_reader(prior.settings, config, bounds, color_space, device)
         prior.load_into(self._reader.field)
         self._number = 0
+        self._left = 0  # how many pictures are to be made anew by the views at hand
         self._names = set[str]()
         self.pixels = PixelStore(self._reader.cube, device)
         self.ray_count = min(512, config.max_rays_per_step)
@@ -60,6 +61,7 @@ class Guide:
         """Be conditioned on a view, in the place of the one of its name. Raises MemoryShortage."""
         self._reader.take_in(name, picture)
         self._names.add(name)
+        self._left = self._config.guide_pictures
 
     def knows(self, name: str) -> bool:
         """Whether a view of this name was given, before it was saved perhaps."""
@@ -79,6 +81,12 @@ class Guide:
 
     # --- its pictures -------------------------------------------------------------------------------------------------
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether views came that not all of its pictures are made by: ``show_next`` takes as long as many training
+        steps, and only then tells anything new."""
+        return self._left > 0
+
     def show_next(self) -> None:
         """Render the next picture, in the place of the oldest once there are enough."""
         reader, config = self._reader, self._config
@@ -93,6 +101,7 @@ class Guide:
         name = str(self._number % config.guide_pictures)
         self.pixels.add(name, StoredPicture(camera, picture.color.half(), depths))
         self._number += 1
+        self._left -= 1
 
     # --- in a snapshot ------------------------------------------------------------------------------------------------
 

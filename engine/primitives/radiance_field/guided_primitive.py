@@ -39,7 +39,8 @@ _HAND_OVER = "guide.hand_over"
 class GuidedPrimitive(OccupancyPrimitive):
     """An OccupancyPrimitive, and as long as there are fewer than ``guided_views`` training views a prior beside it, if
     there is one. Some of the steps learn from the prior's pictures, and its picture is shown, until the field shows a
-    view that it wasn't trained on as well. With enough views from the start the prior isn't even read."""
+    view that it wasn't trained on as well: then the prior is given up. With enough views from the start it isn't even
+    read."""
 
     config: GuidedConfig
 
@@ -138,8 +139,9 @@ class GuidedPrimitive(OccupancyPrimitive):
         return super().viewer()
 
     def _take_over(self) -> None:
-        """From now on pictures are the field's."""
-        self._has_taken_over, self._judge = True, None
+        """From now on pictures are the field's, and it learns from the views alone: by now it knows more than the prior
+        could teach."""
+        self._has_taken_over, self._judge, self._guide = True, None, None
         self._admit()
 
     # --- training -----------------------------------------------------------------------------------------------------
@@ -162,13 +164,15 @@ class GuidedPrimitive(OccupancyPrimitive):
         config, views = self.config, len(self.pixels) + (self._waiting is not None)
         if step % _JUDGED_EVERY == 0:
             self._look_who_is_better()
+        if self._has_taken_over:
+            return False
         share = config.guide_share_at(step, views)
         if share == 0.0:
-            if self._has_taken_over or self._judge is None:
+            if self._judge is None:
                 self._take_over()
-                self._guide = None
             return False
-        if len(guide.pixels) < min(_FIRST_PICTURES, config.guide_pictures) or step % config.guide_every == 0:
+        is_first = len(guide.pixels) < min(_FIRST_PICTURES, config.guide_pictures)
+        if guide.is_outdated and (is_first or step % config.guide_every == 0):
             guide.show_next()
         draw = uniform(config.seed, step, torch.zeros(1, dtype=torch.int64), RandomStream.GUIDED_STEP)
         return float(draw) < share
@@ -198,8 +202,8 @@ class GuidedPrimitive(OccupancyPrimitive):
             return own
 
         def choose() -> Renderer:
-            guide = None if self._has_taken_over else self._find_guide()
-            return own if guide is None or self._has_taken_over else guide.renderer
+            guide = self._find_guide()
+            return own if guide is None else guide.renderer
 
         return SwitchingRenderer(choose, self.cube, self.color_space, self.device, self.limits.near_distance)
 
@@ -217,7 +221,7 @@ class GuidedPrimitive(OccupancyPrimitive):
         if guide is None:
             return super().state()
         judge = (None, None) if self._judge is None else (self._judge.name, self._judge.least)
-        facts = {"done": self._has_taken_over, "judge": judge[0], "least": judge[1]}
+        facts = {"judge": judge[0], "least": judge[1]}
         return super().state() | guide.state() | {_HAND_OVER: write_facts(facts)}
 
     def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
@@ -226,8 +230,8 @@ class GuidedPrimitive(OccupancyPrimitive):
         self._guide = Guide.read(state, self.config, self.bounds, self.color_space, self.device)
         if self._guide is None:
             return
-        kinds = {"done": bool, "judge": (str, type(None)), "least": (float, type(None))}
+        kinds = {"judge": (str, type(None)), "least": (float, type(None))}
         facts = read_facts(_HAND_OVER, state.get(_HAND_OVER), kinds)
-        self._has_taken_over = facts["done"]
+        self._has_taken_over = False
         if facts["judge"] is not None and facts["least"] is not None:
             self._kept_judge = facts["judge"], facts["least"]

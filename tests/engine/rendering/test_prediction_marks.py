@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from engine.link.geometry import Camera
 from engine.link.messages import RequestFrame
+from engine.rendering.bake import Bake, BakeError
+from engine.rendering.frame_files import FrameStyle
 from engine.rendering.prediction_marks import MarkedViewer, mark
 from engine.rendering.renderer import RenderedImage
 from engine.service.frames import FrameRenderer
@@ -65,3 +70,14 @@ def test_a_frame_has_marks_where_it_is_asked_for_with_them() -> None:
     assert plain is not None and marked is not None
     assert (plain.color != marked.color).any(axis=2)[:, :20].any()
     assert (plain.color == marked.color)[:, 20:].all()
+
+
+def test_marked_frames_are_rendered_and_plain_ones_dont_go_on_with_them(tmp_path: Path) -> None:
+    for _ in Bake(_HalfKnown(), [CAMERA], tmp_path, FrameStyle(mark_predicted=True)):
+        pass
+    with Image.open(tmp_path / "frame_0001.png") as image:
+        shown = np.array(image)
+    plain = SphereRenderer().render(CAMERA).to_bytes(None)
+    assert (shown != plain).any(axis=2)[:, :20].any() and (shown == plain)[:, 20:].all()
+    with pytest.raises(BakeError, match="rendered otherwise"):
+        Bake(_HalfKnown(), [CAMERA], tmp_path, resume=True)

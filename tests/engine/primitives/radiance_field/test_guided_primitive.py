@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 from collections.abc import Callable
@@ -180,6 +181,41 @@ def test_without_views_there_is_nothing_to_train_on_and_nothing_to_show(device: 
         trainer.step()
     assert not trainer.primitive.remark and not trainer.primitive.is_ready
     assert float(trainer.primitive.viewer().render(HELD_OUT[0].camera).color.max()) == 0.0
+
+
+def test_a_view_that_shows_nothing_predicts_nothing_and_another_makes_up_for_it(device: str, prior: Prior) -> None:
+    first = ORDER[0]
+    depth = np.full_like(first.depth, np.inf)
+    blank = dataclasses.replace(first, color=np.zeros_like(first.color), depth=depth)
+    trainer = _trainer(device, lambda: prior, [blank])
+    viewer = trainer.primitive.viewer()
+    assert float(viewer.render(HELD_OUT[0].camera).color.abs().max()) < 0.05
+    trainer.step()
+    trainer.primitive.add(first)
+    trainer.primitive.add(ORDER[1])
+    trainer.step()
+    assert float(viewer.render(first.camera).color[..., 3].max()) > 0.5
+
+
+def test_once_the_grid_has_taken_over_the_prior_teaches_it_no_longer(device: str, prior: Prior) -> None:
+    trainer = _trainer(device, lambda: prior, ORDER[:5])
+    primitive = trainer.primitive
+    trainer.step()
+    primitive._take_over()
+    assert not primitive.remark and len(primitive.pixels) == 5
+    assert not any(name.startswith("guide.") for name in trainer.state())
+    assert primitive.viewer().confidence(HELD_OUT[0].camera, primitive.viewer().render(HELD_OUT[0].camera)) is None
+    trainer.step()
+
+
+def test_its_pictures_are_made_anew_only_when_views_came(device: str, prior: Prior) -> None:
+    trainer = _trainer(device, lambda: prior, ORDER[:2])
+    for _ in range(60):
+        trainer.step()
+    guide = trainer.primitive._guide
+    assert guide is not None and not guide.is_outdated and len(guide.pixels) == GUIDED["guide_pictures"]
+    trainer.primitive.add(ORDER[2])
+    assert guide.is_outdated
 
 
 def test_a_snapshot_whose_prior_is_damaged_is_refused_in_words(device: str, prior: Prior) -> None:
