@@ -184,6 +184,11 @@ class PixelNerfField(EvaluatedField):
         return self._encoded.sources
 
     @property
+    def encoded(self) -> EncodedViews:
+        """The same as its encoder has them: others whenever the views are, or the field has learnt."""
+        return self._encoded
+
+    @property
     def stretch(self) -> float:
         """The network's lengths to one of the unit cube."""
         return self._config.stretch

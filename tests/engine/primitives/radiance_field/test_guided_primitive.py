@@ -14,6 +14,8 @@ import torch
 
 from engine.data.views import View
 from engine.evaluation.evaluate import mean_psnr
+from engine.fields.unit_cube import UnitCube
+from engine.fields.view_choice import Sightings
 from engine.link.geometry import Camera
 from engine.primitives.base import NoDataError
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
@@ -23,7 +25,7 @@ from engine.runs import load_run, save_run
 from engine.training.trainer import Trainer
 from tests.device import TEST_DEVICE
 from tests.engine.tiny_fields import TINY
-from tests.scenes import sphere_bounds, sphere_views
+from tests.scenes import CENTER, RADIUS, sphere_bounds, sphere_views
 
 VIEWS = sphere_views(12, 24)
 HELD_OUT = [VIEWS[1], VIEWS[5], VIEWS[9]]
@@ -244,6 +246,22 @@ def test_it_is_sure_of_what_a_view_shows_and_less_of_what_none_does(device: str,
         for picture in [guide.renderer.render(camera)]
     )
     assert float(sure) > float(unsure) + 0.1
+
+
+def test_without_captured_depth_what_it_shows_itself_hides_what_is_behind_it(
+    device: str, prior: Prior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.primitives.radiance_field.conditioned_renderer._has_depth", lambda picture: False)
+    guide = _trainer(device, lambda: prior, ORDER[:1]).primitive._find_guide()
+    assert guide is not None
+    renderer, towards = guide.renderer, ORDER[0].camera.camera_to_world[:3, 2]
+    cube = UnitCube(sphere_bounds())
+    places = np.stack([CENTER + RADIUS * towards, CENTER - RADIUS * towards])
+    points = torch.from_numpy((places - cube.bounds.center) * cube.scale + 0.5).float().to(device)
+    front, behind = renderer._unhidden(Sightings.find(renderer._field.sources, points, renderer._field.stretch))[
+        :, 0
+    ].tolist()
+    assert front > 0.5 and behind < 0.1
 
 
 def _turned_around(view: View) -> Camera:
