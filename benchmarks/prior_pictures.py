@@ -56,9 +56,9 @@ def main() -> int:
             picture = picture_of(show_prior(know_by(scene, count, with_depth), setup), view)
             rows[name].append(picture)
             print(f"scene {number - FIRST_HELD_OUT}, {name}: {psnr(picture / 255, truth / 255):.1f} dB", flush=True)
-    columns = [f"scene {place}" for place in range(options.scenes)]
-    with written_atomically(options.out) as path:
-        compose(rows, columns, options.side).save(path, "PNG")
+        columns = [f"scene {place}" for place in range(len(rows["truth"]))]
+        with written_atomically(options.out) as path:  # all there are so far
+            compose(rows, columns, options.side).save(path, "PNG")
     return 0
 
 
