@@ -52,6 +52,7 @@ class GuidedPrimitive(OccupancyPrimitive):
         self._judge: Judge | None = None
         self._kept_judge: tuple[str, float] | None = None  # of a snapshot, until its view is there: name and least
         self._waiting: tuple[str, StoredPicture] | None = None
+        self._fresh: dict[str, StoredPicture] = {}  # views that came since the prior was asked last
         self._learns_from_guide = False
 
     def be_guided_by(self, read_prior: Callable[[], FieldPrior]) -> None:
@@ -65,8 +66,6 @@ class GuidedPrimitive(OccupancyPrimitive):
     def take_in(self, name: str, picture: StoredPicture) -> None:
         """See RadianceFieldPrimitive."""
         is_new = name not in self.pixels
-        if self._guide is not None and is_new and not self._guide.knows(name):
-            self._compare(self._guide, name, picture)
         if self._waiting is not None and self._waiting[0] != name:
             self._admit()
         if self._kept_judge is not None and self._kept_judge[0] == name:
@@ -75,8 +74,12 @@ class GuidedPrimitive(OccupancyPrimitive):
             self._waiting = name, picture
         else:
             super().take_in(name, picture)
-        if self._guide is not None and (self._is_few or self._guide.knows(name)):
+        if self._guide is None:
+            return
+        if self._guide.knows(name):
             self._guide.take_in(name, picture)
+        elif self._is_few or (self._judge is None and not self._fresh):
+            self._fresh[name] = picture
 
     def _may_wait(self, name: str) -> bool:
         """Whether a new view can be left to judge by: of a run that is gone on with, the one that was."""
@@ -111,23 +114,31 @@ class GuidedPrimitive(OccupancyPrimitive):
                 self.sampler.grid.expect(*self._guide.occupancy)
             else:
                 self._take_over()
+        if self._guide is not None and self._fresh:
+            self._compare(self._guide)
         return self._guide
 
     def _begin_guide(self, prior: FieldPrior) -> Guide:
         guide = Guide(prior, self.config, self.bounds, self.color_space, self.device)
         for name in self.pixels.names:
             guide.take_in(name, self.pixels.picture(name))
-        if (waiting := self._waiting) is not None:
-            self._compare(guide, *waiting)
-            guide.take_in(*waiting)
+        if self._waiting is not None:
+            self._fresh = dict([self._waiting])
         return guide
 
-    def _compare(self, guide: Guide, name: str, picture: StoredPicture) -> None:
-        """Score both by a view that neither knows."""
+    def _compare(self, guide: Guide) -> None:
+        """Have the prior know the views that came, and score both by the last of them, which neither knows."""
+        *others, (name, picture) = self._fresh.items()
+        self._fresh = {}
+        for other in others:
+            guide.take_in(*other)
+        judge = Judge.of(name, picture, math.inf, self.cube, self.config.preset)
+        self._judge = judge.held_to(guide.renderer)
+        self._look_who_is_better()
+        if self._is_few and self._waiting is None:
+            self._judge = None  # from now on the field learns from that view, too
         if not self._has_taken_over:
-            judge = Judge.of(name, picture, math.inf, self.cube, self.config.preset)
-            self._judge = judge.held_to(guide.renderer)
-            self._look_who_is_better()
+            guide.take_in(name, picture)
 
     def _look_who_is_better(self) -> None:
         if self._judge is not None and self._last_rays and self._judge.prefers(self._own_renderer):
@@ -141,7 +152,7 @@ class GuidedPrimitive(OccupancyPrimitive):
     def _take_over(self) -> None:
         """From now on pictures are the field's, and it learns from the views alone: by now it knows more than the prior
         could teach."""
-        self._has_taken_over, self._judge, self._guide = True, None, None
+        self._has_taken_over, self._judge, self._guide, self._fresh = True, None, None, {}
         self._admit()
 
     # --- training -----------------------------------------------------------------------------------------------------

@@ -103,6 +103,27 @@ def test_it_takes_over_once_it_is_better_and_no_picture_is_black(device: str, tm
     assert scores[1] > scores[0] - 0.2
 
 
+def test_the_grid_isnt_judged_by_a_view_that_it_has_learnt_from(device: str, prior: Prior) -> None:
+    trainer = _trainer(device, lambda: prior, ORDER[:1])
+    trainer.step()
+    trainer.primitive.add(ORDER[1])
+    for _ in range(70):
+        trainer.step()
+    assert trainer.primitive.remark and trainer.primitive._judge is None
+
+
+def test_of_views_that_come_together_the_last_one_judges(device: str, prior: Prior) -> None:
+    trainer = _trainer(device, lambda: prior, ORDER[:1])
+    trainer.step()
+    for view in ORDER[1:5]:
+        trainer.primitive.add(view)
+    trainer.step()
+    primitive = trainer.primitive
+    assert primitive._judge is not None and primitive._judge.name == ORDER[4].name
+    assert primitive._guide is not None and all(primitive._guide.knows(view.name) for view in ORDER[:5])
+    assert ORDER[4].name not in primitive.pixels and len(primitive.pixels) == 4
+
+
 def test_where_no_view_was_the_grid_learns_what_the_prior_shows(device: str, prior: Prior) -> None:
     guided, alone = (_trainer(device, read, ORDER[:2]) for read in (lambda: prior, None))
     for trainer in (guided, alone):
