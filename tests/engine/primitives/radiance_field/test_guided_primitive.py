@@ -238,7 +238,8 @@ def test_its_pictures_are_made_anew_only_when_views_came(device: str, prior: Pri
     guide = trainer.primitive._guide
     assert guide is not None and not guide.is_outdated and len(guide.pixels) == GUIDED["guide_pictures"]
     trainer.primitive.add(ORDER[2])
-    assert guide.is_outdated
+    trainer.step()
+    assert guide.is_outdated and len(guide.pixels) == GUIDED["guide_pictures"]
 
 
 def test_a_snapshot_whose_prior_is_damaged_is_refused_in_words(device: str, prior: Prior) -> None:
