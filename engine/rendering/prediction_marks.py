@@ -9,7 +9,7 @@ import torch
 
 from engine.link.color import decode_srgb
 from engine.link.geometry import Bounds, Camera
-from engine.link.messages import ColorSpace, Quality
+from engine.link.messages import Quality
 
 if TYPE_CHECKING:
     from engine.rendering.renderer import RenderedImage
@@ -25,45 +25,36 @@ _STRIPE, _BETWEEN = 0.7, 0.15
 _STRIPES = 40
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
 class MarkedViewer:
-    """Viewer that shows what ``viewer`` shows, with marks; those of a picture's bands go on from one to the next."""
+    """Viewer that shows what another one does, with marks; those of a picture's bands go on from one to the next."""
 
-    viewer: Viewer
-
-    @property
-    def device(self) -> str:
-        """See Viewer."""
-        return self.viewer.device
-
-    @property
-    def color_space(self) -> ColorSpace:
-        """See Viewer."""
-        return self.viewer.color_space
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self.device, self.color_space = viewer.device, viewer.color_space
 
     @property
     def bounds(self) -> Bounds:
         """See Viewer."""
-        return self.viewer.bounds
+        return self._viewer.bounds
 
     def render(self, camera: Camera, quality: Quality = "final") -> RenderedImage:
         """See Viewer."""
-        picture = self.viewer.render(camera, quality)
-        confidence = self.viewer.confidence(camera, picture)
+        picture = self._viewer.render(camera, quality)
+        confidence = self._viewer.confidence(camera, picture)
         return picture if confidence is None else mark(camera, picture, confidence)
 
     def confidence(self, camera: Camera, picture: RenderedImage) -> torch.Tensor | None:
         """See Viewer."""
-        return self.viewer.confidence(camera, picture)
+        return self._viewer.confidence(camera, picture)
 
     def frozen(self, *, with_field: bool = True) -> Self:
         """See Viewer."""
-        return dataclasses.replace(self, viewer=self.viewer.frozen(with_field=with_field))
+        return type(self)(self._viewer.frozen(with_field=with_field))
 
     @property
     def frozen_bytes(self) -> int:
         """See Viewer."""
-        return self.viewer.frozen_bytes
+        return self._viewer.frozen_bytes
 
 
 def mark(camera: Camera, picture: RenderedImage, confidence: torch.Tensor) -> RenderedImage:

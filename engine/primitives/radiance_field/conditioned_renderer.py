@@ -65,12 +65,12 @@ class ConditionedRenderer(OccupancyRenderer):
             depths = {view: self._show_to(picture) for view, picture in enumerate(pictures) if not _has_depth(picture)}
             self._depths = encoded, depths
         shares = torch.ones_like(seen.visibility)
-        for view, depths in self._depths[1].items():
-            sizes = torch.tensor(sources.pictures[view].size[::-1], device=depths.device)
-            places = seen.places[:, view] / sizes * depths.new_tensor(depths.shape[::-1])
-            last = torch.tensor(depths.shape[::-1], device=depths.device) - 1
+        for view, shown in self._depths[1].items():
+            sizes = torch.tensor(sources.pictures[view].size[::-1], device=shown.device)
+            places = seen.places[:, view] / sizes * shown.new_tensor(shown.shape[::-1])
+            last = torch.tensor(shown.shape[::-1], device=shown.device) - 1
             column, row = torch.minimum(places.long().clamp(min=0), last).unbind(-1)
-            behind = (-seen.points[:, view, 2] - depths[row, column]) * self._field.stretch
+            behind = (-seen.points[:, view, 2] - shown[row, column]) * self._field.stretch
             shares[:, view] = torch.exp(-behind.clamp(min=0.0) / _HIDING_LENGTH)
         return shares
 
