@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -22,6 +23,8 @@ from engine.primitives.radiance_field.pixel_store import PixelStore, StoredPictu
 from taichi_kernels.random_numbers import RandomStream
 from taichi_kernels.torch_functions.random_numbers import uniform
 
+# Of training's time all but the first pictures take no more.
+_SHARE_OF_TIME = 0.25
 _PREFIX = "guide."
 _FACTS = _PREFIX + "facts"
 _WEIGHTS = "field.weights"
@@ -50,6 +53,7 @@ class Guide:
         self._reader = _make_reader(prior.settings, config, bounds, color_space, device)
         prior.load_into(self._reader.field)
         self._number = 0
+        self._began, self._seconds = time.monotonic(), 0.0  # how long its pictures have taken since
         self._left = 0  # how many pictures are to be made anew by the views at hand
         self._names = set[str]()
         self.pixels = PixelStore(self._reader.cube, device)
@@ -87,8 +91,15 @@ class Guide:
         steps, and only then tells anything new."""
         return self._left > 0
 
+    @property
+    def is_affordable(self) -> bool:
+        """Whether a picture leaves training most of the time. Without captured depth what a prior shows is soft, and
+        one may take as long as hundreds of steps."""
+        return self._seconds <= _SHARE_OF_TIME * (time.monotonic() - self._began)
+
     def show_next(self) -> None:
         """Render the next picture, in the place of the oldest once there are enough."""
+        began = time.monotonic()
         reader, config = self._reader, self._config
         known = [reader.pixels.picture(name).camera for name in reader.pixels.names]
         camera = guiding_camera(known, reader.bounds, self._number, config.guide_side)
@@ -102,6 +113,7 @@ class Guide:
         self.pixels.add(name, StoredPicture(camera, picture.color.half(), depths))
         self._number += 1
         self._left -= 1
+        self._seconds += time.monotonic() - began
 
     # --- in a snapshot ------------------------------------------------------------------------------------------------
 

@@ -183,7 +183,8 @@ class GuidedPrimitive(OccupancyPrimitive):
                 self._take_over()
             return False
         is_first = len(guide.pixels) < min(_FIRST_PICTURES, config.guide_pictures)
-        if guide.is_outdated and (is_first or step % config.guide_every == 0):
+        is_due = step % config.guide_every == 0 and guide.is_affordable
+        if guide.is_outdated and (is_first or is_due):
             guide.show_next()
         draw = uniform(config.seed, step, torch.zeros(1, dtype=torch.int64), RandomStream.GUIDED_STEP)
         return float(draw) < share

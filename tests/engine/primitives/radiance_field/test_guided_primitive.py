@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -221,6 +222,17 @@ def test_a_view_that_shows_nothing_predicts_nothing_and_another_makes_up_for_it(
     assert float(viewer.render(first.camera).color[..., 3].max()) > 0.5
 
 
+def test_its_pictures_leave_training_most_of_the_time(
+    device: str, prior: Prior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.primitives.radiance_field.guide._SHARE_OF_TIME", 0.0)
+    trainer = _trainer(device, lambda: prior, ORDER[:2])
+    for _ in range(20):
+        trainer.step()
+    guide = trainer.primitive._guide
+    assert guide is not None and guide.is_outdated and len(guide.pixels) == 4, "the first ones, and no more"
+
+
 def test_once_the_grid_has_taken_over_the_prior_teaches_it_no_longer(device: str, prior: Prior) -> None:
     trainer = _trainer(device, lambda: prior, ORDER[:5])
     primitive = trainer.primitive
@@ -232,7 +244,10 @@ def test_once_the_grid_has_taken_over_the_prior_teaches_it_no_longer(device: str
     trainer.step()
 
 
-def test_its_pictures_are_made_anew_only_when_views_came(device: str, prior: Prior) -> None:
+def test_its_pictures_are_made_anew_only_when_views_came(
+    device: str, prior: Prior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.primitives.radiance_field.guide._SHARE_OF_TIME", math.inf)
     trainer = _trainer(device, lambda: prior, ORDER[:2])
     for _ in range(60):
         trainer.step()
