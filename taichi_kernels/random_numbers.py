@@ -10,7 +10,7 @@ from taichi_kernels.launch import func
 @enum.unique
 class RandomStream(enum.IntEnum):
     """What a ``dimension`` is for. One of several numbers takes as many values from its own on: a new one begins behind
-    all others, so that none is correlated with another."""
+    all others but the last, which has no end, so that none is correlated with another."""
 
     VIEW = 0  # or the tile of one
     COLUMN = 1
@@ -27,6 +27,8 @@ class RandomStream(enum.IntEnum):
     SOURCE_VIEW = 23  # which view a step learns from which others
     GUIDED_STEP = 24  # whether a step learns from a prior's pictures
     GUIDING_PIXEL = 25  # whether it may learn from a pixel of these
+    PIXEL_POINT = 1022  # where in its pixel a path begins: two
+    PATH_VERTEX = 1024  # all from here on: some for each vertex of a path
 
 
 @func

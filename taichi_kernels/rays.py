@@ -79,7 +79,7 @@ def _undistort_fisheye(x: ti.f32, y: ti.f32, k1: ti.f32, k2: ti.f32, k3: ti.f32,
 
 
 @func
-def _pixel_ray(cameras: ti.template(), view: ti.i32, px: ti.f32, py: ti.f32):
+def pixel_ray(cameras: ti.template(), view: ti.i32, px: ti.f32, py: ti.f32):
     """Origin, unit direction, and the cosine between direction and camera axis (planar z = distance * cosine)."""
     x = (px - cameras[view, 14]) / cameras[view, 12]
     y = (py - cameras[view, 15]) / cameras[view, 13]
@@ -123,7 +123,7 @@ def _generate_camera_rays(
 ):
     for i in range(rays.origins.shape[0]):
         pixel = first + i
-        origin, direction, cosine = _pixel_ray(camera, 0, pixel % width + 0.5, pixel // width + 0.5)
+        origin, direction, cosine = pixel_ray(camera, 0, pixel % width + 0.5, pixel // width + 0.5)
         near, far = _clip_to_box(origin, direction, box)
         for axis in ti.static(range(3)):
             rays.origins[i, axis] = origin[axis]
@@ -215,7 +215,7 @@ def _sample_training_rays(
             if n_tiles > 0:
                 in_row = (width + TILE_SIDE - 1) // TILE_SIDE
                 tiles.drawn[i] = ti.cast(pictures.images[view, 4], ti.i32) + py // TILE_SIDE * in_row + px // TILE_SIDE
-            origin, direction, cosine = _pixel_ray(pictures.cameras, view, px + 0.5, py + 0.5)
+            origin, direction, cosine = pixel_ray(pictures.cameras, view, px + 0.5, py + 0.5)
             near, far = _clip_to_box(origin, direction, box)
             near = ti.max(near, limits.near_distance)
             pixel = offset + py * width + px
