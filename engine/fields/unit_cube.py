@@ -44,9 +44,8 @@ class UnitCube:
         return RayLimits(torch.from_numpy(self.box()).to(device), self.scale, near_distance, depth_margin)
 
     def to_cube(self, camera: Camera) -> npt.NDArray[np.float64]:
-        """Camera-to-cube pose [3, 4] float64 with unit axes (a scaled camera object is still a camera)."""
-        pose = camera.camera_to_world[:3].copy()
-        pose[:, :3] /= np.linalg.norm(pose[:, :3], axis=0)
+        """Camera-to-cube pose [3, 4] float64 with unit axes."""
+        pose = _pose(camera)
         pose[:, 3] = (pose[:, 3] - self.bounds.center) * self.scale + 0.5
         return pose
 
@@ -58,6 +57,18 @@ class UnitCube:
         """[1, 21] float32 for taichi_kernels.occupancy.carve_view: cube-to-camera rows, then intrinsics."""
         pose = np.vstack([self.to_cube(camera), [0.0, 0.0, 0.0, 1.0]])
         return _row(np.linalg.inv(pose)[:3], camera, device)
+
+
+def world_camera_row(camera: Camera, device: str | torch.device) -> torch.Tensor:
+    """[1, 21] float32 for taichi_kernels.rays, with the pose in the world, where that is what rays live in."""
+    return _row(_pose(camera), camera, device)
+
+
+def _pose(camera: Camera) -> npt.NDArray[np.float64]:
+    """Camera-to-world pose [3, 4] with unit axes: a scaled camera object is still a camera."""
+    pose: npt.NDArray[np.float64] = camera.camera_to_world[:3].astype(np.float64)
+    pose[:, :3] /= np.linalg.norm(pose[:, :3], axis=0)
+    return pose
 
 
 def _row(matrix: npt.NDArray[np.float64], camera: Camera, device: str | torch.device) -> torch.Tensor:

@@ -1,0 +1,1 @@
+"""Scenes that the path tracer and Cycles render both."""

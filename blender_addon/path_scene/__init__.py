@@ -1,0 +1,1 @@
+"""The scene as the path tracer takes it: triangles, materials, lights and the World."""

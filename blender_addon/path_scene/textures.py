@@ -1,0 +1,66 @@
+"""Image textures, each once, as linear pixels."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from engine.link.color import decode_srgb
+
+from .findings import Findings
+
+_MOST_VALUE = 65504.0  # of 16 bits
+
+
+class Textures:
+    """The pictures that materials show."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._numbers: dict[str, int] = {}
+        self._pixels: list[np.ndarray] = []
+
+    def number_of(self, node: bpy.types.Node) -> int | None:
+        """The number of the picture that an Image Texture node shows; None where it has none."""
+        image = node.image
+        if image is None or not image.has_data and not _load(image):
+            self._findings.add("image textures that are missing", node.id_data.name if image is None else image.name)
+            return None
+        vector = node.inputs["Vector"]
+        if vector.is_linked and not _is_plain_uv(vector.links[0]):
+            self._findings.add("mapping of textures", image.name)
+        if node.extension != "REPEAT" or node.projection != "FLAT" or image.source == "TILED":
+            self._findings.add("textures that don't repeat, or are projected or tiled", image.name)
+        if image.name not in self._numbers:
+            self._numbers[image.name] = len(self._pixels)
+            self._pixels.append(linear_pixels(image).clip(0.0, _MOST_VALUE).astype(np.float16))
+        return self._numbers[image.name]
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """Heights and widths [k, 2] int32, and all pixels [t, 3] float16."""
+        sizes = np.array([pixels.shape[:2] for pixels in self._pixels], np.int32).reshape(-1, 2)
+        parts = [pixels.reshape(-1, 3) for pixels in self._pixels]
+        return sizes, np.concatenate(parts) if parts else np.zeros((0, 3), np.float16)
+
+
+def linear_pixels(image: bpy.types.Image) -> np.ndarray:
+    """[h, w, 3] float32 scene-linear, the first row on top."""
+    width, height = image.size
+    values = np.empty(width * height * image.channels, np.float32)
+    image.pixels.foreach_get(values)
+    pixels = values.reshape(height, width, image.channels)[::-1]
+    pixels = pixels[..., :3] if image.channels >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
+    # Blender converts pictures of floats when it reads them, and others when they are used.
+    if not image.is_float and image.colorspace_settings.name == "sRGB":
+        pixels = decode_srgb(pixels)
+    return np.ascontiguousarray(pixels, np.float32)
+
+
+def _load(image: bpy.types.Image) -> bool:
+    """Have Blender read the picture's file; whether it could."""
+    return image.size[0] > 0 and image.size[1] > 0 and len(image.pixels) > 0
+
+
+def _is_plain_uv(link: bpy.types.NodeLink) -> bool:
+    node = link.from_node
+    return node.bl_idname == "ShaderNodeTexCoord" and link.from_socket.name == "UV"
