@@ -57,7 +57,10 @@ def main() -> int:
     for name in options.scenes:
         with _folder(options.keep, name) as folder:
             row = compare_scene(name, folder, options.side, options.samples, device)
-        print(f"{name:16} mean {row['mean']:+.2%}  difference {row['difference']:.2%}  noise {row['noise']:.2%}", flush=True)
+        print(
+            f"{name:16} mean {row['mean']:+.2%}  difference {row['difference']:.2%}  noise {row['noise']:.2%}",
+            flush=True,
+        )
         if not options.no_result:
             about = {"device": device, "device_name": device_name(device), "versions": versions()}
             write_result("path-tracing", {"dataset": name, **about, **row})
@@ -98,7 +101,8 @@ def compare_scene(name: str, folder: Path, side: int, samples: int, device: str)
 
 
 def relative_difference(found: npt.NDArray[np.float32], wanted: npt.NDArray[np.float32]) -> float:
-    """The mean absolute difference of two pictures [h, w, 3], in squares of pixels, over the mean light of the second."""
+    """The mean absolute difference of two pictures [h, w, 3], in squares of pixels, over the mean light of the
+    second."""
     return float(np.abs(_squares(found) - _squares(wanted)).mean() / wanted.mean())
 
 

@@ -79,7 +79,7 @@ def _undistort_fisheye(x: ti.f32, y: ti.f32, k1: ti.f32, k2: ti.f32, k3: ti.f32,
 
 
 @func
-def pixel_ray(cameras: ti.template(), view: ti.i32, px: ti.f32, py: ti.f32):
+def pixel_ray(cameras: ti.template(), view: ti.i32, px: ti.f32, py: ti.f32):  # noqa: ANN201
     """Origin, unit direction, and the cosine between direction and camera axis (planar z = distance * cosine)."""
     x = (px - cameras[view, 14]) / cameras[view, 12]
     y = (py - cameras[view, 15]) / cameras[view, 13]

@@ -47,7 +47,8 @@ def build_cornell_box(scene: bpy.types.Scene) -> None:
 
 
 def build_glossy(scene: bpy.types.Scene) -> None:
-    """Metal and lacquer of several roughnesses on a floor that shines, with a lamp, a ball of light and a little sky."""
+    """Metal and lacquer of several roughnesses on a floor that shines, with a lamp, a ball of light and a little
+    sky."""
     _plane("Floor", (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 12.0, _material(color=(0.3, 0.3, 0.35), roughness=0.15))
     for number, roughness in enumerate((0.05, 0.2, 0.5)):
         metal = _material(color=(0.95, 0.7, 0.4), roughness=roughness, metallic=1.0)

@@ -20,9 +20,9 @@ from .world import read_environment
 def gather_scene(
     scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph, size: tuple[int, int] | None = None
 ) -> tuple[PathSceneData, str]:
-    """The scene as ``depsgraph`` evaluates it, seen by its camera at ``size`` (that of captures), and one warning of all
-    that isn't followed, empty where there is none. Raises CaptureError without a camera that can be used, PathSceneError
-    for what is beyond the format's limits."""
+    """The scene as ``depsgraph`` evaluates it, seen by its camera at ``size`` (that of captures), and one warning of
+    all that isn't followed, empty where there is none. Raises CaptureError without a camera that can be used,
+    PathSceneError for what is beyond the format's limits."""
     if scene.camera is None:
         raise CaptureError("The scene has no camera: add one")
     findings = Findings()

@@ -77,9 +77,7 @@ class Lights:
             return
         # Without Normalize, Power is that of one square metre.
         emission = power / area if lamp.normalize else power / whole
-        row = self._materials.add(
-            Surface(base_color=(0.0, 0.0, 0.0), emission=tuple(emission.tolist()), emits_behind=False)
-        )
+        row = self._materials.add(Surface(base_color=(0.0, 0.0, 0.0), emission=tuple(emission.tolist()), is_lamp=True))
         self.triangles.append(
             Triangles(triangles.corners, triangles.normals, triangles.uvs, np.full(len(corners), row, np.int32))
         )
@@ -114,9 +112,12 @@ def _ball(radius: float) -> np.ndarray:
     """Triangles of a ball, facing outwards."""
     elevations = np.linspace(0.0, math.pi, _RINGS + 1)[:, None]
     angles = np.linspace(0.0, 2.0 * math.pi, _SEGMENTS + 1)[None]
-    points = np.stack(np.broadcast_arrays(
-        np.sin(elevations) * np.cos(angles), np.sin(elevations) * np.sin(angles), np.cos(elevations)
-    ), axis=-1)
+    points = np.stack(
+        np.broadcast_arrays(
+            np.sin(elevations) * np.cos(angles), np.sin(elevations) * np.sin(angles), np.cos(elevations)
+        ),
+        axis=-1,
+    )
     a, b, c, d = points[:-1, :-1], points[1:, :-1], points[1:, 1:], points[:-1, 1:]
     first = np.stack([a, b, c], axis=2)[:-1].reshape(-1, 3, 3)
     second = np.stack([a, c, d], axis=2)[1:].reshape(-1, 3, 3)

@@ -44,7 +44,7 @@ class Surface:
     ior: float = 1.5
     specular_level: float = 0.0
     emission: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    emits_behind: bool = True
+    is_lamp: bool = False
     textures: list[int] = dataclasses.field(default_factory=lambda: [-1] * len(TEXTURED_INPUTS))
 
 
@@ -79,7 +79,7 @@ class Materials:
             "iors": np.array([row.ior for row in rows], np.float32).clip(0.01, 100.0),
             "specular_levels": np.array([row.specular_level for row in rows], np.float32).clip(0.0, 1e3),
             "emissions": np.array([row.emission for row in rows], np.float32).clip(0.0, 1e9),
-            "emits_behind": np.array([row.emits_behind for row in rows], np.int32),
+            "is_lamp": np.array([row.is_lamp for row in rows], np.int32),
             "material_textures": np.array([row.textures for row in rows], np.int32),
         }
 

@@ -62,7 +62,9 @@ def _read_object(obj: bpy.types.Object, materials: Materials) -> Triangles:
     """In the object's own space."""
     mesh = obj.to_mesh()
     if mesh is None:
-        return Triangles(*(np.zeros((0, *shape), np.float32) for shape in ((3, 3), (3, 3), (3, 2))), np.zeros(0, np.int32))
+        return Triangles(
+            *(np.zeros((0, *shape), np.float32) for shape in ((3, 3), (3, 3), (3, 2))), np.zeros(0, np.int32)
+        )
     try:
         mesh.calc_loop_triangles()
         count = len(mesh.loop_triangles)

@@ -23,7 +23,7 @@ class Textures:
     def number_of(self, node: bpy.types.Node) -> int | None:
         """The number of the picture that an Image Texture node shows; None where it has none."""
         image = node.image
-        if image is None or not image.has_data and not _load(image):
+        if image is None or (not image.has_data and not _load(image)):
             self._findings.add("image textures that are missing", node.id_data.name if image is None else image.name)
             return None
         vector = node.inputs["Vector"]

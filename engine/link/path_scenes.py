@@ -50,7 +50,7 @@ _ARRAYS: dict[str, tuple[type[np.generic], tuple[str | int, ...], Limits]] = {
     "iors": (np.float32, ("materials",), Limits(1e-2, 100.0)),
     "specular_levels": (np.float32, ("materials",), Limits(0.0, 1e3)),
     "emissions": (np.float32, ("materials", 3), _COLOR),
-    "emits_behind": (np.int32, ("materials",), Limits(0, 1)),
+    "is_lamp": (np.int32, ("materials",), Limits(0, 1)),
     "material_textures": (np.int32, ("materials", len(TEXTURED_INPUTS)), Limits(-1, 10_000)),
     "texture_sizes": (np.int32, ("textures", 2), Limits(1, 65536)),
     "texels": (np.float16, ("texels", 3), Limits(0.0, 65504.0)),
@@ -73,10 +73,10 @@ class PathSceneData:
     f32, ``material_ids`` [n] int32. At least one material.
 
     Materials, as the Principled BSDF's inputs of these names: ``base_colors`` [m, 3], ``roughness``, ``metallic``,
-    ``transmission``, ``iors``, ``specular_levels`` [m] f32; ``emissions`` [m, 3], radiance; ``emits_behind`` [m] int32,
-    1 where both sides emit. ``material_textures`` [m, 5] int32: -1, or which texture multiplies each of TEXTURED_INPUTS.
-    ``texture_sizes`` [k, 2] int32, height and width of each; ``texels`` [t, 3] f16, linear, one after the other; they
-    repeat.
+    ``transmission``, ``iors``, ``specular_levels`` [m] f32; ``emissions`` [m, 3], radiance; ``is_lamp`` [m] int32: 1
+    where only the front emits, and rays pass; the camera doesn't see it. ``material_textures`` [m, 5] int32: -1, or
+    which texture multiplies each of TEXTURED_INPUTS. ``texture_sizes`` [k, 2] int32, height and width of each;
+    ``texels`` [t, 3] f16, linear, one after the other; they repeat.
 
     Lights: ``point_positions``, ``point_intensities`` [l, 3] (W/sr), ``sun_directions`` [s, 3] towards the sun,
     ``sun_irradiances`` [s, 3] (W/m2), ``sun_angles`` [s] of their whole disc. ``environment`` [h, w, 3] f32
@@ -97,7 +97,7 @@ class PathSceneData:
     iors: npt.NDArray[np.float32]
     specular_levels: npt.NDArray[np.float32]
     emissions: npt.NDArray[np.float32]
-    emits_behind: npt.NDArray[np.int32]
+    is_lamp: npt.NDArray[np.int32]
     material_textures: npt.NDArray[np.int32]
     texture_sizes: npt.NDArray[np.int32]
     texels: npt.NDArray[np.float16]
@@ -110,7 +110,7 @@ class PathSceneData:
 
     def __post_init__(self) -> None:
         counts: dict[str, int] = {}
-        for name, (dtype, shape, limits) in _ARRAYS.items():
+        for name, (*_, limits) in _ARRAYS.items():
             array = getattr(self, name)
             _require_shape(name, array.dtype, array.shape, counts)
             _require_range(name, array, limits)

@@ -108,12 +108,14 @@ def _material_rows(data: PathSceneData) -> npt.NDArray[np.float32]:
         (MaterialColumn.METALLIC, data.metallic),
         (MaterialColumn.TRANSMISSION, data.transmission),
         (MaterialColumn.ETA, data.iors),
-        (MaterialColumn.EMITS_BEHIND, data.emits_behind),
+        (MaterialColumn.IS_LAMP, data.is_lamp),
     ):
         rows[:, column] = values
     rows[:, MaterialColumn.BASE : MaterialColumn.BASE + 3] = data.base_colors
     rows[:, MaterialColumn.EMISSION : MaterialColumn.EMISSION + 3] = data.emissions
-    etas = [_layer_eta(ior, level) for ior, level in zip(data.iors.tolist(), data.specular_levels.tolist(), strict=True)]
+    etas = [
+        _layer_eta(ior, level) for ior, level in zip(data.iors.tolist(), data.specular_levels.tolist(), strict=True)
+    ]
     rows[:, MaterialColumn.SPECULAR_ETA] = etas
     rows[:, MaterialColumn.SPECULAR_MEAN] = [_mean_reflectance(eta) for eta in etas]
     return rows

@@ -34,9 +34,9 @@ _STEPS = (0.7548776662466927, 0.5698402909980532)
 @dataclasses.dataclass(frozen=True, eq=False)
 class AlbedoTables:
     """``mirror_albedos`` [TABLE_SIZE, TABLE_SIZE] f32 of microfacets that reflect all, and their ``mirror_means``
-    [TABLE_SIZE] over all views; ``dielectric_albedos`` [TABLE_SIZE, TABLE_SIZE, ETA_SIZE] of what dielectric ones reflect;
-    ``glass_albedos`` [2 * TABLE_SIZE, TABLE_SIZE, ETA_SIZE] of what these reflect and let through, first seen from the
-    thinner, then from the denser side."""
+    [TABLE_SIZE] over all views; ``dielectric_albedos`` [TABLE_SIZE, TABLE_SIZE, ETA_SIZE] of what dielectric ones
+    reflect; ``glass_albedos`` [2 * TABLE_SIZE, TABLE_SIZE, ETA_SIZE] of what these reflect and let through, first seen
+    from the thinner, then from the denser side."""
 
     mirror_albedos: torch.Tensor
     mirror_means: torch.Tensor

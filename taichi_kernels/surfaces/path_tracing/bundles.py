@@ -28,7 +28,7 @@ class MaterialColumn(enum.IntEnum):
     ETA = 9  # index of refraction of what is inside
     SPECULAR_ETA = 10  # of the layer that shines over the diffuse part
     SPECULAR_MEAN = 11  # its reflectance over all directions
-    EMITS_BEHIND = 12  # 1 where both sides emit
+    IS_LAMP = 12  # 1: emits from its front alone, and is in nobody's way; the camera doesn't see it
 
 
 class TextureColumn(enum.IntEnum):
@@ -65,19 +65,21 @@ class Strategy(enum.IntEnum):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PathScene:
-    """Triangles: ``tree``; ``vertices`` [n, 9], ``normals`` [n, 9] to shade by and ``uvs`` [n, 6] f32 of each one's
-    corners, ``material_ids`` [n] int32, ``emitter_ids`` [n] int32 (-1: emits nothing).
+    """Triangles: ``tree`` over all, ``surface_tree`` over those that aren't lamps; ``vertices`` [n, 9], ``normals`` [n,
+    9] to shade by and ``uvs`` [n, 6] f32 of each one's corners, ``material_ids`` [n] int32, ``emitter_ids`` [n] int32
+    (-1: emits nothing).
 
     Materials: ``materials`` [m, MATERIAL_COLUMNS] f32, ``material_textures`` [m, TEXTURE_COLUMNS] int32; ``texels``
     [t, 3] f16, ``texture_sizes`` [k, 3] int32: first texel, width, height.
 
-    Lights are, in this order, ``emitters`` [e] int32, triangles; ``lights`` [l, LIGHT_COLUMNS] f32; ``environment``
-    [h, w, 3] f32. ``light_sums`` [e + l + 1] f32: running sum of how likely each is asked; 1 at the end, or all 0
-    without light. The environment is equirectangular, the zenith in its first row, +X in its middle and +Y left of it. ``environment_rows`` [h] and ``environment_columns`` [h, w] f32: running sums of how likely a row is
-    asked, and a pixel of it.
-    """
+    Lights are, in this order, ``emitters`` [e] int32, triangles; ``lights`` [l, LIGHT_COLUMNS] f32; ``environment`` [h,
+    w, 3] f32. ``light_sums`` [e + l + 1] f32: running sum of how likely each is asked; 1 at the end, or all 0 without
+    light. The environment is equirectangular, the zenith in its first row, +X in its middle and +Y left of it.
+    ``environment_rows`` [h] and ``environment_columns`` [h, w] f32: running sums of how likely a row is asked, and a
+    pixel of it."""
 
     tree: TriangleTree
+    surface_tree: TriangleTree
     vertices: torch.Tensor
     normals: torch.Tensor
     uvs: torch.Tensor
@@ -135,16 +137,17 @@ class ValueColumn(enum.IntEnum):
     GLASS_ETA = 6  # beyond the surface, divided by that on the view's side
     LAYER_ETA = 7
     LAYER_MEAN = 8
+    IS_LAMP = 9
 
 
-VALUE_COLUMNS = 9
+VALUE_COLUMNS = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Vertices:
     """Where paths are: ``points`` [n, 3]; unit ``sides`` [n, 3], the triangles' own normals, and ``shading_normals``
-    [n, 3], both on the side that the path comes from; ``surface_values`` [n, VALUE_COLUMNS], f32. Undefined where a path
-    has ended."""
+    [n, 3], both on the side that the path comes from; ``surface_values`` [n, VALUE_COLUMNS], f32. Undefined where a
+    path has ended."""
 
     points: torch.Tensor
     sides: torch.Tensor
@@ -183,8 +186,9 @@ class LightSamples:
 
 @dataclasses.dataclass(frozen=True)
 class PathStep:
-    """``seed`` and ``step`` of the random numbers; ``vertex``: which one of its paths, 0 the first surface; ``is_last``:
-    1 where they end; ``strategy``: a Strategy; ``hides_environment``: 1 where the camera doesn't see it."""
+    """``seed`` and ``step`` of the random numbers; ``vertex``: which one of its paths, 0 the first surface;
+    ``is_last``: 1 where they end; ``strategy``: a Strategy; ``hides_environment``: 1 where the camera doesn't see
+    it."""
 
     seed: int
     step: int

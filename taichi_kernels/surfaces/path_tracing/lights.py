@@ -14,8 +14,8 @@ _FARTHEST = 1e18
 @ti.dataclass
 class LightSample:
     """``direction`` towards a light and ``distance`` to it, its ``radiance`` divided by how likely it was asked, and
-    ``pdf``, how likely that was per solid angle: +inf where no direction drawn by chance could meet it. A distance of 0:
-    no light."""
+    ``pdf``, how likely that was per solid angle: +inf where no direction drawn by chance could meet it. A distance
+    of 0: no light."""
 
     direction: ti.math.vec3
     distance: ti.f32

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn.functional import pad
 
+from taichi_kernels.bundles import TriangleTree
 from taichi_kernels.surfaces.bvh import build_tree
 from taichi_kernels.surfaces.path_tracing.bundles import (
     LIGHT_COLUMNS,
@@ -33,9 +34,9 @@ def make_path_scene(
     lights: torch.Tensor,
     environment: torch.Tensor,
 ) -> PathScene:
-    """The scene of triangles with ``corners`` and ``normals`` [n, 3, 3] and ``uvs`` [n, 3, 2] f32, ``material_ids`` [n];
-    ``textures`` [h, w, 3] linear; the others are as PathScene has them, with any number of ``lights``. On the device of
-    ``corners``. Raises ValueError as ``build_tree``."""
+    """The scene of triangles with ``corners`` and ``normals`` [n, 3, 3] and ``uvs`` [n, 3, 2] f32 and ``material_ids``
+    [n]; ``textures`` [h, w, 3] linear; the others are as PathScene has them, with any number of ``lights``. On the
+    device of ``corners``. Raises ValueError as ``build_tree``."""
     device = corners.device
     tree = build_tree(corners)
     texels = [texture.reshape(-1, 3) for texture in textures] or [torch.ones(1, 3, device=device)]
@@ -56,6 +57,7 @@ def make_path_scene(
     rows, columns = _environment_sums(environment)
     return PathScene(
         tree,
+        _surface_tree(tree, corners, materials[material_ids.long(), MaterialColumn.IS_LAMP] > 0.0),
         _rows(corners.reshape(-1, 9)),
         _rows(normals.reshape(-1, 9)),
         _rows(uvs.reshape(-1, 6)),
@@ -77,6 +79,18 @@ def make_path_scene(
 def _rows(tensor: torch.Tensor) -> torch.Tensor:
     """With one row at least."""
     return tensor.contiguous() if len(tensor) else tensor.new_zeros(1, *tensor.shape[1:])
+
+
+def _surface_tree(tree: TriangleTree, corners: torch.Tensor, is_lamp: torch.Tensor) -> TriangleTree:
+    """Over the triangles that aren't lamps, numbered as in ``tree`` over all."""
+    if not bool(is_lamp.any()):
+        return tree
+    surfaces = (~is_lamp).nonzero()[:, 0]
+    result = build_tree(corners[surfaces])
+    if len(surfaces):
+        numbers = surfaces.int()[result.triangles.clamp(min=0).long()]
+        result.triangles.copy_(torch.where(result.triangles >= 0, numbers, -1))
+    return result
 
 
 def _luminance(colors: torch.Tensor) -> torch.Tensor:
@@ -104,7 +118,7 @@ def _triangle_powers(
     tint = torch.where((texture >= 0)[:, None], means[texture.clamp(min=0)], 1.0)
     first = MaterialColumn.EMISSION
     radiance = _luminance(materials[:, first : first + 3] * tint)
-    radiance = radiance * (1.0 + materials[:, MaterialColumn.EMITS_BEHIND])
+    radiance = radiance * (2.0 - materials[:, MaterialColumn.IS_LAMP])
     across = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     return radiance[material_ids.long()] * 0.5 * across.norm(dim=1) * math.pi
 

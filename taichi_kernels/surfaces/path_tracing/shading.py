@@ -37,6 +37,8 @@ VERTEX_NUMBERS = 8
 # From this vertex on paths end by chance, the more likely the less light they can bring.
 _ROULETTE_VERTEX = 3
 _LEAST_SURVIVAL = 0.05
+# Past a lamp, in parts of the distance to it.
+_BEHIND = 1.0 + 1e-5
 
 
 @func
@@ -78,7 +80,7 @@ def _meet_surfaces(
                     elif slot < int(TextureColumn.EMISSION):
                         value = luminance(color) * scene.materials[row, MaterialColumn.BASE + 2 + slot]
                         vertices_met.surface_values[i, 2 + slot] = ti.math.clamp(value, 0.0, 1.0)
-                    elif surface.is_back == 0 or scene.materials[row, MaterialColumn.EMITS_BEHIND] > 0.0:
+                    elif surface.is_back == 0 or scene.materials[row, MaterialColumn.IS_LAMP] == 0.0:
                         for axis in ti.static(range(3)):
                             found[axis] = color[axis] * scene.materials[row, MaterialColumn.EMISSION + axis]
                 light_pdf = triangle_pdf(scene, triangle, hits.distances[i], direction)
@@ -94,6 +96,11 @@ def _meet_surfaces(
                 vertices_met.surface_values[i, ValueColumn.LAYER_MEAN] = scene.materials[
                     row, MaterialColumn.SPECULAR_MEAN
                 ]
+                is_lamp = scene.materials[row, MaterialColumn.IS_LAMP]
+                vertices_met.surface_values[i, ValueColumn.IS_LAMP] = is_lamp
+                if is_lamp > 0.0:
+                    # The ray goes on behind it, as the same one: how likely it was drawn counts from its beginning.
+                    rays.t_range[i, 0] = hits.distances[i] * _BEHIND
                 _write_vector(vertices_met.points, i, surface.point)
                 _write_vector(vertices_met.sides, i, surface.side)
                 _write_vector(vertices_met.shading_normals, i, surface.normal)
@@ -113,7 +120,8 @@ def _ask_lights(
 ):
     for i in range(rays.origins.shape[0]):
         samples.light_ranges[i, 1] = 0.0
-        if rays.t_range[i, 1] > 0.0 and numbers.strategy != int(Strategy.BY_CHANCE):
+        asks = numbers.strategy != int(Strategy.BY_CHANCE) and rays.t_range[i, 1] > 0.0
+        if asks and vertices_met.surface_values[i, ValueColumn.IS_LAMP] == 0.0:
             stream = RandomStream.PATH_VERTEX + VERTEX_NUMBERS * numbers.vertex
             asked = ask_light(
                 scene,
@@ -138,7 +146,7 @@ def _scatter(
     samples: LightSampleTensors,
 ):
     for i in range(rays.origins.shape[0]):
-        if rays.t_range[i, 1] > 0.0:
+        if rays.t_range[i, 1] > 0.0 and vertices_met.surface_values[i, ValueColumn.IS_LAMP] == 0.0:
             stream = RandomStream.PATH_VERTEX + VERTEX_NUMBERS * numbers.vertex
             point, side = read_vector(vertices_met.points, i), read_vector(vertices_met.sides, i)
             direction, throughput = read_vector(rays.directions, i), read_vector(paths.throughputs, i)
@@ -201,6 +209,7 @@ def _scatter(
                 goes_on = uniform(numbers.seed, numbers.step, i, stream + 6) < survival
                 throughput /= survival
             _write_vector(paths.throughputs, i, throughput)
+            rays.t_range[i, 0] = 0.0
             if not goes_on:
                 rays.t_range[i, 1] = 0.0
 

@@ -105,7 +105,7 @@ def texture_at(scene: ti.template(), texture: ti.i32, u: ti.f32, v: ti.f32) -> t
 def emitted(scene: ti.template(), surface: Surface) -> ti.math.vec3:
     """The radiance that a surface emits to the side of the ray that met it."""
     radiance = ti.math.vec3(0.0)
-    if surface.is_back == 0 or scene.materials[surface.material, MaterialColumn.EMITS_BEHIND] > 0.0:
+    if surface.is_back == 0 or scene.materials[surface.material, MaterialColumn.IS_LAMP] == 0.0:
         texture = scene.material_textures[surface.material, TextureColumn.EMISSION]
         radiance = texture_at(scene, texture, surface.u, surface.v)
         for channel in ti.static(range(3)):

@@ -39,11 +39,13 @@ class PathTracer:
         self._tables = albedo_tables(device.type)
 
     def trace(self, settings: PathSettings, seed: int, step: int) -> None:
-        """Trace the paths that begin with ``rays``, which are used up; ``seed`` and ``step`` of their random numbers."""
+        """Trace the paths that begin with ``rays``, which are used up; ``seed`` and ``step``: of random numbers."""
         self.paths.begin()
         for vertex in range(settings.bounces + 2):
             hits = self._hits if vertex else self.first_hits
-            find_closest(self.scene.tree, self.rays, hits)
+            # The camera doesn't see lamps, and they are in no light's way.
+            tree = self.scene.tree if vertex else self.scene.surface_tree
+            find_closest(tree, self.rays, hits)
             is_last = vertex == settings.bounces + 1
             numbers = PathStep(seed, step, vertex, is_last, settings.strategy, settings.hides_environment)
             meet_surfaces(numbers, self.scene, self.rays, hits, self.paths, self.vertices)
@@ -51,5 +53,5 @@ class PathTracer:
                 break
             ask_lights(numbers, self.scene, self.rays, self.vertices, self._samples)
             scatter(numbers, self._tables, self.rays, self.vertices, self.paths, self._samples)
-            find_any(self.scene.tree, self._samples.rays, self._is_hit)
+            find_any(self.scene.surface_tree, self._samples.rays, self._is_hit)
             add_light(self._is_hit, self._samples, self.paths)

@@ -33,7 +33,7 @@ class Material:
     emission: Triple = (0.0, 0.0, 0.0)
     eta: float = 1.5
     has_layer: bool = True
-    emits_behind: bool = True
+    is_lamp: bool = False
 
     def row(self) -> torch.Tensor:
         row = torch.zeros(MATERIAL_COLUMNS)
@@ -44,7 +44,7 @@ class Material:
         row[MaterialColumn.ETA] = self.eta
         row[MaterialColumn.SPECULAR_ETA] = self.eta if self.has_layer else 1.0
         row[MaterialColumn.SPECULAR_MEAN] = 0.0919 if self.has_layer else 0.0  # of 1.5, over all directions
-        row[MaterialColumn.EMITS_BEHIND] = float(self.emits_behind)
+        row[MaterialColumn.IS_LAMP] = float(self.is_lamp)
         return row
 
 

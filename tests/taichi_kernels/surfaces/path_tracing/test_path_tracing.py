@@ -85,11 +85,25 @@ def test_a_square_light_has_its_form_factor(device: str) -> None:
     a = half / height
     root = math.sqrt(1.0 + a * a)
     factor = 4.0 * (2.0 * a / root * math.atan(a / root)) / (2.0 * math.pi)
-    emission = Material(base=(0.0, 0.0, 0.0), has_layer=False, emission=(7.0, 7.0, 7.0), emits_behind=False)
+    emission = Material(base=(0.0, 0.0, 0.0), has_layer=False, emission=(7.0, 7.0, 7.0), is_lamp=True)
     scene = make_scene([(plane(), MATT), (light, emission)], device)
     _assert_close(look(scene, (-0.15, -0.05, 0.5), DOWN), tuple(c * 7.0 * factor for c in MATT.base), 1e-3)  # type: ignore[arg-type]
     behind = make_scene([(plane(), MATT), (light.flip(1), emission)], device)
     assert look(behind, (-0.15, -0.05, 0.5), DOWN, 100)[0].max() == 0.0
+
+
+def test_a_lamp_is_seen_by_mirrors_alone_and_casts_no_shadow(device: str) -> None:
+    lamp = rectangle((-0.5, -0.5, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
+    shining = Material(base=(0.0, 0.0, 0.0), has_layer=False, emission=(7.0, 7.0, 7.0), is_lamp=True)
+    mirror = Material(metallic=1.0, roughness=0.0)
+    scene = make_scene([(plane(), mirror), (lamp, shining)], device, environment=0.5)
+    # Down past the lamp, off the mirror and through the lamp's front to the sky.
+    _assert_close(look(scene, (0.0, 0.0, 0.5), (0.0, 0.0, -1.0), 1000), 7.5, 1e-3)
+    # Through the lamp from behind, off the mirror, and again.
+    _assert_close(look(scene, (0.0, 0.0, 2.0), (0.0, 0.0, -1.0), 1000), 7.5, 1e-3)
+    _assert_close(look(scene, (0.0, 0.0, 0.5), (0.0, 0.0, 1.0), 1000), 0.5, 1e-3)
+    matt = make_scene([(plane(), MATT), (lamp.flip(1), shining)], device, environment=1.0)
+    _assert_close(look(matt, (-0.15, -0.05, 0.5), DOWN, 4000), MATT.base, 1e-4)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +117,7 @@ def test_however_light_is_found_it_is_the_same_in_the_mean(material: Material, d
     sky[:3, 2:7] = torch.tensor([0.5, 1.0, 2.0])
     lamp = rectangle((-0.5, -0.5, 1.5), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
     wall = rectangle((1.0, -2.0, 0.0), (0.0, 4.0, 0.0), (0.0, 0.0, 3.0))
-    things = [(plane(), material), (lamp, Material(emission=(4.0, 3.0, 2.0), emits_behind=False)), (wall, MATT)]
+    things = [(plane(), material), (lamp, Material(emission=(4.0, 3.0, 2.0), is_lamp=True)), (wall, MATT)]
     scene = make_scene(things, device, [sun((-1.0, 0.5, 1.0), 2.0, 0.4)], sky)
     found = [
         look(scene, (-0.3, -0.1, 1.0), DOWN, 40_000, PathSettings(bounces=2, strategy=strategy))
@@ -122,7 +136,7 @@ def test_glass_shows_what_is_behind_it_shifted_by_its_thickness(device: str) -> 
     shift = 1.0 - math.tan(math.asin(math.sqrt(0.5) / 1.5))
     glass = Material(transmission=1.0, roughness=0.0)
     lit = Material(base=(0.0, 0.0, 0.0), has_layer=False, emission=(1.0, 1.0, 1.0))
-    # From (-2, 0, 2) at 45 degrees a ray meets z = -1 at x = 1 - shift: just inside one strip, and outside of the other.
+    # From (-2, 0, 2) at 45 degrees a ray meets z = -1 at x = 1 - shift: inside one strip, outside of the other.
     for low, wanted in ((1.0 - shift - 0.02, True), (1.0 - shift + 0.02, False)):
         strip = rectangle((low, -1.0, -1.0), (0.5, 0.0, 0.0), (0.0, 2.0, 0.0))
         mean, _ = look(make_scene([(pane, glass), (strip, lit)], device), (-2.0, 0.0, 2.0), (1.0, 0.0, -1.0), 4000)
