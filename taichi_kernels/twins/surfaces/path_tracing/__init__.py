@@ -1,0 +1,1 @@
+"""Twins of ``taichi_kernels.surfaces.path_tracing``."""
