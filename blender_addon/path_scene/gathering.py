@@ -35,17 +35,15 @@ def gather_scene(
     if not triangles:
         raise CaptureError("Renders show no surface: add an object, or show one in renders")
     environment = read_environment(scene.world, findings)
-    texture_sizes, texels = textures.arrays()
     data = PathSceneData(
         camera=camera,
         corners=np.concatenate([each.corners for each in triangles]),
         normals=np.concatenate([each.normals for each in triangles]),
         uvs=np.concatenate([each.uvs for each in triangles]),
         material_ids=np.concatenate([each.material_ids for each in triangles]),
-        texture_sizes=texture_sizes,
-        texels=texels,
         environment=environment,
         **materials.arrays(),
+        **textures.arrays(),
         **lights.arrays(),
     )
     return data, findings.text()

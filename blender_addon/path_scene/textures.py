@@ -1,11 +1,9 @@
-"""Image textures, each once, as linear pixels."""
+"""Image textures, each once."""
 
 from __future__ import annotations
 
 import bpy
 import numpy as np
-
-from engine.link.color import decode_srgb
 
 from .findings import Findings
 
@@ -18,6 +16,7 @@ class Textures:
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self._numbers: dict[str, int] = {}
+        self._encodings: list[int] = []
         self._pixels: list[np.ndarray] = []
 
     def number_of(self, node: bpy.types.Node) -> int | None:
@@ -33,26 +32,33 @@ class Textures:
             self._findings.add("textures that don't repeat, or are projected or tiled", image.name)
         if image.name not in self._numbers:
             self._numbers[image.name] = len(self._pixels)
-            self._pixels.append(linear_pixels(image).clip(0.0, _MOST_VALUE).astype(np.float16))
+            self._encodings.append(int(is_encoded(image)))
+            self._pixels.append(read_pixels(image).clip(0.0, _MOST_VALUE).astype(np.float16))
         return self._numbers[image.name]
 
-    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """Heights and widths [k, 2] int32, and all pixels [t, 3] float16."""
-        sizes = np.array([pixels.shape[:2] for pixels in self._pixels], np.int32).reshape(-1, 2)
+    def arrays(self) -> dict[str, np.ndarray]:
+        """As PathSceneData has them."""
         parts = [pixels.reshape(-1, 3) for pixels in self._pixels]
-        return sizes, np.concatenate(parts) if parts else np.zeros((0, 3), np.float16)
+        return {
+            "texture_sizes": np.array([pixels.shape[:2] for pixels in self._pixels], np.int32).reshape(-1, 2),
+            "texture_encodings": np.array(self._encodings, np.int32),
+            "texels": np.concatenate(parts) if parts else np.zeros((0, 3), np.float16),
+        }
 
 
-def linear_pixels(image: bpy.types.Image) -> np.ndarray:
-    """[h, w, 3] float32 scene-linear, the first row on top."""
+def is_encoded(image: bpy.types.Image) -> bool:
+    """Whether a picture's pixels are sRGB: Blender converts those of floats when it reads them, others when they are
+    used."""
+    return not image.is_float and image.colorspace_settings.name == "sRGB"
+
+
+def read_pixels(image: bpy.types.Image) -> np.ndarray:
+    """[h, w, 3] float32, the first row on top."""
     width, height = image.size
     values = np.empty(width * height * image.channels, np.float32)
     image.pixels.foreach_get(values)
     pixels = values.reshape(height, width, image.channels)[::-1]
     pixels = pixels[..., :3] if image.channels >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
-    # Blender converts pictures of floats when it reads them, and others when they are used.
-    if not image.is_float and image.colorspace_settings.name == "sRGB":
-        pixels = decode_srgb(pixels)
     return np.ascontiguousarray(pixels, np.float32)
 
 

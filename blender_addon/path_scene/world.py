@@ -5,9 +5,11 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
+from engine.link.color import decode_srgb
+
 from ..capture.node_sockets import value_of
 from .findings import Findings
-from .textures import linear_pixels
+from .textures import is_encoded, read_pixels
 
 
 def read_environment(world: bpy.types.World | None, findings: Findings) -> np.ndarray:
@@ -35,6 +37,8 @@ def read_environment(world: bpy.types.World | None, findings: Findings) -> np.nd
         return np.full((1, 1, 3), node.inputs["Color"].default_value[:3], np.float32) * strength[0]
     if source.projection != "EQUIRECTANGULAR" or source.inputs["Vector"].is_linked:
         findings.add("mapping of the World's picture", world.name)
-    pixels = linear_pixels(source.image)
+    pixels = read_pixels(source.image)
+    if is_encoded(source.image):
+        pixels = decode_srgb(pixels)
     pixels = pixels.clip(0.0, 1e9) * strength[0]
     return np.ascontiguousarray(pixels, np.float32)

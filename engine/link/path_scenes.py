@@ -53,6 +53,7 @@ _ARRAYS: dict[str, tuple[type[np.generic], tuple[str | int, ...], Limits]] = {
     "is_lamp": (np.int32, ("materials",), Limits(0, 1)),
     "material_textures": (np.int32, ("materials", len(TEXTURED_INPUTS)), Limits(-1, 10_000)),
     "texture_sizes": (np.int32, ("textures", 2), Limits(1, 65536)),
+    "texture_encodings": (np.int32, ("textures",), Limits(0, 1)),
     "texels": (np.float16, ("texels", 3), Limits(0.0, 65504.0)),
     "point_positions": (np.float32, ("points", 3), _ANY),
     "point_intensities": (np.float32, ("points", 3), _COLOR),
@@ -76,7 +77,8 @@ class PathSceneData:
     ``transmission``, ``iors``, ``specular_levels`` [m] f32; ``emissions`` [m, 3], radiance; ``is_lamp`` [m] int32: 1
     where only the front emits, and rays pass; the camera doesn't see it. ``material_textures`` [m, 5] int32: -1, or
     which texture multiplies each of TEXTURED_INPUTS. ``texture_sizes`` [k, 2] int32, height and width of each;
-    ``texels`` [t, 3] f16, linear, one after the other; they repeat.
+    ``texture_encodings`` [k] int32, 1: sRGB, 0: linear; ``texels`` [t, 3] f16, one texture after the other; they
+    repeat.
 
     Lights: ``point_positions``, ``point_intensities`` [l, 3] (W/sr), ``sun_directions`` [s, 3] towards the sun,
     ``sun_irradiances`` [s, 3] (W/m2), ``sun_angles`` [s] of their whole disc. ``environment`` [h, w, 3] f32
@@ -100,6 +102,7 @@ class PathSceneData:
     is_lamp: npt.NDArray[np.int32]
     material_textures: npt.NDArray[np.int32]
     texture_sizes: npt.NDArray[np.int32]
+    texture_encodings: npt.NDArray[np.int32]
     texels: npt.NDArray[np.float16]
     point_positions: npt.NDArray[np.float32]
     point_intensities: npt.NDArray[np.float32]

@@ -48,6 +48,7 @@ def prepare_scene(data: PathSceneData, device: str) -> PathScene:
         _on(_material_rows(data), device),
         _on(data.material_textures, device),
         textures,
+        data.texture_encodings.tolist(),
         _on(_light_rows(data), device),
         _on(data.environment, device),
     )

@@ -70,7 +70,7 @@ class PathScene:
     (-1: emits nothing).
 
     Materials: ``materials`` [m, MATERIAL_COLUMNS] f32, ``material_textures`` [m, TEXTURE_COLUMNS] int32; ``texels``
-    [t, 3] f16, ``texture_sizes`` [k, 3] int32: first texel, width, height.
+    [t, 3] f16, ``texture_sizes`` [k, 4] int32: first texel, width, height, 1 where texels are sRGB and not linear.
 
     Lights are, in this order, ``emitters`` [e] int32, triangles; ``lights`` [l, LIGHT_COLUMNS] f32; ``environment`` [h,
     w, 3] f32. ``light_sums`` [e + l + 1] f32: running sum of how likely each is asked; 1 at the end, or all 0 without

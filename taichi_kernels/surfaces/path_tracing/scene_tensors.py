@@ -31,22 +31,19 @@ def make_path_scene(
     materials: torch.Tensor,
     material_textures: torch.Tensor,
     textures: Sequence[torch.Tensor],
+    encodings: Sequence[int],
     lights: torch.Tensor,
     environment: torch.Tensor,
 ) -> PathScene:
     """The scene of triangles with ``corners`` and ``normals`` [n, 3, 3] and ``uvs`` [n, 3, 2] f32 and ``material_ids``
-    [n]; ``textures`` [h, w, 3] linear; the others are as PathScene has them, with any number of ``lights``. On the
-    device of ``corners``. Raises ValueError as ``build_tree``."""
+    [n]; ``textures`` [h, w, 3], with an ``encodings`` of 1 where they are sRGB, 0 where they are linear; the others are
+    as PathScene has them, with any number of ``lights``. On the device of ``corners``. Raises ValueError as
+    ``build_tree``."""
     device = corners.device
     tree = build_tree(corners)
     texels = [texture.reshape(-1, 3) for texture in textures] or [torch.ones(1, 3, device=device)]
-    sizes, first = [[0, 1, 1]], 0
-    if textures:
-        sizes = []
-        for texture in textures:
-            sizes.append([first, texture.shape[1], texture.shape[0]])
-            first += texture.shape[0] * texture.shape[1]
-    powers = _triangle_powers(corners, material_ids, materials, material_textures, texels)
+    sizes, means = _texture_sizes(textures, encodings), _texture_means(texels, encodings)
+    powers = _triangle_powers(corners, material_ids, materials, material_textures, means.to(device))
     emitters = (powers > 0.0).nonzero()[:, 0]
     emitter_ids = torch.full((max(len(corners), 1),), -1, dtype=torch.int32, device=device)
     emitter_ids[emitters] = torch.arange(len(emitters), dtype=torch.int32, device=device)
@@ -66,7 +63,7 @@ def make_path_scene(
         materials.float().contiguous(),
         material_textures.int().contiguous(),
         torch.cat(texels).half().to(device).contiguous(),
-        torch.tensor(sizes, dtype=torch.int32, device=device),
+        sizes.to(device),
         _rows(emitters.int()),
         lamps,
         light_sums,
@@ -93,6 +90,25 @@ def _surface_tree(tree: TriangleTree, corners: torch.Tensor, is_lamp: torch.Tens
     return result
 
 
+def _texture_sizes(textures: Sequence[torch.Tensor], encodings: Sequence[int]) -> torch.Tensor:
+    """As PathScene has them, with one row at least."""
+    rows, first = [], 0
+    for texture, encoding in zip(textures, encodings, strict=True):
+        height, width, _ = texture.shape
+        rows.append([first, width, height, encoding])
+        first += height * width
+    return torch.tensor(rows or [[0, 1, 1, 0]], dtype=torch.int32)
+
+
+def _texture_means(texels: Sequence[torch.Tensor], encodings: Sequence[int]) -> torch.Tensor:
+    """[k, 3]: how bright each texture is."""
+    means = []
+    for pixels, encoding in zip(texels, encodings or [0], strict=True):
+        values = pixels.float()
+        means.append((((values + 0.055) / 1.055) ** 2.4 if encoding else values).mean(dim=0))
+    return torch.stack(means)
+
+
 def _luminance(colors: torch.Tensor) -> torch.Tensor:
     return (colors * colors.new_tensor(_LUMINANCE)).sum(dim=-1)
 
@@ -110,10 +126,9 @@ def _triangle_powers(
     material_ids: torch.Tensor,
     materials: torch.Tensor,
     material_textures: torch.Tensor,
-    texels: Sequence[torch.Tensor],
+    means: torch.Tensor,
 ) -> torch.Tensor:
-    """What each triangle emits [n], with a texture as its mean."""
-    means = torch.stack([texture.float().mean(dim=0) for texture in texels]).to(corners.device)
+    """What each triangle emits [n], with a texture as its mean; ``means`` [k, 3]."""
     texture = material_textures[:, TextureColumn.EMISSION].long()
     tint = torch.where((texture >= 0)[:, None], means[texture.clamp(min=0)], 1.0)
     first = MaterialColumn.EMISSION

@@ -81,7 +81,8 @@ def lift(point: ti.math.vec3, side: ti.math.vec3) -> ti.math.vec3:
 
 @func
 def texture_at(scene: ti.template(), texture: ti.i32, u: ti.f32, v: ti.f32) -> ti.math.vec3:
-    """A texture's colour between its pixels, repeated in all directions; white where there is none."""
+    """A texture's linear colour between its pixels, repeated in all directions; white where there is none. Pixels of
+    sRGB are blended as they are, as Cycles does."""
     color = ti.math.vec3(1.0)
     if texture >= 0:
         first = scene.texture_sizes[texture, 0]
@@ -98,6 +99,10 @@ def texture_at(scene: ti.template(), texture: ti.i32, u: ti.f32, v: ti.f32) -> t
             texel = first + row * width + column
             for channel in ti.static(range(3)):
                 color[channel] += weight * ti.cast(scene.texels[texel, channel], ti.f32)
+        if scene.texture_sizes[texture, 3] == 1:
+            for channel in ti.static(range(3)):
+                value = color[channel]
+                color[channel] = value / 12.92 if value <= 0.04045 else ti.pow((value + 0.055) / 1.055, 2.4)
     return color
 
 

@@ -96,12 +96,13 @@ def make_scene(
         "material_textures": torch.full((len(things), TEXTURE_COLUMNS), -1, dtype=torch.int32),
         "lights": torch.stack(lights) if lights else torch.zeros(0, LIGHT_COLUMNS),
         "environment": around,
-    } | {name: value for name, value in others.items() if name != "textures"}
+    } | {name: value for name, value in others.items() if name not in {"textures", "encodings"}}
     return make_path_scene(
         corners.to(device),
         sides[:, None].expand(-1, 3, -1).to(device),
         material_ids=ids.int().to(device),
         textures=[texture.to(device) for texture in others.get("textures", [])],
+        encodings=others.get("encodings", [0] * len(others.get("textures", []))),
         **{name: tensor.to(device) for name, tensor in tensors.items()},
     )
 

@@ -157,17 +157,16 @@ def test_a_texture_lies_where_its_coordinates_say(device: str) -> None:
     square = rectangle((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
     names = torch.full((1, 5), -1, dtype=torch.int32)
     names[0, 0] = 0
-    scene = make_scene(
-        [(square, Material(has_layer=False))],
-        device,
-        environment=1.0,
-        uvs=square[..., :2].clone(),
-        material_textures=names,
-        textures=[texture],
-    )
+    things, uvs = [(square, Material(has_layer=False))], square[..., :2].clone()
+    parts = {"uvs": uvs, "material_textures": names, "textures": [texture]}
+    scene = make_scene(things, device, environment=1.0, **parts)
     for x, y, wanted in ((0.25, 0.75, texture[0, 0]), (0.75, 0.75, texture[0, 1]), (0.25, 0.25, texture[1, 0])):
         _assert_close(look(scene, (x, y, 1.0), (0.0, 0.0, -1.0), 100), tuple(wanted.tolist()), 1e-3)
     _assert_close(look(scene, (0.5, 0.5, 1.0), (0.0, 0.0, -1.0), 100), tuple(texture.mean(dim=(0, 1)).tolist()), 1e-3)
+    # sRGB is blended before it is made linear.
+    encoded = make_scene(things, device, environment=1.0, encodings=[1], **parts)
+    wanted = ((texture.mean(dim=(0, 1)) + 0.055) / 1.055) ** 2.4
+    _assert_close(look(encoded, (0.5, 0.5, 1.0), (0.0, 0.0, -1.0), 100), tuple(wanted.tolist()), 1e-3)
 
 
 def test_the_environment_turns_as_blender_has_it(device: str) -> None:
