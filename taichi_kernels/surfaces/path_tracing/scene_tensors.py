@@ -110,7 +110,8 @@ def _texture_means(texels: Sequence[torch.Tensor], encodings: Sequence[int]) -> 
 
 
 def _luminance(colors: torch.Tensor) -> torch.Tensor:
-    return (colors * colors.new_tensor(_LUMINANCE)).sum(dim=-1)
+    luminance: torch.Tensor = (colors * colors.new_tensor(_LUMINANCE)).sum(dim=-1)
+    return luminance
 
 
 def _radius(corners: torch.Tensor) -> float:
