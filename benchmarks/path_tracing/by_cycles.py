@@ -2,7 +2,8 @@
 
     python -m benchmarks.path_tracing.by_cycles "cornell box" FOLDER SIDE SAMPLES BOUNCES
 
-Writes FOLDER/path_scene.npz and FOLDER/cycles.npy, [SIDE, SIDE, 3] float32 linear, the first row on top.
+Writes FOLDER/path_scene.npz and, with SAMPLES above 0, FOLDER/cycles.npy, [SIDE, SIDE, 3] float32 linear, the first
+row on top.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ def main() -> int:
         print(warning)
         return 1
     save_path_scene(folder / FILE_NAME, data)
+    if samples == 0:
+        return 0
     began = time.perf_counter()
     pixels = render(scene, folder, side, samples, bounces)
     np.save(folder / "cycles.npy", pixels)

@@ -196,9 +196,9 @@ def _header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dt
     """Shape and dtype that an array says it has; its member is as large as they are, and not packed."""
     info = archive.getinfo(name)
     with archive.open(info) as member:
-        version = np.lib.format.read_magic(member)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(member)
+        library: Any = np.lib.format  # whose functions have no types
+        is_first = library.read_magic(member) == (1, 0)
+        shape, _, dtype = (library.read_array_header_1_0 if is_first else library.read_array_header_2_0)(member)
         size = member.tell() + math.prod(shape) * dtype.itemsize
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != size:
             raise PathSceneError(f"{name.removesuffix('.npy')}: packed, or not as large as it says")

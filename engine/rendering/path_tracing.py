@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,8 @@ from taichi_kernels.surfaces.path_tracing.tracing import PathSettings, PathTrace
 
 # The layer over a diffuse surface is no mirror, however high its specular level.
 _MOST_REFLECTANCE = 0.9
+# What takes the paths of a tracer to their end: settings, seed and step of their random numbers.
+Trace = Callable[[PathSettings, int, int], None]
 _COSINES = (np.arange(256) + 0.5) / 256
 
 
@@ -63,7 +66,8 @@ class PathTracedView:
     ) -> None:
         self._camera, self._settings, self._seed, self._at_once = camera, settings, seed, at_once
         count = camera.width * camera.height * at_once
-        self._tracer = PathTracer(scene, count)
+        self.tracer = PathTracer(scene, count)
+        self._trace: Trace = self.tracer.trace
         self._row = world_camera_row(camera, scene.device)
         self._cosines = torch.empty(count, device=scene.device)
         self._covered = torch.zeros(count, device=scene.device)
@@ -75,11 +79,15 @@ class PathTracedView:
         """Paths that each pixel has had so far."""
         return self._passes * self._at_once
 
+    def trace_by(self, trace: Trace) -> None:
+        """Have further paths traced by ``trace`` instead, through the same ``tracer``."""
+        self._trace = trace
+
     def add_samples(self) -> None:
         """Trace further paths."""
-        tracer, width = self._tracer, self._camera.width
+        tracer, width = self.tracer, self._camera.width
         draw_camera_rays(self._seed, self._passes, width, self._at_once, self._row, tracer.rays, self._cosines)
-        tracer.trace(self._settings, self._seed, self._passes)
+        self._trace(self._settings, self._seed, self._passes)
         hits = tracer.first_hits
         self._covered += hits.hit_triangles >= 0
         if self._depths is None:
@@ -92,7 +100,7 @@ class PathTracedView:
         assert self._depths is not None, "no samples yet"
         shape = self._camera.height, self._camera.width
         color = torch.ones(*shape, 4, device=self._depths.device)
-        color[..., :3] = (self._tracer.paths.radiance / self._passes).view(*shape, self._at_once, 3).mean(dim=2)
+        color[..., :3] = (self.tracer.paths.radiance / self._passes).view(*shape, self._at_once, 3).mean(dim=2)
         if self._settings.hides_environment:
             color[..., 3] = (self._covered / self._passes).view(*shape, self._at_once).mean(dim=2)
         return RenderedImage(color, self._depths.view(shape).clone(), "linear")

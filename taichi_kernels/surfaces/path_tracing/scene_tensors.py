@@ -136,7 +136,8 @@ def _triangle_powers(
     radiance = _luminance(materials[:, first : first + 3] * tint)
     radiance = radiance * (2.0 - materials[:, MaterialColumn.IS_LAMP])
     across = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    return radiance[material_ids.long()] * 0.5 * across.norm(dim=1) * math.pi
+    powers: torch.Tensor = radiance[material_ids.long()] * 0.5 * across.norm(dim=1) * math.pi
+    return powers
 
 
 def _lamp_powers(lamps: torch.Tensor, radius: float) -> torch.Tensor:

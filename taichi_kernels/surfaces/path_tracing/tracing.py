@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import torch
 
@@ -11,6 +12,9 @@ from taichi_kernels.surfaces.intersection import find_any, find_closest
 from taichi_kernels.surfaces.path_tracing.albedo_tables import albedo_tables
 from taichi_kernels.surfaces.path_tracing.bundles import LightSamples, Paths, PathScene, PathStep, Strategy, Vertices
 from taichi_kernels.surfaces.path_tracing.shading import add_light, ask_lights, meet_surfaces, scatter
+
+# What looks at the paths at a vertex, by its number and where rays have met it.
+Visit = Callable[[int, SurfaceHits], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +42,9 @@ class PathTracer:
         self._is_hit = torch.zeros(count, dtype=torch.int32, device=device)
         self._tables = albedo_tables(device.type)
 
-    def trace(self, settings: PathSettings, seed: int, step: int) -> None:
-        """Trace the paths that begin with ``rays``, which are used up; ``seed`` and ``step``: of random numbers."""
+    def trace(self, settings: PathSettings, seed: int, step: int, visit: Visit | None = None) -> None:
+        """Trace the paths that begin with ``rays``, which are used up; ``seed`` and ``step``: of random numbers.
+        ``visit`` is called at each vertex, and may end paths there by taking their ray's range away."""
         self.paths.begin()
         for vertex in range(settings.bounces + 2):
             hits = self._hits if vertex else self.first_hits
@@ -51,6 +56,8 @@ class PathTracer:
             meet_surfaces(numbers, self.scene, self.rays, hits, self.paths, self.vertices)
             if is_last:
                 break
+            if visit is not None:
+                visit(vertex, hits)
             ask_lights(numbers, self.scene, self.rays, self.vertices, self._samples)
             scatter(numbers, self._tables, self.rays, self.vertices, self.paths, self._samples)
             find_any(self.scene.surface_tree, self._samples.rays, self._is_hit)
