@@ -33,13 +33,13 @@ from engine.data.list_files import find_lists
 from engine.data.masks import MaskFinder
 from engine.data.pose_checks import check_poses, fit_test_list
 from engine.data.remarks import Remarks
+from engine.data.repeated_views import drop_repeated
 from engine.data.split_files import split_by_files, split_files, tell_unused
 from engine.data.splits import split_by_lists
 from engine.data.transforms import FrameRecord, Transforms, read_transforms
 from engine.data.view_checks import check_views, tell_backgrounds
 from engine.data.view_sources import (
     ViewSource,
-    drop_repeated,
     find_sources,
     fit_view,
     read_headers,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ class JsonObject:
         self.where = where
         self._values: Mapping[str, Any] = {name: value for name, value in values.items() if value is not None}
         self._used: set[str] = set()
+        self._spellings: dict[str, list[str]] | None = None
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
@@ -46,6 +49,17 @@ class JsonObject:
     def peek(self, name: str) -> Any:
         """The same, without counting as having asked for it."""
         return self._values.get(name)
+
+    def spelled(self, names: Sequence[str]) -> list[str]:
+        """The names of what is there that are one of ``names`` but for case and what stands between words: those
+        that are exactly so first, in the order of ``names``."""
+        if self._spellings is None:
+            self._spellings = {}
+            for name in self._values:
+                self._spellings.setdefault(name_key(name), []).append(name)
+        exact = [name for name in names if name in self._values]
+        others = [name for wanted in names for name in self._spellings.get(name_key(wanted), ())]
+        return list(dict.fromkeys(exact + others))
 
     def number(self, name: str, limits: Limits = ANY) -> float | None:
         """A finite number within ``limits``."""
@@ -122,6 +136,12 @@ class JsonObject:
         if len(value) > MAX_ITEMS:
             raise DatasetError(f"{self.where}: {name}: {len(value)} items exceed {MAX_ITEMS}")
         return value
+
+
+@functools.lru_cache(maxsize=1024)  # the frames of a list say the same names
+def name_key(name: str) -> str:
+    """What is left of a name where programs spell it in different ways: its letters and digits, in lower case."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def is_on(value: Any) -> bool:

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import unquote
 
-from engine.data.json_object import JsonObject
+from engine.data.json_object import JsonObject, name_key
 from engine.data.picture_finder import IMAGE_SUFFIXES, fold, path_parts
 from engine.data.remarks import Remarks
 from engine.data.split_words import split_of
@@ -32,9 +32,9 @@ def split_by_lists(transforms: Transforms, remarks: Remarks) -> list[Split | Non
     values, frames = transforms.values, transforms.frames
     index = FrameIndex([frame.file_path for frame in frames])
     named: dict[Split, set[int]] = {"train": set(), "test": set()}
-    fields = [name for name in (TRAIN_LIST, *HELD_OUT_LISTS) if name in values]
+    fields = values.spelled((TRAIN_LIST, *HELD_OUT_LISTS))
     for field in fields:
-        split: Split = "train" if field == TRAIN_LIST else "test"
+        split: Split = "train" if name_key(field) == name_key(TRAIN_LIST) else "test"
         named[split] |= _frames_in(field, values.texts(field) or [], transforms, index, remarks)
     for field, split, items in _other_lists(values, [frame.place for frame in frames]):
         found = _frames_of(field, items, transforms, index, remarks)
@@ -72,7 +72,7 @@ def _other_lists(values: JsonObject, places: Sequence[int]) -> Iterator[tuple[st
                     yield name, split, item
                 elif isinstance(item, str) and (split := split_of(item)) is not None:
                     yield name, split, [key]
-        elif not isinstance(value, list) or name in (TRAIN_LIST, *HELD_OUT_LISTS):
+        elif not isinstance(value, list) or name in values.spelled((TRAIN_LIST, *HELD_OUT_LISTS)):
             continue
         elif fold(name) in _SPLITS and len(value) == len(places) and all(isinstance(item, str) for item in value):
             splits = [split_of(item) for item in value]
@@ -88,6 +88,9 @@ def _frames_of(field: str, items: list[Any], transforms: Transforms, index: Fram
     if all(isinstance(item, str) for item in items):
         transforms.values.get(field)
         return _frames_in(field, items, transforms, index, remarks)
+    if items and all(isinstance(item, bool) for item in items) and len(items) == len(transforms.frames):
+        transforms.values.get(field)
+        return {at for at, item in enumerate(items) if item}
     if not all(isinstance(item, int) and not isinstance(item, bool) for item in items):
         return set()
     transforms.values.get(field)
