@@ -86,10 +86,17 @@ class TestSplitFiles:
             ("val_list.txt", "\ufeff# of the last\n0003\n\n0004\n"),
             ("train_test_split.json", json.dumps({"train": ["0000.png", "0001", "0002"], "test": ["0003", "0004"]})),
             ("split.json", json.dumps({"eval_filenames": ["0003.png", "0004.png"]})),
+            ("splits/test.txt", "0003.png\n0004\n"),
+            (
+                "dataset.json",
+                json.dumps({"count": 5, "train_ids": ["0000", "0001", "0002"], "val_ids": ["0003", "0004"]}),
+            ),
+            ("metadata.json", json.dumps({"val_ids": ["0003", "0004"]})),
         ],
     )
     def test_names_of_test_pictures_are_used(self, tmp_path: Path, name: str, text: str) -> None:
         write_transforms(tmp_path, count=5, aabb_scale=1)
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
         dataset = load_dataset(tmp_path)
         assert [view.name for view in dataset.test] == ["0003", "0004"] and len(dataset.train) == 3
@@ -114,6 +121,9 @@ class TestSplitFiles:
             ("split.json", json.dumps({"train": [0, 1], "test": [2, 3]})),
             ("splits.csv", "0001.png,train\n0003.png,test\n"),
             ("test.json", "{"),
+            ("dataset_split.yaml", "test: [0003]\n"),
+            ("split_indices.npy", "any"),
+            ("metadata.json", json.dumps({"val_ids": [3]})),
         ],
     )
     def test_what_is_not_clear_is_named(self, tmp_path: Path, name: str, text: str) -> None:
