@@ -12,7 +12,7 @@ import dataclasses
 import math
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePath, PureWindowsPath
+from pathlib import Path, PurePath
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from engine.data.camera_objects import camera_of, shared_cameras, tell_unused_of
 from engine.data.dataset import DatasetError
 from engine.data.json_object import JsonObject, name_key, read_json_object
 from engine.data.lenses import Lens, read_lens
-from engine.data.picture_finder import IMAGE_SUFFIXES
+from engine.data.picture_finder import IMAGE_SUFFIXES, path_parts
 from engine.data.remarks import Remarks
 from engine.data.split_words import stated_split
 from engine.data.unused_names import describe_kinds
@@ -187,7 +187,7 @@ class _Beside:
 
 def _read_frame(entry: JsonObject, place: int, lens: Lens, beside: _Beside, remarks: Remarks) -> FrameRecord:
     file_path = entry.text("file_path")
-    if file_path is None or not PureWindowsPath(file_path).name:
+    if file_path is None or not path_parts(file_path):
         others = [name for name in entry if str(entry.peek(name)).lower().endswith(IMAGE_SUFFIXES)]
         called = f"; if {_plain(others[0])} names the picture, call it so" if others else ""
         raise DatasetError(f"{entry.where}: no file_path{called}")
