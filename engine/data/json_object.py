@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.data.dataset import DatasetError
+from engine.data.loose_json import read_loosely
 from engine.data.other_formats import describe_file
 from engine.link.json_files import JsonError, read_object
 from engine.link.values import ANY, Limits, ValueRefused, finite, shorten
@@ -24,13 +25,15 @@ _OFF = {"", "0", "false", "no", "none", "off"}
 class JsonObject:
     """A JSON object, and which of its values were asked for. null counts as not there, everywhere.
 
-    ``where`` names it in errors. All methods raise DatasetError that names the value at fault.
+    ``where`` names it in errors. ``is_loose``: it was read without comments and commas that no JSON has.
+    All methods raise DatasetError that names the value at fault.
     """
 
-    def __init__(self, values: Any, where: str) -> None:
+    def __init__(self, values: Any, where: str, is_loose: bool = False) -> None:
         if not isinstance(values, dict):
             raise DatasetError(f"{where}: expected a JSON object, got {type(values).__name__}")
         self.where = where
+        self.is_loose = is_loose
         self._values: Mapping[str, Any] = {name: value for name, value in values.items() if value is not None}
         self._used: set[str] = set()
         self._spellings: dict[str, list[str]] | None = None
@@ -160,5 +163,8 @@ def read_json_object(path: Path) -> JsonObject:
     except JsonError as error:
         if (what := describe_file(path)) is not None:
             raise DatasetError(f"{path}: not a list of views: {what}") from None
-        raise DatasetError(f"{path}: not a usable JSON file ({error})") from None
+        corrected, cause = read_loosely(path) if path.is_file() else (None, "")
+        if corrected is None:
+            raise DatasetError(f"{path}: not a usable JSON file ({cause or error})") from None
+        return JsonObject(corrected, str(path), is_loose=True)
     return JsonObject(values, str(path))

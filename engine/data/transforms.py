@@ -63,8 +63,8 @@ class FrameRecord:
     pose: npt.NDArray[np.float64]
     lens: Lens
     split: Split | None
-    masks_out: bool
-    transparent: tuple[str, ...]
+    masks_out: bool = False
+    transparent: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -138,6 +138,8 @@ def read_transforms(path: Path, remarks: Remarks) -> Transforms:
     Raises DatasetError naming the file, the frame and the field.
     """
     values = read_json_object(path)
+    if values.is_loose:
+        remarks.add(f"{path}: has comments, or commas before a closing bracket, which JSON doesn't: it is read without")
     frames = values.objects("frames")
     if frames is None:
         lists = [name for name in values if isinstance(values.peek(name), list) and _is_of_objects(values.peek(name))]
