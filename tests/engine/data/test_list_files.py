@@ -198,6 +198,6 @@ class TestWhatIsNoDataset:
         ],
     )
     def test_a_file_is_told_with_its_cure(self, tmp_path: Path, name: str, words: str) -> None:
-        (tmp_path / name).write_bytes(b"PK\x03\x04 and so on")
+        (tmp_path / name).write_bytes(b"PK\x03\x04" if name.endswith("usdz") else b"\0")
         with pytest.raises(DatasetError, match=f"not a list of views: .*{words}"):
             load_dataset(tmp_path / name)
