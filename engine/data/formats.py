@@ -17,6 +17,7 @@ from engine.data.axes import Convention, guess_convention
 from engine.data.bounds import (
     Extent,
     check_coverage,
+    check_size,
     extent_from_file,
     guess_bounds,
     guess_photographed_extent,
@@ -97,7 +98,7 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
             f"all {len(train)} cameras stand at one place, which doesn't tell how far away things are: if they moved, "
             "correct transform_matrix"
         )
-    for sentence in check_coverage(extent.whole, train):
+    for sentence in (*check_coverage(extent.whole, train), *check_size(extent.bounds, train)):
         remarks.add(sentence)
     color_space = views[0].color_space
     return Dataset(train, test, extent.bounds, color_space, remarks.sentences(), Path(path), extent.cascades)
