@@ -9,7 +9,6 @@ the formats is where intrinsics, image sizes and bounds come from.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -23,7 +22,8 @@ from engine.data.dataset import DatasetError
 from engine.data.json_object import JsonObject, name_key, read_json_object
 from engine.data.lenses import Lens, read_lens
 from engine.data.picture_finder import IMAGE_SUFFIXES, path_parts
-from engine.data.remarks import Remarks
+from engine.data.pose_matrices import read_pose
+from engine.data.remarks import Remarks, plain
 from engine.data.split_words import stated_split
 from engine.data.unused_names import describe_kinds
 from engine.link.messages import Split
@@ -37,9 +37,7 @@ _DYNAMIC_MASK_PATHS = ("dynamic_mask_path", "dynamic_mask")  # instant-ngp's wor
 # Of a file, with one for each frame.
 _DEPTH_LISTS = ("depth_filenames", "depth_file_paths", "depth_paths", "depths")
 _MASK_LISTS = ("mask_filenames", "mask_file_paths", "mask_paths", "masks")
-_TOLERANCE = 1e-3  # of what is 0 or 1 in a pose
 _MOST_TIME = 1e12  # seconds, frames or the like: beyond, it is none
-_MOST_SKEW = 0.02  # the cosine between two axes
 # Said of how a file came about, or for other methods, not of what its pictures show: nothing is lost where it isn't
 # used.
 _HISTORY = {"applied_transform", "applied_scale", "colmap_im_id", "sharpness", "rotation", "ply_file_path",
@@ -122,12 +120,12 @@ class Transforms:
         ]
         if not names:
             return
-        shown = ", ".join(_plain(name) for name in names[:12])
+        shown = ", ".join(plain(name) for name in names[:12])
         rest = f" and {len(names) - 12} more" if len(names) > 12 else ""
         unused = counted(len(names), "value isn't used", "values aren't used")
         remarks.add(
             f"{self.path}: {unused}, as no such names are known: {shown}{rest}"
-            f"{describe_kinds([_plain(name) for name in (*own, *counts)][:12])}; if one matters, the user guide has "
+            f"{describe_kinds([plain(name) for name in (*own, *counts)][:12])}; if one matters, the user guide has "
             "the names that are read"
         )
 
@@ -143,7 +141,7 @@ def read_transforms(path: Path, remarks: Remarks) -> Transforms:
     frames = values.objects("frames")
     if frames is None:
         lists = [name for name in values if isinstance(values.peek(name), list) and _is_of_objects(values.peek(name))]
-        called = f"; if {_plain(lists[0])} lists the views, call it so" if lists else ""
+        called = f"; if {plain(lists[0])} lists the views, call it so" if lists else ""
         raise DatasetError(f'{path}: no list "frames" in it{called}')
     if not frames:
         raise DatasetError(f'{path}: no views: "frames" is empty')
@@ -191,9 +189,9 @@ def _read_frame(entry: JsonObject, place: int, lens: Lens, beside: _Beside, rema
     file_path = entry.text("file_path")
     if file_path is None or not path_parts(file_path):
         others = [name for name in entry if str(entry.peek(name)).lower().endswith(IMAGE_SUFFIXES)]
-        called = f"; if {_plain(others[0])} names the picture, call it so" if others else ""
+        called = f"; if {plain(others[0])} names the picture, call it so" if others else ""
         raise DatasetError(f"{entry.where}: no file_path{called}")
-    entry.where += f" ({_plain(file_path)})"
+    entry.where += f" ({plain(file_path)})"
     depth_path = _first_text(entry, _DEPTH_PATHS) or beside.depths[place]
     mask_path = _first_text(entry, _MASK_PATHS)
     dynamic = _first_text(entry, _DYNAMIC_MASK_PATHS) if mask_path is None else None
@@ -203,7 +201,7 @@ def _read_frame(entry: JsonObject, place: int, lens: Lens, beside: _Beside, rema
         file_path=file_path,
         depth_path=depth_path if beside.uses_depth else None,
         mask_path=mask_path or dynamic or beside.masks[place] or beside.mask,
-        pose=_pose(entry, file_path, remarks),
+        pose=read_pose(entry, file_path, remarks),
         lens=lens,
         split=stated_split(entry),
         masks_out=dynamic is not None,
@@ -240,73 +238,8 @@ def _listed(values: JsonObject, names: Sequence[str], count: int) -> list[str | 
     return [None] * count
 
 
-def _pose(entry: JsonObject, file_path: str, remarks: Remarks) -> npt.NDArray[np.float64]:
-    field = "transform_matrix"
-    if field not in entry and "transform_matrix_start" in entry:
-        field = "transform_matrix_start"
-        entry.get("transform_matrix_end")
-        remarks.add(
-            "frames that say where the camera was when its shutter opened and when it closed ({count}, first {first}): "
-            "the first is used for the whole picture; name one transform_matrix if another one fits better",
-            file_path,
-        )
-    pose = entry.matrix(field, side=4)
-    if pose is None:
-        others = [name for name in entry if _is_like_a_pose(entry.peek(name))]
-        called = f"; if {_plain(others[0])} is the camera-to-world matrix, call it so" if others else ""
-        raise DatasetError(f"{entry.where}: transform_matrix is missing{called}")
-    if pose.shape == (3, 4):
-        pose = np.vstack([pose, [0.0, 0.0, 0.0, 1.0]])
-    if pose.shape != (4, 4):
-        raise DatasetError(f"{entry.where}: {field}: expected 4x4 numbers, got shape {list(pose.shape)}")
-    if np.abs(pose[3, :3]).max() > _TOLERANCE or abs(pose[3, 3] - 1.0) > _TOLERANCE:
-        if pose[3].any():  # else it was filled up from 3x4
-            turned = ": it looks transposed" if np.abs(pose[:3, 3]).max() <= _TOLERANCE else ""
-            raise entry.refuse(field, f"its last row must be 0 0 0 1{turned}", pose[3].tolist())
-        pose[3, 3] = 1.0
-    return _without_scale(pose, file_path, remarks)
-
-
-def _is_like_a_pose(value: object) -> bool:
-    if not isinstance(value, list):
-        return False
-    return len(value) == 16 or (len(value) in (3, 4) and all(isinstance(row, list) and len(row) == 4 for row in value))
-
-
 def _is_of_objects(items: list[object]) -> bool:
     return bool(items) and all(isinstance(item, dict) for item in items)
-
-
-def _without_scale(pose: npt.NDArray[np.float64], file_path: str, remarks: Remarks) -> npt.NDArray[np.float64]:
-    """``pose`` with axes of length 1, as renders have a camera whatever it is parented to."""
-    lengths = np.linalg.norm(pose[:3, :3], axis=0)
-    if lengths.min() <= 0.0:
-        return pose  # no camera has that, which refuses it
-    if np.abs(lengths - 1.0).max() > _TOLERANCE:
-        remarks.add(
-            "poses with a scale ({count}, first {first}: axes {lengths} long): it is left out, as in renders; write "
-            "poses without",
-            file_path,
-            lengths=" ".join(f"{length:.4g}" for length in lengths),
-        )
-        pose[:3, :3] /= lengths
-    axes = pose[:3, :3]
-    skew = float(np.abs(axes.T @ axes - np.eye(3)).max())
-    if skew > _MOST_SKEW:
-        remarks.add(
-            "poses that are sheared ({count}, first {first}: axes up to {angle} degrees from upright to each other): "
-            "pictures will not fit; write poses as rotations",
-            file_path,
-            angle=f"{math.degrees(math.asin(min(skew, 1.0))):.2g}",
-        )
-    if np.linalg.det(axes) < 0.0:
-        remarks.add(
-            "poses that are mirrored ({count}, first {first}: their x, y and z are left-handed): they are used as they "
-            "are, which is right where the world or the pictures are mirrored, too; else one axis is the wrong way "
-            "round, turn it in the file",
-            file_path,
-        )
-    return pose
 
 
 def _depth_unit(values: JsonObject) -> DepthUnit:
@@ -325,9 +258,3 @@ def _transparent_colors(values: JsonObject, outer: tuple[str, ...]) -> tuple[str
         if values.flag(names[0]) if names else color in outer:
             colors.append(color)
     return tuple(colors)
-
-
-def _plain(text: str) -> str:
-    """``text`` for a message: on one line, and not endless."""
-    text = "".join(character if character.isprintable() else "?" for character in text)
-    return text if len(text) <= 120 else f"{text[:57]}...{text[-60:]}"

@@ -22,6 +22,22 @@ from engine.link.messages import Split
 READING_THREADS = 8
 MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
 
+_UNREAD_SUFFIXES = (
+    ".npz",
+    ".raw",
+    ".bin",
+    ".dat",
+    ".pt",
+    ".pth",
+    ".pkl",
+    ".h5",
+    ".mat",
+    ".gz",
+    ".zip",
+    ".txt",
+    ".json",
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class _Beside:
@@ -167,6 +183,7 @@ def fit_view(source: ViewSource, headers: ViewHeaders, remarks: Remarks) -> Fitt
     if fit == _OTHER_SHAPE:
         raise DatasetError(
             f"{frame.where}: {source.image} is {header.width}x{header.height}, but the camera says {said[0]}x{said[1]}"
+            f"{_describe_turned(size, said, 'correct w and h')}"
         )
     for unused in header.unused:
         remarks.add(
@@ -188,9 +205,14 @@ def fit_view(source: ViewSource, headers: ViewHeaders, remarks: Remarks) -> Fitt
         if beside is not None and not fitted.is_of_shape((beside.width, beside.height)):
             raise DatasetError(
                 f"{frame.where}: the {what} is {beside.width}x{beside.height}, another shape than the picture's "
-                f"{size[0]}x{size[1]}"
+                f"{size[0]}x{size[1]}{_describe_turned((beside.width, beside.height), size, 'store it as that is')}"
             )
     return fitted
+
+
+def _describe_turned(size: tuple[int, int], wanted: tuple[int, int], cure: str) -> str:
+    """What to do where a picture is as high as it should be wide; "" where it isn't."""
+    return f": it seems to be turned by 90 degrees; turn it, or {cure}" if same_shape(size[::-1], wanted) else ""
 
 
 def tell_open_sizes(fitted: Sequence[FittedView], remarks: Remarks) -> None:
@@ -266,6 +288,13 @@ def _find_beside(
         remarks.add(
             f"listed {kind.name} that are missing ({{count}}, first {{first}}): the views are used {kind.without}; add "
             "them, or remove their names",
+            listed,
+        )
+        return None
+    if found.path.suffix.lower() in _UNREAD_SUFFIXES:
+        remarks.add(
+            f"{kind.name} of a format that isn't read ({{count}}, first {{first}}): the views are used {kind.without}; "
+            f"store them as {', '.join(kind.suffixes)}",
             listed,
         )
         return None
