@@ -21,7 +21,7 @@ _ARCHIVE_ENDINGS = (".zip", ".json.gz", ".tar.gz", ".tgz", ".tar", ".7z", ".rar"
 # Where such a file (a pattern below the folder) is, what the folder holds, and what makes a transforms.json of it.
 _COLMAP_CURE = "instant-ngp's scripts/colmap2nerf.py or nerfstudio's ns-process-data writes a transforms.json from it"
 _BY_HAND = "its cameras have to be written into a transforms.json"
-_OUTPUTS = (
+_OUTPUTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("run.json",), "a run of Hashlight's own", "give the dataset that it was trained on, which run.json names"),
     (("dataparser_transforms.json",), "what nerfstudio has trained", "give the folder that was given to it as --data"),
     (("cameras.json", "cfg_args", "point_cloud/iteration_*"), "what Gaussian splatting has trained",
