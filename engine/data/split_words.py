@@ -26,10 +26,14 @@ _BETWEEN_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")  # as in testFilenames
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 
 
+def words_of(name: str) -> list[str]:
+    """The words that a name is made of, in lower case."""
+    return re.split(r"[^a-z0-9]+", fold(_BETWEEN_WORDS.sub("_", name)))
+
+
 def part_of(name: str) -> str | None:
     """Which split a name speaks of: "train", "test" or "validation"."""
-    words = re.split(r"[^a-z0-9]+", fold(_BETWEEN_WORDS.sub("_", name)))
-    parts = {_WORDS[word] for word in words if word in _WORDS}
+    parts = {_WORDS[word] for word in words_of(name) if word in _WORDS}
     return next(iter(parts)) if len(parts) == 1 else None
 
 

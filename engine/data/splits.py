@@ -3,7 +3,6 @@ what frames say of themselves, and by other lists whose names speak of splits.""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
@@ -13,7 +12,7 @@ from urllib.parse import unquote
 from engine.data.json_object import JsonObject, name_key
 from engine.data.picture_finder import IMAGE_SUFFIXES, fold, path_parts
 from engine.data.remarks import Remarks
-from engine.data.split_words import split_of
+from engine.data.split_words import split_of, words_of
 from engine.data.transforms import Transforms
 from engine.link.messages import Split
 
@@ -79,7 +78,7 @@ def _other_lists(values: JsonObject, places: Sequence[int]) -> Iterator[tuple[st
             for part in _PARTS:
                 if None not in splits and part in splits:
                     yield name, part, [at for at, each in zip(places, splits, strict=True) if each == part]
-        elif (split := split_of(name)) is not None and "valid" not in re.split(r"[^a-z]+", fold(name)):
+        elif (split := split_of(name)) is not None and "valid" not in words_of(name):
             yield name, split, value  # what is valid may be for training as well
 
 
