@@ -1,9 +1,11 @@
 """The README's comparison picture: one test view as few views show it, by a hash grid and by a prior.
 
     python -m benchmarks.few_views_picture prior.safetensors data/lego [--views 1 2 3 8 50] [--seconds 5] [--view 100]
+    python -m benchmarks.few_views_picture prior.safetensors data/lego --steps 600
 
 From left to right the numbers of views, evenly chosen; from top to bottom the hash grid that learnt from them for so
-many seconds, the prior, which learnt nothing of the scene, and what is right. Written to docs/images/few-views.webp.
+many seconds (or steps, where the machine has other work), the prior, which learnt nothing of the scene, the same with
+what is predicted hatched, and what is right. Written to docs/images/few-views.webp.
 """
 
 from __future__ import annotations
@@ -18,24 +20,29 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.few.data import know_by
-from benchmarks.few.methods import Setup, show_grid, show_prior
+from benchmarks.few.methods import Setup, begin_by, read_prior, show_grid
 from benchmarks.results import RESULTS
-from benchmarks.view_scores import Show
+from benchmarks.trainings import begin_training, train_steps
+from benchmarks.view_scores import Show, showing
 from engine.cli.arguments import add_device
 from engine.cli.datasets import shrink_all
 from engine.data.color import composite_for_display, to_uint8
+from engine.data.dataset import Dataset
 from engine.data.formats import load_dataset
 from engine.data.views import View
 from engine.evaluation.evaluate import truth_on
 from engine.link.argument_types import picture_size, positive_number, whole_number
+from engine.link.geometry import Camera
 from engine.link.part_files import written_atomically
+from engine.rendering.prediction_marks import mark
 from taichi_kernels.runtime import choose_device
 
 IMAGE = RESULTS.parents[1] / "docs" / "images" / "few-views.webp"
-_GAP, _HEADER, _LABEL = 4, 22, 96  # pixels
+_GAP, _HEADER, _LABEL = 4, 22, 120  # pixels
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
 
 Picture = npt.NDArray[np.uint8]
+Light = npt.NDArray[np.float32]
 
 
 def main() -> int:
@@ -45,7 +52,9 @@ def main() -> int:
     parser.add_argument("dataset", type=Path)
     add_device(parser)
     parser.add_argument("--views", type=whole_number(1, 1000), nargs="+", default=[1, 2, 3, 8, 50], metavar="N")
-    parser.add_argument("--seconds", type=positive_number, default=5.0, help="of the hash grid's training (5)")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--seconds", type=positive_number, default=5.0, help="of the hash grid's training (5)")
+    length.add_argument("--steps", type=whole_number(1), metavar="N", help="of it, in the place of a time")
     parser.add_argument("--view", type=whole_number(0), default=100, metavar="N", help="number of the test view (100)")
     parser.add_argument("--size", type=picture_size, metavar="WxH", help="of all views, which are without depth then")
     parser.add_argument("--side", type=whole_number(16, 2048), default=200, help="of each in the picture (200)")
@@ -58,14 +67,16 @@ def main() -> int:
         parser.error(f"--views {max(options.views)}: there are {len(dataset.train)} training views")
     (view,) = shrink_all([dataset.test[options.view]], options.size)
     setup, with_depth = Setup(options.prior, None, choose_device(options.device)), options.size is None
-    rows: dict[str, list[Picture]] = {f"hash grid, {options.seconds:g} s": [], "prior": [], "truth": []}
-    grids, priors, truths = rows.values()
+    length_words = f"{options.seconds:g} s" if options.steps is None else f"{options.steps} steps"
+    rows: dict[str, list[Picture]] = {f"grid, {length_words}": [], "prior": [], "predicted": [], "truth": []}
+    grids, priors, marked, truths = rows.values()
     for count in options.views:
         known = know_by(dataset, count, with_depth)
         if options.size is not None:
             known.train[:] = shrink_all(known.train, options.size)
-        grids.append(_picture(show_grid(known, setup, options.seconds), view))
-        priors.append(_picture(show_prior(known, setup), view))
+        grids.append(picture_of(_show_grid(known, setup, options), view))
+        for row, shown in zip((priors, marked), _show_prior(known, setup, view.camera), strict=True):
+            row.append(_picture(shown, view))
         truths.append(to_uint8(truth_on(view, "black")))
         print(f"{count} views: done", file=sys.stderr, flush=True)
     names = [f"{count} view{'s' if count > 1 else ''}" for count in options.views]
@@ -74,8 +85,31 @@ def main() -> int:
     return 0
 
 
-def _picture(show: Show, view: View) -> Picture:
-    return to_uint8(composite_for_display(show(view.camera), view.color_space, "black"))
+def _show_grid(known: Dataset, setup: Setup, options: argparse.Namespace) -> Show:
+    if options.steps is None:
+        return show_grid(known, setup, options.seconds)
+    return showing(train_steps(begin_training(known, setup.device), options.steps).primitive.viewer())
+
+
+def _show_prior(known: Dataset, setup: Setup, camera: Camera) -> tuple[Light, Light]:
+    """What it makes of ``camera``, and the same with marks."""
+    primitive = begin_by(read_prior(setup.prior), known, setup.device)
+    for view in known.train:
+        primitive.add(view)
+    viewer = primitive.viewer()
+    plain = viewer.render(camera)
+    confidence = viewer.confidence(camera, plain)
+    assert confidence is not None
+    return plain.color.cpu().numpy(), mark(camera, plain, confidence).color.cpu().numpy()
+
+
+def picture_of(show: Show, view: View) -> Picture:
+    """What ``show`` makes of the view's camera, uint8 [H, W, 3] on black."""
+    return _picture(show(view.camera), view)
+
+
+def _picture(light: Light, view: View) -> Picture:
+    return to_uint8(composite_for_display(light, view.color_space, "black"))
 
 
 def compose(rows: dict[str, list[Picture]], columns: Sequence[str], side: int) -> Image.Image:

@@ -15,6 +15,8 @@ from .capture import panel as capture_panel
 from .command_line import registration as command_line
 from .engine_setup import operators as setup_operators
 from .engine_setup import panel as setup_panel
+from .exporting import operators as export_operators
+from .exporting import panel as export_panel
 from .importing import operators as import_operators
 from .importing import panel as import_panel
 from .preview import operators as preview_operators
@@ -47,6 +49,7 @@ MODULES: tuple[ModuleType, ...] = (
     session_operators,
     training_operators,
     import_operators,
+    export_operators,
     deliveries,
     run_files,
     preview_operators,
@@ -63,6 +66,7 @@ MODULES: tuple[ModuleType, ...] = (
     import_panel,
     review_panel,
     bake_panel,
+    export_panel,
     command_line,
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 from engine.link.json_files import read_json
@@ -32,13 +31,3 @@ def named_snapshot(folder: Path) -> str | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return name if isinstance(name, str) else None
-
-
-def set_run_aside(folder: Path) -> Path:
-    """Rename the run in ``folder``, for another is to take its place: "run" becomes "run-former-1" beside it, or the
-    first number that is free. Returns where it is now. Raises OSError, and then it is where it was."""
-    for number in itertools.count(1):
-        aside = folder.with_name(f"{folder.name}-former-{number}")
-        if not aside.exists():
-            break
-    return folder.rename(aside)

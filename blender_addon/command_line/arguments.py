@@ -68,6 +68,7 @@ def _add_preview(parser: argparse.ArgumentParser) -> None:
     _add_engine(parser)
     _add_picture(parser, "preview.png")
     parser.add_argument("--percentage", type=whole_number(1, 100), metavar="N", help="of the render resolution")
+    parser.add_argument("--mark-predicted", action="store_true", help="hatch surfaces that no captured view shows")
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:

@@ -31,6 +31,8 @@ def preview(options: argparse.Namespace, console: Console) -> None:
     target = _target(scene, options, "preview")
     if options.percentage is not None:
         scene.hashlight.preview.percentage = options.percentage
+    if options.mark_predicted:
+        scene.hashlight.preview.mark_predicted = True
     live.preview_camera(scene)  # what is wrong with it is told before an engine is started
     with chosen_engine(options):
         session = open_run(scene, "to show")

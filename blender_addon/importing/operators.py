@@ -16,17 +16,20 @@ class HASHLIGHT_OT_import_dataset(bpy.types.Operator):
     # Returns at once, in the background too: pump until nothing is imported any more.
     bl_idname = "hashlight.import_dataset"
     bl_label = "Import Dataset"
-    bl_description = "Import the pictures and cameras of a dataset to train on: choose a transforms.json or its folder"
+    bl_description = "Import pictures and cameras to train on: choose a transforms.json, a COLMAP model, or its folder"
     bl_options = {"REGISTER"}
 
     filepath: StringProperty(
         name="File Path",
-        description="The dataset: its folder, or its transforms.json",
+        description="The dataset: its folder, its transforms.json, or a file of its COLMAP model",
         subtype="FILE_PATH",
         options={"SKIP_SAVE", "HIDDEN"},
     )
     filter_glob: StringProperty(
-        name="Filter", description="Which files the browser lists", default="*.json", options={"HIDDEN"}
+        name="Filter",
+        description="Which files the browser lists",
+        default="*.json;cameras.bin;cameras.txt;poses_bounds.npy",
+        options={"HIDDEN"},
     )
     filter_folder: BoolProperty(
         name="Filter Folders", description="Whether the browser lists folders", default=True, options={"HIDDEN"}
@@ -88,7 +91,7 @@ class HASHLIGHT_OT_cancel_import(bpy.types.Operator):
 
 def _draw_menu_item(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
     menu.layout.operator_context = "INVOKE_DEFAULT"
-    menu.layout.operator("hashlight.import_dataset", text="Hashlight Dataset (transforms.json)")
+    menu.layout.operator("hashlight.import_dataset", text="Hashlight Dataset (transforms.json, COLMAP, LLFF)")
 
 
 CLASSES = (HASHLIGHT_OT_import_dataset, HASHLIGHT_OT_cancel_import)

@@ -37,7 +37,8 @@ class _Asking:
 
     scene: str = ""
     request: int = 0  # 0: none
-    shown: tuple[int, Camera] | None = None  # step and camera of the last picture
+    marks: bool = False  # whether that is to be one with marks
+    shown: tuple[int, Camera, bool] | None = None  # step, camera and marks of the last picture
     live: bool = False
 
 
@@ -128,7 +129,8 @@ def _ask(session: EngineSession, scene: bpy.types.Scene, camera: Camera) -> None
     if _asking.scene != scene.name:
         _asking.scene = scene.name
         _preparation.forget()
-    _asking.request = requests.ask(session, Channel.CAMERA, camera)
+    _asking.marks = scene.hashlight.preview.mark_predicted
+    _asking.request = requests.ask(session, Channel.CAMERA, camera, mark_predicted=_asking.marks)
     registry.poll_while(functools.partial(_prepare_canvas, scene.name, camera))
 
 
@@ -136,7 +138,7 @@ def _on_frame(session: EngineSession, frame: Frame) -> None:
     if frame.request != _asking.request:
         return  # of another channel
     _asking.request = 0
-    _asking.shown = frame.step, frame.camera
+    _asking.shown = frame.step, frame.camera, _asking.marks
     _preparation.give(session, frame)
 
 
@@ -151,8 +153,8 @@ def _on_status(session: EngineSession, status: Status) -> None:
         camera = preview_camera(scene)
     except CaptureError:
         return  # no camera just now
-    last = _asking.shown
-    if last is None or status.step > last[0] or last[1].to_json() != camera.to_json():
+    last, marks = _asking.shown, scene.hashlight.preview.mark_predicted
+    if last is None or status.step > last[0] or last[1].to_json() != camera.to_json() or last[2] != marks:
         _ask(session, scene, camera)
 
 

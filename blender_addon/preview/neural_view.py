@@ -58,6 +58,7 @@ class _NeuralView:
     view: Camera | None = None  # as drawn last; None while it is orthographic
     moved_at: float = 0.0
     asked: Camera | None = None
+    marks: bool = False  # whether what was asked for is to have marks
     quality: Quality = "moving"
     request: int = 0
     sharp_since: int = 0  # the first request for a sharp picture since the view rests; 0 while it moves
@@ -230,6 +231,8 @@ def _follow(view: _NeuralView, session: EngineSession) -> None:
         return
     elif view.received != view.request:
         _ask(view, session, view.quality)  # it was lost
+    elif view.marks != _marks_predicted(view):
+        _ask(view, session, "final")
     elif time.monotonic() - view.moved_at < REST or not requests.is_next_due(Channel.VIEWPORT):
         return
     elif view.picture is not None and (view.quality == "moving" or session.status.step > view.picture.step):
@@ -239,10 +242,15 @@ def _follow(view: _NeuralView, session: EngineSession) -> None:
     session.send_waiting()
 
 
+def _marks_predicted(view: _NeuralView) -> bool:
+    scene = bpy.data.scenes.get(view.scene)
+    return scene is not None and scene.hashlight.preview.mark_predicted
+
+
 def _ask(view: _NeuralView, session: EngineSession, quality: Quality) -> None:
     assert view.view is not None
-    view.asked, view.quality = view.view, quality
-    view.request = requests.ask(session, Channel.VIEWPORT, view.view, quality, depth=True)
+    view.asked, view.quality, view.marks = view.view, quality, _marks_predicted(view)
+    view.request = requests.ask(session, Channel.VIEWPORT, view.view, quality, depth=True, mark_predicted=view.marks)
     view.requests.append(view.request)
     if quality == "moving":
         view.sharp_since = 0

@@ -49,12 +49,16 @@ def ask(
     quality: Quality = "final",
     depth: bool = False,
     exact: bool = False,
+    mark_predicted: bool = False,
 ) -> int:
     """Ask for a picture in place of the one pending on ``channel``; returns the id that its frame will bear.
 
     From an engine on another computer it comes by lossy compression that hardly shows, unless it is to be ``exact``.
+    With ``mark_predicted`` surfaces that are predicted rather than captured are hatched.
     """
-    request = session.frame_requests.ask(channel, camera, quality=quality, depth=depth, exact=exact)
+    request = session.frame_requests.ask(
+        channel, camera, quality=quality, depth=depth, exact=exact, mark_predicted=mark_predicted
+    )
     _pending[channel] = _Asked(request, quality, time.monotonic())
     _next_at.pop(channel, None)
     return request

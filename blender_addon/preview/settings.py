@@ -46,6 +46,11 @@ class HASHLIGHT_PG_preview(bpy.types.PropertyGroup):
         default=False,
         update=_show_in_renders,
     )
+    mark_predicted: BoolProperty(
+        name="Mark Predicted",
+        description="Hatch surfaces that no captured view shows, while the picture is predicted from few views",
+        default=False,
+    )
     hide_captured: BoolProperty(
         name="Hide Captured Objects",
         description="Hide the objects that the field holds while the neural view is on, in this viewport alone",

@@ -23,13 +23,26 @@ class FrameRequests:
         self._last_lost = 0
 
     def ask(
-        self, channel: int, camera: Camera, *, quality: Quality = "final", depth: bool = False, exact: bool = True
+        self,
+        channel: int,
+        camera: Camera,
+        *,
+        quality: Quality = "final",
+        depth: bool = False,
+        exact: bool = True,
+        mark_predicted: bool = False,
     ) -> int:
         """Ask for a picture; the newest request of a channel wins. Returns the id that the frame will bear, which no
         other channel's does."""
         self._last += 1
         request = RequestFrame(
-            request=self._last, channel=channel, camera=camera, quality=quality, depth=depth, exact=exact
+            request=self._last,
+            channel=channel,
+            camera=camera,
+            quality=quality,
+            depth=depth,
+            exact=exact,
+            mark_predicted=mark_predicted,
         )
         self._queue(request)
         return self._last

@@ -42,7 +42,7 @@ class HASHLIGHT_PT_problem(PopoverPanel, bpy.types.Panel):
 
 class HASHLIGHT_PT_engine(SidebarPanel, bpy.types.Panel):
     bl_label = "Engine"
-    bl_order = 5
+    bl_order = 6
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_header_preset(self, context: bpy.types.Context) -> None:

@@ -11,6 +11,7 @@ from .. import app_handlers
 from ..bake import jobs as bakes
 from ..capture.captured_views import has_views
 from ..capture.current_capture import is_capturing
+from ..exporting import exports
 from ..folders import is_copy, session_folder
 from ..importing import imports
 from ..preview import live, neural_view
@@ -30,6 +31,8 @@ def find_refusal() -> str:
         return "A capture is in progress: stop it first, or wait for its end"
     if imports.is_importing():
         return "A dataset is being imported: cancel that first, or wait for its end"
+    if exports.is_exporting():
+        return "A dataset is being exported: cancel that first, or wait for its end"
     if bakes.is_busy():
         return "Frames are rendered from the field: cancel that first, or wait for its end"
     return ""

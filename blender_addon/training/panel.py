@@ -116,6 +116,7 @@ class HASHLIGHT_PT_train_settings(SidebarPanel, bpy.types.Panel):
         guided = column.column()
         guided.active = may_be_guided(settings.field)
         guided.prop(settings, "use_prior")
+        column.prop(context.scene.hashlight.preview, "mark_predicted")
         column.prop(settings, "preset")
         column.prop(settings, "seed")
         layout.operator("hashlight.restart_training", text="Restart Training…", icon="FILE_REFRESH")

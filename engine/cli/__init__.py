@@ -25,6 +25,7 @@ COMMANDS = {
     "train": "train a radiance field from a dataset",
     "eval": "score a run on views it wasn't trained on",
     "render": "render a turntable or a camera path from a run",
+    "export": "write a capture or a dataset in another program's format",
     "prior": "train what PixelNeRF knows before it sees a scene, and look at it",
     "bench": "measure quality over training time, steps and frames a second",
     "doctor": "say what runs here, and what to do about what doesn't",

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.arguments import add_device, add_holdout, add_json
-from engine.link.capture_format import CAPTURE, transforms_file
 
 if TYPE_CHECKING:
     from engine.data.views import View
@@ -53,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
     """Score the run. Returns the exit code."""
     from engine.cli.datasets import load_with_progress
     from engine.cli.output import Progress, print_json, write_json
+    from engine.cli.run_datasets import dataset_of
     from engine.evaluation.evaluate import ViewScores, score_view
     from engine.link.part_files import remove_leftovers
     from engine.primitives.registry import kind_named
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     from taichi_kernels.runtime import choose_device
 
     opened = load_run(options.run, choose_device(options.device))
-    path = options.dataset or _dataset_of(opened)
+    path = options.dataset or dataset_of(options.run, opened.info, "name it with --dataset")
     holdout = options.holdout or opened.info.get("holdout")
     kind = kind_named(opened.trainer.primitive.spec.kind)
     if not kind.items_are_views:
@@ -119,22 +119,6 @@ def _score_items(options: argparse.Namespace, run: Run, kind: Kind[Any], path: P
     else:
         print(f"{kind.describe_scores(scores.means)}, {len(scores.items)} test {kind.item}s")
     return 0
-
-
-def _dataset_of(run: Run) -> Path:
-    """The dataset that run.json names if it is there, else the capture beside the run, as Blender keeps both."""
-    named = run.info.get("dataset")
-    if isinstance(named, str) and Path(named).exists():
-        return Path(named)
-    beside = run.folder.resolve().parent / CAPTURE
-    if (beside / transforms_file("train")).is_file():
-        return beside
-    if isinstance(named, str):
-        raise EvalError(f"{named}: the dataset that {run.folder} was trained from is gone; name it with --dataset")
-    raise EvalError(
-        f"{run.folder}: the run doesn't say which dataset it was trained from, and there is no capture beside it "
-        f"({beside}); name one with --dataset"
-    )
 
 
 def _save_pictures(score: ViewScore, folder: Path, view: View) -> ViewScore:

@@ -60,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", type=whole_number(1, 64), default=1, metavar="N", help="rays a pixel (1)")
     parser.add_argument("--opaque", action="store_true", help="on black instead of with alpha")
     parser.add_argument("--depth", action="store_true", help="depth too, in depth_*.exr and channel Z of EXR")
+    parser.add_argument("--mark-predicted", action="store_true", help="hatch what is predicted rather than captured")
     parser.add_argument("--resume", action="store_true", help="keep the frames that are already there")
     table = parser.add_argument_group("turntable")
     table.add_argument("--elevation", type=finite_number, default=20.0, metavar="DEG", help="above the horizon (20)")
@@ -86,18 +87,27 @@ def run(options: argparse.Namespace) -> int:
         raise RenderError(f"--out: {options.out.name} is neither {' nor '.join(SUFFIXES)} nor a folder")
     folder = options.out.with_name(f"{options.out.stem}_frames") if is_film else options.out
     display = _choose_display(options.view_transform, viewer.color_space)
-    style = FrameStyle((options.format,), not options.opaque, options.depth, display)
+    style = FrameStyle((options.format,), not options.opaque, options.depth, display, options.mark_predicted)
+    if options.mark_predicted:
+        _tell_of_marks(viewer)
     video = Video(options.out, options.fps) if is_film else None
     bake = Bake(viewer, cameras, folder, style, samples=options.samples, video=video, resume=options.resume)
     return _bake_with_progress(bake, folder, options)
 
 
+def _tell_of_marks(viewer: Viewer) -> None:
+    from engine.rendering.viewer import looking_at
+
+    camera = looking_at(viewer.bounds, 8)
+    if viewer.confidence(camera, viewer.render(camera)) is None:
+        print("Nothing that this run shows is predicted: --mark-predicted changes nothing")
+
+
 def _choose_display(name: str, color_space: ColorSpace) -> Display:
     """Raises ViewTransformError."""
-    from engine.link.view_transform import load_view_transform
+    from engine.rendering.display import named_display
 
-    named: dict[str, Display] = {"standard": "standard", "raw": "raw"}
-    display = named[name] if name in named else load_view_transform(Path(name))
+    display = named_display(name)
     if color_space == "srgb" and name != "standard":
         print(f"The run learnt 8-bit sRGB pictures, shown as they are: --view-transform {name} changes nothing")
     return display

@@ -3,6 +3,7 @@
 * NeRF-synthetic and BlenderNeRF: ``transforms_train.json`` and ``transforms_test.json`` with ``camera_angle_x``.
 * instant-ngp and nerfstudio: one ``transforms.json``, with nerfstudio's optional split lists.
 * Hashlight's own capture folder: the NeRF-synthetic layout with per-view intrinsics, ``aabb`` and EXR pictures.
+* Reconstructions, where there is no such list: COLMAP's sparse model, LLFF's ``poses_bounds.npy``.
 
 First the lists are read and checked, then the pictures are looked for and their sizes read, and only then are they
 decoded: what is wrong with any of them is told before that.
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from engine.data import colmap, llff
 from engine.data.axes import Convention, guess_convention
 from engine.data.bounds import (
     Extent,
@@ -32,6 +34,8 @@ from engine.data.depth_images import tell_unused_depth
 from engine.data.depth_unit import check_depth
 from engine.data.list_files import find_lists
 from engine.data.masks import MaskFinder
+from engine.data.other_formats import describe_folder
+from engine.data.point_bounds import FEWEST_POINTS, extent_of_points
 from engine.data.pose_checks import check_poses, fit_test_list
 from engine.data.remarks import Remarks
 from engine.data.repeated_views import drop_repeated
@@ -60,7 +64,8 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
     """Load the dataset in a folder, or the one that a JSON file describes.
 
     Args:
-        path: a folder with ``transforms.json`` or ``transforms_train.json``, or such a file itself.
+        path: a folder with ``transforms.json`` or ``transforms_train.json``, or such a file itself; or the folder of a
+            reconstruction, or a file of that.
         holdout: where there is no test split, every ``holdout``-th view becomes one. Views keep the file's order.
         progress: called with (views read, views in all) after each view.
 
@@ -107,10 +112,23 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
 def _find_files(path: Path, remarks: Remarks) -> dict[Split | None, Transforms]:
     """The transforms files by the split they hold; None: the file holds all views."""
     if path.is_file():
+        if path.name in (*colmap.FILES, llff.FILE):
+            return {None: _read_reconstruction(path.parent, remarks)}
         return {None: read_transforms(path, remarks)}
     if not path.is_dir():
         raise DatasetError(f"{path}: no such folder or file")
-    return {split: read_transforms(listed, remarks) for split, listed in find_lists(path, remarks).items()}
+    lists = find_lists(path, remarks)
+    if not lists:
+        return {None: _read_reconstruction(path, remarks)}
+    return {split: read_transforms(listed, remarks) for split, listed in lists.items()}
+
+
+def _read_reconstruction(folder: Path, remarks: Remarks) -> Transforms:
+    """The views of a folder without a list in JSON."""
+    for read in (colmap.read, llff.read):
+        if (found := read(folder, remarks)) is not None:
+            return found.to_transforms(remarks)
+    raise DatasetError(f"{folder}: {describe_folder(folder)}")
 
 
 def _read_by_conventions(files: dict[Split | None, Transforms], remarks: Remarks) -> dict[Split | None, Transforms]:
@@ -176,7 +194,7 @@ def _find_views(files: Mapping[Split | None, Transforms], remarks: Remarks) -> l
     """The views whose pictures are there, each once and with its split."""
     sources: list[ViewSource] = []
     for split, transforms in files.items():
-        masks = MaskFinder(transforms.path.parent)
+        masks = MaskFinder(transforms.folder)
         try:
             sources += find_sources(transforms, _split_frames(transforms, split, remarks), masks, remarks)
         except DatasetError:
@@ -186,11 +204,11 @@ def _find_views(files: Mapping[Split | None, Transforms], remarks: Remarks) -> l
                 f"{transforms.path}: nothing of its {counted(len(transforms.frames), 'picture')} is there (first "
                 f"{transforms.frames[0].file_path}), so there is no test split: hold out every n-th view instead"
             )
-    masks = MaskFinder(next(iter(files.values())).path.parent)
+    masks = MaskFinder(next(iter(files.values())).folder)
     used = [source.mask for source in sources if source.mask is not None]
     masks.tell_unused([source.image for source in sources], used, remarks)
     if not any(transforms.says_of_depth for transforms in files.values()):
-        tell_unused_depth(next(iter(files.values())).path.parent, remarks)
+        tell_unused_depth(next(iter(files.values())).folder, remarks)
     return drop_repeated(sources, remarks)
 
 
@@ -200,7 +218,7 @@ def _split_frames(transforms: Transforms, split: Split | None, remarks: Remarks)
     if split is None and (splits := split_by_lists(transforms, remarks)) is None:
         splits = split_by_files(transforms, remarks)
     elif split != "test":
-        tell_unused(split_files(transforms.path.parent), remarks)
+        tell_unused(split_files(transforms.folder), remarks)
     if split is not None:
         remarks.add_all(
             f"{transforms.path}: frames that say they aren't {split} views ({{count}}, first {{first}}), in a list of "
@@ -266,13 +284,19 @@ def _guess_extent(files: Mapping[Split | None, Transforms], train: Sequence[View
     first = next(iter(files.values()))
     cameras = [view.camera for view in train]
     is_photographed = all(view.is_opaque for view in train)
+    if first.seen is not None and len(first.seen) >= FEWEST_POINTS:
+        extent = extent_of_points(first.seen, cameras, is_photographed)
+        remarks.add(
+            f"{first.path} names no bounds: {_describe_box(extent)}, are taken from what it says to be seen; if they "
+            "are wrong, write a transforms.json by `hashlight export --to nerfstudio`, and correct its aabb"
+        )
+        return extent
     if "train" in files and "fl_x" not in first.values and "camera_angle_x" in first.values and not is_photographed:
         bounds = nerf_synthetic_bounds()
         if is_nerf_synthetic(cameras) and not check_coverage(bounds, train):
             return Extent(bounds)
     extent = guess_photographed_extent(cameras) if is_photographed else Extent(guess_bounds(cameras))
-    x, y, z = extent.bounds.center.tolist()
-    box = f"{extent.bounds.size.max():.3g} m a side around {x:.3g} {y:.3g} {z:.3g}"
+    box = _describe_box(extent)
     if stand_at_one_place(cameras):
         remarks.add(
             f"{first.path} names no bounds (aabb or aabb_scale), and all cameras stand at one place, which doesn't "
@@ -284,3 +308,8 @@ def _guess_extent(files: Mapping[Split | None, Transforms], train: Sequence[View
             "are wrong, name aabb"
         )
     return extent
+
+
+def _describe_box(extent: Extent) -> str:
+    x, y, z = extent.bounds.center.tolist()
+    return f"{extent.bounds.size.max():.3g} m a side around {x:.3g} {y:.3g} {z:.3g}"

@@ -6,23 +6,20 @@ it must find the kinds that are quick to read in that way, and knows nothing of 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from engine.data.capture_folder import save_dataset
-from engine.data.dataset import Dataset, DatasetError
+from engine.data.dataset import Dataset
 from engine.data.formats import HAS_OWN_SPLIT, load_dataset
+from engine.data.new_folder import new_folder, require_free
 from engine.data.views import View
 from engine.link.capture_format import MANIFEST, ViewRecord, describe_manifest
-from engine.link.disk import sync_all, sync_folder
-from engine.link.file_lock import IN_USE, FileLock
-from engine.link.part_files import remove_leftovers, scratch_folder, written_atomically
+from engine.link.part_files import written_atomically
 
 # (what is done, views that it is done for, views in all)
 StageProgress = Callable[[str, int, int], None]
@@ -52,27 +49,12 @@ def import_dataset(
         DatasetError: names the file, and the view or field, at fault.
     """
     path, folder = Path(path).absolute(), Path(folder).absolute()
-    _require_free(folder)
+    require_free(folder)
     tell = progress or (lambda stage, done, total: None)
     dataset = load_dataset(path, holdout, lambda done, total: tell("Reading", done, total))
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(folder.parent)
-        scratch = scratch_folder(folder)
-        scratch.mkdir()
-        lock = FileLock(scratch / IN_USE, "hashlight import")
-        try:
-            save_dataset(scratch, dataset, lambda done, total: tell("Writing", done, total))
-            _write_manifest(scratch / MANIFEST, dataset, holdout)
-            sync_all(scratch)
-            lock.release()
-            _put_in_place(scratch, folder)
-            sync_folder(folder.parent)
-        finally:
-            lock.release()
-            shutil.rmtree(scratch, ignore_errors=True)
-    except OSError as error:
-        raise DatasetError(f"{error.filename or folder}: can't be written ({error.strerror or error})") from None
+    with new_folder(folder, "hashlight import") as scratch:
+        save_dataset(scratch, dataset, lambda done, total: tell("Writing", done, total))
+        _write_manifest(scratch / MANIFEST, dataset, holdout)
     warnings = [warning for warning in dataset.warnings if not warning.startswith(HAS_OWN_SPLIT)] + _check_distance(
         dataset
     )
@@ -90,20 +72,6 @@ def _check_distance(dataset: Dataset) -> list[str]:
         f"{bounds.coordinate_spacing:.2g} m apart: training is exact, but in Blender cameras and pictures jump about; "
         "move the poses near the origin in the file"
     ]
-
-
-def _require_free(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        return
-    if folder.exists():
-        raise DatasetError(f"{folder}: something is there already: choose another folder")
-
-
-def _put_in_place(scratch: Path, folder: Path) -> None:
-    """Rename; whatever has come to be in ``folder`` meanwhile stays."""
-    with contextlib.suppress(FileNotFoundError):
-        folder.rmdir()  # only an empty one goes, and not every system renames onto it
-    scratch.rename(folder)
 
 
 def _write_manifest(path: Path, dataset: Dataset, holdout: int | None) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from engine.data.dataset import DatasetError
 from engine.data.json_object import read_json_object
-from engine.data.other_formats import describe_folder
 from engine.data.picture_finder import fold
 from engine.data.remarks import Remarks
 from engine.data.split_words import part_of
@@ -19,7 +18,7 @@ _HELD_OUT = ("transforms_test.json", "transforms_val.json")  # the first that th
 
 def find_lists(folder: Path, remarks: Remarks) -> dict[Split | None, Path]:
     """The lists by the split that they hold; None: one holds all views. Lists that aren't read are told, and such as
-    are only meant, by another name than usual. Raises DatasetError where there is none."""
+    are only meant, by another name than usual. Empty where there is none. Raises DatasetError."""
     lists = [name for name in (_TRAIN, _SINGLE) if (folder / name).is_file()]
     held_out = [name for name in _HELD_OUT if (folder / name).is_file() and _has_frames(folder / name)]
     others = _other_lists(folder)
@@ -27,7 +26,7 @@ def find_lists(folder: Path, remarks: Remarks) -> dict[Split | None, Path]:
         lists = meant
         remarks.add(f"{folder / meant[0]} ({_size(folder / meant[0])}) is taken for {_TRAIN}; call it so")
     if not lists:
-        raise DatasetError(f"{folder}: {describe_folder(folder)}")
+        return {}
     for part in ("test", "validation"):
         if not held_out and len(meant := others.get(part, [])) == 1:
             held_out = others.pop(part)

@@ -19,7 +19,7 @@ _ARCHIVES = {
 }
 _ARCHIVE_ENDINGS = (".zip", ".json.gz", ".tar.gz", ".tgz", ".tar", ".7z", ".rar")
 # Where such a file (a pattern below the folder) is, what the folder holds, and what makes a transforms.json of it.
-_COLMAP_CURE = "instant-ngp's scripts/colmap2nerf.py or nerfstudio's ns-process-data writes a transforms.json from it"
+_COLMAP_CURE = "its reconstruction is read: give the folder with sparse/0 and images/"
 _BY_HAND = "its cameras have to be written into a transforms.json"
 _OUTPUTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("run.json",), "a run of Hashlight's own", "give the dataset that it was trained on, which run.json names"),
@@ -29,10 +29,10 @@ _OUTPUTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("*.ingp", "*.msgpack"), "a snapshot of instant-ngp", "give the folder of the pictures that it was trained on"),
 )  # fmt: skip
 _FOLDERS = (
-    (("sparse/0/cameras.bin", "sparse/0/cameras.txt", "sparse/cameras.*", "colmap/sparse/0/cameras.*", "cameras.bin",
-      "images.bin", "points3D.*", "*.db"), "a COLMAP reconstruction", _COLMAP_CURE),
-    (("poses_bounds*.npy",), "an LLFF dataset (poses_bounds.npy)",
-     "torch-ngp's scripts/llff2nerf.py writes a transforms.json from it"),
+    (("cameras.bin", "cameras.txt", "images.bin", "images.txt", "points3D.*", "sparse", "colmap"),
+     "a part of a COLMAP model", "it needs cameras and images, both as .bin or both as .txt"),
+    (("*.db",), "a COLMAP database without what COLMAP made of it", _COLMAP_CURE),
+    (("poses_bounds*.npy",), "an LLFF dataset", "call its file poses_bounds.npy"),
     (("cameras_sphere.npz", "cameras*.npz", "*/cameras_sphere.npz"), "a DTU or NeuS dataset (cameras_sphere.npz)",
      _BY_HAND),
     (("bbox.txt", "intrinsics.txt"), "an NSVF dataset (bbox.txt, pose/)",
@@ -45,10 +45,10 @@ _FOLDERS = (
     (("dataset.json", "scene.json"), "a Nerfies or HyperNeRF dataset", "its scene moves, which isn't learnt"),
     (("keyframes", "mesh_info.json"), "a Polycam export", "`ns-process-data polycam` converts it"),
     (("*.r3d", "rgbd"), "a Record3D export", "`ns-process-data record3d` converts it"),
-    (("*.sfm", "*.mg"), "a Meshroom project", "export it to COLMAP, and convert that"),
+    (("*.sfm", "*.mg"), "a Meshroom project", "export it to COLMAP, and give that"),
     (("reconstruction.json", "opensfm"), "an OpenSfM or ODM reconstruction", "`ns-process-data odm` converts it"),
     (("*.psx", "*.xml"), "a Metashape project or its cameras", "`ns-process-data metashape` converts the exported XML"),
-    (("bundle.out", "*.rd.out"), "a Bundler reconstruction", "import it into COLMAP and convert that"),
+    (("bundle.out", "*.rd.out"), "a Bundler reconstruction", "import it into COLMAP, and give what that writes"),
     (("*.ply", "*.splat", "*.spz", "*.ksplat"), "points or splats, without pictures to learn from",
      "give the folder of the pictures that they were made from"),
     (("*.blend", "*.usdz", "*.usd", "*.usda", "*.usdc", "*.glb", "*.gltf", "*.fbx", "*.obj"),
@@ -60,7 +60,7 @@ _FOLDERS = (
     (("*.mp4", "*.mov", "*.avi", "*.mkv"), "a video",
      "`ns-process-data video` or instant-ngp's scripts/colmap2nerf.py finds its cameras"),
     (("*.jpg", "*.jpeg", "*.png", "*.exr", "*.webp", "images/*", "input/*"), "pictures without their cameras",
-     "find those first, for example by COLMAP and nerfstudio's ns-process-data"),
+     "find those first, for example by COLMAP"),
 )  # fmt: skip
 _FILES = {
     (".blend", ".usdz", ".usd", ".usda", ".usdc", ".glb", ".gltf", ".fbx", ".obj"):
@@ -134,7 +134,7 @@ def describe_file(path: Path) -> str | None:
     if start[257:262] == b"ustar":
         return "it is a tar archive: unpack it, and give the folder it makes"
     if start.startswith(b"\x93NUMPY") or path.suffix.lower() in (".npy", ".npz"):
-        return "it is a numpy file, not a list of views: give the folder that it lies in, to be told what converts it"
+        return "it is a numpy file, not a list of views: give the folder that it lies in"
     if start.startswith(b"ply"):
         return "it holds points, not views: give the folder of the pictures that they were made from"
     if path.suffix.lower() in (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"):

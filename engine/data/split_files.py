@@ -27,7 +27,7 @@ def split_by_files(transforms: Transforms, remarks: Remarks) -> list[Split | Non
     count = len(transforms.frames)
     named: dict[Split, set[int]] = {"train": set(), "test": set()}
     used: list[Path] = []
-    paths = split_files(transforms.path.parent)
+    paths = split_files(transforms.folder)
     for path in paths:
         for split, names in _read_names(path).items():
             found = [index.find(name) for name in names]

@@ -77,15 +77,19 @@ class DepthUnit:
 @dataclasses.dataclass(frozen=True, eq=False)
 class Transforms:
     """One read file. ``transparent`` names the colours that it says of all frames to stand for nothing.
-    ``convention``: what it says of its matrices, by which its poses are still to be read."""
+    ``convention``: what it says of its matrices, by which its poses are still to be read. ``folder``: in which its
+    pictures are. ``seen`` [n, 3]: places in world space that a reconstruction knows to be seen; None where it knows of
+    none."""
 
     path: Path
+    folder: Path
     values: JsonObject
     frames: list[FrameRecord]
     depth_unit: DepthUnit
     transparent: tuple[str, ...]
     convention: Convention
     _objects: list[JsonObject]
+    seen: npt.NDArray[np.float64] | None = None
 
     @property
     def is_capture(self) -> bool:
@@ -135,7 +139,11 @@ def read_transforms(path: Path, remarks: Remarks) -> Transforms:
 
     Raises DatasetError naming the file, the frame and the field.
     """
-    values = read_json_object(path)
+    return parse_transforms(read_json_object(path), path, remarks)
+
+
+def parse_transforms(values: JsonObject, path: Path, remarks: Remarks) -> Transforms:
+    """The same of ``values`` that were read from ``path``, or made of what is there."""
     if values.is_loose:
         remarks.add(f"{path}: has comments, or commas before a closing bracket, which JSON doesn't: it is read without")
     frames = values.objects("frames")
@@ -170,7 +178,8 @@ def read_transforms(path: Path, remarks: Remarks) -> Transforms:
     if not records:
         raise DatasetError(f'{path}: no views: "frames" has nothing but null in it')
     _tell_identities(records, remarks)
-    return Transforms(path, values, records, _depth_unit(values), beside.transparent, convention, objects)
+    unit, transparent = _depth_unit(values), beside.transparent
+    return Transforms(path, path.parent, values, records, unit, transparent, convention, objects)
 
 
 class _Beside:

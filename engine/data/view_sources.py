@@ -118,7 +118,7 @@ def find_sources(
 
     ``masks``: where to look for such as no frame names. Raises DatasetError where no picture is there.
     """
-    folder = transforms.path.parent
+    folder = transforms.folder
     finder = PictureFinder(folder)
     found = _only_sure({at: finder.find(frame.file_path) for at, (frame, _) in enumerate(frames)})
     missing = [frame.file_path for at, (frame, _) in enumerate(frames) if found[at] is None]

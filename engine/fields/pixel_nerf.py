@@ -183,6 +183,16 @@ class PixelNerfField(EvaluatedField):
         """What the field is conditioned on."""
         return self._encoded.sources
 
+    @property
+    def encoded(self) -> EncodedViews:
+        """The same as its encoder has them: others whenever the views are, or the field has learnt."""
+        return self._encoded
+
+    @property
+    def stretch(self) -> float:
+        """The network's lengths to one of the unit cube."""
+        return self._config.stretch
+
     def condition_on(self, sources: SourceViews) -> None:
         """Be conditioned on these views from now on. Of pictures that it knows the features are kept."""
         self._encoded = EncodedViews(sources, self._config.features, self._encoded)

@@ -118,7 +118,8 @@ class Capturing(Message):
 class RequestFrame(Message):
     """Render one picture of ``camera``. The newest request of its ``channel`` wins, and channels take turns: each
     asker has one of its own. ``request`` comes back with the frame. Over a network, one that need not be ``exact`` is
-    made much smaller by lossy compression that hardly shows."""
+    made much smaller by lossy compression that hardly shows. ``mark_predicted``: hatch surfaces that are predicted
+    rather than captured."""
 
     replaces: ClassVar[tuple[str, ...] | None] = ("channel",)
     overtakes: ClassVar[tuple[type[Message], ...]] = (AddView, AddFile)
@@ -129,6 +130,7 @@ class RequestFrame(Message):
     quality: Quality = "final"
     depth: bool = True
     exact: bool = True
+    mark_predicted: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

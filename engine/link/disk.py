@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 import time
@@ -24,6 +25,16 @@ def replace_file(source: Path, target: Path) -> None:
             if getattr(error, "winerror", None) not in _BUSY or time.monotonic() > deadline:
                 raise
         time.sleep(0.05)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file or folder, for another is to take its place: "run" becomes "run-former-1" beside it, or the first
+    number that is free. Returns where it is now. Raises OSError, and then it is where it was."""
+    for number in itertools.count(1):
+        aside = path.with_name(f"{path.name}-former-{number}")
+        if not aside.exists():
+            break
+    return path.rename(aside)
 
 
 def sync_file(path: Path) -> None:

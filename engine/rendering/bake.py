@@ -21,6 +21,7 @@ from engine.rendering.antialiasing import render_antialiased
 from engine.rendering.bands import Bands
 from engine.rendering.display import fingerprint_of
 from engine.rendering.frame_files import FrameStyle, FrameWriter
+from engine.rendering.prediction_marks import MarkedViewer
 from engine.rendering.video import SUFFIXES, Video, encode_video
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class Bake:
         _check_arguments(cameras, style.image_formats, samples, video)
         if video is not None and (video.path == output or video.path.is_dir()):
             raise BakeError(f"video: {video.path.name} is a folder, that of the frames or another: name a file")
-        self._viewer = viewer
+        self._marks = style.mark_predicted
+        self.use(viewer)
         self._cameras = list(cameras)
         self._samples = samples
         self._video = video
@@ -90,7 +92,7 @@ class Bake:
 
     def use(self, viewer: Viewer) -> None:
         """Render all further frames with this one: of the same field, as it was at a certain moment."""
-        self._viewer = viewer
+        self._viewer = MarkedViewer(viewer) if self._marks else viewer
 
     @property
     def progress(self) -> BakeProgress:
@@ -208,6 +210,8 @@ class Bake:
         what = [self._writer.image_formats, self._writer.transparent, self._writer.depth, self._samples]
         if "png" in self._writer.image_formats:
             what.append(fingerprint_of(self._writer.display))
+        if self._marks:
+            what.append("predicted marked")
         text = json.dumps([what, [camera.to_json() for camera in self._cameras]], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 import torch
 
 from engine.device import PROFILES
 from engine.link.color import encode_srgb
-from engine.link.view_transform import BRIGHTEST, TOE, ViewTransform, lattice_colors
+from engine.link.view_transform import BRIGHTEST, TOE, ViewTransform, lattice_colors, load_view_transform
 
 DisplayEncoding = Callable[[torch.Tensor], torch.Tensor]
 Display = ViewTransform | Literal["standard", "raw"]
@@ -28,6 +29,12 @@ def display_encoding_of(display: Display) -> DisplayEncoding:
     if isinstance(display, ViewTransform):
         return _CurveDisplayEncoding(display) if _is_srgb(display) else TableDisplayEncoding(display)
     return clip_light if display == "raw" else encode_srgb
+
+
+def named_display(name: str) -> Display:
+    """What a command line names: "standard", "raw", or the file of a table. Raises ViewTransformError."""
+    named: dict[str, Display] = {"standard": "standard", "raw": "raw"}
+    return named[name] if name in named else load_view_transform(Path(name))
 
 
 def fingerprint_of(display: Display) -> str:

@@ -32,12 +32,14 @@ class FrameStyle:
     """How frames are written: in each of ``image_formats``, "png" as 8 bits with straight alpha (on black unless
     ``transparent``) and "exr" as scene-linear half floats, premultiplied (likewise). ``display`` says how light is
     shown in PNG frames and videos; a field that learnt sRGB is shown as it is. With ``depth``, planar depth in metres
-    goes into channel V of a further picture, and into channel Z of EXR frames."""
+    goes into channel V of a further picture, and into channel Z of EXR frames. With ``mark_predicted``
+    surfaces that are predicted rather than captured are hatched."""
 
     image_formats: Sequence[ImageFormat] = ("png",)
     transparent: bool = True
     depth: bool = False
     display: Display = "standard"
+    mark_predicted: bool = False
 
 
 class FrameWriter:

@@ -126,6 +126,10 @@ class Renderer(abc.ABC):
         shape = (camera.height, camera.width)
         return RenderedImage(color.view(*shape, 4), depth.view(shape), self.color_space)
 
+    def confidence(self, camera: Camera, picture: RenderedImage) -> torch.Tensor | None:
+        """As Viewer.confidence: what is learnt from a scene's own views predicts nothing."""
+        return None
+
     @abc.abstractmethod
     def _render_rays(self, rays: Rays, color: torch.Tensor, distances: torch.Tensor, min_transmittance: float) -> None:
         """Fill ``color`` [n, 4] and ``distances`` [n] of ``rays``, all 0 so far: how far away half of the light is

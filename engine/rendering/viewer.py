@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
+import torch
 
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import ColorSpace, Quality
@@ -25,6 +26,10 @@ class Viewer(Protocol):
 
     def render(self, camera: Camera, quality: Quality = "final") -> RenderedImage:
         """What ``camera`` sees, at its own size: "moving" may be a little less exact where that is faster."""
+
+    def confidence(self, camera: Camera, picture: RenderedImage) -> torch.Tensor | None:
+        """How sure it is of what ``picture``, its own latest and of ``camera``, shows: [H, W] f32 in 0..1, less for
+        what is predicted than for what was captured; None where nothing is predicted."""
 
     def frozen(self, *, with_field: bool = True) -> Self:
         """Shows it as it is now, however long training goes on meanwhile. Without a copy ``with_field``, only data that

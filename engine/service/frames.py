@@ -14,6 +14,7 @@ from engine.link import codec
 from engine.link.geometry import Camera
 from engine.link.messages import Frame, RequestFrame
 from engine.rendering.bands import Bands
+from engine.rendering.prediction_marks import MarkedViewer
 from engine.rendering.viewer import Viewer
 
 MAX_FRAME_PIXELS = codec.MAX_MESSAGE_BYTES // 12 - 4096  # half-float RGBA and depth of one frame fit a message
@@ -73,13 +74,15 @@ class FrameRenderer:
             started = time.perf_counter()
             share = max(1.0 - waited / MOVING_SECONDS, _SMALLEST_SHARE)
             camera = fit(request.camera, max(share * self._moving_pixels, _MIN_MOVING_PIXELS))
-            color, depth = self._viewer.render(camera, "moving").to_scene_linear()
+            color, depth = self._viewer_for(request).render(camera, "moving").to_scene_linear()
             seconds = time.perf_counter() - started
             self._adapt(camera, seconds, share)
         else:
             camera, picture = request.camera, self._unfinished
             if picture is None or picture.request is not request:
-                picture = _FinalPicture(request, self._bands.render(camera, self._render_band))
+                viewer = self._viewer_for(request)
+                bands = self._bands.render(camera, lambda band: viewer.render(band).to_scene_linear())
+                picture = _FinalPicture(request, bands)
             self._unfinished = None
             if not picture.advance(is_outdated):
                 self._unfinished = picture
@@ -97,8 +100,8 @@ class FrameRenderer:
             exact=request.exact,
         )
 
-    def _render_band(self, band: Camera) -> _Band:
-        return self._viewer.render(band).to_scene_linear()
+    def _viewer_for(self, request: RequestFrame) -> Viewer:
+        return MarkedViewer(self._viewer) if request.mark_predicted else self._viewer
 
     def _adapt(self, camera: Camera, seconds: float, share: float) -> None:
         """A picture that was to take this ``share`` of MOVING_SECONDS has taken so many."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from engine.link.disk import set_aside
 from engine.link.message_types import Tagged
 from engine.link.messages import (
     AddFile,
@@ -29,7 +30,7 @@ from engine.primitives.kind import Kind
 from engine.primitives.registry import for_link, from_link, kind_named
 from engine.priors.first_weights import shipped_for
 from engine.rendering.viewer import warm_up
-from engine.run_folder import is_run, named_snapshot, set_run_aside
+from engine.run_folder import is_run, named_snapshot
 from engine.run_history import RunHistory
 from engine.run_lock import lock_run
 from engine.runs import RunWriteError, load_run, save_run
@@ -199,7 +200,7 @@ class Session:
     def _set_former_run_aside(self) -> None:
         try:
             if is_run(self._folder):  # else it was moved already
-                set_run_aside(self._folder)
+                set_aside(self._folder)
         except OSError as error:
             words = error.strerror or error
             raise RunWriteError(

@@ -26,6 +26,7 @@ LAYERS = {
     "sampling": {"device", "link", "fields", "kernels"},
     "rendering": {"device", "link", "data", "fields", "sampling", "kernels"},
     "evaluation": {"link", "data", "rendering"},
+    "exporting": {"machine", "link", "data", "rendering"},
     "primitives": {
         *("device", "machine"),
         *("link", "data", "optimizers", "fields", "sampling", "rendering", "evaluation", "kernels"),

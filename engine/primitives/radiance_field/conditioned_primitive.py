@@ -17,6 +17,7 @@ from engine.link.messages import ColorSpace
 from engine.primitives.base import NoDataError
 from engine.primitives.memory import require_for_views
 from engine.primitives.radiance_field.conditioned_config import ConditionedConfig
+from engine.primitives.radiance_field.conditioned_renderer import ConditionedRenderer
 from engine.primitives.radiance_field.occupancy_primitive import OccupancyPrimitive
 from engine.primitives.radiance_field.pixel_store import StoredPicture
 from engine.primitives.radiance_field.primitive import blank_view
@@ -66,14 +67,16 @@ class ConditionedPrimitive(OccupancyPrimitive):
         cube, space, near_distance = self.cube, self.color_space, self.limits.near_distance
         return SwitchingRenderer(self.current_renderer, cube, space, self.device, near_distance)
 
-    def current_renderer(self) -> Renderer:
+    def current_renderer(self) -> ConditionedRenderer:
         """Shows what is known from the views at hand."""
         self.look()
         return self._renderer
 
     @functools.cached_property
-    def _renderer(self) -> Renderer:
-        return super().viewer()
+    def _renderer(self) -> ConditionedRenderer:
+        steps, occupied = self.config.rendering_steps, self.sampler.grid.occupied
+        near_distance = self.limits.near_distance
+        return ConditionedRenderer(self.field, occupied, self.cube, self.color_space, steps, near_distance)
 
     def look(self) -> None:
         """Have the occupancy grid know where anything is, as far as the field can tell from the views at hand: it knows

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 import torch
 
 from engine.fields.pixel_nerf import PixelNerfField
-from engine.fields.view_choice import Sightings
-from engine.link.geometry import Bounds, Camera
+from engine.link.geometry import Bounds
 from engine.link.messages import ColorSpace
 from engine.primitives.radiance_field.conditioned_config import ConditionedConfig
 from engine.primitives.radiance_field.conditioned_primitive import ConditionedPrimitive
+from engine.primitives.radiance_field.conditioned_renderer import ConditionedRenderer
 from engine.primitives.radiance_field.guided_config import GuidedConfig
 from engine.primitives.radiance_field.guiding_cameras import guiding_camera
 from engine.primitives.radiance_field.json_tensors import read_facts, write_facts
 from engine.primitives.radiance_field.pixel_nerf import PIXEL_NERF
 from engine.primitives.radiance_field.pixel_store import PixelStore, StoredPicture
-from engine.rendering.renderer import RenderedImage, Renderer
-from taichi_kernels.bundles import Rays
 from taichi_kernels.random_numbers import RandomStream
-from taichi_kernels.rays import generate_camera_rays
 from taichi_kernels.torch_functions.random_numbers import uniform
 
-# How sure a prior is of what no view sees, and of where it shows nothing.
-_SURE_OF_UNSEEN, _SURE_OF_NOTHING = 0.4, 0.7
-# Where views differ by so much (of what is displayed or of light) about a point, it is sure to a third of what it is.
-_SPREAD = 0.2
-_COVERED = 0.5
+# Of training's time all but the first pictures take no more.
+_SHARE_OF_TIME = 0.25
 _PREFIX = "guide."
 _FACTS = _PREFIX + "facts"
 _WEIGHTS = "field.weights"
@@ -58,6 +53,8 @@ class Guide:
         self._reader = _make_reader(prior.settings, config, bounds, color_space, device)
         prior.load_into(self._reader.field)
         self._number = 0
+        self._began, self._seconds = time.monotonic(), 0.0  # how long its pictures have taken since
+        self._left = 0  # how many pictures are to be made anew by the views at hand
         self._names = set[str]()
         self.pixels = PixelStore(self._reader.cube, device)
         self.ray_count = min(512, config.max_rays_per_step)
@@ -68,13 +65,14 @@ class Guide:
         """Be conditioned on a view, in the place of the one of its name. Raises MemoryShortage."""
         self._reader.take_in(name, picture)
         self._names.add(name)
+        self._left = self._config.guide_pictures
 
     def knows(self, name: str) -> bool:
         """Whether a view of this name was given, before it was saved perhaps."""
         return name in self._names
 
     @property
-    def renderer(self) -> Renderer:
+    def renderer(self) -> ConditionedRenderer:
         """Shows what the prior makes of the views."""
         return self._reader.current_renderer()
 
@@ -87,41 +85,35 @@ class Guide:
 
     # --- its pictures -------------------------------------------------------------------------------------------------
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether views came that not all of its pictures are made by: ``show_next`` takes as long as many training
+        steps, and only then tells anything new."""
+        return self._left > 0
+
+    @property
+    def is_affordable(self) -> bool:
+        """Whether a picture leaves training most of the time. Without captured depth what a prior shows is soft, and
+        one may take as long as hundreds of steps."""
+        return self._seconds <= _SHARE_OF_TIME * (time.monotonic() - self._began)
+
     def show_next(self) -> None:
         """Render the next picture, in the place of the oldest once there are enough."""
+        began = time.monotonic()
         reader, config = self._reader, self._config
         known = [reader.pixels.picture(name).camera for name in reader.pixels.names]
         camera = guiding_camera(known, reader.bounds, self._number, config.guide_side)
-        picture = self.renderer.render(camera)
-        confidence = self.confidence(camera, picture)
+        renderer = self.renderer
+        picture = renderer.render(camera)
+        confidence = renderer.confidence(camera, picture)
         index = torch.arange(confidence.numel(), device=confidence.device)
         drawn = uniform(config.seed, self._number, index, RandomStream.GUIDING_PIXEL).view_as(confidence)
         depths = torch.where(drawn < confidence, 0.0, -torch.inf)
         name = str(self._number % config.guide_pictures)
         self.pixels.add(name, StoredPicture(camera, picture.color.half(), depths))
         self._number += 1
-
-    def confidence(self, camera: Camera, picture: RenderedImage) -> torch.Tensor:
-        """How sure it is of what ``picture``, its own of ``camera``, shows: [H, W] f32 in 0..1. Where light is half let
-        through, it isn't; nor where no view sees the surface that is shown, or where views differ about it."""
-        reader, alpha = self._reader, picture.color[..., 3].clamp(0.0, 1.0)
-        certainty = (2.0 * alpha - 1.0).abs()
-        told = torch.full_like(alpha, _SURE_OF_NOTHING)
-        is_covered = (alpha > _COVERED) & picture.depth.isfinite()
-        if bool(is_covered.any()):
-            told[is_covered] = self._support(_points_of(reader, camera, picture.depth)[is_covered])
-        return certainty * told
-
-    def _support(self, points: torch.Tensor) -> torch.Tensor:
-        """How well the views support that there is a surface at ``points`` [n, 3] in the unit cube: [n]."""
-        reader, sources = self._reader, self._reader.field.sources
-        seen = Sightings.find(sources, points, reader.config.fit(reader.config.field).stretch)
-        weights = seen.visibility / seen.visibility.sum(dim=1, keepdim=True).clamp(min=1e-12)
-        pixels = sources.colors_at(seen.views, seen.places)[..., :3]
-        mean = (weights[..., None] * pixels).sum(dim=1, keepdim=True)
-        spread = (weights[..., None] * (pixels - mean).square()).sum(dim=(1, 2)).sqrt()
-        visibility = seen.visibility.amax(dim=1)
-        return (_SURE_OF_UNSEEN + (1.0 - _SURE_OF_UNSEEN) * visibility) * torch.exp(-spread / _SPREAD)
+        self._left -= 1
+        self._seconds += time.monotonic() - began
 
     # --- in a snapshot ------------------------------------------------------------------------------------------------
 
@@ -188,13 +180,3 @@ def _make_reader(
     reading = PIXEL_NERF.configure(preset, device, {**own, **settings})
     assert isinstance(reading, ConditionedConfig)
     return ConditionedPrimitive(reading, bounds, color_space, device)
-
-
-def _points_of(reader: ConditionedPrimitive, camera: Camera, depth: torch.Tensor) -> torch.Tensor:
-    """Where what a picture shows is, [H, W, 3] in the unit cube; ``depth`` [H, W] as RenderedImage has it."""
-    pixels, device = depth.numel(), depth.device
-    rays, cosines = Rays.allocate(pixels, device), torch.empty(pixels, device=device)
-    row, limits = reader.cube.camera_row(camera, device), reader.limits
-    generate_camera_rays(0, camera.width, row, limits, rays, cosines)
-    distances = depth.view(-1) * reader.cube.scale / cosines
-    return (rays.origins + distances[:, None] * rays.directions).view(*depth.shape, 3)

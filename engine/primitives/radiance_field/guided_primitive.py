@@ -39,7 +39,8 @@ _HAND_OVER = "guide.hand_over"
 class GuidedPrimitive(OccupancyPrimitive):
     """An OccupancyPrimitive, and as long as there are fewer than ``guided_views`` training views a prior beside it, if
     there is one. Some of the steps learn from the prior's pictures, and its picture is shown, until the field shows a
-    view that it wasn't trained on as well. With enough views from the start the prior isn't even read."""
+    view that it wasn't trained on as well: then the prior is given up. With enough views from the start it isn't even
+    read."""
 
     config: GuidedConfig
 
@@ -51,6 +52,7 @@ class GuidedPrimitive(OccupancyPrimitive):
         self._judge: Judge | None = None
         self._kept_judge: tuple[str, float] | None = None  # of a snapshot, until its view is there: name and least
         self._waiting: tuple[str, StoredPicture] | None = None
+        self._fresh: dict[str, StoredPicture] = {}  # views that came since the prior was asked last
         self._learns_from_guide = False
 
     def be_guided_by(self, read_prior: Callable[[], FieldPrior]) -> None:
@@ -64,8 +66,6 @@ class GuidedPrimitive(OccupancyPrimitive):
     def take_in(self, name: str, picture: StoredPicture) -> None:
         """See RadianceFieldPrimitive."""
         is_new = name not in self.pixels
-        if self._guide is not None and is_new and not self._guide.knows(name):
-            self._compare(self._guide, name, picture)
         if self._waiting is not None and self._waiting[0] != name:
             self._admit()
         if self._kept_judge is not None and self._kept_judge[0] == name:
@@ -74,8 +74,12 @@ class GuidedPrimitive(OccupancyPrimitive):
             self._waiting = name, picture
         else:
             super().take_in(name, picture)
-        if self._guide is not None and (self._is_few or self._guide.knows(name)):
+        if self._guide is None:
+            return
+        if self._guide.knows(name):
             self._guide.take_in(name, picture)
+        elif self._is_few or (self._judge is None and not self._fresh):
+            self._fresh[name] = picture
 
     def _may_wait(self, name: str) -> bool:
         """Whether a new view can be left to judge by: of a run that is gone on with, the one that was."""
@@ -110,23 +114,31 @@ class GuidedPrimitive(OccupancyPrimitive):
                 self.sampler.grid.expect(*self._guide.occupancy)
             else:
                 self._take_over()
+        if self._guide is not None and self._fresh:
+            self._compare(self._guide)
         return self._guide
 
     def _begin_guide(self, prior: FieldPrior) -> Guide:
         guide = Guide(prior, self.config, self.bounds, self.color_space, self.device)
         for name in self.pixels.names:
             guide.take_in(name, self.pixels.picture(name))
-        if (waiting := self._waiting) is not None:
-            self._compare(guide, *waiting)
-            guide.take_in(*waiting)
+        if self._waiting is not None:
+            self._fresh = dict([self._waiting])
         return guide
 
-    def _compare(self, guide: Guide, name: str, picture: StoredPicture) -> None:
-        """Score both by a view that neither knows."""
+    def _compare(self, guide: Guide) -> None:
+        """Have the prior know the views that came, and score both by the last of them, which neither knows."""
+        *others, (name, picture) = self._fresh.items()
+        self._fresh = {}
+        for other in others:
+            guide.take_in(*other)
+        judge = Judge.of(name, picture, math.inf, self.cube, self.config.preset)
+        self._judge = judge.held_to(guide.renderer)
+        self._look_who_is_better()
+        if self._is_few and self._waiting is None:
+            self._judge = None  # from now on the field learns from that view, too
         if not self._has_taken_over:
-            judge = Judge.of(name, picture, math.inf, self.cube, self.config.preset)
-            self._judge = judge.held_to(guide.renderer)
-            self._look_who_is_better()
+            guide.take_in(name, picture)
 
     def _look_who_is_better(self) -> None:
         if self._judge is not None and self._last_rays and self._judge.prefers(self._own_renderer):
@@ -138,8 +150,9 @@ class GuidedPrimitive(OccupancyPrimitive):
         return super().viewer()
 
     def _take_over(self) -> None:
-        """From now on pictures are the field's."""
-        self._has_taken_over, self._judge = True, None
+        """From now on pictures are the field's, and it learns from the views alone: by now it knows more than the prior
+        could teach."""
+        self._has_taken_over, self._judge, self._guide, self._fresh = True, None, None, {}
         self._admit()
 
     # --- training -----------------------------------------------------------------------------------------------------
@@ -162,13 +175,16 @@ class GuidedPrimitive(OccupancyPrimitive):
         config, views = self.config, len(self.pixels) + (self._waiting is not None)
         if step % _JUDGED_EVERY == 0:
             self._look_who_is_better()
+        if self._has_taken_over:
+            return False
         share = config.guide_share_at(step, views)
         if share == 0.0:
-            if self._has_taken_over or self._judge is None:
+            if self._judge is None:
                 self._take_over()
-                self._guide = None
             return False
-        if len(guide.pixels) < min(_FIRST_PICTURES, config.guide_pictures) or step % config.guide_every == 0:
+        is_first = len(guide.pixels) < min(_FIRST_PICTURES, config.guide_pictures)
+        is_due = step % config.guide_every == 0 and guide.is_affordable
+        if guide.is_outdated and (is_first or is_due):
             guide.show_next()
         draw = uniform(config.seed, step, torch.zeros(1, dtype=torch.int64), RandomStream.GUIDED_STEP)
         return float(draw) < share
@@ -198,8 +214,8 @@ class GuidedPrimitive(OccupancyPrimitive):
             return own
 
         def choose() -> Renderer:
-            guide = None if self._has_taken_over else self._find_guide()
-            return own if guide is None or self._has_taken_over else guide.renderer
+            guide = self._find_guide()
+            return own if guide is None else guide.renderer
 
         return SwitchingRenderer(choose, self.cube, self.color_space, self.device, self.limits.near_distance)
 
@@ -217,7 +233,7 @@ class GuidedPrimitive(OccupancyPrimitive):
         if guide is None:
             return super().state()
         judge = (None, None) if self._judge is None else (self._judge.name, self._judge.least)
-        facts = {"done": self._has_taken_over, "judge": judge[0], "least": judge[1]}
+        facts = {"judge": judge[0], "least": judge[1]}
         return super().state() | guide.state() | {_HAND_OVER: write_facts(facts)}
 
     def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
@@ -226,8 +242,8 @@ class GuidedPrimitive(OccupancyPrimitive):
         self._guide = Guide.read(state, self.config, self.bounds, self.color_space, self.device)
         if self._guide is None:
             return
-        kinds = {"done": bool, "judge": (str, type(None)), "least": (float, type(None))}
+        kinds = {"judge": (str, type(None)), "least": (float, type(None))}
         facts = read_facts(_HAND_OVER, state.get(_HAND_OVER), kinds)
-        self._has_taken_over = facts["done"]
+        self._has_taken_over = False
         if facts["judge"] is not None and facts["least"] is not None:
             self._kept_judge = facts["judge"], facts["least"]

@@ -14,9 +14,10 @@ from engine.primitives.radiance_field.pixel_store import StoredPicture
 from engine.rendering.renderer import RenderedImage, Renderer
 
 # Pixels a side of what is compared.
-_SIDES = {"cpu": 48, "gpu": 256}
-# The field must be so much better in dB: one view isn't all, and by then the prior knows that view, too.
-_MARGIN = 1.0
+_SIDES = {"cpu": 48, "gpu": 128}
+# The field must be so much better in dB. Both are about to know that view, too, of which a field makes no less than a
+# prior; but it is only one, and a change back isn't to be.
+_MARGIN = 0.2
 _BEST = 1e-10
 
 

@@ -33,7 +33,7 @@ _PRESETS = {
         coarse_until=6000,
         guide_half_life=4000,
         guide_pictures=64,
-        guide_side=160,
+        guide_side=80,
         guide_every=16,
         cells_per_pixel=1.5,
         **OCCUPANCY["gpu"],

@@ -172,7 +172,9 @@ def test_a_run_begins_with_a_prior(prior: Path, dataset: Path, tmp_path: Path) -
         assert (weights[name].cpu() - tensor.float()).abs().max() < 0.01
 
 
-def test_one_view_and_a_prior_are_a_run_without_training(prior: Path, tmp_path: Path) -> None:
+def test_one_view_and_a_prior_are_a_run_without_training(
+    prior: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data, run = write_nerf_synthetic(tmp_path / "data", train=1, test=1, size=16), tmp_path / "run"
     command = ["train", str(data), "--out", str(run), "--field", "pixelnerf", "--prior", str(prior), "--steps", "0"]
     assert main([*command, *ON_DEVICE]) == 0
@@ -182,6 +184,9 @@ def test_one_view_and_a_prior_are_a_run_without_training(prior: Path, tmp_path: 
     for name, tensor in load_prior(prior).weights.items():
         assert torch.equal(weights[name].cpu(), tensor.float())
     assert main(["eval", str(run), *ON_DEVICE]) == 0
+    turntable = ["render", str(run), "--turntable", "--frames", "1", "--size", "16x16", "--mark-predicted"]
+    assert main([*turntable, "--out", str(tmp_path / "frames"), *ON_DEVICE]) == 0
+    assert "is predicted" not in capsys.readouterr().out
 
 
 @pytest.fixture
@@ -212,7 +217,9 @@ def test_a_run_begins_with_the_prior_that_is_brought_along_unless_it_is_to_begin
     assert "prior.safetensors: damaged" in capsys.readouterr().err
 
 
-def test_a_hash_grid_is_guided_by_a_prior_and_goes_on_without_its_file(prior: Path, tmp_path: Path) -> None:
+def test_a_hash_grid_is_guided_by_a_prior_and_goes_on_without_its_file(
+    prior: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data, run = write_nerf_synthetic(tmp_path / "data", train=2, test=1, size=16), tmp_path / "run"
     command = ["train", str(data), "--out", str(run), *ON_DEVICE]
     assert main([*command, "--prior", str(prior), "--steps", "2"]) == 0
@@ -223,6 +230,9 @@ def test_a_hash_grid_is_guided_by_a_prior_and_goes_on_without_its_file(prior: Pa
     assert float(state["trainer.progress"][0]) == 3 and "guide.field.weights" in state
     assert main([*command[:3], str(tmp_path / "alone"), "--steps", "1", *ON_DEVICE]) == 0
     assert "guide.facts" not in load_run(tmp_path / "alone", TEST_DEVICE).trainer.state()
+    turntable = ["render", str(tmp_path / "alone"), "--turntable", "--frames", "1", "--size", "16x16"]
+    assert main([*turntable, "--mark-predicted", "--out", str(tmp_path / "frames"), *ON_DEVICE]) == 0
+    assert "Nothing that this run shows is predicted" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ class TestOtherFormats:
     @pytest.mark.parametrize(
         ("name", "words"),
         [
-            ("poses_bounds.npy", "LLFF"),
+            ("poses_bounds_2.npy", "LLFF"),
             ("sparse/0/cameras.bin", "COLMAP"),
             ("database.db", "COLMAP"),
             ("cameras_sphere.npz", "NeuS"),

@@ -143,7 +143,7 @@ def test_a_former_run_that_cannot_be_set_aside_stays(tmp_path: Path, monkeypatch
     former = Session(request, tmp_path, TEST_DEVICE, lambda _message: None)
     former.save()
     before = (tmp_path / "run" / "run.json").read_bytes()
-    monkeypatch.setattr("engine.service.session.set_run_aside", refuse)
+    monkeypatch.setattr("engine.service.session.set_aside", refuse)
     session = Session(request, tmp_path, TEST_DEVICE, lambda _message: None)
     with pytest.raises(RunError, match=r"run: the former run can't be set aside \(Permission denied\)"):
         session.save()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,16 +15,19 @@ import torch
 
 from engine.data.views import View
 from engine.evaluation.evaluate import mean_psnr
+from engine.fields.unit_cube import UnitCube
+from engine.fields.view_choice import Sightings
 from engine.link.geometry import Camera
 from engine.primitives.base import NoDataError
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.primitives.radiance_field.guided_primitive import GuidedPrimitive
+from engine.primitives.radiance_field.pixel_store import StoredPicture
 from engine.priors.weights import Prior, load_prior, save_prior
 from engine.runs import load_run, save_run
 from engine.training.trainer import Trainer
 from tests.device import TEST_DEVICE
 from tests.engine.tiny_fields import TINY
-from tests.scenes import sphere_bounds, sphere_views
+from tests.scenes import CENTER, RADIUS, sphere_bounds, sphere_views
 
 VIEWS = sphere_views(12, 24)
 HELD_OUT = [VIEWS[1], VIEWS[5], VIEWS[9]]
@@ -98,6 +103,27 @@ def test_it_takes_over_once_it_is_better_and_no_picture_is_black(device: str, tm
     assert len(primitive.pixels) == 5  # the view that both were judged by is trained on, too
     scores.append(mean_psnr(viewer, HELD_OUT)["black"])
     assert scores[1] > scores[0] - 0.2
+
+
+def test_the_grid_isnt_judged_by_a_view_that_it_has_learnt_from(device: str, prior: Prior) -> None:
+    trainer = _trainer(device, lambda: prior, ORDER[:1])
+    trainer.step()
+    trainer.primitive.add(ORDER[1])
+    for _ in range(70):
+        trainer.step()
+    assert trainer.primitive.remark and trainer.primitive._judge is None
+
+
+def test_of_views_that_come_together_the_last_one_judges(device: str, prior: Prior) -> None:
+    trainer = _trainer(device, lambda: prior, ORDER[:1])
+    trainer.step()
+    for view in ORDER[1:5]:
+        trainer.primitive.add(view)
+    trainer.step()
+    primitive = trainer.primitive
+    assert primitive._judge is not None and primitive._judge.name == ORDER[4].name
+    assert primitive._guide is not None and all(primitive._guide.knows(view.name) for view in ORDER[:5])
+    assert ORDER[4].name not in primitive.pixels and len(primitive.pixels) == 4
 
 
 def test_where_no_view_was_the_grid_learns_what_the_prior_shows(device: str, prior: Prior) -> None:
@@ -182,6 +208,55 @@ def test_without_views_there_is_nothing_to_train_on_and_nothing_to_show(device: 
     assert float(trainer.primitive.viewer().render(HELD_OUT[0].camera).color.max()) == 0.0
 
 
+def test_a_view_that_shows_nothing_predicts_nothing_and_another_makes_up_for_it(device: str, prior: Prior) -> None:
+    first = ORDER[0]
+    depth = np.full_like(first.depth, np.inf)
+    blank = dataclasses.replace(first, color=np.zeros_like(first.color), depth=depth)
+    trainer = _trainer(device, lambda: prior, [blank])
+    viewer = trainer.primitive.viewer()
+    assert float(viewer.render(HELD_OUT[0].camera).color.abs().max()) < 0.05
+    trainer.step()
+    trainer.primitive.add(first)
+    trainer.primitive.add(ORDER[1])
+    trainer.step()
+    assert float(viewer.render(first.camera).color[..., 3].max()) > 0.5
+
+
+def test_its_pictures_leave_training_most_of_the_time(
+    device: str, prior: Prior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.primitives.radiance_field.guide._SHARE_OF_TIME", 0.0)
+    trainer = _trainer(device, lambda: prior, ORDER[:2])
+    for _ in range(20):
+        trainer.step()
+    guide = trainer.primitive._guide
+    assert guide is not None and guide.is_outdated and len(guide.pixels) == 4, "the first ones, and no more"
+
+
+def test_once_the_grid_has_taken_over_the_prior_teaches_it_no_longer(device: str, prior: Prior) -> None:
+    trainer = _trainer(device, lambda: prior, ORDER[:5])
+    primitive = trainer.primitive
+    trainer.step()
+    primitive._take_over()
+    assert not primitive.remark and len(primitive.pixels) == 5
+    assert not any(name.startswith("guide.") for name in trainer.state())
+    assert primitive.viewer().confidence(HELD_OUT[0].camera, primitive.viewer().render(HELD_OUT[0].camera)) is None
+    trainer.step()
+
+
+def test_its_pictures_are_made_anew_only_when_views_came(
+    device: str, prior: Prior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.primitives.radiance_field.guide._SHARE_OF_TIME", math.inf)
+    trainer = _trainer(device, lambda: prior, ORDER[:2])
+    for _ in range(60):
+        trainer.step()
+    guide = trainer.primitive._guide
+    assert guide is not None and not guide.is_outdated and len(guide.pixels) == GUIDED["guide_pictures"]
+    guide.take_in(ORDER[2].name, StoredPicture.upload(ORDER[2], device))
+    assert guide.is_outdated
+
+
 def test_a_snapshot_whose_prior_is_damaged_is_refused_in_words(device: str, prior: Prior) -> None:
     trainer = _trainer(device, lambda: prior, ORDER[:2])
     state = trainer.state()
@@ -203,11 +278,27 @@ def test_it_is_sure_of_what_a_view_shows_and_less_of_what_none_does(device: str,
     assert guide is not None
     facing, behind = ORDER[0].camera, _turned_around(ORDER[0])
     sure, unsure = (
-        guide.confidence(camera, picture)[picture.color[..., 3] > 0.9].mean()
+        guide.renderer.confidence(camera, picture)[picture.color[..., 3] > 0.9].mean()
         for camera in (facing, behind)
         for picture in [guide.renderer.render(camera)]
     )
     assert float(sure) > float(unsure) + 0.1
+
+
+def test_without_captured_depth_what_it_shows_itself_hides_what_is_behind_it(
+    device: str, prior: Prior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.primitives.radiance_field.conditioned_renderer._has_depth", lambda picture: False)
+    guide = _trainer(device, lambda: prior, ORDER[:1]).primitive._find_guide()
+    assert guide is not None
+    renderer, towards = guide.renderer, ORDER[0].camera.camera_to_world[:3, 2]
+    cube = UnitCube(sphere_bounds())
+    places = np.stack([CENTER + RADIUS * towards, CENTER - RADIUS * towards])
+    points = torch.from_numpy((places - cube.bounds.center) * cube.scale + 0.5).float().to(device)
+    front, behind = renderer._unhidden(Sightings.find(renderer._field.sources, points, renderer._field.stretch))[
+        :, 0
+    ].tolist()
+    assert front > 0.5 and behind < 0.1
 
 
 def _turned_around(view: View) -> Camera:

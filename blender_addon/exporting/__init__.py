@@ -1,0 +1,1 @@
+"""Captures written as datasets of other programs, by the engine."""

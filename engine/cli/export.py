@@ -1,0 +1,99 @@
+"""``hashlight export``: a capture, a dataset or what a run was trained from, in the format of another program."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from engine.cli.arguments import add_holdout
+from engine.link.argument_types import whole_number
+
+# As engine.exporting.exporters has them, which loads torch.
+FORMATS = ("colmap", "nerfstudio")
+EXAMPLES = """\
+examples:
+  hashlight export pot.hashlight/capture --to colmap --out pot-colmap
+  hashlight export pot.hashlight/run --to nerfstudio --points 300000 --out pot-nerfstudio
+  hashlight export data/garden --to nerfstudio --images jpeg --out garden-nerfstudio
+
+SOURCE is a capture, any dataset that `hashlight train` reads, or a run, for what that was trained from. Test views stay
+such: COLMAP's are listed in test.txt, nerfstudio's in test_filenames. Points come from captured depth, and need it."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="folder of a capture, a dataset or a run")
+    parser.add_argument("--to", choices=FORMATS, required=True, help="what to make of it")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to make")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="where DIR is there, call that DIR-former-1, instead of refusing"
+    )
+    parser.add_argument(
+        "--images",
+        choices=("png", "jpeg", "exr"),
+        default="png",
+        help="8 bits with alpha, 8 bits on a background, or scene-linear light with alpha (png)",
+    )
+    parser.add_argument(
+        "--background", choices=("black", "white"), help="behind the pictures, instead of alpha (jpeg: black)"
+    )
+    parser.add_argument(
+        "--view-transform",
+        metavar="standard|raw|FILE.npz",
+        help="how light becomes 8 bits (as Blender showed the captured scene, else standard)",
+    )
+    parser.add_argument(
+        "--points",
+        type=whole_number(0, 20_000_000),
+        default=100_000,
+        metavar="N",
+        help="how many at most, spread evenly, from captured depth; 0 for none (100000)",
+    )
+    parser.add_argument("--text", action="store_true", help="COLMAP's model as text instead of binary")
+    add_holdout(parser, "without a test split: keep every K-th view as a test view (as the run did)")
+    parser.add_argument(
+        "--json", action="store_true", help="print progress and the result as JSON, a line each, for programs"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Export. Returns the exit code."""
+    from engine.cli.output import warn
+    from engine.cli.run_datasets import dataset_of
+    from engine.cli.stages import print_line, stage_progress
+    from engine.exporting.exporters import DatasetOptions, ExportError, exporter_for
+    from engine.link.wording import counted, counted_views
+    from engine.rendering.display import named_display
+    from engine.run_folder import is_run
+    from engine.run_info import read_run_info
+
+    source, holdout = options.source, options.holdout
+    if is_run(source):
+        info = read_run_info(source)
+        source = dataset_of(source, info, "give the dataset itself")
+        holdout = holdout or info.get("holdout")
+    if options.text and options.to != "colmap":
+        raise ExportError("--text: only for --to colmap")
+    settings = DatasetOptions(
+        images=options.images,
+        background=options.background,
+        display=None if options.view_transform is None else named_display(options.view_transform),
+        points=options.points,
+        text=options.text,
+        holdout=holdout,
+        overwrite=options.overwrite,
+    )
+    tell, close = stage_progress(options.json)
+    try:
+        exported = exporter_for(options.to).export(source, options.out, settings, tell)
+    finally:
+        close()
+    if options.json:
+        print_line(dataclasses.asdict(exported) | {"folder": str(exported.folder)})
+        return 0
+    for warning in exported.warnings:
+        warn(warning)
+    views = counted_views(exported.train_views, exported.test_views)
+    print(f"{exported.folder}: {views}, {counted(exported.points, 'point')}")
+    return 0

@@ -1,0 +1,1 @@
+"""What is taken elsewhere: captures as datasets in the formats that other programs train on."""

@@ -1,0 +1,74 @@
+"""Pictures in which hatching marks what is predicted: surfaces that the captured views don't show."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Self
+
+import torch
+
+from engine.link.color import decode_srgb
+from engine.link.geometry import Bounds, Camera
+from engine.link.messages import Quality
+
+if TYPE_CHECKING:
+    from engine.rendering.renderer import RenderedImage
+    from engine.rendering.viewer import Viewer
+
+# Display-referred sRGB.
+_COLOR = (1.0, 0.45, 0.05)
+# Nothing is marked from the first confidence on, below the second all that is predicted is.
+_SURE, _UNSURE = 0.75, 0.55
+# How much of a surface's colour is that of the mark: on a stripe, and between stripes.
+_STRIPE, _BETWEEN = 0.7, 0.15
+# Stripes across a picture.
+_STRIPES = 40
+
+
+class MarkedViewer:
+    """Viewer that shows what another one does, with marks; those of a picture's bands go on from one to the next."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self.device, self.color_space = viewer.device, viewer.color_space
+
+    @property
+    def bounds(self) -> Bounds:
+        """See Viewer."""
+        return self._viewer.bounds
+
+    def render(self, camera: Camera, quality: Quality = "final") -> RenderedImage:
+        """See Viewer."""
+        picture = self._viewer.render(camera, quality)
+        confidence = self._viewer.confidence(camera, picture)
+        return picture if confidence is None else mark(camera, picture, confidence)
+
+    def confidence(self, camera: Camera, picture: RenderedImage) -> torch.Tensor | None:
+        """See Viewer."""
+        return self._viewer.confidence(camera, picture)
+
+    def frozen(self, *, with_field: bool = True) -> Self:
+        """See Viewer."""
+        return type(self)(self._viewer.frozen(with_field=with_field))
+
+    @property
+    def frozen_bytes(self) -> int:
+        """See Viewer."""
+        return self._viewer.frozen_bytes
+
+
+def mark(camera: Camera, picture: RenderedImage, confidence: torch.Tensor) -> RenderedImage:
+    """``picture``, or a band of one, of ``camera`` with stripes where its ``confidence`` [H, W] f32 in 0..1 is low.
+    Alpha and depth stay."""
+    device = picture.color.device
+    # From the principal point on, which is the same one for all bands.
+    columns = torch.arange(camera.width, device=device) - round(camera.cx)
+    rows = torch.arange(camera.height, device=device) - round(camera.cy)
+    period = max(4, round(camera.width / _STRIPES))
+    is_stripe = (columns + rows[:, None]) % period < period // 2
+    unsure = ((_SURE - confidence) / (_SURE - _UNSURE)).clamp(0.0, 1.0)
+    share = (unsure * torch.where(is_stripe, _STRIPE, _BETWEEN))[..., None]
+    tint = torch.tensor(_COLOR, device=device)
+    light, alpha = picture.color[..., :3], picture.color[..., 3:]
+    marked = light + share * ((decode_srgb(tint) if picture.color_space == "linear" else tint) * alpha - light)
+    return dataclasses.replace(picture, color=torch.cat([marked, alpha], dim=-1))
