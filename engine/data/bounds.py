@@ -26,6 +26,9 @@ NGP_OFFSET = 0.5
 CHECKED_VIEWS = 16
 CHECKED_PIXELS_PER_SIDE = 64
 TOLERATED_MISS = 0.02
+# So many times as large as where cameras are and what they see, bounds are hardly meant: centimetres, say.
+_FAR_TOO_LARGE = 15.0
+_FARTHEST_SEEN = 98  # percent of known depth that is nearer
 # Around photographs of an object: the bounds' edge in units of the cameras' distance from what they look at (as
 # instant-ngp's scripts make it), and cascades that reach several times as far as the cameras stand.
 PHOTOGRAPHED_EDGE = 0.76
@@ -170,6 +173,28 @@ def check_coverage(bounds: Bounds, views: Sequence[View]) -> list[str]:
     return [
         f"the bounds {bounds.minimum.tolist()} to {bounds.maximum.tolist()} miss {mean:.0%} of the subject "
         f"(worst in view {worst}: {worst_share:.0%}); what lies outside can't be learnt: enlarge aabb in the file"
+    ]
+
+
+def check_size(bounds: Bounds, views: Sequence[View]) -> list[str]:
+    """A warning where ``bounds`` are far larger than where the cameras stand and, as far as depth is known, what they
+    see: most of a field's resolution would be lost on nothing."""
+    if stand_at_one_place([view.camera for view in views]):
+        return []
+    places = [view.camera.position for view in views]
+    for view in views[:: max(1, len(views) // CHECKED_VIEWS)]:
+        known = () if view.depth is None else view.depth[np.isfinite(view.depth) & (view.depth > 0.0)]
+        if len(known):
+            ahead = -view.camera.camera_to_world[:3, 2] * float(np.percentile(known, _FARTHEST_SEEN))
+            places.append(view.camera.position + ahead)
+    extent = float(np.ptp(places, axis=0).max())
+    factor = float(bounds.size.max()) / extent
+    if factor < _FAR_TOO_LARGE:
+        return []
+    return [
+        f"the bounds are {factor:.3g} times as large as where cameras stand and what is known of what they see "
+        f"({bounds.size.max():.3g} m a side and {extent:.3g} m): fine detail will be lost; if they are in another unit "
+        "than the poses, correct aabb or scale"
     ]
 
 

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from engine.data.color import premultiply
+from engine.data.pose_spread import SAME_POSE, relative_poses
 from engine.data.remarks import Remarks
 from engine.data.views import View
 from engine.link.color import encode_srgb
 
-_ROUNDING = 1e-6  # of the largest coordinate: poses that were written with fewer digits are still the same
-_NEAR = 2e-3  # of how far apart cameras are, and of an axis: what else may be the same pose, with still fewer digits
+_NEAR = 2e-3  # of how far cameras are apart, and of an axis: what else may be the same pose, with still fewer digits
 _STEP = 16  # of the pixels by which most pictures are told from each other
 _SIDE = 16  # pixels of the pictures that are compared where cameras are the same
 _SAME = 0.1  # of a picture's standard deviation: what storing it anew may change
@@ -116,14 +116,11 @@ def _tell_shared_poses(views: Sequence[View], looks: _Looks, remarks: Remarks) -
 
 def _near_pairs(views: Sequence[View]) -> list[tuple[int, int]]:
     """Training and test views whose poses are the same, nearly."""
-    poses = np.array([view.camera.camera_to_world[:3] for view in views])
-    places = poses[:, :, 3]
-    reach = max(float(np.abs(places - places.mean(axis=0)).max(initial=0.0)), 1e-12)
+    poses = relative_poses([view.camera.camera_to_world for view in views])
     is_trained = np.array([view.split == "train" for view in views])
     pairs = []
     for tested in np.flatnonzero(~is_trained).tolist():
-        is_near = np.abs(poses[:, :, :3] - poses[tested, :, :3]).max(axis=(1, 2)) < _NEAR
-        is_near &= np.abs(places - places[tested]).max(axis=1) < _NEAR * reach
+        is_near = np.abs(poses - poses[tested]).max(axis=(1, 2)) < _NEAR
         pairs += [(at, tested) for at in np.flatnonzero(is_near & is_trained).tolist()]
     return pairs
 
@@ -150,6 +147,5 @@ def _pixels_of(views: Sequence[View]) -> list[bytes | None]:
 
 
 def _poses_of(views: Sequence[View]) -> list[bytes]:
-    poses = np.array([view.camera.camera_to_world[:3] for view in views])
-    step = _ROUNDING * max(1.0, float(np.abs(poses).max(initial=0.0)))
-    return [pose.tobytes() for pose in np.round(poses / step) + 0.0]  # -0 becomes 0
+    poses = relative_poses([view.camera.camera_to_world for view in views])
+    return [pose.tobytes() for pose in np.round(poses / SAME_POSE) + 0.0]  # -0 becomes 0

@@ -85,7 +85,7 @@ def _decode(fitted: FittedView, name: str) -> tuple[View, list[str]]:
     try:
         color, color_space = read_color(source.image, fitted.header.content)
         color = turn(color, fitted.orientation)
-        for background in source.transforms.transparent:
+        for background in source.frame.transparent:
             if trouble := _make_transparent(color, color_space, background):
                 sentences.append(trouble)
         depth = _read_depth(fitted, color, sentences)

@@ -49,7 +49,10 @@ def read_depth(
         except UnidentifiedImageError:  # such as a TIFF of float16 or float64
             raw = read_numbers(path)
         if raw.ndim != 2:
-            raise DatasetError(f"{path}: a depth image has one channel, this one has the shape {list(raw.shape)}")
+            raise DatasetError(
+                f"{path}: a depth image has one channel, this one has the shape {list(raw.shape)}: store whole numbers "
+                "of 16 bits, or metres as EXR or numpy; what was coloured for people to look at says no depth"
+            )
     if raw.dtype.kind in "iu":
         if unit_of_integers is None and raw.dtype.itemsize == 1:
             return np.full(raw.shape, UNKNOWN_DEPTH, np.float32)  # for people to look at: 0.25 m at most

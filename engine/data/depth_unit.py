@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.data.depth_frames import leave_out_other_shapes, leave_out_strangers, shifted_by_one
 from engine.data.depth_misses import is_known, misses_between
+from engine.data.flat_skies import forget_skies
 from engine.data.remarks import Remarks
 from engine.data.view_pairs import choose_pairs, look_alike
 from engine.data.views import UNKNOWN_DEPTH, View
@@ -37,8 +38,9 @@ _FEWEST = 50  # points, by which that is told
 
 def check_depth(views: Sequence[View], remarks: Remarks) -> list[View]:
     """``views``, without their depth where it doesn't fit the poses: in no unit, in another one, or as inverse depth
-    alone. What holds distances along rays instead is made planar. What is wrong with it is told."""
-    views = leave_out_other_shapes(views, remarks)
+    alone. What holds distances along rays instead is made planar, and a sky's depth isn't known. What is wrong with it
+    is told."""
+    views = leave_out_other_shapes(forget_skies(views, remarks), remarks)
     known = [view for view in views if view.depth is not None and is_known(view.depth).any()]
     if len(known) < 2:
         return list(views)

@@ -16,7 +16,8 @@ from engine.link.values import Limits, shorten
 from engine.link.wording import counted
 
 # A list of terms is in OpenCV's order, but for nerfstudio's of six.
-_LISTS = ("distortion_params", "distortion_coefficients", "distortion_coeffs", "dist_coeffs", "distortion")
+_LISTS = ("distortion_params", "distortion_coefficients", "distortion_coeffs", "dist_coeffs", "distortion",
+          "distortion_parameters", "distortion_coeff", "lens_distortion", "D")  # fmt: skip
 _OPENCV_ORDER = ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6")
 _NERFSTUDIO_ORDER = ("k1", "k2", "k3", "k4", "p1", "p2")
 # Nerfies has two lists, others have them within one object.
@@ -41,8 +42,8 @@ def read_distortion(
     """The terms that ``values`` has; those of ``outer`` where it only has some by name. ``projection`` says what four
     terms in a list are. Raises DatasetError."""
     named = _read_named(values)
-    for field in _LISTS:
-        if field not in values:
+    for field in values.spelled(_LISTS):
+        if not isinstance(values.peek(field), list | dict) and field != "distortion_params":
             continue
         if isinstance(values.get(field), dict):
             inner = JsonObject(values.get(field), f"{values.where}: {field}")
@@ -130,12 +131,18 @@ def is_followed(error: float, focal: float) -> bool:
 
 
 def _read_named(values: JsonObject) -> dict[str, float]:
-    return {name: value for name in _OPENCV_ORDER if (value := values.number(name, _LIMITS)) is not None}
+    found: dict[str, float] = {}
+    for term in _OPENCV_ORDER:
+        for name in values.spelled((term,))[:1]:
+            if (value := values.number(name, _LIMITS)) is not None:
+                found[term] = value
+    return found
 
 
 def _read_parts(values: JsonObject) -> dict[str, float]:
     named: dict[str, float] = {}
-    for field, order in _PARTS.items():
+    for part, order in _PARTS.items():
+        field = next(iter(values.spelled((part,))), part)
         terms = values.numbers(field, _LIMITS) or []
         if len(terms) > len(order):
             raise values.refuse(field, f"expected at most {len(order)} terms", terms)

@@ -19,6 +19,7 @@ from engine.data.axes import Convention, guess_convention
 from engine.data.bounds import (
     Extent,
     check_coverage,
+    check_size,
     extent_from_file,
     guess_bounds,
     guess_photographed_extent,
@@ -37,13 +38,13 @@ from engine.data.other_formats import describe_folder
 from engine.data.point_bounds import FEWEST_POINTS, extent_of_points
 from engine.data.pose_checks import check_poses, fit_test_list
 from engine.data.remarks import Remarks
+from engine.data.repeated_views import drop_repeated
 from engine.data.split_files import split_by_files, split_files, tell_unused
 from engine.data.splits import split_by_lists
 from engine.data.transforms import FrameRecord, Transforms, read_transforms
 from engine.data.view_checks import check_views, tell_backgrounds
 from engine.data.view_sources import (
     ViewSource,
-    drop_repeated,
     find_sources,
     fit_view,
     read_headers,
@@ -102,7 +103,7 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
             f"all {len(train)} cameras stand at one place, which doesn't tell how far away things are: if they moved, "
             "correct transform_matrix"
         )
-    for sentence in check_coverage(extent.whole, train):
+    for sentence in (*check_coverage(extent.whole, train), *check_size(extent.bounds, train)):
         remarks.add(sentence)
     color_space = views[0].color_space
     return Dataset(train, test, extent.bounds, color_space, remarks.sentences(), Path(path), extent.cascades)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.data.dataset import DatasetError
+from engine.data.loose_json import read_loosely
 from engine.data.other_formats import describe_file
 from engine.link.json_files import JsonError, read_object
 from engine.link.values import ANY, Limits, ValueRefused, finite, shorten
@@ -22,15 +25,18 @@ _OFF = {"", "0", "false", "no", "none", "off"}
 class JsonObject:
     """A JSON object, and which of its values were asked for. null counts as not there, everywhere.
 
-    ``where`` names it in errors. All methods raise DatasetError that names the value at fault.
+    ``where`` names it in errors. ``is_loose``: it was read without comments and commas that no JSON has.
+    All methods raise DatasetError that names the value at fault.
     """
 
-    def __init__(self, values: Any, where: str) -> None:
+    def __init__(self, values: Any, where: str, is_loose: bool = False) -> None:
         if not isinstance(values, dict):
             raise DatasetError(f"{where}: expected a JSON object, got {type(values).__name__}")
         self.where = where
+        self.is_loose = is_loose
         self._values: Mapping[str, Any] = {name: value for name, value in values.items() if value is not None}
         self._used: set[str] = set()
+        self._spellings: dict[str, list[str]] | None = None
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
@@ -46,6 +52,17 @@ class JsonObject:
     def peek(self, name: str) -> Any:
         """The same, without counting as having asked for it."""
         return self._values.get(name)
+
+    def spelled(self, names: Sequence[str]) -> list[str]:
+        """The names of what is there that are one of ``names`` but for case and what stands between words: those
+        that are exactly so first, in the order of ``names``."""
+        if self._spellings is None:
+            self._spellings = {}
+            for name in self._values:
+                self._spellings.setdefault(name_key(name), []).append(name)
+        exact = [name for name in names if name in self._values]
+        others = [name for wanted in names for name in self._spellings.get(name_key(wanted), ())]
+        return list(dict.fromkeys(exact + others))
 
     def number(self, name: str, limits: Limits = ANY) -> float | None:
         """A finite number within ``limits``."""
@@ -124,6 +141,12 @@ class JsonObject:
         return value
 
 
+@functools.lru_cache(maxsize=1024)  # the frames of a list say the same names
+def name_key(name: str) -> str:
+    """What is left of a name where programs spell it in different ways: its letters and digits, in lower case."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
 def is_on(value: Any) -> bool:
     """Whether a JSON value says that something is switched on."""
     if isinstance(value, str):
@@ -140,5 +163,8 @@ def read_json_object(path: Path) -> JsonObject:
     except JsonError as error:
         if (what := describe_file(path)) is not None:
             raise DatasetError(f"{path}: not a list of views: {what}") from None
-        raise DatasetError(f"{path}: not a usable JSON file ({error})") from None
+        corrected, cause = read_loosely(path) if path.is_file() else (None, "")
+        if corrected is None:
+            raise DatasetError(f"{path}: not a usable JSON file ({cause or error})") from None
+        return JsonObject(corrected, str(path), is_loose=True)
     return JsonObject(values, str(path))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from engine.data.camera_objects import own_camera, tell_unused_of
 from engine.data.dataset import DatasetError
 from engine.data.distortion import beyond_fisheye, fold_radial_terms, is_followed, lost_share, read_distortion
 from engine.data.intrinsics import like_a_lens, read_intrinsics
@@ -247,8 +248,13 @@ class Lens:
 def read_lens(values: JsonObject, outer: Lens | None, remarks: Remarks) -> Lens:
     """What ``values``, a file or one of its frames, says of the lens; what it doesn't say is as in ``outer``.
 
-    Raises DatasetError for a projection that isn't read, and for values that are none.
+    An object ``camera`` in it is as if it lay between the two. Raises DatasetError for a projection that isn't read,
+    and for values that are none.
     """
+    is_captured = "color_space" in values if outer is None else outer.is_captured
+    if (inner := own_camera(values)) is not None:
+        outer = read_lens(inner, outer, remarks)
+        tell_unused_of(inner, remarks)
     projection = read_projection(values, remarks) or ("pinhole" if outer is None else outer.projection)
     own: dict[str, float] = {}
     for name in (*_FOCAL, *_PLACE):
@@ -272,7 +278,6 @@ def read_lens(values: JsonObject, outer: Lens | None, remarks: Remarks) -> Lens:
             values.where,
             terms=" ".join(given),
         )
-    is_captured = "color_space" in values if outer is None else outer.is_captured
     unread = (*like_a_lens(values), *(() if outer is None else outer.unread))
     return Lens(values.where, inherited | own, distortion, projection, is_captured, unread)
 

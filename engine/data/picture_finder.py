@@ -60,7 +60,7 @@ class PictureFinder:
         parts = path_parts(listed)
         if not parts:
             return None
-        if not PureWindowsPath(listed).anchor and (found := self._walk(parts, suffixes)) is not None:
+        if not PureWindowsPath(_without_slashes(listed)).anchor and (found := self._walk(parts, suffixes)) is not None:
             return found
         ends = [parts[first:] for first in range(len(parts))]
         for end in (*ends, ("images", parts[-1])):
@@ -146,7 +146,7 @@ class PictureFinder:
 def path_parts(listed: str) -> tuple[str, ...]:
     """The parts of a path in a list, written on whatever system: without its drive or root, and "." and ".." resolved
     as far as they can be."""
-    path = PureWindowsPath(listed)
+    path = PureWindowsPath(_without_slashes(listed))
     parts: list[str] = []
     for part in path.parts[1:] if path.anchor else path.parts:
         if part == ".." and parts and parts[-1] != "..":
@@ -154,6 +154,12 @@ def path_parts(listed: str) -> tuple[str, ...]:
         elif part != ".":
             parts.append(part)
     return tuple(parts[-_MOST_PARTS:])
+
+
+def _without_slashes(listed: str) -> str:
+    """A path without the two slashes by which Blender writes paths relative to its file; computers in a network are
+    named so, too, but those aren't there any more."""
+    return listed[2:] if listed[:2] in ("//", "\\\\") else listed
 
 
 def fold(name: str) -> str:

@@ -3,14 +3,12 @@ another one, which is refused."""
 
 from __future__ import annotations
 
-import functools
 import itertools
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from engine.data.dataset import DatasetError
-from engine.data.json_object import JsonObject, is_on
+from engine.data.json_object import JsonObject, is_on, name_key
 from engine.data.remarks import Remarks
 from engine.link.geometry import Projection
 from engine.link.values import shorten
@@ -73,11 +71,11 @@ def read_projection(values: JsonObject, remarks: Remarks) -> Projection | None:
     model = values.text("camera_model")
     projection: Projection | None = None
     if model:
-        if _key(model) not in (*PINHOLE_MODELS, _FISHEYE_MODEL):
+        if name_key(model) not in (*PINHOLE_MODELS, _FISHEYE_MODEL):
             raise _refuse(values, f"camera_model {shorten(model)!r}")
-        projection = "fisheye" if _key(model) == _FISHEYE_MODEL else "pinhole"
+        projection = "fisheye" if name_key(model) == _FISHEYE_MODEL else "pinhole"
     for name in values:
-        key = _key(name)
+        key = name_key(name)
         if key in _NO_LENSES and not isinstance(values.peek(name), bool | str):
             continue
         if _is_other_projection(key):
@@ -94,9 +92,9 @@ def read_projection(values: JsonObject, remarks: Remarks) -> Projection | None:
                 projection = "fisheye" if is_switched_on else projection or "pinhole"
         elif name != "camera_model":
             for text in _lens_names(name, values.peek(name)):
-                if _is_other_projection(_key(text)):
+                if _is_other_projection(name_key(text)):
                     raise _refuse(values, f"{shorten(name)} {shorten(text)!r}")
-                if _key(text) in PINHOLE_MODELS and _says_no_more(values.peek(name)):
+                if name_key(text) in PINHOLE_MODELS and _says_no_more(values.peek(name)):
                     values.get(name)  # as was taken for granted
     return projection
 
@@ -104,13 +102,13 @@ def read_projection(values: JsonObject, remarks: Remarks) -> Projection | None:
 def names_no_distortion(values: JsonObject) -> bool:
     """Whether the camera model that ``values`` names has no distortion."""
     model = values.peek("camera_model")
-    return isinstance(model, str) and _key(model) in _UNDISTORTED_MODELS
+    return isinstance(model, str) and name_key(model) in _UNDISTORTED_MODELS
 
 
 def _says_no_more(value: Any, depth: int = 0) -> bool:
     """Whether ``value``, in which a pinhole is named, says nothing else: no number, and no switch that is on."""
     if isinstance(value, str):
-        return _key(value) in PINHOLE_MODELS
+        return name_key(value) in PINHOLE_MODELS
     if isinstance(value, dict | list):
         items = value.values() if isinstance(value, dict) else value
         return depth < _DEEPEST and all(_says_no_more(item, depth + 1) for item in items)
@@ -120,15 +118,15 @@ def _says_no_more(value: Any, depth: int = 0) -> bool:
 def _lens_names(name: str, value: Any, is_lens: bool = False, depth: int = 0) -> Iterator[str]:
     """Texts that may say what the lens is, in what is called ``name`` or within it, and the names of switches there
     that are on. ``is_lens``: what that is in is called as lenses are."""
-    key = _key(name)
+    key = name_key(name)
     is_lens = is_lens or any(word in key for word in _LENS_WORDS)
     if isinstance(value, str):
         text = value[:100]
-        if is_lens or (key.endswith("type") and _is_unmistakable(_key(text))):
+        if is_lens or (key.endswith("type") and _is_unmistakable(name_key(text))):
             yield text
     elif depth < _DEEPEST and isinstance(value, dict):
         for inner, item in itertools.islice(value.items(), _LONGEST):
-            is_switch = _key(inner) not in _NO_LENSES and any(part in _key(inner) for part in OTHER_PROJECTIONS)
+            is_switch = name_key(inner) not in _NO_LENSES and any(part in name_key(inner) for part in OTHER_PROJECTIONS)
             if is_switch and is_on(item):
                 yield inner[:100]
             yield from _lens_names(inner, item, is_lens, depth + 1)
@@ -144,11 +142,6 @@ def _refuse(values: JsonObject, what: str) -> DatasetError:
         "OpenCV's fisheye (camera_model OPENCV_FISHEYE): turn the pictures into such first, for example by COLMAP's "
         "image_undistorter, or by ns-process-data for 360-degree ones"
     )
-
-
-@functools.lru_cache(maxsize=1024)  # the frames of a list say the same names
-def _key(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _is_other_projection(key: str) -> bool:

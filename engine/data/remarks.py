@@ -43,3 +43,9 @@ class Remarks:
                 sentence = sentence.replace(f"{{{name}}}", value)
             sentences.append(sentence)
         return sentences
+
+
+def plain(text: str) -> str:
+    """``text`` for a message: on one line, and not endless."""
+    text = "".join(character if character.isprintable() else "?" for character in text)
+    return text if len(text) <= 120 else f"{text[:57]}...{text[-60:]}"

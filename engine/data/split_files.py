@@ -1,4 +1,4 @@
-"""Which views are held out: by lists of names in files of their own, beside the dataset's."""
+"""Which views are held out: by lists of names in files of their own, beside the dataset's or in a folder for them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from engine.link.messages import Split
 from engine.link.wording import counted
 
 _SUFFIXES = (".txt", ".json", ".csv", ".tsv", ".lst", ".list")
+_UNREAD = (".yaml", ".yml", ".toml", ".npy", ".npz", ".pkl", ".mat")  # told where they are called splits
+_FOLDER = "split"  # and what begins so
 _MOST_BYTES = 1 << 22
 
 
@@ -45,12 +47,11 @@ def split_by_files(transforms: Transforms, remarks: Remarks) -> list[Split | Non
 
 def split_files(folder: Path) -> list[Path]:
     """Files that look as if they said which pictures are for training and which for testing."""
-    try:
-        paths = sorted(folder.iterdir())
-    except OSError:
-        return []
-    named = [path for path in paths if path.suffix.lower() in _SUFFIXES and _speaks_of_splits(path.stem)]
-    return [path for path in named if path.is_file() and not _lists_views(path)]
+    paths = _entries(folder)
+    paths += [
+        inner for path in paths if fold(path.name).startswith(_FOLDER) and path.is_dir() for inner in _entries(path)
+    ]
+    return [path for path in paths if _looks_like_splits(path) and path.is_file()]
 
 
 def tell_unused(paths: list[Path], remarks: Remarks) -> None:
@@ -62,8 +63,21 @@ def tell_unused(paths: list[Path], remarks: Remarks) -> None:
     )
 
 
-def _speaks_of_splits(stem: str) -> bool:
-    return part_of(stem) is not None or "split" in fold(stem)
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _looks_like_splits(path: Path) -> bool:
+    """Whether a file is called as if it said which pictures are for what, or is JSON with lists that are."""
+    suffix, stem = path.suffix.lower(), fold(path.stem)
+    if suffix == ".json":
+        return _has_split_lists(path, part_of(path.stem) is not None or "split" in stem)
+    if suffix in _UNREAD:
+        return "split" in stem
+    return suffix in _SUFFIXES and (part_of(path.stem) is not None or "split" in stem)
 
 
 def _read_names(path: Path) -> dict[Split, list[str]]:
@@ -83,8 +97,13 @@ def _read_names(path: Path) -> dict[Split, list[str]]:
     return {split: names for split, names in found.items() if names}
 
 
-def _lists_views(path: Path) -> bool:
+def _has_split_lists(path: Path, is_called_so: bool) -> bool:
+    """Whether a JSON file is no list of views, and has lists for training or testing, or is called as if it had."""
     try:
-        return path.suffix.lower() == ".json" and "frames" in read_json_object(path)
-    except DatasetError:
-        return False
+        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
+            return is_called_so
+        values = read_json_object(path)
+    except (DatasetError, OSError):
+        return is_called_so
+    has_lists = any(isinstance(values.peek(name), list) and split_of(name) is not None for name in values)
+    return "frames" not in values and (is_called_so or has_lists)

@@ -3,17 +3,16 @@ what frames say of themselves, and by other lists whose names speak of splits.""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import unquote
 
-from engine.data.json_object import JsonObject
+from engine.data.json_object import JsonObject, name_key
 from engine.data.picture_finder import IMAGE_SUFFIXES, fold, path_parts
 from engine.data.remarks import Remarks
-from engine.data.split_words import split_of
+from engine.data.split_words import split_of, words_of
 from engine.data.transforms import Transforms
 from engine.link.messages import Split
 
@@ -32,9 +31,9 @@ def split_by_lists(transforms: Transforms, remarks: Remarks) -> list[Split | Non
     values, frames = transforms.values, transforms.frames
     index = FrameIndex([frame.file_path for frame in frames])
     named: dict[Split, set[int]] = {"train": set(), "test": set()}
-    fields = [name for name in (TRAIN_LIST, *HELD_OUT_LISTS) if name in values]
+    fields = values.spelled((TRAIN_LIST, *HELD_OUT_LISTS))
     for field in fields:
-        split: Split = "train" if field == TRAIN_LIST else "test"
+        split: Split = "train" if name_key(field) == name_key(TRAIN_LIST) else "test"
         named[split] |= _frames_in(field, values.texts(field) or [], transforms, index, remarks)
     for field, split, items in _other_lists(values, [frame.place for frame in frames]):
         found = _frames_of(field, items, transforms, index, remarks)
@@ -72,14 +71,14 @@ def _other_lists(values: JsonObject, places: Sequence[int]) -> Iterator[tuple[st
                     yield name, split, item
                 elif isinstance(item, str) and (split := split_of(item)) is not None:
                     yield name, split, [key]
-        elif not isinstance(value, list) or name in (TRAIN_LIST, *HELD_OUT_LISTS):
+        elif not isinstance(value, list) or name in values.spelled((TRAIN_LIST, *HELD_OUT_LISTS)):
             continue
         elif fold(name) in _SPLITS and len(value) == len(places) and all(isinstance(item, str) for item in value):
             splits = [split_of(item) for item in value]
             for part in _PARTS:
                 if None not in splits and part in splits:
                     yield name, part, [at for at, each in zip(places, splits, strict=True) if each == part]
-        elif (split := split_of(name)) is not None and "valid" not in re.split(r"[^a-z]+", fold(name)):
+        elif (split := split_of(name)) is not None and "valid" not in words_of(name):
             yield name, split, value  # what is valid may be for training as well
 
 
@@ -88,6 +87,9 @@ def _frames_of(field: str, items: list[Any], transforms: Transforms, index: Fram
     if all(isinstance(item, str) for item in items):
         transforms.values.get(field)
         return _frames_in(field, items, transforms, index, remarks)
+    if items and all(isinstance(item, bool) for item in items) and len(items) == len(transforms.frames):
+        transforms.values.get(field)
+        return {at for at, item in enumerate(items) if item}
     if not all(isinstance(item, int) and not isinstance(item, bool) for item in items):
         return set()
     transforms.values.get(field)

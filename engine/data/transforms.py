@@ -9,29 +9,35 @@ the formats is where intrinsics, image sizes and bounds come from.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePath
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.data.axes import Convention, stated_convention
+from engine.data.camera_objects import camera_of, shared_cameras, tell_unused_of
 from engine.data.dataset import DatasetError
-from engine.data.json_object import JsonObject, read_json_object
+from engine.data.json_object import JsonObject, name_key, read_json_object
 from engine.data.lenses import Lens, read_lens
-from engine.data.picture_finder import IMAGE_SUFFIXES
-from engine.data.remarks import Remarks
+from engine.data.picture_finder import IMAGE_SUFFIXES, path_parts
+from engine.data.pose_matrices import read_pose
+from engine.data.remarks import Remarks, plain
 from engine.data.split_words import stated_split
+from engine.data.unused_names import describe_kinds
 from engine.link.messages import Split
 from engine.link.wording import counted
 
-_DEPTH_PATHS = ("depth_file_path", "depth_path")
-_MASK_PATHS = ("mask_path", "mask_file_path", "mask")
-_TOLERANCE = 1e-3  # of what is 0 or 1 in a pose
+# In whatever case, and with whatever between words. The last of each is a path only if it is text.
+_DEPTH_PATHS = ("depth_file_path", "depth_path", "depth_file", "depth_filename", "depth_image_path", "depth_map",
+                "depth")  # fmt: skip
+_MASK_PATHS = ("mask_path", "mask_file_path", "mask_file", "mask_filename", "masks_path", "mask")
+_DYNAMIC_MASK_PATHS = ("dynamic_mask_path", "dynamic_mask")  # instant-ngp's word: what is not 0 is left out
+# Of a file, with one for each frame.
+_DEPTH_LISTS = ("depth_filenames", "depth_file_paths", "depth_paths", "depths")
+_MASK_LISTS = ("mask_filenames", "mask_file_paths", "mask_paths", "masks")
 _MOST_TIME = 1e12  # seconds, frames or the like: beyond, it is none
-_MOST_SKEW = 0.02  # the cosine between two axes
 # Said of how a file came about, or for other methods, not of what its pictures show: nothing is lost where it isn't
 # used.
 _HISTORY = {"applied_transform", "applied_scale", "colmap_im_id", "sharpness", "rotation", "ply_file_path",
@@ -42,8 +48,9 @@ _HISTORY = {"applied_transform", "applied_scale", "colmap_im_id", "sharpness", "
 class FrameRecord:
     """One entry of ``frames``, checked, before its picture is looked for. ``where`` names it in errors.
 
-    ``file_path``, ``depth_path`` and ``mask_path`` are as listed; the latter two None where there is none. ``place``:
-    its number in the list, from 0. ``split``: what it says itself that it is for.
+    ``file_path``, ``depth_path`` and ``mask_path`` are as listed; the latter two None where there is none.
+    ``masks_out``: what is not 0 in the mask is left out, instead of what is. ``place``: its number in the list, from 0.
+    ``split``: what it says itself that it is for. ``transparent``: colours that stand for nothing, "white" and "black".
     """
 
     where: str
@@ -54,6 +61,8 @@ class FrameRecord:
     pose: npt.NDArray[np.float64]
     lens: Lens
     split: Split | None
+    masks_out: bool = False
+    transparent: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,9 +76,10 @@ class DepthUnit:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Transforms:
-    """One read file. ``transparent`` names colours that stand for nothing: "white", "black". ``convention``:
-    what it says of its matrices, by which its poses are still to be read. ``folder``: in which its pictures are.
-    ``seen`` [n, 3]: places in world space that a reconstruction knows to be seen; None where it knows of none."""
+    """One read file. ``transparent`` names the colours that it says of all frames to stand for nothing.
+    ``convention``: what it says of its matrices, by which its poses are still to be read. ``folder``: in which its
+    pictures are. ``seen`` [n, 3]: places in world space that a reconstruction knows to be seen; None where it knows of
+    none."""
 
     path: Path
     folder: Path
@@ -107,17 +117,20 @@ class Transforms:
             )
             for frame in self._objects:
                 frame.get("time")
-        names = [name for name in self.values.unused() if name not in _HISTORY]
+        own = [name for name in self.values.unused() if name not in _HISTORY]
         counts = Counter(name for frame in self._objects for name in frame.unused() if name not in _HISTORY)
-        names += [f"{name} (in {count} of {counted(len(self._objects), 'frame')})" for name, count in counts.items()]
+        names = own + [
+            f"{name} (in {count} of {counted(len(self._objects), 'frame')})" for name, count in counts.items()
+        ]
         if not names:
             return
-        shown = ", ".join(_plain(name) for name in names[:12])
+        shown = ", ".join(plain(name) for name in names[:12])
         rest = f" and {len(names) - 12} more" if len(names) > 12 else ""
         unused = counted(len(names), "value isn't used", "values aren't used")
         remarks.add(
-            f"{self.path}: {unused}, as no such names are known: {shown}{rest}; if one matters, the user guide has the "
-            "names that are read"
+            f"{self.path}: {unused}, as no such names are known: {shown}{rest}"
+            f"{describe_kinds([plain(name) for name in (*own, *counts)][:12])}; if one matters, the user guide has "
+            "the names that are read"
         )
 
 
@@ -131,16 +144,22 @@ def read_transforms(path: Path, remarks: Remarks) -> Transforms:
 
 def parse_transforms(values: JsonObject, path: Path, remarks: Remarks) -> Transforms:
     """The same of ``values`` that were read from ``path``, or made of what is there."""
+    if values.is_loose:
+        remarks.add(f"{path}: has comments, or commas before a closing bracket, which JSON doesn't: it is read without")
     frames = values.objects("frames")
     if frames is None:
         lists = [name for name in values if isinstance(values.peek(name), list) and _is_of_objects(values.peek(name))]
-        called = f"; if {_plain(lists[0])} lists the views, call it so" if lists else ""
+        called = f"; if {plain(lists[0])} lists the views, call it so" if lists else ""
         raise DatasetError(f'{path}: no list "frames" in it{called}')
     if not frames:
         raise DatasetError(f'{path}: no views: "frames" is empty')
     uses_depth = "enable_depth_loading" not in values or values.flag("enable_depth_loading")
     outer = read_lens(values, None, remarks)
-    mask = _first_text(values, [name for name in _MASK_PATHS if isinstance(values.peek(name), str)])
+    cameras = shared_cameras(values)
+    lenses = {key: read_lens(camera, outer, remarks) for key, camera in cameras.items()}
+    for camera in cameras.values():
+        tell_unused_of(camera, remarks)
+    beside = _Beside(values, len(frames), uses_depth)
     convention = stated_convention(values)
     objects, records = [], []
     for index, frame in enumerate(frames):
@@ -153,34 +172,49 @@ def parse_transforms(values: JsonObject, path: Path, remarks: Remarks) -> Transf
             continue
         entry = JsonObject(frame, f"{path}: frame {index}")
         objects.append(entry)
-        records.append(_read_frame(entry, index, outer, uses_depth, mask, remarks))
+        of_frame = camera_of(entry, lenses)
+        lens = read_lens(entry, outer if of_frame is None else lenses[of_frame], remarks)
+        records.append(_read_frame(entry, index, lens, beside, remarks))
     if not records:
         raise DatasetError(f'{path}: no views: "frames" has nothing but null in it')
     _tell_identities(records, remarks)
-    unit, transparent = _depth_unit(values), _transparent_colors(values)
+    unit, transparent = _depth_unit(values), beside.transparent
     return Transforms(path, path.parent, values, records, unit, transparent, convention, objects)
 
 
-def _read_frame(
-    entry: JsonObject, place: int, outer: Lens, uses_depth: bool, mask: str | None, remarks: Remarks
-) -> FrameRecord:
-    """``mask``: what the file names as the mask of all its frames."""
+class _Beside:
+    """What a file says of all of its frames that each of them may say otherwise: what lies beside their pictures."""
+
+    def __init__(self, values: JsonObject, count: int, uses_depth: bool) -> None:
+        self.uses_depth = uses_depth
+        self.depths = _listed(values, _DEPTH_LISTS, count)
+        self.masks = _listed(values, _MASK_LISTS, count)
+        paths = [name for name in values.spelled(_MASK_PATHS) if PurePath(str(values.peek(name))).suffix]
+        self.mask = _first_text(values, [name for name in paths if isinstance(values.peek(name), str)])
+        self.transparent = _transparent_colors(values, ())
+
+
+def _read_frame(entry: JsonObject, place: int, lens: Lens, beside: _Beside, remarks: Remarks) -> FrameRecord:
     file_path = entry.text("file_path")
-    if file_path is None or not PureWindowsPath(file_path).name:
+    if file_path is None or not path_parts(file_path):
         others = [name for name in entry if str(entry.peek(name)).lower().endswith(IMAGE_SUFFIXES)]
-        called = f"; if {_plain(others[0])} names the picture, call it so" if others else ""
+        called = f"; if {plain(others[0])} names the picture, call it so" if others else ""
         raise DatasetError(f"{entry.where}: no file_path{called}")
-    entry.where += f" ({_plain(file_path)})"
-    depth_path = _first_text(entry, _DEPTH_PATHS)
+    entry.where += f" ({plain(file_path)})"
+    depth_path = _first_text(entry, _DEPTH_PATHS) or beside.depths[place]
+    mask_path = _first_text(entry, _MASK_PATHS)
+    dynamic = _first_text(entry, _DYNAMIC_MASK_PATHS) if mask_path is None else None
     return FrameRecord(
         where=entry.where,
         place=place,
         file_path=file_path,
-        depth_path=depth_path if uses_depth else None,
-        mask_path=_first_text(entry, _MASK_PATHS) or mask,
-        pose=_pose(entry, file_path, remarks),
-        lens=read_lens(entry, outer, remarks),
+        depth_path=depth_path if beside.uses_depth else None,
+        mask_path=mask_path or dynamic or beside.masks[place] or beside.mask,
+        pose=read_pose(entry, file_path, remarks),
+        lens=lens,
         split=stated_split(entry),
+        masks_out=dynamic is not None,
+        transparent=_transparent_colors(entry, beside.transparent),
     )
 
 
@@ -196,76 +230,25 @@ def _tell_identities(frames: Sequence[FrameRecord], remarks: Remarks) -> None:
 
 
 def _first_text(entry: JsonObject, names: Sequence[str]) -> str | None:
-    return next((text for name in names if name in entry and (text := entry.text(name))), None)
+    """The text of the first of ``names`` that has any; the last may be something else."""
+    for name in entry.spelled(names):
+        is_last = name_key(name) == name_key(names[-1])
+        if (isinstance(entry.peek(name), str) or not is_last) and (text := entry.text(name)):
+            return text
+    return None
 
 
-def _pose(entry: JsonObject, file_path: str, remarks: Remarks) -> npt.NDArray[np.float64]:
-    field = "transform_matrix"
-    if field not in entry and "transform_matrix_start" in entry:
-        field = "transform_matrix_start"
-        entry.get("transform_matrix_end")
-        remarks.add(
-            "frames that say where the camera was when its shutter opened and when it closed ({count}, first {first}): "
-            "the first is used for the whole picture; name one transform_matrix if another one fits better",
-            file_path,
-        )
-    pose = entry.matrix(field, side=4)
-    if pose is None:
-        others = [name for name in entry if _is_like_a_pose(entry.peek(name))]
-        called = f"; if {_plain(others[0])} is the camera-to-world matrix, call it so" if others else ""
-        raise DatasetError(f"{entry.where}: transform_matrix is missing{called}")
-    if pose.shape == (3, 4):
-        pose = np.vstack([pose, [0.0, 0.0, 0.0, 1.0]])
-    if pose.shape != (4, 4):
-        raise DatasetError(f"{entry.where}: {field}: expected 4x4 numbers, got shape {list(pose.shape)}")
-    if np.abs(pose[3, :3]).max() > _TOLERANCE or abs(pose[3, 3] - 1.0) > _TOLERANCE:
-        if pose[3].any():  # else it was filled up from 3x4
-            turned = ": it looks transposed" if np.abs(pose[:3, 3]).max() <= _TOLERANCE else ""
-            raise entry.refuse(field, f"its last row must be 0 0 0 1{turned}", pose[3].tolist())
-        pose[3, 3] = 1.0
-    return _without_scale(pose, file_path, remarks)
-
-
-def _is_like_a_pose(value: object) -> bool:
-    if not isinstance(value, list):
-        return False
-    return len(value) == 16 or (len(value) in (3, 4) and all(isinstance(row, list) and len(row) == 4 for row in value))
+def _listed(values: JsonObject, names: Sequence[str], count: int) -> list[str | None]:
+    """A list with a text for each of ``count`` frames."""
+    for name in values.spelled(names):
+        items = values.peek(name)
+        if isinstance(items, list) and len(items) == count and all(isinstance(item, str) for item in items):
+            return [*(values.texts(name) or [])]
+    return [None] * count
 
 
 def _is_of_objects(items: list[object]) -> bool:
     return bool(items) and all(isinstance(item, dict) for item in items)
-
-
-def _without_scale(pose: npt.NDArray[np.float64], file_path: str, remarks: Remarks) -> npt.NDArray[np.float64]:
-    """``pose`` with axes of length 1, as renders have a camera whatever it is parented to."""
-    lengths = np.linalg.norm(pose[:3, :3], axis=0)
-    if lengths.min() <= 0.0:
-        return pose  # no camera has that, which refuses it
-    if np.abs(lengths - 1.0).max() > _TOLERANCE:
-        remarks.add(
-            "poses with a scale ({count}, first {first}: axes {lengths} long): it is left out, as in renders; write "
-            "poses without",
-            file_path,
-            lengths=" ".join(f"{length:.4g}" for length in lengths),
-        )
-        pose[:3, :3] /= lengths
-    axes = pose[:3, :3]
-    skew = float(np.abs(axes.T @ axes - np.eye(3)).max())
-    if skew > _MOST_SKEW:
-        remarks.add(
-            "poses that are sheared ({count}, first {first}: axes up to {angle} degrees from upright to each other): "
-            "pictures will not fit; write poses as rotations",
-            file_path,
-            angle=f"{math.degrees(math.asin(min(skew, 1.0))):.2g}",
-        )
-    if np.linalg.det(axes) < 0.0:
-        remarks.add(
-            "poses that are mirrored ({count}, first {first}: their x, y and z are left-handed): they are used as they "
-            "are, which is right where the world or the pictures are mirrored, too; else one axis is the wrong way "
-            "round, turn it in the file",
-            file_path,
-        )
-    return pose
 
 
 def _depth_unit(values: JsonObject) -> DepthUnit:
@@ -276,11 +259,11 @@ def _depth_unit(values: JsonObject) -> DepthUnit:
     return DepthUnit(factor or step or None, factor or 1.0)
 
 
-def _transparent_colors(values: JsonObject) -> tuple[str, ...]:
-    return tuple(color for color in ("white", "black") if values.flag(f"{color}_transparent"))
-
-
-def _plain(text: str) -> str:
-    """``text`` for a message: on one line, and not endless."""
-    text = "".join(character if character.isprintable() else "?" for character in text)
-    return text if len(text) <= 120 else f"{text[:57]}...{text[-60:]}"
+def _transparent_colors(values: JsonObject, outer: tuple[str, ...]) -> tuple[str, ...]:
+    """What ``values`` says of each colour; else as in ``outer``."""
+    colors = []
+    for color in ("white", "black"):
+        names = values.spelled((f"{color}_transparent",))
+        if values.flag(names[0]) if names else color in outer:
+            colors.append(color)
+    return tuple(colors)

@@ -1,4 +1,4 @@
-"""The files that each view is read from: found, each one once, and fitted to its camera before anything is decoded."""
+"""The files that each view is read from: found, and fitted to its camera before anything is decoded."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-import numpy as np
 
 from engine.data.dataset import DatasetError
 from engine.data.depth_images import DEPTH_SUFFIXES
@@ -23,6 +21,22 @@ from engine.link.messages import Split
 
 READING_THREADS = 8
 MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
+
+_UNREAD_SUFFIXES = (
+    ".npz",
+    ".raw",
+    ".bin",
+    ".dat",
+    ".pt",
+    ".pth",
+    ".pkl",
+    ".h5",
+    ".mat",
+    ".gz",
+    ".zip",
+    ".txt",
+    ".json",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +148,7 @@ def find_sources(
             )
         depth = _find_beside(frame.depth_path, _DEPTH, finder, pictures, remarks)
         mask = _find_beside(frame.mask_path, _MASK, finder, pictures, remarks)
-        masks_out = False
+        masks_out = frame.masks_out
         if frame.mask_path is None and (unlisted := masks.find(match.path)) is not None:
             mask, masks_out = unlisted.path, unlisted.masks_out
             remarks.add(
@@ -144,43 +158,6 @@ def find_sources(
             )
         sources.append(ViewSource(frame, transforms, split, match.path, depth, mask, masks_out))
     return sources
-
-
-def drop_repeated(sources: Sequence[ViewSource], remarks: Remarks) -> list[ViewSource]:
-    """Each picture once: one that is listed again with the same camera is left out, and from the training views one
-    that is held out too, unless no training view would be left. Raises DatasetError that names both entries where their
-    cameras differ."""
-    by_picture: dict[Path, list[ViewSource]] = defaultdict(list)
-    # Each folder once: to resolve a path, the system is asked about every part of it.
-    folders = {folder: folder.resolve() for folder in {source.image.parent for source in sources}}
-    for source in sources:
-        picture = folders[source.image.parent] / source.image.name
-        by_picture[picture.resolve() if picture.is_symlink() else picture].append(source)
-    splits = [{source.split for source in same} for same in by_picture.values()]
-    preferred: Split = "test" if {"train"} in splits else "train"
-    kept: set[int] = set()
-    for same in by_picture.values():
-        first = next((source for source in same if source.split == preferred), same[0])
-        kept.add(id(first))
-        for other in same:
-            if other is first:
-                continue
-            if not _same_camera(first.frame, other.frame):
-                raise DatasetError(
-                    f"{other.frame.where}: the picture is listed before with another camera, in {first.frame.where}: "
-                    "remove one of them"
-                )
-            if other.split == first.split:
-                remarks.add(
-                    "pictures that are listed more than once ({count}, first {first}) are read once: remove the "
-                    "repetition",
-                    other.listed,
-                )
-            else:
-                use = "test views, and not trained on" if preferred == "test" else "trained on: there is nothing else"
-                sentence = "pictures that are listed both for training and as test views ({count}, first {first}) are"
-                remarks.add(f"{sentence} {use}; remove them from one of the lists", other.listed)
-    return [source for source in sources if id(source) in kept]
 
 
 def fit_view(source: ViewSource, headers: ViewHeaders, remarks: Remarks) -> FittedView:
@@ -206,6 +183,7 @@ def fit_view(source: ViewSource, headers: ViewHeaders, remarks: Remarks) -> Fitt
     if fit == _OTHER_SHAPE:
         raise DatasetError(
             f"{frame.where}: {source.image} is {header.width}x{header.height}, but the camera says {said[0]}x{said[1]}"
+            f"{_describe_turned(size, said, 'correct w and h')}"
         )
     for unused in header.unused:
         remarks.add(
@@ -227,9 +205,14 @@ def fit_view(source: ViewSource, headers: ViewHeaders, remarks: Remarks) -> Fitt
         if beside is not None and not fitted.is_of_shape((beside.width, beside.height)):
             raise DatasetError(
                 f"{frame.where}: the {what} is {beside.width}x{beside.height}, another shape than the picture's "
-                f"{size[0]}x{size[1]}"
+                f"{size[0]}x{size[1]}{_describe_turned((beside.width, beside.height), size, 'store it as that is')}"
             )
     return fitted
+
+
+def _describe_turned(size: tuple[int, int], wanted: tuple[int, int], cure: str) -> str:
+    """What to do where a picture is as high as it should be wide; "" where it isn't."""
+    return f": it seems to be turned by 90 degrees; turn it, or {cure}" if same_shape(size[::-1], wanted) else ""
 
 
 def tell_open_sizes(fitted: Sequence[FittedView], remarks: Remarks) -> None:
@@ -308,6 +291,13 @@ def _find_beside(
             listed,
         )
         return None
+    if found.path.suffix.lower() in _UNREAD_SUFFIXES:
+        remarks.add(
+            f"{kind.name} of a format that isn't read ({{count}}, first {{first}}): the views are used {kind.without}; "
+            f"store them as {', '.join(kind.suffixes)}",
+            listed,
+        )
+        return None
     if found.difference == IN_ANOTHER_FOLDER:
         remarks.add(
             f"{kind.name} that {found.difference} ({{count}}, first {{first}}) are used: correct their paths", listed
@@ -325,14 +315,6 @@ def _only_sure(found: dict[int, Found | None]) -> dict[int, Found | None]:
         at: None if match is not None and match.difference and len(claims[match.path]) > 1 else match
         for at, match in found.items()
     }
-
-
-def _same_camera(one: FrameRecord, other: FrameRecord) -> bool:
-    return (
-        np.allclose(one.pose, other.pose, rtol=1e-6, atol=1e-6)  # written with fewer digits, say
-        and one.lens.values == other.lens.values
-        and one.lens.distortion == other.lens.distortion
-    )
 
 
 def _shown(path: Path, folder: Path) -> str:

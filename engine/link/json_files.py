@@ -38,7 +38,7 @@ def parse_json(text: str | bytes) -> Any:
     except UnicodeDecodeError:
         raise JsonError("not text in UTF-8") from None
     except json.JSONDecodeError as error:
-        raise JsonError(f"line {error.lineno}: {error.msg}") from None
+        raise JsonError(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
     except (RecursionError, MemoryError):
         raise JsonError("nested too deeply") from None
     except ValueError:

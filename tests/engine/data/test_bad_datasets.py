@@ -14,6 +14,7 @@ from PIL import Image
 from engine.data.capture_folder import save_dataset
 from engine.data.exr import write_exr
 from engine.data.formats import DatasetError, load_dataset
+from engine.data.json_object import read_json_object
 from tests.engine.data.scenes import (
     edit_first_frame,
     sphere_dataset,
@@ -43,7 +44,14 @@ def test_folder_without_a_dataset(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "word"),
     [
-        (b"{broken", "line 1"),
+        (b"{broken", "line 1, column 2"),
+        (b"", "the file is empty"),
+        (b" \n", "the file is empty"),
+        (b"{'frames': []}", "double quotes, not in single ones"),
+        (b'{"frames": [], "a": True}', "line 1, column 21: Expecting value: true, false and null are written so"),
+        (b"{frames: []}", "names go in double quotes"),
+        (b'{"a": 1} // so\n, "b"', "line 2, column 1: Extra data"),
+        (b'{"a": "\\' * 1000 + b"/*" * 1000, "not a usable JSON file"),
         (b"\xff\xfe\x00", "UTF-8"),
         (b"[]", "expected a JSON object"),
         (b"{}", "frames"),
@@ -57,6 +65,17 @@ def test_folder_without_a_dataset(tmp_path: Path) -> None:
 def test_json_that_is_none_or_holds_no_frames(tmp_path: Path, content: bytes, word: str) -> None:
     (tmp_path / "transforms.json").write_bytes(content)
     expect_refusal(tmp_path, "transforms.json", word)
+
+
+def test_comments_and_last_commas_are_read_over_and_told(tmp_path: Path) -> None:
+    values = write_transforms(tmp_path, aabb_scale=1, offset="http://x/*,]*/")
+    text = json.dumps(values | {"offset": None}, indent=1).replace("[\n", "[ // of a frame\n").replace("\n }", ",\n }")
+    (tmp_path / "transforms.json").write_text("# by hand\n/* , ] } */" + text[:-1] + ",}", encoding="utf-8")
+    (warning,) = load_dataset(tmp_path).warnings
+    assert "has comments, or commas before a closing bracket" in warning
+    write_json(tmp_path / "plain.json", values)
+    (tmp_path / "loose.json").write_text("// first\n" + (tmp_path / "plain.json").read_text(), encoding="utf-8")
+    assert read_json_object(tmp_path / "loose.json").peek("offset") == "http://x/*,]*/"
 
 
 @pytest.mark.parametrize(

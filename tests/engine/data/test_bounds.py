@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.data.bounds import Extent, check_coverage, guess_bounds, guess_photographed_extent, meets_box
+from engine.data.bounds import Extent, check_coverage, check_size, guess_bounds, guess_photographed_extent, meets_box
 from engine.data.formats import load_dataset
+from engine.data.views import View
 from engine.link.geometry import Bounds
 from tests.engine.data.scenes import orbit_camera, sphere_view, write_json, write_nerf_synthetic, write_transforms
 
@@ -45,6 +46,29 @@ def test_opaque_pictures_are_only_wrong_if_no_ray_meets_the_box() -> None:
         views.append(dataclasses.replace(view, color=color))
     assert check_coverage(box([0, 0, 0], 0.2), views) == []
     assert check_coverage(box([0, 0, 50], 0.2), views)
+
+
+@pytest.mark.parametrize("depth", [True, False])
+@pytest.mark.parametrize(("half", "is_told"), [(1.0, False), (40.0, False), (100.0, True), (1000.0, True)])
+def test_bounds_in_another_unit_are_told(depth: bool, half: float, is_told: bool) -> None:
+    views = [sphere_view(index, 8, depth=depth) for index in range(8)]
+    told = check_size(box([0, 0, 0], half), views)
+    factor = 2 * half / np.ptp([view.camera.position for view in views], axis=0).max()
+    words = f"bounds are {factor:.3g} times as large"
+    assert [words in each and "correct aabb or scale" in each for each in told] == [True] * is_told
+
+
+def test_a_room_may_be_far_larger_than_where_its_cameras_are_if_they_see_it() -> None:
+    views = [sphere_view(index, 8) for index in range(8)]
+    near = [dataclasses.replace(v, camera=dataclasses.replace(v.camera, camera_to_world=_nearer(v))) for v in views]
+    assert check_size(box([0, 0, 0], 3.0), near) == []
+    assert check_size(box([0, 0, 0], 3.0), [view.without_depth() for view in near])
+
+
+def _nearer(view: View) -> np.ndarray:
+    pose = np.array(view.camera.camera_to_world)
+    pose[:3, 3] *= 0.02
+    return pose
 
 
 def test_guessed_bounds_are_centred_where_the_cameras_look() -> None:

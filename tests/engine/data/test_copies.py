@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.data.formats import load_dataset
+from engine.data.formats import DatasetError, load_dataset
 from tests.engine.data.scenes import warning_about, write_json, write_nerf_synthetic, write_transforms
 
 
@@ -116,3 +116,62 @@ class TestOneOfTwoIsWrong:
         write_json(tmp_path / "transforms.json", values)
         dataset = load_dataset(tmp_path)
         assert len(dataset.train) == 4 and dataset.warnings == []
+
+
+class TestFarFromTheOrigin:
+    @pytest.mark.parametrize("scale", [1.0, 0.02])
+    def test_what_is_said_is_the_same_as_near_it(self, tmp_path: Path, scale: float) -> None:
+        """Photographs in UTM coordinates, of cameras less than a millionth of these apart."""
+        offset, told = np.array([455_121.5, 5_411_880.25, 312.5]), []
+        for name, moved in (("near", np.zeros(3)), ("far", offset)):
+            values = write_transforms(tmp_path / name, count=6)
+            for frame in values["frames"]:
+                pose = np.array(frame["transform_matrix"])
+                pose[:3, 3] = scale * pose[:3, 3] + moved
+                frame["transform_matrix"] = pose.tolist()
+            box = np.stack([moved - scale, moved + scale]).tolist()
+            write_json(tmp_path / name / "transforms.json", values | {"aabb": box})
+            told.append(load_dataset(tmp_path / name).warnings)
+        assert told[0] == told[1] == []
+
+    @pytest.mark.parametrize(("moved", "is_refused"), [(3.0, True), (1e-7, False)])
+    def test_a_repeated_entry_a_few_metres_off_is_another_camera(
+        self, tmp_path: Path, moved: float, is_refused: bool
+    ) -> None:
+        values = write_transforms(tmp_path)
+        for frame in values["frames"]:
+            frame["transform_matrix"][1][3] += 5_411_880.0
+        repeated = json.loads(json.dumps(values["frames"][1]))
+        repeated["transform_matrix"][1][3] += moved
+        values["frames"].append(repeated)
+        write_json(tmp_path / "transforms.json", values)
+        if is_refused:
+            with pytest.raises(DatasetError, match="listed before with another camera"):
+                load_dataset(tmp_path)
+        else:
+            assert "are read once" in load_dataset(tmp_path).warnings[0]
+
+
+class TestRepeatedEntries:
+    def test_one_of_them_may_have_the_mask_and_the_depth(self, tmp_path: Path) -> None:
+        values = write_transforms(tmp_path, aabb_scale=1)
+        mask = np.full((24, 24), 255, np.uint8)
+        mask[:6] = 0
+        Image.fromarray(mask).save(tmp_path / "m.png")
+        np.save(tmp_path / "d.npy", np.full((24, 24), 4.0, np.float32))
+        frames = values["frames"]
+        frames += [frames[1] | {"mask_path": "m.png"}, frames[1] | {"depth_file_path": "d.npy"}]
+        write_json(tmp_path / "transforms.json", values)
+        view = load_dataset(tmp_path).train[1]
+        assert view.valid is not None and not view.valid[:6].any() and view.valid[6:].all()
+        assert view.depth is not None and (view.depth[6:] == 4.0).all()
+
+    def test_different_masks_are_refused(self, tmp_path: Path) -> None:
+        values = write_transforms(tmp_path, aabb_scale=1)
+        for name in ("m.png", "n.png"):
+            Image.fromarray(np.full((24, 24), 255, np.uint8)).save(tmp_path / name)
+        values["frames"].append(values["frames"][1] | {"mask_path": "m.png"})
+        values["frames"][1]["mask_path"] = "n.png"
+        write_json(tmp_path / "transforms.json", values)
+        with pytest.raises(DatasetError, match=r"with another mask, n\.png instead of m\.png"):
+            load_dataset(tmp_path)

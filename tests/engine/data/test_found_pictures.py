@@ -33,6 +33,30 @@ def relist(folder: Path, names: list[str]) -> None:
     write_json(folder / "transforms.json", values)
 
 
+class TestBlendersPaths:
+    @pytest.mark.parametrize("start", ["//", "\\\\", "//sub/../"])
+    def test_they_are_relative_to_the_list(self, tmp_path: Path, start: str) -> None:
+        values = write_transforms(tmp_path, aabb_scale=1, test_filenames=[f"{start}0003.png"])
+        Image.fromarray(np.full((24, 24), 255, np.uint8)).save(tmp_path / "m.png")
+        np.save(tmp_path / "d.npy", np.full((24, 24), 4.0, np.float32))
+        for frame in values["frames"]:
+            frame["file_path"] = start + frame["file_path"]
+        values["frames"][0] |= {"mask_path": f"{start}m.png", "depth_file_path": f"{start}d.npy"}
+        write_json(tmp_path / "transforms.json", values)
+        dataset = load_dataset(tmp_path)
+        assert [view.name for view in dataset.views] == ["0000", "0001", "0002", "0003"]
+        assert [view.name for view in dataset.test] == ["0003"]
+        depth = dataset.train[0].depth
+        assert depth is not None and (depth == 4.0).any()
+        assert all("masks, none of which" in warning for warning in dataset.warnings)
+
+    def test_a_computer_in_a_network_is_left_out(self, tmp_path: Path) -> None:
+        (tmp_path / "images").mkdir()
+        (tmp_path / "images/a.png").touch()
+        found = PictureFinder(tmp_path).find("\\\\nas\\share\\images\\a.png")
+        assert found is not None and found.path == tmp_path / "images/a.png" and found.difference
+
+
 class TestMissing:
     def test_they_are_left_out_with_one_warning(self, tmp_path: Path) -> None:
         write_transforms(tmp_path, count=12, aabb_scale=1)

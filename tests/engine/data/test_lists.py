@@ -108,7 +108,7 @@ class TestOtherFormats:
             ("images/1.jpg", "without their cameras"),
             ("transforms.json.gz", "transforms.json.gz: unpack"),
             ("sub/transforms_train.json", "in sub: give that one"),
-            ("cameras.json", "give that file itself"),
+            ("cameras.json", "Gaussian splatting"),
         ],
     )
     def test_folders_are_told_by_what_is_in_them(self, tmp_path: Path, name: str, words: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from engine.data.formats import DatasetError, load_dataset
 from engine.data.remarks import Remarks
@@ -49,6 +50,14 @@ class TestMatrices:
         values["frames"][0][name] = values["frames"][0].pop("transform_matrix")
         write_json(tmp_path / "transforms.json", values)
         with pytest.raises(DatasetError, match=f"0000.*transform_matrix is missing; if {name} is the camera-to-world"):
+            load_dataset(tmp_path)
+
+    @pytest.mark.parametrize("name", ["w2c", "world_to_cam", "extrinsics", "worldViewTransform"])
+    def test_one_that_leads_from_the_world_to_the_camera(self, tmp_path: Path, name: str) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        matrix = orbit_camera(0, 4).camera_to_world.tolist()
+        edit_first_frame(tmp_path / "transforms.json", transform_matrix=None, **{name: matrix})
+        with pytest.raises(DatasetError, match=f"{name} seems to lead .*call it so, and add world_to_camera: true"):
             load_dataset(tmp_path)
 
 
@@ -95,6 +104,38 @@ class TestLenses:
 
 
 class TestFiles:
+    @pytest.mark.parametrize(
+        ("name", "without"), [("depth_path", "without depth"), ("mask_path", "all of their pixels")]
+    )
+    @pytest.mark.parametrize("suffix", [".npz", ".raw"])
+    def test_depth_and_masks_of_other_formats(self, tmp_path: Path, name: str, without: str, suffix: str) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        (tmp_path / f"a{suffix}").write_bytes(b"x")
+        edit_first_frame(tmp_path / "transforms.json", **{name: f"a{suffix}"})
+        (warning,) = load_dataset(tmp_path).warnings
+        assert f"of a format that isn't read (1, first a{suffix})" in warning
+        assert without in warning and "store them as .png" in warning
+
+    def test_depth_in_colours(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1)
+        Image.new("RGB", (24, 24), (90, 20, 3)).save(tmp_path / "d.png")
+        edit_first_frame(tmp_path / "transforms.json", depth_path="d.png")
+        with pytest.raises(
+            DatasetError, match=r"d\.png: a depth image has one channel.*store whole numbers of 16 bits"
+        ):
+            load_dataset(tmp_path)
+
+    @pytest.mark.parametrize("beside", [False, True])
+    def test_what_is_turned_by_90_degrees(self, tmp_path: Path, beside: bool) -> None:
+        write_transforms(tmp_path, aabb_scale=1, w=24, h=12)
+        for path in tmp_path.glob("*.png"):
+            Image.new("RGB", (24, 12)).save(path)
+        name = "m.png" if beside else "0000.png"
+        Image.new("L", (12, 24), 255).save(tmp_path / name)
+        edit_first_frame(tmp_path / "transforms.json", mask_path="m.png" if beside else None)
+        with pytest.raises(DatasetError, match=r"12x24.*: it seems to be turned by 90 degrees; turn it, or"):
+            load_dataset(tmp_path)
+
     def test_pictures_that_are_there_scaled_down_alone(self, tmp_path: Path) -> None:
         values = write_transforms(tmp_path / "images_4")
         (tmp_path / "images_4/transforms.json").unlink()

@@ -97,10 +97,15 @@ class TestProjections:
         write_transforms(tmp_path, aabb_scale=1, **flag)
         assert load_dataset(tmp_path).warnings == []
 
+    def test_a_lens_beside_a_pinholes_name_is_read(self, tmp_path: Path) -> None:
+        write_transforms(tmp_path, aabb_scale=1, camera={"model": "OPENCV", "k1": -0.25, "k2": 0.06})
+        dataset = load_dataset(tmp_path)
+        camera = dataset.train[0].camera
+        assert (camera.k1, camera.k2) == (-0.25, 0.06) and dataset.warnings == []
+
     @pytest.mark.parametrize(
         "values",
         [
-            {"camera": {"model": "OPENCV", "k1": -0.25, "k2": 0.06}},
             {"intrinsics": {"model": "pinhole", "fl_x": 999.0}},
             {"cameras": [{"type": "perspective", "focal": 30.0}]},
         ],

@@ -156,8 +156,9 @@ class TestOtherWordsForSplits:
         assert [view.name for view in dataset.test] == ["0002"] and len(dataset.train) == 3
         assert dataset.warnings == []
 
-    def test_what_says_that_a_frame_is_valid_says_nothing_of_splits(self, tmp_path: Path) -> None:
-        values = write_transforms(tmp_path, aabb_scale=1, valid_ids=[0, 1])
+    @pytest.mark.parametrize("name", ["valid_ids", "validIds"])
+    def test_what_says_that_a_frame_is_valid_says_nothing_of_splits(self, tmp_path: Path, name: str) -> None:
+        values = write_transforms(tmp_path, aabb_scale=1, **{name: [0, 1]})
         values["frames"][2]["is_valid"] = True
         write_json(tmp_path / "transforms.json", values)
         dataset = load_dataset(tmp_path)

@@ -11,11 +11,11 @@ import pytest
 from engine.link.json_files import JsonError, parse_json, parse_object, read_json, read_object
 
 SPOILT = {
-    b'{"a": 1': "line 1: ",
+    b'{"a": 1': "line 1, column 8: ",
     b"\xff\xfe\xfa\xfa\xfa": "not text in UTF-8",
     b"[" * 100_000: "nested too deeply",
     b'{"a": ' + b"1" * 20_000 + b"}": "a number of thousands of digits",
-    b"": "line 1: Expecting value",
+    b"": "line 1, column 1: Expecting value",
 }
 
 
