@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.few_tables import few_views_table, prior_cost_table
+from benchmarks.image_tables import image_table, image_use_table
 from benchmarks.results import read_results
 from benchmarks.table_cells import Result
 from benchmarks.training_tables import (
@@ -67,6 +68,8 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "stability": ("stability", stability_table),
     "few_views": ("few", few_views_table),
     "prior_cost": ("prior", prior_cost_table),
+    "images": ("image", image_table),
+    "image_use": ("image", image_use_table),
     "startup": ("startup", startup_table),
     "versions": ("versions", versions_table),
     "launches": ("launches", launches_table),

@@ -17,6 +17,8 @@ from .engine_setup import operators as setup_operators
 from .engine_setup import panel as setup_panel
 from .exporting import operators as export_operators
 from .exporting import panel as export_panel
+from .image import operators as image_operators
+from .image import panel as image_panel
 from .importing import operators as import_operators
 from .importing import panel as import_panel
 from .preview import operators as preview_operators
@@ -55,6 +57,7 @@ MODULES: tuple[ModuleType, ...] = (
     preview_operators,
     review_operators,
     bake_operators,
+    image_operators,
     leftovers,
     take_operators,
     setup_panel,
@@ -67,6 +70,7 @@ MODULES: tuple[ModuleType, ...] = (
     review_panel,
     bake_panel,
     export_panel,
+    image_panel,
     command_line,
 )
 

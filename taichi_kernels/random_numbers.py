@@ -27,6 +27,11 @@ class RandomStream(enum.IntEnum):
     SOURCE_VIEW = 23  # which view a step learns from which others
     GUIDED_STEP = 24  # whether a step learns from a prior's pictures
     GUIDING_PIXEL = 25  # whether it may learn from a pixel of these
+    IMAGE_BAND = 26  # of an image that is not at hand as a whole
+    IMAGE_COLUMN = 27
+    IMAGE_ROW = 28
+    SCORED_PIXEL = 29  # two: its column and row
+    SUBPIXEL = 31  # two: where in a pixel an image is looked at
     PIXEL_POINT = 1022  # where in its pixel a path begins: two
     PATH_VERTEX = 1024  # all from here on: some for each vertex of a path
 

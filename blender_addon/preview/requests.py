@@ -27,6 +27,7 @@ class Channel(enum.IntEnum):
     VIEWPORT = 0
     CAMERA = 1
     COMPARISON = 2
+    IMAGE = 3
 
 
 @dataclass(frozen=True)

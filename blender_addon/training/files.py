@@ -35,7 +35,7 @@ def train_on_files(
     process works in the run.
     """
     session = None if anew else run.session_of(scene)
-    if session is None or not _learns(session, primitive):
+    if session is None or not learns(session, primitive):
         root = session_folder(scene)
         run.require_free(scene)
         session = ensure_engine(scene)
@@ -47,7 +47,7 @@ def train_on_files(
     run.train(session, scene)
 
 
-def _learns(session: EngineSession, primitive: PrimitiveSpec) -> bool:
+def learns(session: EngineSession, primitive: PrimitiveSpec) -> bool:
     """Whether that is what its run is to learn."""
     own = session.primitive
     return type(own) is type(primitive) and describe("", own) == describe("", primitive)

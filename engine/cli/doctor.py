@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
         lambda: check_package("websockets"),
         lambda: check_package("zstandard"),
         lambda: check_package("OpenEXR"),
+        lambda: check_package("OpenImageIO"),
         lambda: check_package("skimage"),
         check_device,
         check_kernels,

@@ -1,4 +1,4 @@
-"""``hashlight render``: a turntable or a camera path from a run, as a film or as frames."""
+"""``hashlight render``: a turntable or a camera path from a run, as a film or as frames; or the image it learnt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.arguments import add_device
-from engine.link.argument_types import finite_number, picture_size, whole_number
+from engine.cli.render_image import rectangle_of, render_image
+from engine.link.argument_types import finite_number, image_size, whole_number
 
 if TYPE_CHECKING:
     from engine.link.geometry import Camera
@@ -26,12 +27,15 @@ examples:
   hashlight render runs/lego --turntable --frames 240 --elevation 30 --size 1920x1080 --out lego.mp4
   hashlight render runs/lego --turntable --format exr --depth --out frames/
   hashlight render runs/lego --camera-path path.json --out film.mp4 --resume
+  hashlight render runs/map --size 8192x8192 --out map.png                     a run that learnt an image
+  hashlight render runs/map --rectangle 2000,1500,640,480 --size 1280x960 --out detail.exr
   hashlight render pot.hashlight/run --turntable --view-transform pot.hashlight/capture/view_transform.npz --out pot.mp4
 
 A film's frames are kept in a folder beside it (lego_frames for lego.mp4), so that --resume can go on after a stop.
 PNG frames have straight alpha; EXR frames are scene-linear with premultiplied alpha. A capture from Blender has the
 scene's view transform beside its views. A run that learnt 8-bit pictures shows them as they are. A camera path is a
-JSON list of cameras (camera_to_world, width, height, fx, fy, cx, cy); --frames N interpolates it to N frames."""
+JSON list of cameras (camera_to_world, width, height, fx, fy, cx, cy); --frames N interpolates it to N frames. Without a
+turntable and a camera path, what a run learnt as an image is written as one PNG or tiled EXR, of any size."""
 
 
 class RenderError(RuntimeError):
@@ -41,14 +45,21 @@ class RenderError(RuntimeError):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
-    path = parser.add_mutually_exclusive_group(required=True)
+    path = parser.add_mutually_exclusive_group()
     path.add_argument("--turntable", action="store_true", help="once round the subject")
     path.add_argument("--camera-path", type=Path, metavar="FILE", help="along the cameras in a JSON file")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE.mp4|.webp|DIR", help="a film, or a folder of frames"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE.mp4|.webp|.png|.exr|DIR",
+        help="a film, a folder of frames, or an image",
     )
     parser.add_argument("--frames", type=whole_number(1, 20_000), metavar="N", help=f"how many ({DEFAULT_FRAMES})")
-    parser.add_argument("--size", type=picture_size, metavar="WxH", help="picture size (that of the training views)")
+    parser.add_argument("--size", type=image_size, metavar="WxH", help="picture size (that of what was learnt)")
+    parser.add_argument(
+        "--rectangle", type=rectangle_of, metavar="LEFT,TOP,WIDTH,HEIGHT", help="of an image, in its pixels (all of it)"
+    )
     parser.add_argument("--fps", type=finite_number, default=24.0, help="frames a second of the film (24)")
     parser.add_argument("--format", choices=("png", "exr"), default="png", help="of the frames (png)")
     parser.add_argument(
@@ -76,11 +87,18 @@ def run(options: argparse.Namespace) -> int:
     from engine.rendering.bake import Bake
     from engine.rendering.frame_files import FrameStyle
     from engine.rendering.video import SUFFIXES, Video
+    from engine.rendering.viewer import FlatViewer
     from engine.runs import load_run
     from taichi_kernels.runtime import choose_device
 
     opened = load_run(options.run, choose_device(options.device))
     viewer = opened.trainer.primitive.viewer()
+    if not (options.turntable or options.camera_path):
+        if not isinstance(viewer, FlatViewer):
+            raise RenderError("from where? Add --turntable, or --camera-path FILE")
+        return render_image(viewer, options)
+    if options.rectangle is not None:
+        raise RenderError("--rectangle: only for images: leave --turntable and --camera-path out")
     cameras = _choose_cameras(options, opened, viewer)
     is_film = options.out.suffix.lower() in SUFFIXES
     if options.out.suffix and not is_film and not options.out.is_dir():

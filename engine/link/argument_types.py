@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 
 from engine.link.geometry import MAX_IMAGE_SIDE
+from engine.link.primitives import MOST_IMAGE_SIDE
 
 # Kernels and Blender's properties count in 32 bits.
 MOST = 2**31 - 1
@@ -48,14 +49,19 @@ def whole_number(low: int, high: int = MOST) -> Callable[[str], int]:
     return parse
 
 
-def picture_size(text: str) -> tuple[int, int]:
-    """``WIDTHxHEIGHT`` in pixels."""
+def image_size(text: str) -> tuple[int, int]:
+    """``WIDTHxHEIGHT`` in pixels, of an image that is written in bands."""
+    return picture_size(text, MOST_IMAGE_SIDE)
+
+
+def picture_size(text: str, most: int = MAX_IMAGE_SIDE) -> tuple[int, int]:
+    """``WIDTHxHEIGHT`` in pixels, of a picture that is made as a whole."""
     match = re.fullmatch("([0-9]{1,6})[xX]([0-9]{1,6})", text)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, like 800x800")
     width, height = int(match[1]), int(match[2])
-    if not (1 <= width <= MAX_IMAGE_SIDE and 1 <= height <= MAX_IMAGE_SIDE):
-        raise argparse.ArgumentTypeError(f"{text!r}: each side must be 1 to {MAX_IMAGE_SIDE} pixels")
+    if not (1 <= width <= most and 1 <= height <= most):
+        raise argparse.ArgumentTypeError(f"{text!r}: each side must be 1 to {most} pixels")
     return width, height
 
 

@@ -25,7 +25,7 @@ from engine.link.compression import Compression, CompressionError, compress_arra
 from engine.link.errors import FrameOutdated, LinkError
 from engine.link.fields import KIND, MAX_DEPTH, array_fields, read_dataclass, read_fields
 from engine.link.geometry import MAX_IMAGE_SIDE, Bounds, Camera
-from engine.link.message_types import ArraySpec, BytesSpec, ImageSpec, Message, TableSpec, Tagged
+from engine.link.message_types import ArraySpec, BytesSpec, Message, PixelsSpec, TableSpec, Tagged
 from engine.link.picture_codec import PictureError, pack_color, pack_depth, unpack_color, unpack_depth
 from engine.link.ring import RingError, RingPlace, RingReader, RingWriter, TornRead
 from engine.link.values import shorten
@@ -266,7 +266,7 @@ def _read_descriptions(message: str, specs: Mapping[str, ArraySpec], values: lis
         _check_array(where, specs[buffer.field], buffer.dtype, buffer.shape)
         if buffer.packing not in ("raw", "compressed", "ring", "picture"):
             raise LinkError(f"{where}: unknown packing {shorten(buffer.packing)}")
-        if buffer.packing == "picture" and (buffer.dtype == "uint8" or not isinstance(specs[buffer.field], ImageSpec)):
+        if buffer.packing == "picture" and (buffer.dtype == "uint8" or not isinstance(specs[buffer.field], PixelsSpec)):
             raise LinkError(f"{where}: {'bytes' if buffer.dtype == 'uint8' else 'it'} can't be packed as a picture")
         if buffer.size < 0 or (buffer.packing == "ring") != (buffer.ring is not None):
             raise LinkError(f"{where}: malformed buffer description")

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from engine.link.arrays import Numbers
 from engine.link.errors import LinkError
 from engine.link.geometry import Bounds, Camera, GeometryError
-from engine.link.message_types import ArraySpec, BytesSpec, Count, ImageSpec, Pattern, TableSpec, Tagged
+from engine.link.message_types import ArraySpec, BytesSpec, Count, Pattern, PixelsSpec, TableSpec, Tagged
 from engine.link.values import ANY, Limits, ValueRefused, finite, shorten, whole
 
 MAX_DEPTH = 16  # lists and objects within each other
@@ -47,7 +47,7 @@ def _own_arrays(cls: Any) -> dict[str, ArraySpec]:
     for name, hint in _hints(cls).items():
         for part in (hint, *typing.get_args(hint)):
             if typing.get_origin(part) is Annotated and isinstance(
-                part.__metadata__[0], ImageSpec | BytesSpec | TableSpec
+                part.__metadata__[0], PixelsSpec | BytesSpec | TableSpec
             ):
                 specs[name] = part.__metadata__[0]
     return specs

@@ -20,15 +20,15 @@ from engine.link.view_transform import MAX_SIZE
 
 
 @dataclasses.dataclass(frozen=True)
-class ImageSpec:
+class PixelsSpec:
     """What an array field may hold: [H, W] (``channels`` 0) or [H, W, channels], of one of ``dtypes``."""
 
     dtypes: tuple[str, ...]
     channels: int = 0
 
 
-ColorImage = Annotated[Pixels, ImageSpec(("float16", "uint8"), channels=4)]
-DepthImage = Annotated[npt.NDArray[np.float32], ImageSpec(("float32",))]
+ColorImage = Annotated[Pixels, PixelsSpec(("float16", "uint8"), channels=4)]
+DepthImage = Annotated[npt.NDArray[np.float32], PixelsSpec(("float32",))]
 
 MAX_CHUNK_BYTES = 1 << 20
 MAX_PIECES = 50_000  # of a job: a bake's cameras, held-out views
@@ -54,7 +54,7 @@ class TableSpec:
 
 ColorTable = Annotated[npt.NDArray[np.float32], TableSpec(MAX_SIZE)]
 
-ArraySpec = ImageSpec | BytesSpec | TableSpec
+ArraySpec = PixelsSpec | BytesSpec | TableSpec
 
 
 @dataclasses.dataclass(frozen=True)

@@ -51,7 +51,7 @@ from engine.link.message_types import (
     TableSpec,
     Tagged,
 )
-from engine.link.primitives import PluginSpec, PrimitiveSpec, RadianceFieldSpec
+from engine.link.primitives import ImageSpec, PluginSpec, PrimitiveSpec, RadianceFieldSpec
 
 __all__ = [
     "CLIENT_MESSAGES",
@@ -77,6 +77,7 @@ __all__ = [
     "Frame",
     "Hello",
     "ImageFormat",
+    "ImageSpec",
     "ItemAdded",
     "JobResult",
     "JobSpec",

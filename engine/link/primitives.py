@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from engine.link.geometry import Bounds
 from engine.link.message_types import ColorSpace, Name, Tagged
 from engine.link.presets import DEFAULT_FIELD
+from engine.link.values import Limits
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -33,6 +34,37 @@ class RadianceFieldSpec(Tagged):
         return self.bounds
 
 
+# A position in float32 tells apart an eighth of a pixel of such a side.
+MOST_IMAGE_SIDE, MOST_IMAGE_PIXELS = 1 << 20, 1 << 32
+# What the file is called that an image is scored by, where it is the one that is learnt.
+SCORED_IMAGE = "all of it"
+_Side = Annotated[int, Limits(1, MOST_IMAGE_SIDE)]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class ImageSpec(Tagged):
+    """An image of ``width`` x ``height`` pixels, in whose ``color_space`` it is learnt, premultiplied where it has
+    ``alpha``. One that ``wraps`` goes on across its borders, as a tile does, and is shown repeated."""
+
+    kind: ClassVar[str] = "image"
+
+    width: _Side
+    height: _Side
+    color_space: ColorSpace = "srgb"
+    alpha: bool = False
+    wraps: bool = False
+
+    @property
+    def learner(self) -> str:
+        """The name of what learns."""
+        return self.kind
+
+    @property
+    def box(self) -> Bounds | None:
+        """See RadianceFieldSpec: ``image_plane`` says where images lie."""
+        return None
+
+
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class PluginSpec(Tagged):
     """One that the link has no type for, as those that packages beside the engine bring: ``name`` is what the engine
@@ -55,4 +87,4 @@ class PluginSpec(Tagged):
         return None
 
 
-PrimitiveSpec = RadianceFieldSpec | PluginSpec  # the union of all kinds: a further one is a member more
+PrimitiveSpec = RadianceFieldSpec | ImageSpec | PluginSpec  # the union of all kinds: a further one is a member more

@@ -49,6 +49,21 @@ RADIANCE_FIELD_METRICS: Described = {
     "samples_per_step": Metric(label="Samples per step", digits=0, better="higher"),
     "active_samples": Metric(label="Samples backpropagated", digits=0),
 }
+# Of images, of which every pixel is known: from 38 dB on, what differs is hardly seen even beside the image.
+_IMAGE_WORDS = (("very good", 38.0), ("good", 32.0), ("soft", 27.0), ("blurred", -1e9))
+IMAGE_METRICS: Described = {
+    "psnr": Metric(
+        label="PSNR",
+        unit="dB",
+        digits=2,
+        better="higher",
+        grades=tuple(Grade(word=word, least=least) for word, least in _IMAGE_WORDS),
+        about="Scores are of the image's own pixels, evenly spread",
+    ),
+    "relative_error": Metric(label="Relative error of light", digits=3),
+    "samples_per_step": Metric(label="Samples per step", digits=0, better="higher"),
+    "share_at_hand": Metric(label="Share of the image in memory", digits=2, better="higher"),
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -13,12 +13,13 @@ from engine.link.metrics import write_descriptions
 from engine.link.primitives import PluginSpec, PrimitiveSpec
 from engine.link.values import shorten
 from engine.primitives.config import ConfigError
+from engine.primitives.image.kind import IMAGE
 from engine.primitives.kind import Kind
 from engine.primitives.radiance_field.kind import RADIANCE_FIELD
 
 log = logging.getLogger("hashlight.primitives")
 
-_OWN: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (RADIANCE_FIELD,)}
+_OWN: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (RADIANCE_FIELD, IMAGE)}
 # Packages that are installed beside the engine may bring further kinds: an entry point of this group names a Kind.
 PLUGINS = "hashlight.primitives"
 

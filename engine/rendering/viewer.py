@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
 
 from engine.link.geometry import Bounds, Camera
+from engine.link.image_plane import Rectangle
 from engine.link.messages import ColorSpace, Quality
 
 if TYPE_CHECKING:
@@ -38,6 +39,18 @@ class Viewer(Protocol):
     @property
     def frozen_bytes(self) -> int:
         """How much memory ``frozen`` takes."""
+
+
+@runtime_checkable
+class FlatViewer(Viewer, Protocol):
+    """Shows an image, of which a part at any size may be wanted rather than what a camera sees."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the image, in pixels."""
+
+    def facing(self, rectangle: Rectangle, size: tuple[int, int]) -> Camera:
+        """The camera that sees just ``rectangle`` of the image, as a picture of ``size``."""
 
 
 def warm_up(viewer: Viewer) -> None:

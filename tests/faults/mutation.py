@@ -28,6 +28,7 @@ from engine.link.messages import (
     FileChunk,
     Frame,
     Hello,
+    ImageSpec,
     ItemAdded,
     JobUpdate,
     Message,
@@ -55,6 +56,7 @@ _DEPTH = np.full((4, 6), 2.0, np.float32)
 FROM_CLIENT: tuple[Message, ...] = (
     OpenRun(run="r", primitive=PRIMITIVE, overrides={"march_steps": 64, "field.levels": 4}),
     OpenRun(run="p", primitive=PluginSpec(name="plugin", settings={"sides": [4, 0.5], "words": "w"})),
+    OpenRun(run="i", primitive=ImageSpec(width=640, height=480, alpha=True), resume=True),
     CloseRun(),
     AddView(name="v", split="train", camera=CAMERA, color=_COLOR, depth=_DEPTH),
     AddView(name="b", split="test", camera=CAMERA, color=np.full((4, 6, 4), 200, np.uint8)),

@@ -1,0 +1,1 @@
+"""Images of the file that are learnt, and what is learnt of them as an image again."""

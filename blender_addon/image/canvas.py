@@ -1,0 +1,133 @@
+"""What is learnt of an image, as an image of the file: a new picture of it whenever training has gone on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import bpy
+
+from engine.link.image_plane import Rectangle, camera_of
+from engine.link.messages import Frame, ImageSpec, RunOpened, Status
+
+from .. import app_handlers, undo_steps
+from ..preview import requests
+from ..preview.picture import has_size, replace_image, write_pixels
+from ..preview.preparation import Preparation, PreparedFrame
+from ..preview.requests import Channel
+from ..session import registry
+from ..session.engine_session import EngineSession
+from ..training.files import learns
+from .source import SUFFIX
+
+LONGEST_SIDE = 2048  # of the picture of a larger image
+
+
+@dataclass
+class _Following:
+    """The image that is learnt, by name, and what is learnt of it; what was asked for, and the step that was shown
+    last."""
+
+    source: str = ""
+    spec: ImageSpec | None = None
+    request: int = 0  # 0: none
+    step: int = -1
+
+
+_following = _Following()
+
+
+def follow(source: str, spec: ImageSpec | None) -> None:
+    """What is learnt from now on is ``spec``, of the image of that name; None: no image."""
+    global _following
+    _following = _Following(source, spec)
+    _preparation.forget()
+
+
+def neural_image(source: str) -> bpy.types.Image | None:
+    """What is learnt of the image of that name."""
+    return bpy.data.images.get(_name(source))
+
+
+def _name(source: str) -> str:
+    return source[: 63 - len(SUFFIX)] + SUFFIX
+
+
+def shown_size(spec: ImageSpec) -> tuple[int, int]:
+    """Width and height of its picture."""
+    scale = min(1.0, LONGEST_SIDE / max(spec.width, spec.height))
+    return max(1, round(spec.width * scale)), max(1, round(spec.height * scale))
+
+
+def _on_status(session: EngineSession, status: Status) -> None:
+    """Five times a second: the moment to ask for the next picture, if there is anything new to see."""
+    spec = _following.spec
+    if spec is None or not status.train_items or not learns(session, spec):
+        return
+    if status.step > max(_following.step, 0) and requests.is_next_due(Channel.IMAGE):
+        camera = camera_of(Rectangle(0, 0, spec.width, spec.height), (spec.width, spec.height), shown_size(spec))
+        _following.request = requests.ask(session, Channel.IMAGE, camera)
+
+
+def _on_frame(session: EngineSession, frame: Frame) -> None:
+    if frame.request == _following.request:
+        _following.request, _following.step = 0, frame.step
+        _preparation.give(session, frame)
+
+
+def _on_run(session: EngineSession, run: RunOpened) -> None:
+    _following.request, _following.step = 0, -1
+
+
+def _show(session: EngineSession, frame: PreparedFrame) -> None:
+    source, size = _following.source, (frame.camera.width, frame.camera.height)
+    former = neural_image(source)
+    if has_size(former, size):
+        write_pixels(former, frame.pixels)
+        return
+    image = bpy.data.images.new(_name(source), *size, alpha=True, float_buffer=True)
+    image.alpha_mode = "PREMUL"
+    if former is not None:
+        replace_image(former, image)
+    write_pixels(image, frame.pixels)
+    if former is None:
+        _show_instead_of(source, image)
+        undo_steps.push("Neural Image")
+
+
+def _show_instead_of(source: str, image: bpy.types.Image) -> None:
+    """In all Image Editors that show the image it is learnt from."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            space = area.spaces.active
+            if isinstance(space, bpy.types.SpaceImageEditor) and space.image == bpy.data.images.get(source):
+                space.image = image
+
+
+_preparation = Preparation(_show)
+
+
+def _before_load(*_: object) -> None:
+    follow("", None)
+
+
+def _before_save(*_: object) -> None:
+    """Keep the picture inside the .blend, which then opens as it is."""
+    image = neural_image(_following.source) if _following.source else None
+    if image is not None and image.is_dirty:
+        image.pack()
+
+
+_LISTENERS = ((Frame, _on_frame), (Status, _on_status), (RunOpened, _on_run))
+_HANDLERS = ((bpy.app.handlers.load_pre, _before_load), (bpy.app.handlers.save_pre, _before_save))
+
+
+def register() -> None:
+    """Listen to the engine and to Blender."""
+    registry.listen(_LISTENERS)
+    app_handlers.add(_HANDLERS)
+
+
+def unregister() -> None:
+    """Undo ``register``."""
+    registry.stop_listening(_LISTENERS)
+    app_handlers.remove(_HANDLERS)
