@@ -243,9 +243,20 @@ class SurfaceHits:
         )
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class SurfaceMoments:
+    """What the triangles below each node of a TriangleTree are from afar: ``node_spheres`` [2 * leaves, 4] f32, the
+    middle of their area and how far from it they reach; ``node_areas`` [2 * leaves, 3] f32, the sum of their normals,
+    each as long as its triangle's area."""
+
+    node_spheres: torch.Tensor
+    node_areas: torch.Tensor
+
+
 # Types of the parameters by which kernels take these.
 RayTensors, SampleTensors, OutputTensors = tensors_of(Rays), tensors_of(Samples), tensors_of(FieldOutputs)
 ActiveSampleTensors, ActiveRayTensors = tensors_of(ActiveSamples), tensors_of(ActiveRays)
 PixelTensors, OccupancyTensors = tensors_of(RayPixels), tensors_of(OccupancyBits)
 PictureTensors, TileTensors, LimitNumbers = tensors_of(Pictures), tensors_of(PixelTiles), numbers_of(RayLimits)
 TreeTensors, HitTensors = tensors_of(TriangleTree), tensors_of(SurfaceHits)
+MomentTensors = tensors_of(SurfaceMoments)

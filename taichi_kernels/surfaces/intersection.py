@@ -17,6 +17,7 @@ from taichi_kernels.bundles import (
     TriangleTree,
 )
 from taichi_kernels.launch import func, kernel
+from taichi_kernels.vectors import read_vector_at
 
 # Instead of dividing by less than this, a ray is taken for one that leaves an axis's plane in the far distance.
 _LEAST_SLOPE = 1e-12
@@ -28,16 +29,11 @@ _FARTHEST = 1e18
 
 
 @func
-def _vector(rows: ti.template(), row: ti.i32, column: ti.i32):
-    return ti.math.vec3(rows[row, column], rows[row, column + 1], rows[row, column + 2])
-
-
-@func
 def _enter_box(
     boxes: ti.template(), node: ti.i32, origin: ti.math.vec3, inverse: ti.math.vec3, near: ti.f32, far: ti.f32
 ) -> ti.f32:
     """The distance at which a ray enters a node's box, +inf when it misses it between ``near`` and ``far``."""
-    a, b = (_vector(boxes, node, 0) - origin) * inverse, (_vector(boxes, node, 3) - origin) * inverse
+    a, b = (read_vector_at(boxes, node, 0) - origin) * inverse, (read_vector_at(boxes, node, 3) - origin) * inverse
     enter, leave = ti.max(ti.min(a, b).max(), near), ti.min(ti.max(a, b).min(), far)
     # A box may be flat, and rounding must not close it.
     return enter if enter <= leave * (1.0 + 1e-6) else ti.math.inf
@@ -47,8 +43,8 @@ def _enter_box(
 def _meet_triangle(corners: ti.template(), row: ti.i32, origin: ti.math.vec3, direction: ti.math.vec3):
     """Distance and barycentric coordinates at which a ray meets a triangle, from either side (Moeller and Trumbore
     1997); a distance of +inf when it doesn't."""
-    first = _vector(corners, row, 0)
-    edge_1, edge_2 = _vector(corners, row, 3) - first, _vector(corners, row, 6) - first
+    first = read_vector_at(corners, row, 0)
+    edge_1, edge_2 = read_vector_at(corners, row, 3) - first, read_vector_at(corners, row, 6) - first
     across = direction.cross(edge_2)
     determinant = edge_1.dot(across)
     distance, u, v = ti.math.inf, 0.0, 0.0
@@ -76,7 +72,7 @@ def _trace(
 ):
     """Distance, row of the triangle and barycentric coordinates of the first hit of a ray, or of any."""
     leaves = boxes.shape[0] // 2
-    origin, direction = _vector(origins, ray, 0), _vector(directions, ray, 0)
+    origin, direction = read_vector_at(origins, ray, 0), read_vector_at(directions, ray, 0)
     inverse = ti.math.vec3(0.0)
     for axis in ti.static(range(3)):
         slope = direction[axis]
