@@ -39,10 +39,17 @@ class Mesh:
     open_edges: float = 0.0
 
     @property
-    def bounds(self) -> Bounds:
-        """The box around all triangles."""
+    def box(self) -> npt.NDArray[np.float64]:
+        """The box around all triangles: [2, 3], minimum and maximum. A mesh may be flat."""
         used = self.vertices[np.unique(self.faces)]
-        return Bounds(used.min(axis=0), used.max(axis=0))
+        box: npt.NDArray[np.float64] = np.stack([used.min(axis=0), used.max(axis=0)])
+        return box
+
+    def bounds(self, margin: float) -> Bounds:
+        """That box with room for ``margin`` times its longest edge on each side."""
+        low, high = self.box
+        room = margin * float((high - low).max())
+        return Bounds(low - room, high + room)
 
     def equals(self, other: Mesh) -> bool:
         """Whether both have the same triangles."""

@@ -51,7 +51,7 @@ from engine.link.message_types import (
     TableSpec,
     Tagged,
 )
-from engine.link.primitives import ImageSpec, PluginSpec, PrimitiveSpec, RadianceFieldSpec
+from engine.link.primitives import ImageSpec, PluginSpec, PrimitiveSpec, RadianceFieldSpec, SignedDistanceSpec
 
 __all__ = [
     "CLIENT_MESSAGES",
@@ -99,6 +99,7 @@ __all__ = [
     "SaveSnapshot",
     "Seconds",
     "Shutdown",
+    "SignedDistanceSpec",
     "SnapshotSaved",
     "Split",
     "StartJob",

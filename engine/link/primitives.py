@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from engine.link.geometry import Bounds
 from engine.link.message_types import ColorSpace, Name, Tagged
@@ -66,6 +66,26 @@ class ImageSpec(Tagged):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class SignedDistanceSpec(Tagged):
+    """The signed distance to the surface of a mesh inside ``bounds``, by an ``encoding`` of positions."""
+
+    kind: ClassVar[str] = "signed-distance"
+
+    bounds: Bounds
+    encoding: Literal["hash-grid", "frequency"] = "hash-grid"
+
+    @property
+    def learner(self) -> str:
+        """The name of what learns."""
+        return self.kind
+
+    @property
+    def box(self) -> Bounds | None:
+        """See RadianceFieldSpec."""
+        return self.bounds
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class PluginSpec(Tagged):
     """One that the link has no type for, as those that packages beside the engine bring: ``name`` is what the engine
     calls its kind, and ``settings``, whose names and types that knows, say what it learns."""
@@ -87,4 +107,5 @@ class PluginSpec(Tagged):
         return None
 
 
-PrimitiveSpec = RadianceFieldSpec | ImageSpec | PluginSpec  # the union of all kinds: a further one is a member more
+# The union of all kinds: a further one is a member more.
+PrimitiveSpec = RadianceFieldSpec | ImageSpec | SignedDistanceSpec | PluginSpec

@@ -67,12 +67,18 @@ class ItemPrimitive(Primitive, Generic[V]):
     def score(self, viewer: Any, item: Item[V]) -> dict[str, float]:
         """The figures of one held-out item, by name."""
 
+    def score_in_pieces(self, viewer: Any, item: Item[V]) -> Iterator[dict[str, float] | None]:
+        """The same as the last, and None after each short piece of work before, where it is too long for one."""
+        yield self.score(viewer, item)
+
     def evaluate(self, viewer: Any, most: int | None = None) -> Iterator[int | Scores]:
-        """See Primitive: an item is a piece of work. The means are over all that have a figure."""
+        """See Primitive. The means are over all that have a figure."""
         scores = dict[str, dict[str, float]]()
         for item in choose_evenly(self.held("test"), most):
-            scores[item.name] = self.score(viewer, item)
-            yield len(scores)
+            for figures in self.score_in_pieces(viewer, item):
+                if figures is not None:
+                    scores[item.name] = figures
+                yield len(scores)
         if not scores:
             raise NoDataError("there is nothing to score")
         names = dict.fromkeys(name for figures in scores.values() for name in figures)

@@ -16,10 +16,11 @@ from engine.primitives.config import ConfigError
 from engine.primitives.image.kind import IMAGE
 from engine.primitives.kind import Kind
 from engine.primitives.radiance_field.kind import RADIANCE_FIELD
+from engine.primitives.signed_distance.kind import SIGNED_DISTANCE
 
 log = logging.getLogger("hashlight.primitives")
 
-_OWN: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (RADIANCE_FIELD, IMAGE)}
+_OWN: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (RADIANCE_FIELD, IMAGE, SIGNED_DISTANCE)}
 # Packages that are installed beside the engine may bring further kinds: an entry point of this group names a Kind.
 PLUGINS = "hashlight.primitives"
 

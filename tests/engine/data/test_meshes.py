@@ -38,7 +38,7 @@ def _write(folder: Path, name: str, text: str) -> Path:
 def test_faces_of_four_become_triangles_and_y_is_up(tmp_path: Path) -> None:
     mesh, warnings = load_mesh(_write(tmp_path, "cube.obj", CUBE))
     assert mesh.faces.shape == (12, 3) and mesh.open_edges == 0.0 and not warnings
-    assert mesh.bounds.minimum.tolist() == [0.0, -1.0, 0.0] and mesh.bounds.maximum.tolist() == [1.0, 0.0, 2.0]
+    assert mesh.box.tolist() == [[0.0, -1.0, 0.0], [1.0, 0.0, 2.0]]
 
 
 @pytest.mark.parametrize("suffix", [".glb", ".ply", ".stl", ".obj"])
@@ -51,7 +51,7 @@ def test_all_formats_are_read_with_their_scenes_transforms(suffix: str, tmp_path
     mesh, _ = load_mesh(tmp_path / f"two{suffix}")
     assert len(mesh.faces) == 24 and mesh.open_edges == 0.0
     z_up = suffix in (".ply", ".stl")
-    assert mesh.bounds.maximum.tolist() == pytest.approx([2.5, 0.5, 3.5] if z_up else [2.5, 0.5, 0.5])
+    assert mesh.box[1].tolist() == pytest.approx([2.5, 0.5, 3.5] if z_up else [2.5, 0.5, 0.5])
 
 
 def test_holes_are_told_with_a_figure_and_points_are_left_out(tmp_path: Path) -> None:

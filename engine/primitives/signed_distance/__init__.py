@@ -1,0 +1,1 @@
+"""Signed distances to the surfaces of meshes."""

@@ -1,0 +1,178 @@
+"""Renders the surface that signed distances describe, by sphere tracing (Hart 1996), as lit clay.
+
+A ray goes on by as much as nothing can be nearer. Through empty space a coarse grid of the distances says that for
+next to nothing; near the surface the distances themselves are asked, for all rays that are still on their way at once.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from engine.fields.distance_functions import (
+    DistanceFunction,
+    LearntDistance,
+    OffsetDistance,
+    PositionField,
+    SmoothUnion,
+)
+from engine.fields.unit_cube import UnitCube
+from engine.rendering.renderer import Renderer
+from taichi_kernels.bundles import Rays
+from taichi_kernels.surfaces.distance_grid import skip_empty_space
+
+# Vertices along an edge of the grid through empty space, by the profile's preset.
+_GRID = {"cpu": 49, "gpu": 129}
+# A ray has arrived where the surface is nearer than this, in unit-cube lengths; and so many times that where it is
+# given up after so many rounds, along an edge that it grazes.
+_NEAR, _GRAZED, _ROUNDS = 2e-4, 8.0, 64
+# A learnt distance may be too long: rays go on by this share.
+_STEP = 0.95
+# Clay, in scene-linear light: its colour, a light from above and from the side of it, and the sky and ground around.
+_CLAY = (0.62, 0.52, 0.44)
+_KEY_DIRECTION, _KEY = (-0.45, -0.55, 0.70), (1.05, 1.0, 0.92)
+_SKY, _GROUND = (0.42, 0.48, 0.58), (0.20, 0.16, 0.13)
+_HEAD, _RIM = 0.30, 0.35
+
+
+class FreezableField(PositionField, Protocol):
+    """What a tracer can show."""
+
+    def frozen(self) -> Self:
+        """As it is now."""
+
+    @property
+    def frozen_bytes(self) -> int:
+        """How much memory that takes."""
+
+
+def _never_older() -> int:
+    return 0
+
+
+class SphereTracer(Renderer):
+    """Shows the surface that ``field`` has learnt in ``cube``. ``offset``: by how much it is moved outwards, in world
+    units. ``generation`` counts how often the field has changed so much that the grid is to be made again."""
+
+    def __init__(self, field: FreezableField, cube: UnitCube, generation: Callable[[], int] = _never_older) -> None:
+        super().__init__(cube, "linear", field.device)
+        self.offset = 0.0
+        self._field, self._generation = field, generation
+        self._others: list[tuple[SphereTracer, float]] = []
+        self._grid: torch.Tensor | None = None
+        self._grid_generation = 0
+
+    def moved(self, offset: float) -> Self:
+        """The same surface, moved outwards by ``offset`` in world units, inwards where that is negative."""
+        other = self._altered()
+        other.offset = offset
+        return other
+
+    def joined(self, other: SphereTracer, radius: float) -> Self:
+        """This surface and that of ``other``, which flow into each other over about ``radius`` in world units. What of
+        the other one lies outside this one's bounds isn't shown."""
+        joined = self._altered()
+        joined._others = [*self._others, (other, radius)]
+        return joined
+
+    def frozen(self, *, with_field: bool = True) -> Self:
+        """As Renderer.frozen."""
+        other = self._altered()
+        if with_field:
+            other._field = self._field.frozen()
+            other._others = [(joined.frozen(), radius) for joined, radius in self._others]
+            other._generation = _never_older
+        return other
+
+    @property
+    def frozen_bytes(self) -> int:
+        """As Renderer.frozen_bytes."""
+        return self._field.frozen_bytes + sum(other.frozen_bytes for other, _ in self._others)
+
+    def distances_at(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        """Signed distances [n] in world units at ``points`` [n, 3] in world space, inside the bounds."""
+        in_cube = ((points - self.bounds.center) * self._cube.scale + 0.5).astype(np.float32)
+        found = self.surface.distances(torch.from_numpy(in_cube).to(self.device))
+        distances: npt.NDArray[np.float32] = (found / self._cube.scale).float().cpu().numpy()
+        return distances
+
+    @property
+    def surface(self) -> DistanceFunction:
+        """What is shown, in this one's unit cube."""
+        return self._surface_within(None)
+
+    def _surface_within(self, cube: UnitCube | None) -> DistanceFunction:
+        scale = (cube or self._cube).scale
+        surface: DistanceFunction = LearntDistance(self._field, self._cube, cube)
+        if self.offset:
+            surface = OffsetDistance(surface, self.offset * scale)
+        for other, radius in self._others:
+            surface = SmoothUnion(surface, other._surface_within(cube or self._cube), radius * scale)
+        return surface
+
+    def _altered(self) -> Self:
+        other = copy.copy(self)
+        other._grid = None
+        return other
+
+    def _render_rays(self, rays: Rays, color: torch.Tensor, distances: torch.Tensor, min_transmittance: float) -> None:
+        surface = self.surface
+        skip_empty_space(self._grid_of(surface), rays)
+        hits, reached = _trace(surface, rays)
+        if not len(hits):
+            return
+        directions = rays.directions[hits]
+        points = rays.origins[hits] + reached[:, None] * directions
+        left, gradients = surface.gradients(points)
+        distances[hits] = reached + left.clamp(-_GRAZED * _NEAR, _GRAZED * _NEAR)
+        normals = torch.nn.functional.normalize(gradients, dim=1)
+        color[hits] = torch.cat([shade(normals, directions), torch.ones_like(left)[:, None]], dim=1)
+
+    def _grid_of(self, surface: DistanceFunction) -> torch.Tensor:
+        generation = self._generation()
+        if self._grid is None or self._grid_generation != generation:
+            side = torch.linspace(0.0, 1.0, _GRID[self._profile.preset], device=self.device)
+            points = torch.stack(torch.meshgrid(side, side, side, indexing="ij"), dim=-1).view(-1, 3)
+            self._grid = surface.distances(points).view(len(side), len(side), len(side)).contiguous()
+            self._grid_generation = generation
+        return self._grid
+
+
+def _trace(surface: DistanceFunction, rays: Rays) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which of ``rays`` meet the surface [m] int64, and at which distance [m] f32."""
+    near, far = rays.t_range.unbind(1)
+    ids = (near < far).nonzero()[:, 0]
+    t, ends = near[ids], far[ids]
+    origins, directions = rays.origins[ids], rays.directions[ids]
+    found_ids, found_distances = [ids[:0]], [t[:0]]
+    for turn in range(_ROUNDS):
+        if not len(ids):
+            break
+        distance = surface.distances(origins + t[:, None] * directions)
+        is_last = turn == _ROUNDS - 1
+        is_hit = distance < (_GRAZED * _NEAR if is_last else _NEAR)
+        t = t + torch.where(is_hit, distance, _STEP * distance)
+        is_hit &= t < ends
+        found_ids.append(ids[is_hit])
+        found_distances.append(t[is_hit])
+        goes_on = (~is_hit & (t < ends)).nonzero()[:, 0]
+        ids, t, ends = ids[goes_on], t[goes_on], ends[goes_on]
+        origins, directions = origins[goes_on], directions[goes_on]
+    return torch.cat(found_ids), torch.cat(found_distances)
+
+
+def shade(normals: torch.Tensor, directions: torch.Tensor) -> torch.Tensor:
+    """Scene-linear light [n, 3] of clay with unit ``normals`` [n, 3], seen along unit ``directions`` [n, 3]: a light
+    from above, sky and ground, a little from the camera itself, and more where the surface turns away, so that every
+    shape can be told from every side."""
+    clay, key, sky, ground = (normals.new_tensor(values) for values in (_CLAY, _KEY, _SKY, _GROUND))
+    towards = torch.nn.functional.normalize(normals.new_tensor(_KEY_DIRECTION), dim=0)
+    facing = (-(normals * directions).sum(dim=1, keepdim=True)).clamp(0.0, 1.0)
+    lit = (normals @ towards)[:, None].clamp(min=0.0)
+    around = torch.lerp(ground, sky, 0.5 + 0.5 * normals[:, 2:])
+    return clay * (lit * key + around + _HEAD * facing) + _RIM * (1.0 - facing) ** 4 * sky
