@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchmarks.distance_tables import signed_distance_table
 from benchmarks.few_tables import few_views_table, prior_cost_table
 from benchmarks.image_tables import image_table, image_use_table
 from benchmarks.results import read_results
@@ -70,6 +71,7 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Result]], str]]] = {
     "prior_cost": ("prior", prior_cost_table),
     "images": ("image", image_table),
     "image_use": ("image", image_use_table),
+    "signed_distance": ("signed", signed_distance_table),
     "startup": ("startup", startup_table),
     "versions": ("versions", versions_table),
     "launches": ("launches", launches_table),

@@ -34,8 +34,8 @@ class RandomStream(enum.IntEnum):
     SUBPIXEL = 31  # two: where in a pixel an image is looked at
     SURFACE_POINT = 40  # three: which triangle, and where on it
     SPACE_POINT = 43  # three
-    NEAR_SURFACE = 46  # three: how far from a point on it
-    POOL_SAMPLE = 49  # which of the points whose distance is known
+    NEAR_SURFACE = 46  # three: how far from a point on it; and in which order of magnitude
+    POOL_SAMPLE = 50  # which of the points whose distance is known
     SCORED_POINT = 52  # three
     PIXEL_POINT = 1022  # where in its pixel a path begins: two
     PATH_VERTEX = 1024  # all from here on: some for each vertex of a path

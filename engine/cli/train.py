@@ -33,6 +33,7 @@ examples:
   hashlight train data/lego --out runs/lego --seconds 300 --resume     train on, up to 300 s in all
   hashlight train data/few --out runs/few --field pixelnerf --steps 0                  a view or two, at once
   hashlight train data/few --out runs/few --prior shipped                              the same, then a hash grid's own
+  hashlight train statue.glb --primitive signed-distance --out runs/statue             the surface of a mesh
 
 DATASET is a folder (NeRF-synthetic, instant-ngp, nerfstudio, or a Hashlight capture) or its JSON file.
 Ctrl-C, SIGTERM and a closed terminal save the run; --resume goes on from there."""
@@ -176,12 +177,16 @@ class Training:
 
     def prepare(self) -> None:
         """Take the data in and compile the kernels."""
+        from engine.cli.output import warn
+
         primitive = self.trainer.primitive
         print(f"Preparing {primitive.config.preset} kernels on {primitive.device} ...", file=sys.stderr, flush=True)
         started = time.perf_counter()
         for item in self.data.items:
             primitive.add(item)
         self.trainer.warm_up()
+        if remark := primitive.remark:
+            warn(remark)
         print(f"Ready after {time.perf_counter() - started:.1f} s", file=sys.stderr)
 
     def train(self, interrupt: DeferredInterrupt) -> None:

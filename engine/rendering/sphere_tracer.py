@@ -30,7 +30,7 @@ from taichi_kernels.surfaces.distance_grid import skip_empty_space
 _GRID = {"cpu": 49, "gpu": 129}
 # A ray has arrived where the surface is nearer than this, in unit-cube lengths; and so many times that where it is
 # given up after so many rounds, along an edge that it grazes.
-_NEAR, _GRAZED, _ROUNDS = 2e-4, 8.0, 64
+_NEAR, _GRAZED, _ROUNDS = 2e-4, 2.0, 48
 # A learnt distance may be too long: rays go on by this share.
 _STEP = 0.95
 # Clay, in scene-linear light: its colour, a light from above and from the side of it, and the sky and ground around.

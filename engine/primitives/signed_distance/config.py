@@ -31,8 +31,11 @@ class SignedDistanceConfig(TrainConfig):
     # The network's rate stays at this where the table's is higher: half of all points say that the distance is 0, and
     # a network that learns faster than the table learns nothing else.
     network_rate: Annotated[float, Limits(1e-9, 10.0)] = 1e-3
-    # Standard deviation of the points near the surface, by the longest edge of the bounds.
+    # Standard deviations of the points near the surface, by the longest edge of the bounds: they are spread evenly, by
+    # their logarithm, between these two. The paper has the narrow one alone; with it the space between what is near
+    # and what lies anywhere is learnt late.
     near_deviation: Annotated[float, Limits(1e-6, 1.0)] = 1 / 1024
+    wide_deviation: Annotated[float, Limits(1e-6, 1.0)] = 1 / 32
     # Points that tell inside from outside for the score; an eighth as many on the surface.
     scored_points: _Points = 1 << 15
 
@@ -42,6 +45,10 @@ class SignedDistanceConfig(TrainConfig):
             self.field.check()
         except FieldError as error:
             raise ConfigError(f"field.{error}") from None
+        if self.near_deviation > self.wide_deviation:
+            raise ConfigError(
+                f"near_deviation: {self.near_deviation:g} exceeds wide_deviation: {self.wide_deviation:g}"
+            )
         if self.fresh_points > self.pool_points:
             raise ConfigError(f"fresh_points: {self.fresh_points} exceed pool_points: {self.pool_points}")
 
@@ -55,9 +62,11 @@ _HASH_GRID = Presets(
     {
         "cpu": SignedDistanceConfig(
             preset="cpu",
-            field=CoordinateFieldConfig(levels=8, log2_table_size=17, base_resolution=16, max_resolution=512),
-            samples_per_step=1 << 14,
-            fresh_points=1 << 11,
+            field=CoordinateFieldConfig(
+                levels=8, log2_table_size=17, base_resolution=16, max_resolution=512, hidden_width=32
+            ),
+            samples_per_step=1 << 13,
+            fresh_points=1 << 9,
             pool_points=1 << 17,
             learning_rate=1e-2,
             weight_decay=0.0,

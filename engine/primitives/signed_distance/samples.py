@@ -1,7 +1,7 @@
 """The points that a step of training learns from.
 
-As in Müller et al. 2022, section 5.2: half of them on the surface, three eighths a little off it by a logistic
-distribution, and one eighth anywhere in the box. What isn't on the surface takes longer to be looked up than to be
+As in Müller et al. 2022, section 5.2: half of them on the surface, three eighths a little off it by logistic
+distributions, and one eighth anywhere in the box. What isn't on the surface takes longer to be looked up than to be
 learnt from, so such points come from a pool, in which each step replaces the oldest.
 """
 
@@ -67,7 +67,9 @@ class SamplePool:
         shares = torch.stack(
             [uniform(config.seed, step, others, RandomStream.NEAR_SURFACE + axis) for axis in range(3)], dim=1
         ).clamp(_FARTHEST, 1.0 - _FARTHEST)
-        offsets = config.near_deviation * _LOGISTIC * torch.logit(shares)
+        width = uniform(config.seed, step, others, RandomStream.NEAR_SURFACE + 3)[:, None]
+        deviations = config.near_deviation * (config.wide_deviation / config.near_deviation) ** width
+        offsets = deviations * _LOGISTIC * torch.logit(shares)
         near = truth.draw_on_surface(config.seed, step, others) + offsets
         points = torch.cat([spread, near])
         limits = torch.full_like(points[:, 0], math.inf)
