@@ -177,16 +177,12 @@ class Training:
 
     def prepare(self) -> None:
         """Take the data in and compile the kernels."""
-        from engine.cli.output import warn
-
         primitive = self.trainer.primitive
         print(f"Preparing {primitive.config.preset} kernels on {primitive.device} ...", file=sys.stderr, flush=True)
         started = time.perf_counter()
         for item in self.data.items:
             primitive.add(item)
         self.trainer.warm_up()
-        if remark := primitive.remark:
-            warn(remark)
         print(f"Ready after {time.perf_counter() - started:.1f} s", file=sys.stderr)
 
     def train(self, interrupt: DeferredInterrupt) -> None:
@@ -260,6 +256,8 @@ class Training:
         print(
             f"{trainer.step_count} steps in {trainer.training_seconds:.1f} s of training, saved to {self.options.out}"
         )
+        if remark := trainer.primitive.remark:
+            print(remark)
         if scores is None:
             print(f"No test {self.kind.item}s, so no score: --holdout 8 keeps every eighth as one")
             return

@@ -89,7 +89,7 @@ class FrequencyField:
 
     def backward(self, points: torch.Tensor, features: torch.Tensor, loss: torch.Tensor) -> None:
         """As CoordinateField.backward."""
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
 
     def gradient(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """As CoordinateField.gradient."""

@@ -31,6 +31,9 @@ class SignedDistanceConfig(TrainConfig):
     # The network's rate stays at this where the table's is higher: half of all points say that the distance is 0, and
     # a network that learns faster than the table learns nothing else.
     network_rate: Annotated[float, Limits(1e-9, 10.0)] = 1e-3
+    # Relative errors below this count by their square: at the surface the paper's mean absolute one never comes to
+    # rest, and its noise drowns what is to be learnt beside the surface. 0: the paper's.
+    smooth_error: Annotated[float, Limits(0.0, 10.0)] = 0.1
     # Standard deviations of the points near the surface, by the longest edge of the bounds: they are spread evenly, by
     # their logarithm, between these two. The paper has the narrow one alone; with it the space between what is near
     # and what lies anywhere is learnt late.

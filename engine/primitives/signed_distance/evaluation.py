@@ -60,4 +60,5 @@ def _way_to(surface: DistanceFunction, points: torch.Tensor) -> torch.Tensor:
         lengths = steps.norm(dim=1, keepdim=True).clamp(min=1e-12)
         places = places - steps * (lengths.clamp(max=_LONGEST_STEP) / lengths)
     # Where the steps have not ended on it, what is left counts too.
-    return (places - points).norm(dim=1) + surface.distances(places).abs()
+    ways: torch.Tensor = (places - points).norm(dim=1) + surface.distances(places).abs()
+    return ways

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from torch.nn.functional import smooth_l1_loss
 
 from engine.data.meshes import Mesh
 from engine.fields.coordinate_field import CoordinateField, CoordinateFieldConfig
@@ -25,7 +26,8 @@ from taichi_kernels.random_numbers import RandomStream
 
 # float16 gradients lie well inside the format's range with this factor.
 _HALF_GRADIENT_SCALE = 128.0
-# Errors count by the distance and this, in unit-cube lengths (the paper's mean absolute percentage error).
+# Errors count by the distance and this, in unit-cube lengths (the paper's mean absolute percentage error; see
+# SignedDistanceConfig.smooth_error).
 _LEAST_DISTANCE = 0.01
 # A mesh may reach so far out of the box, by the box's longest edge: by rounding.
 _SLACK = 1e-4
@@ -105,8 +107,8 @@ class SignedDistance(ItemPrimitive[Mesh]):
         points, distances = self._pool.draw(self._truth, step)
         features, values = self.field.trace(points)
         with torch.enable_grad():
-            errors = (values[:, 0] - distances).abs() / (distances.abs() + _LEAST_DISTANCE)
-            loss = errors.mean()
+            errors = (values[:, 0] - distances) / (distances.abs() + _LEAST_DISTANCE)
+            loss = smooth_l1_loss(errors, torch.zeros_like(errors), beta=self.config.smooth_error)
             self.field.backward(points, features, self.gradient_scale * loss)
         self._loss = loss.detach()
         return True

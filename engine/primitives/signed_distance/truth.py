@@ -38,7 +38,7 @@ class SurfaceTruth:
         """Signed distances [n] of ``points`` [n, 3], negative inside. ``limits`` [n]: none is farther away than that,
         which is found sooner."""
         found = torch.full_like(points[:, 0], math.inf) if limits is None else limits.clone()
-        find_distances(self._tree, points, found)
+        find_distances(self._tree, points.contiguous(), found)
         return torch.where(self.is_inside(points), -found, found)
 
     def is_inside(self, points: torch.Tensor) -> torch.Tensor:

@@ -24,7 +24,8 @@ def _to_segments(points: torch.Tensor, start: torch.Tensor, end: torch.Tensor) -
     """[n, triangles] of ``points`` [n, 1, 3]."""
     edge = end - start
     along = ((points - start) * edge).sum(-1) / edge.square().sum(-1).clamp(min=1e-300)
-    return (points - start - along.clamp(0.0, 1.0)[..., None] * edge).norm(dim=-1)
+    lengths: torch.Tensor = (points - start - along.clamp(0.0, 1.0)[..., None] * edge).norm(dim=-1)
+    return lengths
 
 
 def _to_insides(points: torch.Tensor, first: torch.Tensor, second: torch.Tensor, third: torch.Tensor) -> torch.Tensor:
