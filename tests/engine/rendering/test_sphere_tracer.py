@@ -59,7 +59,10 @@ def test_a_ball_is_shown_where_it_is_with_its_depth_and_shade(device: str) -> No
     picture = _tracer(device).render(camera)
     directions, distances = _rays(camera)
     alpha, is_there = picture.color[..., 3].cpu(), distances.isfinite()
-    assert ((alpha == 1.0) != is_there).sum() <= 8 and set(alpha.unique().tolist()) == {0.0, 1.0}
+    # A ray that grazes the ball may be taken for one that meets it.
+    nearest = 10.0 * (1.0 - directions[..., 2] ** 2).sqrt()
+    assert ((alpha == 1.0) == is_there)[(nearest - 0.8).abs() > 0.005].all()
+    assert set(alpha.unique().tolist()) == {0.0, 1.0}
     both = (alpha == 1.0) & is_there
     planar = distances * -directions[..., 2]
     assert (picture.depth.cpu()[both] - planar[both]).abs().max() < 0.01
