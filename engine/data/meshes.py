@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.data.dataset import DatasetError, first_line
-from engine.data.remarks import counted
 from engine.link.geometry import Bounds
+from engine.link.wording import counted
 
 if TYPE_CHECKING:
     import trimesh

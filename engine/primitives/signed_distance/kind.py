@@ -82,7 +82,9 @@ class SignedDistanceKind(Kind[SignedDistanceSpec]):
     def load(self, path: Path, options: DataOptions, progress: Progress) -> TrainingData:
         """A mesh, twice: to train on, and to be scored by. Raises MeshError, DataError."""
         if options.holdout is not None:
-            raise DataError(f"{path}: of a mesh nothing is held out, it is scored by points of its own: no --holdout")
+            raise DataError(
+                f"{path}: a mesh is scored by points of its own, nothing has to be kept apart: leave --holdout out"
+            )
         mesh, warnings = load_mesh(path)
         progress(1, 1)
         items = [_item(path.stem, "train", mesh), _item(f"{path.stem} (points)", "test", mesh)]

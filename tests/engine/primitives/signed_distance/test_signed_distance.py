@@ -217,7 +217,7 @@ def test_the_kind_reads_a_mesh_and_tells_what_it_cant(tmp_path: Path) -> None:
     assert [(item.name, item.split) for item in data.items] == [("tri", "train"), ("tri (points)", "test")]
     assert len(data.warnings) == 1 and "holes" in data.warnings[0]
     assert (data.spec.bounds.size > 0.0).all()  # though the mesh is flat
-    with pytest.raises(DataError, match="nothing is held out"):
+    with pytest.raises(DataError, match="leave --holdout out"):
         kind.load(path, DataOptions(holdout=8), lambda done, of: None)
     with pytest.raises(MeshError):
         kind.read_file(tmp_path / "none.obj", "none", "train")
