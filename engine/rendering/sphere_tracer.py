@@ -28,16 +28,17 @@ from taichi_kernels.surfaces.distance_grid import skip_empty_space
 
 # Vertices along an edge of the grid through empty space, by the profile's preset.
 _GRID = {"cpu": 49, "gpu": 129}
-# A ray has arrived where the surface is nearer than this, in unit-cube lengths; and so many times that where it is
-# given up after so many rounds, along an edge that it grazes.
-_NEAR, _GRAZED, _ROUNDS = 2e-4, 2.0, 48
+# A ray has arrived where the surface is nearer than this, in unit-cube lengths. After so many rounds that grows from one
+# to the next, as rays still under way graze an edge or go along a surface that is not quite smooth.
+_NEAR, _PATIENCE, _GROWTH, _ROUNDS = 2e-4, 12, 1.07, 48
+_FARTHEST_HIT = _NEAR * _GROWTH ** (_ROUNDS - _PATIENCE)
 # A learnt distance may be too long: rays go on by this share.
 _STEP = 0.95
 # Clay, in scene-linear light: its colour, a light from above and from the side of it, and the sky and ground around.
 _CLAY = (0.62, 0.52, 0.44)
-_KEY_DIRECTION, _KEY = (-0.45, -0.55, 0.70), (1.05, 1.0, 0.92)
-_SKY, _GROUND = (0.42, 0.48, 0.58), (0.20, 0.16, 0.13)
-_HEAD, _RIM = 0.30, 0.35
+_KEY_DIRECTION, _KEY = (-0.45, -0.55, 0.70), (0.72, 0.68, 0.62)
+_SKY, _GROUND = (0.22, 0.25, 0.30), (0.10, 0.08, 0.065)
+_HEAD, _RIM = 0.16, 0.5
 
 
 class FreezableField(PositionField, Protocol):
@@ -129,7 +130,7 @@ class SphereTracer(Renderer):
         directions = rays.directions[hits]
         points = rays.origins[hits] + reached[:, None] * directions
         left, gradients = surface.gradients(points)
-        distances[hits] = reached + left.clamp(-_GRAZED * _NEAR, _GRAZED * _NEAR)
+        distances[hits] = reached + left.clamp(-_FARTHEST_HIT, _FARTHEST_HIT)
         normals = torch.nn.functional.normalize(gradients, dim=1)
         color[hits] = torch.cat([shade(normals, directions), torch.ones_like(left)[:, None]], dim=1)
 
@@ -154,8 +155,7 @@ def _trace(surface: DistanceFunction, rays: Rays) -> tuple[torch.Tensor, torch.T
         if not len(ids):
             break
         distance = surface.distances(origins + t[:, None] * directions)
-        is_last = turn == _ROUNDS - 1
-        is_hit = distance < (_GRAZED * _NEAR if is_last else _NEAR)
+        is_hit = distance < _NEAR * _GROWTH ** max(turn - _PATIENCE, 0)
         t = t + torch.where(is_hit, distance, _STEP * distance)
         is_hit &= t < ends
         found_ids.append(ids[is_hit])
