@@ -28,10 +28,15 @@ from taichi_kernels.surfaces.distance_grid import skip_empty_space
 
 # Vertices along an edge of the grid through empty space, by the profile's preset.
 _GRID = {"cpu": 49, "gpu": 129}
-# A ray has arrived where the surface is nearer than this, in unit-cube lengths. After so many rounds that grows from one
-# to the next, as rays still under way graze an edge or go along a surface that is not quite smooth.
+# A ray has arrived where the surface is nearer than this, in unit-cube lengths. After so many rounds that grows from
+# one to the next, as rays still under way graze an edge or go along a surface that is not quite smooth.
 _NEAR, _PATIENCE, _GROWTH, _ROUNDS = 2e-4, 12, 1.07, 48
 _FARTHEST_HIT = _NEAR * _GROWTH ** (_ROUNDS - _PATIENCE)
+# The corners of a small tetrahedron, in which a final picture looks for the gradient, in unit-cube lengths; a moving
+# one, whose rays end with more than this transmittance left, looks at the middle.
+_R = 6e-4
+_AROUND = ((_R, _R, _R), (_R, -_R, -_R), (-_R, _R, -_R), (-_R, -_R, _R))
+_MOVING = 1e-3
 # A learnt distance may be too long: rays go on by this share.
 _STEP = 0.95
 # Clay, in scene-linear light: its colour, a light from above and from the side of it, and the sky and ground around.
@@ -129,7 +134,11 @@ class SphereTracer(Renderer):
             return
         directions = rays.directions[hits]
         points = rays.origins[hits] + reached[:, None] * directions
-        left, gradients = surface.gradients(points)
+        # A hash grid's gradient jumps from cell to cell: final pictures have the mean of some around.
+        around = points.new_tensor(_AROUND if min_transmittance < _MOVING else ((0.0, 0.0, 0.0),))
+        sums = [surface.gradients(points + offset) for offset in around]
+        left = torch.stack([values for values, _ in sums]).mean(dim=0)
+        gradients = torch.stack([gradients for _, gradients in sums]).sum(dim=0)
         distances[hits] = reached + left.clamp(-_FARTHEST_HIT, _FARTHEST_HIT)
         normals = torch.nn.functional.normalize(gradients, dim=1)
         color[hits] = torch.cat([shade(normals, directions), torch.ones_like(left)[:, None]], dim=1)
