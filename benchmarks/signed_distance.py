@@ -43,7 +43,7 @@ PROTOCOLS = {
     "cuda": ([5.0, 15.0, 60.0], 1 << 24, (1920, 1080)),
     "cpu": ([60.0], 1 << 18, (480, 270)),
 }
-_FRAMES = 24
+_FRAMES = 9
 
 
 def begin(mesh: Mesh, encoding: str, device: str, points: int, budget: float) -> tuple[Trainer[SignedDistance], float]:
