@@ -36,6 +36,7 @@ class DeviceProfile:
     tensor_float_32: bool  # for a torch module's products, several times as fast
     chunk_colors: int  # looked up at a time in a view transform's table
     image_bytes: int  # of an image's pixels, at most, that training has at hand at once
+    distance_grid: int  # vertices along an edge, for rays on their way to a surface
     most_band_pixels: int
     first_moving_pixels: int
     mixed_products: bool  # torch multiplies matrices of float16 and sums up in float32
@@ -67,6 +68,7 @@ _CPU = DeviceProfile(
     tensor_float_32=False,
     chunk_colors=1 << 18,
     image_bytes=1 << 30,
+    distance_grid=49,
     most_band_pixels=1 << 13,
     first_moving_pixels=96 * 96,
     mixed_products=False,
@@ -90,6 +92,7 @@ _CUDA = DeviceProfile(
     tensor_float_32=True,
     chunk_colors=1 << 25,
     image_bytes=4 << 30,
+    distance_grid=129,
     most_band_pixels=1 << 22,
     first_moving_pixels=1280 * 720,
     mixed_products=True,

@@ -26,8 +26,6 @@ from engine.rendering.renderer import Renderer
 from taichi_kernels.bundles import Rays
 from taichi_kernels.surfaces.distance_grid import skip_empty_space
 
-# Vertices along an edge of the grid through empty space, by the profile's preset.
-_GRID = {"cpu": 49, "gpu": 129}
 # A ray has arrived where the surface is nearer than this, in unit-cube lengths. After so many rounds that grows from
 # one to the next, as rays still under way graze an edge or go along a surface that is not quite smooth.
 _NEAR, _PATIENCE, _GROWTH, _ROUNDS = 2e-4, 12, 1.07, 48
@@ -146,7 +144,7 @@ class SphereTracer(Renderer):
     def _grid_of(self, surface: DistanceFunction) -> torch.Tensor:
         generation = self._generation()
         if self._grid is None or self._grid_generation != generation:
-            side = torch.linspace(0.0, 1.0, _GRID[self._profile.preset], device=self.device)
+            side = torch.linspace(0.0, 1.0, self._profile.distance_grid, device=self.device)
             points = torch.stack(torch.meshgrid(side, side, side, indexing="ij"), dim=-1).view(-1, 3)
             self._grid = surface.distances(points).view(len(side), len(side), len(side)).contiguous()
             self._grid_generation = generation
