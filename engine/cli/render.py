@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli.arguments import add_device
 from engine.cli.render_image import rectangle_of, render_image
-from engine.link.argument_types import finite_number, image_size, whole_number
+from engine.link.argument_types import MAX_IMAGE_SIDE, finite_number, image_size, whole_number
 
 if TYPE_CHECKING:
     from engine.link.geometry import Camera
@@ -91,9 +91,12 @@ def run(options: argparse.Namespace) -> int:
     from engine.runs import load_run
     from taichi_kernels.runtime import choose_device
 
+    is_seen_by_cameras = options.turntable or options.camera_path is not None
+    if is_seen_by_cameras and options.size is not None and max(options.size) > MAX_IMAGE_SIDE:
+        raise RenderError(f"--size: pictures of cameras have at most {MAX_IMAGE_SIDE} pixels a side")
     opened = load_run(options.run, choose_device(options.device))
     viewer = opened.trainer.primitive.viewer()
-    if not (options.turntable or options.camera_path):
+    if not is_seen_by_cameras:
         if not isinstance(viewer, FlatViewer):
             raise RenderError("from where? Add --turntable, or --camera-path FILE")
         return render_image(viewer, options)
@@ -114,10 +117,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _tell_of_marks(viewer: Viewer) -> None:
+    from engine.rendering.prediction_marks import confidence_in
     from engine.rendering.viewer import looking_at
 
     camera = looking_at(viewer.bounds, 8)
-    if viewer.confidence(camera, viewer.render(camera)) is None:
+    if confidence_in(viewer, camera, viewer.render(camera)) is None:
         print("Nothing that this run shows is predicted: --mark-predicted changes nothing")
 
 

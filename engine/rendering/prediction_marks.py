@@ -10,10 +10,10 @@ import torch
 from engine.link.color import decode_srgb
 from engine.link.geometry import Bounds, Camera
 from engine.link.messages import Quality
+from engine.rendering.viewer import PredictingViewer, Viewer
 
 if TYPE_CHECKING:
     from engine.rendering.renderer import RenderedImage
-    from engine.rendering.viewer import Viewer
 
 # Display-referred sRGB.
 _COLOR = (1.0, 0.45, 0.05)
@@ -40,12 +40,8 @@ class MarkedViewer:
     def render(self, camera: Camera, quality: Quality = "final") -> RenderedImage:
         """See Viewer."""
         picture = self._viewer.render(camera, quality)
-        confidence = self._viewer.confidence(camera, picture)
+        confidence = confidence_in(self._viewer, camera, picture)
         return picture if confidence is None else mark(camera, picture, confidence)
-
-    def confidence(self, camera: Camera, picture: RenderedImage) -> torch.Tensor | None:
-        """See Viewer."""
-        return self._viewer.confidence(camera, picture)
 
     def frozen(self, *, with_field: bool = True) -> Self:
         """See Viewer."""
@@ -55,6 +51,11 @@ class MarkedViewer:
     def frozen_bytes(self) -> int:
         """See Viewer."""
         return self._viewer.frozen_bytes
+
+
+def confidence_in(viewer: Viewer, camera: Camera, picture: RenderedImage) -> torch.Tensor | None:
+    """See PredictingViewer.confidence; None of a viewer that never predicts."""
+    return viewer.confidence(camera, picture) if isinstance(viewer, PredictingViewer) else None
 
 
 def mark(camera: Camera, picture: RenderedImage, confidence: torch.Tensor) -> RenderedImage:

@@ -127,7 +127,7 @@ class Renderer(abc.ABC):
         return RenderedImage(color.view(*shape, 4), depth.view(shape), self.color_space)
 
     def confidence(self, camera: Camera, picture: RenderedImage) -> torch.Tensor | None:
-        """As Viewer.confidence: what is learnt from a scene's own views predicts nothing."""
+        """As PredictingViewer.confidence: what is learnt from a scene's own views predicts nothing."""
         return None
 
     @abc.abstractmethod

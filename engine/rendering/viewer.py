@@ -28,10 +28,6 @@ class Viewer(Protocol):
     def render(self, camera: Camera, quality: Quality = "final") -> RenderedImage:
         """What ``camera`` sees, at its own size: "moving" may be a little less exact where that is faster."""
 
-    def confidence(self, camera: Camera, picture: RenderedImage) -> torch.Tensor | None:
-        """How sure it is of what ``picture``, its own latest and of ``camera``, shows: [H, W] f32 in 0..1, less for
-        what is predicted than for what was captured; None where nothing is predicted."""
-
     def frozen(self, *, with_field: bool = True) -> Self:
         """Shows it as it is now, however long training goes on meanwhile. Without a copy ``with_field``, only data that
         is added has no part in it."""
@@ -39,6 +35,15 @@ class Viewer(Protocol):
     @property
     def frozen_bytes(self) -> int:
         """How much memory ``frozen`` takes."""
+
+
+@runtime_checkable
+class PredictingViewer(Viewer, Protocol):
+    """Shows what may be predicted rather than learnt."""
+
+    def confidence(self, camera: Camera, picture: RenderedImage) -> torch.Tensor | None:
+        """How sure it is of what ``picture``, its own latest and of ``camera``, shows: [H, W] f32 in 0..1, less for
+        what is predicted than for what was captured; None where nothing is predicted."""
 
 
 @runtime_checkable

@@ -60,10 +60,6 @@ class ImageViewer:
         """As Viewer.frozen_bytes."""
         return self._field.frozen_bytes
 
-    def confidence(self, camera: Camera, picture: RenderedImage) -> None:
-        """As Viewer.confidence: nothing is predicted."""
-        return None
-
     def color_at(self, points: torch.Tensor) -> torch.Tensor:
         """What is learnt at ``points`` [n, 2] f32 of the field, on the device: [n, 3 or 4] f32, premultiplied."""
         return self._field.forward(points)

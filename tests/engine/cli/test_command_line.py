@@ -63,9 +63,8 @@ def test_without_a_command_it_shows_help_and_fails(capsys: pytest.CaptureFixture
         ["train", "data", "--out", "run", "--seconds", "5", "--steps", "5"],
         ["train", "data", "--out", "run", "--holdout", "1"],
         ["eval", "run", "--background", "green"],
-        ["render", "run", "--out", "x.mp4"],
         ["render", "run", "--turntable", "--out", "x.mp4", "--size", "0x100"],
-        ["render", "run", "--turntable", "--out", "x.mp4", "--size", "100000x100000"],
+        ["render", "run", "--turntable", "--out", "x.mp4", "--size", "2000000x2000000"],
         ["render", "run", "--turntable", "--out", "x.mp4", "--frames", "0"],
         ["bench", "data", "--budgets", "1,,5"],
         ["prior"],
@@ -87,6 +86,7 @@ def test_bad_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixt
         (["train", "nowhere", "--out", "run", "--resume"], "no run to resume"),
         (["eval", "nowhere"], "no run here"),
         (["render", "nowhere", "--turntable", "--out", "x.mp4"], "no run here"),
+        (["render", "nowhere", "--turntable", "--out", "x.mp4", "--size", "100000x100000"], "--size: pictures of cam"),
         (["bench", "nowhere"], "nowhere: no such folder"),
     ],
 )

@@ -39,9 +39,6 @@ class SignalViewer:  # the columns of a picture show the values, wherever its ca
         rows = (self.waves(camera.width) @ self.weights).clamp(min=0.0).expand(camera.height, -1, 4)
         return RenderedImage(rows, rows[..., 0], "linear")
 
-    def confidence(self, camera: Camera, picture: RenderedImage) -> None:
-        return None
-
     def frozen(self, *, with_field: bool = True) -> "SignalViewer":
         return SignalViewer(self.weights.clone())
 

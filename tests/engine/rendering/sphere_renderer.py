@@ -31,3 +31,10 @@ class SphereRenderer:
         if self.color_space == "srgb":
             color[..., :3] = encode_srgb(color[..., :3])
         return RenderedImage(torch.from_numpy(color), torch.from_numpy(depth), self.color_space)
+
+    def frozen(self, *, with_field: bool = True) -> SphereRenderer:
+        return self
+
+    @property
+    def frozen_bytes(self) -> int:
+        return 0

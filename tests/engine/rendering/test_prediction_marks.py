@@ -49,7 +49,8 @@ def test_a_field_that_predicts_nothing_is_shown_as_it_is() -> None:
         def confidence(self, camera: Camera, picture: RenderedImage) -> None:
             return None
 
-    assert torch.equal(MarkedViewer(Learnt()).render(CAMERA).color, SphereRenderer().render(CAMERA).color)
+    for viewer in (Learnt(), SphereRenderer()):  # one that may predict, and one of a kind that never does
+        assert torch.equal(MarkedViewer(viewer).render(CAMERA).color, SphereRenderer().render(CAMERA).color)
 
 
 def test_stripes_go_on_from_band_to_band() -> None:
