@@ -1,4 +1,5 @@
-"""``hashlight export``: a capture, a dataset or what a run was trained from, in the format of another program."""
+"""``hashlight export``: a capture, a dataset or what a run was trained from, in the format of another program; or the
+surface that a run has learnt."""
 
 from __future__ import annotations
 
@@ -6,28 +7,38 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from engine.cli.arguments import add_holdout
-from engine.link.argument_types import whole_number
+from engine.cli.arguments import add_device, add_holdout
+from engine.cli.export_mesh import export_mesh
+from engine.link.argument_types import finite_number, whole_number
 
 # As engine.exporting.exporters has them, which loads torch.
 FORMATS = ("colmap", "nerfstudio")
+MESH = "mesh"
 EXAMPLES = """\
 examples:
   hashlight export pot.hashlight/capture --to colmap --out pot-colmap
   hashlight export pot.hashlight/run --to nerfstudio --points 300000 --out pot-nerfstudio
   hashlight export data/garden --to nerfstudio --images jpeg --out garden-nerfstudio
+  hashlight export runs/statue --to mesh --cells 512 --out statue.glb
 
 SOURCE is a capture, any dataset that `hashlight train` reads, or a run, for what that was trained from. Test views stay
-such: COLMAP's are listed in test.txt, nerfstudio's in test_filenames. Points come from captured depth, and need it."""
+such: COLMAP's are listed in test.txt, nerfstudio's in test_filenames. Points come from captured depth, and need it.
+A mesh is that of a run which learnt signed distances."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("source", type=Path, metavar="SOURCE", help="folder of a capture, a dataset or a run")
-    parser.add_argument("--to", choices=FORMATS, required=True, help="what to make of it")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to make")
+    parser.add_argument("--to", choices=(*FORMATS, MESH), required=True, help="what to make of it")
     parser.add_argument(
-        "--overwrite", action="store_true", help="where DIR is there, call that DIR-former-1, instead of refusing"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR|FILE",
+        help="the folder to make, or a mesh: .ply, .glb, .obj, .stl",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="where that is there, call it DIR-former-1, instead of refusing"
     )
     parser.add_argument(
         "--images",
@@ -53,12 +64,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", action="store_true", help="COLMAP's model as text instead of binary")
     add_holdout(parser, "without a test split: keep every K-th view as a test view (as the run did)")
     parser.add_argument(
+        "--cells", type=whole_number(2, 4096), default=256, metavar="N", help="of a mesh: along its longest edge (256)"
+    )
+    parser.add_argument(
+        "--offset",
+        type=finite_number,
+        default=0.0,
+        metavar="LENGTH",
+        help="of a mesh: move its surface outwards so far, inwards if negative (0)",
+    )
+    add_device(parser)
+    parser.add_argument(
         "--json", action="store_true", help="print progress and the result as JSON, a line each, for programs"
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Export. Returns the exit code."""
+    if options.to == MESH:
+        return export_mesh(options)
     from engine.cli.output import warn
     from engine.cli.run_datasets import dataset_of
     from engine.cli.stages import print_line, stage_progress

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli.arguments import add_device
 from engine.cli.render_image import rectangle_of, render_image
-from engine.link.argument_types import MAX_IMAGE_SIDE, finite_number, image_size, whole_number
+from engine.link.argument_types import finite_number, image_size, whole_number
+from engine.link.geometry import MAX_IMAGE_SIDE
 
 if TYPE_CHECKING:
     from engine.link.geometry import Camera

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from engine.cli import main
+from engine.data.meshes import load_mesh
 from engine.exporting.mesh import write_mesh
 from engine.runs import read_info
 from tests.device import TEST_DEVICE
@@ -38,6 +39,16 @@ def test_a_mesh_is_learnt_scored_gone_on_with_and_shown(tmp_path: Path, capsys: 
     (picture,) = frames.glob("*.png")
     alpha = np.asarray(Image.open(picture))[..., 3]
     assert 0.05 < (alpha > 127).mean() < 0.9
+
+    surface = tmp_path / "surface.glb"
+    command = ["export", str(run), "--to", "mesh", "--out", str(surface), *ON_DEVICE]
+    assert main([*command, "--cells", "24"]) == 0
+    plain = load_mesh(surface)[0]
+    assert main([*command, "--cells", "24", "--offset", "0.05", "--overwrite"]) == 0
+    assert (load_mesh(surface)[0].box[1] > plain.box[1]).any() and (tmp_path / "surface.glb-former-1").is_file()
+    assert main(command) == 1 and "surface.glb is there already" in capsys.readouterr().err
+    assert main([*command[:-3], str(tmp_path / "a.txt"), *ON_DEVICE]) == 1
+    assert "a.txt: a mesh is written as .ply" in capsys.readouterr().err
 
 
 def test_what_cant_be_learnt_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
