@@ -98,9 +98,9 @@ def _show_prior(known: Dataset, setup: Setup, camera: Camera) -> tuple[Light, Li
         primitive.add(view)
     viewer = primitive.viewer()
     plain = viewer.render(camera)
-    confidence = viewer.confidence(camera, plain)
-    assert confidence is not None
-    return plain.color.cpu().numpy(), mark(camera, plain, confidence).color.cpu().numpy()
+    captured = viewer.captured(camera, plain)
+    assert captured is not None
+    return plain.color.cpu().numpy(), mark(camera, plain, captured).color.cpu().numpy()
 
 
 def picture_of(show: Show, view: View) -> Picture:

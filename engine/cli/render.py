@@ -118,11 +118,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _tell_of_marks(viewer: Viewer) -> None:
-    from engine.rendering.prediction_marks import confidence_in
+    from engine.rendering.prediction_marks import captured_in
     from engine.rendering.viewer import looking_at
 
     camera = looking_at(viewer.bounds, 8)
-    if confidence_in(viewer, camera, viewer.render(camera)) is None:
+    if captured_in(viewer, camera, viewer.render(camera)) is None:
         print("Nothing that this run shows is predicted: --mark-predicted changes nothing")
 
 

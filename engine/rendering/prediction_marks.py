@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 # Display-referred sRGB.
 _COLOR = (1.0, 0.45, 0.05)
-# Nothing is marked from the first confidence on, below the second all that is predicted is.
-_SURE, _UNSURE = 0.75, 0.55
+# What views see so well isn't marked at all; what they see no better than the second is marked wholly.
+_SEEN, _UNSEEN = 0.5, 0.2
 # How much of a surface's colour is that of the mark: on a stripe, and between stripes.
 _STRIPE, _BETWEEN = 0.7, 0.15
 # Stripes across a picture.
@@ -40,8 +40,8 @@ class MarkedViewer:
     def render(self, camera: Camera, quality: Quality = "final") -> RenderedImage:
         """See Viewer."""
         picture = self._viewer.render(camera, quality)
-        confidence = confidence_in(self._viewer, camera, picture)
-        return picture if confidence is None else mark(camera, picture, confidence)
+        captured = captured_in(self._viewer, camera, picture)
+        return picture if captured is None else mark(camera, picture, captured)
 
     def frozen(self, *, with_field: bool = True) -> Self:
         """See Viewer."""
@@ -53,13 +53,13 @@ class MarkedViewer:
         return self._viewer.frozen_bytes
 
 
-def confidence_in(viewer: Viewer, camera: Camera, picture: RenderedImage) -> torch.Tensor | None:
-    """See PredictingViewer.confidence; None of a viewer that never predicts."""
-    return viewer.confidence(camera, picture) if isinstance(viewer, PredictingViewer) else None
+def captured_in(viewer: Viewer, camera: Camera, picture: RenderedImage) -> torch.Tensor | None:
+    """See PredictingViewer.captured; None of a viewer that never predicts."""
+    return viewer.captured(camera, picture) if isinstance(viewer, PredictingViewer) else None
 
 
-def mark(camera: Camera, picture: RenderedImage, confidence: torch.Tensor) -> RenderedImage:
-    """``picture``, or a band of one, of ``camera`` with stripes where its ``confidence`` [H, W] f32 in 0..1 is low.
+def mark(camera: Camera, picture: RenderedImage, captured: torch.Tensor) -> RenderedImage:
+    """``picture``, or a band of one, of ``camera`` with stripes where ``captured`` [H, W] f32 in 0..1 is low.
     Alpha and depth stay."""
     device = picture.color.device
     # From the principal point on, which is the same one for all bands.
@@ -67,8 +67,8 @@ def mark(camera: Camera, picture: RenderedImage, confidence: torch.Tensor) -> Re
     rows = torch.arange(camera.height, device=device) - round(camera.cy)
     period = max(4, round(camera.width / _STRIPES))
     is_stripe = (columns + rows[:, None]) % period < period // 2
-    unsure = ((_SURE - confidence) / (_SURE - _UNSURE)).clamp(0.0, 1.0)
-    share = (unsure * torch.where(is_stripe, _STRIPE, _BETWEEN))[..., None]
+    predicted = ((_SEEN - captured) / (_SEEN - _UNSEEN)).clamp(0.0, 1.0)
+    share = (predicted * torch.where(is_stripe, _STRIPE, _BETWEEN))[..., None]
     tint = torch.tensor(_COLOR, device=device)
     light, alpha = picture.color[..., :3], picture.color[..., 3:]
     marked = light + share * ((decode_srgb(tint) if picture.color_space == "linear" else tint) * alpha - light)

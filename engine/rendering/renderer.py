@@ -126,8 +126,8 @@ class Renderer(abc.ABC):
         shape = (camera.height, camera.width)
         return RenderedImage(color.view(*shape, 4), depth.view(shape), self.color_space)
 
-    def confidence(self, camera: Camera, picture: RenderedImage) -> torch.Tensor | None:
-        """As PredictingViewer.confidence: what is learnt from a scene's own views predicts nothing."""
+    def captured(self, camera: Camera, picture: RenderedImage) -> torch.Tensor | None:
+        """As PredictingViewer.captured: what is learnt from a scene's own views predicts nothing."""
         return None
 
     @abc.abstractmethod

@@ -51,9 +51,9 @@ class SwitchingRenderer(Renderer):
         self._former = camera
         return super().render(camera, quality)
 
-    def confidence(self, camera: Camera, picture: RenderedImage) -> torch.Tensor | None:
-        """As Renderer.confidence."""
-        return None if self._shown is None else self._shown.confidence(camera, picture)
+    def captured(self, camera: Camera, picture: RenderedImage) -> torch.Tensor | None:
+        """As PredictingViewer.captured."""
+        return None if self._shown is None else self._shown.captured(camera, picture)
 
     def _goes_on(self, camera: Camera) -> bool:
         """Whether ``camera`` sees a lower band of the picture that was rendered last."""

@@ -41,9 +41,9 @@ class Viewer(Protocol):
 class PredictingViewer(Viewer, Protocol):
     """Shows what may be predicted rather than learnt."""
 
-    def confidence(self, camera: Camera, picture: RenderedImage) -> torch.Tensor | None:
-        """How sure it is of what ``picture``, its own latest and of ``camera``, shows: [H, W] f32 in 0..1, less for
-        what is predicted than for what was captured; None where nothing is predicted."""
+    def captured(self, camera: Camera, picture: RenderedImage) -> torch.Tensor | None:
+        """How well captured views see what ``picture``, its own latest and of ``camera``, shows: [H, W] f32 in 0..1, 0
+        where it is predicted alone, 1 where nothing is shown; None where nothing is predicted."""
 
 
 @runtime_checkable

@@ -33,19 +33,34 @@ class ConditionedRenderer(OccupancyRenderer):
     # What the field shows to each view without captured depth, and when.
     _depths: tuple[EncodedViews, dict[int, torch.Tensor]] | None = None
 
-    def confidence(self, camera: Camera, picture: RenderedImage) -> torch.Tensor:
-        """As Renderer.confidence. Where light is half let through, the field isn't sure; nor where no view sees the
-        surface that is shown, or where views differ about it."""
-        alpha = picture.color[..., 3].clamp(0.0, 1.0)
-        certainty = (2.0 * alpha - 1.0).abs()
-        told = torch.full_like(alpha, _SURE_OF_NOTHING)
-        is_covered = (alpha > _COVERED) & picture.depth.isfinite()
-        if bool(is_covered.any()):
-            told[is_covered] = self._support(self._points_of(camera, picture.depth)[is_covered])
-        return certainty * told
+    def captured(self, camera: Camera, picture: RenderedImage) -> torch.Tensor:
+        """As PredictingViewer.captured."""
+        is_covered, surfaces = self._surfaces_in(camera, picture)
+        told = torch.ones_like(picture.depth)
+        if len(surfaces):
+            told[is_covered] = self._look_at(surfaces)[0]
+        return told
 
-    def _support(self, points: torch.Tensor) -> torch.Tensor:
-        """How well the views support that there is a surface at ``points`` [n, 3] in the unit cube: [n]."""
+    def confidence(self, camera: Camera, picture: RenderedImage) -> torch.Tensor:
+        """How sure the field is of what ``picture``, its own latest and of ``camera``, shows: [H, W] f32 in 0..1. It
+        isn't where light is half let through, where no view sees the surface, and where views differ about it."""
+        alpha = picture.color[..., 3].clamp(0.0, 1.0)
+        is_covered, surfaces = self._surfaces_in(camera, picture)
+        told = torch.full_like(alpha, _SURE_OF_NOTHING)
+        if len(surfaces):
+            visibility, spread = self._look_at(surfaces)
+            support = _SURE_OF_UNSEEN + (1.0 - _SURE_OF_UNSEEN) * visibility
+            told[is_covered] = support * torch.exp(-spread / _SPREAD)
+        return (2.0 * alpha - 1.0).abs() * told
+
+    def _surfaces_in(self, camera: Camera, picture: RenderedImage) -> tuple[torch.Tensor, torch.Tensor]:
+        """Which pixels show a surface, [H, W] bool, and where these are, [n, 3] in the unit cube."""
+        is_covered = (picture.color[..., 3] > _COVERED) & picture.depth.isfinite()
+        return is_covered, self._points_of(camera, picture.depth)[is_covered]
+
+    def _look_at(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """How well some view sees ``points`` [n, 3] in the unit cube, [n] in 0..1, and how far the colours are apart
+        that those which see them show there, [n]."""
         sources = self._field.sources
         seen = Sightings.find(sources, points, self._field.stretch)
         visible = seen.visibility * self._unhidden(seen)
@@ -53,8 +68,7 @@ class ConditionedRenderer(OccupancyRenderer):
         pixels = sources.colors_at(seen.views, seen.places)[..., :3]
         mean = (weights[..., None] * pixels).sum(dim=1, keepdim=True)
         spread = (weights[..., None] * (pixels - mean).square()).sum(dim=(1, 2)).sqrt()
-        visibility = visible.amax(dim=1)
-        return (_SURE_OF_UNSEEN + (1.0 - _SURE_OF_UNSEEN) * visibility) * torch.exp(-spread / _SPREAD)
+        return visible.amax(dim=1), spread
 
     def _unhidden(self, seen: Sightings) -> torch.Tensor:
         """How little what the field itself shows hides points from the views without captured depth: [n, m] in 0..1, 1

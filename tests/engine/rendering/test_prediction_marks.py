@@ -26,7 +26,7 @@ CAMERA = sphere_cameras(3, 40)[0]
 class _HalfKnown(SphereRenderer):
     """Its left half is predicted."""
 
-    def confidence(self, camera: Camera, picture: RenderedImage) -> torch.Tensor:
+    def captured(self, camera: Camera, picture: RenderedImage) -> torch.Tensor:
         return (torch.arange(camera.width) >= camera.width // 2).float().expand(camera.height, -1)
 
 
@@ -46,7 +46,7 @@ def test_what_is_predicted_is_hatched_and_all_else_stays(color_space: str) -> No
 
 def test_a_field_that_predicts_nothing_is_shown_as_it_is() -> None:
     class Learnt(SphereRenderer):
-        def confidence(self, camera: Camera, picture: RenderedImage) -> None:
+        def captured(self, camera: Camera, picture: RenderedImage) -> None:
             return None
 
     for viewer in (Learnt(), SphereRenderer()):  # one that may predict, and one of a kind that never does

@@ -240,7 +240,7 @@ def test_once_the_grid_has_taken_over_the_prior_teaches_it_no_longer(device: str
     primitive._take_over()
     assert not primitive.remark and len(primitive.pixels) == 5
     assert not any(name.startswith("guide.") for name in trainer.state())
-    assert primitive.viewer().confidence(HELD_OUT[0].camera, primitive.viewer().render(HELD_OUT[0].camera)) is None
+    assert primitive.viewer().captured(HELD_OUT[0].camera, primitive.viewer().render(HELD_OUT[0].camera)) is None
     trainer.step()
 
 
@@ -283,6 +283,20 @@ def test_it_is_sure_of_what_a_view_shows_and_less_of_what_none_does(device: str,
         for picture in [guide.renderer.render(camera)]
     )
     assert float(sure) > float(unsure) + 0.1
+
+
+def test_more_views_leave_less_to_predict(device: str, prior: Prior) -> None:
+    seen = []
+    for views in (ORDER[:1], ORDER[:6]):
+        viewer = _trainer(device, lambda: prior, views).primitive.viewer()
+        captured = 0.0
+        for held_out in HELD_OUT:
+            picture = viewer.render(held_out.camera)
+            told = viewer.captured(held_out.camera, picture)
+            assert told is not None and bool((told[picture.color[..., 3] < 0.1] == 1.0).all())
+            captured += float(told[picture.color[..., 3] > 0.9].mean())
+        seen.append(captured / len(HELD_OUT))
+    assert seen[0] + 0.2 < seen[1], "with one view the far side is predicted"
 
 
 def test_without_captured_depth_what_it_shows_itself_hides_what_is_behind_it(
