@@ -7,6 +7,7 @@ from bpy.props import CollectionProperty, IntProperty, PointerProperty, StringPr
 
 from .bake.settings import HASHLIGHT_PG_bake
 from .capture.settings import HASHLIGHT_PG_capture, HASHLIGHT_PG_capture_finding
+from .image.settings import HASHLIGHT_PG_image
 from .preview.settings import HASHLIGHT_PG_preview
 from .review.settings import HASHLIGHT_PG_review
 from .training.settings import HASHLIGHT_PG_run, HASHLIGHT_PG_training
@@ -58,6 +59,7 @@ class HASHLIGHT_PG_scene(bpy.types.PropertyGroup):
     preview: PointerProperty(type=HASHLIGHT_PG_preview)
     review: PointerProperty(type=HASHLIGHT_PG_review)
     bake: PointerProperty(name="Render from Field", type=HASHLIGHT_PG_bake)
+    image: PointerProperty(type=HASHLIGHT_PG_image)
     run: PointerProperty(type=HASHLIGHT_PG_run)
 
 
@@ -68,6 +70,7 @@ CLASSES = (
     HASHLIGHT_PG_preview,
     HASHLIGHT_PG_review,
     HASHLIGHT_PG_bake,
+    HASHLIGHT_PG_image,
     HASHLIGHT_PG_run,
     HASHLIGHT_PG_scene,
 )

@@ -8,6 +8,7 @@ import bpy
 
 from engine.link.image_plane import Rectangle, camera_of
 from engine.link.messages import Frame, ImageSpec, RunOpened, Status
+from engine.link.primitives import SCORED_IMAGE
 
 from .. import app_handlers, undo_steps
 from ..preview import requests
@@ -16,31 +17,41 @@ from ..preview.preparation import Preparation, PreparedFrame
 from ..preview.requests import Channel
 from ..session import registry
 from ..session.engine_session import EngineSession
-from ..training.files import learns
+from ..training import run
+from ..training.files import names_of_files
 from .source import SUFFIX
 
 LONGEST_SIDE = 2048  # of the picture of a larger image
 
 
 @dataclass
-class _Following:
-    """The image that is learnt, by name, and what is learnt of it; what was asked for, and the step that was shown
-    last."""
+class _Pictures:
+    """What was asked for, and the step that was shown last."""
 
-    source: str = ""
-    spec: ImageSpec | None = None
     request: int = 0  # 0: none
     step: int = -1
 
 
-_following = _Following()
+_pictures = _Pictures()
 
 
-def follow(source: str, spec: ImageSpec | None) -> None:
-    """What is learnt from now on is ``spec``, of the image of that name; None: no image."""
-    global _following
-    _following = _Following(source, spec)
+def _begin() -> None:
+    """Nothing of what is learnt has been shown yet."""
+    global _pictures
+    _pictures = _Pictures()
     _preparation.forget()
+
+
+def _find_learnt(session: EngineSession) -> tuple[str, ImageSpec] | None:
+    """The name of the image that the open run learns, and what is learnt of it; None where it learns none, or is no run
+    of this file's."""
+    spec = session.primitive
+    if session.run is None or not isinstance(spec, ImageSpec):
+        return None
+    if not any(run.session_of(scene) is session for scene in bpy.data.scenes):
+        return None
+    source = next((name for name in names_of_files(session) if name != SCORED_IMAGE), None)
+    return None if source is None else (source, spec)
 
 
 def neural_image(source: str) -> bpy.types.Image | None:
@@ -60,26 +71,28 @@ def shown_size(spec: ImageSpec) -> tuple[int, int]:
 
 def _on_status(session: EngineSession, status: Status) -> None:
     """Five times a second: the moment to ask for the next picture, if there is anything new to see."""
-    spec = _following.spec
-    if spec is None or not status.train_items or not learns(session, spec):
+    if not status.train_items or (learnt := _find_learnt(session)) is None:
         return
-    if status.step > max(_following.step, 0) and requests.is_next_due(Channel.IMAGE):
+    _, spec = learnt
+    if status.step > max(_pictures.step, 0) and requests.is_next_due(Channel.IMAGE):
         camera = camera_of(Rectangle(0, 0, spec.width, spec.height), (spec.width, spec.height), shown_size(spec))
-        _following.request = requests.ask(session, Channel.IMAGE, camera)
+        _pictures.request = requests.ask(session, Channel.IMAGE, camera)
 
 
 def _on_frame(session: EngineSession, frame: Frame) -> None:
-    if frame.request == _following.request:
-        _following.request, _following.step = 0, frame.step
+    if frame.request == _pictures.request:
+        _pictures.request, _pictures.step = 0, frame.step
         _preparation.give(session, frame)
 
 
-def _on_run(session: EngineSession, run: RunOpened) -> None:
-    _following.request, _following.step = 0, -1
+def _on_run(session: EngineSession, opened: RunOpened) -> None:
+    _begin()
 
 
 def _show(session: EngineSession, frame: PreparedFrame) -> None:
-    source, size = _following.source, (frame.camera.width, frame.camera.height)
+    if (learnt := _find_learnt(session)) is None:
+        return
+    source, size = learnt[0], (frame.camera.width, frame.camera.height)
     former = neural_image(source)
     if has_size(former, size):
         write_pixels(former, frame.pixels)
@@ -107,14 +120,14 @@ _preparation = Preparation(_show)
 
 
 def _before_load(*_: object) -> None:
-    follow("", None)
+    _begin()
 
 
 def _before_save(*_: object) -> None:
-    """Keep the picture inside the .blend, which then opens as it is."""
-    image = neural_image(_following.source) if _following.source else None
-    if image is not None and image.is_dirty:
-        image.pack()
+    """Keep the pictures inside the .blend, which then opens as it is."""
+    for image in bpy.data.images:
+        if image.name.endswith(SUFFIX) and image.is_dirty:
+            image.pack()
 
 
 _LISTENERS = ((Frame, _on_frame), (Status, _on_status), (RunOpened, _on_run))

@@ -46,7 +46,6 @@ class HASHLIGHT_OT_train_image(Attempts, bpy.types.Operator):
         assert image is not None
         path, spec = source.write_source(context.scene, image, self.wraps)
         files = {image.name: ("train", path), SCORED_IMAGE: ("test", path)}
-        canvas.follow(image.name, spec)
         train_on_files(context.scene, spec, files, anew=self.anew)
 
 

@@ -24,13 +24,22 @@ class HASHLIGHT_PT_image(bpy.types.Panel):
             draw_words(layout, context, reason, icon="INFO")
             return
         assert image is not None
-        layout.prop(context.scene.hashlight.training, "seconds")
+        settings = context.scene.hashlight
+        layout.prop(settings.training, "seconds")
+        layout.prop(settings.image, "wraps")
         row = layout.row(align=True)
-        row.operator("hashlight.train_image", icon="PLAY").image = image.name
+        _draw_button(row, image, settings.image.wraps, anew=False)
         row.operator("hashlight.pause_training", icon="PAUSE", text="Pause")
+        _draw_button(layout, image, settings.image.wraps, anew=True)
         _draw_state(layout, context.scene)
         if (learnt := canvas.neural_image(image.name)) is not None:
             layout.label(text=learnt.name, icon="IMAGE_DATA")
+
+
+def _draw_button(layout: bpy.types.UILayout, image: bpy.types.Image, wraps: bool, anew: bool) -> None:
+    words = {"text": "Start Over", "icon": "FILE_REFRESH"} if anew else {"icon": "PLAY"}
+    button = layout.operator("hashlight.train_image", **words)
+    button.image, button.wraps, button.anew = image.name, wraps, anew
 
 
 def _draw_state(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:

@@ -80,9 +80,11 @@ class ImageFile:
         return np.clip(pixels, -HALF_MAX, HALF_MAX).astype(np.float16)
 
     def bands(self, rows: int | None = None) -> Iterator[tuple[int, Pixels]]:
-        """The whole image from the top down: the first row of each band, and its pixels as ``rows`` gives them."""
-        height = self.header.height
-        at_once = rows or max(1, BAND_BYTES // (self.header.width * self.header.channels * 4))
+        """The whole image from the top down: the first row of each band, and its pixels as ``rows`` gives them. Bands
+        of so many ``rows``, or as are read fastest: no tile twice."""
+        height, together = self.header.height, self._source.rows_together
+        fitting = BAND_BYTES // (self.header.width * self.header.channels * 4)
+        at_once = rows or max(fitting // together, 1) * together
         for first in range(0, height, at_once):
             yield first, self.rows(first, min(first + at_once, height))
 
@@ -98,9 +100,11 @@ def _require_size(path: Path, width: int, height: int) -> None:
 
 
 class _Source:
-    """``rows`` may raise OSError, RuntimeError or ValueError, and gives [rows, width, channels] uint8 or floats."""
+    """``rows`` may raise OSError, RuntimeError or ValueError, and gives [rows, width, channels] uint8 or floats.
+    ``rows_together``: of a tile, which is unpacked as a whole."""
 
     header: ImageHeader
+    rows_together: int = 1
 
     def rows(self, first: int, last: int) -> Numbers:
         raise NotImplementedError
@@ -171,6 +175,7 @@ class _OiioSource(_Source):
         stored = str(spec.format)
         is_light = stored in ("half", "float", "double")
         self._read_as = "uint8" if stored == "uint8" else "float"
+        self.rows_together = max(spec.tile_height, 1)
         self.header = ImageHeader(
             spec.full_width,
             spec.full_height,

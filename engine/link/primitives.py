@@ -12,12 +12,29 @@ from engine.link.values import Limits
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class RadianceFieldSpec(Tagged):
+class LearntSpec(Tagged):
+    """Base of the members of ``PrimitiveSpec``: what can be asked of any of them."""
+
+    takes_views: ClassVar[bool] = False  # whether views are learnt from, as far as is known before RunOpened says it
+
+    @property
+    def learner(self) -> str:
+        """The name of what learns."""
+        return self.kind
+
+    @property
+    def box(self) -> Bounds | None:
+        """The box in the world that it is asked for; None where the kind finds its own."""
+        return None
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class RadianceFieldSpec(LearntSpec):
     """A radiance field inside ``bounds``, learnt from pictures in ``color_space``; ``field`` is one of
     ``presets.FIELDS``."""
 
     kind: ClassVar[str] = "radiance-field"
-    takes_views: ClassVar[bool] = True  # what it learns from are views
+    takes_views: ClassVar[bool] = True
 
     bounds: Bounds
     color_space: ColorSpace = "linear"
@@ -25,12 +42,12 @@ class RadianceFieldSpec(Tagged):
 
     @property
     def learner(self) -> str:
-        """The name of what learns."""
+        """See LearntSpec."""
         return self.field
 
     @property
     def box(self) -> Bounds | None:
-        """The box in the world that it is asked for; None where the kind finds its own."""
+        """See LearntSpec."""
         return self.bounds
 
 
@@ -42,7 +59,7 @@ _Side = Annotated[int, Limits(1, MOST_IMAGE_SIDE)]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class ImageSpec(Tagged):
+class ImageSpec(LearntSpec):
     """An image of ``width`` x ``height`` pixels, in whose ``color_space`` it is learnt, premultiplied where it has
     ``alpha``. One that ``wraps`` goes on across its borders, as a tile does, and is shown repeated."""
 
@@ -54,19 +71,9 @@ class ImageSpec(Tagged):
     alpha: bool = False
     wraps: bool = False
 
-    @property
-    def learner(self) -> str:
-        """The name of what learns."""
-        return self.kind
-
-    @property
-    def box(self) -> Bounds | None:
-        """See RadianceFieldSpec: ``image_plane`` says where images lie."""
-        return None
-
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class SignedDistanceSpec(Tagged):
+class SignedDistanceSpec(LearntSpec):
     """The signed distance to the surface of a mesh inside ``bounds``, by an ``encoding`` of positions."""
 
     kind: ClassVar[str] = "signed-distance"
@@ -75,36 +82,25 @@ class SignedDistanceSpec(Tagged):
     encoding: Literal["hash-grid", "frequency"] = "hash-grid"
 
     @property
-    def learner(self) -> str:
-        """The name of what learns."""
-        return self.kind
-
-    @property
     def box(self) -> Bounds | None:
-        """See RadianceFieldSpec."""
+        """See LearntSpec."""
         return self.bounds
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class PluginSpec(Tagged):
+class PluginSpec(LearntSpec):
     """One that the link has no type for, as those that packages beside the engine bring: ``name`` is what the engine
     calls its kind, and ``settings``, whose names and types that knows, say what it learns."""
 
     kind: ClassVar[str] = "plugin"
-    takes_views: ClassVar[bool] = False  # as far as is known before the engine says more in RunOpened
 
     name: Name
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def learner(self) -> str:
-        """The name of what learns."""
+        """See LearntSpec."""
         return self.name
-
-    @property
-    def box(self) -> Bounds | None:
-        """See RadianceFieldSpec: settings may hold any."""
-        return None
 
 
 # The union of all kinds: a further one is a member more.

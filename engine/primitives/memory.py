@@ -10,13 +10,14 @@ class MemoryShortage(ValueError):
     """There is too little memory; the message says for what, how much, and what would help."""
 
 
-def require_for_training(config: TrainConfig, smaller: TrainConfig, device: str) -> None:
-    """Raises MemoryShortage when a Trainer of ``config`` would not fit; ``smaller``: the cpu preset of its kind."""
-    needed, free = config.needed_bytes(device), free_memory(device)
+def require_for_training(config: TrainConfig, smaller: TrainConfig, device: str, data: int = 0) -> None:
+    """Raises MemoryShortage when a Trainer of ``config`` would not fit with ``data``, the bytes of what it learns from;
+    ``smaller``: the cpu preset of its kind."""
+    needed, free = data + config.needed_bytes(device), free_memory(device)
     if free is None or needed <= free:
         return
     words = f"these settings need {_gigabytes(needed)} of memory, and {_gigabytes(free)} are free"
-    enough = smaller.needed_bytes(device)
+    enough = data + smaller.needed_bytes(device)
     if enough < min(needed, free):
         raise MemoryShortage(f"{words}: use the cpu preset, which needs {_gigabytes(enough)}, without other settings")
     raise MemoryShortage(f"{words}: close other programs")

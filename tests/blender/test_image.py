@@ -42,6 +42,7 @@ def _waves() -> np.ndarray:
 def test_it_is_learnt_and_shown_as_an_image(
     addon: Import, image_scene: bpy.types.Scene, wait: Callable[..., None], tmp_path: Path
 ) -> None:
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
     assert bpy.ops.hashlight.train_image(image="waves") == {"FINISHED"}
     session = addon("session.registry").current()
     canvas = addon("image.canvas")
@@ -50,7 +51,7 @@ def test_it_is_learnt_and_shown_as_an_image(
     wait(lambda: session.status.state == "paused", "the pause")
     assert (tmp_path / "session" / "images" / "waves.png").is_file()
     assert bpy.data.images["waves"].file_format == "PNG" and not bpy.data.images["waves"].filepath
-    wait(lambda: canvas.neural_image("waves") and canvas._following.step == session.status.step, "its last picture")
+    wait(lambda: canvas.neural_image("waves") and canvas._pictures.step == session.status.step, "its last picture")
     learnt = bpy.data.images["waves (neural)"]
     assert tuple(learnt.size) == (WIDTH, HEIGHT) and learnt.is_float and learnt.alpha_mode == "PREMUL"
     pixels = np.empty(WIDTH * HEIGHT * 4, np.float32)
@@ -59,6 +60,20 @@ def test_it_is_learnt_and_shown_as_an_image(
     light = np.where(truth[..., :3] > 0.04045, ((truth[..., :3] + 0.055) / 1.055) ** 2.4, truth[..., :3] / 12.92)
     assert np.abs(shown[..., 3] - truth[..., 3]).mean() < 0.2
     assert np.abs(shown[..., :3] - light * truth[..., 3:]).mean() < 0.15, "black has 0.3"
+
+    with pytest.raises(RuntimeError, match="The open take's run learns from waves: use another take for other"):
+        bpy.data.images.new("other", WIDTH, HEIGHT, alpha=True)
+        bpy.ops.hashlight.train_image(image="other")
+    bpy.ops.hashlight.train_image(image="waves")
+    assert session.views.count("held") == 2, "what is the same isn't sent again"
+    bpy.data.images["waves"].pixels.foreach_set(_waves()[::-1].reshape(-1))
+    bpy.ops.hashlight.train_image(image="waves")
+    assert session.views.count("held") == 0
+    wait(lambda: session.views.count("held") == 2, "the image as it is now")
+
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "file.blend"))
+    assert "waves (neural)" not in bpy.data.images
+    wait(lambda: canvas.neural_image("waves"), "pictures in the file that was opened again")
 
 
 def test_what_can_not_be_learnt_is_told(addon: Import, image_scene: bpy.types.Scene) -> None:

@@ -7,8 +7,10 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+from engine.device import PROFILES
 from engine.fields.base import FieldError
 from engine.fields.coordinate_field import CoordinateFieldConfig
+from engine.link.messages import ImageSpec
 from engine.link.values import Limits
 from engine.primitives.config import ConfigError, Count, TrainConfig, Weight
 from engine.primitives.presets import Presets
@@ -69,6 +71,12 @@ PRESETS: Presets[ImageConfig] = Presets(
     }
 )
 _SIZES = {"cpu": _BySize(17, 0.125, 0.5), "gpu": _BySize(22, 0.25, 0.5)}
+
+
+def pixel_bytes(spec: ImageSpec, device: str) -> int:
+    """About how much memory the pixels take that training has at hand: those of an image in sRGB count as bytes."""
+    whole = spec.width * spec.height * (4 if spec.alpha else 3) * (2 if spec.color_space == "linear" else 1)
+    return min(whole, PROFILES[device].image_bytes)
 
 
 def configure(width: int, height: int, preset: str, device: str, overrides: Mapping[str, Any]) -> ImageConfig:

@@ -49,11 +49,12 @@ class ImageKind(Kind[ImageSpec]):
 
     def build(self, spec: ImageSpec, config: ImageConfig, device: str) -> ImagePrimitive:
         """See Kind."""
-        from engine.primitives.image.config import configure
+        from engine.primitives.image.config import configure, pixel_bytes
         from engine.primitives.image.primitive import ImagePrimitive
         from engine.primitives.memory import require_for_training
 
-        require_for_training(config, configure(spec.width, spec.height, "cpu", device, {}), device)
+        smaller = configure(spec.width, spec.height, "cpu", device, {})
+        require_for_training(config, smaller, device, pixel_bytes(spec, device))
         return ImagePrimitive(spec, config, device)
 
     def load(self, path: Path, options: DataOptions, progress: Progress) -> TrainingData:

@@ -7,7 +7,6 @@ for the next, from the top down and again from there, as files are read fastest.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 
 import torch
 
@@ -35,7 +34,7 @@ class PixelBands:
 
     def __init__(self, file: ImageFile, wraps: bool, device: str, most_bytes: int) -> None:
         """Reads as much as fits into ``most_bytes``. Raises DatasetError, DataError."""
-        self._file, self._wraps, self._header = file, wraps, file.header
+        self._wraps, self._header = wraps, file.header
         header = self._header
         row_bytes = (header.width + 2) * header.channels * (1 if header.dtype == "uint8" else 2)
         if row_bytes * (header.height + 2) <= most_bytes:
@@ -53,8 +52,13 @@ class PixelBands:
         self._index = torch.empty(0, dtype=torch.int64, device=device)
         self._order = _band_order(header.height, self._rows, slots)
         self._next = 0
+        self._ends = dict[int, Pixels]()
+        if wraps and self.share < 1.0:
+            self._ends = {row: file.rows(row, row + 1) for row in (0, header.height - 1)}
         for slot in range(slots):
-            self._fill(slot)
+            self._fill(file, slot)
+        # Open no longer than it is needed: on Windows nothing can take its place meanwhile.
+        self._file = file if self.share < 1.0 else None
 
     @property
     def share(self) -> float:
@@ -64,8 +68,8 @@ class PixelBands:
     def exchange(self) -> None:
         """Put the next band in the place of the one that has been there longest; nothing where all is at hand. Raises
         DatasetError."""
-        if self.share < 1.0:
-            self._fill(self._next % len(self._firsts))
+        if self._file is not None:
+            self._fill(self._file, self._next % len(self._firsts))
 
     def draw(self, count: int, seed: int, step: int) -> DrawnPixels:
         """So many places, drawn evenly among those at hand, between the pixels' centres too (bilinearly
@@ -98,26 +102,28 @@ class PixelBands:
     def _texel(self, flat: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         return premultiplied(flat[index], self._header.is_straight)
 
-    def _fill(self, slot: int) -> None:
-        """Read the next band into ``slot``."""
+    def _fill(self, file: ImageFile, slot: int) -> None:
+        """Read the next band into ``slot``, its rows at once: for a row above those that were read last, most formats
+        are unpacked from their top again."""
         first = self._order[self._next % len(self._order)]
         self._next += 1
         height, last = self._header.height, first + self._rows
         target = self._pixels[slot]
-        for begin, pixels in self._read(first, last):
-            self._put(target[begin - first + 1 :], pixels)
-        for row, place in ((first - 1, 0), (last, self._rows + 1)):
-            known = row % height if self._wraps else min(max(row, 0), height - 1)
+        if self._rows == height:
+            for begin, pixels in file.bands():
+                self._put(target[begin + 1 :], pixels)
+        else:
+            begin = max(first - 1, 0)
+            self._put(target[begin - first + 1 :], file.rows(begin, min(last + 1, height)))
+        opposite = {0: height - 1, self._rows + 1: 0} if self._wraps else {0: 0, self._rows + 1: height - 1}
+        for place, known in opposite.items():
+            if 0 <= first - 1 + place < height:
+                continue
             if first <= known < last:
                 target[place] = target[known - first + 1]
             else:
-                self._put(target[place:], self._file.rows(known, known + 1))
+                self._put(target[place:], self._ends[known])
         self._firsts[slot] = first
-
-    def _read(self, first: int, last: int) -> Iterable[tuple[int, Pixels]]:
-        if (first, last) == (0, self._header.height):
-            return self._file.bands()
-        return [(first, self._file.rows(first, last))]
 
     def _put(self, target: torch.Tensor, pixels: Pixels) -> None:
         """``pixels`` to the first rows of ``target``, with a column more at either side."""

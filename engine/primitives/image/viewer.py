@@ -96,7 +96,9 @@ class ImageViewer:
         return color.view(*shape, 4), depth.view(shape)
 
     def _show(self, places: torch.Tensor) -> torch.Tensor:
-        """[n, 4] f32 premultiplied at ``places`` [n, 2] f64 of the image."""
+        """[n, 4] f32 premultiplied at ``places`` [n, 2] f64 of the image, or of one of its tiles."""
+        if self._spec.wraps:
+            places = places % self._sides(places)
         color = self.color_at(self._places.to_points(places).float()).clamp_(min=0.0)
         if self._spec.alpha:
             color[:, 3].clamp_(max=1.0)
@@ -105,7 +107,8 @@ class ImageViewer:
 
     def _meet(self, camera: Camera, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Places [n, 2] f64 of the image, its pixels counted from the left and from the top, that are seen at ``x`` and
-        ``y`` [n] f64 of a picture, and planar depth [n] there, +inf where the image isn't seen."""
+        ``y`` [n] f64 of a picture, and planar depth [n] there, +inf where the image isn't seen. Tiles have places of
+        their own."""
         pose = camera.camera_to_world.copy()
         pose[:3, :3] /= np.linalg.norm(pose[:3, :3], axis=0)
         rotation = torch.from_numpy(pose[:3, :3].T.copy()).to(x.device)
@@ -120,13 +123,13 @@ class ImageViewer:
             ),
             dim=1,
         )
-        sides = torch.tensor([width, height], dtype=torch.float64, device=x.device)
         is_seen = (depth > 0.0) & torch.isfinite(places).all(dim=1)
-        if self._spec.wraps:
-            places = places % sides
-        else:
-            is_seen &= ((places >= 0.0) & (places <= sides)).all(dim=1)
+        if not self._spec.wraps:
+            is_seen &= ((places >= 0.0) & (places <= self._sides(places))).all(dim=1)
         return places, torch.where(is_seen, depth, math.inf)
+
+    def _sides(self, places: torch.Tensor) -> torch.Tensor:
+        return torch.tensor(self.size, dtype=places.dtype, device=places.device)
 
     def _directions(self, camera: Camera, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """As pixel_directions, on the device."""
@@ -142,10 +145,6 @@ class ImageViewer:
             self._meet(camera, corner[:, 0] + dx, corner[:, 1] + dy)[0] for dx, dy in ((0, 0), (1, 0), (0, 1))
         )
         spans = torch.maximum((right - at).norm(dim=1), (below - at).norm(dim=1))
-        if self._spec.wraps:  # both ends of a span may lie on different tiles
-            sides = torch.tensor(self.size, dtype=torch.float64)
-            spans = torch.maximum(
-                *((((end - at + sides / 2) % sides) - sides / 2).norm(dim=1) for end in (right, below))
-            )
-        most = float(torch.nan_to_num(spans, 1.0, math.inf, 1.0).max())
-        return int(min(max(math.ceil(most - _SLACK), 1), _MOST_LOOKS[quality]))
+        # At the horizon itself there is no end to what a pixel shows.
+        most = min(float(spans.nan_to_num(math.inf, math.inf).max()), _MOST_LOOKS[quality])
+        return max(math.ceil(most - _SLACK), 1)

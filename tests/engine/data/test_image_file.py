@@ -87,6 +87,14 @@ def test_bands_are_what_is_in_the_file(tmp_path: Path, name: str) -> None:
     assert np.array_equal(file.rows(9, 23), whole[9:23]) and np.array_equal(file.rows(3, 4), whole[3:4])
 
 
+def test_no_tile_is_read_twice_for_bands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.data.image_file.BAND_BYTES", 70 * 4 * 4 * 20)  # 20 rows
+    write_tiled_exr(tmp_path / "tiled.exr", LIGHT)
+    assert [first for first, _ in ImageFile(tmp_path / "tiled.exr").bands()] == [0, 16, 32]
+    np.save(tmp_path / "light.npy", LIGHT)
+    assert [first for first, _ in ImageFile(tmp_path / "light.npy").bands()] == [0, 20]
+
+
 def test_straight_alpha_and_that_which_colour_is_premultiplied_with_are_told_apart(tmp_path: Path) -> None:
     Image.fromarray(COLORS).save(tmp_path / "straight.png")
     write_tiled_exr(tmp_path / "premultiplied.exr", LIGHT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, get_args
 
 import numpy as np
 import pytest
@@ -16,7 +16,8 @@ from engine.link.compression import best_compression
 from engine.link.errors import LinkError
 from engine.link.geometry import Bounds
 from engine.link.message_types import ColorTable, DepthImage, Message, Tagged
-from engine.link.messages import RadianceFieldSpec
+from engine.link.messages import PrimitiveSpec, RadianceFieldSpec
+from engine.link.primitives import LearntSpec
 from engine.link.values import Limits
 from tests.engine.link.messages_strategy import parts_of, plain
 from tests.wires import pack, unpack
@@ -105,3 +106,9 @@ def test_a_part_of_no_kind_of_the_union_is_not_sent() -> None:
 
 def test_arrays_of_parts_count_as_bytes() -> None:
     assert codec.size_of(Shown(what=Picture(depth=np.ones((300, 400), np.float32)))) > 480_000
+
+
+def test_of_all_that_can_be_learnt_the_same_can_be_asked() -> None:
+    members = get_args(PrimitiveSpec)
+    assert len(members) > 2 and all(issubclass(member, LearntSpec) for member in members)
+    assert [member for member in members if member.takes_views] == [RadianceFieldSpec]

@@ -11,12 +11,17 @@ import pytest
 import torch
 from PIL import Image
 
+from engine.data.dataset import DatasetError
+from engine.data.images import HALF_MAX
 from engine.device import PROFILES
 from engine.link.image_plane import Rectangle
 from engine.link.messages import AddFile, Evaluation, EvaluationSpec, ItemAdded, Message, OpenRun, StartJob, Train
+from engine.link.primitives import SCORED_IMAGE
 from engine.primitives.base import DataError
 from engine.primitives.config import ConfigError
 from engine.primitives.image.kind import IMAGE
+from engine.primitives.image.primitive import half_gradient_scale, squared_errors
+from engine.primitives.memory import MemoryShortage
 from engine.runs import load_run, save_run
 from engine.service.session import Session
 from tests.device import TEST_DEVICE
@@ -67,6 +72,18 @@ def test_light_is_learnt_by_its_relative_error(tmp_path: Path) -> None:
     assert scores.means["relative_error"] < 0.15 and scores.means["psnr"] > 22.0, scores.means
 
 
+def test_the_gradients_of_the_brightest_light_stay_within_half_floats() -> None:
+    raw = torch.linspace(-11.0, 11.0, 331, dtype=torch.float16)[:, None].repeat(1, 3).requires_grad_(True)
+    truth = torch.full((331, 3), HALF_MAX)
+    loss = squared_errors(raw.float().exp(), truth, "linear").mean() * half_gradient_scale(331, "linear")
+    loss.backward()
+    assert raw.grad is not None and 1000.0 < raw.grad.abs().max() < 65504 / 16
+    raw = torch.zeros(331, 3, dtype=torch.float16, requires_grad=True)
+    loss = squared_errors(raw.float().exp(), truth * 0 + 1.01, "linear").mean() * half_gradient_scale(331, "linear")
+    loss.backward()
+    assert raw.grad is not None and raw.grad.abs().min() > torch.finfo(torch.float16).smallest_normal
+
+
 def test_a_run_goes_on_where_it_stood(photo: Path, tmp_path: Path) -> None:
     data = load(photo)
     trainer = begin(data)
@@ -114,6 +131,23 @@ def test_what_is_not_the_image_that_it_learns_is_refused_by_name(photo: Path, tm
     assert IMAGE.difference(own, own) is None
     words = "learnt an image of 96x64 pixels, sRGB, but there is one of 9x8 pixels, sRGB"
     assert IMAGE.difference(own, wanted) == words
+
+
+def test_an_image_that_can_not_be_read_leaves_the_former_in_its_place(photo: Path) -> None:
+    trainer = begin(load(photo))
+    photo.write_bytes(photo.read_bytes()[:3000])
+    with pytest.raises(DatasetError, match="cut off or damaged"):
+        trainer.primitive.add(IMAGE.read_file(photo, photo.name, "train"))
+    trainer.step()
+    assert trainer.primitive.is_ready and trainer.primitive.items == {"photo.png": "train", SCORED_IMAGE: "test"}
+
+
+def test_memory_is_asked_for_the_pixels_too(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = dataclasses.replace(load(photo).spec, width=20000, height=20000)
+    config = IMAGE.configure(spec, "cpu", TEST_DEVICE, SMALL)
+    monkeypatch.setattr("engine.primitives.memory.free_memory", lambda device: config.needed_bytes(device) + (1 << 29))
+    with pytest.raises(MemoryShortage, match="these settings need"):
+        IMAGE.build(spec, config, TEST_DEVICE)
 
 
 def test_settings_follow_from_the_images_size_unless_they_are_given(photo: Path) -> None:

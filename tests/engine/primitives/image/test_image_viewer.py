@@ -97,6 +97,24 @@ def test_one_that_wraps_is_repeated_over_its_plane() -> None:
     )
 
 
+def test_a_pixel_that_shows_a_whole_tile_is_its_mean() -> None:
+    tile = dataclasses.replace(SPEC, wraps=True)
+    color, _ = rendered(viewer_of(tile).facing(Rectangle(30, 15, 320, 160), (4, 4)), tile)
+    assert np.abs(color[..., 0] - 0.4).max() < 0.03 and np.abs(color[..., 1] - 0.2).max() < 0.02
+
+
+@pytest.mark.parametrize("wraps", [False, True])
+def test_a_level_camera_sees_as_far_as_the_horizon(wraps: bool) -> None:
+    spec = dataclasses.replace(SPEC, wraps=wraps)
+    level = np.array([[1.0, 0, 0, 0], [0, 0, -1, -1.2], [0, 1, 0, 0.5], [0, 0, 0, 1]])  # looks along +Y, above the plane
+    color, _ = rendered(Camera(level, 7, 3, 2.0, 2.0, 3.5, 1.5), spec)
+    assert not color[0].any() and np.isfinite(color).all() and color[2, 3, 3] > 0.0
+    if wraps:
+        assert color[2].min(axis=0)[3] == 1.0 and np.abs(color[1, :, 0] / color[1, :, 3] - 0.4).max() < 0.2, (
+            "moire, rather than a mean of many tiles"
+        )
+
+
 def test_its_bounds_are_in_view_of_what_looks_at_them() -> None:
     color, _ = rendered(looking_at(viewer_of().bounds, 64))
     assert 0.02 < (color[..., 3] > 0.5).mean() < 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,28 @@ def test_colours_are_the_images_whether_it_is_at_hand_as_a_whole_or_in_part(
         seen[(drawn.points[:, 1].cpu().numpy() * HEIGHT).astype(int).clip(0, HEIGHT - 1)] = True
         bands.exchange()
     assert seen.all(), "every row has its turn"
+
+
+def test_a_pass_reads_the_file_from_the_top_down(file: ImageFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, rows = list[tuple[int, int]](), ImageFile.rows
+
+    def noted(self: ImageFile, first: int, last: int) -> npt.NDArray[np.generic]:
+        read.append((first, last))
+        return rows(self, first, last)
+
+    monkeypatch.setattr(ImageFile, "rows", noted)
+    bands = PixelBands(file, False, TEST_DEVICE, SOME)
+    for _ in range(4):
+        bands.exchange()
+    assert read[:5] == [(0, 65), (127, 193), (235, 300), (63, 129), (191, 257)] and read[5] == read[0]
+
+
+def test_the_file_is_let_go_of_when_all_is_at_hand(file: ImageFile) -> None:
+    some, every = ImageFile(file.path), ImageFile(file.path)
+    kept = [PixelBands(some, False, TEST_DEVICE, SOME), PixelBands(every, False, TEST_DEVICE, ALL)]
+    held = weakref.ref(some), weakref.ref(every)
+    del some, every
+    assert [reference() is not None for reference in held] == [True, False] and len(kept) == 2
 
 
 def test_no_more_is_at_hand_than_there_is_room_for(file: ImageFile) -> None:
