@@ -2,11 +2,12 @@
 
     python -m benchmarks.image FOLDER                       on a GPU: the map and the landscape, 10 to 240 s
     python -m benchmarks.image FOLDER --device cpu          the photograph, 15, 30 and 60 s
-    python -m benchmarks.image FOLDER --images map --budgets 10,60
+    python -m benchmarks.image FOLDER --images map --budgets 10 60
 
 The images are made in FOLDER by ``benchmarks/images.py``, unless they are there: a map of 1.2 gigapixels, a landscape
 of 25 megapixels in scene-linear light, and the same of 4 megapixels as it is displayed ("photograph"). Each budget is a
-training of its own. `python -m benchmarks.make_tables` brings docs/performance.md up to date. The
+training of its own, and each image is made in a process of its own and measured in another, for the peaks of memory are
+a process's. `python -m benchmarks.make_tables` brings docs/performance.md up to date. The
 machine should have nothing else to do meanwhile.
 """
 
@@ -14,9 +15,11 @@ from __future__ import annotations
 
 import argparse
 import io
+import multiprocessing
 import resource
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +33,10 @@ from engine.cli.arguments import add_device
 from engine.data.color import to_uint8
 from engine.data.image_file import ImageFile
 from engine.device import PROFILES
+from engine.link.argument_types import positive_number
 from engine.link.color import encode_srgb
 from engine.link.image_plane import Rectangle
-from engine.link.scoring import psnr
+from engine.link.scoring import MAX_PSNR
 from engine.machine import device_name, versions
 from engine.primitives.base import Scores
 from engine.primitives.image.kind import IMAGE
@@ -57,32 +61,39 @@ def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--images", help=f"some of {','.join(IMAGES)}, instead of the protocol's")
-    parser.add_argument("--budgets", help="seconds of training, instead of the protocol's")
+    parser.add_argument("--images", nargs="+", choices=IMAGES, help="instead of the protocol's")
+    parser.add_argument("--budgets", nargs="+", type=positive_number, help="seconds, instead of the protocol's")
     add_device(parser)
     add_no_result(parser)
     options = parser.parse_args()
     device = choose_device(options.device)
     names, budgets = PROTOCOLS[device]
-    if options.images:
-        names = tuple(options.images.split(","))
-    if options.budgets:
-        budgets = tuple(float(part) for part in options.budgets.split(","))
+    names, budgets = options.images or names, options.budgets or budgets
     options.folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        file, width, height, write = IMAGES[name]
-        path = options.folder / file
+        path = options.folder / IMAGES[name][0]
         if not path.exists():
-            started = time.perf_counter()
-            write(path, width, height, device)
-            print(f"{path}: made in {time.perf_counter() - started:.0f} s", flush=True)
-        result = measure(name, path, device, budgets)
+            _in_own_process(make, name, path, device)
+        result = _in_own_process(measure, name, path, device, budgets)
         if not options.no_result:
             write_result("image", result)
 
 
+def _in_own_process(work: Callable[..., Any], *arguments: Any) -> Any:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(work, *arguments).result()
+
+
+def make(name: str, path: Path, device: str) -> None:
+    """Write the image of that name."""
+    _, width, height, write = IMAGES[name]
+    started = time.perf_counter()
+    write(path, width, height, device)
+    print(f"{path}: made in {time.perf_counter() - started:.0f} s", flush=True)
+
+
 def measure(name: str, path: Path, device: str, budgets: Sequence[float]) -> dict[str, Any]:
-    """Train on an image for each of ``budgets``, and look at it."""
+    """Train on an image for each of ``budgets``, and look at it. The peaks of memory are those of this process."""
     data = IMAGE.load(path, DataOptions(), lambda done, total: None)
     first = IMAGE.build(data.spec, IMAGE.configure(data.spec, "auto", device, {}), device)
     started = time.perf_counter()
@@ -154,7 +165,7 @@ def _sizes(path: Path, primitive: ImagePrimitive, reached: float) -> dict[str, f
     low, high = 1, 95
     while low < high:
         middle = (low + high) // 2
-        quality = np.mean([_encoded(part, "JPEG", {"quality": middle})[1] for part in parts])
+        quality = pooled_psnr([_encoded(part, "JPEG", {"quality": middle})[1] for part in parts])
         low, high = (low, middle) if quality >= reached else (middle + 1, high)
     jpeg = [_encoded(part, "JPEG", {"quality": low}) for part in parts]
     return {
@@ -162,8 +173,14 @@ def _sizes(path: Path, primitive: ImagePrimitive, reached: float) -> dict[str, f
         "file": path.stat().st_size,
         "png": png * scale,
         "jpeg": sum(len(content) for content, _ in jpeg) * scale,
-        "jpeg_psnr": float(np.mean([quality for _, quality in jpeg])),
+        "jpeg_psnr": pooled_psnr([error for _, error in jpeg]),
     }
+
+
+def pooled_psnr(errors: Sequence[float]) -> float:
+    """In dB, of parts of one size by their mean squared errors: that of all of them together, as the field's score is
+    of the whole image."""
+    return min(-10.0 * float(np.log10(max(np.mean(errors), 1e-12))), MAX_PSNR)
 
 
 def _parts(file: ImageFile) -> list[npt.NDArray[np.uint8]]:
@@ -179,11 +196,11 @@ def _parts(file: ImageFile) -> list[npt.NDArray[np.uint8]]:
 
 
 def _encoded(part: npt.NDArray[np.uint8], kind: str, settings: dict[str, int]) -> tuple[bytes, float]:
-    """The file, and the PSNR of what is in it."""
+    """The file, and the mean squared error of what is in it, of display values in 0..1."""
     buffer = io.BytesIO()
     Image.fromarray(part).save(buffer, kind, **settings)
     decoded = np.asarray(Image.open(buffer).convert("RGB"))
-    return buffer.getvalue(), psnr(decoded / np.float32(255.0), part / np.float32(255.0))
+    return buffer.getvalue(), float(np.square((decoded.astype(np.float64) - part) / 255.0).mean())
 
 
 if __name__ == "__main__":

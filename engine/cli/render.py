@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 DEFAULT_FRAMES = 120
 DEFAULT_SIZE = (800, 800)
+# Options that only pictures of cameras go by.
+_OF_CAMERAS = (
+    "frames", "fps", "format", "view_transform", "samples", "opaque", "depth", "mark_predicted", "resume", "elevation",
+    "start", "fov", "radius", "ease",
+)  # fmt: skip
 EXAMPLES = """\
 examples:
   hashlight render runs/lego --turntable --out lego.mp4
@@ -81,6 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     table.add_argument("--radius", type=finite_number, metavar="M", help="distance (fits the subject)")
     table.add_argument("--ease", type=finite_number, default=0.0, metavar="0..1", help="gentle start and end (0)")
     add_device(parser)
+    parser.set_defaults(defaults_of_cameras={name: parser.get_default(name) for name in _OF_CAMERAS})
 
 
 def run(options: argparse.Namespace) -> int:
@@ -100,6 +106,7 @@ def run(options: argparse.Namespace) -> int:
     if not is_seen_by_cameras:
         if not isinstance(viewer, FlatViewer):
             raise RenderError("from where? Add --turntable, or --camera-path FILE")
+        _refuse_options_of_cameras(options)
         return render_image(viewer, options)
     if options.rectangle is not None:
         raise RenderError("--rectangle: only for images: leave --turntable and --camera-path out")
@@ -115,6 +122,12 @@ def run(options: argparse.Namespace) -> int:
     video = Video(options.out, options.fps) if is_film else None
     bake = Bake(viewer, cameras, folder, style, samples=options.samples, video=video, resume=options.resume)
     return _bake_with_progress(bake, folder, options)
+
+
+def _refuse_options_of_cameras(options: argparse.Namespace) -> None:
+    defaults = options.defaults_of_cameras
+    if given := [f"--{name.replace('_', '-')}" for name in defaults if getattr(options, name) != defaults[name]]:
+        raise RenderError(f"{', '.join(given)}: only for pictures of cameras: add --turntable, or --camera-path FILE")
 
 
 def _tell_of_marks(viewer: Viewer) -> None:

@@ -33,9 +33,11 @@ examples:
   hashlight train data/lego --out runs/lego --seconds 300 --resume     train on, up to 300 s in all
   hashlight train data/few --out runs/few --field pixelnerf --steps 0                  a view or two, at once
   hashlight train data/few --out runs/few --prior shipped                              the same, then a hash grid's own
+  hashlight train map.tif --primitive image --out runs/map                             an image of any size
   hashlight train statue.glb --primitive signed-distance --out runs/statue             the surface of a mesh
 
-DATASET is a folder (NeRF-synthetic, instant-ngp, nerfstudio, or a Hashlight capture) or its JSON file.
+DATASET is a folder (NeRF-synthetic, instant-ngp, nerfstudio, or a Hashlight capture) or its JSON file, or what another
+primitive learns: an image (PNG, JPEG, TIFF, OpenEXR ...), a mesh.
 Ctrl-C, SIGTERM and a closed terminal save the run; --resume goes on from there."""
 
 
@@ -45,7 +47,7 @@ class TrainError(RuntimeError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder or transforms JSON file")
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder or JSON file of views; image; mesh")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder for the run")
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument(

@@ -56,7 +56,7 @@ def image_size(text: str) -> tuple[int, int]:
 
 def picture_size(text: str, most: int = MAX_IMAGE_SIDE) -> tuple[int, int]:
     """``WIDTHxHEIGHT`` in pixels, of a picture that is made as a whole."""
-    match = re.fullmatch("([0-9]{1,6})[xX]([0-9]{1,6})", text)
+    match = re.fullmatch("([0-9]{1,7})[xX]([0-9]{1,7})", text)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, like 800x800")
     width, height = int(match[1]), int(match[2])

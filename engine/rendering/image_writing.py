@@ -100,9 +100,3 @@ class ImageWriter:
         if not is_done:
             words = (output.geterror() if output is not None else "") or OpenImageIO.geterror() or "unknown"
             raise ImageWriteError(f"{self._path}: can't be written ({words.splitlines()[0]})")
-
-
-def write_image(viewer: FlatViewer, path: Path, size: tuple[int, int] | None = None) -> None:
-    """All of what ``viewer`` shows, at once: at its own size unless another is named. Raises ImageWriteError."""
-    for _ in ImageWriter(viewer, path, Rectangle(0, 0, *viewer.size), size or viewer.size):
-        pass

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+from benchmarks.image import pooled_psnr
 from benchmarks.image_tables import image_table, image_use_table
 from benchmarks.images import landscape_band, map_band, write_landscape
 from engine.data.image_file import ImageFile
@@ -42,6 +44,11 @@ def test_a_landscape_is_written_as_light_and_as_it_is_displayed(tmp_path: Path) 
         write_landscape(tmp_path / name, 96, 64, "cpu")
         header = ImageFile(tmp_path / name).header
         assert (header.width, header.height, header.color_space, header.has_alpha) == (96, 64, color_space, False)
+
+
+def test_a_jpegs_parts_count_by_their_squared_errors() -> None:
+    assert pooled_psnr([1e-2, 1e-4]) == pytest.approx(22.967, abs=1e-3), "rather than 30 dB"
+    assert pooled_psnr([0.0]) == 100.0
 
 
 def test_tables_have_the_published_figures_beside_ours() -> None:

@@ -72,6 +72,7 @@ def test_it_is_written_at_any_size_and_in_part(trained: Path, tmp_path: Path) ->
     [
         (["--rectangle", "90,0,20,20", "--out", "a.png"], "isn't inside the image of 96x64"),
         (["--out", "a.jpg"], "a.jpg: an image is written as .png or .exr"),
+        (["--opaque", "--samples", "4", "--out", "a.png"], "--samples, --opaque: only for pictures of cameras"),
         (["--turntable", "--rectangle", "0,0,9,9", "--out", "a"], "--rectangle: only for images"),
         (["--size", "20000x10", "--turntable", "--out", "a"], "--size: pictures of cameras have at most 16384"),
     ],

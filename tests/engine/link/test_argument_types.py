@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.link.argument_types import finite_number, length, picture_size, positive_number, whole_number
+from engine.link.argument_types import finite_number, image_size, length, picture_size, positive_number, whole_number
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,7 @@ from engine.link.argument_types import finite_number, length, picture_size, posi
         (whole_number(0), ("-1", "2147483648", "", "x"), "is not a whole number from 0 on"),
         (picture_size, ("800", "axb", "-3x4", "8x8x8"), "is not WIDTHxHEIGHT"),
         (picture_size, ("0x5", "5x0", "100000x5"), "each side must be"),
+        (image_size, ("1048577x5",), "each side must be 1 to 1048576 pixels"),
     ],
 )
 def test_what_is_out_of_range_is_refused_with_the_reason(
@@ -36,6 +37,6 @@ def test_what_is_out_of_range_is_refused_with_the_reason(
 
 
 def test_good_values_are_read() -> None:
-    assert picture_size("1920X1080") == (1920, 1080)
+    assert picture_size("1920X1080") == (1920, 1080) and image_size("1048576x1") == (1048576, 1)
     assert positive_number("1.5") == 1.5 and finite_number("-3") == -3.0 and length("0") == 0.0
     assert whole_number(1, 10)("7") == 7 and whole_number(0)("2147483647") == 2**31 - 1

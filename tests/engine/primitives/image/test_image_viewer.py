@@ -106,7 +106,7 @@ def test_a_pixel_that_shows_a_whole_tile_is_its_mean() -> None:
 @pytest.mark.parametrize("wraps", [False, True])
 def test_a_level_camera_sees_as_far_as_the_horizon(wraps: bool) -> None:
     spec = dataclasses.replace(SPEC, wraps=wraps)
-    level = np.array([[1.0, 0, 0, 0], [0, 0, -1, -1.2], [0, 1, 0, 0.5], [0, 0, 0, 1]])  # looks along +Y, above the plane
+    level = np.array([[1.0, 0, 0, 0], [0, 0, -1, -1.2], [0, 1, 0, 0.5], [0, 0, 0, 1]])  # along +Y, above it
     color, _ = rendered(Camera(level, 7, 3, 2.0, 2.0, 3.5, 1.5), spec)
     assert not color[0].any() and np.isfinite(color).all() and color[2, 3, 3] > 0.0
     if wraps:
