@@ -85,3 +85,18 @@ def test_what_can_not_be_learnt_is_told(addon: Import, image_scene: bpy.types.Sc
     missing.source, missing.filepath = "FILE", "/nowhere/a.png"
     with pytest.raises(RuntimeError, match="missing has no pixels: its file is missing"):
         bpy.ops.hashlight.train_image(image="missing")
+
+
+def test_the_panel_offers_to_begin_again_and_to_repeat_the_image(
+    image_scene: bpy.types.Scene, drawn: Callable[[str], str]
+) -> None:
+    cube = bpy.data.objects["Cube"]
+    bpy.context.view_layer.objects.active = cube
+    material = cube.active_material
+    material.use_nodes = True
+    node = material.node_tree.nodes.new("ShaderNodeTexImage")
+    node.image = bpy.data.images["waves"]
+    material.node_tree.nodes.active = node
+    assert image_scene.hashlight.image.wraps is False
+    words = drawn("HASHLIGHT_PT_image")
+    assert "Train on Image" in words and "Start Over" in words
