@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from engine.link.json_files import parse_object
+from engine.link.part_files import remove_leftovers
 
 from .background import describe_failure
 from .child_job import ChildJob
@@ -73,7 +73,7 @@ class EngineCommand(ChildJob):
                     words = _last_words(errors.read(), self._name)
                     raise CommandFailed(words or f"hashlight {self._name} ended with exit code {code}")
         finally:
-            self._clear_away(target)
+            remove_leftovers(target.parent)  # of a killed child
         self.warnings += [str(words) for words in self._result.get("warnings", ())]
 
     def _note_line(self, line: str) -> None:
@@ -83,11 +83,6 @@ class EngineCommand(ChildJob):
                 self._result = values
             elif values["stage"] in self._stages:
                 self._stage, self._done, self._total = values["stage"], int(values["done"]), int(values["total"])
-
-    def _clear_away(self, target: Path) -> None:
-        """Remove what a killed child left half-made."""
-        for scratch in target.parent.glob(f".{target.name}.importing-*"):
-            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _last_words(text: str, name: str) -> str:

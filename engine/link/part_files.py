@@ -13,7 +13,7 @@ from engine.link.disk import replace_file, sync_file
 from engine.link.file_lock import IN_USE, is_held, is_taken, lock_file
 
 _PART_NAME = re.compile(r"\..+\.[0-9]+\.part(\.[A-Za-z0-9]+)?")
-_SCRATCH_NAME = re.compile(r"\..+\.importing-[0-9]+")
+_SCRATCH_NAME = re.compile(r"\..+\.making-[0-9]+")
 _MOST_FOLDERS = 20_000
 
 
@@ -27,7 +27,7 @@ def part_of(path: Path) -> Path:
 def scratch_folder(folder: Path) -> Path:
     """The name under which a whole new ``folder`` is filled before it is renamed; whoever does so holds the file IN_USE
     in it."""
-    return folder.with_name(f".{folder.name}.importing-{os.getpid()}")
+    return folder.with_name(f".{folder.name}.making-{os.getpid()}")
 
 
 @contextlib.contextmanager

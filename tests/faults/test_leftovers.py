@@ -62,8 +62,8 @@ def test_folders_inside_are_looked_through_when_asked(tmp_path: Path) -> None:
     inside = tmp_path / "bakes" / "turntable"
     inside.mkdir(parents=True)
     (inside / ".frame_0001.1234567.part.png").write_bytes(b"half")
-    (tmp_path / "bakes" / ".capture.importing-1234567").mkdir()
-    (tmp_path / "bakes" / ".capture.importing-1234567" / "images").mkdir()
+    (tmp_path / "bakes" / ".capture.making-1234567").mkdir()
+    (tmp_path / "bakes" / ".capture.making-1234567" / "images").mkdir()
     remove_leftovers(tmp_path)
     assert len(list(tmp_path.rglob(".*"))) == 2
     remove_leftovers(tmp_path, below=True)
@@ -71,7 +71,7 @@ def test_folders_inside_are_looked_through_when_asked(tmp_path: Path) -> None:
 
 
 def test_names_that_are_not_ours_stay(tmp_path: Path) -> None:
-    names = [".part.png", "frame.1.part.png", ".notes.part", ".a.x.part.png", "x.importing-1", ".x.importing-y", "part"]
+    names = [".part.png", "frame.1.part.png", ".notes.part", ".a.x.part.png", "x.making-1", ".x.making-y", "part"]
     for name in names:
         (tmp_path / name).write_text("the user's own")
     (tmp_path / ".link.1.part.png").symlink_to(tmp_path / "part")

@@ -199,9 +199,9 @@ def test_what_is_not_ours_is_never_deleted(tmp_path: Path) -> None:
     ]  # fmt: skip
     for name in theirs:
         (folder / name).write_text("the user's own")
-    (folder / ".x.importing-y").mkdir()
+    (folder / ".x.making-y").mkdir()
     newest = save_run(folder, trainer, {})
-    assert {path.name for path in folder.iterdir()} == {newest.name, "run.json", ".x.importing-y", *theirs}
+    assert {path.name for path in folder.iterdir()} == {newest.name, "run.json", ".x.making-y", *theirs}
 
 
 def test_a_link_that_was_put_in_the_runs_place_is_not_followed(tmp_path: Path) -> None:
