@@ -67,6 +67,16 @@ def test_pictures_without_any_sky_do_not_hide_that_of_others() -> None:
     assert "(4, first 8)" in sentence
 
 
+def test_skies_of_two_clip_planes_are_both_forgotten_and_told() -> None:
+    views = views_before(orbit(4), 20.0) + views_before(orbit(4, 0.5), 26.0) + views_before(orbit(1, 0.2), 100.0)
+    remarks = Remarks()
+    for view in forget_skies(views, remarks):
+        assert view.depth is not None and view.depth.max() < 10.0
+    told = remarks.sentences()
+    assert [far in each for far, each in zip(("20 m", "26 m", "100 m"), told, strict=True)] == [True] * 3
+    assert "(4, first 0)" in told[0] and "once, first" not in told[1]
+
+
 @pytest.mark.parametrize("cameras", [wall(4, 3), ring(12, 2.5, 0.0)], ids=["side by side", "around"])
 def test_a_wall_that_cameras_face_is_a_surface(cameras: list[Camera]) -> None:
     """Exactly as deep for cameras side by side; and for two of those around, and at all depths for the others."""
