@@ -1,4 +1,4 @@
-"""How far a command has come that handles views in several stages: bars for people, JSON lines for programs."""
+"""How far a command of several stages has come: bars for people, JSON lines for programs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def print_line(values: dict[str, Any]) -> None:
 
 
 def _bars() -> tuple[Tell, Callable[[], None]]:
-    """A bar for each stage."""
+    """A bar for each stage, which goes through views."""
     bars: dict[str, Progress] = {}
 
     def tell(stage: str, done: int, total: int) -> None:

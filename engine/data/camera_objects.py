@@ -55,7 +55,7 @@ def tell_unused_of(camera: JsonObject, remarks: Remarks) -> None:
     """Note what an object of a lens says and isn't used."""
     if unused := camera.unused():
         remarks.add(
-            f"{counted(len(unused), 'value isn', 'values aren')}'t used of an object that says what a lens is "
+            f"descriptions of cameras hold {counted(len(unused), 'value that isn', 'values that aren')}'t used "
             f"({shorten(', '.join(unused))}; {{times}}, first in {{first}}): if one matters, name it as in the user "
             "guide",
             camera.where,

@@ -68,7 +68,7 @@ def test_one_of_several_cameras(tmp_path: Path, name: str, cameras: Any) -> None
 def test_what_a_camera_says_and_is_not_used_is_told(tmp_path: Path) -> None:
     remarks = Remarks()
     read(tmp_path, remarks, camera=TERMS | {"serial": 3})
-    assert "1 value isn't used of an object that says what a lens is (serial; once" in remarks.sentences()[-1]
+    assert "descriptions of cameras hold 1 value that isn't used (serial; once" in remarks.sentences()[-1]
 
 
 @pytest.mark.parametrize(
