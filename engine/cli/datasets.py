@@ -29,7 +29,7 @@ def load_with_progress(path: Path, holdout: int | None) -> Dataset:
         dataset = load_dataset(path, holdout, update)
     finally:
         close()
-    for warning in dataset.warnings:
+    for warning in (*dataset.about_holdout(holdout), *dataset.warnings):
         warn(warning)
     return dataset
 

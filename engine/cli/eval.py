@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     """Score the run. Returns the exit code."""
     from engine.cli.datasets import load_with_progress
     from engine.cli.output import Progress, print_json, write_json
-    from engine.cli.run_datasets import dataset_of
+    from engine.cli.run_datasets import data_of
     from engine.evaluation.evaluate import ViewScores, score_view
     from engine.link.part_files import remove_leftovers
     from engine.primitives.registry import kind_named
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     from taichi_kernels.runtime import choose_device
 
     opened = load_run(options.run, choose_device(options.device))
-    path = options.dataset or dataset_of(options.run, opened.info, "name it with --dataset")
+    path = options.dataset or data_of(options.run, opened.info, "name it with --dataset")
     holdout = options.holdout or opened.info.get("holdout")
     kind = kind_named(opened.trainer.primitive.spec.kind)
     if not kind.items_are_views:

@@ -1,4 +1,4 @@
-"""Which dataset a run was trained from."""
+"""What a run was trained from."""
 
 from __future__ import annotations
 
@@ -14,8 +14,20 @@ class NoDatasetError(RuntimeError):
 
 
 def dataset_of(run: Path, info: Mapping[str, Any], cure: str) -> Path:
-    """The dataset that run.json, of which ``info`` is what it says, names if it is there, else the capture beside the
-    ``run``, as Blender keeps both. Raises NoDatasetError, which ends with ``cure``."""
+    """``data_of`` a run that was trained from views. Raises NoDatasetError for one that wasn't, too, and ConfigError
+    for a kind that isn't known."""
+    from engine.primitives.registry import kind_named
+
+    if "kind" in info and not (kind := kind_named(info["kind"])).items_are_views:
+        raise NoDatasetError(
+            f"{run}: the run has no views, being of the kind {kind.name}: name one that learnt from views"
+        )
+    return data_of(run, info, cure)
+
+
+def data_of(run: Path, info: Mapping[str, Any], cure: str) -> Path:
+    """The dataset or file that run.json, of which ``info`` is what it says, names if it is there, else the capture
+    beside the ``run``, as Blender keeps both. Raises NoDatasetError, which ends with ``cure``."""
     named = info.get("dataset")
     if isinstance(named, str) and Path(named).exists():
         return Path(named)

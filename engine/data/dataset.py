@@ -10,6 +10,7 @@ from engine.data.views import View
 from engine.link.geometry import Bounds
 from engine.link.messages import ColorSpace
 from engine.link.view_settings import view_settings
+from engine.link.wording import counted
 
 
 class DatasetError(ValueError):
@@ -28,6 +29,7 @@ class Dataset:
     ``cascades``: 1 where there is nothing outside the bounds. Else the scene goes on around its subject, in a cube
     2**(cascades - 1) times as large as the bounds, about their centre.
     ``warnings``: sentences for the user about what was assumed or looks wrong. ``path``: what was loaded.
+    ``has_own_split``: it says itself which views are held out.
     """
 
     train: list[View]
@@ -37,11 +39,21 @@ class Dataset:
     warnings: list[str]
     path: Path
     cascades: int = 1
+    has_own_split: bool = False
 
     @property
     def views(self) -> list[View]:
         """Training views, then held-out ones."""
         return self.train + self.test
+
+    def about_holdout(self, holdout: int | None) -> list[str]:
+        """A sentence for one who asked for every ``holdout``-th view to be held out where others are; else none."""
+        if holdout is None or not self.has_own_split:
+            return []
+        return [
+            "the dataset has a test split of its own, so no other views were kept apart "
+            f"({counted(len(self.test), 'test view')}): to choose others, take its list of test views away"
+        ]
 
     def train_settings(self) -> dict[str, Any]:
         """The settings of a TrainConfig that follow from the data."""

@@ -57,7 +57,6 @@ from engine.link.wording import counted
 __all__ = ["Dataset", "DatasetError", "load_dataset"]
 
 Progress = Callable[[int, int], None]
-HAS_OWN_SPLIT = "the dataset has a test split of its own, so no other views were kept apart"
 
 
 def load_dataset(path: Path, holdout: int | None = None, progress: Progress | None = None) -> Dataset:
@@ -76,7 +75,9 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
         raise DatasetError(f"holdout: every k-th view needs k of 2 or more, got {holdout}")
     remarks = Remarks()
     files = _read_by_conventions(_find_files(Path(path), remarks), remarks)
-    sources = _hold_out(_find_views(files, remarks), holdout, files, remarks)
+    sources = _find_views(files, remarks)
+    has_own_split = any(source.split == "test" for source in sources)
+    sources = _hold_out(sources, None if has_own_split else holdout, files)
     fitted = [fit_view(*view, remarks) for view in zip(sources, read_headers(sources), strict=True)]
     tell_open_sizes(fitted, remarks)
     require_memory(fitted, Path(path))
@@ -103,10 +104,11 @@ def load_dataset(path: Path, holdout: int | None = None, progress: Progress | No
             f"all {len(train)} cameras stand at one place, which doesn't tell how far away things are: if they moved, "
             "correct transform_matrix"
         )
-    for sentence in (*check_coverage(extent.whole, train), *check_size(extent.bounds, train)):
+    for sentence in (*check_coverage(extent.whole, train), *(check_size(named.bounds, train) if named else ())):
         remarks.add(sentence)
     color_space = views[0].color_space
-    return Dataset(train, test, extent.bounds, color_space, remarks.sentences(), Path(path), extent.cascades)
+    sentences = remarks.sentences()
+    return Dataset(train, test, extent.bounds, color_space, sentences, Path(path), extent.cascades, has_own_split)
 
 
 def _find_files(path: Path, remarks: Remarks) -> dict[Split | None, Transforms]:
@@ -237,16 +239,10 @@ def _split_frames(transforms: Transforms, split: Split | None, remarks: Remarks)
 
 
 def _hold_out(
-    sources: list[ViewSource], holdout: int | None, files: Mapping[Split | None, Transforms], remarks: Remarks
+    sources: list[ViewSource], holdout: int | None, files: Mapping[Split | None, Transforms]
 ) -> list[ViewSource]:
-    """Hold out every ``holdout``-th view where there is no test split."""
-    if any(source.split == "test" for source in sources):
-        if holdout is not None:
-            count = sum(source.split == "test" for source in sources)
-            remarks.add(
-                f"{HAS_OWN_SPLIT} ({counted(count, 'test view')}): to choose others, take its list of test views away"
-            )
-    elif holdout is not None:
+    """Hold out every ``holdout``-th view."""
+    if holdout is not None:
         sources = [
             source.with_split("test" if index % holdout == 0 else "train") for index, source in enumerate(sources)
         ]

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.data.capture_folder import save_dataset
 from engine.data.dataset import Dataset
-from engine.data.formats import HAS_OWN_SPLIT, load_dataset
+from engine.data.formats import load_dataset
 from engine.data.new_folder import new_folder, require_free
 from engine.data.views import View
 from engine.link.capture_format import MANIFEST, ViewRecord, describe_manifest
@@ -55,9 +55,7 @@ def import_dataset(
     with new_folder(folder, "hashlight import") as scratch:
         save_dataset(scratch, dataset, lambda done, total: tell("Writing", done, total))
         _write_manifest(scratch / MANIFEST, dataset, holdout)
-    warnings = [warning for warning in dataset.warnings if not warning.startswith(HAS_OWN_SPLIT)] + _check_distance(
-        dataset
-    )
+    warnings = dataset.warnings + _check_distance(dataset)
     return ImportedDataset(folder, len(dataset.train), len(dataset.test), warnings)
 
 

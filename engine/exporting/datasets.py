@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Protocol
 
 from engine.data.dataset import Dataset
-from engine.data.formats import HAS_OWN_SPLIT, load_dataset
+from engine.data.formats import load_dataset
 from engine.data.new_folder import new_folder, require_free
 from engine.data.views import View
 from engine.exporting.cloud import Cloud, CloudBuilder
-from engine.exporting.exporters import DatasetOptions, ExportedDataset, StageProgress
+from engine.exporting.exporters import DatasetOptions, ExportedDataset, ExportError, StageProgress
 from engine.exporting.pictures import SUFFIXES, displayed, file_names, write_mask, write_picture
 from engine.exporting.points import find_points
 from engine.link.view_transform import FILE_NAME, load_view_transform
 from engine.rendering.display import Display, display_encoding_of
+from engine.run_folder import RUN_FILE
 
 IMAGES, MASKS = "images", "masks"
 
@@ -58,6 +59,7 @@ def export_dataset(
     """
     source, target = source.absolute(), target.absolute()
     require_free(target, options.overwrite)
+    _require_apart(source, target, options.overwrite)
     warnings: list[str] = []
     dataset = load_dataset(source, options.holdout, lambda done, total: tell("Reading", done, total))
     layout.check(dataset)
@@ -83,14 +85,42 @@ def export_dataset(
             tell("Writing", done, len(names))
         cloud = builder.finish()
         warnings += layout.write(PicturedDataset(scratch, dataset, names, has_masks, cloud), options)
-    told = [warning for warning in dataset.warnings if not warning.startswith(HAS_OWN_SPLIT)]
-    return ExportedDataset(target, len(dataset.train), len(dataset.test), len(cloud.positions), told + warnings)
+    told = dataset.warnings + warnings
+    return ExportedDataset(target, len(dataset.train), len(dataset.test), len(cloud.positions), told)
+
+
+def _require_apart(source: Path, target: Path, overwrite: bool) -> None:
+    """Raise ExportError where ``target`` is in the dataset, or where that, or a run, would be set aside with it."""
+    # Of a dataset that is named by its file, the pictures may only be set aside, which are as a rule beside that.
+    taken = source.parent if overwrite and source.is_file() else source
+    if _lies_in(source, target):
+        what = f"it is or holds what is exported, {source}"
+    elif _lies_in(target, taken):
+        what = f"it lies in what is exported, {taken}"
+    elif overwrite and (run := next(target.resolve().rglob(RUN_FILE), None)) is not None:
+        what = f"it holds a run, {run.parent}, which isn't set aside"
+    else:
+        return
+    raise ExportError(f"{target}: {what}: choose another folder")
+
+
+def _lies_in(inner: Path, outer: Path) -> bool:
+    """Whether ``inner`` is ``outer`` or lies in it, by whatever names."""
+    inner = inner.resolve()
+    return outer.exists() and any(each.exists() and each.samefile(outer) for each in (inner, *inner.parents))
 
 
 def _display(source: Path, dataset: Dataset, options: DatasetOptions, warnings: list[str]) -> Display:
     """How light becomes 8 bits."""
-    if options.display is not None or dataset.color_space == "srgb":
-        return options.display or "standard"
+    if dataset.color_space == "srgb":
+        if options.display not in (None, "standard"):
+            warnings.append(
+                f"{source}: its pictures are 8-bit sRGB, and written as they are: the view transform that was named "
+                "changes nothing"
+            )
+        return "standard"
+    if options.display is not None:
+        return options.display
     table = (source if source.is_dir() else source.parent) / FILE_NAME
     if table.is_file():
         return load_view_transform(table)

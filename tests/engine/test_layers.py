@@ -18,6 +18,7 @@ LAYERS = {
     "hardware": {"control_groups"},
     "device": {"hardware"},
     "machine": {"device"},
+    "run_folder": {"link"},
     "data": {"machine", "link"},
     "optimizers": {"kernels"},
     "encodings": {"optimizers", "kernels"},
@@ -26,7 +27,7 @@ LAYERS = {
     "sampling": {"device", "link", "fields", "kernels"},
     "rendering": {"device", "link", "data", "fields", "sampling", "kernels"},
     "evaluation": {"link", "data", "rendering"},
-    "exporting": {"machine", "link", "data", "rendering"},
+    "exporting": {"machine", "run_folder", "link", "data", "rendering"},
     "primitives": {
         *("device", "machine"),
         *("link", "data", "optimizers", "fields", "sampling", "rendering", "evaluation", "kernels"),

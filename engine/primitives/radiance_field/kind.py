@@ -78,7 +78,7 @@ class RadianceFieldKind(Kind[RadianceFieldSpec]):
             RadianceFieldSpec(bounds=dataset.bounds, color_space=dataset.color_space, field=field),
             dataset.views,
             dataset.train_settings(),
-            dataset.warnings,
+            dataset.about_holdout(options.holdout) + dataset.warnings,
         )
 
     def read_item(self, message: Message, locate: Callable[[str], Path]) -> View:

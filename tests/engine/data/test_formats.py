@@ -47,7 +47,9 @@ class TestNerfSynthetic:
 
     def test_holdout_is_refused_in_words_where_there_is_a_test_split(self, tmp_path: Path) -> None:
         dataset = load_dataset(write_nerf_synthetic(tmp_path), holdout=2)
-        assert len(dataset.test) == 2 and "test split of its own" in dataset.warnings[0]
+        (sentence,) = dataset.about_holdout(2)
+        assert len(dataset.test) == 2 and "test split of its own" in sentence and "(2 test views)" in sentence
+        assert dataset.about_holdout(None) == [] and sentence not in dataset.warnings
 
 
 class TestTransformsJson:

@@ -53,7 +53,9 @@ def test_jpeg_has_a_background_instead_of_alpha(tmp_path: Path, background: Any,
 
 def test_8_bit_pictures_go_out_and_come_back_byte_by_byte(tmp_path: Path) -> None:
     source = write_nerf_synthetic(tmp_path / "lego")
-    export("colmap", source, tmp_path / "out")
+    exported = export("colmap", source, tmp_path / "out", DatasetOptions(points=0, display="raw", holdout=2))
+    (warning,) = exported.warnings
+    assert "8-bit sRGB, and written as they are: the view transform that was named changes nothing" in warning
     for one, other in zip(load_dataset(source).views, load_dataset(tmp_path / "out").views, strict=True):
         np.testing.assert_array_equal(one.color, other.color)
         assert one.split == other.split

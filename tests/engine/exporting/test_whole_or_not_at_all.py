@@ -34,6 +34,34 @@ def test_what_is_there_stays_unless_it_is_to_be_set_aside(capture: Path, tmp_pat
         export("colmap", capture, tmp_path / "file", DatasetOptions(overwrite=True))
 
 
+@pytest.mark.parametrize(
+    ("out", "why"),
+    [
+        ("pot.hashlight/capture", "is or holds what is exported"),
+        ("pot.hashlight", "is or holds what is exported"),
+        ("link", "is or holds what is exported"),
+        ("pot.hashlight/capture/out", "lies in what is exported"),
+        ("runs", "holds a run, .*statue"),
+    ],
+)
+def test_neither_what_is_exported_nor_a_run_is_set_aside(capture: Path, tmp_path: Path, out: str, why: str) -> None:
+    (tmp_path / "link").symlink_to(capture.parent)
+    (tmp_path / "runs/statue").mkdir(parents=True)
+    (tmp_path / "runs/statue/run.json").write_text("{}")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ExportError, match=f"{why}.*: choose another folder"):
+        export("colmap", capture, tmp_path / out, DatasetOptions(points=0, overwrite=True))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_pictures_beside_a_list_are_not_set_aside_but_another_folder_there_is_made(tmp_path: Path) -> None:
+    source = write_capture(tmp_path / "data", sphere_capture(2, 0)) / "transforms_train.json"
+    with pytest.raises(ExportError, match="images: it lies in what is exported"):
+        (source.parent / "images").mkdir(exist_ok=True)
+        export("colmap", source, source.parent / "images", DatasetOptions(points=0, overwrite=True))
+    assert export("colmap", source, source.parent / "colmap", DatasetOptions(points=0)).train_views == 2
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_ctrl_c_leaves_nothing(capture: Path, tmp_path: Path, overwrite: bool) -> None:
     def interrupt(stage: str, done: int, total: int) -> None:
@@ -64,6 +92,10 @@ def test_a_run_stands_for_what_it_was_trained_from(
     assert (result["train_views"], result["test_views"]) == (2, 1) and 0 < result["points"] <= 50
     assert main([*arguments, str(tmp_path / "out")]) == 1
     assert "something is there already" in capsys.readouterr().err
+    (run / "run.json").write_text(json.dumps({"format": 2, "kind": "image", "dataset": str(tmp_path / "map.png")}))
+    assert main([*arguments, str(tmp_path / "none")]) == 1
+    assert "the run has no views, being of the kind image" in capsys.readouterr().err
+    (run / "run.json").write_text(json.dumps({"format": 2}))
     (capture / "transforms_train.json").unlink()
     assert main([*arguments, str(tmp_path / "none")]) == 1
     assert "no capture beside it" in capsys.readouterr().err
