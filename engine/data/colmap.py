@@ -11,7 +11,7 @@ import numpy as np
 from engine.data import colmap_binary, colmap_text
 from engine.data.colmap_records import ModelCamera
 from engine.data.dataset import DatasetError
-from engine.data.reconstructions import Reconstruction, find_pictures
+from engine.data.reconstructions import PICTURES, Reconstruction, find_pictures
 from engine.data.remarks import Remarks
 from engine.link.values import shorten
 
@@ -55,7 +55,7 @@ def _read_model(model: Path, project: Path, chosen: str, remarks: Remarks) -> Re
     _tell_other_models(model, remarks)
     if model == project:
         project = _project_of(model, images[0].name)
-    place = chosen or find_pictures(project, images[0].name)
+    place = chosen or find_pictures(project, images[0].name) or PICTURES[0]
     lenses = {number: _describe(camera) for number, camera in cameras.items()}
     frames = [{"file_path": f"{place}/{image.name}"} | lenses[image.camera] for image in images]
     return Reconstruction(path, project, frames, np.array([image.camera_to_world for image in images]), seen)
@@ -88,7 +88,7 @@ def _tell_other_models(model: Path, remarks: Remarks) -> None:
 def _project_of(model: Path, first: str) -> Path:
     """In which folder the pictures of a model are that was given itself: in it, or one around it."""
     for folder in (model, *list(model.absolute().parents)[:_MOST_PARENTS]):
-        if (folder / find_pictures(folder, first) / first).is_file():
+        if find_pictures(folder, first) is not None:
             return folder
     return model
 

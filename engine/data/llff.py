@@ -37,7 +37,7 @@ def read(folder: Path, remarks: Remarks) -> Reconstruction | None:
     if not path.is_file():
         return None
     rows = _read_rows(path)
-    place, names = _pictures(folder, (chosen,) if chosen else _FOLDERS, path, len(rows))
+    place, names = _pictures(folder, (chosen,) if chosen else _FOLDERS, path, len(rows), remarks)
     matrices = rows[:, :15].reshape(-1, 3, 5)
     poses = np.tile(np.eye(4), (len(rows), 1, 1))
     down, right, backwards = (matrices[:, :, axis] for axis in range(3))
@@ -69,20 +69,22 @@ def _read_rows(path: Path) -> npt.NDArray[np.float64]:
     return rows
 
 
-def _pictures(folder: Path, places: tuple[str, ...], path: Path, count: int) -> tuple[str, list[str]]:
-    """Where the pictures are, and what they are called, in order."""
+def _pictures(folder: Path, places: tuple[str, ...], path: Path, count: int, remarks: Remarks) -> tuple[str, list[str]]:
+    """In the first of ``places`` that has as many, where the pictures are, and what they are called, in order."""
+    misfit = ""
     for place in places:
         if (folder / place).is_dir():
             files = (file for file in (folder / place).iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
             names = sorted(file.name for file in files if file.is_file())
             if len(names) == count:
+                if misfit:
+                    remarks.add(f"{misfit}: those in {folder / place} are read, which are as many")
                 return place, names
-            if names:
-                raise DatasetError(
-                    f"{path}: poses of {counted(count, 'view')}, and {folder / place} holds "
-                    f"{counted(len(names), 'picture')}: which one each is of, their order says alone, so there must be "
-                    "as many"
-                )
+            if names and not misfit:
+                held = counted(len(names), "picture")
+                misfit = f"{path}: poses of {counted(count, 'view')}, and {folder / place} holds {held}"
+    if misfit:
+        raise DatasetError(f"{misfit}: which one each is of, their order says alone, so there must be as many")
     raise DatasetError(f"{path}: no pictures in a folder images, or images_4 and the like, beside it")
 
 

@@ -39,7 +39,7 @@ def extent_of_points(points: Floats, cameras: Sequence[Camera], is_photographed:
         [np.percentile(points, (_FAR, 100.0 - _FAR), axis=0), [camera.position for camera in cameras]]
     )
     farthest = float(np.abs(reach - bounds.center).max()) / (float(bounds.size.max()) / 2)
-    return Extent(bounds, min(1 + max(math.ceil(math.log2(farthest)), 1), MAX_CASCADES))
+    return Extent(bounds, min(1 + math.ceil(math.log2(max(farthest, 2.0))), MAX_CASCADES))
 
 
 def _holds(bounds: Bounds, points: Floats) -> bool:

@@ -20,7 +20,7 @@ _UPRIGHT = math.cos(math.radians(10.0))  # the cosine between the world's z and 
 _LEVEL = math.sin(math.radians(2.0))  # of cameras that were not tilted to a side: their x by the world's z
 _NO_SIDE = 0.2  # length of the cameras' mean y, if they are turned to all sides
 # Where pictures are: as COLMAP's and nerfstudio's scripts put them, then scaled down, then beside the model.
-_PICTURES = ("images", "input", "images_2", "images_4", "images_8", ".")
+PICTURES = ("images", "input", "images_2", "images_4", "images_8", ".")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,11 +47,11 @@ class Reconstruction:
         return dataclasses.replace(transforms, folder=self.folder, seen=seen)
 
 
-def find_pictures(folder: Path, first: str) -> str:
-    """Below which folder in ``folder`` the picture called ``first`` is, whatever its format; the usual one where it is
+def find_pictures(folder: Path, first: str) -> str | None:
+    """Below which folder in ``folder`` the picture called ``first`` is, whatever its format; None where it is
     nowhere."""
     finder = PictureFinder(folder)
-    return next((place for place in _PICTURES if finder.find_below(f"{place}/{first}") is not None), _PICTURES[0])
+    return next((place for place in PICTURES if finder.find_below(f"{place}/{first}") is not None), None)
 
 
 def _upright(poses: npt.NDArray[np.float64], path: Path, remarks: Remarks) -> npt.NDArray[np.float64]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from engine.data.remarks import Remarks
 from engine.data.transforms import FrameRecord
 from engine.data.view_sources import ViewSource
 from engine.link.messages import Split
+
+_SAME_LENS = 1e-6  # of a value, or what it may differ near 0: as poses, written with fewer digits
 
 
 def drop_repeated(sources: Sequence[ViewSource], remarks: Remarks) -> list[ViewSource]:
@@ -72,4 +75,11 @@ def _completed(first: ViewSource, other: ViewSource) -> ViewSource:
 
 
 def _same_lens(one: FrameRecord, other: FrameRecord) -> bool:
-    return one.lens.values == other.lens.values and one.lens.distortion == other.lens.distortion
+    is_close = _are_close(one.lens.values, other.lens.values)
+    return is_close and _are_close(one.lens.distortion, other.lens.distortion)
+
+
+def _are_close(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    return one.keys() == other.keys() and all(
+        math.isclose(one[name], other[name], rel_tol=_SAME_LENS, abs_tol=_SAME_LENS) for name in one
+    )

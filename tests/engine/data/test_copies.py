@@ -153,6 +153,18 @@ class TestFarFromTheOrigin:
 
 
 class TestRepeatedEntries:
+    @pytest.mark.parametrize(("factor", "is_refused"), [(1.0 + 1e-7, False), (1.01, True)])
+    def test_with_fewer_digits_it_is_the_same_lens(self, tmp_path: Path, factor: float, is_refused: bool) -> None:
+        values = write_transforms(tmp_path)
+        repeated = values["frames"][1] | {"fl_x": factor * values["fl_x"], "fl_y": values["fl_y"]}
+        values["frames"].append(repeated)
+        write_json(tmp_path / "transforms.json", values)
+        if is_refused:
+            with pytest.raises(DatasetError, match="listed before with another camera"):
+                load_dataset(tmp_path)
+        else:
+            assert "are read once" in load_dataset(tmp_path).warnings[0]
+
     def test_one_of_them_may_have_the_mask_and_the_depth(self, tmp_path: Path) -> None:
         values = write_transforms(tmp_path, aabb_scale=1)
         mask = np.full((24, 24), 255, np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 from PIL import Image
 
 from engine.data.formats import DatasetError, load_dataset
+from engine.data.point_bounds import extent_of_points
 from engine.link.geometry import Camera
 from engine.link.projection import project
 from tests.engine.data.balls import SIZE, orbit
 from tests.engine.data.reconstruction_files import write_colmap, write_llff, write_pictures
+from tests.engine.data.rooms import look
 from tests.engine.data.scenes import warning_about, write_transforms
 
 pycolmap = pytest.importorskip("pycolmap")
@@ -43,6 +46,15 @@ class TestColmap:
         require_same(CAMERAS[1:], [view.camera for view in dataset.train])
         assert (np.abs(dataset.bounds.center) < 0.3).all() and 1.2 < dataset.bounds.size.max() < 2.2
         assert len(dataset.warnings) == 1 and "names no bounds" in dataset.warnings[0]
+
+    def test_a_model_finds_pictures_of_another_format_around_it(self, tmp_path: Path) -> None:
+        write_pictures(tmp_path / "images", CAMERAS)
+        write_colmap(tmp_path, CAMERAS, [f"shot {index}.JPG" for index in range(4)])
+        require_same(CAMERAS, [view.camera for view in load_dataset(tmp_path / "sparse/0").train])
+
+    def test_points_at_the_one_place_of_all_cameras_are_no_hindrance(self) -> None:
+        here = [dataclasses.replace(camera, camera_to_world=np.eye(4)) for camera in CAMERAS]
+        assert extent_of_points(np.zeros((20, 3)), here, is_photographed=True).cascades == 2
 
     def test_a_world_without_upwards_is_turned_by_the_cameras(self, tmp_path: Path) -> None:
         write_colmap(tmp_path, CAMERAS, write_pictures(tmp_path / "images", CAMERAS), turn=tilt(115.0))
@@ -178,6 +190,21 @@ class TestLlff:
         )
         assert (np.abs(dataset.bounds.center) < 1.0).all()
         assert all((dataset.bounds.minimum < -0.8).tolist()) and all((dataset.bounds.maximum > 0.8).tolist())
+
+    def test_neighbouring_photographs_are_not_told_of_bounds_that_nobody_named(self, tmp_path: Path) -> None:
+        cameras = [look((x, -4.0, 0.0), (x, 0.0, 0.0)) for x in (0.0, 0.02, 0.04)]
+        for name in write_pictures(tmp_path / "images", cameras):
+            Image.open(tmp_path / "images" / name).convert("RGB").save(tmp_path / "images" / name)
+        dataset = load_dataset(write_llff(tmp_path, cameras))
+        assert dataset.bounds.size.max() > 15.0 * 0.04  # of how far apart they are
+        assert not [warning for warning in dataset.warnings if "times as large" in warning]
+
+    def test_of_folders_with_pictures_the_one_that_fits_is_read(self, tmp_path: Path) -> None:
+        write_pictures(tmp_path / "images", CAMERAS[:3])
+        write_pictures(tmp_path / "images_2", CAMERAS, scale=2)
+        dataset = load_dataset(write_llff(tmp_path, CAMERAS))
+        assert [view.color.shape[0] for view in dataset.train] == [SIZE // 2] * 4
+        warning_about(dataset, "images holds 3 pictures", "images_2 are read")
 
     def test_a_picture_too_few_is_refused(self, tmp_path: Path) -> None:
         names = write_pictures(tmp_path / "images", CAMERAS)
