@@ -9,7 +9,7 @@ import bpy
 
 from .materials import light_of, surface_nodes
 from .modifier_uses import items_of
-from .node_sockets import target_of
+from .node_sockets import target_of, tree_of
 from .plan_warnings import ADD_SUN, Cure, list_names, select
 from .sight import shown_names
 
@@ -133,7 +133,7 @@ def world_light(world: bpy.types.World | None) -> float:
     """How bright the world is, 1.0 being white; inf where it isn't the same everywhere."""
     if world is None:
         return 0.0
-    tree = world.node_tree if getattr(world, "use_nodes", True) else None
+    tree = tree_of(world)
     if tree is None:
         return float(max(world.color))
     output = tree.get_output_node("ALL") or tree.get_output_node("CYCLES") or tree.get_output_node("EEVEE")
@@ -152,7 +152,7 @@ def world_light(world: bpy.types.World | None) -> float:
 def has_world_volume(scene: bpy.types.Scene) -> bool:
     """Whether the scene's world fills all of space with a volume."""
     world = scene.world
-    tree = None if world is None or not getattr(world, "use_nodes", True) else world.node_tree
+    tree = None if world is None else tree_of(world)
     target = target_of(scene.render.engine)
     output = None if tree is None or target is None else tree.get_output_node(target)
     return output is not None and output.inputs["Volume"].is_linked

@@ -11,7 +11,7 @@ import bpy
 from .. import roles
 from .materials import gives_light
 from .movement import Movement
-from .node_sockets import target_of
+from .node_sockets import target_of, tree_of
 from .shader_nodes import trees_within, used_nodes
 from .sight import instanced_by, shown_names
 
@@ -111,8 +111,8 @@ def _changes_of_unseen_light(obj: bpy.types.Object, movement: Movement) -> list[
 
 
 def _changes_of_world(world: bpy.types.World, movement: Movement) -> list[str]:
-    if world.node_tree is not None and getattr(world, "use_nodes", True):
-        return _changes_of_tree(world.node_tree, movement)
+    if (tree := tree_of(world)) is not None:
+        return _changes_of_tree(tree, movement)
     return [label(world, path) for path in movement.changing(world) if path.startswith("color")]
 
 

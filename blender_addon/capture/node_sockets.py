@@ -14,6 +14,12 @@ def target_of(engine: str) -> str | None:
     return "CYCLES" if engine == "CYCLES" else "EEVEE" if "EEVEE" in engine else None
 
 
+def tree_of(owner: bpy.types.Material | bpy.types.World) -> bpy.types.NodeTree | None:
+    """The nodes that make a material or a World; None where its own colour does. From Blender 5.0 on nodes can't be
+    switched off."""
+    return owner.node_tree if bpy.app.version >= (5, 0, 0) or owner.use_nodes else None
+
+
 def value_of(socket: bpy.types.NodeSocket, groups: Groups) -> tuple[float, ...] | None:
     """The number, or red, green and blue, that comes in through ``socket``; None where it isn't the same everywhere."""
     source, _ = source_of(socket, groups)

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import bpy
 
 from .displacement import NONE, Displacement, displacement_of, displacement_of_any
-from .node_sockets import Groups, source_of, target_of, value_of
+from .node_sockets import Groups, source_of, target_of, tree_of, value_of
 
 SeenInstead = Literal["", "nothing", "hole"]
 
@@ -85,8 +85,8 @@ class MaterialsSeen:
 
 
 def _seen_instead(material: bpy.types.Material, target: str) -> SeenInstead:
-    tree = material.node_tree
-    if tree is None or (bpy.app.version < (5, 0) and not material.use_nodes):
+    tree = tree_of(material)
+    if tree is None:
         return ""
     output = tree.get_output_node(target)
     if output is None or output.inputs["Volume"].is_linked:

@@ -66,17 +66,16 @@ class Lights:
             self._findings.add("spot lights", obj.name)
 
     def _add_surface(
-        self, corners: np.ndarray, matrix: np.ndarray, power: np.ndarray, lamp: bpy.types.Light, whole: float
+        self, corners: np.ndarray, matrix: np.ndarray, power: np.ndarray, lamp: bpy.types.Light, unit_area: float
     ) -> None:
-        """Triangles that emit ``power`` over their area together."""
+        """Triangles that emit ``power`` (over pi) together; without Normalize, as much for each ``unit_area`` (m2)."""
         zeros = np.zeros_like(corners)
         triangles = Triangles(corners, zeros, zeros[..., :2], np.zeros(len(corners), np.int32)).moved(matrix)
         edges = triangles.corners[:, 1:] - triangles.corners[:, :1]
         area = 0.5 * np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1).sum()
         if area <= 0.0:
             return
-        # Without Normalize, Power is that of one square metre.
-        emission = power / area if lamp.normalize else power / whole
+        emission = power / (area if lamp.normalize else unit_area)
         row = self._materials.add(Surface(base_color=(0.0, 0.0, 0.0), emission=tuple(emission.tolist()), is_lamp=True))
         self.triangles.append(
             Triangles(triangles.corners, triangles.normals, triangles.uvs, np.full(len(corners), row, np.int32))

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.link.path_scenes import TEXTURED_INPUTS
 
-from ..capture.node_sockets import value_of
+from ..capture.node_sockets import tree_of, value_of
 from .findings import Findings
 from .textures import Textures
 
@@ -85,14 +85,15 @@ class Materials:
 
     def _read(self, material: bpy.types.Material) -> Surface:
         surface = Surface()
-        tree = material.node_tree
-        output = None if tree is None else tree.get_output_node("CYCLES")
-        links = () if output is None else output.inputs["Surface"].links
-        if not links:
+        tree = tree_of(material)
+        if tree is None:
+            return Surface(base_color=tuple(material.diffuse_color[:3]))
+        output = tree.get_output_node("CYCLES")
+        if output is None or not output.inputs["Surface"].is_linked:
             return Surface(base_color=(0.0, 0.0, 0.0))
         if output.inputs["Volume"].is_linked or output.inputs["Displacement"].is_linked:
             self._findings.add("volumes and displacement", material.name)
-        node = links[0].from_node
+        node = output.inputs["Surface"].links[0].from_node
         if node.bl_idname == "ShaderNodeBsdfPrincipled":
             self._read_principled(surface, node, material.name)
         elif node.bl_idname == "ShaderNodeBsdfDiffuse":

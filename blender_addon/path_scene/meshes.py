@@ -39,7 +39,7 @@ class Triangles:
 
 def read_triangles(depsgraph: bpy.types.Depsgraph, materials: Materials, findings: Findings) -> list[Triangles]:
     """All that renders show, with instances."""
-    known: dict[int, Triangles] = {}
+    known: dict[tuple[int, int], Triangles] = {}
     found = []
     for instance in depsgraph.object_instances:
         obj = instance.object
@@ -50,7 +50,9 @@ def read_triangles(depsgraph: bpy.types.Depsgraph, materials: Materials, finding
             if obj.type not in _IGNORED:
                 findings.add("hair, point clouds, volumes and grease pencil", obj.name)
             continue
-        key = obj.original.as_pointer() if not instance.is_instance else obj.as_pointer()
+        # Instances of nodes may share their object and not their data, others the reverse; the object that is given
+        # here is a temporary one, whose address soon is that of another.
+        key = obj.original.as_pointer(), 0 if obj.data is None else obj.data.as_pointer()
         if key not in known:
             known[key] = _read_object(obj, materials)
         if len(known[key].corners):

@@ -7,16 +7,20 @@ import numpy as np
 
 from engine.link.color import decode_srgb
 
-from ..capture.node_sockets import value_of
+from ..capture.node_sockets import tree_of, value_of
 from .findings import Findings
-from .textures import is_encoded, read_pixels
+from .textures import is_encoded, is_readable, read_pixels
 
 
 def read_environment(world: bpy.types.World | None, findings: Findings) -> np.ndarray:
     """[h, w, 3] float32 radiance, the zenith in the first row; one pixel where it is the same all around."""
     black = np.zeros((1, 1, 3), np.float32)
-    tree = None if world is None else world.node_tree
-    output = None if tree is None else tree.get_output_node("CYCLES")
+    if world is None:
+        return black
+    tree = tree_of(world)
+    if tree is None:
+        return np.full((1, 1, 3), world.color[:3], np.float32)
+    output = tree.get_output_node("CYCLES")
     if output is None or not output.inputs["Surface"].is_linked:
         return black
     if output.inputs["Volume"].is_linked:
@@ -35,10 +39,13 @@ def read_environment(world: bpy.types.World | None, findings: Findings) -> np.nd
     if source.bl_idname != "ShaderNodeTexEnvironment" or source.image is None:
         findings.add("nodes before the World's Color", world.name)
         return np.full((1, 1, 3), node.inputs["Color"].default_value[:3], np.float32) * strength[0]
+    if not is_readable(source.image):
+        findings.add("pictures of the World that are missing", source.image.name)
+        return np.full((1, 1, 3), node.inputs["Color"].default_value[:3], np.float32) * strength[0]
     if source.projection != "EQUIRECTANGULAR" or source.inputs["Vector"].is_linked:
         findings.add("mapping of the World's picture", world.name)
     pixels = read_pixels(source.image)
-    if is_encoded(source.image):
+    if is_encoded(source.image, findings):
         pixels = decode_srgb(pixels)
     pixels = pixels.clip(0.0, 1e9) * strength[0]
     return np.ascontiguousarray(pixels, np.float32)

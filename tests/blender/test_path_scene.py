@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import bpy
 import numpy as np
 import pytest
+from mathutils import Matrix
 
 Addon = Callable[[str], ModuleType]
 
@@ -67,6 +69,26 @@ def test_meshes_are_handed_over_as_renders_have_them(addon: Addon, empty: bpy.ty
     assert (data.roughness[row], data.metallic[row]) == pytest.approx((0.7, 1.0))
 
 
+def test_instances_of_different_objects_each_have_their_own_mesh(addon: Addon, empty: bpy.types.Scene) -> None:
+    sizes = [1.0, 2.0, 3.0, 4.0]
+    group = bpy.data.collections.new("Group")
+    for size in sizes:
+        plane = _add_plane(f"Plane {size}", (10.0 * size, 0.0, 0.0), {"Roughness": 0.1 * size})
+        plane.data.transform(Matrix.Scale(size / 2.0, 4))
+        empty.collection.objects.unlink(plane)
+        group.objects.link(plane)
+    for height in (0.0, 5.0):
+        holder = bpy.data.objects.new("Holder", None)
+        holder.instance_type, holder.instance_collection, holder.location.z = "COLLECTION", group, height
+        empty.collection.objects.link(holder)
+    data, warning = _gather(addon, empty)
+    assert warning == "" and data.corners.shape == (16, 3, 3)
+    widths = np.ptp(data.corners[..., 0], axis=1)
+    places = 0.5 * (data.corners[..., 0].min(axis=1) + data.corners[..., 0].max(axis=1))
+    assert sorted(set(widths.round(3).tolist())) == sizes and places == pytest.approx(10.0 * widths)
+    assert data.roughness[data.material_ids] == pytest.approx(0.1 * widths)
+
+
 def test_lamps_become_lights_of_their_power(addon: Addon, empty: bpy.types.Scene) -> None:
     _add_plane("Plane", (0.0, 0.0, 0.0), {"Emission Color": (1.0, 0.5, 0.0, 1.0), "Emission Strength": 4.0})
     for kind, power in (("POINT", 10.0), ("AREA", 10.0), ("SUN", 3.0), ("POINT", 10.0)):
@@ -99,10 +121,7 @@ def test_textures_and_the_world_are_handed_over(addon: Addon, empty: bpy.types.S
     plane = _add_plane("Plane", (0.0, 0.0, 0.0), {})
     image = bpy.data.images.new("Picture", 2, 1)
     image.pixels[:] = [0.5, 0.5, 0.5, 1.0, 1.0, 0.0, 0.0, 1.0]
-    tree = plane.data.materials[0].node_tree
-    node = tree.nodes.new("ShaderNodeTexImage")
-    node.image = image
-    tree.links.new(node.outputs["Color"], _principled(plane.data.materials[0]).inputs["Base Color"])
+    _show_texture(plane, image)
     empty.world = bpy.data.worlds.new("World")
     empty.world.use_nodes = True
     empty.world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.1, 0.2, 0.4, 1.0)
@@ -112,6 +131,68 @@ def test_textures_and_the_world_are_handed_over(addon: Addon, empty: bpy.types.S
     assert data.material_textures[data.material_ids[0], 0] == 0 and data.texture_sizes.tolist() == [[1, 2]]
     assert data.texels[:, 0] == pytest.approx([0.5, 1.0], abs=5e-3) and data.texture_encodings.tolist() == [1]
     assert data.environment == pytest.approx(np.array([[[0.2, 0.4, 0.8]]]))
+
+
+def test_switched_off_nodes_leave_a_material_and_the_world_their_colours(addon: Addon, empty: bpy.types.Scene) -> None:
+    material = _add_plane("Plane", (0.0, 0.0, 0.0), {"Base Color": (0.9, 0.9, 0.9, 1.0)}).data.materials[0]
+    empty.world = bpy.data.worlds.new("World")
+    empty.world.use_nodes = True
+    empty.world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.9, 0.9, 0.9, 1.0)
+    material.use_nodes = empty.world.use_nodes = False
+    material.diffuse_color, empty.world.color = (0.1, 0.2, 0.3, 1.0), (0.1, 0.2, 0.3)
+    # From Blender 5.0 on they can't be switched off.
+    wanted = (0.1, 0.2, 0.3) if bpy.app.version < (5, 0, 0) else (0.9, 0.9, 0.9)
+    data, warning = _gather(addon, empty)
+    assert warning == "" and data.base_colors[data.material_ids[0]] == pytest.approx(wanted)
+    assert data.environment[0, 0] == pytest.approx(wanted)
+
+
+def _show_picture(world: bpy.types.World, image: bpy.types.Image) -> None:
+    world.use_nodes = True
+    tree = world.node_tree
+    node = tree.nodes.new("ShaderNodeTexEnvironment")
+    node.image = image
+    tree.links.new(node.outputs["Color"], tree.nodes["Background"].inputs["Color"])
+
+
+def _show_texture(plane: bpy.types.Object, image: bpy.types.Image) -> None:
+    tree = plane.data.materials[0].node_tree
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.image = image
+    tree.links.new(node.outputs["Color"], _principled(plane.data.materials[0]).inputs["Base Color"])
+
+
+def test_a_missing_picture_of_the_world_is_named(addon: Addon, empty: bpy.types.Scene) -> None:
+    _add_plane("Plane", (0.0, 0.0, 0.0), {})
+    image = bpy.data.images.new("Sky", 1, 1)
+    image.source, image.filepath = "FILE", "//nowhere.exr"
+    empty.world = bpy.data.worlds.new("World")
+    _show_picture(empty.world, image)
+    data, warning = _gather(addon, empty)
+    assert "pictures of the World that are missing (Sky)" in warning and data.environment.shape == (1, 1, 3)
+
+
+def test_pictures_are_numbers_each_one_its_own_and_other_colour_spaces_are_named(
+    addon: Addon, empty: bpy.types.Scene, tmp_path: Path
+) -> None:
+    """Two pictures of one name, from two files; a picture with pixels that aren't numbers; one of Rec.2020."""
+    for level in (0.2, 0.6):
+        image = bpy.data.images.new("Picture", 1, 1, float_buffer=True)
+        image.pixels[:] = (level, level, math.nan, 1.0)
+        image.pack()
+        bpy.data.libraries.write(str(tmp_path / f"{level}.blend"), {image}, fake_user=True)
+        bpy.data.images.remove(image)
+    for level in (0.2, 0.6):
+        with bpy.data.libraries.load(str(tmp_path / f"{level}.blend"), link=True) as (_, wanted):
+            wanted.images = ["Picture"]
+        _show_texture(_add_plane("Plane", (level, 0.0, 0.0), {}), wanted.images[0])
+    wide = bpy.data.images.new("Wide", 1, 1)
+    wide.colorspace_settings.name = "Linear Rec.2020"
+    empty.world = bpy.data.worlds.new("World")
+    _show_picture(empty.world, wide)
+    data, warning = _gather(addon, empty)
+    assert data.texels[:, 0] == pytest.approx([0.2, 0.6], abs=1e-3) and (data.texels[:, 2] == 0.0).all()
+    assert "the colour space Linear Rec.2020 (Wide)" in warning
 
 
 def test_what_is_not_followed_is_named_in_one_warning(addon: Addon, empty: bpy.types.Scene) -> None:
