@@ -25,6 +25,9 @@ ETA_SIZE = 12
 HIGHEST_STRENGTH = 0.92  # an index of about 12
 # The surface counts as flat below: lobes are so narrow that float32 can't tell their directions apart.
 LEAST_ALPHA = 1e-3
+# Glass whose index, divided by that around it, is nearer to 1 lets all light go straight on: before and beyond are
+# opposite to each other, and no microfacet can be told that would turn one into the other.
+LEAST_REFRACTION = 1e-4
 _LEAST_COSINE = 5e-3
 _DRAWS = 512
 # Steps of a sequence that fills a square evenly (Roberts 2018).

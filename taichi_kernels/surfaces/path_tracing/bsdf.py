@@ -11,7 +11,13 @@ enters a denser medium, as that scaling is undone where it leaves.
 import taichi as ti
 
 from taichi_kernels.launch import func
-from taichi_kernels.surfaces.path_tracing.albedo_tables import ETA_SIZE, HIGHEST_STRENGTH, LEAST_ALPHA, TABLE_SIZE
+from taichi_kernels.surfaces.path_tracing.albedo_tables import (
+    ETA_SIZE,
+    HIGHEST_STRENGTH,
+    LEAST_ALPHA,
+    LEAST_REFRACTION,
+    TABLE_SIZE,
+)
 from taichi_kernels.surfaces.path_tracing.microfacets import (
     dielectric_reflectance,
     distribution,
@@ -26,7 +32,7 @@ from taichi_kernels.surfaces.path_tracing.microfacets import (
 @ti.dataclass
 class Lobes:
     """A surface as one view sees it: how much of each lobe there is, scaled by what would be missing, and how likely it
-    is drawn."""
+    is drawn. ``glass_eta`` is 1 where light goes straight on."""
 
     base: ti.math.vec3
     alpha: ti.f32
@@ -100,6 +106,8 @@ def make_lobes(
     glass = (1.0 - metallic) * transmission
     side = 1 if glass_eta < 1.0 else 0
     lobes.glass = glass / _look_up_refraction(glass_albedos, side, roughness, cosine, glass_eta)
+    if ti.abs(glass_eta - 1.0) < LEAST_REFRACTION:
+        lobes.glass_eta, lobes.glass = 1.0, glass
     opaque = (1.0 - metallic) * (1.0 - transmission)
     scale = 1.0 + missing * layer_mean * mean / (1.0 - layer_mean * (1.0 - mean))
     shine = ti.min(scale * _look_up_refraction(dielectric_albedos, 0, roughness, cosine, layer_eta), 1.0)
@@ -133,7 +141,7 @@ def evaluate(lobes: Lobes, view: ti.math.vec3, light: ti.math.vec3):
             gray = lobes.layer * dielectric_reflectance(cosine, lobes.layer_eta) + lobes.glass * glass
             value += drawn * seen * (lobes.metal * schlick(lobes.base, cosine) + gray)
             pdf += drawn * (lobes.mirror_chance + lobes.glass_chance * glass)
-    elif light.z < 0.0 and is_rough and lobes.glass > 0.0:
+    elif light.z < 0.0 and is_rough and lobes.glass > 0.0 and lobes.glass_eta != 1.0:
         half = view + lobes.glass_eta * light
         half = half.normalized() * (1.0 if half.z > 0.0 else -1.0)
         before, beyond = view.dot(half), light.dot(half)
@@ -158,12 +166,12 @@ def sample(lobes: Lobes, view: ti.math.vec3, chance: ti.f32, u: ti.f32, v: ti.f3
         light = ti.math.vec3(across * ti.cos(angle), across * ti.sin(angle), ti.sqrt(ti.max(1.0 - u, 1e-12)))
     else:
         half = ti.math.vec3(0.0, 0.0, 1.0)
-        is_flat = lobes.alpha < LEAST_ALPHA
+        left = chance - lobes.diffuse_chance
+        is_flat = lobes.alpha < LEAST_ALPHA or (left < lobes.glass_chance and lobes.glass_eta == 1.0)
         if not is_flat:
             half = visible_normal(view, lobes.alpha, u, v)
         cosine = view.dot(half)
         light = reflect(view, half)
-        left = chance - lobes.diffuse_chance
         if left < lobes.glass_chance:
             tint = ti.math.vec3(1.0)
             goes_through = left > lobes.glass_chance * dielectric_reflectance(cosine, lobes.glass_eta)

@@ -75,8 +75,8 @@ class PathScene:
     Lights are, in this order, ``emitters`` [e] int32, triangles; ``lights`` [l, LIGHT_COLUMNS] f32; ``environment`` [h,
     w, 3] f32. ``light_sums`` [e + l + 1] f32: running sum of how likely each is asked; 1 at the end, or all 0 without
     light. The environment is equirectangular, the zenith in its first row, +X in its middle and +Y left of it.
-    ``environment_rows`` [h] and ``environment_columns`` [h, w] f32: running sums of how likely a row is asked, and a
-    pixel of it."""
+    ``environment_rows`` [h] and ``environment_columns`` [h * w] f32: running sums of how likely a row is asked, and a
+    pixel of it, for each row."""
 
     tree: TriangleTree
     surface_tree: TriangleTree
@@ -106,11 +106,12 @@ class PathScene:
 class Paths:
     """``throughputs`` [n, 3] f32: which share of the light at the path's end reaches its beginning; ``radiance`` [n, 3]
     f32, added to; ``scatter_pdfs`` [n] f32: how likely the last direction was, per solid angle, +inf where it was the
-    only one."""
+    only one; ``bounces`` [n] int32: how often it was scattered, which passing a lamp is not."""
 
     throughputs: torch.Tensor
     radiance: torch.Tensor
     scatter_pdfs: torch.Tensor
+    bounces: torch.Tensor
 
     @classmethod
     def allocate(cls, count: int, device: str | torch.device) -> Self:
@@ -119,12 +120,14 @@ class Paths:
             torch.ones(count, 3, device=device),
             torch.zeros(count, 3, device=device),
             torch.full((count,), torch.inf, device=device),
+            torch.zeros(count, dtype=torch.int32, device=device),
         )
 
     def begin(self) -> None:
         """Anew from the camera; the radiance is kept."""
         self.throughputs.fill_(1.0)
         self.scatter_pdfs.fill_(torch.inf)
+        self.bounces.zero_()
 
 
 class ValueColumn(enum.IntEnum):
@@ -186,14 +189,14 @@ class LightSamples:
 
 @dataclasses.dataclass(frozen=True)
 class PathStep:
-    """``seed`` and ``step`` of the random numbers; ``vertex``: which one of its paths, 0 the first surface;
-    ``is_last``: 1 where they end; ``strategy``: a Strategy; ``hides_environment``: 1 where the camera doesn't see
-    it."""
+    """``seed`` and ``step`` of the random numbers; ``vertex``: which one of its paths, 0 the first surface, lamps that
+    are passed included; ``bounces``: after which paths end at the next surface, the first one not counted;
+    ``strategy``: a Strategy; ``hides_environment``: 1 where the camera doesn't see it."""
 
     seed: int
     step: int
     vertex: int
-    is_last: int
+    bounces: int
     strategy: int
     hides_environment: int
 

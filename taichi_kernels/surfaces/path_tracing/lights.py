@@ -3,8 +3,8 @@
 import taichi as ti
 
 from taichi_kernels.launch import func
-from taichi_kernels.surfaces.path_tracing.bundles import LightColumn
-from taichi_kernels.surfaces.path_tracing.surfaces import emitted, find_surface, triangle_area
+from taichi_kernels.surfaces.path_tracing.bundles import LightColumn, TextureColumn
+from taichi_kernels.surfaces.path_tracing.surfaces import emitted, find_surface, texture_at, triangle_area
 
 # A sun that is smaller, as 1 - cosine of half its angle, has one direction: float32 could not tell others apart.
 _LEAST_SIZE = 1e-7
@@ -24,24 +24,12 @@ class LightSample:
 
 
 @func
-def find_in_sums(sums: ti.template(), count: ti.i32, wanted: ti.f32) -> ti.i32:
-    """The first entry of a running sum that is above ``wanted``."""
-    low, high = 0, count - 1
+def find_in_sums(sums: ti.template(), first: ti.i32, count: ti.i32, wanted: ti.f32) -> ti.i32:
+    """Where the first entry above ``wanted`` is in a running sum of ``count`` entries, which begins at ``first``."""
+    low, high = first, first + count - 1
     while low < high:
         middle = (low + high) // 2
         if sums[middle] > wanted:
-            high = middle
-        else:
-            low = middle + 1
-    return low
-
-
-@func
-def _find_in_row(sums: ti.template(), row: ti.i32, count: ti.i32, wanted: ti.f32) -> ti.i32:
-    low, high = 0, count - 1
-    while low < high:
-        middle = (low + high) // 2
-        if sums[row, middle] > wanted:
             high = middle
         else:
             low = middle + 1
@@ -79,7 +67,8 @@ def _environment_place(scene: ti.template(), direction: ti.math.vec3):
     """Column and row, not rounded, of a direction in the environment."""
     height, width = scene.environment.shape[0], scene.environment.shape[1]
     x = (0.5 - ti.atan2(direction.y, direction.x) / (2.0 * ti.math.pi)) * width
-    y = (0.5 - ti.asin(ti.math.clamp(direction.z, -1.0, 1.0)) / ti.math.pi) * height
+    across = ti.sqrt(direction.x * direction.x + direction.y * direction.y)
+    y = (0.5 - ti.atan2(direction.z, across) / ti.math.pi) * height
     return x, y
 
 
@@ -102,9 +91,10 @@ def environment_at(scene: ti.template(), direction: ti.math.vec3) -> ti.math.vec
 
 
 @func
-def _row_zenith(row: ti.i32, height: ti.i32) -> ti.f32:
-    """The sine of the elevation at which a row of the environment begins."""
-    return ti.cos(ti.math.pi * row / height)
+def _share_around_pole(rows: ti.i32, height: ti.i32) -> ti.f32:
+    """Which share of the sphere so many rows of the environment cover, counted from a pole."""
+    half = ti.sin(0.5 * ti.math.pi * rows / height)
+    return half * half
 
 
 @func
@@ -112,11 +102,12 @@ def _pixel_pdf(scene: ti.template(), row: ti.i32, column: ti.i32) -> ti.f32:
     """How likely a direction in a pixel of the environment is drawn, per solid angle."""
     height, width = scene.environment.shape[0], scene.environment.shape[1]
     rows = scene.environment_rows[row] - (scene.environment_rows[row - 1] if row > 0 else 0.0)
-    columns = scene.environment_columns[row, column]
+    columns = scene.environment_columns[row * width + column]
     if column > 0:
-        columns -= scene.environment_columns[row, column - 1]
-    spread = (_row_zenith(row, height) - _row_zenith(row + 1, height)) * 2.0 * ti.math.pi / width
-    return rows * columns / spread
+        columns -= scene.environment_columns[row * width + column - 1]
+    # The cosine at the row's beginning less that at its end, which near the poles are the same number in float32.
+    fall = 2.0 * ti.sin(ti.math.pi * (row + 0.5) / height) * ti.sin(0.5 * ti.math.pi / height)
+    return rows * columns / (fall * 2.0 * ti.math.pi / width)
 
 
 @func
@@ -145,7 +136,10 @@ def _ask_triangle(scene: ti.template(), light: ti.i32, chance: ti.f32, origin: t
         surface.is_back = 1 if facing > 0.0 else 0
         pdf = chance * distance * distance / ti.max(area * ti.abs(facing), 1e-20)
         result = LightSample(direction=towards, distance=distance * (1.0 - 1e-4), pdf=pdf)
-        result.radiance = emitted(scene, surface) / pdf
+        color = texture_at(
+            scene, scene.material_textures[surface.material, TextureColumn.EMISSION], surface.u, surface.v
+        )
+        result.radiance = emitted(scene, surface, color) / pdf
     return result
 
 
@@ -193,15 +187,22 @@ def make_frame(axis: ti.math.vec3):
 @func
 def _ask_environment(scene: ti.template(), chance: ti.f32, u: ti.f32, v: ti.f32):
     height, width = scene.environment.shape[0], scene.environment.shape[1]
-    row = find_in_sums(scene.environment_rows, height, v)
-    column = _find_in_row(scene.environment_columns, row, width, u)
+    row = find_in_sums(scene.environment_rows, 0, height, v)
+    first = row * width
+    column = find_in_sums(scene.environment_columns, first, width, u) - first
     before = scene.environment_rows[row - 1] if row > 0 else 0.0
     down = (v - before) / ti.max(scene.environment_rows[row] - before, 1e-20)
-    left = scene.environment_columns[row, column - 1] if column > 0 else 0.0
-    across = (u - left) / ti.max(scene.environment_columns[row, column] - left, 1e-20)
-    z = ti.math.mix(_row_zenith(row, height), _row_zenith(row + 1, height), ti.math.clamp(down, 0.0, 1.0))
+    left = scene.environment_columns[first + column - 1] if column > 0 else 0.0
+    across = (u - left) / ti.max(scene.environment_columns[first + column] - left, 1e-20)
+    # Rows are counted from the nearer pole, for z itself can't tell those there apart.
+    begin, end, pole = row, row + 1, 1.0
+    if 2 * row >= height:
+        begin, end, pole = height - row, height - row - 1, -1.0
+    covered = ti.math.mix(
+        _share_around_pole(begin, height), _share_around_pole(end, height), ti.math.clamp(down, 0.0, 1.0)
+    )
+    z, beside = pole * (1.0 - 2.0 * covered), 2.0 * ti.sqrt(covered * (1.0 - covered))
     angle = (0.5 - (column + ti.math.clamp(across, 0.0, 1.0)) / width) * 2.0 * ti.math.pi
-    beside = ti.sqrt(ti.max(1.0 - z * z, 0.0))
     result = LightSample(distance=_FARTHEST, direction=ti.math.vec3(beside * ti.cos(angle), beside * ti.sin(angle), z))
     result.pdf = chance * _pixel_pdf(scene, row, column)
     result.radiance = environment_at(scene, result.direction) / result.pdf
@@ -215,7 +216,7 @@ def ask_light(scene: ti.template(), origin: ti.math.vec3, which: ti.f32, u: ti.f
     count = scene.light_sums.shape[0]
     # Tensors can't be empty: where there are no emitting triangles or lamps, the last sum says so.
     if scene.light_sums[count - 1] > 0.0:
-        light = find_in_sums(scene.light_sums, count, which)
+        light = find_in_sums(scene.light_sums, 0, count, which)
         chance = chance_of(scene, light)
         triangles = count - 1 - scene.lights.shape[0]
         if light < triangles:

@@ -193,4 +193,4 @@ def _environment_sums(environment: torch.Tensor) -> tuple[torch.Tensor, torch.Te
     is_black = weights.sum(dim=1) <= 0.0
     columns = torch.where(is_black[:, None], 1.0, weights)
     rows = weights.sum(dim=1)
-    return _running_sum(rows if bool(rows.sum() > 0.0) else torch.ones_like(rows)), _running_sum(columns)
+    return _running_sum(rows if bool(rows.sum() > 0.0) else torch.ones_like(rows)), _running_sum(columns).view(-1)

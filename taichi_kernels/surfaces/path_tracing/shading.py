@@ -29,13 +29,13 @@ from taichi_kernels.surfaces.path_tracing.bundles import (
     Vertices,
 )
 from taichi_kernels.surfaces.path_tracing.lights import ask_light, far_light, make_frame, power_weight, triangle_pdf
-from taichi_kernels.surfaces.path_tracing.surfaces import find_surface, lift, luminance, texture_at
+from taichi_kernels.surfaces.path_tracing.surfaces import emitted, find_surface, lift, luminance, texture_at
 from taichi_kernels.vectors import read_vector
 
 # Random numbers that a vertex takes, from RandomStream.PATH_VERTEX on.
 VERTEX_NUMBERS = 8
-# From this vertex on paths end by chance, the more likely the less light they can bring.
-_ROULETTE_VERTEX = 3
+# After so many bounces paths end by chance, the more likely the less light they can bring.
+_ROULETTE_BOUNCES = 3
 _LEAST_SURVIVAL = 0.05
 # Past a lamp, in parts of the distance to it.
 _BEHIND = 1.0 + 1e-5
@@ -63,6 +63,7 @@ def _meet_surfaces(
             pdf = paths.scatter_pdfs[i] if numbers.strategy != int(Strategy.BY_CHANCE) else ti.math.inf
             asks_alone = numbers.strategy == int(Strategy.BY_LIGHTS) and pdf < ti.math.inf
             triangle = hits.hit_triangles[i]
+            ends = True
             if triangle < 0:
                 if not asks_alone:
                     is_camera = 1 if numbers.vertex == 0 else 0
@@ -80,9 +81,8 @@ def _meet_surfaces(
                     elif slot < int(TextureColumn.EMISSION):
                         value = luminance(color) * scene.materials[row, MaterialColumn.BASE + 2 + slot]
                         vertices_met.surface_values[i, 2 + slot] = ti.math.clamp(value, 0.0, 1.0)
-                    elif surface.is_back == 0 or scene.materials[row, MaterialColumn.IS_LAMP] == 0.0:
-                        for axis in ti.static(range(3)):
-                            found[axis] = color[axis] * scene.materials[row, MaterialColumn.EMISSION + axis]
+                    else:
+                        found = emitted(scene, surface, color)
                 light_pdf = triangle_pdf(scene, triangle, hits.distances[i], direction)
                 if asks_alone and light_pdf > 0.0:
                     found = ti.math.vec3(0.0)
@@ -98,6 +98,7 @@ def _meet_surfaces(
                 ]
                 is_lamp = scene.materials[row, MaterialColumn.IS_LAMP]
                 vertices_met.surface_values[i, ValueColumn.IS_LAMP] = is_lamp
+                ends = is_lamp == 0.0 and paths.bounces[i] > numbers.bounces
                 if is_lamp > 0.0:
                     # The ray goes on behind it, as the same one: how likely it was drawn counts from its beginning.
                     rays.t_range[i, 0] = hits.distances[i] * _BEHIND
@@ -106,7 +107,7 @@ def _meet_surfaces(
                 _write_vector(vertices_met.shading_normals, i, surface.normal)
             radiance_before = read_vector(paths.radiance, i)
             _write_vector(paths.radiance, i, radiance_before + read_vector(paths.throughputs, i) * found)
-            if triangle < 0 or numbers.is_last != 0:
+            if ends:
                 rays.t_range[i, 1] = 0.0
 
 
@@ -200,11 +201,12 @@ def _scatter(
                         samples.light_ranges[i, 1] = 0.0
                 elif is_possible and (is_single or pdf > 0.0):
                     goes_on = True
+                    paths.bounces[i] += 1
                     throughput *= share if is_single else value / pdf
                     paths.scatter_pdfs[i] = ti.math.inf if is_single else pdf
                     _write_vector(rays.origins, i, start)
                     _write_vector(rays.directions, i, towards)
-            if goes_on and numbers.vertex >= _ROULETTE_VERTEX:
+            if goes_on and paths.bounces[i] > _ROULETTE_BOUNCES:
                 survival = ti.math.clamp(throughput.max(), _LEAST_SURVIVAL, 1.0)
                 goes_on = uniform(numbers.seed, numbers.step, i, stream + 6) < survival
                 throughput /= survival

@@ -3,7 +3,7 @@
 import taichi as ti
 
 from taichi_kernels.launch import func
-from taichi_kernels.surfaces.path_tracing.bundles import MaterialColumn, TextureColumn
+from taichi_kernels.surfaces.path_tracing.bundles import MaterialColumn
 
 # Luminance of linear Rec. 709 colours: what one number is worth that a coloured texture stands for.
 _LUMINANCE = (0.2126, 0.7152, 0.0722)
@@ -107,12 +107,11 @@ def texture_at(scene: ti.template(), texture: ti.i32, u: ti.f32, v: ti.f32) -> t
 
 
 @func
-def emitted(scene: ti.template(), surface: Surface) -> ti.math.vec3:
-    """The radiance that a surface emits to the side of the ray that met it."""
+def emitted(scene: ti.template(), surface: Surface, color: ti.math.vec3) -> ti.math.vec3:
+    """The radiance that a surface emits to the side of the ray that met it, where its emission's texture has this
+    ``color``."""
     radiance = ti.math.vec3(0.0)
     if surface.is_back == 0 or scene.materials[surface.material, MaterialColumn.IS_LAMP] == 0.0:
-        texture = scene.material_textures[surface.material, TextureColumn.EMISSION]
-        radiance = texture_at(scene, texture, surface.u, surface.v)
         for channel in ti.static(range(3)):
-            radiance[channel] *= scene.materials[surface.material, MaterialColumn.EMISSION + channel]
+            radiance[channel] = color[channel] * scene.materials[surface.material, MaterialColumn.EMISSION + channel]
     return radiance

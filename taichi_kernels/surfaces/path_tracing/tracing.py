@@ -13,14 +13,16 @@ from taichi_kernels.surfaces.path_tracing.albedo_tables import albedo_tables
 from taichi_kernels.surfaces.path_tracing.bundles import LightSamples, Paths, PathScene, PathStep, Strategy, Vertices
 from taichi_kernels.surfaces.path_tracing.shading import add_light, ask_lights, meet_surfaces, scatter
 
+# Lamps that a path may pass, one after the other: as many as Cycles lets it by default.
+_MOST_LAMPS = 8
 # What looks at the paths at a vertex, by its number and where rays have met it.
 Visit = Callable[[int, SurfaceHits], None]
 
 
 @dataclasses.dataclass(frozen=True)
 class PathSettings:
-    """``bounces``: after the first surface; ``hides_environment``: whether the camera sees nothing where no surface
-    is; ``strategy``: how paths find light."""
+    """``bounces``: after the first surface, lamps that are passed not counted; ``hides_environment``: whether the
+    camera sees nothing where no surface is; ``strategy``: how paths find light."""
 
     bounces: int = 12
     hides_environment: bool = False
@@ -46,15 +48,15 @@ class PathTracer:
         """Trace the paths that begin with ``rays``, which are used up; ``seed`` and ``step``: of random numbers.
         ``visit`` is called at each vertex, and may end paths there by taking their ray's range away."""
         self.paths.begin()
-        for vertex in range(settings.bounces + 2):
+        for vertex in range(settings.bounces + 2 + _MOST_LAMPS):
             hits = self._hits if vertex else self.first_hits
             # The camera doesn't see lamps, and they are in no light's way.
             tree = self.scene.tree if vertex else self.scene.surface_tree
             find_closest(tree, self.rays, hits)
-            is_last = vertex == settings.bounces + 1
-            numbers = PathStep(seed, step, vertex, is_last, settings.strategy, settings.hides_environment)
+            numbers = PathStep(seed, step, vertex, settings.bounces, settings.strategy, settings.hides_environment)
             meet_surfaces(numbers, self.scene, self.rays, hits, self.paths, self.vertices)
-            if is_last:
+            # Of the others only those are left that have passed a lamp.
+            if vertex > settings.bounces and not bool((self.rays.t_range[:, 1] > 0.0).any()):
                 break
             if visit is not None:
                 visit(vertex, hits)

@@ -11,6 +11,7 @@ import torch
 from taichi_kernels.surfaces.path_tracing.albedo_tables import (
     HIGHEST_STRENGTH,
     LEAST_ALPHA,
+    LEAST_REFRACTION,
     TABLE_SIZE,
     AlbedoTables,
 )
@@ -58,14 +59,15 @@ def make_lobes(values: torch.Tensor, cosine: torch.Tensor, tables: AlbedoTables)
     shine = shine.clamp(max=1.0)
     diffuse = (opaque * (1.0 - shine))[:, None] * base
     total = metallic * microfacets.schlick(base, cosine).amax(dim=1) + opaque * shine + glass + diffuse.amax(dim=1)
+    is_straight = (glass_eta - 1.0).abs() < LEAST_REFRACTION
     return Lobes(
         base,
         roughness**2,
-        glass_eta,
+        torch.where(is_straight, 1.0, glass_eta),
         layer_eta,
         metallic[:, None] * (1.0 + more),
         opaque * scale,
-        glass / torch.where(glass_eta < 1.0, kept[1], kept[0]),
+        torch.where(is_straight, glass, glass / torch.where(glass_eta < 1.0, kept[1], kept[0])),
         diffuse,
         glass / total,
         diffuse.amax(dim=1) / total,
@@ -89,7 +91,7 @@ def evaluate(lobes: Lobes, view: torch.Tensor, light: torch.Tensor) -> tuple[tor
     value = value + torch.where(is_rough[:, None], shine, 0.0)
     pdf = pdf + torch.where(is_rough, drawn * (lobes.mirror_chance + lobes.glass_chance * glass), 0.0)
     beyond_value, beyond_pdf = _evaluate_beyond(lobes, view, light, seen, to_view)
-    is_beyond = is_rough & (light[:, 2] < 0.0) & (lobes.glass > 0.0)
+    is_beyond = is_rough & (light[:, 2] < 0.0) & (lobes.glass > 0.0) & (lobes.glass_eta != 1.0)
     beyond_value = torch.where(is_beyond[:, None], beyond_value, 0.0)
     beyond_pdf = torch.where(is_beyond, beyond_pdf, 0.0)
     return torch.where(is_above[:, None], value, beyond_value), torch.where(is_above, pdf, beyond_pdf)
@@ -116,13 +118,13 @@ def sample(
     across, angle = draws[:, 0].sqrt(), 2.0 * math.pi * draws[:, 1]
     up = (1.0 - draws[:, 0]).clamp(min=1e-12).sqrt()
     diffuse = torch.stack([across * angle.cos(), across * angle.sin(), up], dim=1)
-    is_flat = lobes.alpha < LEAST_ALPHA
+    left = chance - lobes.diffuse_chance
+    is_diffuse, is_glass = left < 0.0, left < lobes.glass_chance
+    is_flat = (lobes.alpha < LEAST_ALPHA) | (is_glass & (lobes.glass_eta == 1.0))
     straight = torch.tensor([0.0, 0.0, 1.0], dtype=view.dtype, device=view.device)
     rough = microfacets.visible_normals(view, lobes.alpha.clamp(min=LEAST_ALPHA), draws)
     half = torch.where(is_flat[:, None], straight, rough)
     cosine = (view * half).sum(dim=1)
-    left = chance - lobes.diffuse_chance
-    is_diffuse, is_glass = left < 0.0, left < lobes.glass_chance
     goes_through = is_glass & (left > lobes.glass_chance * microfacets.dielectric_reflectance(cosine, lobes.glass_eta))
     mirrored, beyond = microfacets.reflect(view, half), microfacets.refract(view, half, lobes.glass_eta)
     light = torch.where(goes_through[:, None], beyond, mirrored)

@@ -156,6 +156,7 @@ def scatter(
     step = torch.where(is_single[:, None], share, value / pdf[:, None])
     paths.throughputs[goes_on] = (paths.throughputs * step)[goes_on].float()
     paths.scatter_pdfs[goes_on] = torch.where(is_single, torch.inf, pdf)[goes_on].float()
+    paths.bounces[goes_on] += 1
     rays.origins[goes_on] = _lift(vertices, above)[goes_on].float()
     rays.directions[goes_on] = onward[goes_on].float()
     rays.t_range[:, 1] *= goes_on

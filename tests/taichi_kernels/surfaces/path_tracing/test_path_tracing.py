@@ -102,6 +102,8 @@ def test_a_lamp_is_seen_by_mirrors_alone_and_casts_no_shadow(device: str) -> Non
     # Through the lamp from behind, off the mirror, and again.
     _assert_close(look(scene, (0.0, 0.0, 2.0), (0.0, 0.0, -1.0), 1000), 7.5, 1e-3)
     _assert_close(look(scene, (0.0, 0.0, 0.5), (0.0, 0.0, 1.0), 1000), 0.5, 1e-3)
+    # Passing lamps costs no bounce.
+    _assert_close(look(scene, (0.0, 0.0, 0.5), (0.0, 0.0, -1.0), 100, PathSettings(bounces=0)), 7.5, 1e-3)
     matt = make_scene([(plane(), MATT), (lamp.flip(1), shining)], device, environment=1.0)
     _assert_close(look(matt, (-0.15, -0.05, 0.5), DOWN, 4000), MATT.base, 1e-4)
 
@@ -151,6 +153,15 @@ def test_glass_shows_what_is_behind_it_shifted_by_its_thickness(device: str) -> 
     _assert_close(through, (1.0 - once) ** 2 / (1.0 - once**2), 3e-3)
 
 
+@pytest.mark.parametrize("eta", [1.0, 1.0 + 5e-5])
+def test_glass_that_does_not_refract_is_not_seen_however_rough(eta: float, device: str) -> None:
+    glass = Material(base=(0.25, 0.25, 0.25), transmission=1.0, roughness=0.5, eta=eta)
+    lit = Material(base=(0.0, 0.0, 0.0), has_layer=False, emission=(1.0, 1.0, 1.0))
+    narrow = rectangle((-0.01, -0.01, -1.0), (0.02, 0.0, 0.0), (0.0, 0.02, 0.0))
+    scene = make_scene([(plane(), glass), (narrow, lit)], device, environment=0.5)
+    _assert_close(look(scene, (0.0, 0.0, 1.0), (0.0, 0.0, -1.0), 1000), 0.5, 1e-4)
+
+
 def test_a_texture_lies_where_its_coordinates_say(device: str) -> None:
     """Its first row is at the top, v = 1; the pixels' middles have exactly their colours."""
     texture = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], [[0.0, 0.0, 1.0], [0.5, 0.5, 0.5]]])
@@ -179,6 +190,19 @@ def test_the_environment_turns_as_blender_has_it(device: str) -> None:
         _assert_close(look(scene, (0.0, 0.0, 0.0), direction, 10), wanted, 1e-3)
     hidden = look(scene, (0.0, 0.0, 0.0), (1.0, 0.0, 0.0), 10, PathSettings(hides_environment=True))
     assert hidden[0].max() == 0.0
+
+
+def test_a_tall_environment_lights_as_much_by_its_poles_as_elsewhere(device: str) -> None:
+    """Rows of 1.5e-4 radians: those at the poles are a few times 1e-8 of the sphere, one of them is black."""
+    sky = torch.zeros(20_000, 2, 3)
+    sky[1:9] = 1e6
+    far = rectangle((100.0, 100.0, 100.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+    pole = look(make_scene([(far, MATT)], device, environment=sky), (0.0, 0.0, 0.0), (0.0, 0.0, 1.0), 10)
+    _assert_close(pole, 0.0, 1e-3)
+    # All of it comes from straight above, from rows 1 to 8.
+    solid_angle = 2.0 * math.pi * (math.cos(math.pi / 20_000) - math.cos(9.0 * math.pi / 20_000))
+    lit = look(make_scene([(plane(), MATT)], device, environment=sky), ABOVE, DOWN, 4000)
+    _assert_close(lit, tuple(c / math.pi * 1e6 * solid_angle for c in MATT.base), 0.02)  # type: ignore[arg-type]
 
 
 def test_the_same_seed_gives_the_same_light_and_another_another(device: str) -> None:

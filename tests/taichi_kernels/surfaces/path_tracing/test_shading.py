@@ -46,6 +46,7 @@ def _vertices(device: str) -> Vertices:
     values[: COUNT // 8, ValueColumn.ROUGHNESS] = 0.0
     eta = 1.1 + torch.rand(COUNT, generator=generator)
     values[:, ValueColumn.GLASS_ETA] = torch.where(torch.rand(COUNT, generator=generator) < 0.5, eta, 1.0 / eta)
+    values[COUNT // 8 : COUNT // 4, ValueColumn.GLASS_ETA] = 1.0  # nothing is refracted
     values[:, ValueColumn.LAYER_ETA], values[:, ValueColumn.LAYER_MEAN] = eta, 0.1
     points = torch.rand(COUNT, 3, generator=generator)
     return Vertices(*(each.contiguous().to(device) for each in (points, sides, normals, values)))
@@ -69,7 +70,7 @@ def test_lights_are_asked_as_the_twin_asks_them(device: str) -> None:
     things.append((rectangle((3.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)), Material(emission=(1.0, 5.0, 1.0))))
     lights = [point((2.0, 2.0, 2.0), 5.0), sun((0.0, 1.0, 1.0), 1.0, 0.3), sun((1.0, 1.0, 0.2), 1.0)]
     scene, vertices = make_scene(things, device, lights, 0.3), _vertices(device)
-    numbers = PathStep(seed=5, step=2, vertex=1, is_last=0, strategy=Strategy.BOTH, hides_environment=0)
+    numbers = PathStep(seed=5, step=2, vertex=1, bounces=9, strategy=Strategy.BOTH, hides_environment=0)
     found, wanted = LightSamples.allocate(COUNT, device), LightSamples.allocate(COUNT, "cpu")
     shading.ask_lights(numbers, scene, _rays(vertices), vertices, found)
     on_cpu = make_scene(things, "cpu", lights, 0.3)
@@ -92,7 +93,7 @@ def _scatter(device: str, scatter: Callable[..., None]) -> tuple[Rays, Paths, Li
     samples.light_ranges[:, 1] = 10.0
     samples.light_pdfs[:] = torch.rand(COUNT, generator=generator).to(device)
     samples.light_pdfs[::3] = math.inf
-    numbers = PathStep(seed=5, step=2, vertex=1, is_last=0, strategy=Strategy.BOTH, hides_environment=0)
+    numbers = PathStep(seed=5, step=2, vertex=1, bounces=9, strategy=Strategy.BOTH, hides_environment=0)
     tables = AlbedoTables(*(table.to(device) for table in vars(albedo_tables(TEST_DEVICE)).values()))
     scatter(numbers, tables, rays, vertices, paths, samples)
     if device == "cpu":
@@ -127,7 +128,7 @@ def test_directions_are_drawn_as_often_as_their_density_says(device: str) -> Non
     rays, paths, samples = _rays(vertices), Paths.allocate(COUNT, device), LightSamples.allocate(COUNT, device)
     rays.directions[:] = torch.tensor([0.6, 0.0, -0.8], device=device)
     rays.t_range[:, 1] = 1e18
-    numbers = PathStep(seed=7, step=0, vertex=1, is_last=0, strategy=Strategy.BY_CHANCE, hides_environment=0)
+    numbers = PathStep(seed=7, step=0, vertex=1, bounces=9, strategy=Strategy.BY_CHANCE, hides_environment=0)
     shading.scatter(numbers, albedo_tables(device), rays, vertices, paths, samples)
     is_drawn = rays.t_range[:, 1] > 0.0
     cosines = torch.where(is_drawn, rays.directions[:, 2] / paths.scatter_pdfs, 0.0).double()
