@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from engine.fields.surface_radiance import SurfacePoints
 from engine.primitives.radiance_cache.caching import CachedTracing, CacheSettings, RadianceCache
 from taichi_kernels import runtime
-from taichi_kernels.surfaces.path_tracing.bundles import PathScene
+from taichi_kernels.surfaces.path_tracing.bundles import MaterialColumn, PathScene
 from taichi_kernels.surfaces.path_tracing.tracing import PathSettings, PathTracer
 from tests.taichi_kernels.surfaces.path_tracing.scenes import Material, make_scene, plane, point, rectangle
 
@@ -33,7 +34,7 @@ def _glowing_box(device: str) -> PathScene:
         rectangle((a, a, a), (0.0, b, 0.0), (0.0, 0.0, b)),
         rectangle((-a, a, a), (0.0, b, 0.0), (0.0, 0.0, b)),
     ]
-    return make_scene([(torch.cat(sides), wall)], device)
+    return make_scene([(torch.cat(sides[:5]), wall), (sides[5], wall)], device)
 
 
 def _aim(tracer: PathTracer) -> None:
@@ -50,6 +51,7 @@ def test_the_cache_learns_the_light_of_all_bounces_from_paths_of_a_few(device: s
     cache = RadianceCache(tracer.scene, CacheSettings(training_share=4))
     tracing, settings = CachedTracing(tracer, cache), PathSettings(bounces=6)
     assert not cache.is_ready
+    tracer.paths.radiance.fill_(1e7)  # what many passes before have brought
     for step in range(60):
         _aim(tracer)
         tracing.trace(settings, 1, step)
@@ -69,6 +71,38 @@ def test_the_cache_learns_the_light_of_all_bounces_from_paths_of_a_few(device: s
     tracer.trace(PathSettings(bounces=0), 3, 0)
     shown = cache.field.shown(cache.points_at(tracer, torch.arange(COUNT, device=device)))
     assert shown.mean().item() == pytest.approx(wanted - 1.0, rel=0.06) and shown.std() < 0.2
+
+
+class _Recording(RadianceCache):
+    """Keeps what it is to learn, and stays as dark as it begins."""
+
+    wanted: torch.Tensor
+
+    def learn(self, at: SurfacePoints, wanted: torch.Tensor, generator: torch.Generator) -> None:
+        self.wanted = wanted
+
+
+@pytest.mark.parametrize("whole_share", [1, 1 << 30])
+def test_a_share_of_the_training_paths_learns_from_its_own_light_alone(whole_share: int, device: str) -> None:
+    tracer = PathTracer(_glowing_box(device), COUNT)
+    cache = _Recording(tracer.scene, CacheSettings(training_share=4, whole_share=whole_share))
+    cache.is_ready = True
+    _aim(tracer)
+    CachedTracing(tracer, cache).trace(PathSettings(bounces=20), 1, 0)
+    truth = ALBEDO / (1.0 - ALBEDO)
+    assert (float(cache.wanted.mean()) == pytest.approx(truth, rel=0.1)) == (whole_share == 1)
+
+
+def test_light_that_is_no_number_is_not_learnt(device: str) -> None:
+    tracer = PathTracer(_glowing_box(device), COUNT)
+    tracer.scene.materials[1, MaterialColumn.EMISSION] = torch.nan
+    cache = RadianceCache(tracer.scene, CacheSettings(training_share=4))
+    tracing = CachedTracing(tracer, cache)
+    for step in range(2):
+        _aim(tracer)
+        tracing.trace(PathSettings(bounces=1), 1, step)
+    assert cache.is_ready and tracer.paths.radiance.isnan().any()
+    assert cache.field.shown(cache.points_at(tracer, torch.arange(COUNT, device=device))).isfinite().all()
 
 
 def test_paths_end_at_the_vertex_where_they_have_spread(device: str) -> None:
