@@ -10,9 +10,10 @@ import numpy.typing as npt
 import torch
 from torch.nn.functional import normalize
 
+from engine.device import PROFILES
 from engine.fields.unit_cube import world_camera_row
 from engine.link.geometry import Camera
-from engine.link.path_scenes import PathSceneData
+from engine.link.path_scenes import PathSceneData, PathSceneError
 from engine.rendering.renderer import RenderedImage
 from taichi_kernels import runtime
 from taichi_kernels.surfaces.path_tracing.bundles import (
@@ -30,11 +31,16 @@ from taichi_kernels.surfaces.path_tracing.tracing import PathSettings, PathTrace
 _MOST_REFLECTANCE = 0.9
 # What takes the paths of a tracer to their end: settings, seed and step of their random numbers.
 Trace = Callable[[PathSettings, int, int], None]
+# Bytes that preparing a scene takes at its height, with what is let go again: of triangles the arrays and two
+# hierarchies of up to twice as many leaves; of texels a copy for all together, and of one picture at a time the mean of
+# its light in float32; of the environment's pixels their sums in float64.
+_TRIANGLE_BYTES, _TEXEL_BYTES, _LARGEST_PICTURE_BYTES, _PIXEL_BYTES = 500, 12, 48, 80
 _COSINES = (np.arange(256) + 0.5) / 256
 
 
 def prepare_scene(data: PathSceneData, device: str) -> PathScene:
-    """``data`` as the kernels take it, on ``device``."""
+    """``data`` as the kernels take it, on ``device``. Raises PathSceneError where there is too little memory."""
+    _require_memory(data, device)
     runtime.start(device)
     corners, normals = _on(data.corners, device), _on(data.normals, device)
     sides = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -104,6 +110,23 @@ class PathTracedView:
         if self._settings.hides_environment:
             color[..., 3] = (self._covered / self._passes).view(*shape, self._at_once).mean(dim=2)
         return RenderedImage(color, self._depths.view(shape).clone(), "linear")
+
+
+def _require_memory(data: PathSceneData, device: str) -> None:
+    """A system that has too little kills the process: it is asked before."""
+    largest = int(data.texture_sizes.astype(np.int64).prod(axis=1).max(initial=0))
+    parts = {
+        "triangles": len(data.corners) * _TRIANGLE_BYTES,
+        "textures": len(data.texels) * _TEXEL_BYTES + largest * _LARGEST_PICTURE_BYTES,
+        "the World's picture": data.environment.shape[0] * data.environment.shape[1] * _PIXEL_BYTES,
+    }
+    needed, free = sum(parts.values()), PROFILES[device].free_memory()
+    if free is not None and needed > free:
+        most = max(parts, key=lambda name: parts[name])
+        raise PathSceneError(
+            f"the scene needs {needed / 1e9:.1f} GB of memory, most of it for {most}, and {free / 1e9:.1f} GB are "
+            "free: use fewer triangles or smaller pictures, or close other programs"
+        )
 
 
 def _on(array: npt.NDArray[np.generic], device: str) -> torch.Tensor:

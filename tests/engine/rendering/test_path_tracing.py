@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from engine.device import PROFILES
+from engine.link.path_scenes import PathSceneError
 from engine.rendering.path_tracing import PathTracedView, prepare_scene
 from engine.rendering.renderer import RenderedImage
 from taichi_kernels.surfaces.path_tracing.bundles import Strategy
@@ -29,6 +32,18 @@ def test_a_square_under_a_sun_has_its_colour_and_distance(device: str) -> None:
     assert image.color.shape == (SIDE, SIDE, 4) and image.color_space == "linear"
     assert torch.allclose(image.color[..., :3].cpu(), torch.tensor([0.6, 0.4, 0.2]), rtol=1e-4)
     assert torch.allclose(image.depth.cpu(), torch.full((SIDE, SIDE), 2.0), rtol=1e-4)
+
+
+def test_a_scene_that_needs_more_memory_than_there_is_is_refused_in_words(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    little = dataclasses.replace(PROFILES[device], free_memory=lambda: 10_000_000)
+    monkeypatch.setitem(PROFILES, device, little)
+    prepare_scene(one_square(), device)
+    texels = np.zeros((512 * 512, 3), np.float16)
+    data = one_square(texels=texels, texture_sizes=np.array([[512, 512]], np.int32))
+    with pytest.raises(PathSceneError, match=r"most of it for textures, and .* are free: use"):
+        prepare_scene(data, device)
 
 
 def test_where_nothing_is_the_world_is_seen_or_nothing(device: str) -> None:
