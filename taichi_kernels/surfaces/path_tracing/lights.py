@@ -201,7 +201,7 @@ def _ask_environment(scene: ti.template(), chance: ti.f32, u: ti.f32, v: ti.f32)
     covered = ti.math.mix(
         _share_around_pole(begin, height), _share_around_pole(end, height), ti.math.clamp(down, 0.0, 1.0)
     )
-    z, beside = pole * (1.0 - 2.0 * covered), 2.0 * ti.sqrt(covered * (1.0 - covered))
+    z, beside = pole * (1.0 - 2.0 * covered), 2.0 * ti.sqrt(ti.max(covered * (1.0 - covered), 0.0))
     angle = (0.5 - (column + ti.math.clamp(across, 0.0, 1.0)) / width) * 2.0 * ti.math.pi
     result = LightSample(distance=_FARTHEST, direction=ti.math.vec3(beside * ti.cos(angle), beside * ti.sin(angle), z))
     result.pdf = chance * _pixel_pdf(scene, row, column)
