@@ -125,9 +125,9 @@ class SphereTracer(Renderer):
         return other
 
     def _render_rays(self, rays: Rays, color: torch.Tensor, distances: torch.Tensor, min_transmittance: float) -> None:
-        surface = self.surface
+        surface, begins = self.surface, rays.t_range[:, 0].clone()
         skip_empty_space(self._grid_of(surface), rays)
-        hits, reached = _trace(surface, rays)
+        hits, reached = _trace(surface, rays, begins)
         if not len(hits):
             return
         directions = rays.directions[hits]
@@ -137,7 +137,7 @@ class SphereTracer(Renderer):
         sums = [surface.gradients(points + offset) for offset in around]
         left = torch.stack([values for values, _ in sums]).mean(dim=0)
         gradients = torch.stack([gradients for _, gradients in sums]).sum(dim=0)
-        distances[hits] = reached + left.clamp(-_FARTHEST_HIT, _FARTHEST_HIT)
+        distances[hits] = torch.maximum(reached + left.clamp(-_FARTHEST_HIT, _FARTHEST_HIT), begins[hits])
         normals = torch.nn.functional.normalize(gradients, dim=1)
         color[hits] = torch.cat([shade(normals, directions), torch.ones_like(left)[:, None]], dim=1)
 
@@ -151,8 +151,9 @@ class SphereTracer(Renderer):
         return self._grid
 
 
-def _trace(surface: DistanceFunction, rays: Rays) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which of ``rays`` meet the surface [m] int64, and at which distance [m] f32."""
+def _trace(surface: DistanceFunction, rays: Rays, begins: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which of ``rays`` meet the surface [m] int64, and at which distance [m] f32. ``begins`` [n]: none is met before;
+    one that begins inside meets it there."""
     near, far = rays.t_range.unbind(1)
     ids = (near < far).nonzero()[:, 0]
     t, ends = near[ids], far[ids]
@@ -166,7 +167,7 @@ def _trace(surface: DistanceFunction, rays: Rays) -> tuple[torch.Tensor, torch.T
         t = t + torch.where(is_hit, distance, _STEP * distance)
         is_hit &= t < ends
         found_ids.append(ids[is_hit])
-        found_distances.append(t[is_hit])
+        found_distances.append(torch.maximum(t[is_hit], begins[ids[is_hit]]))
         goes_on = (~is_hit & (t < ends)).nonzero()[:, 0]
         ids, t, ends = ids[goes_on], t[goes_on], ends[goes_on]
         origins, directions = origins[goes_on], directions[goes_on]

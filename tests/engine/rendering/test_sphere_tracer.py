@@ -87,6 +87,14 @@ def test_an_offset_shows_a_larger_ball_and_a_union_both(device: str) -> None:
     assert covered(ball) == pytest.approx(covered(_tracer(device)))  # it stays as it was
 
 
+def test_from_inside_the_surface_nothing_is_seen_behind_the_camera(device: str) -> None:
+    picture = _tracer(device).render(_camera(distance=0.2, size=8))
+    assert (picture.color[..., 3] == 1.0).all() and (picture.depth == 0.0).all()
+    inflated = _tracer(device).moved(2.5).render(_camera(size=8))  # out to the corners of the box, 2 above its middle
+    assert (inflated.color[..., 3] == 1.0).all()
+    assert torch.allclose(inflated.depth, torch.full_like(inflated.depth, 8.0), atol=1e-4)
+
+
 def test_distances_are_told_in_the_world(device: str) -> None:
     points = np.array([[2.0, 2.0, 2.0], [2.0, 2.0, 3.0], [3.5, 2.0, 2.0]])
     assert _tracer(device).distances_at(points).tolist() == pytest.approx([-0.8, 0.2, 0.7], abs=1e-5)
