@@ -104,8 +104,9 @@ def _check(path: Path, vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.
         raise MeshError(f"{path}: it has no faces")
     if len(faces) > _MOST_TRIANGLES:
         raise MeshError(f"{path}: {len(faces)} triangles, at most {_MOST_TRIANGLES}: simplify the mesh")
-    if faces.min() < 0 or faces.max() >= len(vertices):
-        raise MeshError(f"{path}: a face names vertex {faces.max()}, but there are {len(vertices)}")
+    for named in (faces.min(), faces.max()):
+        if not 0 <= named < len(vertices):
+            raise MeshError(f"{path}: a face names vertex {named}, but there are {len(vertices)}")
     wrong = np.flatnonzero(~np.isfinite(vertices).all(axis=1))
     if len(wrong):
         words = counted(len(wrong), "vertex is", "vertices are")
@@ -119,7 +120,9 @@ def _check(path: Path, vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.
 
 def _share_of_open_edges(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int64]) -> float:
     """Vertices in the same place count as one: formats split them along seams."""
-    _, same = np.unique(vertices.astype(np.float32), axis=0, return_inverse=True)
+    # In the mesh's own box: far from the origin float32 doesn't tell neighbours apart.
+    low = vertices[np.unique(faces)].min(axis=0)
+    _, same = np.unique((vertices - low).astype(np.float32), axis=0, return_inverse=True)
     corners = same.reshape(-1)[faces]
     is_flat = (corners == np.roll(corners, 1, axis=1)).any(axis=1)
     corners = corners[~is_flat]

@@ -64,6 +64,13 @@ def test_holes_are_told_with_a_figure_and_points_are_left_out(tmp_path: Path) ->
     assert len(warnings) == 1 and "lines or points" in warnings[0]
 
 
+def test_a_mesh_far_from_the_origin_is_as_closed_as_it_is(tmp_path: Path) -> None:
+    mesh = trimesh.creation.icosphere(subdivisions=2)
+    mesh.apply_scale(0.1).apply_translation([1.2e6, 5.1e6, 300.0])
+    mesh.export(tmp_path / "far.obj", digits=9)
+    assert load_mesh(tmp_path / "far.obj")[0].open_edges == 0.0
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
@@ -74,6 +81,7 @@ def test_holes_are_told_with_a_figure_and_points_are_left_out(tmp_path: Path) ->
         ("dot.obj", "v 0 0 0\nf 1 1 1\n", "no area"),
         ("far.obj", "v 0 0 0\nv 1 0 0\nf 1 2 7\n", "damaged"),
         ("far.ply", _PLY_HEAD + _PLY_FACES + "0 0 0\n1 0 0\n0 1 0\n3 0 1 9\n", "vertex 9|damaged"),
+        ("below.ply", _PLY_HEAD + _PLY_FACES + "0 0 0\n1 0 0\n0 1 0\n3 0 1 -5\n", "vertex -5, but there are 3|damaged"),
         ("cut.glb", "hello", "damaged, or no GLB file"),
         ("mesh.fbx", "", "a mesh is read from .obj, .ply"),
         ("empty.stl", "", "no faces|damaged"),
