@@ -64,6 +64,13 @@ class ModuleField:
         self.weights = ParameterGroup.begin("field.weights", flat[:, None].contiguous(), flat.dtype)
         _bind(self.module, self.weights.values, self.weights.gradients)
 
+    def constant(self, inputs: torch.Tensor) -> torch.Tensor:
+        """What the module makes of ``inputs``, in a graph that leads to these alone: gradients of the weights aren't
+        computed."""
+        weights = {name: parameter.detach() for name, parameter in self.module.named_parameters()}
+        outputs: torch.Tensor = torch.func.functional_call(self.module, weights, (inputs,))
+        return outputs
+
     def frozen(self) -> Self:
         """As RadianceField.frozen."""
         other = copy.copy(self)

@@ -162,7 +162,7 @@ class CoordinateField:
         for part in split_rows(len(points), PROFILES[self.device].chunk_samples):
             features = self._encode(points[part]).requires_grad_(True)
             with torch.enable_grad():
-                found = self._evaluate(features)
+                found = self._activation(self.network.constant(features).float())
             (upstream,) = torch.autograd.grad(found[:, 0].sum(), features)
             values[part] = found.detach()
             active = _all_of(len(features), self.device)

@@ -97,7 +97,7 @@ class FrequencyField:
         for part in split_rows(len(points), PROFILES[self.device].chunk_samples):
             places = points[part].detach().requires_grad_(True)
             with torch.enable_grad():
-                found = self.network.module(places).float()
+                found = self.network.constant(places).float()
             (gradients[part],) = torch.autograd.grad(found[:, 0].sum(), places)
             values[part] = found.detach()
         return values, gradients

@@ -60,11 +60,15 @@ class _MixedProduct(torch.autograd.Function):
         return result
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor, None]:
+    def backward(
+        ctx: Any, gradient: torch.Tensor
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None, None]:
         value, rounded, rectified = ctx.saved_tensors
         if rectified is not None:
             gradient = torch.ops.aten.threshold_backward(gradient, rectified, 0)
         grad_value = gradient @ rounded if ctx.needs_input_grad[0] else None
+        if not ctx.needs_input_grad[1]:
+            return grad_value, None, None, None
         # A sum of columns by tensor cores: torch's own reduction takes two to three times as long.
         ones = gradient.new_ones(gradient.shape[0], _ALIGNED)
         return grad_value, _sum_outer(gradient, value), _sum_outer(gradient, ones)[:, 0], None
