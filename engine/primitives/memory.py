@@ -39,5 +39,15 @@ def require_for_views(added: int, view: str, device: str) -> None:
         )
 
 
+def require_for_mesh(added: int, mesh: str, device: str) -> None:
+    """Raises MemoryShortage when there are not ``added`` bytes for what is looked up in the triangles of ``mesh``."""
+    free = free_memory(device)
+    if free is not None and added > free:
+        raise MemoryShortage(
+            f"mesh {mesh}: its triangles need {_gigabytes(added)} of memory, and {_gigabytes(free)} are free: simplify "
+            "the mesh"
+        )
+
+
 def _gigabytes(count: int) -> str:
     return f"{count / 1e9:.1f} GB"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.data.meshes import load_mesh
+from engine.link.geometry import Bounds
 from engine.link.message_types import Split
 from engine.link.metrics import Described, Metric
 from engine.link.primitives import SignedDistanceSpec
@@ -34,6 +35,11 @@ SIGNED_DISTANCE_METRICS: Described = {
 }
 
 
+def margin_of(bounds: Bounds) -> float:
+    """The room that such ``bounds`` leave around the mesh."""
+    return float(bounds.size.max()) * MARGIN / (1.0 + 2.0 * MARGIN)
+
+
 class SignedDistanceKind(Kind[SignedDistanceSpec]):
     """Learnt from a mesh, which also says what is right at points that training doesn't draw."""
 
@@ -43,14 +49,12 @@ class SignedDistanceKind(Kind[SignedDistanceSpec]):
     item = "surface"
 
     def difference(self, own: SignedDistanceSpec, wanted: SignedDistanceSpec) -> str | None:
-        """Another box or encoding."""
-        if own.encoding != wanted.encoding:
-            return f"learnt by the {own.encoding} encoding, but {wanted.encoding} is asked for"
+        """Another box. Encodings may differ: that of the run stays."""
         pairs = ((own.bounds.minimum, wanted.bounds.minimum), (own.bounds.maximum, wanted.bounds.maximum))
         slack = 1e-6 * own.bounds.radius
         if all(np.allclose(first, second, rtol=0.0, atol=slack) for first, second in pairs):
             return None
-        return "learnt a surface in another box, but there is one"
+        return f"learnt a surface {_words(own.bounds)}, but there is one {_words(wanted.bounds)}"
 
     def configure(
         self, spec: SignedDistanceSpec, preset: str, device: str, overrides: Mapping[str, Any]
@@ -94,6 +98,11 @@ class SignedDistanceKind(Kind[SignedDistanceSpec]):
         """See Kind: a mesh. Raises MeshError."""
         mesh, _ = load_mesh(path)
         return _item(name, split, mesh)
+
+
+def _words(bounds: Bounds) -> str:
+    low, high = (", ".join(f"{value:.6g}" for value in corner) for corner in (bounds.minimum, bounds.maximum))
+    return f"within ({low}) to ({high})"
 
 
 def _item(name: str, split: Split, mesh: Mesh) -> Item[Mesh]:

@@ -16,10 +16,11 @@ from engine.fields.unit_cube import UnitCube
 from engine.link.primitives import SignedDistanceSpec
 from engine.primitives.base import DataError, NoDataError
 from engine.primitives.item_primitive import Item, ItemPrimitive
+from engine.primitives.memory import require_for_mesh
 from engine.primitives.signed_distance.config import SignedDistanceConfig
 from engine.primitives.signed_distance.evaluation import ScoredPoints
 from engine.primitives.signed_distance.samples import SamplePool
-from engine.primitives.signed_distance.truth import SurfaceTruth, draw_in_box
+from engine.primitives.signed_distance.truth import SurfaceTruth, bytes_for, draw_in_box
 from engine.rendering.sphere_tracer import SphereTracer
 from taichi_kernels import runtime
 from taichi_kernels.random_numbers import RandomStream
@@ -33,7 +34,7 @@ _LEAST_DISTANCE = 0.01
 _SLACK = 1e-4
 # Points by which it is told how sure inside and outside are, and from which share on that is worth a word.
 _PROBES, _WORTH_A_WORD = 4096, 0.005
-# The viewers' grids are made anew when training has done so many times as many steps.
+# The viewers' grids are made anew when training has done so many times as many steps since the mesh came.
 _GRID_GROWTH, _FIRST_GRID = 1.15, 16
 
 
@@ -57,14 +58,17 @@ class SignedDistance(ItemPrimitive[Mesh]):
         self._scored: dict[str, ScoredPoints] = {}
         self._unsure = 0.0
         self._loss: torch.Tensor | None = None
-        self._generation, self._next_generation = 0, _FIRST_GRID
+        # Of what viewers may keep, the steps that this surface has been learnt for, and at which it counts on.
+        self._generation, self._steps, self._next_generation = 0, 0, _FIRST_GRID
         self._viewer = SphereTracer(self.field, self.cube, lambda: self._generation)
 
     def add(self, item: Item[Mesh]) -> None:
-        """See Primitive. Raises DataError for a mesh that is not inside the bounds."""
+        """See Primitive. Raises DataError for a mesh that is not inside the bounds, MemoryShortage; then all is as it
+        was."""
         former = self._items.get(item.name)
         if former is not None and former.split == item.split and former.value.equals(item.value):
             return
+        self._require_memory(item)
         low, high = item.value.box
         bounds, slack = self.spec.bounds, _SLACK * float(self.spec.bounds.size.max())
         if (low < bounds.minimum - slack).any() or (high > bounds.maximum + slack).any():
@@ -77,9 +81,18 @@ class SignedDistance(ItemPrimitive[Mesh]):
         if "train" in (item.split, former.split if former else ""):
             self._learn_from([each.value for each in self.held("train")])
 
+    def _require_memory(self, item: Item[Mesh]) -> None:
+        """All that is trained on is looked up together, what is scored by alone, and once where both are the same."""
+        trained = [each.value for each in self.held("train") if each.name != item.name]
+        if item.split == "test" and len(trained) == 1 and trained[0].equals(item.value):
+            return
+        looked_up = [item.value, *(trained if item.split == "train" else [])]
+        require_for_mesh(bytes_for(sum(len(mesh.faces) for mesh in looked_up)), item.name, self.device)
+
     def _learn_from(self, meshes: Sequence[Mesh]) -> None:
         self._pool.clear()
         self._truth, self._unsure = None, 0.0
+        self._generation, self._steps, self._next_generation = self._generation + 1, 0, _FIRST_GRID
         if meshes:
             self._truth = SurfaceTruth(meshes, self.cube, self.device)
             probes = draw_in_box(0, 0, torch.arange(_PROBES, device=self.device), self._box, RandomStream.SCORED_POINT)
@@ -115,9 +128,10 @@ class SignedDistance(ItemPrimitive[Mesh]):
 
     def update(self, step: int) -> None:
         """See Primitive: now and then the distances have changed so much that viewers look again."""
-        if step >= self._next_generation:
+        self._steps += 1
+        if self._steps >= self._next_generation:
             self._generation += 1
-            self._next_generation = max(step + _FIRST_GRID, round(step * _GRID_GROWTH))
+            self._next_generation = max(self._steps + _FIRST_GRID, round(self._steps * _GRID_GROWTH))
 
     def loss(self) -> float | None:
         """See Primitive: the mean of errors by the distance and 0.01 of the longest edge."""

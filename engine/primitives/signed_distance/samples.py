@@ -70,8 +70,9 @@ class SamplePool:
         width = uniform(config.seed, step, others, RandomStream.NEAR_SURFACE + 3)[:, None]
         deviations = config.near_deviation * (config.wide_deviation / config.near_deviation) ** width
         offsets = deviations * _LOGISTIC * torch.logit(shares)
-        near = truth.draw_on_surface(config.seed, step, others) + offsets
+        surface = truth.draw_on_surface(config.seed, step, others)
+        near = (surface + offsets).clamp(self._box[0], self._box[1])
         points = torch.cat([spread, near])
         limits = torch.full_like(points[:, 0], math.inf)
-        limits[anywhere:] = offsets.norm(dim=1) * (1.0 + 1e-4) + _SLACK
+        limits[anywhere:] = (near - surface).norm(dim=1) * (1.0 + 1e-4) + _SLACK
         return points, truth.distances(points, limits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from engine.data.meshes import Mesh
@@ -16,6 +17,8 @@ from taichi_kernels.surfaces.distance import find_distances
 from taichi_kernels.surfaces.winding import build_moments, find_winding_numbers
 from taichi_kernels.torch_functions.random_numbers import uniform
 
+# What a place for a triangle takes at most, while the tree is built.
+_TRIANGLE_BYTES = 200
 # A winding number is sure when it is no nearer than this to one half, at which inside begins.
 SURE = 0.25
 
@@ -26,10 +29,11 @@ class SurfaceTruth:
 
     def __init__(self, meshes: Sequence[Mesh], cube: UnitCube, device: str) -> None:
         runtime.start(device)
-        corners = [((mesh.vertices - cube.bounds.center) * cube.scale + 0.5)[mesh.faces] for mesh in meshes]
-        self._corners = torch.cat([torch.from_numpy(each).float() for each in corners]).to(device)
-        self._tree = build_tree(self._corners)
+        corners = [_corners_of(mesh, cube) for mesh in meshes]
+        self._tree = build_tree((torch.cat(corners) if len(corners) > 1 else corners[0]).to(device))
         self._moments = build_moments(self._tree)
+        # As the tree has sorted them, what fills it up behind them.
+        self._corners = self._tree.corners.view(-1, 3, 3)[: sum(map(len, corners))]
         first, second, third = self._corners.unbind(1)
         areas = torch.linalg.cross(second - first, third - first).norm(dim=1).double()
         self._up_to = areas.cumsum(0) / areas.sum()
@@ -63,6 +67,17 @@ class SurfaceTruth:
         found = torch.empty_like(points[:, 0])
         find_winding_numbers(self._tree, self._moments, points.contiguous(), found)
         return found
+
+
+def bytes_for(triangles: int) -> int:
+    """About what the SurfaceTruth of so many takes while it is made: its tree has places for a power of two."""
+    return _TRIANGLE_BYTES << max(triangles - 1, 0).bit_length()
+
+
+def _corners_of(mesh: Mesh, cube: UnitCube) -> torch.Tensor:
+    """[n, 3, 3] f32, of its triangles in the unit cube."""
+    vertices = ((mesh.vertices - cube.bounds.center) * cube.scale + 0.5).astype(np.float32)
+    return torch.from_numpy(vertices[mesh.faces])
 
 
 def draw_in_box(seed: int, step: int, indices: torch.Tensor, box: torch.Tensor, stream: RandomStream) -> torch.Tensor:

@@ -12,15 +12,17 @@ import torch
 from engine.data.meshes import Mesh, MeshError
 from engine.fields.unit_cube import UnitCube
 from engine.link.primitives import SignedDistanceSpec
+from engine.primitives import memory
 from engine.primitives.base import DataError, NoDataError, Scores
 from engine.primitives.config import ConfigError
 from engine.primitives.item_primitive import Item
 from engine.primitives.kind import DataOptions
+from engine.primitives.memory import MemoryShortage
 from engine.primitives.registry import kind_named
 from engine.primitives.signed_distance.kind import MARGIN, SIGNED_DISTANCE
 from engine.primitives.signed_distance.primitive import SignedDistance
 from engine.primitives.signed_distance.samples import SamplePool
-from engine.primitives.signed_distance.truth import SurfaceTruth
+from engine.primitives.signed_distance.truth import SurfaceTruth, bytes_for
 from engine.runs import load_run, save_run
 from engine.training.trainer import Trainer
 from tests.taichi_kernels.surfaces.solids import box, sphere
@@ -141,6 +143,39 @@ def test_half_of_the_points_are_on_the_surface_and_the_others_know_their_distanc
     assert torch.equal(again[:1024], points[:1024])  # drawn by seed and step
 
 
+def test_points_near_a_surface_at_the_border_stay_in_the_box_and_know_their_distance(device: str) -> None:
+    mesh = as_mesh(box())
+    cube = UnitCube(mesh.bounds(0.0))
+    truth, limits = SurfaceTruth([mesh], cube, device), torch.from_numpy(cube.box()).to(device)
+    points, distances = SamplePool(make(mesh, device).config, limits).draw(truth, 0)
+    assert (points >= limits[0]).all() and (points <= limits[1]).all()
+    assert (distances.abs() - points.minimum(1.0 - points).amin(dim=1)).abs().max() < 1e-5
+
+
+def test_viewers_look_again_when_another_mesh_comes_and_while_it_is_learnt(device: str) -> None:
+    primitive = make(as_mesh(box()), device)
+    for step in range(1000):
+        primitive.update(step)
+    before = primitive._generation
+    primitive.add(Item("mesh", "train", as_mesh(box() * 0.5)))
+    assert primitive._generation == before + 1
+    for step in range(1000, 1040):
+        primitive.update(step)
+    assert primitive._generation == before + 3
+
+
+def test_a_mesh_that_memory_has_no_room_for_is_refused_and_nothing_changes(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    primitive = make(torus(), device)
+    before = dict(primitive.items)
+    monkeypatch.setattr(memory, "free_memory", lambda device: bytes_for(2304) - 1)
+    with pytest.raises(MemoryShortage, match=r"^mesh other: its triangles need .* simplify the mesh"):
+        primitive.add(Item("other", "test", torus(0.9)))
+    primitive.add(Item("again", "test", torus()))  # the one that is learnt takes nothing more
+    assert primitive.items == {**before, "again": "test"}
+
+
 def test_points_are_spread_evenly_over_the_surface(device: str) -> None:
     """A side of a box that is four times as large has four times as many."""
     triangles = box()
@@ -222,9 +257,12 @@ def test_the_kind_reads_a_mesh_and_tells_what_it_cant(tmp_path: Path) -> None:
     with pytest.raises(MeshError):
         kind.read_file(tmp_path / "none.obj", "none", "train")
     other = SignedDistanceSpec(bounds=torus().bounds(0.0))
-    assert "another box" in (kind.mismatch(data.spec, other) or "") and kind.mismatch(other, other) is None
+    words = kind.mismatch(data.spec, other) or ""
+    assert (
+        words.startswith("learnt a surface within (-0.05, ") and "but there is one within (-1.4, -1.4, -0.4)" in words
+    )
     slow = SignedDistanceSpec(bounds=torus().bounds(0.0), encoding="frequency")
-    assert "frequency" in (kind.mismatch(other, slow) or "")
+    assert kind.mismatch(other, other) is None and kind.mismatch(slow, other) is None  # it goes on as it began
     for setting in ({"near_deviation": 0.5}, {"fresh_points": 1 << 20}, {"field.base_resolution": 4096}):
         with pytest.raises(ConfigError, match=next(iter(setting)).removeprefix("field.")):
             kind.configure(other, "cpu", "cpu", setting)
