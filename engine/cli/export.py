@@ -9,11 +9,15 @@ from pathlib import Path
 
 from engine.cli.arguments import add_device, add_holdout
 from engine.cli.export_mesh import export_mesh
+from engine.cli.joining import add_joining
 from engine.link.argument_types import finite_number, whole_number
 
 # As engine.exporting.exporters has them, which loads torch.
 FORMATS = ("colmap", "nerfstudio")
 MESH = "mesh"
+# Options that say something of the one alone: None where they aren't given.
+_OF_DATASETS = ("images", "background", "view_transform", "points", "text", "holdout")
+_OF_MESHES = ("cells", "offset", "join", "join_radius")
 EXAMPLES = """\
 examples:
   hashlight export pot.hashlight/capture --to colmap --out pot-colmap
@@ -43,7 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--images",
         choices=("png", "jpeg", "exr"),
-        default="png",
         help="8 bits with alpha, 8 bits on a background, or scene-linear light with alpha (png)",
     )
     parser.add_argument(
@@ -57,22 +60,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--points",
         type=whole_number(0, 20_000_000),
-        default=100_000,
         metavar="N",
         help="how many at most, spread evenly, from captured depth; 0 for none (100000)",
     )
-    parser.add_argument("--text", action="store_true", help="COLMAP's model as text instead of binary")
+    parser.add_argument("--text", action="store_true", default=None, help="COLMAP's model as text instead of binary")
     add_holdout(parser, "without a test split: keep every K-th view as a test view (as the run did)")
     parser.add_argument(
-        "--cells", type=whole_number(2, 4096), default=256, metavar="N", help="of a mesh: along its longest edge (256)"
+        "--cells", type=whole_number(2, 4096), metavar="N", help="of a mesh: along its longest edge (256)"
     )
     parser.add_argument(
         "--offset",
         type=finite_number,
-        default=0.0,
         metavar="LENGTH",
         help="of a mesh: move its surface outwards so far, inwards if negative (0)",
     )
+    add_joining(parser)
     add_device(parser)
     parser.add_argument(
         "--json", action="store_true", help="print progress and the result as JSON, a line each, for programs"
@@ -81,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Export. Returns the exit code."""
+    _refuse_others(options)
     if options.to == MESH:
         return export_mesh(options)
     from engine.cli.output import warn
@@ -99,14 +102,13 @@ def run(options: argparse.Namespace) -> int:
         holdout = holdout or info.get("holdout")
     if options.text and options.to != "colmap":
         raise ExportError("--text: only for --to colmap")
+    given = {name: getattr(options, name) for name in ("images", "points", "text")}
     settings = DatasetOptions(
-        images=options.images,
         background=options.background,
         display=None if options.view_transform is None else named_display(options.view_transform),
-        points=options.points,
-        text=options.text,
         holdout=holdout,
         overwrite=options.overwrite,
+        **{name: value for name, value in given.items() if value is not None},
     )
     tell, close = stage_progress(options.json)
     try:
@@ -121,3 +123,14 @@ def run(options: argparse.Namespace) -> int:
     views = counted_views(exported.train_views, exported.test_views)
     print(f"{exported.folder}: {views}, {counted(exported.points, 'point')}")
     return 0
+
+
+def _refuse_others(options: argparse.Namespace) -> None:
+    """Raises ExportError that names all options which say nothing of what is asked for."""
+    from engine.exporting.exporters import ExportError
+
+    others = _OF_DATASETS if options.to == MESH else _OF_MESHES
+    given = [f"--{name.replace('_', '-')}" for name in others if getattr(options, name) is not None]
+    if given:
+        them = "it" if len(given) == 1 else "them"
+        raise ExportError(f"{', '.join(given)}: not for --to {options.to}: leave {them} out")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.arguments import add_device
+from engine.cli.joining import add_joining, surface_of
 from engine.cli.render_image import rectangle_of, render_image
 from engine.link.argument_types import finite_number, image_size, whole_number
 from engine.link.geometry import MAX_IMAGE_SIDE
@@ -35,6 +36,7 @@ examples:
   hashlight render runs/lego --camera-path path.json --out film.mp4 --resume
   hashlight render runs/map --size 8192x8192 --out map.png                     a run that learnt an image
   hashlight render runs/map --rectangle 2000,1500,640,480 --size 1280x960 --out detail.exr
+  hashlight render runs/statue --join runs/plinth --join-radius 0.1 --turntable --out both.mp4
   hashlight render pot.hashlight/run --turntable --view-transform pot.hashlight/capture/view_transform.npz --out pot.mp4
 
 A film's frames are kept in a folder beside it (lego_frames for lego.mp4), so that --resume can go on after a stop.
@@ -79,6 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--depth", action="store_true", help="depth too, in depth_*.exr and channel Z of EXR")
     parser.add_argument("--mark-predicted", action="store_true", help="hatch what is predicted rather than captured")
     parser.add_argument("--resume", action="store_true", help="keep the frames that are already there")
+    add_joining(parser)
     table = parser.add_argument_group("turntable")
     table.add_argument("--elevation", type=finite_number, default=20.0, metavar="DEG", help="above the horizon (20)")
     table.add_argument("--start", type=finite_number, default=0.0, metavar="DEG", help="first azimuth, from +X (0)")
@@ -103,6 +106,8 @@ def run(options: argparse.Namespace) -> int:
         raise RenderError(f"--size: pictures of cameras have at most {MAX_IMAGE_SIDE} pixels a side")
     opened = load_run(options.run, choose_device(options.device))
     viewer = opened.trainer.primitive.viewer()
+    if options.join is not None or options.join_radius is not None:
+        viewer = surface_of(options, viewer, options.run)
     if not is_seen_by_cameras:
         if not isinstance(viewer, FlatViewer):
             raise RenderError("from where? Add --turntable, or --camera-path FILE")

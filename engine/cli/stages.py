@@ -13,9 +13,9 @@ Tell = Callable[[str, int, int], None]
 _TELL_EVERY = 0.2  # seconds between two lines of progress for programs
 
 
-def stage_progress(as_json: bool) -> tuple[Tell, Callable[[], None]]:
-    """A callback (stage, done, total) that tells of it, and a function that ends it."""
-    return _json_lines() if as_json else _bars()
+def stage_progress(as_json: bool, things: str = "views") -> tuple[Tell, Callable[[], None]]:
+    """A callback (stage, done, total) that tells of it, and a function that ends it. ``things``: what is handled."""
+    return _json_lines() if as_json else _bars(things)
 
 
 def print_line(values: dict[str, Any]) -> None:
@@ -23,13 +23,13 @@ def print_line(values: dict[str, Any]) -> None:
     print(json.dumps(values), flush=True)
 
 
-def _bars() -> tuple[Tell, Callable[[], None]]:
-    """A bar for each stage, which goes through views."""
+def _bars(things: str) -> tuple[Tell, Callable[[], None]]:
+    """A bar for each stage."""
     bars: dict[str, Progress] = {}
 
     def tell(stage: str, done: int, total: int) -> None:
         if stage not in bars:
-            bars[stage] = Progress(f"{stage} views", total)
+            bars[stage] = Progress(f"{stage} {things}", total)
         bars[stage].tell(done)
         if done == total:
             bars[stage].close()

@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.data.meshes import Mesh, to_trimesh
+from engine.link.disk import set_aside
 from engine.link.geometry import Bounds
 from engine.link.part_files import written_atomically
 
 SUFFIXES = (".ply", ".glb", ".obj", ".stl")
-MOST_CELLS = 4096
+DEFAULT_CELLS, MOST_CELLS = 256, 4096
 # Distances that are in memory at a time, unless two planes have more.
 _SLAB_POINTS = 1 << 22
 # Vertices on the plane between two slabs are the same to so much of a cell.
@@ -40,9 +41,11 @@ class DistanceSource(Protocol):
         """Signed distances [n], negative inside, at ``points`` [n, 3] in world space."""
 
 
-def extract_surface(source: DistanceSource, cells: int = 256, progress: Progress = lambda done, of: None) -> Mesh:
-    """Its surface with ``cells`` along the longest edge of its bounds, closed where it reaches these. Raises
-    MeshExportError when there is none, and ValueError for a number of cells out of 2 to 4096."""
+def extract_surface(
+    source: DistanceSource, cells: int = DEFAULT_CELLS, progress: Progress = lambda done, of: None
+) -> tuple[Mesh, bool]:
+    """Its surface with ``cells`` along the longest edge of its bounds, closed where it reaches these, and whether it
+    does. Raises MeshExportError when there is none, and ValueError for a number of cells out of 2 to 4096."""
     from skimage.measure import marching_cubes
 
     if not 2 <= cells <= MOST_CELLS:
@@ -53,11 +56,11 @@ def extract_surface(source: DistanceSource, cells: int = 256, progress: Progress
     across = np.stack(np.meshgrid(*(np.arange(count) for count in counts[1:]), indexing="ij"), axis=-1).reshape(-1, 2)
     planes = max(_SLAB_POINTS // len(across), 2)
     vertices, faces, known = list[npt.NDArray[np.float64]](), list[npt.NDArray[np.int64]](), 0
-    slab = np.empty((0, counts[1], counts[2]), np.float32)
+    slab, is_cut = np.empty((0, counts[1], counts[2]), np.float32), False
     for first in range(0, counts[0], planes):
         last = min(first + planes, counts[0])
         fresh = _look_up(source, low, step, across, np.arange(first, last)).reshape(-1, counts[1], counts[2])
-        _close(fresh, first == 0, last == counts[0], step)
+        is_cut |= _close(fresh, first == 0, last == counts[0], step)
         slab = np.concatenate([slab[-1:], fresh])
         if len(slab) > 1 and slab.min() < 0.0 <= slab.max():
             found, corners, _, _ = marching_cubes(slab, 0.0, gradient_direction="descent", allow_degenerate=False)
@@ -70,17 +73,21 @@ def extract_surface(source: DistanceSource, cells: int = 256, progress: Progress
     if not known:
         raise MeshExportError("there is no surface inside the bounds: train for longer, or take back the offset")
     joined, triangles = _join_seams(np.concatenate(vertices), np.concatenate(faces), planes)
-    return Mesh(low + step * joined, triangles)
+    return Mesh(low + step * joined, triangles), is_cut
 
 
-def write_mesh(mesh: Mesh, path: Path) -> None:
-    """Write ``mesh`` to a PLY, GLB, OBJ or STL file, by its name, whole or not at all. Raises MeshExportError."""
+def write_mesh(mesh: Mesh, path: Path, overwrite: bool = False) -> None:
+    """Write ``mesh`` to a PLY, GLB, OBJ or STL file, by its name, whole or not at all. ``overwrite``: what is there is
+    set aside (``engine.link.disk.set_aside``) once that is written. Raises MeshExportError."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise MeshExportError(f"{path}: a mesh is written as {', '.join(SUFFIXES)}")
     try:
-        with written_atomically(path) as temporary, temporary.open("wb") as file:
-            to_trimesh(mesh, suffix).export(file, file_type=suffix[1:])
+        with written_atomically(path) as temporary:
+            with temporary.open("wb") as file:
+                to_trimesh(mesh, suffix).export(file, file_type=suffix[1:])
+            if overwrite and path.exists():
+                set_aside(path)
     except OSError as error:
         raise MeshExportError(f"{path}: can't be written: {error.strerror or error}") from error
 
@@ -96,12 +103,14 @@ def _look_up(
     return source.distances_at(low + step * np.concatenate(places, axis=1))
 
 
-def _close(planes: npt.NDArray[np.float32], is_first: bool, is_last: bool, step: float) -> None:
-    """Have nothing be inside at the borders of the box."""
+def _close(planes: npt.NDArray[np.float32], is_first: bool, is_last: bool, step: float) -> bool:
+    """Have nothing be inside at the borders of the box. Whether anything was."""
     borders = [planes[:, 0], planes[:, -1], planes[:, :, 0], planes[:, :, -1]]
     borders += [planes[0]] * is_first + [planes[-1]] * is_last
+    is_cut = any(bool((border < 0.0).any()) for border in borders)
     for border in borders:
         np.maximum(border, np.float32(_SAME * step), out=border)
+    return is_cut
 
 
 def _join_seams(

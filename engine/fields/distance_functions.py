@@ -45,25 +45,33 @@ class LearntDistance:
     def distances(self, points: torch.Tensor) -> torch.Tensor:
         """See DistanceFunction."""
         places, scale, beyond = self._place(points)
-        return self.field.forward(places)[:, 0] / scale + beyond
+        return _add_way(self.field.forward(places)[:, 0] / scale, beyond)
 
     def gradients(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See DistanceFunction."""
         places, scale, beyond = self._place(points)
         values, gradients = self.field.gradient(places)
-        return values[:, 0] / scale + beyond, gradients
+        return _add_way(values[:, 0] / scale, beyond), gradients
 
-    def _place(self, points: torch.Tensor) -> tuple[torch.Tensor, float, torch.Tensor | float]:
+    def _place(self, points: torch.Tensor) -> tuple[torch.Tensor, float, torch.Tensor | None]:
         """``points`` in the cube it has learnt in, that cube's lengths to one of the other, and how far outside its box
         they lie: no surface is there."""
         if self.within is None:
-            return points, 1.0, 0.0
+            return points, 1.0, None
         scale = self.cube.scale / self.within.scale
         shift = (self.within.bounds.center - self.cube.bounds.center) * self.cube.scale
         places = (points - 0.5) * scale + 0.5 + torch.from_numpy(shift).to(points)
         low, high = torch.from_numpy(self.cube.box()).to(points)
         beyond = (places - places.clamp(low, high)).norm(dim=1) / scale
         return places, scale, beyond
+
+
+def _add_way(distances: torch.Tensor, beyond: torch.Tensor | None) -> torch.Tensor:
+    """``distances`` [n] at the nearest places in a box, for points that are ``beyond`` [n] outside it. Seen from such a
+    place, what is in the box and the point lie at a right angle at least: their distance is no less than this."""
+    if beyond is None:
+        return distances
+    return torch.hypot(distances.clamp(min=0.0), beyond) + distances.clamp(max=0.0)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -46,9 +46,30 @@ def test_a_mesh_is_learnt_scored_gone_on_with_and_shown(tmp_path: Path, capsys: 
     plain = load_mesh(surface)[0]
     assert main([*command, "--cells", "24", "--offset", "0.05", "--overwrite"]) == 0
     assert (load_mesh(surface)[0].box[1] > plain.box[1]).any() and (tmp_path / "surface.glb-former-1").is_file()
+    capsys.readouterr()
+    joined = [*command, "--cells", "24", "--offset", "2", "--overwrite", "--json", "--join", str(run)]
+    assert main([*joined, "--join-radius", "0.1"]) == 0
+    *progress, result = map(json.loads, capsys.readouterr().out.splitlines())
+    assert progress[-1]["stage"] == "Finding" and progress[-1]["done"] == progress[-1]["total"]
+    assert result["file"] == str(surface) and result["triangles"] > 0
+    assert "cut off flat there: they leave about 0.14 around the mesh" in result["warnings"][0]
     assert main(command) == 1 and "surface.glb is there already" in capsys.readouterr().err
     assert main([*command[:-3], str(tmp_path / "a.txt"), *ON_DEVICE]) == 1
     assert "a.txt: a mesh is written as .ply" in capsys.readouterr().err
+    assert main([*command[:-3], str(tmp_path / "none" / "a.ply"), *ON_DEVICE]) == 1
+    assert f"{tmp_path / 'none'}: there is no such folder" in capsys.readouterr().err
+
+
+def test_what_says_nothing_of_the_export_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["export", str(tmp_path), "--out", str(tmp_path / "a.ply"), "--to"]
+    assert main([*command, "mesh", "--text", "--points", "0", "--holdout", "8", "--images", "png"]) == 1
+    assert "--images, --points, --text, --holdout: not for --to mesh: leave them out" in capsys.readouterr().err
+    assert main([*command, "colmap", "--cells", "256", "--offset", "0"]) == 1
+    assert "--cells, --offset: not for --to colmap" in capsys.readouterr().err
+    assert main([*command, "nerfstudio", "--join-radius", "1"]) == 1
+    assert "--join-radius: not for --to nerfstudio: leave it out" in capsys.readouterr().err
 
 
 def test_what_cant_be_learnt_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
