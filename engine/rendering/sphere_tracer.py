@@ -79,7 +79,7 @@ class SphereTracer(Renderer):
 
     def joined(self, other: SphereTracer, radius: float) -> Self:
         """This surface and that of ``other``, which flow into each other over about ``radius`` in world units. What of
-        the other one lies outside this one's bounds isn't shown."""
+        the other one lies outside this one's bounds isn't shown. An offset of this one moves both."""
         joined = self._altered()
         joined._others = [*self._others, (other, radius)]
         return joined
@@ -113,11 +113,9 @@ class SphereTracer(Renderer):
     def _surface_within(self, cube: UnitCube | None) -> DistanceFunction:
         scale = (cube or self._cube).scale
         surface: DistanceFunction = LearntDistance(self._field, self._cube, cube)
-        if self.offset:
-            surface = OffsetDistance(surface, self.offset * scale)
         for other, radius in self._others:
             surface = SmoothUnion(surface, other._surface_within(cube or self._cube), radius * scale)
-        return surface
+        return OffsetDistance(surface, self.offset * scale) if self.offset else surface
 
     def _altered(self) -> Self:
         other = copy.copy(self)
