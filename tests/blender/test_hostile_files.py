@@ -217,7 +217,8 @@ def attack_texts(addon: Import, folder: Path, count: int, tally: Tally) -> None:
     take = {"name": "Closer", "made": 1.0}
     record = {"folder": "env", "version": "1", "wheel": "abc"}
     run = {"step": 10, "seconds": 1.5, "history": [{"psnr": 20.0, "subject_psnr": 19.0}]}
-    stage = {"stage": "views", "done": 1, "total": 2, "warnings": ["x"]}
+    job._stages = ("Reading", "Writing")
+    stage = {"stage": "Reading", "done": 1, "total": 2, "warnings": ["x"]}
     packed = [{"label": "Fit", "operator": "hashlight.fit_bounds", "properties": {"a": 1}, "option": "--fit"}]
     readers: list[tuple[str, Any, Read]] = [
         ("capture/manifest.json", manifest(addon), read_capture),

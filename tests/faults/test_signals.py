@@ -122,7 +122,7 @@ def test_every_command_tells_the_signal_by_its_exit_code(
     process = start(command, code=code)
     _read_until(process, "working")
     process.send_signal(signal.SIGTERM)
-    _, words = process.communicate(timeout=20)
+    _, words = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
     assert words.strip() == f"hashlight {command}: stopped"
 
@@ -235,7 +235,7 @@ def test_an_import_leaves_nothing(start: Callable[..., subprocess.Popen[str]], d
     _read_until(process, "written")
     assert list((tmp_path / "scene").iterdir())
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
     assert list((tmp_path / "scene").iterdir()) == []
 
@@ -252,7 +252,7 @@ def test_a_render_keeps_its_frames_and_no_half_film(
     frames = tmp_path / "film_frames"
     _wait_for(lambda: (frames / "frame_0003.png").exists())
     process.send_signal(signal.SIGTERM)
-    _, words = process.communicate(timeout=20)
+    _, words = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM and "--resume goes on" in words
     assert all(re.fullmatch(r"frame_[0-9]+\.png|bake\.json", path.name) for path in frames.iterdir())
 
@@ -261,6 +261,6 @@ def test_a_render_keeps_its_frames_and_no_half_film(
     process = start(*film, "--frames", "12", code=encode)
     _wait_for(lambda: any(".part" in path.name for path in tmp_path.iterdir()))
     process.send_signal(signal.SIGHUP)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGHUP
     assert {path.name for path in tmp_path.iterdir()} == {"run", "film_frames"}

@@ -132,7 +132,7 @@ def test_what_it_does_not_know_is_refused_by_name(client: EngineClient) -> None:
         client.send(OpenRun(run="refused", primitive=primitive))
         return client.wait_for(Problem, PATIENCE).message
 
-    assert "primitive.name: 'octree' is not one of radiance-field, image, signal" in problem_with(
+    assert "primitive.name: 'octree' is not one of radiance-field, image, signed-distance, signal" in problem_with(
         PluginSpec(name="octree")
     )
     assert "primitive.waves" in problem_with(PluginSpec(name="signal", settings={"waves": 0}))
