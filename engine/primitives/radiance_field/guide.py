@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -23,7 +24,7 @@ from engine.primitives.radiance_field.pixel_store import PixelStore, StoredPictu
 from taichi_kernels.random_numbers import RandomStream
 from taichi_kernels.torch_functions.random_numbers import uniform
 
-# Of training's time all but the first pictures take no more.
+# All that it does for training takes no more of the time; to be shown is another matter.
 _SHARE_OF_TIME = 0.25
 _PREFIX = "guide."
 _FACTS = _PREFIX + "facts"
@@ -53,7 +54,7 @@ class Guide:
         self._reader = _make_reader(prior.settings, config, bounds, color_space, device)
         prior.load_into(self._reader.field)
         self._number = 0
-        self._began, self._seconds = time.monotonic(), 0.0  # how long its pictures have taken since
+        self._began, self._seconds = time.monotonic(), 0.0  # how long it has been at work since
         self._left = 0  # how many pictures are to be made anew by the views at hand
         self._names = set[str]()
         self.pixels = PixelStore(self._reader.cube, device)
@@ -79,7 +80,8 @@ class Guide:
     @property
     def occupancy(self) -> tuple[torch.Tensor, int]:
         """The densities of its occupancy grid, [resolution^3], and that resolution."""
-        self._reader.look()
+        with self.at_work():
+            self._reader.look()
         grid = self._reader.sampler.grid
         return grid.densities, grid.resolution
 
@@ -93,13 +95,25 @@ class Guide:
 
     @property
     def is_affordable(self) -> bool:
-        """Whether a picture leaves training most of the time. Without captured depth what a prior shows is soft, and
-        one may take as long as hundreds of steps."""
+        """Whether it has left training most of the time so far. Without captured depth what a prior shows is soft, and
+        a picture may take as long as hundreds of steps."""
         return self._seconds <= _SHARE_OF_TIME * (time.monotonic() - self._began)
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """What is done within it counts as the prior's share of the time."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds += time.monotonic() - began
 
     def show_next(self) -> None:
         """Render the next picture, in the place of the oldest once there are enough."""
-        began = time.monotonic()
+        with self.at_work():
+            self._show_next()
+
+    def _show_next(self) -> None:
         reader, config = self._reader, self._config
         known = [reader.pixels.picture(name).camera for name in reader.pixels.names]
         camera = guiding_camera(known, reader.bounds, self._number, config.guide_side)
@@ -113,7 +127,6 @@ class Guide:
         self.pixels.add(name, StoredPicture(camera, picture.color.half(), depths))
         self._number += 1
         self._left -= 1
-        self._seconds += time.monotonic() - began
 
     # --- in a snapshot ------------------------------------------------------------------------------------------------
 
