@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Mapping
 from typing import Self
 
@@ -30,17 +29,21 @@ from taichi_kernels.torch_functions.random_numbers import uniform
 _ENOUGH_TO_WAIT = 4
 # Steps between two looks at whether the field may take over.
 _JUDGED_EVERY = 32
-_PREDICTED = "Few views: predicted"
-# So many of the prior's pictures are made one after the other.
+# After so many half-lives of the prior's say the field takes over, whatever a view says that waits for as long: it may
+# show a side that no other view does, and is to be learnt from at last.
+_PATIENCE = 2
+# So many of the prior's pictures are made as soon as there is time.
 _FIRST_PICTURES = 4
+_PREDICTED = "Few views: predicted"
 _HAND_OVER = "guide.hand_over"
 
 
 class GuidedPrimitive(OccupancyPrimitive):
     """An OccupancyPrimitive, and as long as there are fewer than ``guided_views`` training views a prior beside it, if
     there is one. Some of the steps learn from the prior's pictures, and its picture is shown, until the field shows a
-    view that it wasn't trained on as well: then the prior is given up. With enough views from the start it isn't even
-    read."""
+    view that neither knows better (see ``Judge``), or such a view has waited for too long: then the prior is given up.
+    Of one to three views none waits: a further one is shown by both in the moment it comes. With enough views from the
+    start the prior isn't even read."""
 
     config: GuidedConfig
 
@@ -49,9 +52,10 @@ class GuidedPrimitive(OccupancyPrimitive):
         self._read_prior: Callable[[], FieldPrior] | None = None
         self._guide: Guide | None = None
         self._has_taken_over = True  # nothing is shown but the field
-        self._judge: Judge | None = None
-        self._kept_judge: tuple[str, float] | None = None  # of a snapshot, until its view is there: name and least
-        self._waiting: tuple[str, StoredPicture] | None = None
+        self._waiting: tuple[str, StoredPicture] | None = None  # the view that judges, which isn't trained on
+        # Its name, and the PSNR in dB that the prior had of it before it knew it. A snapshot has both, not the view.
+        self._least: tuple[str, float] | None = None
+        self._judged_steps = 0  # how many steps were taken since it has waited
         self._fresh: dict[str, StoredPicture] = {}  # views that came since the prior was asked last
         self._learns_from_guide = False
 
@@ -63,14 +67,26 @@ class GuidedPrimitive(OccupancyPrimitive):
 
     # --- views --------------------------------------------------------------------------------------------------------
 
+    @property
+    def is_ready(self) -> bool:
+        """See Primitive."""
+        return self._view_count > 0
+
+    def find_picture(self, name: str) -> StoredPicture | None:
+        """See RadianceFieldPrimitive: also of the view that waits."""
+        if self._waiting is not None and self._waiting[0] == name:
+            return self._waiting[1]
+        return super().find_picture(name)
+
     def take_in(self, name: str, picture: StoredPicture) -> None:
         """See RadianceFieldPrimitive."""
-        is_new = name not in self.pixels
-        if self._waiting is not None and self._waiting[0] != name:
+        is_new = self.find_picture(name) is None
+        if is_new and self._read_prior is not None and self._view_count + 1 >= self.config.guided_views:
+            self._take_over()
+        if is_new and self._is_to_wait(name):
             self._admit()
-        if self._kept_judge is not None and self._kept_judge[0] == name:
-            self._judge = Judge.of(name, picture, self._kept_judge[1], self.cube, self.config.preset)
-        if is_new and self._may_wait(name):
+            self._waiting, self._judged_steps = (name, picture), 0
+        elif self._is_waiting(name):
             self._waiting = name, picture
         else:
             super().take_in(name, picture)
@@ -78,25 +94,37 @@ class GuidedPrimitive(OccupancyPrimitive):
             return
         if self._guide.knows(name):
             self._guide.take_in(name, picture)
-        elif self._is_few or (self._judge is None and not self._fresh):
+        elif self._is_few or name in self._fresh:
             self._fresh[name] = picture
 
-    def _may_wait(self, name: str) -> bool:
-        """Whether a new view can be left to judge by: of a run that is gone on with, the one that was."""
-        if self._guide is not None and self._guide.knows(name) and (self._judge is None or self._judge.name != name):
-            return False
-        views = len(self.pixels) + 1
-        return not self._has_taken_over and _ENOUGH_TO_WAIT <= views < self.config.guided_views
+    @property
+    def _view_count(self) -> int:
+        """How many training views there are, the one that waits too."""
+        return len(self.pixels) + (self._waiting is not None)
 
     @property
     def _is_few(self) -> bool:
-        return len(self.pixels) + (self._waiting is not None) < self.config.guided_views
+        return self._view_count < self.config.guided_views
+
+    def _is_waiting(self, name: str) -> bool:
+        return self._waiting is not None and self._waiting[0] == name
+
+    def _is_to_wait(self, name: str) -> bool:
+        """Whether a new view is to judge by: the newest of few. Of a run that is gone on with it is the one that was,
+        whenever it comes, and none that the prior knows."""
+        if self._has_taken_over:
+            return False
+        if self._waiting is None and self._least is not None:
+            return name == self._least[0]
+        if self._guide is not None and self._guide.knows(name):
+            return False
+        return _ENOUGH_TO_WAIT <= self._view_count + 1 < self.config.guided_views
 
     def _admit(self) -> None:
-        """Train on the view that waits, too."""
+        """Train on the view that waits, too: it judges no longer."""
         if self._waiting is not None:
             super().take_in(*self._waiting)
-            self._waiting = None
+            self._waiting = self._least = None
 
     # --- the prior ----------------------------------------------------------------------------------------------------
 
@@ -105,17 +133,14 @@ class GuidedPrimitive(OccupancyPrimitive):
         keeps it from being read is raised once: the field learns without it then."""
         if self._guide is None and self._read_prior is not None and len(self.pixels):
             read_prior, self._read_prior = self._read_prior, None
-            if self._is_few:
-                try:
-                    self._guide = self._begin_guide(read_prior())
-                except Exception:
-                    self._take_over()
-                    raise
-                self.sampler.grid.expect(*self._guide.occupancy)
-            else:
+            try:
+                self._guide = self._begin_guide(read_prior())
+            except Exception:
                 self._take_over()
+                raise
+            self.sampler.grid.expect(*self._guide.occupancy)
         if self._guide is not None and self._fresh:
-            self._compare(self._guide)
+            self._introduce(self._guide)
         return self._guide
 
     def _begin_guide(self, prior: FieldPrior) -> Guide:
@@ -126,23 +151,36 @@ class GuidedPrimitive(OccupancyPrimitive):
             self._fresh = dict([self._waiting])
         return guide
 
-    def _compare(self, guide: Guide) -> None:
-        """Have the prior know the views that came, and score both by the last of them, which neither knows."""
+    def _introduce(self, guide: Guide) -> None:
+        """Have the prior know the views that came, the last of them once both were compared by it, which neither knows.
+        If that would take too much time now, one that waits is compared by later, and another not at all."""
         *others, (name, picture) = self._fresh.items()
-        self._fresh = {}
+        self._fresh = {name: picture}
         for other in others:
             guide.take_in(*other)
-        judge = Judge.of(name, picture, math.inf, self.cube, self.config.preset)
-        self._judge = judge.held_to(guide.renderer)
-        self._look_who_is_better()
-        if self._is_few and self._waiting is None:
-            self._judge = None  # from now on the field learns from that view, too
+        if guide.is_affordable:
+            self._compare(guide, name, picture)
+        elif self._is_waiting(name):
+            return
+        self._fresh = {}
         if not self._has_taken_over:
             guide.take_in(name, picture)
 
-    def _look_who_is_better(self) -> None:
-        if self._judge is not None and self._last_rays and self._judge.prefers(self._own_renderer):
+    def _compare(self, guide: Guide, name: str, picture: StoredPicture) -> None:
+        with guide.at_work():
+            judge = Judge.of(picture, self.cube, self.config.preset)
+            least = judge.score(guide.renderer)
+            is_better = self._last_rays > 0 and judge.prefers(self._own_renderer, least)
+        if is_better:
             self._take_over()
+        elif self._is_waiting(name):
+            self._least = name, least
+
+    def _look_who_is_better(self) -> None:
+        if self._waiting is not None and self._least is not None and self._last_rays:
+            judge = Judge.of(self._waiting[1], self.cube, self.config.preset)
+            if judge.prefers(self._own_renderer, self._least[1]):
+                self._take_over()
 
     @functools.cached_property
     def _own_renderer(self) -> Renderer:
@@ -152,13 +190,16 @@ class GuidedPrimitive(OccupancyPrimitive):
     def _take_over(self) -> None:
         """From now on pictures are the field's, and it learns from the views alone: by now it knows more than the prior
         could teach."""
-        self._has_taken_over, self._judge, self._guide, self._fresh = True, None, None, {}
+        self._has_taken_over, self._read_prior, self._guide, self._fresh = True, None, None, {}
         self._admit()
+        self._least = None
 
     # --- training -----------------------------------------------------------------------------------------------------
 
     def step(self, step: int, progress: float | None) -> bool:
         """See Primitive."""
+        if not len(self.pixels):
+            self._admit()
         guide = self._find_guide()
         if guide is None or not self._prepare(guide, step):
             return super().step(step, progress)
@@ -172,20 +213,25 @@ class GuidedPrimitive(OccupancyPrimitive):
 
     def _prepare(self, guide: Guide, step: int) -> bool:
         """What is due before a step; returns whether this one is to learn from the prior's pictures."""
-        config, views = self.config, len(self.pixels) + (self._waiting is not None)
-        if step % _JUDGED_EVERY == 0:
+        config, views = self.config, self._view_count
+        if views >= _ENOUGH_TO_WAIT:
+            self._judged_steps += 1
+        if self._judged_steps > _PATIENCE * config.guide_half_life:
+            self._take_over()
+        elif step % _JUDGED_EVERY == 0:
             self._look_who_is_better()
         if self._has_taken_over:
             return False
         share = config.guide_share_at(step, views)
         if share == 0.0:
-            if self._judge is None:
+            if self._waiting is None:
                 self._take_over()
             return False
         is_first = len(guide.pixels) < min(_FIRST_PICTURES, config.guide_pictures)
-        is_due = step % config.guide_every == 0 and guide.is_affordable
-        if guide.is_outdated and (is_first or is_due):
+        if guide.is_outdated and (is_first or step % config.guide_every == 0) and guide.is_affordable:
             guide.show_next()
+        if not len(guide.pixels):
+            return False
         draw = uniform(config.seed, step, torch.zeros(1, dtype=torch.int64), RandomStream.GUIDED_STEP)
         return float(draw) < share
 
@@ -204,8 +250,7 @@ class GuidedPrimitive(OccupancyPrimitive):
     @property
     def remark(self) -> str:
         """See Primitive."""
-        is_shown = not self._has_taken_over and len(self.pixels) and (self._guide is not None or self._is_few)
-        return _PREDICTED if is_shown else ""
+        return _PREDICTED if self.is_ready and not self._has_taken_over else ""
 
     def viewer(self) -> Renderer:
         """See RadianceFieldPrimitive: the prior's picture, or the field's, as it is at each call."""
@@ -232,8 +277,8 @@ class GuidedPrimitive(OccupancyPrimitive):
         guide = self._find_guide()
         if guide is None:
             return super().state()
-        judge = (None, None) if self._judge is None else (self._judge.name, self._judge.least)
-        facts = {"judge": judge[0], "least": judge[1]}
+        judge, least = self._least or (None, None)
+        facts = {"judge": judge, "least": least}
         return super().state() | guide.state() | {_HAND_OVER: write_facts(facts)}
 
     def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
@@ -246,4 +291,4 @@ class GuidedPrimitive(OccupancyPrimitive):
         facts = read_facts(_HAND_OVER, state.get(_HAND_OVER), kinds)
         self._has_taken_over = False
         if facts["judge"] is not None and facts["least"] is not None:
-            self._kept_judge = facts["judge"], facts["least"]
+            self._least = facts["judge"], facts["least"]

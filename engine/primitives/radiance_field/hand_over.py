@@ -1,5 +1,5 @@
-"""When pictures are no longer those of a prior but of the field that is trained: once these are as good, of a view that
-the field was not trained on."""
+"""When pictures are no longer those of a prior but of the field that is trained: once these are better, of a view that
+neither of the two knows."""
 
 from __future__ import annotations
 
@@ -23,33 +23,30 @@ _BEST = 1e-10
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Judge:
-    """The view called ``name``, by which the two are compared: ``picture``, reduced, of ``camera``. ``least``: the PSNR
-    in dB that a prior which didn't know this view had of it."""
+    """A view by which the two are compared: ``picture``, reduced, of ``camera``."""
 
-    name: str
     camera: Camera
     picture: SourcePicture
-    least: float
 
     @classmethod
-    def of(cls, name: str, view: StoredPicture, least: float, cube: UnitCube, preset: str) -> Self:
+    def of(cls, view: StoredPicture, cube: UnitCube, preset: str) -> Self:
         """A view of a run that is trained by ``preset``."""
         picture = SourcePicture.reduce(view.camera, view.colors, view.depths, cube, _SIDES[preset])
         height, width = picture.size
-        return cls(name, view.camera.resized(width, height), picture, least)
-
-    def held_to(self, renderer: Renderer) -> Self:
-        """With the score that ``renderer`` has now as ``least``: the prior's, which isn't conditioned on it yet."""
-        return dataclasses.replace(self, least=self.score(renderer))
+        return cls(view.camera.resized(width, height), picture)
 
     def score(self, renderer: Renderer) -> float:
-        """PSNR in dB of what ``renderer`` shows of the view, of display values on black, without what is masked."""
+        """PSNR in dB of what ``renderer`` shows of the view, of display values on black, without what is masked: NaN
+        where all of it is, -inf where what is shown isn't finite."""
         shown = renderer.render(self.camera, "moving")
         truth = RenderedImage(self.picture.colors.float(), shown.depth, shown.color_space)
         squares = (shown.to_srgb(0.0) - truth.to_srgb(0.0)).square().mean(dim=-1)
-        squares = squares[self.picture.depths != MASKED]
-        return -10.0 * math.log10(max(float(squares.mean()), _BEST)) if len(squares) else -math.inf
+        error = float(squares[self.picture.depths != MASKED].mean())
+        if math.isfinite(error):
+            return -10.0 * math.log10(max(error, _BEST))
+        return -math.inf if bool((self.picture.depths != MASKED).any()) else math.nan
 
-    def prefers(self, renderer: Renderer) -> bool:
-        """Whether ``renderer``, that of the field which is trained, shows the view better than the prior did."""
-        return self.score(renderer) >= self.least + _MARGIN
+    def prefers(self, renderer: Renderer, least: float) -> bool:
+        """Whether ``renderer``, that of the field which is trained, shows the view better than by ``least`` dB, as the
+        prior does; never where all of it is masked."""
+        return self.score(renderer) >= least + _MARGIN

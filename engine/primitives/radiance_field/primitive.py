@@ -106,9 +106,13 @@ class RadianceFieldPrimitive(Primitive):
 
     def _train_on(self, view: View) -> None:
         picture = StoredPicture.upload(view, self.device)
-        former = self.pixels.picture(view.name) if view.name in self.pixels else None
+        former = self.find_picture(view.name)
         if former is None or not former.equals(picture):
             self.take_in(view.name, picture)
+
+    def find_picture(self, name: str) -> StoredPicture | None:
+        """That of a training view; None where there is no view of this name."""
+        return self.pixels.picture(name) if name in self.pixels else None
 
     def take_in(self, name: str, picture: StoredPicture) -> None:
         """Store a picture, in the place of the one of its name if there is one."""

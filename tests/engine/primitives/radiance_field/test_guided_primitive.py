@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,62 +16,44 @@ import torch
 
 from engine.data.views import View
 from engine.evaluation.evaluate import mean_psnr
-from engine.fields.unit_cube import UnitCube
-from engine.fields.view_choice import Sightings
-from engine.link.geometry import Camera
 from engine.primitives.base import NoDataError
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
 from engine.primitives.radiance_field.guided_primitive import GuidedPrimitive
+from engine.primitives.radiance_field.hand_over import Judge
 from engine.primitives.radiance_field.pixel_store import StoredPicture
-from engine.priors.weights import Prior, load_prior, save_prior
+from engine.priors.weights import Prior
+from engine.rendering.renderer import Renderer
 from engine.runs import load_run, save_run
 from engine.training.trainer import Trainer
-from tests.device import TEST_DEVICE
-from tests.engine.tiny_fields import TINY
-from tests.scenes import CENTER, RADIUS, sphere_bounds, sphere_views
+from tests.engine.primitives.radiance_field.known_prior import GUIDED, HELD_OUT, ORDER, make_prior
+from tests.scenes import sphere_bounds
 
-VIEWS = sphere_views(12, 24)
-HELD_OUT = [VIEWS[1], VIEWS[5], VIEWS[9]]
-ORDER = [VIEWS[index] for index in (3, 8, 0, 10, 2, 7, 6, 11)]
+pytestmark = pytest.mark.usefixtures("clock")
+
 TINT = 2.5  # makes a prior a poor one
-GUIDED = TINY["hash-grid"] | {"guide_side": 16, "guide_pictures": 6, "guide_every": 8, "guided_views": 7}
 
 
-def _make_prior(file: Path, tint: float) -> Prior:
-    """One whose weights are known: solid is what lies at a captured depth or behind it, as far as no view sees through
-    it, and its colour is what views show there, made lighter by ``tint``."""
-    config = choose_preset("cpu", TEST_DEVICE, TINY["pixelnerf"], "pixelnerf").field
-    field = config.build(TEST_DEVICE, 0)
-    network = field.module
-    gap = (
-        network.view_layer.in_features - 2 - 4
-    )  # before it, gaps of one finer scale; behind it, of three, and two facts
-    with torch.no_grad():
-        for layer in (network.view_layer, network.point_layer, network.density_layer, network.blend_layer):
-            layer.weight.zero_()
-            layer.bias.zero_()
-        network.view_layer.weight[0, gap] = 1.0
-        network.point_layer.weight[0, 0], network.point_layer.weight[1, 0] = 1.0, -1.0
-        network.density_layer.weight[0, 0], network.density_layer.weight[0, 1] = 8.0, -8.0
-        network.residual_layer.bias.fill_(tint)
-    save_prior(file, field, config, {})
-    return load_prior(file)
-
-
-@pytest.fixture
-def prior(tmp_path: Path) -> Prior:
-    """A good one."""
-    return _make_prior(tmp_path / "prior.safetensors", 0.0)
-
-
-def _trainer(device: str, read: Callable[[], Prior] | None, views: list[View]) -> Trainer:
-    primitive = make_primitive(choose_preset("cpu", device, GUIDED), sphere_bounds(), "linear", device)
+def _trainer(device: str, read: Callable[[], Prior] | None, views: list[View], **settings: Any) -> Trainer:
+    primitive = make_primitive(choose_preset("cpu", device, GUIDED | settings), sphere_bounds(), "linear", device)
     assert isinstance(primitive, GuidedPrimitive)
     if read is not None:
         primitive.be_guided_by(read)
     for view in views:
         primitive.add(view)
     return Trainer(primitive)
+
+
+def _judge(trainer: Trainer) -> dict[str, Any]:
+    """What a snapshot says of the view that judges."""
+    facts: dict[str, Any] = json.loads(bytes(trainer.state()["guide.hand_over"].tolist()))
+    return facts
+
+
+def _darker(view: View) -> View:
+    """Captured again, with less light."""
+    color = view.color.copy()
+    color[..., :3] *= 0.5
+    return dataclasses.replace(view, color=color)
 
 
 def _score(trainer: Trainer) -> float:
@@ -88,7 +71,7 @@ def test_something_is_shown_before_any_training_and_better_than_nothing(device: 
 
 
 def test_it_takes_over_once_it_is_better_and_no_picture_is_black(device: str, tmp_path: Path) -> None:
-    prior = _make_prior(tmp_path / "prior.safetensors", TINT)
+    prior = make_prior(tmp_path / "prior.safetensors", TINT)
     trainer = _trainer(device, lambda: prior, ORDER[:5])
     primitive = trainer.primitive
     viewer = primitive.viewer()
@@ -103,6 +86,9 @@ def test_it_takes_over_once_it_is_better_and_no_picture_is_black(device: str, tm
     assert len(primitive.pixels) == 5  # the view that both were judged by is trained on, too
     scores.append(mean_psnr(viewer, HELD_OUT)["black"])
     assert scores[1] > scores[0] - 0.2
+    assert not any(name.startswith("guide.") for name in trainer.state())
+    assert viewer.confidence(HELD_OUT[0].camera, viewer.render(HELD_OUT[0].camera)) is None
+    trainer.step()
 
 
 def test_the_grid_isnt_judged_by_a_view_that_it_has_learnt_from(device: str, prior: Prior) -> None:
@@ -111,7 +97,7 @@ def test_the_grid_isnt_judged_by_a_view_that_it_has_learnt_from(device: str, pri
     trainer.primitive.add(ORDER[1])
     for _ in range(70):
         trainer.step()
-    assert trainer.primitive.remark and trainer.primitive._judge is None
+    assert trainer.primitive.remark
 
 
 def test_of_views_that_come_together_the_last_one_judges(device: str, prior: Prior) -> None:
@@ -120,10 +106,44 @@ def test_of_views_that_come_together_the_last_one_judges(device: str, prior: Pri
     for view in ORDER[1:5]:
         trainer.primitive.add(view)
     trainer.step()
-    primitive = trainer.primitive
-    assert primitive._judge is not None and primitive._judge.name == ORDER[4].name
-    assert primitive._guide is not None and all(primitive._guide.knows(view.name) for view in ORDER[:5])
-    assert ORDER[4].name not in primitive.pixels and len(primitive.pixels) == 4
+    known = json.loads(bytes(trainer.state()["guide.facts"].tolist()))["views"]
+    assert _judge(trainer)["judge"] == ORDER[4].name and set(known) == {view.name for view in ORDER[:5]}
+    assert ORDER[4].name not in trainer.primitive.pixels and len(trainer.primitive.pixels) == 4
+
+
+def test_a_view_that_is_captured_again_is_judged_by_or_learnt_from_as_before(device: str, prior: Prior) -> None:
+    trainer = _trainer(device, lambda: prior, ORDER[:5])
+    primitive, last = trainer.primitive, ORDER[4]
+    trainer.step()
+    former = primitive.find_picture(last.name)
+    for view in (_darker(ORDER[0]), last):
+        primitive.add(view)
+    assert primitive.find_picture(last.name) is former, "a picture that is the same is another one"
+    primitive.add(_darker(last))
+    trainer.step()
+    again = primitive.find_picture(last.name)
+    assert again is not None and again.equals(StoredPicture.upload(_darker(last), device))
+    assert _judge(trainer)["judge"] == last.name and last.name not in primitive.pixels and len(primitive.pixels) == 4
+
+
+def test_a_view_that_shows_what_no_other_does_waits_only_so_long(device: str, prior: Prior) -> None:
+    last = ORDER[4]
+    white = dataclasses.replace(last, color=np.ones_like(last.color), depth=None)
+    trainer = _trainer(device, lambda: prior, [*ORDER[:4], white], guide_half_life=8)
+    for _ in range(16):
+        trainer.step()
+    assert trainer.primitive.remark and last.name not in trainer.primitive.pixels
+    trainer.step()
+    assert not trainer.primitive.remark and last.name in trainer.primitive.pixels
+
+
+def test_a_view_that_is_masked_all_over_says_nothing(device: str, prior: Prior) -> None:
+    last = ORDER[4]
+    masked = dataclasses.replace(last, depth=np.full_like(last.depth, -np.inf))
+    trainer = _trainer(device, lambda: prior, [*ORDER[:4], masked])
+    for _ in range(33):
+        trainer.step()
+    assert trainer.primitive.remark
 
 
 def test_where_no_view_was_the_grid_learns_what_the_prior_shows(device: str, prior: Prior) -> None:
@@ -164,7 +184,7 @@ def test_its_say_fades_with_views_and_steps(device: str) -> None:
 
 
 def test_views_that_come_meanwhile_are_taken_in_and_in_the_end_the_grid_is_alone(device: str, prior: Prior) -> None:
-    trainer = _trainer(device, lambda: prior, ORDER[:1])
+    trainer = _trainer(device, lambda: prior, ORDER[:1], guide_half_life=150)
     primitive = trainer.primitive
     for count, view in enumerate(ORDER[1:], 2):
         for _ in range(3):
@@ -190,14 +210,18 @@ def test_a_saved_run_goes_on_and_is_shown_without_the_priors_file(device: str, p
     loaded = load_run(tmp_path / "run", device).trainer
     # Weights are kept in half precision, as the prior's file has them.
     assert torch.allclose(loaded.primitive.viewer().render(HELD_OUT[0].camera).color.cpu(), before, atol=2e-2)
-    for view in ORDER[:5]:
+    for view in reversed(ORDER[:5]):  # the one that judges comes first
         loaded.primitive.add(view)
     assert loaded.primitive.remark and len(loaded.primitive.pixels) == len(trainer.primitive.pixels) == 4
-    least = loaded.primitive._judge.least
-    assert least == pytest.approx(trainer.primitive._judge.least)
+    assert _judge(loaded) == _judge(trainer)
     for _ in range(3):
         loaded.step()
     assert loaded.step_count == 6
+    loaded.primitive.add(ORDER[5])
+    loaded.step()
+    loaded.primitive.add(_darker(ORDER[4]))  # learnt from by now
+    loaded.step()
+    assert _judge(loaded)["judge"] == ORDER[5].name and ORDER[4].name in loaded.primitive.pixels
 
 
 def test_without_views_there_is_nothing_to_train_on_and_nothing_to_show(device: str, prior: Prior) -> None:
@@ -222,39 +246,23 @@ def test_a_view_that_shows_nothing_predicts_nothing_and_another_makes_up_for_it(
     assert float(viewer.render(first.camera).color[..., 3].max()) > 0.5
 
 
-def test_its_pictures_leave_training_most_of_the_time(
-    device: str, prior: Prior, monkeypatch: pytest.MonkeyPatch
+def test_a_view_that_there_is_no_time_to_compare_by_waits_for_it(
+    device: str, prior: Prior, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.primitives.radiance_field.guide._SHARE_OF_TIME", 0.0)
-    trainer = _trainer(device, lambda: prior, ORDER[:2])
-    for _ in range(20):
-        trainer.step()
-    guide = trainer.primitive._guide
-    assert guide is not None and guide.is_outdated and len(guide.pixels) == 4, "the first ones, and no more"
+    def score(judge: Judge, renderer: Renderer) -> float:
+        clock.now += 1.0
+        return compare(judge, renderer)
 
-
-def test_once_the_grid_has_taken_over_the_prior_teaches_it_no_longer(device: str, prior: Prior) -> None:
-    trainer = _trainer(device, lambda: prior, ORDER[:5])
-    primitive = trainer.primitive
+    compare = Judge.score
+    monkeypatch.setattr(Judge, "score", score)
+    trainer = _trainer(device, lambda: prior, ORDER[:4])
     trainer.step()
-    primitive._take_over()
-    assert not primitive.remark and len(primitive.pixels) == 5
-    assert not any(name.startswith("guide.") for name in trainer.state())
-    assert primitive.viewer().captured(HELD_OUT[0].camera, primitive.viewer().render(HELD_OUT[0].camera)) is None
+    trainer.primitive.add(ORDER[4])
     trainer.step()
-
-
-def test_its_pictures_are_made_anew_only_when_views_came(
-    device: str, prior: Prior, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("engine.primitives.radiance_field.guide._SHARE_OF_TIME", math.inf)
-    trainer = _trainer(device, lambda: prior, ORDER[:2])
-    for _ in range(60):
-        trainer.step()
-    guide = trainer.primitive._guide
-    assert guide is not None and not guide.is_outdated and len(guide.pixels) == GUIDED["guide_pictures"]
-    guide.take_in(ORDER[2].name, StoredPicture.upload(ORDER[2], device))
-    assert guide.is_outdated
+    assert _judge(trainer)["judge"] is None and ORDER[4].name not in trainer.primitive.pixels
+    clock.now += 10.0
+    trainer.step()
+    assert _judge(trainer)["judge"] == ORDER[4].name
 
 
 def test_a_snapshot_whose_prior_is_damaged_is_refused_in_words(device: str, prior: Prior) -> None:
@@ -270,52 +278,3 @@ def test_a_snapshot_whose_prior_is_damaged_is_refused_in_words(device: str, prio
     ):
         with pytest.raises(ValueError, match=words):
             other.load_state(state | {name: tensor})
-
-
-def test_it_is_sure_of_what_a_view_shows_and_less_of_what_none_does(device: str, prior: Prior) -> None:
-    primitive = _trainer(device, lambda: prior, ORDER[:1]).primitive
-    guide = primitive._find_guide()
-    assert guide is not None
-    facing, behind = ORDER[0].camera, _turned_around(ORDER[0])
-    sure, unsure = (
-        guide.renderer.confidence(camera, picture)[picture.color[..., 3] > 0.9].mean()
-        for camera in (facing, behind)
-        for picture in [guide.renderer.render(camera)]
-    )
-    assert float(sure) > float(unsure) + 0.1
-
-
-def test_more_views_leave_less_to_predict(device: str, prior: Prior) -> None:
-    seen = []
-    for views in (ORDER[:1], ORDER[:6]):
-        viewer = _trainer(device, lambda: prior, views).primitive.viewer()
-        captured = 0.0
-        for held_out in HELD_OUT:
-            picture = viewer.render(held_out.camera)
-            told = viewer.captured(held_out.camera, picture)
-            assert told is not None and bool((told[picture.color[..., 3] < 0.1] == 1.0).all())
-            captured += float(told[picture.color[..., 3] > 0.9].mean())
-        seen.append(captured / len(HELD_OUT))
-    assert seen[0] + 0.2 < seen[1], "with one view the far side is predicted"
-
-
-def test_without_captured_depth_what_it_shows_itself_hides_what_is_behind_it(
-    device: str, prior: Prior, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("engine.primitives.radiance_field.conditioned_renderer._has_depth", lambda picture: False)
-    guide = _trainer(device, lambda: prior, ORDER[:1]).primitive._find_guide()
-    assert guide is not None
-    renderer, towards = guide.renderer, ORDER[0].camera.camera_to_world[:3, 2]
-    cube = UnitCube(sphere_bounds())
-    places = np.stack([CENTER + RADIUS * towards, CENTER - RADIUS * towards])
-    points = torch.from_numpy((places - cube.bounds.center) * cube.scale + 0.5).float().to(device)
-    front, behind = renderer._unhidden(Sightings.find(renderer._field.sources, points, renderer._field.stretch))[
-        :, 0
-    ].tolist()
-    assert front > 0.5 and behind < 0.1
-
-
-def _turned_around(view: View) -> Camera:
-    """A camera on the other side of the sphere."""
-    directions = [other.camera.camera_to_world[:3, 2] for other in VIEWS]
-    return VIEWS[int(np.argmin([one @ view.camera.camera_to_world[:3, 2] for one in directions]))].camera
