@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +17,10 @@ import torch
 
 from engine.data.views import View
 from engine.evaluation.evaluate import mean_psnr
+from engine.fields.pixel_nerf import PixelNerfField
 from engine.primitives.base import NoDataError
 from engine.primitives.radiance_field.fields import choose_preset, make_primitive
+from engine.primitives.radiance_field.guide import FieldPrior
 from engine.primitives.radiance_field.guided_primitive import GuidedPrimitive
 from engine.primitives.radiance_field.hand_over import Judge
 from engine.primitives.radiance_field.pixel_store import StoredPicture
@@ -33,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("clock")
 TINT = 2.5  # makes a prior a poor one
 
 
-def _trainer(device: str, read: Callable[[], Prior] | None, views: list[View], **settings: Any) -> Trainer:
+def _trainer(device: str, read: Callable[[], FieldPrior] | None, views: list[View], **settings: Any) -> Trainer:
     primitive = make_primitive(choose_preset("cpu", device, GUIDED | settings), sphere_bounds(), "linear", device)
     assert isinstance(primitive, GuidedPrimitive)
     if read is not None:
@@ -135,6 +138,29 @@ def test_a_view_that_shows_what_no_other_does_waits_only_so_long(device: str, pr
     assert trainer.primitive.remark and last.name not in trainer.primitive.pixels
     trainer.step()
     assert not trainer.primitive.remark and last.name in trainer.primitive.pixels
+
+
+@dataclasses.dataclass(frozen=True)
+class _Overflowing:
+    """A prior whose colours are no numbers."""
+
+    prior: Prior
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.prior.settings
+
+    def load_into(self, field: PixelNerfField) -> None:
+        self.prior.load_into(field)
+        with torch.no_grad():
+            field.module.residual_layer.bias.fill_(math.nan)
+
+
+def test_a_prior_that_shows_no_numbers_gives_way(device: str, prior: Prior) -> None:
+    trainer = _trainer(device, lambda: _Overflowing(prior), ORDER[:5], guide_share=0.0)
+    for _ in range(33):
+        trainer.step()
+    assert not trainer.primitive.remark
 
 
 def test_a_view_that_is_masked_all_over_says_nothing(device: str, prior: Prior) -> None:
