@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import bpy
 
 from engine.link.image_plane import Rectangle, camera_of
-from engine.link.messages import Frame, ImageSpec, RunOpened, Status
+from engine.link.messages import Frame, RunOpened, Status
 from engine.link.primitives import SCORED_IMAGE
 
 from .. import app_handlers, undo_steps
@@ -42,16 +42,16 @@ def _begin() -> None:
     _preparation.forget()
 
 
-def _find_learnt(session: EngineSession) -> tuple[str, ImageSpec] | None:
-    """The name of the image that the open run learns, and what is learnt of it; None where it learns none, or is no run
+def _find_learnt(session: EngineSession) -> tuple[str, tuple[int, int]] | None:
+    """The name of the image that the open run learns, and its width and height; None where it learns none, or is no run
     of this file's."""
     spec = session.primitive
-    if session.run is None or not isinstance(spec, ImageSpec):
+    if session.run is None or spec is None or spec.image_size is None:
         return None
     if not any(run.session_of(scene) is session for scene in bpy.data.scenes):
         return None
     source = next((name for name in names_of_files(session) if name != SCORED_IMAGE), None)
-    return None if source is None else (source, spec)
+    return None if source is None else (source, spec.image_size)
 
 
 def neural_image(source: str) -> bpy.types.Image | None:
@@ -63,19 +63,19 @@ def _name(source: str) -> str:
     return source[: 63 - len(SUFFIX)] + SUFFIX
 
 
-def shown_size(spec: ImageSpec) -> tuple[int, int]:
-    """Width and height of its picture."""
-    scale = min(1.0, LONGEST_SIDE / max(spec.width, spec.height))
-    return max(1, round(spec.width * scale)), max(1, round(spec.height * scale))
+def _shown_size(width: int, height: int) -> tuple[int, int]:
+    """Those of the picture of an image of that size."""
+    scale = min(1.0, LONGEST_SIDE / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _on_status(session: EngineSession, status: Status) -> None:
     """Five times a second: the moment to ask for the next picture, if there is anything new to see."""
     if not status.train_items or (learnt := _find_learnt(session)) is None:
         return
-    _, spec = learnt
+    _, size = learnt
     if status.step > max(_pictures.step, 0) and requests.is_next_due(Channel.IMAGE):
-        camera = camera_of(Rectangle(0, 0, spec.width, spec.height), (spec.width, spec.height), shown_size(spec))
+        camera = camera_of(Rectangle(0, 0, *size), size, _shown_size(*size))
         _pictures.request = requests.ask(session, Channel.IMAGE, camera)
 
 

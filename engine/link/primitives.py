@@ -27,6 +27,11 @@ class LearntSpec(Tagged):
         """The box in the world that it is asked for; None where the kind finds its own."""
         return None
 
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Width and height, in pixels, of the image that is learnt; None where it is none."""
+        return None
+
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class RadianceFieldSpec(LearntSpec):
@@ -70,6 +75,11 @@ class ImageSpec(LearntSpec):
     color_space: ColorSpace = "srgb"
     alpha: bool = False
     wraps: bool = False
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """See LearntSpec."""
+        return self.width, self.height
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

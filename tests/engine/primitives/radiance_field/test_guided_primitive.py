@@ -90,7 +90,7 @@ def test_it_takes_over_once_it_is_better_and_no_picture_is_black(device: str, tm
     scores.append(mean_psnr(viewer, HELD_OUT)["black"])
     assert scores[1] > scores[0] - 0.2
     assert not any(name.startswith("guide.") for name in trainer.state())
-    assert viewer.confidence(HELD_OUT[0].camera, viewer.render(HELD_OUT[0].camera)) is None
+    assert viewer.captured(HELD_OUT[0].camera, viewer.render(HELD_OUT[0].camera)) is None
     trainer.step()
 
 
@@ -304,3 +304,17 @@ def test_a_snapshot_whose_prior_is_damaged_is_refused_in_words(device: str, prio
     ):
         with pytest.raises(ValueError, match=words):
             other.load_state(state | {name: tensor})
+
+
+def test_more_views_leave_less_to_predict(device: str, prior: Prior) -> None:
+    seen = []
+    for views in (ORDER[:1], ORDER[:6]):
+        viewer = _trainer(device, lambda: prior, views).primitive.viewer()
+        captured = 0.0
+        for held_out in HELD_OUT:
+            picture = viewer.render(held_out.camera)
+            told = viewer.captured(held_out.camera, picture)
+            assert told is not None and bool((told[picture.color[..., 3] < 0.1] == 1.0).all())
+            captured += float(told[picture.color[..., 3] > 0.9].mean())
+        seen.append(captured / len(HELD_OUT))
+    assert seen[0] + 0.2 < seen[1], "with one view the far side is predicted"
