@@ -48,11 +48,11 @@ def _aim(tracer: PathTracer) -> None:
 
 def test_the_cache_learns_the_light_of_all_bounces_from_paths_of_a_few(device: str) -> None:
     tracer = PathTracer(_glowing_box(device), COUNT)
-    cache = RadianceCache(tracer.scene, CacheSettings(training_share=4))
+    cache = RadianceCache(tracer.scene, CacheSettings(training_share=2))
     tracing, settings = CachedTracing(tracer, cache), PathSettings(bounces=6)
     assert not cache.is_ready
     tracer.paths.radiance.fill_(1e7)  # what many passes before have brought
-    for step in range(60):
+    for step in range(80):
         _aim(tracer)
         tracing.trace(settings, 1, step)
     tracer.paths.radiance.zero_()
