@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import bpy
 
-from ..layout import SidebarPanel, draw_words
+from ..command_drawing import draw_command
+from ..layout import SidebarPanel
 from . import exports
-
-_ICONS = {"done": "CHECKMARK", "failed": "ERROR", "cancelled": "CANCEL"}
 
 
 class HASHLIGHT_PT_export(SidebarPanel, bpy.types.Panel):
@@ -24,16 +23,8 @@ class HASHLIGHT_PT_export(SidebarPanel, bpy.types.Panel):
         row = layout.row()
         row.enabled = folder is not None
         row.operator("wm.path_open", text="Open Dataset Folder", icon="FILE_FOLDER").filepath = str(folder or "")
-        if exports.is_exporting():
-            share, words = exports.describe()
-            layout.progress(factor=share, text=words)
-            return
-        state, words, warnings = exports.outcome(context.scene)
-        if state:
-            box = layout.box()
-            draw_words(box, context, words, icon=_ICONS[state])
-            for warning in warnings:
-                draw_words(box, context, warning, icon="INFO")
+        progress = exports.describe() if exports.is_exporting() else None
+        draw_command(layout, context, progress, exports.outcome(context.scene))
 
 
 CLASSES = (HASHLIGHT_PT_export,)

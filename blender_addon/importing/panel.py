@@ -5,10 +5,9 @@ from __future__ import annotations
 import bpy
 
 from ..capture.panel import shows_plan
-from ..layout import SidebarPanel, draw_words
+from ..command_drawing import draw_command
+from ..layout import SidebarPanel
 from . import imports
-
-_ICONS = {"done": "CHECKMARK", "failed": "ERROR", "cancelled": "CANCEL"}
 
 
 class HASHLIGHT_PT_import(SidebarPanel, bpy.types.Panel):
@@ -25,16 +24,8 @@ class HASHLIGHT_PT_import(SidebarPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("hashlight.import_dataset", text="Import Dataset…", icon="IMPORT")
         row.operator("hashlight.cancel_import", text="", icon="X")
-        if imports.is_importing():
-            share, words = imports.describe()
-            layout.progress(factor=share, text=words)
-            return
-        state, words, warnings = imports.outcome(context.scene)
-        if state:
-            box = layout.box()
-            draw_words(box, context, words, icon=_ICONS[state])
-            for warning in warnings:
-                draw_words(box, context, warning, icon="INFO")
+        progress = imports.describe() if imports.is_importing() else None
+        draw_command(layout, context, progress, imports.outcome(context.scene))
 
 
 CLASSES = (HASHLIGHT_PT_import,)

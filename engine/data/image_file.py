@@ -5,6 +5,7 @@ Formats are those of OpenImageIO, and numpy's. Whole numbers are sRGB's display 
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,15 +100,16 @@ def _require_size(path: Path, width: int, height: int) -> None:
         )
 
 
-class _Source:
+class _Source(abc.ABC):
     """``rows`` may raise OSError, RuntimeError or ValueError, and gives [rows, width, channels] uint8 or floats.
     ``rows_together``: of a tile, which is unpacked as a whole."""
 
     header: ImageHeader
     rows_together: int = 1
 
+    @abc.abstractmethod
     def rows(self, first: int, last: int) -> Numbers:
-        raise NotImplementedError
+        """The rows from ``first`` up to ``last``, which isn't among them."""
 
 
 class _ArraySource(_Source):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 import torch
@@ -24,6 +25,8 @@ from taichi_kernels.surfaces.path_tracing.bundles import (
 from taichi_kernels.twins.surfaces.path_tracing import shading as twin
 from tests.device import TEST_DEVICE
 from tests.taichi_kernels.surfaces.path_tracing.scenes import Material, make_scene, plane, point, rectangle, sun
+
+_Bundle = TypeVar("_Bundle", Rays, Paths, LightSamples)
 
 COUNT = 4000
 
@@ -98,8 +101,11 @@ def _scatter(device: str, scatter: Callable[..., None]) -> tuple[Rays, Paths, Li
     scatter(numbers, tables, rays, vertices, paths, samples)
     if device == "cpu":
         return rays, paths, samples
-    moved = [type(each)(*(tensor.cpu() for tensor in vars(each).values())) for each in (rays, paths, samples)]
-    return tuple(moved)  # type: ignore[return-value]
+    return _on_cpu(rays), _on_cpu(paths), _on_cpu(samples)
+
+
+def _on_cpu(bundle: _Bundle) -> _Bundle:
+    return type(bundle)(*(tensor.cpu() for tensor in vars(bundle).values()))
 
 
 def test_light_is_scattered_as_the_twin_scatters_it(device: str) -> None:
