@@ -31,22 +31,20 @@ def has_room(config: TrainConfig, device: str) -> bool:
 
 def require_for_views(added: int, view: str, device: str) -> None:
     """Raises MemoryShortage when there are not ``added`` bytes for what is kept of ``view``."""
-    free = free_memory(device)
-    if free is not None and added > free:
-        raise MemoryShortage(
-            f"view {view}: the pixels of all views need {_gigabytes(added)} more memory, and {_gigabytes(free)} are "
-            "free: use fewer or smaller views"
-        )
+    _require(added, device, f"view {view}: the pixels of all views", "use fewer or smaller views")
 
 
 def require_for_mesh(added: int, mesh: str, device: str) -> None:
     """Raises MemoryShortage when there are not ``added`` bytes for what is looked up in the triangles of ``mesh``."""
+    _require(added, device, f"mesh {mesh}: its triangles", "simplify the mesh")
+
+
+def _require(added: int, device: str, what: str, cure: str) -> None:
+    """``what`` needs ``added`` bytes beside all that is there."""
     free = free_memory(device)
     if free is not None and added > free:
-        raise MemoryShortage(
-            f"mesh {mesh}: its triangles need {_gigabytes(added)} of memory, and {_gigabytes(free)} are free: simplify "
-            "the mesh"
-        )
+        words = f"{what} need {_gigabytes(added)} more memory, and {_gigabytes(free)} are free"
+        raise MemoryShortage(f"{words}: {cure}")
 
 
 def _gigabytes(count: int) -> str:

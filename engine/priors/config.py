@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated
 
-from engine.fields.base import FieldError
 from engine.fields.pixel_nerf import PixelNerfConfig
 from engine.link.values import Limits
 from engine.primitives.config import ConfigError, Count, TrainConfig, Weight
+from engine.primitives.field_settings import check_field
 from engine.primitives.presets import Presets
 from engine.primitives.radiance_field.config import Length, Share
 from engine.primitives.radiance_field.pixel_nerf import PIXEL_NERF
@@ -43,10 +43,7 @@ class PriorConfig(TrainConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        try:
-            self.field.check()
-        except FieldError as error:
-            raise ConfigError(f"field.{error}") from None
+        check_field(self.field)
         if self.field.most_views >= self.views:
             raise ConfigError(
                 f"field.most_views: {self.field.most_views}, but a scene has {self.views} views: there must be others"

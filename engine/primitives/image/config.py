@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from engine.device import PROFILES
-from engine.fields.base import FieldError
 from engine.fields.coordinate_field import CoordinateFieldConfig
 from engine.link.messages import ImageSpec
 from engine.link.values import Limits
-from engine.primitives.config import ConfigError, Count, TrainConfig, Weight
+from engine.primitives.config import Count, TrainConfig, Weight
+from engine.primitives.field_settings import check_field
 from engine.primitives.presets import Presets
 
 _SMALLEST_TABLE = 10
@@ -33,10 +33,7 @@ class ImageConfig(TrainConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        try:
-            self.field.check()
-        except FieldError as error:
-            raise ConfigError(f"field.{error}") from None
+        check_field(self.field)
 
     def needed_bytes(self, device: str) -> int:
         """As TrainConfig.needed_bytes."""

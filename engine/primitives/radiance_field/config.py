@@ -7,10 +7,11 @@ import dataclasses
 import math
 from typing import Annotated, TypeVar
 
-from engine.fields.base import FieldConfig, FieldError
+from engine.fields.base import FieldConfig
 from engine.link.geometry import MAX_CASCADES
 from engine.link.values import Limits
-from engine.primitives.config import ConfigError, Count, TrainConfig, Weight
+from engine.primitives.config import Count, TrainConfig, Weight
+from engine.primitives.field_settings import check_field
 from taichi_kernels.compositing import RayLoss
 
 _MIN_DEPTH_FACTOR = 0.1
@@ -57,10 +58,7 @@ class RadianceFieldConfig(TrainConfig, abc.ABC):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        try:
-            self.field.check()
-        except FieldError as error:
-            raise ConfigError(f"field.{error}") from None
+        check_field(self.field)
 
     @abc.abstractmethod
     def needed_bytes(self, device: str) -> int:

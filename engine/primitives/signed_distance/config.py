@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated
 
-from engine.fields.base import FieldError
 from engine.fields.coordinate_field import CoordinateFieldConfig
 from engine.fields.frequency_field import FrequencyFieldConfig
 from engine.link.values import Limits
 from engine.primitives.config import ConfigError, TrainConfig
+from engine.primitives.field_settings import check_field
 from engine.primitives.presets import Presets
 
 _MOST_POINTS = 1 << 26
@@ -44,10 +44,7 @@ class SignedDistanceConfig(TrainConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        try:
-            self.field.check()
-        except FieldError as error:
-            raise ConfigError(f"field.{error}") from None
+        check_field(self.field)
         if self.near_deviation > self.wide_deviation:
             raise ConfigError(
                 f"near_deviation: {self.near_deviation:g} exceeds wide_deviation: {self.wide_deviation:g}"
